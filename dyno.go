@@ -1,0 +1,109 @@
+package renga
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// DynoState is what a dyno does, in Heroku's words.
+type DynoState string
+
+// The states of a dyno.
+const (
+	Starting DynoState = "starting"
+	Up       DynoState = "up"
+	Crashed  DynoState = "crashed"
+	Down     DynoState = "down"
+)
+
+// Dyno is one running copy of a process type, as last seen.
+type Dyno struct {
+	ID      string // a UUID, new for every start
+	App     AppID
+	Name    string // web.1
+	Type    ProcessType
+	Size    string
+	Release int
+	Command []string
+	State   DynoState
+	Since   time.Time // when it came into State
+	Created time.Time
+	// Reason says why it is not up: an exit code, a code such as R10.
+	Reason string
+}
+
+// DynoName is "type.n", counted from 1.
+func DynoName(t ProcessType, n int) string { return fmt.Sprintf("%s.%d", t, n) }
+
+// ParseDynoName is the reverse of DynoName.
+func ParseDynoName(name string) (t ProcessType, n int, err error) {
+	head, tail, ok := strings.Cut(name, ".")
+	n, convErr := strconv.Atoi(tail)
+	if !ok || convErr != nil || n < 1 || strconv.Itoa(n) != tail || !processType.MatchString(head) {
+		return "", 0, Errorf(Invalid, "%q is no dyno's name; they are like web.1.", clip(name, 40))
+	}
+	return ProcessType(head), n, nil
+}
+
+// Desired is all the dyno manager must know to put an app right.
+type Desired struct {
+	App       App
+	Formation Formation
+	// Live is the release that serves: the newest that succeeded, or the newest
+	// of all when none with an image ever did. Nil when there is none with images.
+	Live *ReleaseRecord
+	// Next is the newest release while it is pending; nil otherwise. It takes
+	// Live's place once its dynos are up.
+	Next *ReleaseRecord
+	// Restarts says that dynos created before a time are to be replaced. Keys
+	// are dyno names, process types, or RestartAll.
+	Restarts map[string]time.Time
+	// Hosts are the custom domains; the default host comes from the name.
+	Hosts []string
+}
+
+// RestartAll is the key in Desired.Restarts that means every dyno.
+const RestartAll = "*"
+
+// RestartedAfter is the newest restart that concerns a dyno; zero when none.
+func (d Desired) RestartedAfter(name string, t ProcessType) time.Time {
+	var newest time.Time
+	for _, key := range []string{RestartAll, string(t), name} {
+		if at := d.Restarts[key]; at.After(newest) {
+			newest = at
+		}
+	}
+	return newest
+}
+
+// Route is all the router must know of one app. It is replaced whole.
+type Route struct {
+	App     AppID
+	Name    string
+	Hosts   []string // lower case, without port; none removes the app
+	Targets []Target
+	// Idle says what to answer when there are no targets.
+	Idle        Idle
+	Maintenance bool
+}
+
+// Target is one web dyno that may be asked.
+type Target struct {
+	ID   string // the dyno's id
+	Dyno string // web.1
+	Addr string // host:port
+}
+
+// Idle is why an app has no target.
+type Idle string
+
+// The reasons. The router answers each with Heroku's code.
+const (
+	IdleNone     Idle = ""         // it has targets
+	IdleBlank    Idle = "blank"    // no release with an image yet: H81
+	IdleScaled   Idle = "scaled"   // no web dynos wanted: H14
+	IdleStarting Idle = "starting" // they are on their way: wait, then H20
+	IdleCrashed  Idle = "crashed"  // they crashed: H10
+)

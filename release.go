@@ -1,0 +1,135 @@
+package renga
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// AddOnID names an add-on for ever: a UUID.
+type AddOnID string
+
+// Inputs are what a release is made of, and all that may change between two.
+type Inputs struct {
+	Images      map[ProcessType]Image
+	Vars        Vars
+	Credentials map[AddOnID]Vars
+}
+
+// Clone is a copy that shares no map with in; its maps are never nil.
+func (in Inputs) Clone() Inputs {
+	c := Inputs{Images: map[ProcessType]Image{}, Vars: in.Vars.Clone(), Credentials: map[AddOnID]Vars{}}
+	for t, img := range in.Images {
+		img.Command = slices.Clone(img.Command)
+		c.Images[t] = img
+	}
+	for id, v := range in.Credentials {
+		c.Credentials[id] = v.Clone()
+	}
+	return c
+}
+
+// Equal tells whether two inputs would make the same release.
+func (in Inputs) Equal(o Inputs) bool {
+	return maps.EqualFunc(in.Images, o.Images, Image.Same) &&
+		maps.Equal(in.Vars, o.Vars) &&
+		maps.EqualFunc(in.Credentials, o.Credentials, func(a, b Vars) bool { return maps.Equal(a, b) })
+}
+
+// Change asks for a new release.
+type Change struct {
+	// Description is what release lists show, for instance "Deploy 0123456789ab".
+	Description string
+	By          AccountID
+	// PushID, when set, makes the change happen once however often it is asked
+	// for.
+	PushID string
+	// Edit makes the new inputs out of the current ones, in place. It may be
+	// called several times and must depend on nothing else.
+	Edit func(*Inputs) error
+}
+
+// Release is one immutable verse of an app's chain: what ran, with which
+// environment, made by whom and why.
+type Release struct {
+	App         AppID
+	AppName     string
+	Version     int // 1, 2, 3 … without gaps
+	Inputs      Inputs
+	Description string
+	By          AccountID
+	PushID      string
+	CreatedAt   time.Time
+	// Previous is the digest of the release before it; empty for version 1.
+	Previous string
+	// Digest covers all of the above. It is set once the release is written.
+	Digest string
+}
+
+// Name is "v" and the version.
+func (r Release) Name() string { return VersionName(r.Version) }
+
+// Env is the whole environment of the release: the add-ons' credentials and
+// the config vars. No name is in both, so the order does not matter.
+func (r Release) Env() Vars {
+	all := Vars{}
+	for _, id := range slices.Sorted(maps.Keys(r.Inputs.Credentials)) {
+		maps.Copy(all, r.Inputs.Credentials[id])
+	}
+	maps.Copy(all, r.Inputs.Vars)
+	return all
+}
+
+// VersionName is how people write version n: v1, v2, ….
+func VersionName(n int) string { return fmt.Sprintf("v%d", n) }
+
+// ReleaseStatus is what became of a release. It only moves forward, from
+// Pending to one of the others; the one exception is a failed release with
+// nothing better to run, which is tried on and may yet succeed.
+type ReleaseStatus string
+
+// The states of a release.
+const (
+	Pending    ReleaseStatus = "pending"    // its dynos are not all up yet
+	Succeeded  ReleaseStatus = "succeeded"  // its dynos were up once
+	Failed     ReleaseStatus = "failed"     // its dynos did not come up; the one before it serves
+	Superseded ReleaseStatus = "superseded" // a newer release took over before it was up
+)
+
+// Outcome is a release's status with its reason. It is kept beside the
+// release, for it changes and the release does not.
+type Outcome struct {
+	Status ReleaseStatus
+	// Reason says why in a sentence; for a failure with the exit code.
+	Reason string
+	// Log holds the failing dyno's last lines.
+	Log []string
+	At  time.Time
+}
+
+// ReleaseRecord is what can be known of a release without opening it: all but
+// the secrets.
+type ReleaseRecord struct {
+	App         AppID
+	Version     int
+	Digest      string
+	Images      map[ProcessType]Image
+	Description string
+	By          AccountID
+	CreatedAt   time.Time
+	Outcome     Outcome
+	// Current is set on the newest release, Live on the one that serves (the
+	// newest that succeeded). They differ while a deploy is under way and after
+	// a failed one.
+	Current bool
+	Live    bool
+}
+
+// Record is r as far as it is no secret.
+func (r Release) Record() ReleaseRecord {
+	return ReleaseRecord{
+		App: r.App, Version: r.Version, Digest: r.Digest, Images: r.Inputs.Images,
+		Description: r.Description, By: r.By, CreatedAt: r.CreatedAt,
+	}
+}

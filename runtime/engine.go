@@ -1,0 +1,103 @@
+package runtime
+
+import (
+	"context"
+	"time"
+
+	"renga"
+)
+
+// Engine runs single dynos. It never decides how many, never restarts one, and
+// touches nothing that it did not make for this platform. All methods may be
+// called at once from several goroutines. A dead engine answers every call with
+// an error of kind renga.Unavailable.
+type Engine interface {
+	// List tells of every instance of app, exited ones included; of every app
+	// when app is empty.
+	List(ctx context.Context, app renga.AppID) ([]Instance, error)
+	// Start fetches the image when it is absent, then makes and starts an
+	// instance. An error of kind renga.Invalid means that the same spec will
+	// never start (no such command, image gone); any other may pass. When it
+	// returns an error, nothing of the instance is left.
+	Start(ctx context.Context, s Spec) (Instance, error)
+	// Stop sends SIGTERM, after grace SIGKILL, and removes the instance.
+	// Stopping one that is gone is no error.
+	Stop(ctx context.Context, id string, grace time.Duration) error
+	// Kill ends the instance at once with SIGKILL and keeps it, exited, for
+	// List. Killing one that is gone or exited is no error.
+	Kill(ctx context.Context, id string) error
+	// Watch calls wake for every app something happened to: an instance started
+	// or ended. It returns when ctx ends or the connection breaks; events may be
+	// lost, for they only make a look come sooner.
+	Watch(ctx context.Context, wake func(renga.AppID)) error
+}
+
+// Tailer is an Engine that can tell an instance's last output.
+type Tailer interface {
+	// Tail gives up to n last lines of stdout and stderr, oldest first.
+	Tail(ctx context.Context, id string, n int) ([]string, error)
+}
+
+// PortLister is an Engine that can tell where an instance listens.
+type PortLister interface {
+	// Ports lists what the instance listens on, as host:port, for instance
+	// 127.0.0.1:3000 or [::]:9999.
+	Ports(ctx context.Context, id string) ([]string, error)
+}
+
+// Forgetter is an Engine that keeps things per app besides instances, such as
+// networks.
+type Forgetter interface {
+	// Forget removes them once the app has no instances. It is no error when
+	// there are none.
+	Forget(ctx context.Context, app renga.AppID) error
+}
+
+// Spec is all an engine needs to start one dyno.
+type Spec struct {
+	App     renga.AppID
+	AppName string
+	Dyno    string // a new UUID: the dyno's id
+	Name    string // web.1
+	Type    renga.ProcessType
+	Release int
+	Image   renga.Image
+	// Env is complete: release, PORT, DYNO and the rest.
+	Env  renga.Vars
+	Size renga.Size
+	// Port is where a web dyno must listen, inside; 0 for all others.
+	Port int
+	// Crashes says how often in a row the dyno crashed before this start.
+	Crashes int
+}
+
+// Instance is one dyno that an engine runs or ran.
+type Instance struct {
+	ID      string // the engine's
+	App     renga.AppID
+	Dyno    string // Spec.Dyno
+	Name    string
+	Type    renga.ProcessType
+	Size    string // Size.Name
+	Release int
+	Command []string
+	Crashes int
+
+	State      InstanceState
+	Addr       string // host:port of a running web dyno, as the router reaches it
+	CreatedAt  time.Time
+	StartedAt  time.Time
+	FinishedAt time.Time // zero unless Exited
+	ExitCode   int       // when Exited
+	OOMKilled  bool      // when Exited
+}
+
+// InstanceState is what an instance does. It only moves forward.
+type InstanceState string
+
+// The states of an instance.
+const (
+	Created InstanceState = "created" // made, and not started; left by a crash of ours
+	Running InstanceState = "running"
+	Exited  InstanceState = "exited"
+)
