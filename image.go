@@ -36,8 +36,8 @@ type Push struct {
 	App string
 	// Images are the process types the pushed image declares, at least one.
 	Images map[ProcessType]Image
-	By AccountID
-	At time.Time
+	By     AccountID
+	At     time.Time
 }
 
 var digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)

@@ -1,0 +1,84 @@
+package releaser
+
+import (
+	"context"
+	"fmt"
+
+	"renga"
+)
+
+// Push makes a release of pushed images. The app is made when there is none of
+// that name; whoever calls has checked that the pusher may. A push that was
+// released already, or that changes nothing, makes none.
+func (r *Releaser) Push(ctx context.Context, p renga.Push) error {
+	app, err := r.appOf(ctx, p)
+	if err != nil {
+		return err
+	}
+	_, err = r.Change(ctx, app.ID, renga.Change{
+		Description: deployName(p), By: p.By, PushID: p.ID,
+		Edit: func(in *renga.Inputs) error {
+			deploy(in, p)
+			return nil
+		},
+	})
+	return err
+}
+
+// appOf finds the pushed app or makes it.
+func (r *Releaser) appOf(ctx context.Context, p renga.Push) (renga.App, error) {
+	app, err := r.Apps.AppByName(ctx, p.App)
+	if renga.KindOf(err) != renga.NotFound {
+		return app, err
+	}
+	app, err = r.CreateApp(ctx, p.App, p.By)
+	if renga.KindOf(err) == renga.Conflict { // somebody else just made it
+		return r.Apps.AppByName(ctx, p.App)
+	}
+	return app, err
+}
+
+// CreateApp makes an app with its first release, which has no image. An empty
+// name lets the platform invent one. Conflict when the name is taken.
+func (r *Releaser) CreateApp(ctx context.Context, name string, by renga.AccountID) (renga.App, error) {
+	if name == "" {
+		name = inventName()
+	}
+	if err := renga.ValidateAppName(name); err != nil {
+		return renga.App{}, err
+	}
+	defer r.naming.lock(name)()
+	// The ledger is by name: look before writing, or the first release of a
+	// taken name would be written over its owner's.
+	_, err := r.Apps.AppByName(ctx, name)
+	switch renga.KindOf(err) {
+	case "":
+		return renga.App{}, renga.Errorf(renga.Conflict, "Name %s is already taken.", name)
+	case renga.NotFound:
+	default:
+		return renga.App{}, err
+	}
+	now := r.Now().UTC()
+	app := renga.App{ID: renga.AppID(r.NewID()), Name: name, Owner: by, CreatedAt: now, UpdatedAt: now}
+	return app, r.first(ctx, app)
+}
+
+// first writes version 1 and records the app with it.
+func (r *Releaser) first(ctx context.Context, app renga.App) error {
+	v1 := renga.Release{
+		App: app.ID, AppName: app.Name, Version: 1, Inputs: renga.Inputs{}.Clone(),
+		Description: "Initial release", By: app.Owner, CreatedAt: app.CreatedAt,
+	}
+	digest, err := r.Ledger.Put(ctx, v1)
+	if err != nil {
+		return fmt.Errorf("write first release of %s: %w", app.Name, err)
+	}
+	v1.Digest = digest
+	record := v1.Record()
+	record.Outcome = firstOutcome(v1)
+	if err := r.Apps.CreateApp(ctx, app, record); err != nil {
+		return err
+	}
+	r.Log.Info("app created", "app", app.Name, "id", app.ID, "by", app.Owner)
+	return nil
+}

@@ -1,0 +1,64 @@
+package releaser
+
+import (
+	"context"
+	"fmt"
+
+	"renga"
+)
+
+// Chains reads whole chains of releases.
+type Chains interface {
+	// Apps names the apps that have releases.
+	Apps(ctx context.Context) ([]string, error)
+	// Chain is the app's releases from version 1 as far as they are unbroken.
+	Chain(ctx context.Context, appName string) ([]renga.Release, error)
+}
+
+// Restorer takes recovered apps.
+type Restorer interface {
+	// Restore records an app with its releases; the last one is current.
+	Restore(ctx context.Context, a renga.App, rs []renga.ReleaseRecord) error
+}
+
+// Recovered is what Recover brought back of one app.
+type Recovered struct {
+	App      string
+	Releases int
+	Err      error // why the app could not be brought back; nil when it was
+}
+
+// Recover rebuilds the records of every app from the ledger: apps with their
+// ids and owners, every release of the unbroken chain, the newest as current.
+// What a release does not hold starts anew: formations, maintenance, outcomes.
+func Recover(ctx context.Context, from Chains, to Restorer) ([]Recovered, error) {
+	names, err := from.Apps(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list apps of the ledger: %w", err)
+	}
+	all := make([]Recovered, 0, len(names))
+	for _, name := range names {
+		n, err := recoverApp(ctx, name, from, to)
+		all = append(all, Recovered{App: name, Releases: n, Err: err})
+	}
+	return all, nil
+}
+
+func recoverApp(ctx context.Context, name string, from Chains, to Restorer) (int, error) {
+	chain, err := from.Chain(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	if len(chain) == 0 {
+		return 0, renga.Errorf(renga.NotFound, "%s has no readable first release.", name)
+	}
+	v1, newest := chain[0], chain[len(chain)-1]
+	app := renga.App{ID: v1.App, Name: name, Owner: v1.By, CreatedAt: v1.CreatedAt, UpdatedAt: newest.CreatedAt}
+	records := make([]renga.ReleaseRecord, 0, len(chain))
+	for _, rel := range chain {
+		record := rel.Record()
+		record.Outcome = renga.Outcome{Status: renga.Succeeded, Reason: "recovered from the registry", At: rel.CreatedAt}
+		records = append(records, record)
+	}
+	return len(records), to.Restore(ctx, app, records)
+}

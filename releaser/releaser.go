@@ -1,0 +1,232 @@
+// Package releaser makes releases, and only it does: out of image pushes,
+// changes of config vars and rollbacks.
+//
+// Every way in ends in [Releaser.Change]: read the newest release, edit a copy
+// of its inputs, write the next release into the ledger, commit its record to
+// the store, wake the dyno manager. One change of an app runs at a time. Dying
+// before the commit leaves an orphan in the ledger, which the next release of
+// that number replaces; dying after it leaves a release that the manager finds
+// by itself.
+package releaser
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"renga"
+)
+
+// Store keeps the records of releases.
+type Store interface {
+	// Head is the record of the app's newest release.
+	Head(ctx context.Context, app renga.AppID) (renga.ReleaseRecord, error)
+	// Commit adds the release that follows the head; Conflict when the head has
+	// moved. Formation entries in fill are added where there are none.
+	Commit(ctx context.Context, r renga.ReleaseRecord, pushID string, fill renga.Formation) error
+	// ReleaseByPush finds the version that a push made; NotFound when none.
+	ReleaseByPush(ctx context.Context, app renga.AppID, pushID string) (int, error)
+	Release(ctx context.Context, app renga.AppID, version int) (renga.ReleaseRecord, error)
+}
+
+// Apps keeps the apps.
+type Apps interface {
+	App(ctx context.Context, id renga.AppID) (renga.App, error)
+	AppByName(ctx context.Context, name string) (renga.App, error)
+	// CreateApp claims the name and records the app with its first release;
+	// Conflict when the name is taken.
+	CreateApp(ctx context.Context, a renga.App, v1 renga.ReleaseRecord) error
+}
+
+// Ledger keeps the releases themselves.
+type Ledger interface {
+	// Put writes a release and returns the digest that covers all of it.
+	Put(ctx context.Context, r renga.Release) (digest string, err error)
+	// Get opens a release and checks every byte of it.
+	Get(ctx context.Context, app renga.App, digest string) (renga.Release, error)
+	// Present tells whether images are still whole in the registry; the error
+	// names what is missing.
+	Present(ctx context.Context, app renga.App, images map[renga.ProcessType]renga.Image) error
+}
+
+// Runner is told when an app should be looked at.
+type Runner interface {
+	Wake(app renga.AppID)
+}
+
+// Parts are what a Releaser works with.
+type Parts struct {
+	Apps   Apps
+	Store  Store
+	Ledger Ledger
+	Runner Runner
+	Log    *slog.Logger
+	Now    func() time.Time
+	NewID  func() string // a new UUID
+}
+
+// Releaser makes releases. Its methods may be called at once from several
+// goroutines.
+type Releaser struct {
+	Parts
+	changing locks    // by app id: one change at a time
+	naming   locks    // by name: one creation at a time
+	present  presence // what was found whole in the registry lately
+}
+
+// New makes a Releaser. Nothing is started.
+func New(p Parts) *Releaser {
+	return &Releaser{Parts: p, present: presence{now: p.Now, seen: map[string]time.Time{}}}
+}
+
+// Change makes the next release of an app, or returns the newest one when the
+// edit changes nothing or when the change's push was released already.
+func (r *Releaser) Change(ctx context.Context, app renga.AppID, c renga.Change) (renga.Release, error) {
+	return r.change(ctx, app, c, false)
+}
+
+// attempts bounds how often a change starts over because the head moved. Only
+// another process on the same Redis could move it.
+const attempts = 3
+
+func (r *Releaser) change(ctx context.Context, app renga.AppID, c renga.Change, always bool) (renga.Release, error) {
+	defer r.changing.lock(string(app))()
+	var rel renga.Release
+	var err error
+	for range attempts {
+		rel, err = r.next(ctx, app, c, always)
+		if renga.KindOf(err) != renga.Conflict {
+			break
+		}
+	}
+	return rel, err
+}
+
+// next is one attempt at a change.
+func (r *Releaser) next(ctx context.Context, id renga.AppID, c renga.Change, always bool) (renga.Release, error) {
+	app, err := r.living(ctx, id)
+	if err != nil {
+		return renga.Release{}, err
+	}
+	if done, rel, err := r.replayed(ctx, app, c.PushID); done || err != nil {
+		return rel, err
+	}
+	head, err := r.Store.Head(ctx, id)
+	if err != nil {
+		return renga.Release{}, err
+	}
+	last, err := r.Ledger.Get(ctx, app, head.Digest)
+	if err != nil {
+		return renga.Release{}, err
+	}
+	inputs := last.Inputs.Clone()
+	if err := c.Edit(&inputs); err != nil {
+		return renga.Release{}, err
+	}
+	if !always && inputs.Equal(last.Inputs) {
+		return last, nil
+	}
+	return r.write(ctx, r.successor(app, last, inputs, c))
+}
+
+// living finds the app and refuses one that is being deleted.
+func (r *Releaser) living(ctx context.Context, id renga.AppID) (renga.App, error) {
+	app, err := r.Apps.App(ctx, id)
+	if err == nil && app.Deleting {
+		err = renga.Errorf(renga.NotFound, "The app %s is being deleted.", app.Name)
+	}
+	return app, err
+}
+
+// replayed tells whether the push was released already.
+func (r *Releaser) replayed(ctx context.Context, app renga.App, pushID string) (bool, renga.Release, error) {
+	if pushID == "" {
+		return false, renga.Release{}, nil
+	}
+	version, err := r.Store.ReleaseByPush(ctx, app.ID, pushID)
+	if renga.KindOf(err) == renga.NotFound {
+		return false, renga.Release{}, nil
+	}
+	if err != nil {
+		return false, renga.Release{}, err
+	}
+	rel, err := r.Open(ctx, app, version)
+	return true, rel, err
+}
+
+// write puts a release into the ledger, then commits it: from there on it
+// exists.
+func (r *Releaser) write(ctx context.Context, rel renga.Release) (renga.Release, error) {
+	digest, err := r.Ledger.Put(ctx, rel)
+	if err != nil {
+		return renga.Release{}, err
+	}
+	rel.Digest = digest
+	record := rel.Record()
+	record.Outcome = firstOutcome(rel)
+	if err := r.Store.Commit(ctx, record, rel.PushID, firstFormation(rel)); err != nil {
+		return renga.Release{}, err
+	}
+	r.Log.Info("release made", "app", rel.AppName, "release", rel.Name(),
+		"description", rel.Description, "by", rel.By, "digest", digest)
+	r.Runner.Wake(rel.App)
+	return rel, nil
+}
+
+// Open opens a release of an app, secrets included.
+func (r *Releaser) Open(ctx context.Context, app renga.App, version int) (renga.Release, error) {
+	record, err := r.Store.Release(ctx, app.ID, version)
+	if err != nil {
+		return renga.Release{}, err
+	}
+	return r.Ledger.Get(ctx, app, record.Digest)
+}
+
+// Newest opens the newest release of an app, secrets included.
+func (r *Releaser) Newest(ctx context.Context, id renga.AppID) (renga.Release, error) {
+	app, err := r.Apps.App(ctx, id)
+	if err != nil {
+		return renga.Release{}, err
+	}
+	head, err := r.Store.Head(ctx, id)
+	if err != nil {
+		return renga.Release{}, err
+	}
+	return r.Ledger.Get(ctx, app, head.Digest)
+}
+
+// locks are mutexes by name. One that nobody holds takes no memory.
+type locks struct {
+	mu   sync.Mutex
+	held map[string]*lock
+}
+
+type lock struct {
+	sync.Mutex
+	users int
+}
+
+// lock waits for the named mutex and returns what gives it back.
+func (l *locks) lock(name string) (unlock func()) {
+	l.mu.Lock()
+	if l.held == nil {
+		l.held = map[string]*lock{}
+	}
+	one := l.held[name]
+	if one == nil {
+		one = &lock{}
+		l.held[name] = one
+	}
+	one.users++
+	l.mu.Unlock()
+	one.Lock()
+	return func() {
+		one.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if one.users--; one.users == 0 {
+			delete(l.held, name)
+		}
+	}
+}

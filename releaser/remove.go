@@ -1,0 +1,85 @@
+package releaser
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"renga"
+)
+
+// Registry removes what an app pushed.
+type Registry interface {
+	// RemoveApp removes every repository of the named app, its releases
+	// included. It is no error when there are none.
+	RemoveApp(ctx context.Context, name string) error
+}
+
+// Removable is what the Remover needs of the store.
+type Removable interface {
+	Apps(ctx context.Context) ([]renga.App, error)
+	UpdateApp(ctx context.Context, id renga.AppID, edit func(*renga.App) error) (renga.App, error)
+	// RemoveApp removes all keys of the app, then frees its name; it may be
+	// called again.
+	RemoveApp(ctx context.Context, id renga.AppID) error
+}
+
+// Remover takes apps down. It is apart from the Releaser, for it needs the
+// registry, which needs the Releaser.
+type Remover struct {
+	store    Removable
+	registry Registry
+	runner   Runner
+	log      *slog.Logger
+}
+
+// NewRemover makes a Remover. Nothing is started.
+func NewRemover(s Removable, reg Registry, run Runner, log *slog.Logger) *Remover {
+	return &Remover{store: s, registry: reg, runner: run, log: log}
+}
+
+// DeleteApp marks the app as going, so that pushes and changes are refused,
+// then removes its repositories, then its records and its name. Its dynos are
+// stopped by the dyno manager, which finds that nobody wants them any more.
+// After a crash in between Resume goes on.
+func (r *Remover) DeleteApp(ctx context.Context, id renga.AppID) error {
+	app, err := r.store.UpdateApp(ctx, id, func(a *renga.App) error {
+		a.Deleting = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	r.runner.Wake(id)
+	// From here on a client that goes away must not leave half an app.
+	return r.finish(context.WithoutCancel(ctx), app)
+}
+
+// Resume finishes the deletions that a crash cut short.
+func (r *Remover) Resume(ctx context.Context) error {
+	apps, err := r.store.Apps(ctx)
+	if err != nil {
+		return err
+	}
+	for _, app := range apps {
+		if !app.Deleting {
+			continue
+		}
+		if err := r.finish(ctx, app); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Remover) finish(ctx context.Context, app renga.App) error {
+	if err := r.registry.RemoveApp(ctx, app.Name); err != nil {
+		return fmt.Errorf("remove repositories of %s: %w", app.Name, err)
+	}
+	if err := r.store.RemoveApp(ctx, app.ID); err != nil {
+		return err
+	}
+	r.log.Info("app deleted", "app", app.Name, "id", app.ID)
+	r.runner.Wake(app.ID)
+	return nil
+}

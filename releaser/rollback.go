@@ -1,0 +1,136 @@
+package releaser
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"renga"
+)
+
+// Rollback makes a new release from an old one's images and config vars, or
+// from one of the two. The old images are found whole in the registry before
+// anything else happens. The error is of kind Invalid, with the reason, when
+// the release cannot be taken back to.
+func (r *Releaser) Rollback(ctx context.Context, id renga.AppID, version int, part renga.RollbackPart, by renga.AccountID) (renga.ReleaseRecord, error) {
+	app, err := r.living(ctx, id)
+	if err != nil {
+		return renga.ReleaseRecord{}, err
+	}
+	record, err := r.Store.Release(ctx, id, version)
+	if renga.KindOf(err) == renga.NotFound {
+		err = renga.Errorf(renga.Invalid, "%s has no release v%d.", app.Name, version)
+	}
+	if err != nil {
+		return renga.ReleaseRecord{}, err
+	}
+	if err := fit(record, part); err != nil {
+		return renga.ReleaseRecord{}, err
+	}
+	target, err := r.Ledger.Get(ctx, app, record.Digest)
+	if err != nil {
+		return renga.ReleaseRecord{}, err
+	}
+	if part != renga.RollbackConfig {
+		if err := r.Ledger.Present(ctx, app, target.Inputs.Images); err != nil {
+			return renga.ReleaseRecord{}, unfit(record, err)
+		}
+	}
+	return r.rollTo(ctx, target, part, by)
+}
+
+// rollTo makes the release that takes the app back to target.
+func (r *Releaser) rollTo(ctx context.Context, target renga.Release, part renga.RollbackPart, by renga.AccountID) (renga.ReleaseRecord, error) {
+	rel, err := r.change(ctx, target.App, renga.Change{
+		Description: rollbackName(target.Version, part), By: by,
+		Edit: func(in *renga.Inputs) error {
+			takeBack(in, target.Inputs, part)
+			return nil
+		},
+	}, true)
+	if err != nil {
+		return renga.ReleaseRecord{}, err
+	}
+	return r.Store.Release(ctx, rel.App, rel.Version)
+}
+
+// Eligible tells whether the app can be rolled back to a release; the error
+// says why not.
+func (r *Releaser) Eligible(ctx context.Context, app renga.App, record renga.ReleaseRecord) error {
+	if err := fit(record, renga.RollbackAll); err != nil {
+		return err
+	}
+	if r.present.lately(record) {
+		return nil
+	}
+	if err := r.Ledger.Present(ctx, app, record.Images); err != nil {
+		return unfit(record, err)
+	}
+	r.present.remember(record)
+	return nil
+}
+
+// fit tells whether a record alone speaks against a rollback to it.
+func fit(record renga.ReleaseRecord, part renga.RollbackPart) error {
+	name := renga.VersionName(record.Version)
+	switch {
+	case record.Current:
+		return renga.Errorf(renga.Invalid, "%s is the current release already.", name)
+	case record.Outcome.Status == renga.Failed:
+		return renga.Errorf(renga.Invalid, "%s cannot be rolled back to, for it failed: %s", name, record.Outcome.Reason)
+	case record.Outcome.Status == renga.Pending:
+		return renga.Errorf(renga.Invalid, "%s cannot be rolled back to before its dynos are up.", name)
+	case len(record.Images) == 0 && part != renga.RollbackConfig:
+		return renga.Errorf(renga.Invalid, "%s has no image, so there is nothing to run; roll back to a later release.", name)
+	}
+	return nil
+}
+
+// unfit says that a release's images are gone; other errors pass unchanged.
+func unfit(record renga.ReleaseRecord, err error) error {
+	switch renga.KindOf(err) {
+	case renga.Invalid, renga.NotFound:
+		return renga.Errorf(renga.Invalid, "%s cannot be rolled back to: %w", renga.VersionName(record.Version), err)
+	default:
+		return err
+	}
+}
+
+// presence remembers for a moment which images were whole, so that a list of
+// two hundred releases of one image looks once. Rollback itself always looks.
+type presence struct {
+	now  func() time.Time
+	mu   sync.Mutex
+	seen map[string]time.Time
+}
+
+const (
+	presenceAge = 10 * time.Second
+	presenceMax = 1000
+)
+
+func (p *presence) lately(r renga.ReleaseRecord) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at, ok := p.seen[imagesKey(r)]
+	return ok && p.now().Sub(at) < presenceAge
+}
+
+func (p *presence) remember(r renga.ReleaseRecord) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.seen) >= presenceMax {
+		clear(p.seen)
+	}
+	p.seen[imagesKey(r)] = p.now()
+}
+
+func imagesKey(r renga.ReleaseRecord) string {
+	var b strings.Builder
+	b.WriteString(string(r.App))
+	for _, t := range sortedTypes(r.Images) {
+		b.WriteString(" " + r.Images[t].Digest)
+	}
+	return b.String()
+}
