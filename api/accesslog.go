@@ -1,0 +1,63 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+)
+
+// logAccess writes one line per request, without query and bodies. Health
+// checks come every few seconds and are logged at debug level only.
+func (s *Server) logAccess(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := s.now()
+		seen := &watched{ResponseWriter: w}
+		next.ServeHTTP(seen, r)
+		level := slog.LevelInfo
+		if r.URL.Path == "/healthz" {
+			level = slog.LevelDebug
+		}
+		v := visitOf(r)
+		s.log.Log(context.WithoutCancel(r.Context()), level, "api request", "request", v.id,
+			"method", r.Method, "path", r.URL.Path, "status", seen.code(), "duration", s.now().Sub(start),
+			"account", v.account.ID, "app", v.app)
+	})
+}
+
+// audit writes the line of a change: who did what to which app. Facts are
+// names and numbers, never the values of config vars.
+func (s *Server) audit(r *http.Request, action, app string, facts ...any) {
+	v := visitOf(r)
+	s.log.With(facts...).Info("audit", "action", action, "app", app,
+		"account", v.account.ID, "email", v.account.Email, "request", v.id, "from", r.RemoteAddr)
+}
+
+// watched remembers the status that was sent.
+type watched struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *watched) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController find the writer's other abilities.
+func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *watched) code() int {
+	if w.status == 0 {
+		return http.StatusOK
+	}
+	return w.status
+}

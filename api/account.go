@@ -1,0 +1,117 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// Accounts knows the accounts.
+type Accounts interface {
+	// Account is NotFound for an id that nobody has.
+	Account(ctx context.Context, id renga.AccountID) (renga.Account, error)
+}
+
+func (s *Server) accountRoutes() []route {
+	return []route{
+		{"GET", "/account", s.accountInfo},
+		{"GET", "/users/{account}", s.accountInfo},
+	}
+}
+
+// account is an account on the wire. What Renga has no notion of is null.
+type account struct {
+	AllowTracking           bool    `json:"allow_tracking"`
+	Beta                    bool    `json:"beta"`
+	CountryOfResidence      *string `json:"country_of_residence"`
+	CreatedAt               string  `json:"created_at"`
+	DefaultOrganization     *ref    `json:"default_organization"`
+	DefaultTeam             *ref    `json:"default_team"`
+	DelinquentAt            *string `json:"delinquent_at"`
+	Email                   string  `json:"email"`
+	Federated               bool    `json:"federated"`
+	ID                      string  `json:"id"`
+	IdentityProvider        *ref    `json:"identity_provider"`
+	LastLogin               *string `json:"last_login"`
+	Name                    *string `json:"name"`
+	SMSNumber               *string `json:"sms_number"`
+	SuspendedAt             *string `json:"suspended_at"`
+	TwoFactorAuthentication bool    `json:"two_factor_authentication"`
+	UpdatedAt               string  `json:"updated_at"`
+	Verified                bool    `json:"verified"`
+}
+
+// ref names a resource inside another.
+type ref struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// person names an account inside another resource.
+type person struct {
+	Email string `json:"email"`
+	ID    string `json:"id"`
+}
+
+func newAccount(a renga.Account) account {
+	return account{
+		CreatedAt: stamp(a.CreatedAt), Email: a.Email, ID: string(a.ID),
+		UpdatedAt: stamp(a.UpdatedAt), Verified: true,
+	}
+}
+
+func (s *Server) accountInfo(w http.ResponseWriter, r *http.Request) error {
+	if err := ownAccount(r); err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, newAccount(caller(r)))
+}
+
+// ownAccount lets a path's account through that is the caller: "~", the id or
+// the email. Others are not found.
+func ownAccount(r *http.Request) error {
+	who, named := mux.Vars(r)["account"]
+	me := caller(r)
+	if !named || who == "~" || who == string(me.ID) || strings.EqualFold(who, me.Email) {
+		return nil
+	}
+	return notFound("user")
+}
+
+// people looks accounts up, each once for one answer.
+type people struct {
+	accounts Accounts
+	domain   string
+	known    map[renga.AccountID]person
+}
+
+func (s *Server) people() *people {
+	return &people{accounts: s.parts.Accounts, domain: s.options.Domain, known: map[renga.AccountID]person{}}
+}
+
+// find is the person behind an id. Who is gone, or never was an account, has a
+// name that says so.
+func (p *people) find(ctx context.Context, id renga.AccountID) (person, error) {
+	if who, ok := p.known[id]; ok {
+		return who, nil
+	}
+	who := person{Email: "unknown@" + p.domain, ID: uuid.Nil.String()}
+	if isUUID(string(id)) {
+		who.ID = string(id)
+	}
+	a, err := p.accounts.Account(ctx, id)
+	switch renga.KindOf(err) {
+	case "":
+		who.Email = a.Email
+	case renga.NotFound:
+	default:
+		return person{}, err
+	}
+	p.known[id] = who
+	return who, nil
+}

@@ -1,0 +1,275 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// Apps keeps the apps.
+type Apps interface {
+	// App and AppByName are NotFound where there is none. An app that is being
+	// deleted is still there.
+	App(ctx context.Context, id renga.AppID) (renga.App, error)
+	AppByName(ctx context.Context, name string) (renga.App, error)
+	Apps(ctx context.Context) ([]renga.App, error)
+	// UpdateApp changes an app at once and stamps it; edit may run several times.
+	UpdateApp(ctx context.Context, id renga.AppID, edit func(*renga.App) error) (renga.App, error)
+}
+
+// Creator makes apps with their first release.
+type Creator interface {
+	// CreateApp invents a name when it is empty; Conflict when it is taken.
+	CreateApp(ctx context.Context, name string, by renga.AccountID) (renga.App, error)
+}
+
+// Deleter takes apps down with all that is theirs.
+type Deleter interface {
+	DeleteApp(ctx context.Context, id renga.AppID) error
+}
+
+func (s *Server) appRoutes() []route {
+	return []route{
+		{"GET", "/apps", s.listApps},
+		{"POST", "/apps", s.createApp},
+		{"GET", "/users/{account}/apps", s.listApps},
+		{"GET", "/apps/{app}", s.appInfo},
+		{"PATCH", "/apps/{app}", s.updateApp},
+		{"DELETE", "/apps/{app}", s.deleteApp},
+	}
+}
+
+// app is an app on the wire. The last two fields are not in Heroku's schema;
+// the official CLI reads them.
+type app struct {
+	ACM                          bool    `json:"acm"`
+	ArchivedAt                   *string `json:"archived_at"`
+	BuildStack                   ref     `json:"build_stack"`
+	BuildpackProvidedDescription *string `json:"buildpack_provided_description"`
+	CreatedAt                    string  `json:"created_at"`
+	GitURL                       string  `json:"git_url"`
+	ID                           string  `json:"id"`
+	InternalRouting              *bool   `json:"internal_routing"`
+	Maintenance                  bool    `json:"maintenance"`
+	Name                         string  `json:"name"`
+	Organization                 *ref    `json:"organization"`
+	Owner                        person  `json:"owner"`
+	Region                       ref     `json:"region"`
+	ReleasedAt                   *string `json:"released_at"`
+	RepoSize                     *int64  `json:"repo_size"`
+	SlugSize                     *int64  `json:"slug_size"`
+	Space                        *ref    `json:"space"`
+	Stack                        ref     `json:"stack"`
+	Team                         *ref    `json:"team"`
+	UpdatedAt                    string  `json:"updated_at"`
+	WebURL                       string  `json:"web_url"`
+
+	CreateStatus string `json:"create_status"`
+	Generation   ref    `json:"generation"`
+}
+
+// generationID is that of the one generation there is, called as on Heroku.
+const generationID = "5ae2d3ab-4b9f-5c4e-9a0b-0b6a3d3a9a11"
+
+// newApp maps an app; newest is its newest release, nil when there is none.
+func newApp(a renga.App, owner person, newest *renga.ReleaseRecord, o Options) app {
+	wire := app{
+		BuildStack: stackRef(), CreatedAt: stamp(a.CreatedAt), GitURL: o.gitURL(a.Name), ID: string(a.ID),
+		Maintenance: a.Maintenance, Name: a.Name, Owner: owner, Region: regionRef(), Stack: stackRef(),
+		UpdatedAt: stamp(a.UpdatedAt), WebURL: o.webURL(a.Name),
+		CreateStatus: "complete", Generation: ref{ID: generationID, Name: "cedar"},
+	}
+	if newest == nil {
+		return wire
+	}
+	released := stamp(newest.CreatedAt)
+	wire.ReleasedAt = &released
+	if len(newest.Images) > 0 {
+		size := imagesSize(newest.Images)
+		wire.SlugSize = &size
+	}
+	return wire
+}
+
+// imagesSize counts each image once, however many process types run it.
+func imagesSize(images map[renga.ProcessType]renga.Image) int64 {
+	sizes := map[string]int64{}
+	for _, img := range images {
+		sizes[img.Digest] = img.Size
+	}
+	var sum int64
+	for _, n := range sizes {
+		sum += n
+	}
+	return sum
+}
+
+func (o Options) webURL(app string) string { return o.below(app) + "/" }
+
+func (o Options) gitURL(app string) string { return o.below("git") + "/" + app + ".git" }
+
+// below is the address of a name below the platform's domain.
+func (o Options) below(name string) string {
+	at := fmt.Sprintf("%s://%s.%s", o.Scheme, name, o.Domain)
+	if o.Port != "" {
+		at += ":" + o.Port
+	}
+	return at
+}
+
+// appOf finds the app of the path. One that is being deleted is there no more.
+func (s *Server) appOf(r *http.Request) (renga.App, error) {
+	a, err := s.ownApp(r)
+	if err == nil && a.Deleting {
+		return renga.App{}, notFound("app")
+	}
+	return a, err
+}
+
+// ownApp finds the app of the path, by name or id, and checks that the caller
+// may have it.
+func (s *Server) ownApp(r *http.Request) (renga.App, error) {
+	identity := mux.Vars(r)["app"]
+	a, err := s.findApp(r.Context(), identity)
+	if err != nil {
+		return renga.App{}, orNotFound(err, "app")
+	}
+	if a.Owner != caller(r).ID {
+		return renga.App{}, renga.Errorf(renga.Forbidden, "You do not have access to the app %s.", identity)
+	}
+	visitOf(r).app = a.Name
+	return a, nil
+}
+
+func (s *Server) findApp(ctx context.Context, identity string) (renga.App, error) {
+	if isUUID(identity) {
+		return s.parts.Apps.App(ctx, renga.AppID(strings.ToLower(identity)))
+	}
+	if renga.ValidateAppName(identity) != nil { // no app can have it
+		return renga.App{}, notFound("app")
+	}
+	return s.parts.Apps.AppByName(ctx, identity)
+}
+
+// showApp completes an app for the wire.
+func (s *Server) showApp(ctx context.Context, a renga.App, owner person) (app, error) {
+	newest, err := s.newest(ctx, a.ID)
+	if err != nil {
+		return app{}, err
+	}
+	return newApp(a, owner, newest, s.options), nil
+}
+
+func (s *Server) replyApp(w http.ResponseWriter, r *http.Request, status int, a renga.App) error {
+	wire, err := s.showApp(r.Context(), a, personOf(caller(r)))
+	if err != nil {
+		return err
+	}
+	return answer(w, status, wire)
+}
+
+// personOf is the owner of all apps that the account can see.
+func personOf(a renga.Account) person { return person{Email: a.Email, ID: string(a.ID)} }
+
+func (s *Server) appInfo(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	return s.replyApp(w, r, http.StatusOK, a)
+}
+
+func (s *Server) createApp(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		Name   string `json:"name"`
+		Region string `json:"region"`
+		Stack  string `json:"stack"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if err := knownPlace(body.Region, body.Stack); err != nil {
+		return err
+	}
+	a, err := s.parts.Creator.CreateApp(r.Context(), body.Name, caller(r).ID)
+	if err != nil {
+		return err
+	}
+	visitOf(r).app = a.Name
+	s.audit(r, "app created", a.Name)
+	return s.replyApp(w, r, http.StatusCreated, a)
+}
+
+// knownPlace checks the region and the stack that were asked for; empty means
+// the only ones.
+func knownPlace(region, stack string) error {
+	if region != "" && region != regionName && region != regionID {
+		return invalid("Region %q does not exist; the only one is %s.", clip(region), regionName)
+	}
+	if stack != "" && stack != stackName && stack != stackID {
+		return invalid("Stack %q is not supported; the only one is %s.", clip(stack), stackName)
+	}
+	return nil
+}
+
+func (s *Server) updateApp(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		Name        *string `json:"name"`
+		Maintenance *bool   `json:"maintenance"`
+		BuildStack  string  `json:"build_stack"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if body.Name != nil && *body.Name != a.Name {
+		return invalid("Renaming an app is not supported yet.")
+	}
+	if err := knownPlace("", body.BuildStack); err != nil {
+		return err
+	}
+	if body.Maintenance != nil && *body.Maintenance != a.Maintenance {
+		if a, err = s.setMaintenance(r, a, *body.Maintenance); err != nil {
+			return err
+		}
+	}
+	return s.replyApp(w, r, http.StatusOK, a)
+}
+
+func (s *Server) setMaintenance(r *http.Request, a renga.App, on bool) (renga.App, error) {
+	a, err := s.parts.Apps.UpdateApp(r.Context(), a.ID, func(a *renga.App) error {
+		a.Maintenance = on
+		return nil
+	})
+	if err != nil {
+		return renga.App{}, orNotFound(err, "app")
+	}
+	s.parts.Waker.Wake(a.ID)
+	s.audit(r, "maintenance set", a.Name, "maintenance", on)
+	return a, nil
+}
+
+// deleteApp may be asked again when it was cut short.
+func (s *Server) deleteApp(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.ownApp(r)
+	if err != nil {
+		return err
+	}
+	wire, err := s.showApp(r.Context(), a, personOf(caller(r)))
+	if err != nil {
+		return err
+	}
+	if err := s.parts.Deleter.DeleteApp(r.Context(), a.ID); err != nil {
+		return orNotFound(err, "app")
+	}
+	s.audit(r, "app deleted", a.Name)
+	return answer(w, http.StatusOK, wire)
+}

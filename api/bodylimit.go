@@ -1,0 +1,16 @@
+package api
+
+import "net/http"
+
+// maxBodyBytes bounds a request's body. The largest honest one is a whole set
+// of config vars, 64 KiB before JSON escapes it.
+const maxBodyBytes = 1 << 20
+
+// limitBody makes reading past maxBodyBytes an error, which decode answers
+// with 413.
+func limitBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
+		next.ServeHTTP(w, r)
+	})
+}

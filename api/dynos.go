@@ -1,0 +1,175 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// Dynos knows which dynos run, and takes orders to restart them.
+type Dynos interface {
+	Dynos(ctx context.Context, app renga.AppID) ([]renga.Dyno, error)
+	// Restart has the dynos of now replaced: one by its name, those of a process
+	// type, or all with renga.RestartAll.
+	Restart(ctx context.Context, app renga.AppID, key string) error
+}
+
+func (s *Server) dynoRoutes() []route {
+	return []route{
+		{"GET", "/apps/{app}/dynos", s.listDynos},
+		{"DELETE", "/apps/{app}/dynos", s.restartAll},
+		{"GET", "/apps/{app}/dynos/{dyno}", s.dynoInfo},
+		{"DELETE", "/apps/{app}/dynos/{dyno}", s.restartDyno},
+		// Not in Heroku's schema, and what its CLI sends for a process type.
+		{"DELETE", "/apps/{app}/formations/{type}", s.restartProcess},
+	}
+}
+
+// dyno is a dyno on the wire.
+type dyno struct {
+	App       ref       `json:"app"`
+	AttachURL *string   `json:"attach_url"`
+	Command   string    `json:"command"`
+	CreatedAt string    `json:"created_at"`
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Release   verseMark `json:"release"`
+	Size      string    `json:"size"`
+	State     string    `json:"state"`
+	Type      string    `json:"type"`
+	UpdatedAt string    `json:"updated_at"`
+}
+
+// verseMark names a release inside another resource.
+type verseMark struct {
+	ID      string `json:"id"`
+	Version int    `json:"version"`
+}
+
+func newDyno(a renga.App, d renga.Dyno) dyno {
+	return dyno{
+		App: appRef(a), Command: commandLine(d.Command), CreatedAt: stamp(d.Created), ID: d.ID, Name: d.Name,
+		Release: verseMark{ID: releaseID(a.ID, d.Release), Version: d.Release}, Size: sizeOnWire(d.Size),
+		State: string(d.State), Type: string(d.Type), UpdatedAt: stamp(d.Since),
+	}
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./$-]+$`)
+
+// commandLine writes an argument vector as a shell would take it.
+func commandLine(argv []string) string {
+	words := make([]string, len(argv))
+	for i, word := range argv {
+		if !plainWord.MatchString(word) {
+			word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+		words[i] = word
+	}
+	return strings.Join(words, " ")
+}
+
+// dynosOf are the dynos of the path's app, by type and number.
+func (s *Server) dynosOf(r *http.Request) (renga.App, []renga.Dyno, error) {
+	a, err := s.appOf(r)
+	if err != nil {
+		return renga.App{}, nil, err
+	}
+	all, err := s.parts.Dynos.Dynos(r.Context(), a.ID)
+	if err != nil {
+		return renga.App{}, nil, orNotFound(err, "app")
+	}
+	slices.SortFunc(all, func(x, y renga.Dyno) int {
+		return cmp.Or(cmp.Compare(x.Type, y.Type), cmp.Compare(number(x), number(y)), x.Created.Compare(y.Created))
+	})
+	return a, all, nil
+}
+
+// number is n of "web.n"; names of another form come first.
+func number(d renga.Dyno) int {
+	_, n, err := renga.ParseDynoName(d.Name)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// dynoOf finds the dyno of the path by name or id. While a release takes over,
+// two have one name; the newer one counts.
+func (s *Server) dynoOf(r *http.Request) (renga.App, renga.Dyno, error) {
+	a, all, err := s.dynosOf(r)
+	if err != nil {
+		return renga.App{}, renga.Dyno{}, err
+	}
+	identity := mux.Vars(r)["dyno"]
+	for _, d := range slices.Backward(all) {
+		if d.Name == identity || d.ID == identity {
+			return a, d, nil
+		}
+	}
+	return renga.App{}, renga.Dyno{}, notFound("dyno")
+}
+
+func (s *Server) listDynos(w http.ResponseWriter, r *http.Request) error {
+	a, all, err := s.dynosOf(r)
+	if err != nil {
+		return err
+	}
+	wire := make([]dyno, 0, len(all))
+	for _, d := range all {
+		wire = append(wire, newDyno(a, d))
+	}
+	return answer(w, http.StatusOK, wire)
+}
+
+func (s *Server) dynoInfo(w http.ResponseWriter, r *http.Request) error {
+	a, d, err := s.dynoOf(r)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, newDyno(a, d))
+}
+
+func (s *Server) restartAll(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	return s.restart(w, r, a, renga.RestartAll)
+}
+
+func (s *Server) restartDyno(w http.ResponseWriter, r *http.Request) error {
+	a, d, err := s.dynoOf(r)
+	if err != nil {
+		return err
+	}
+	return s.restart(w, r, a, d.Name)
+}
+
+func (s *Server) restartProcess(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.processesOf(r)
+	if err != nil {
+		return err
+	}
+	t, err := p.find(mux.Vars(r)["type"])
+	if err != nil {
+		return err
+	}
+	return s.restart(w, r, p.app, string(t))
+}
+
+// restart notes the order and answers; dynos are replaced afterwards.
+func (s *Server) restart(w http.ResponseWriter, r *http.Request, a renga.App, key string) error {
+	if err := s.parts.Dynos.Restart(r.Context(), a.ID, key); err != nil {
+		return orNotFound(err, "app")
+	}
+	s.parts.Waker.Wake(a.ID)
+	s.audit(r, "dynos restarted", a.Name, "which", key)
+	return answer(w, http.StatusAccepted, empty{})
+}

@@ -1,0 +1,261 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// Formations keeps how many dynos of which size each process type has.
+type Formations interface {
+	Formation(ctx context.Context, app renga.AppID) (renga.Formation, error)
+	// SetFormation changes it in place, all or nothing, and stamps what changed.
+	// Edit may run several times; its error leaves all as it was.
+	SetFormation(ctx context.Context, app renga.AppID, edit func(renga.Formation) error) (renga.Formation, error)
+}
+
+func (s *Server) formationRoutes() []route {
+	return []route{
+		{"GET", "/apps/{app}/formation", s.listFormation},
+		{"PATCH", "/apps/{app}/formation", s.updateFormation},
+		{"GET", "/apps/{app}/formation/{type}", s.formationInfo},
+		{"PATCH", "/apps/{app}/formation/{type}", s.updateProcess},
+	}
+}
+
+// formation is one process type on the wire.
+type formation struct {
+	App       ref    `json:"app"`
+	Command   string `json:"command"`
+	CreatedAt string `json:"created_at"`
+	ID        string `json:"id"`
+	Quantity  int    `json:"quantity"`
+	Size      string `json:"size"`
+	Type      string `json:"type"`
+	UpdatedAt string `json:"updated_at"`
+}
+
+func newFormation(a renga.App, t renga.ProcessType, scale renga.Scale, command []string) formation {
+	return formation{
+		App: appRef(a), Command: commandLine(command), CreatedAt: stamp(scale.CreatedAt), ID: formationID(a.ID, t),
+		Quantity: scale.Quantity, Size: sizeOnWire(scale.Size), Type: string(t), UpdatedAt: stamp(scale.UpdatedAt),
+	}
+}
+
+// processes is an app's formation as its newest release has it.
+type processes struct {
+	app     renga.App
+	images  map[renga.ProcessType]renga.Image
+	made    renga.Scale // what a type without an entry has
+	entries renga.Formation
+}
+
+func (s *Server) processesOf(r *http.Request) (processes, error) {
+	a, err := s.appOf(r)
+	if err != nil {
+		return processes{}, err
+	}
+	entries, err := s.parts.Formations.Formation(r.Context(), a.ID)
+	if err != nil {
+		return processes{}, orNotFound(err, "app")
+	}
+	newest, err := s.newest(r.Context(), a.ID)
+	if err != nil {
+		return processes{}, err
+	}
+	p := processes{app: a, made: renga.Scale{Size: renga.DefaultSize}, entries: renga.Formation{}}
+	if newest != nil {
+		p.images, p.made.CreatedAt, p.made.UpdatedAt = newest.Images, newest.CreatedAt, newest.CreatedAt
+	}
+	return p.with(entries), nil
+}
+
+// with lays entries over what the release's process types have by themselves.
+func (p processes) with(entries renga.Formation) processes {
+	all := renga.Formation{}
+	for t := range p.images {
+		all[t] = p.made
+	}
+	for t, scale := range entries {
+		all[t] = scale
+	}
+	p.entries = all
+	return p
+}
+
+// find reads the name or id of a process type.
+func (p processes) find(identity string) (renga.ProcessType, error) {
+	for t := range p.entries {
+		if identity == string(t) || strings.EqualFold(identity, formationID(p.app.ID, t)) {
+			return t, nil
+		}
+	}
+	return "", notFound("process type")
+}
+
+func (p processes) wire(t renga.ProcessType) formation {
+	return newFormation(p.app, t, p.entries[t], p.images[t].Command)
+}
+
+func (p processes) wires() []formation {
+	all := make([]formation, 0, len(p.entries))
+	for _, t := range p.entries.Types() {
+		all = append(all, p.wire(t))
+	}
+	return all
+}
+
+func (s *Server) listFormation(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.processesOf(r)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, p.wires())
+}
+
+func (s *Server) formationInfo(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.processesOf(r)
+	if err != nil {
+		return err
+	}
+	t, err := p.find(mux.Vars(r)["type"])
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, p.wire(t))
+}
+
+// update is what a request changes of one process type.
+type update struct {
+	Type        string          `json:"type"`
+	Quantity    *quantity       `json:"quantity"`
+	Size        *string         `json:"size"`
+	DockerImage json.RawMessage `json:"docker_image"`
+}
+
+// quantity is a number of dynos, or how many more or fewer: 2, "2", "+1", "-1".
+// The official CLI sends strings.
+type quantity struct {
+	n        int
+	relative bool
+}
+
+// UnmarshalJSON reads a whole number or a string that holds one.
+func (q *quantity) UnmarshalJSON(b []byte) error {
+	text := string(b)
+	quoted := json.Unmarshal(b, &text) == nil
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		return invalid("Quantity must be a whole number from 0 to %d.", renga.MaxQuantity)
+	}
+	q.n, q.relative = int(n), quoted && strings.ContainsAny(text[:1], "+-")
+	return nil
+}
+
+// of is the number of dynos that q means where there are now some.
+func (q quantity) of(now int) (int, error) {
+	n := q.n
+	if q.relative {
+		n += now
+	}
+	if n < 0 || n > renga.MaxQuantity {
+		return 0, invalid("Quantity must be a whole number from 0 to %d; this would be %d.", renga.MaxQuantity, n)
+	}
+	return n, nil
+}
+
+// updateFormation changes several process types at once, all or none, and
+// answers the whole formation.
+func (s *Server) updateFormation(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.processesOf(r)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		Updates []update `json:"updates"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if len(body.Updates) == 0 {
+		return invalid("Field \"updates\" must name at least one process type to change.")
+	}
+	if p, err = s.scale(r, p, body.Updates); err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, p.wires())
+}
+
+func (s *Server) updateProcess(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.processesOf(r)
+	if err != nil {
+		return err
+	}
+	var change update
+	if err := decode(r, &change); err != nil {
+		return err
+	}
+	change.Type = mux.Vars(r)["type"]
+	t, err := p.find(change.Type)
+	if err != nil {
+		return err
+	}
+	if p, err = s.scale(r, p, []update{change}); err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, p.wire(t))
+}
+
+// scale makes the updates and wakes the dyno manager.
+func (s *Server) scale(r *http.Request, p processes, updates []update) (processes, error) {
+	entries, err := s.parts.Formations.SetFormation(r.Context(), p.app.ID, func(f renga.Formation) error {
+		current := p.with(f)
+		for _, u := range updates {
+			t, err := current.find(u.Type)
+			if err != nil {
+				return err
+			}
+			if current.entries[t], err = s.rescaled(current.entries[t], u); err != nil {
+				return err
+			}
+			f[t] = current.entries[t]
+		}
+		return nil
+	})
+	if err != nil {
+		return processes{}, orNotFound(err, "app")
+	}
+	s.parts.Waker.Wake(p.app.ID)
+	p = p.with(entries)
+	for _, u := range updates {
+		if t, err := p.find(u.Type); err == nil { // it was found above
+			s.audit(r, "formation set", p.app.Name, "type", t, "quantity", p.entries[t].Quantity, "size", p.entries[t].Size)
+		}
+	}
+	return p, nil
+}
+
+// rescaled is what becomes of one process type.
+func (s *Server) rescaled(scale renga.Scale, u update) (renga.Scale, error) {
+	var err error
+	if len(u.DockerImage) > 0 {
+		return scale, invalid("Releasing an image through the formation is not supported yet; push it with the tag that releases.")
+	}
+	if u.Quantity != nil {
+		if scale.Quantity, err = u.Quantity.of(scale.Quantity); err != nil {
+			return scale, err
+		}
+	}
+	if u.Size != nil {
+		if scale.Size, err = s.sizeNamed(*u.Size); err != nil {
+			return scale, err
+		}
+	}
+	return scale, nil
+}

@@ -1,0 +1,136 @@
+package api_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"renga"
+)
+
+func TestFormation(t *testing.T) {
+	batch := func(name, updates string, status int, has ...string) scenario {
+		return scenario{name: name, method: "PATCH", url: "/apps/hello/formation", body: `{"updates":` + updates + `}`, status: status, has: has}
+	}
+	one := func(name, body string, status int, has ...string) scenario {
+		return scenario{name: name, method: "PATCH", url: "/apps/hello/formation/web", body: body, status: status, has: has}
+	}
+	run(t, []scenario{
+		{name: "list, web first, with types never scaled", url: "/apps/hello/formation", has: []string{`[{"app":`, `"quantity":1,"size":"Standard-1X","type":"web"`, `"quantity":0,"size":"Standard-1X","type":"worker"`, `"command":"/bin/app --say 'it is'"`}},
+		{name: "info", url: "/apps/hello/formation/web", has: []string{`"type":"web"`}},
+		{name: "info of an unknown type", url: "/apps/hello/formation/clock", status: 404, has: []string{`{"resource":"process_type","id":"not_found","message":"Couldn't find that process type."}`}},
+		{name: "of another", url: "/apps/other/formation", status: 403},
+		batch("several at once answer the whole", `[{"type":"web","quantity":3},{"type":"worker","quantity":2,"size":"STANDARD-2x"}]`, 200, `"quantity":3,"size":"Standard-1X","type":"web"`, `"quantity":2,"size":"Standard-2X","type":"worker"`),
+		batch("size alone", `[{"type":"web","size":"performance-M"}]`, 200, `"quantity":1,"size":"Performance-M","type":"web"`),
+		batch("quantity as the CLI sends it", `[{"type":"web","quantity":"2"}]`, 200, `"quantity":2`),
+		batch("more", `[{"type":"web","quantity":"+2"}]`, 200, `"quantity":3`),
+		batch("fewer", `[{"type":"web","quantity":"-1"}]`, 200, `"quantity":0,"size":"Standard-1X","type":"web"`),
+		batch("fewer than none", `[{"type":"web","quantity":"-2"}]`, 422, `this would be -1`),
+		batch("unknown type", `[{"type":"clock","quantity":1}]`, 404, `Couldn't find that process type.`),
+		batch("no type", `[{"quantity":1}]`, 404),
+		batch("nothing", `[]`, 422, `at least one process type`),
+		batch("no list", `{"web":1}`, 422, `Field \"updates\" must be an array.`),
+		batch("image", `[{"type":"web","docker_image":"sha256:1"}]`, 422, `not supported yet`),
+		one("quantity", `{"quantity":100}`, 200, `"quantity":100`),
+		one("too many", `{"quantity":101}`, 422, `from 0 to 100`),
+		one("negative", `{"quantity":-1}`, 422, `from 0 to 100`),
+		one("fraction", `{"quantity":1.5}`, 422, `whole number`),
+		one("exponent", `{"quantity":1e1}`, 422, `whole number`),
+		one("huge", `{"quantity":99999999999999999999}`, 422, `whole number`),
+		one("no number", `{"quantity":"many"}`, 422, `whole number`),
+		one("empty", `{"quantity":""}`, 422, `whole number`),
+		one("true", `{"quantity":true}`, 422, `whole number`),
+		one("unknown size", `{"size":"huge"}`, 422, `The sizes are Eco, Standard-1X, Standard-2X, Performance-M.`),
+		one("size no string", `{"size":1}`, 422, `Field \"size\" must be a string.`),
+		one("nothing", `{}`, 200, `"quantity":1`),
+	})
+}
+
+func TestScalingIsAllOrNothing(t *testing.T) {
+	for _, second := range []string{`{"type":"clock","quantity":1}`, `{"type":"worker","quantity":-1}`, `{"type":"worker","size":"huge"}`} {
+		rig := newRig(nil)
+		body := `{"updates":[{"type":"web","quantity":5},` + second + `]}`
+		if res, answer := rig.ask("PATCH", "/apps/hello/formation", body, nil); res.StatusCode < 400 {
+			t.Errorf("%s gets %d: %s", second, res.StatusCode, answer)
+		}
+		if rig.world.formation[renga.Web].Quantity != 1 || len(rig.world.woken) != 0 {
+			t.Errorf("%s changed something", second)
+		}
+	}
+}
+
+func TestScalingWakesTheAppAndKeepsWhatIsNotNamed(t *testing.T) {
+	rig := newRig(nil)
+	if res, body := rig.ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","quantity":2}]}`, nil); res.StatusCode != 200 {
+		t.Fatal(body)
+	}
+	web := rig.world.formation[renga.Web]
+	if web.Quantity != 2 || web.Size != "standard-1x" || !web.CreatedAt.Equal(born) {
+		t.Errorf("web is %+v", web)
+	}
+	if _, named := rig.world.formation["worker"]; named {
+		t.Error("a type that was not named got an entry")
+	}
+	if !slices.Equal(rig.world.woken, []renga.AppID{hello}) {
+		t.Errorf("woken: %v", rig.world.woken)
+	}
+}
+
+func TestProcessTypesAreFoundByTheirID(t *testing.T) {
+	rig := newRig(nil)
+	id := listed(t, rig, "/apps/hello/formation", "", "id")[1]
+	if _, body := rig.ask("PATCH", "/apps/hello/formation/"+id, `{"quantity":4}`, nil); !strings.Contains(body, `"type":"worker"`) {
+		t.Errorf("by path: %s", body)
+	}
+	if _, body := rig.ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"`+id+`","quantity":5}]}`, nil); !strings.Contains(body, `"quantity":5`) {
+		t.Errorf("in a batch: %s", body)
+	}
+}
+
+func TestDynos(t *testing.T) {
+	restarted := func(key string) func(*testing.T, *rig, *http.Response) {
+		return func(t *testing.T, r *rig, res *http.Response) {
+			if !slices.Equal(r.world.restarts, []string{key}) || len(r.world.woken) != 1 {
+				t.Errorf("restarted %v, woken %v", r.world.restarts, r.world.woken)
+			}
+			audited("dynos restarted")(t, r, res)
+		}
+	}
+	run(t, []scenario{
+		{name: "list in order", url: "/apps/hello/dynos", has: []string{`"attach_url":null`, `"state":"up"`, `"command":"/bin/app 'it'\\''s'"`, `"release":{"id":"`}, after: func(t *testing.T, r *rig, _ *http.Response) {
+			if got := listed(t, r, "/apps/hello/dynos", "", "name"); !slices.Equal(got, []string{"web.1", "web.2"}) {
+				t.Errorf("order is %v", got)
+			}
+		}},
+		{name: "none", url: "/apps/hello/dynos", prepare: func(w *world) { w.dynos = nil }, has: []string{`[]`}},
+		{name: "by name", url: "/apps/hello/dynos/web.2", has: []string{`"name":"web.2"`}},
+		{name: "by id", url: "/apps/hello/dynos/30000000-0000-4000-8000-000000000001", has: []string{`"name":"web.1"`}},
+		{name: "unknown", url: "/apps/hello/dynos/web.9", status: 404, has: []string{`Couldn't find that dyno.`}},
+		{name: "newer of two", url: "/apps/hello/dynos/web.1", prepare: func(w *world) {
+			newer := w.dynos[1]
+			newer.Release, newer.Created = 4, newer.Created.Add(1)
+			w.dynos = append([]renga.Dyno{newer}, w.dynos...)
+		}, has: []string{`"version":4`}},
+		{name: "restart one", method: "DELETE", url: "/apps/hello/dynos/web.1", status: 202, has: []string{`{}`}, after: restarted("web.1")},
+		{name: "restart all", method: "DELETE", url: "/apps/hello/dynos", status: 202, has: []string{`{}`}, after: restarted(renga.RestartAll)},
+		{name: "restart a process type", method: "DELETE", url: "/apps/hello/formations/worker", status: 202, has: []string{`{}`}, after: restarted("worker")},
+		{name: "restart an unknown one", method: "DELETE", url: "/apps/hello/dynos/web.9", status: 404},
+		{name: "restart an unknown type", method: "DELETE", url: "/apps/hello/formations/clock", status: 404},
+		{name: "restart of another", method: "DELETE", url: "/apps/other/dynos", status: 403},
+	})
+}
+
+func TestPlaces(t *testing.T) {
+	run(t, []scenario{
+		{name: "sizes, small first", url: "/dyno-sizes", has: []string{`[{"compute":1,"cost":null,"dedicated":false,"dyno_units":0,`, `"memory":0.5,"name":"Eco"`, `"memory":2.5,"name":"Performance-M"`}},
+		{name: "size in any case", url: "/dyno-sizes/STANDARD-1x", has: []string{`"name":"Standard-1X"`}},
+		{name: "unknown size", url: "/dyno-sizes/huge", status: 404},
+		{name: "regions", url: "/regions", has: []string{`"name":"us"`}},
+		{name: "region", url: "/regions/us", has: []string{`"name":"us"`}},
+		{name: "unknown region", url: "/regions/eu", status: 404},
+		{name: "stacks", url: "/stacks", has: []string{`"name":"container"`}},
+		{name: "stack", url: "/stacks/container", has: []string{`"name":"container"`}},
+		{name: "unknown stack", url: "/stacks/heroku-24", status: 404},
+	})
+}

@@ -1,0 +1,42 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+var rewrite = flag.Bool("update", false, "write the golden files anew")
+
+func TestAnswersAreAsRecorded(t *testing.T) {
+	for name, url := range map[string]string{
+		"account": "/account", "app": "/apps/hello", "config-vars": "/apps/hello/config-vars",
+		"release": "/apps/hello/releases/4", "releases": "/apps/hello/releases", "diff": "/apps/hello/releases/4/diff",
+		"formation": "/apps/hello/formation", "dynos": "/apps/hello/dynos", "dyno-sizes": "/dyno-sizes",
+		"regions": "/regions", "stacks": "/stacks", "not-found": "/apps/nobody",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, body := newRig(nil).ask("GET", url, "", nil)
+			var got bytes.Buffer
+			if err := json.Indent(&got, []byte(body), "", "  "); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", name+".json")
+			if *rewrite {
+				if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got.Bytes(), want) {
+				t.Errorf("%s differs; -update writes it anew:\n%s", file, got.String())
+			}
+		})
+	}
+}

@@ -1,0 +1,57 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"renga"
+)
+
+// checkTime bounds one health check.
+const checkTime = 3 * time.Second
+
+// health is what /healthz tells everybody who asks, so it holds no secrets.
+type health struct {
+	Status  string            `json:"status"` // ok or degraded
+	Version string            `json:"version"`
+	Checks  map[string]string `json:"checks"` // ok, or a sentence that says what is wrong
+}
+
+func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return methodNotAllowed(r.Method, http.MethodGet, http.MethodHead)
+	}
+	all, status := health{Status: "ok", Version: s.options.Version, Checks: map[string]string{}}, http.StatusOK
+	for name, err := range s.check(r.Context()) {
+		all.Checks[name] = "ok"
+		if err != nil {
+			all.Status, status = "degraded", http.StatusServiceUnavailable
+			all.Checks[name] = renga.MessageOf(err, "This part does not work; the log says why.")
+			s.log.Warn("health check failed", "check", name, "err", err)
+		}
+	}
+	return answer(w, status, all)
+}
+
+// check runs all checks at once.
+func (s *Server) check(ctx context.Context) map[string]error {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	var (
+		wg      sync.WaitGroup
+		mu      sync.Mutex // guards results
+		results = map[string]error{}
+	)
+	for name, check := range s.options.Checks {
+		wg.Go(func() {
+			err := check(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			results[name] = err
+		})
+	}
+	wg.Wait()
+	return results
+}

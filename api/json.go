@@ -1,0 +1,109 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"time"
+	"unicode/utf8"
+
+	"renga"
+)
+
+// decode reads a JSON body into what the pointer into points at. An empty body
+// changes nothing; fields that are not known are ignored, as on Heroku. What is
+// no JSON is a bad request, a field of a wrong type an invalid parameter.
+// Messages never repeat what the body holds.
+func decode(r *http.Request, into any) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return unreadable(err)
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil
+	}
+	if !utf8.Valid(body) {
+		return badRequest("The request body is not valid UTF-8.")
+	}
+	return mistyped(json.Unmarshal(body, into))
+}
+
+func unreadable(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return &problem{
+			kind: renga.Invalid, status: http.StatusRequestEntityTooLarge, id: "request_entity_too_large",
+			message: fmt.Sprintf("The request body is larger than %d bytes.", tooLarge.Limit),
+		}
+	}
+	return badRequest("The request body could not be read to its end.")
+}
+
+// mistyped turns encoding/json's errors into ours. Their own texts may hold a
+// piece of the body.
+func mistyped(err error) error {
+	var (
+		own   *problem
+		typed *json.UnmarshalTypeError
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &typed) && typed.Field != "":
+		return invalid("Field %q must be %s.", clip(typed.Field), kindName(typed.Type))
+	case errors.As(err, &typed):
+		return invalid("The request body must be a JSON object.")
+	default:
+		return badRequest("The request body is not valid JSON.")
+	}
+}
+
+func kindName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	case reflect.Slice:
+		return "an array"
+	default:
+		return "an object"
+	}
+}
+
+// empty is the answer where there is nothing to say.
+type empty struct{}
+
+// reply sends an answer. Answers may hold config vars and are never stored on
+// the way.
+func reply(w http.ResponseWriter, status int, body any) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(body); err != nil {
+		panic(fmt.Errorf("encode %T: %w", body, err)) // a wire struct that has no JSON is a bug
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Cache-Control", "private, no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(buf.Bytes()) // a client that left misses nothing
+}
+
+// answer sends an answer from a handler.
+func answer(w http.ResponseWriter, status int, body any) error {
+	reply(w, status, body)
+	return nil
+}
+
+// stamp is a time on the wire: RFC 3339, UTC, whole seconds.
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

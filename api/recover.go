@@ -1,0 +1,29 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+)
+
+// recoverPanics turns a panic into a 500. The panic and its stack go to the
+// log only.
+func (s *Server) recoverPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p) // net/http's own way to cut a connection
+			}
+			s.log.Error("panic in a request", "request", visitOf(r).id, "app", visitOf(r).app,
+				"err", fmt.Sprint(p), "stack", string(debug.Stack()))
+			fault := asProblem(nil)
+			reply(w, fault.status, errorBody{ID: fault.id, Message: fault.message})
+		}()
+		next.ServeHTTP(w, r)
+	})
+}

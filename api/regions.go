@@ -1,0 +1,63 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/gorilla/mux"
+)
+
+// There is one region, called as Heroku's first: its CLI appends the names of
+// all others to the names of apps.
+const (
+	regionName = "us"
+	regionID   = "59accabd-516d-4f0e-83e6-6e3757701145"
+	// birthday is when regions and stacks were made, as far as clients ask.
+	birthday = "2026-01-01T00:00:00Z"
+)
+
+func (s *Server) regionRoutes() []route {
+	return []route{
+		{"GET", "/regions", listRegions},
+		{"GET", "/regions/{region}", regionInfo},
+	}
+}
+
+// region is a region on the wire.
+type region struct {
+	Country        string         `json:"country"`
+	CreatedAt      string         `json:"created_at"`
+	Description    string         `json:"description"`
+	ID             string         `json:"id"`
+	Locale         string         `json:"locale"`
+	Name           string         `json:"name"`
+	PrivateCapable bool           `json:"private_capable"`
+	Provider       regionProvider `json:"provider"`
+	UpdatedAt      string         `json:"updated_at"`
+}
+
+type regionProvider struct {
+	Name   string `json:"name"`
+	Region string `json:"region"`
+}
+
+func regionRef() ref { return ref{ID: regionID, Name: regionName} }
+
+// newRegion says as its provider what the schema lets be said: it knows those
+// of Amazon only.
+func newRegion() region {
+	return region{
+		Country: "Here", CreatedAt: birthday, Description: "This platform", ID: regionID, Locale: "Here",
+		Name: regionName, Provider: regionProvider{Name: "renga", Region: "us-east-1"}, UpdatedAt: birthday,
+	}
+}
+
+func listRegions(w http.ResponseWriter, _ *http.Request) error {
+	return answer(w, http.StatusOK, []region{newRegion()})
+}
+
+func regionInfo(w http.ResponseWriter, r *http.Request) error {
+	if asked := mux.Vars(r)["region"]; asked != regionID && asked != regionName {
+		return notFound("region")
+	}
+	return answer(w, http.StatusOK, newRegion())
+}

@@ -1,0 +1,115 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"renga"
+)
+
+func (s *Server) listReleases(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	sp, err := parseRange(r.Header.Get("Range"), "version", "id")
+	if err != nil {
+		return err
+	}
+	records, more, err := s.releasePage(r.Context(), a.ID, sp)
+	if err != nil {
+		return err
+	}
+	page, err := s.showReleases(r.Context(), a, records)
+	if err != nil {
+		return err
+	}
+	var first, last string
+	if len(records) > 0 {
+		first, last = releaseMark(sp, records[0]), releaseMark(sp, records[len(records)-1])
+	}
+	return replyPage(w, page, sp, first, last, more, "version", "id")
+}
+
+// releaseMark is what a page's end says of a release.
+func releaseMark(sp span, rec renga.ReleaseRecord) string {
+	if sp.field == "id" {
+		return releaseID(rec.App, rec.Version)
+	}
+	return strconv.Itoa(rec.Version)
+}
+
+// releasePage reads the releases that a span asks for, and one more to see
+// whether there is one.
+func (s *Server) releasePage(ctx context.Context, app renga.AppID, sp span) (page []renga.ReleaseRecord, more bool, err error) {
+	q, some, err := s.releaseQuery(ctx, app, sp)
+	if err != nil || !some {
+		return nil, false, err
+	}
+	page, err = s.parts.Releases.Releases(ctx, app, q)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(page) > sp.max {
+		return page[:sp.max], true, nil
+	}
+	return page, false, nil
+}
+
+// releaseQuery turns a span's ends into versions. Ordered by id means ordered
+// by version too: the ids' own order would say nothing, and would make every
+// page read all. some is false when nothing can lie between the ends.
+func (s *Server) releaseQuery(ctx context.Context, app renga.AppID, sp span) (q renga.ReleaseQuery, some bool, err error) {
+	q = renga.ReleaseQuery{Descending: sp.desc, Max: sp.max + 1}
+	if sp.from.value != "" {
+		if q.From, err = s.boundVersion(ctx, app, sp.field, sp.from.value); err != nil {
+			return q, false, err
+		}
+		if sp.from.exclusive {
+			q.From++
+		}
+	}
+	if sp.to.value == "" {
+		return q, true, nil
+	}
+	if q.To, err = s.boundVersion(ctx, app, sp.field, sp.to.value); err != nil {
+		return q, false, err
+	}
+	if sp.to.exclusive {
+		q.To--
+	}
+	// To 0 would leave the end open, and means that nothing is asked for.
+	return q, q.To > 0 && q.From <= q.To, nil
+}
+
+func (s *Server) boundVersion(ctx context.Context, app renga.AppID, field, value string) (int, error) {
+	if field == "id" && !isUUID(value) {
+		return 0, badRequest("Invalid Range header: %q is no id of a release.", clip(value))
+	}
+	if field == "version" {
+		version, err := strconv.ParseUint(value, 10, 31)
+		if err != nil {
+			return 0, badRequest("Invalid Range header: %q is no version of a release.", clip(value))
+		}
+		return int(version), nil
+	}
+	version, err := s.versionOf(ctx, app, value)
+	if renga.KindOf(err) == renga.NotFound {
+		return 0, badRequest("Invalid Range header: %q is no id of a release of this app.", clip(value))
+	}
+	return version, err
+}
+
+// showReleases completes records for the wire.
+func (s *Server) showReleases(ctx context.Context, a renga.App, records []renga.ReleaseRecord) ([]release, error) {
+	page, known := make([]release, 0, len(records)), s.people()
+	for _, rec := range records {
+		wire, err := s.showRelease(ctx, a, rec, known)
+		if err != nil {
+			return nil, err
+		}
+		page = append(page, wire)
+	}
+	return page, nil
+}

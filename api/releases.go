@@ -1,0 +1,264 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// Releases knows the records of releases.
+type Releases interface {
+	// Release is NotFound for a version that the app has not.
+	Release(ctx context.Context, app renga.AppID, version int) (renga.ReleaseRecord, error)
+	Releases(ctx context.Context, app renga.AppID, q renga.ReleaseQuery) ([]renga.ReleaseRecord, error)
+}
+
+// Releaser makes releases and opens them.
+type Releaser interface {
+	// Rollback makes a new release of an old one; Invalid, with the reason,
+	// where that cannot be.
+	Rollback(ctx context.Context, app renga.AppID, version int, part renga.RollbackPart, by renga.AccountID) (renga.ReleaseRecord, error)
+	// Eligible is nil when the app can be rolled back to the release; else the
+	// error says why not.
+	Eligible(ctx context.Context, app renga.App, r renga.ReleaseRecord) error
+	// Open gives the whole release, secrets included.
+	Open(ctx context.Context, app renga.App, version int) (renga.Release, error)
+}
+
+func (s *Server) releaseRoutes() []route {
+	return []route{
+		{"GET", "/apps/{app}/releases", s.listReleases},
+		{"POST", "/apps/{app}/releases", s.createRelease},
+		{"GET", "/apps/{app}/releases/{release}", s.releaseInfo},
+		{"GET", "/apps/{app}/releases/{release}/diff", s.diffReleases},
+	}
+}
+
+// release is a release on the wire. Heroku leaves the last four fields out of
+// its schema.
+type release struct {
+	AddonPlanNames  []string `json:"addon_plan_names"`
+	App             ref      `json:"app"`
+	CreatedAt       string   `json:"created_at"`
+	Current         bool     `json:"current"`
+	Description     string   `json:"description"`
+	ID              string   `json:"id"`
+	OutputStreamURL *string  `json:"output_stream_url"`
+	Slug            *ref     `json:"slug"`
+	Status          string   `json:"status"`
+	UpdatedAt       string   `json:"updated_at"`
+	User            person   `json:"user"`
+	Version         int      `json:"version"`
+
+	EligibleForRollback bool `json:"eligible_for_rollback"`
+	// Reason says why the release failed, or else why it cannot be rolled back
+	// to.
+	Reason *string `json:"reason"`
+	// Log holds the last lines of the dyno that made it fail. Lists leave it
+	// null.
+	Log    []string          `json:"log"`
+	Images map[string]string `json:"images"` // process type to digest
+}
+
+// newRelease maps a release; barred is why it cannot be rolled back to, nil
+// when it can. Current is the release that serves, as on Heroku: while a deploy
+// is under way, and after a failed one, it is not the newest.
+func newRelease(a renga.App, rec renga.ReleaseRecord, by person, barred error) release {
+	wire := release{
+		AddonPlanNames: []string{}, App: appRef(a), CreatedAt: stamp(rec.CreatedAt), Current: rec.Live,
+		Description: rec.Description, ID: releaseID(rec.App, rec.Version), Status: statusOnWire(rec.Outcome.Status),
+		UpdatedAt: stamp(rec.CreatedAt), User: by, Version: rec.Version,
+		EligibleForRollback: barred == nil, Images: digests(rec.Images),
+	}
+	if !rec.Outcome.At.IsZero() {
+		wire.UpdatedAt = stamp(rec.Outcome.At)
+	}
+	if reason := reasonOf(rec, barred); reason != "" {
+		wire.Reason = &reason
+	}
+	return wire
+}
+
+func appRef(a renga.App) ref { return ref{ID: string(a.ID), Name: a.Name} }
+
+// statusOnWire knows no superseded releases: Heroku's only fail when their
+// release command does.
+func statusOnWire(s renga.ReleaseStatus) string {
+	if s == renga.Superseded {
+		s = renga.Succeeded
+	}
+	return string(s)
+}
+
+func reasonOf(rec renga.ReleaseRecord, barred error) string {
+	if rec.Outcome.Reason != "" || barred == nil {
+		return rec.Outcome.Reason
+	}
+	return renga.MessageOf(barred, "Whether this release can be rolled back to could not be found out; try again.")
+}
+
+func digests(images map[renga.ProcessType]renga.Image) map[string]string {
+	byType := map[string]string{}
+	for t, img := range images {
+		byType[string(t)] = img.Digest
+	}
+	return byType
+}
+
+// newest is the record of the app's newest release; nil when it has none.
+func (s *Server) newest(ctx context.Context, app renga.AppID) (*renga.ReleaseRecord, error) {
+	records, err := s.parts.Releases.Releases(ctx, app, renga.ReleaseQuery{Descending: true, Max: 1})
+	switch {
+	case renga.KindOf(err) == renga.NotFound: // the app is going while we look
+		return nil, nil
+	case err != nil || len(records) == 0:
+		return nil, err
+	}
+	return &records[0], nil
+}
+
+// showRelease completes a record for the wire.
+func (s *Server) showRelease(ctx context.Context, a renga.App, rec renga.ReleaseRecord, known *people) (release, error) {
+	by, err := known.find(ctx, rec.By)
+	if err != nil {
+		return release{}, err
+	}
+	barred := s.parts.Releaser.Eligible(ctx, a, rec)
+	if kind := renga.KindOf(barred); barred != nil && kind != renga.Invalid && kind != renga.NotFound {
+		s.log.Warn("eligibility of a release is not known", "app", a.Name, "release", renga.VersionName(rec.Version), "err", barred)
+	}
+	return newRelease(a, rec, by, barred), nil
+}
+
+func (s *Server) releaseInfo(w http.ResponseWriter, r *http.Request) error {
+	a, version, err := s.releaseOf(r)
+	if err != nil {
+		return err
+	}
+	rec, err := s.parts.Releases.Release(r.Context(), a.ID, version)
+	if err != nil {
+		return orNotFound(err, "release")
+	}
+	wire, err := s.showRelease(r.Context(), a, rec, s.people())
+	if err != nil {
+		return err
+	}
+	wire.Log = append([]string{}, rec.Outcome.Log...)
+	return answer(w, http.StatusOK, wire)
+}
+
+// releaseOf finds the app of the path and the version that its release means.
+func (s *Server) releaseOf(r *http.Request) (renga.App, int, error) {
+	a, err := s.appOf(r)
+	if err != nil {
+		return renga.App{}, 0, err
+	}
+	version, err := s.versionOf(r.Context(), a.ID, mux.Vars(r)["release"])
+	return a, version, err
+}
+
+// versionOf reads a release's identity: "7", "v7" or an id. NotFound when it is
+// none, or an id that the app has not.
+func (s *Server) versionOf(ctx context.Context, app renga.AppID, identity string) (int, error) {
+	if isUUID(identity) {
+		return s.versionByID(ctx, app, strings.ToLower(identity))
+	}
+	if version, ok := parseVersion(identity); ok {
+		return version, nil
+	}
+	return 0, notFound("release")
+}
+
+// versionByID tries the app's versions, newest first: ids are made of them, so
+// this asks nobody and takes a fraction of a millisecond per thousand.
+func (s *Server) versionByID(ctx context.Context, app renga.AppID, id string) (int, error) {
+	newest, err := s.newest(ctx, app)
+	if err != nil {
+		return 0, err
+	}
+	if newest != nil {
+		for version := newest.Version; version > 0; version-- {
+			if releaseID(app, version) == id {
+				return version, nil
+			}
+		}
+	}
+	return 0, notFound("release")
+}
+
+// parseVersion reads "7" or "v7".
+func parseVersion(s string) (int, bool) {
+	n, err := strconv.ParseUint(strings.TrimPrefix(s, "v"), 10, 31)
+	return int(n), err == nil && n > 0
+}
+
+// identity is the name or number of a resource in a body.
+type identity string
+
+// UnmarshalJSON takes a string or a whole number.
+func (i *identity) UnmarshalJSON(b []byte) error {
+	var text string
+	if json.Unmarshal(b, &text) == nil {
+		*i = identity(text)
+		return nil
+	}
+	var number json.Number
+	if json.Unmarshal(b, &number) != nil {
+		return invalid("A release is named by its id or its version.")
+	}
+	*i = identity(number)
+	return nil
+}
+
+// createRelease takes an app back to an old release. It answers as soon as the
+// new one is recorded; dynos move afterwards.
+func (s *Server) createRelease(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	version, part, err := s.rollbackAsked(r, a)
+	if err != nil {
+		return err
+	}
+	rec, err := s.parts.Releaser.Rollback(r.Context(), a.ID, version, part, caller(r).ID)
+	if err != nil {
+		return err
+	}
+	s.audit(r, "rolled back", a.Name, "release", renga.VersionName(rec.Version), "to", renga.VersionName(version), "part", string(part))
+	wire, err := s.showRelease(r.Context(), a, rec, s.people())
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusCreated, wire)
+}
+
+func (s *Server) rollbackAsked(r *http.Request, a renga.App) (version int, part renga.RollbackPart, err error) {
+	var body struct {
+		Release identity           `json:"release"`
+		Part    renga.RollbackPart `json:"part"`
+		Slug    identity           `json:"slug"`
+	}
+	if err := decode(r, &body); err != nil {
+		return 0, "", err
+	}
+	switch {
+	case body.Slug != "":
+		return 0, "", invalid("Releasing a slug is not supported; push an image instead.")
+	case body.Release == "":
+		return 0, "", invalid("Name the release to roll back to in the field \"release\": its id or its version.")
+	case body.Part != renga.RollbackAll && body.Part != renga.RollbackCode && body.Part != renga.RollbackConfig:
+		return 0, "", invalid("Part must be %q or %q, or be left out for both.", renga.RollbackCode, renga.RollbackConfig)
+	}
+	version, err = s.versionOf(r.Context(), a.ID, string(body.Release))
+	if renga.KindOf(err) == renga.NotFound { // the path is right; what the body says is not
+		err = invalid("%s has no release %s.", a.Name, clip(string(body.Release)))
+	}
+	return version, body.Part, err
+}

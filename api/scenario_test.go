@@ -1,0 +1,125 @@
+package api_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"renga"
+	"renga/api"
+)
+
+// marker is a config var's value that may be seen in the answers about config
+// vars and nowhere else.
+const marker = "marker-5e3c4a1d"
+
+var sizes = map[string]renga.Size{
+	"eco":           {Name: "eco", MemoryBytes: 512 << 20, CPUs: 0.5},
+	"standard-1x":   {Name: "standard-1x", MemoryBytes: 512 << 20, CPUs: 1},
+	"standard-2x":   {Name: "standard-2x", MemoryBytes: 1 << 30, CPUs: 1},
+	"performance-m": {Name: "performance-m", MemoryBytes: 2560 << 20, CPUs: 2},
+}
+
+// rig is an API over a world, with what it logged.
+type rig struct {
+	*api.Server
+	world *world
+	log   *bytes.Buffer
+}
+
+func newRig(checks map[string]func(context.Context) error) *rig {
+	w, log := newWorld(), &bytes.Buffer{}
+	server := api.New(api.Options{
+		Domain: "renga.localhost", Scheme: "http", Port: "5000", Sizes: sizes, Checks: checks, Version: "1.2.3",
+		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Now: func() time.Time { return born.Add(24 * time.Hour) },
+	}, api.Parts{
+		Tokens: w, Accounts: w, Apps: w, Creator: w, Deleter: w, Releases: w, Releaser: w,
+		Vars: w, Formations: w, Dynos: w, Waker: w,
+	})
+	return &rig{Server: server, world: w, log: log}
+}
+
+// scenario is one request to a fresh world and what must come of it.
+type scenario struct {
+	name    string
+	prepare func(*world)
+	method  string // GET when empty
+	url     string
+	headers map[string]string
+	body    string
+	status  int // 200 when 0
+	has     []string
+	hasNot  []string
+	after   func(*testing.T, *rig, *http.Response)
+}
+
+func run(t *testing.T, scenarios []scenario) {
+	for _, sc := range scenarios {
+		t.Run(sc.name, func(t *testing.T) {
+			rig := newRig(nil)
+			if sc.prepare != nil {
+				sc.prepare(rig.world)
+			}
+			sc.play(t, rig)
+		})
+	}
+}
+
+func (sc scenario) play(t *testing.T, rig *rig) {
+	t.Helper()
+	res, body := rig.ask(sc.method, sc.url, sc.body, sc.headers)
+	if want := cmp.Or(sc.status, 200); res.StatusCode != want {
+		t.Errorf("status is %d, want %d: %s", res.StatusCode, want, body)
+	}
+	for _, s := range sc.has {
+		if !strings.Contains(body, s) {
+			t.Errorf("answer lacks %s: %s", s, body)
+		}
+	}
+	for _, s := range sc.hasNot {
+		if strings.Contains(body, s) {
+			t.Errorf("answer holds %s: %s", s, body)
+		}
+	}
+	if sc.after != nil {
+		sc.after(t, rig, res)
+	}
+}
+
+// ask sends one request as Ada, unless headers say otherwise. An empty header
+// is left out.
+func (r *rig) ask(method, url, body string, headers map[string]string) (*http.Response, string) {
+	if method == "" {
+		method = "GET"
+	}
+	req := httptest.NewRequest(method, url, strings.NewReader(body))
+	asAda(req)
+	for name, value := range headers {
+		if req.Header.Set(name, value); value == "" {
+			req.Header.Del(name)
+		}
+	}
+	rec := httptest.NewRecorder()
+	r.ServeHTTP(rec, req)
+	res := rec.Result()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		panic(err) // a recorder's body always reads
+	}
+	return res, string(answer)
+}
+
+func asAda(req *http.Request) *http.Request {
+	req.Header.Set("Authorization", "Bearer ada-token")
+	return req
+}
+
+func header(name, value string) map[string]string { return map[string]string{name: value} }

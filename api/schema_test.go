@@ -1,0 +1,218 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// implemented are the links of Heroku's schema that the API answers, each with
+// a request that gets its good answer.
+var implemented = []struct {
+	resource, title string
+	method, url     string
+	body            string
+	status          int
+}{
+	{"account", "Info", "GET", "/account", "", 200},
+	{"account", "Info By User", "GET", "/users/~", "", 200},
+	{"app", "Create", "POST", "/apps", `{"name":"fresh"}`, 201},
+	{"app", "Delete", "DELETE", "/apps/hello", "", 200},
+	{"app", "Info", "GET", "/apps/hello", "", 200},
+	{"app", "List", "GET", "/apps", "", 200},
+	{"app", "List Owned and Collaborated", "GET", "/users/~/apps", "", 200},
+	{"app", "Update", "PATCH", "/apps/hello", `{"maintenance":true}`, 200},
+	{"config-var", "Info for App", "GET", "/apps/hello/config-vars", "", 200},
+	{"config-var", "Info for App Release", "GET", "/apps/hello/releases/3/config-vars", "", 200},
+	{"config-var", "Update", "PATCH", "/apps/hello/config-vars", `{"A":"b","COLOR":null}`, 200},
+	{"dyno", "Info", "GET", "/apps/hello/dynos/web.1", "", 200},
+	{"dyno", "List", "GET", "/apps/hello/dynos", "", 200},
+	{"dyno", "Restart", "DELETE", "/apps/hello/dynos/web.1", "", 202},
+	{"dyno", "Restart all", "DELETE", "/apps/hello/dynos", "", 202},
+	{"dyno-size", "Info", "GET", "/dyno-sizes/eco", "", 200},
+	{"dyno-size", "List", "GET", "/dyno-sizes", "", 200},
+	{"formation", "Info", "GET", "/apps/hello/formation/web", "", 200},
+	{"formation", "List", "GET", "/apps/hello/formation", "", 200},
+	{"formation", "Batch Update", "PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","quantity":2}]}`, 200},
+	{"formation", "Update", "PATCH", "/apps/hello/formation/web", `{"size":"Standard-2X"}`, 200},
+	{"region", "Info", "GET", "/regions/us", "", 200},
+	{"region", "List", "GET", "/regions", "", 200},
+	{"release", "Info", "GET", "/apps/hello/releases/4", "", 200},
+	{"release", "List", "GET", "/apps/hello/releases", "", 200},
+	{"release", "Rollback", "POST", "/apps/hello/releases", `{"release":"3"}`, 201},
+	{"stack", "Info", "GET", "/stacks/container", "", 200},
+	{"stack", "List", "GET", "/stacks", "", 200},
+}
+
+// extra are the properties that answers have beyond the schema, by resource.
+var extra = map[string][]string{
+	"app":     {"create_status", "generation"},
+	"release": {"eligible_for_rollback", "images", "log", "reason"},
+}
+
+func TestAnswersFollowHerokusSchema(t *testing.T) {
+	schema := readSchema(t)
+	for _, link := range implemented {
+		t.Run(link.resource+"/"+link.title, func(t *testing.T) {
+			res, body := newRig(nil).ask(link.method, link.url, link.body, nil)
+			if res.StatusCode != link.status {
+				t.Fatalf("status is %d: %s", res.StatusCode, body)
+			}
+			answer, err := jsonschema.UnmarshalJSON(strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := schema.target(t, link.resource, link.title, link.method)
+			if err := schema.compile(t, at).Validate(answer); err != nil {
+				t.Errorf("%v: %s", err, body)
+			}
+			schema.complete(t, at, answer, extra[link.resource], link.resource)
+		})
+	}
+}
+
+// schemaFile is Heroku's published schema.
+type schemaFile struct {
+	doc      map[string]any
+	compiler *jsonschema.Compiler
+}
+
+// readSchema reads the schema that ships with Heroku's Go client. Patterns that
+// hold Heroku's own host names, or that Go's regexp cannot read, are taken out,
+// and so is the name of the hyper-schema: draft 4 is what it stands on.
+func readSchema(t *testing.T) *schemaFile {
+	t.Helper()
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/heroku/heroku-go/v5").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	neutral(doc)
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft4)
+	compiler.AssertFormat()
+	if err := compiler.AddResource("heroku.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	return &schemaFile{doc: doc, compiler: compiler}
+}
+
+func neutral(node any) {
+	switch node := node.(type) {
+	case map[string]any:
+		delete(node, "$schema")
+		if pattern, ok := node["pattern"].(string); ok && (strings.Contains(pattern, "heroku") || strings.Contains(pattern, "(?!")) {
+			delete(node, "pattern")
+		}
+		for _, child := range node {
+			neutral(child)
+		}
+	case []any:
+		for _, child := range node {
+			neutral(child)
+		}
+	}
+}
+
+// target is the JSON pointer of what a link answers.
+func (s *schemaFile) target(t *testing.T, resource, title, method string) string {
+	t.Helper()
+	links, _ := s.at(t, "#/definitions/"+resource)["links"].([]any)
+	for i, link := range links {
+		link, _ := link.(map[string]any)
+		if link["title"] == title && link["method"] == method {
+			return fmt.Sprintf("#/definitions/%s/links/%d/targetSchema", resource, i)
+		}
+	}
+	t.Fatalf("the schema has no link %s %s", resource, title)
+	return ""
+}
+
+func (s *schemaFile) compile(t *testing.T, pointer string) *jsonschema.Schema {
+	t.Helper()
+	compiled, err := s.compiler.Compile("heroku.json" + pointer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled
+}
+
+// at follows a JSON pointer, and the references that it ends in.
+func (s *schemaFile) at(t *testing.T, pointer string) map[string]any {
+	t.Helper()
+	var node any = s.doc
+	for _, part := range strings.Split(strings.TrimPrefix(pointer, "#/"), "/") {
+		switch n := node.(type) {
+		case map[string]any:
+			node = n[part]
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(part, &i); err != nil {
+				t.Fatal(err)
+			}
+			node = n[i]
+		}
+	}
+	found, ok := node.(map[string]any)
+	if !ok {
+		t.Fatalf("the schema has no %s", pointer)
+	}
+	if ref, ok := found["$ref"].(string); ok {
+		return s.at(t, ref)
+	}
+	return found
+}
+
+// complete checks that an answer has every property of its schema, and no
+// other but those allowed. Validators do not: the schema requires nothing.
+func (s *schemaFile) complete(t *testing.T, pointer string, answer any, allowed []string, where string) {
+	t.Helper()
+	node := s.at(t, pointer)
+	s.completeNode(t, node, answer, allowed, where)
+}
+
+func (s *schemaFile) completeNode(t *testing.T, node map[string]any, answer any, allowed []string, where string) {
+	t.Helper()
+	if ref, ok := node["$ref"].(string); ok {
+		node = s.at(t, ref)
+	}
+	if list, ok := answer.([]any); ok {
+		items, _ := node["items"].(map[string]any)
+		for _, element := range list {
+			s.completeNode(t, items, element, allowed, where)
+		}
+		return
+	}
+	object, ok := answer.(map[string]any)
+	properties, described := node["properties"].(map[string]any)
+	if !ok || !described {
+		return
+	}
+	for name, property := range properties {
+		value, has := object[name]
+		if !has {
+			t.Errorf("%s lacks %s", where, name)
+		}
+		property, _ := property.(map[string]any)
+		s.completeNode(t, property, value, nil, where+"."+name)
+	}
+	for name := range object {
+		if _, known := properties[name]; !known && !slices.Contains(allowed, name) {
+			t.Errorf("%s has %s, which the schema does not know", where, name)
+		}
+	}
+}

@@ -1,0 +1,134 @@
+// Package api answers the Heroku Platform API, version 3: Heroku's paths, JSON,
+// ids, status codes, error bodies and Range paging, over the platform's nouns.
+//
+// One file holds one resource: the struct that goes over the wire, the function
+// that makes it out of a noun, the handlers, and their routes at its top. A
+// handler decodes, calls and encodes; what it returns as an error becomes an
+// answer in errors.go. Nothing of the wire leaves this package.
+//
+// A request may ask for any "version=3" or "version=3.variant" in its Accept
+// header, or for none: there is one version, and all variants are answered
+// alike.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// Options are the platform's settings as far as the API shows them.
+type Options struct {
+	// Domain is the platform's, without port. Apps answer below it.
+	Domain string
+	// Scheme and Port complete apps' URLs. An empty Port is left out.
+	Scheme, Port string
+	// Sizes are the dyno sizes by their lower-case name.
+	Sizes map[string]renga.Size
+	// Checks are what /healthz asks, by name. Each ends when its context does.
+	Checks  map[string]func(context.Context) error
+	Version string
+	Log     *slog.Logger
+	Now     func() time.Time // the clock; nil for the real one
+}
+
+// Parts are who does the work.
+type Parts struct {
+	Tokens     Tokens
+	Accounts   Accounts
+	Apps       Apps
+	Creator    Creator
+	Deleter    Deleter
+	Releases   Releases
+	Releaser   Releaser
+	Vars       Vars
+	Formations Formations
+	Dynos      Dynos
+	Waker      Waker
+}
+
+// Waker is told when an app should be looked at.
+type Waker interface {
+	Wake(app renga.AppID)
+}
+
+// Server is the API as an http.Handler. It serves /healthz to everybody and
+// all else to those with a token.
+type Server struct {
+	options Options
+	parts   Parts
+	log     *slog.Logger
+	now     func() time.Time
+	handler http.Handler
+}
+
+// New makes a Server. Nothing is started.
+func New(o Options, p Parts) *Server {
+	s := &Server{options: o, parts: p, log: o.Log, now: o.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	doors := split("/healthz", s.handle(s.health), s.authenticate(s.resources()))
+	s.handler = withVisit(s.logAccess(s.recoverPanics(limitBody(doors))))
+	return s
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// handler does one thing of the API. An error becomes the answer.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// route is one line of a resource's table.
+type route struct {
+	method, path string
+	do           handler
+}
+
+func (s *Server) routes() []route {
+	return slices.Concat(
+		s.accountRoutes(), s.appRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.formationRoutes(),
+		s.dynoRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(),
+	)
+}
+
+func (s *Server) resources() http.Handler {
+	m := mux.NewRouter().SkipClean(true)
+	for _, rt := range s.routes() {
+		methods := []string{rt.method}
+		if rt.method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+		m.Handle(rt.path, s.handle(rt.do)).Methods(methods...)
+	}
+	m.NotFoundHandler = s.handle(noEndpoint)
+	m.MethodNotAllowedHandler = s.handle(noMethod(m))
+	return m
+}
+
+// handle makes an http.Handler that answers errors in Heroku's form.
+func (s *Server) handle(do handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := do(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// split sends one path to one handler and all others to another. Unlike
+// http.ServeMux it redirects nothing: a redirect would make a GET of a POST.
+func split(path string, one, others http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == path {
+			one.ServeHTTP(w, r)
+			return
+		}
+		others.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,47 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/gorilla/mux"
+)
+
+// There is one stack: images.
+const (
+	stackName = "container"
+	stackID   = "69ba1b2c-3b2f-5d2e-8f34-6a7a3b3f5b01"
+)
+
+func (s *Server) stackRoutes() []route {
+	return []route{
+		{"GET", "/stacks", listStacks},
+		{"GET", "/stacks/{stack}", stackInfo},
+	}
+}
+
+// stack is a stack on the wire.
+type stack struct {
+	CreatedAt string `json:"created_at"`
+	Default   bool   `json:"default"`
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	State     string `json:"state"`
+	UpdatedAt string `json:"updated_at"`
+}
+
+func stackRef() ref { return ref{ID: stackID, Name: stackName} }
+
+func newStack() stack {
+	return stack{CreatedAt: birthday, Default: true, ID: stackID, Name: stackName, State: "public", UpdatedAt: birthday}
+}
+
+func listStacks(w http.ResponseWriter, _ *http.Request) error {
+	return answer(w, http.StatusOK, []stack{newStack()})
+}
+
+func stackInfo(w http.ResponseWriter, r *http.Request) error {
+	if asked := mux.Vars(r)["stack"]; asked != stackID && asked != stackName {
+		return notFound("stack")
+	}
+	return answer(w, http.StatusOK, newStack())
+}

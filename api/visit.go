@@ -1,0 +1,51 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+
+	"github.com/google/uuid"
+
+	"renga"
+)
+
+// visit is what becomes known of one request on its way: who asks, for which
+// app. The access log reads it at the end.
+type visit struct {
+	id      string
+	account renga.Account
+	app     string
+}
+
+type visitKey struct{}
+
+// requestID is the form of a client's Request-Id that is kept. Others, such as
+// the ever longer lists of some clients, are replaced.
+var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,128}$`)
+
+// withVisit gives each request an id, the client's own when it is usable, and
+// tells it in the answer's Request-Id header.
+func withVisit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get("Request-Id")
+		if !requestID.MatchString(id) {
+			id = uuid.NewString()
+		}
+		w.Header().Set("Request-Id", id)
+		ctx := context.WithValue(r.Context(), visitKey{}, &visit{id: id})
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// visitOf is the request's visit; withVisit has put it there.
+func visitOf(r *http.Request) *visit {
+	v, ok := r.Context().Value(visitKey{}).(*visit)
+	if !ok {
+		return &visit{}
+	}
+	return v
+}
+
+// caller is the account that asks.
+func caller(r *http.Request) renga.Account { return visitOf(r).account }

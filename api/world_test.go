@@ -1,0 +1,254 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"renga"
+)
+
+// world stands in for the rooms behind the API. It keeps everything in memory
+// and is as strict as they are.
+type world struct {
+	mu        sync.Mutex
+	accounts  map[string]renga.Account // by token
+	apps      map[renga.AppID]renga.App
+	releases  map[renga.AppID][]renga.Release
+	outcomes  map[int]renga.Outcome // of the first app's releases
+	formation renga.Formation
+	dynos     []renga.Dyno
+	restarts  []string
+	woken     []renga.AppID
+	asked     []renga.ReleaseQuery
+	broken    error // what a look at a token ends in, when set
+	blind     error // what a look at images ends in, when set
+}
+
+var (
+	born  = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	ada   = renga.Account{ID: "10000000-0000-4000-8000-000000000001", Email: "ada@example.com", CreatedAt: born, UpdatedAt: born}
+	bob   = renga.Account{ID: "10000000-0000-4000-8000-000000000002", Email: "bob@example.com", CreatedAt: born, UpdatedAt: born}
+	hello = renga.AppID("20000000-0000-4000-8000-000000000001")
+	other = renga.AppID("20000000-0000-4000-8000-000000000002")
+)
+
+func image(t renga.ProcessType, n int) renga.Image {
+	return renga.Image{Repository: "hello/" + string(t), Digest: fmt.Sprintf("sha256:%064d", n), Command: []string{"/bin/app", "--say", "it is"}, Size: 1000}
+}
+
+// newWorld has the app hello of Ada's with four releases, and one of Bob's.
+func newWorld() *world {
+	w := &world{accounts: map[string]renga.Account{"ada-token": ada, "bob-token": bob},
+		apps: map[renga.AppID]renga.App{}, releases: map[renga.AppID][]renga.Release{}}
+	w.apps[hello] = renga.App{ID: hello, Name: "hello", Owner: ada.ID, CreatedAt: born, UpdatedAt: born}
+	w.apps[other] = renga.App{ID: other, Name: "other", Owner: bob.ID, CreatedAt: born, UpdatedAt: born}
+	in := renga.Inputs{}.Clone()
+	w.add(hello, "Initial release", in)
+	in.Images[renga.Web] = image(renga.Web, 2)
+	w.add(hello, "Deploy 222222222222", in)
+	in.Vars["COLOR"], in.Vars["SECRET"] = "red", marker
+	w.add(hello, "Set COLOR, SECRET config vars", in)
+	in.Images[renga.Web], in.Images["worker"], in.Vars["COLOR"] = image(renga.Web, 4), image("worker", 4), "blue"
+	w.add(hello, "Deploy 444444444444", in)
+	w.outcomes = map[int]renga.Outcome{4: {Status: renga.Failed, Reason: "web.1 exited with status 1.", Log: []string{"boom"}, At: born.Add(time.Hour)}}
+	w.formation = renga.Formation{renga.Web: {Quantity: 1, Size: "standard-1x", CreatedAt: born, UpdatedAt: born}}
+	w.dynos = []renga.Dyno{
+		{ID: "30000000-0000-4000-8000-000000000002", App: hello, Name: "web.2", Type: renga.Web, Size: "standard-1x", Release: 3, Command: []string{"/bin/app", "it's"}, State: renga.Starting, Since: born, Created: born},
+		{ID: "30000000-0000-4000-8000-000000000001", App: hello, Name: "web.1", Type: renga.Web, Size: "standard-1x", Release: 3, Command: []string{"/bin/app"}, State: renga.Up, Since: born, Created: born},
+	}
+	return w
+}
+
+func (w *world) add(app renga.AppID, description string, in renga.Inputs) renga.Release {
+	n := len(w.releases[app]) + 1
+	rel := renga.Release{App: app, Version: n, Inputs: in.Clone(), Description: description, By: ada.ID, CreatedAt: born.Add(time.Duration(n) * time.Minute)}
+	w.releases[app] = append(w.releases[app], rel)
+	return rel
+}
+
+func (w *world) AccountByToken(_ context.Context, token string) (renga.Account, error) {
+	if a, ok := w.accounts[token]; ok {
+		return a, w.broken
+	}
+	return renga.Account{}, renga.Errorf(renga.Unauthorized, "no such token")
+}
+
+func (w *world) Account(_ context.Context, id renga.AccountID) (renga.Account, error) {
+	for _, a := range w.accounts {
+		if a.ID == id {
+			return a, nil
+		}
+	}
+	return renga.Account{}, renga.Errorf(renga.NotFound, "no such account")
+}
+
+func (w *world) App(_ context.Context, id renga.AppID) (renga.App, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if a, ok := w.apps[id]; ok {
+		return a, nil
+	}
+	return renga.App{}, renga.Errorf(renga.NotFound, "no such app")
+}
+
+func (w *world) AppByName(_ context.Context, name string) (renga.App, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.apps {
+		if a.Name == name {
+			return a, nil
+		}
+	}
+	return renga.App{}, renga.Errorf(renga.NotFound, "no such app")
+}
+
+func (w *world) Apps(context.Context) ([]renga.App, error) {
+	return slices.Collect(maps.Values(w.apps)), nil
+}
+
+func (w *world) UpdateApp(_ context.Context, id renga.AppID, edit func(*renga.App) error) (renga.App, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a := w.apps[id]
+	if err := edit(&a); err != nil {
+		return renga.App{}, err
+	}
+	a.UpdatedAt = born.Add(24 * time.Hour)
+	w.apps[id] = a
+	return a, nil
+}
+
+func (w *world) CreateApp(ctx context.Context, name string, by renga.AccountID) (renga.App, error) {
+	if name == "" {
+		name = "silent-pond-1"
+	}
+	if _, err := w.AppByName(ctx, name); err == nil {
+		return renga.App{}, renga.Errorf(renga.Conflict, "Name %s is already taken.", name)
+	}
+	a := renga.App{ID: renga.AppID(fmt.Sprintf("20000000-0000-4000-8000-%012d", 100+len(w.releases))), Name: name, Owner: by, CreatedAt: born, UpdatedAt: born}
+	w.apps[a.ID] = a
+	w.add(a.ID, "Initial release", renga.Inputs{})
+	return a, renga.ValidateAppName(name)
+}
+
+func (w *world) DeleteApp(_ context.Context, id renga.AppID) error {
+	delete(w.apps, id)
+	return nil
+}
+
+func (w *world) record(app renga.AppID, n int) renga.ReleaseRecord {
+	rec := w.releases[app][n-1].Record()
+	rec.Outcome = renga.Outcome{Status: renga.Succeeded, At: rec.CreatedAt}
+	if o, ok := w.outcomes[n]; ok {
+		rec.Outcome = o
+	}
+	rec.Current, rec.Live = n == len(w.releases[app]), n == 3
+	return rec
+}
+
+func (w *world) Release(_ context.Context, app renga.AppID, n int) (renga.ReleaseRecord, error) {
+	if n < 1 || n > len(w.releases[app]) {
+		return renga.ReleaseRecord{}, renga.Errorf(renga.NotFound, "no such release")
+	}
+	return w.record(app, n), nil
+}
+
+func (w *world) Releases(_ context.Context, app renga.AppID, q renga.ReleaseQuery) ([]renga.ReleaseRecord, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked = append(w.asked, q)
+	if len(w.releases[app]) == 0 {
+		return nil, renga.Errorf(renga.NotFound, "no such app")
+	}
+	var all []renga.ReleaseRecord
+	for n := range len(w.releases[app]) {
+		if n++; n >= q.From && (q.To == 0 || n <= q.To) {
+			all = append(all, w.record(app, n))
+		}
+	}
+	if q.Descending {
+		slices.Reverse(all)
+	}
+	if q.Max > 0 && len(all) > q.Max {
+		all = all[:q.Max]
+	}
+	return all, nil
+}
+
+func (w *world) Rollback(ctx context.Context, app renga.AppID, n int, part renga.RollbackPart, by renga.AccountID) (renga.ReleaseRecord, error) {
+	rec, err := w.Release(ctx, app, n)
+	if err == nil {
+		err = w.Eligible(ctx, w.apps[app], rec)
+	}
+	if err != nil {
+		return renga.ReleaseRecord{}, renga.Errorf(renga.Invalid, "%w", err)
+	}
+	rel := w.add(app, fmt.Sprintf("Rollback to v%d %s", n, part), w.releases[app][n-1].Inputs)
+	return w.record(app, rel.Version), nil
+}
+
+func (w *world) Eligible(_ context.Context, _ renga.App, rec renga.ReleaseRecord) error {
+	if w.blind != nil {
+		return w.blind
+	}
+	if rec.Current || len(rec.Images) == 0 {
+		return renga.Errorf(renga.Invalid, "v%d cannot be rolled back to.", rec.Version)
+	}
+	return nil
+}
+
+func (w *world) Open(_ context.Context, app renga.App, n int) (renga.Release, error) {
+	if n < 1 || n > len(w.releases[app.ID]) {
+		return renga.Release{}, renga.Errorf(renga.NotFound, "no such release")
+	}
+	return w.releases[app.ID][n-1], nil
+}
+
+func (w *world) Vars(_ context.Context, app renga.AppID) (renga.Vars, error) {
+	return w.releases[app][len(w.releases[app])-1].Env(), nil
+}
+
+func (w *world) SetVars(_ context.Context, app renga.AppID, changes map[string]*string, _ renga.AccountID) (renga.Vars, error) {
+	in := w.releases[app][len(w.releases[app])-1].Inputs.Clone()
+	for name, value := range changes {
+		if value == nil {
+			delete(in.Vars, name)
+			continue
+		}
+		in.Vars[name] = *value
+	}
+	if err := renga.ValidateVars(in.Vars); err != nil {
+		return nil, err
+	}
+	return w.add(app, "Set config vars", in).Env(), nil
+}
+
+func (w *world) Formation(context.Context, renga.AppID) (renga.Formation, error) {
+	return maps.Clone(w.formation), nil
+}
+
+func (w *world) SetFormation(_ context.Context, _ renga.AppID, edit func(renga.Formation) error) (renga.Formation, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f := maps.Clone(w.formation)
+	if err := edit(f); err != nil {
+		return nil, fmt.Errorf("set formation: %w", err)
+	}
+	w.formation = f
+	return maps.Clone(f), nil
+}
+
+func (w *world) Dynos(context.Context, renga.AppID) ([]renga.Dyno, error) {
+	return slices.Clone(w.dynos), nil
+}
+
+func (w *world) Restart(_ context.Context, _ renga.AppID, key string) error {
+	w.restarts = append(w.restarts, key)
+	return nil
+}
+
+func (w *world) Wake(app renga.AppID) { w.woken = append(w.woken, app) }
