@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+
+	"renga"
+)
+
+// Desired reads all that should be true of an app, in two round trips.
+// renga.NotFound means that the app really is gone.
+func (s *Store) Desired(ctx context.Context, app renga.AppID) (renga.Desired, error) {
+	var d renga.Desired
+	err := s.do(ctx, "read desired state of app "+string(app), func(ctx context.Context) error {
+		h, err := s.desiredApp(ctx, app, &d)
+		if err != nil {
+			return err
+		}
+		rs, err := s.window(ctx, app, h, []int{h.live, h.current})
+		if err != nil {
+			return err
+		}
+		d.Live, d.Next = choose(rs[0], rs[1])
+		return nil
+	})
+	return d, err
+}
+
+// desiredApp reads all but the releases.
+func (s *Store) desiredApp(ctx context.Context, app renga.AppID, d *renga.Desired) (head, error) {
+	var stored *redis.StringCmd
+	var scales, restarts *redis.MapStringStringCmd
+	var heads *redis.SliceCmd
+	err := s.read(ctx, func(p redis.Pipeliner) {
+		stored = p.Get(ctx, keyApp(app))
+		scales = p.HGetAll(ctx, keyFormation(app))
+		restarts = p.HGetAll(ctx, keyRestarts(app))
+		heads = p.HMGet(ctx, keyHead(app), fieldCurrent, fieldLive)
+	})
+	if err != nil {
+		return head{}, err
+	}
+	h, ok, err := decodeHead(app, heads.Val())
+	if err != nil {
+		return head{}, err
+	}
+	if !ok || missing(stored.Err()) {
+		return head{}, s.absent(ctx, app)
+	}
+	if d.App, err = decodeApp(app, stored.Val()); err != nil {
+		return head{}, err
+	}
+	if d.Formation, err = decodeFormation(keyFormation(app), scales.Val()); err != nil {
+		return head{}, err
+	}
+	d.Restarts, err = decodeTimes(keyRestarts(app), restarts.Val())
+	return h, err
+}
+
+// choose picks what serves and what is to take its place. A failed release
+// serves only when nothing better ever did.
+func choose(live, newest renga.ReleaseRecord) (serving, next *renga.ReleaseRecord) {
+	switch {
+	case len(live.Images) > 0:
+		serving = &live
+	case newest.Outcome.Status == renga.Failed && len(newest.Images) > 0:
+		serving = &newest
+	}
+	if newest.Outcome.Status == renga.Pending {
+		next = &newest
+	}
+	return serving, next
+}

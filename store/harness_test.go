@@ -1,0 +1,256 @@
+package store_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"renga"
+	"renga/store"
+)
+
+const platform = "5b9cbb9f-2bd9-4a3f-9d1c-5c7d57a6c1b0"
+
+// process is a redis-server of a test's own.
+type process struct {
+	dir  string
+	args []string
+	cmd  *exec.Cmd
+}
+
+func (p *process) socket() string { return filepath.Join(p.dir, "s") }
+func (p *process) url() string    { return "unix://" + p.socket() }
+
+// startRedis runs a redis-server on a unix socket, AOF always, until the test ends.
+func startRedis(t testing.TB, args ...string) *process {
+	t.Helper()
+	p := &process{dir: t.TempDir(), args: args}
+	p.start(t)
+	t.Cleanup(func() { p.kill(t) })
+	return p
+}
+
+func (p *process) start(t testing.TB) {
+	t.Helper()
+	args := append([]string{
+		"--port", "0", "--unixsocket", p.socket(), "--dir", p.dir, "--save", "",
+		"--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction",
+	}, p.args...)
+	p.cmd = exec.Command("redis-server", args...)
+	var out bytes.Buffer
+	p.cmd.Stdout, p.cmd.Stderr = &out, &out
+	if err := p.cmd.Start(); err != nil {
+		t.Fatalf("start redis-server: %v", err)
+	}
+	poll(t, "redis-server to answer", func() bool {
+		reply := ping("unix", p.socket())
+		return reply == "+PONG" || strings.HasPrefix(reply, "-NOAUTH")
+	})
+}
+
+// ping is what a redis-server says to PING; empty when nothing.
+func ping(network, addr string) string {
+	conn, err := net.Dial(network, addr)
+	if err != nil {
+		return ""
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "PING\r\n"); err != nil {
+		return ""
+	}
+	line, _ := bufio.NewReader(conn).ReadString('\n')
+	return strings.TrimSpace(line)
+}
+
+// kill is SIGKILL; the process is gone afterwards.
+func (p *process) kill(testing.TB) {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+}
+
+// raw is a client beside the store, for looking and damaging.
+func (p *process) raw(t testing.TB) *redis.Client {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: p.socket()})
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// poll waits for a condition of the world outside.
+func poll(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// journal is a log that can be read while it is written.
+type journal struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.String()
+}
+
+func (j *journal) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func open(t testing.TB, url string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Options{URL: url, Log: quiet()})
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// newStore is an adopted store on a Redis of its own.
+func newStore(t testing.TB) (*store.Store, *process) {
+	t.Helper()
+	p := startRedis(t)
+	s := open(t, p.url())
+	check(t, s.Adopt(t.Context(), platform, true))
+	return s, p
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantKind fails unless err is of that kind and tells the user something.
+func wantKind(t testing.TB, err error, kind renga.Kind) {
+	t.Helper()
+	if renga.KindOf(err) != kind {
+		t.Fatalf("got error %q of kind %q, want kind %q", err, renga.KindOf(err), kind)
+	}
+	if kind != "" && kind != renga.Internal && renga.MessageOf(err, "") == "" {
+		t.Fatalf("error %q has no sentence", err)
+	}
+}
+
+func digestOf(n int) string { return fmt.Sprintf("sha256:%064x", n) }
+
+func newApp(name string) renga.App {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 678901234, time.UTC)
+	return renga.App{ID: renga.AppID(uuid.NewString()), Name: name, Owner: "owner-1", CreatedAt: at, UpdatedAt: at}
+}
+
+func firstRelease(a renga.App) renga.ReleaseRecord {
+	return renga.ReleaseRecord{App: a.ID, Version: 1, Digest: digestOf(1), Description: "Initial release", By: a.Owner, CreatedAt: a.CreatedAt}
+}
+
+// deploy is the record of a release with a web image.
+func deploy(id renga.AppID, version int) renga.ReleaseRecord {
+	return renga.ReleaseRecord{
+		App: id, Version: version, Digest: digestOf(version), Description: fmt.Sprintf("Deploy %d", version), By: "owner-1",
+		CreatedAt: time.Date(2026, 1, 2, 3, 4, version, 5, time.UTC),
+		Images: map[renga.ProcessType]renga.Image{
+			renga.Web: {Repository: "x/web", Digest: digestOf(1000 + version), Command: []string{"/app", "serve"}, Size: 12},
+		},
+	}
+}
+
+func webFill() renga.Formation {
+	return renga.Formation{renga.Web: {Quantity: 1, Size: renga.DefaultSize}}
+}
+
+func createApp(t testing.TB, s *store.Store, name string) renga.App {
+	t.Helper()
+	a := newApp(name)
+	check(t, s.CreateApp(t.Context(), a, firstRelease(a)))
+	return a
+}
+
+func commit(t testing.TB, s *store.Store, id renga.AppID, version int) renga.ReleaseRecord {
+	t.Helper()
+	r := deploy(id, version)
+	check(t, s.Commit(t.Context(), r, fmt.Sprintf("push-%d", version), webFill()))
+	return r
+}
+
+func setStatus(t testing.TB, s *store.Store, id renga.AppID, version int, status renga.ReleaseStatus) {
+	t.Helper()
+	check(t, s.SetOutcome(t.Context(), id, version, renga.Outcome{Status: status}))
+}
+
+// freePort is a TCP port nobody uses at the moment.
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	check(t, err)
+	return port
+}
+
+// calls is every operation of a store, for faults that hit all of them.
+func calls(s *store.Store, a renga.App) map[string]func(context.Context) error {
+	id := a.ID
+	return map[string]func(context.Context) error{
+		"Ping":           s.Ping,
+		"EnsureAccount":  func(ctx context.Context) error { return s.EnsureAccount(ctx, renga.Account{ID: "a"}, "token") },
+		"AccountByToken": func(ctx context.Context) error { _, err := s.AccountByToken(ctx, "token"); return err },
+		"Account":        func(ctx context.Context) error { _, err := s.Account(ctx, "a"); return err },
+		"CreateApp":      func(ctx context.Context) error { b := newApp("another"); return s.CreateApp(ctx, b, firstRelease(b)) },
+		"App":            func(ctx context.Context) error { _, err := s.App(ctx, id); return err },
+		"AppByName":      func(ctx context.Context) error { _, err := s.AppByName(ctx, a.Name); return err },
+		"Apps":           func(ctx context.Context) error { _, err := s.Apps(ctx); return err },
+		"AppIDs":         func(ctx context.Context) error { _, err := s.AppIDs(ctx); return err },
+		"UpdateApp": func(ctx context.Context) error {
+			_, err := s.UpdateApp(ctx, id, func(a *renga.App) error { a.Maintenance = !a.Maintenance; return nil })
+			return err
+		},
+		"RemoveApp":     func(ctx context.Context) error { return s.RemoveApp(ctx, id) },
+		"Head":          func(ctx context.Context) error { _, err := s.Head(ctx, id); return err },
+		"Commit":        func(ctx context.Context) error { return s.Commit(ctx, deploy(id, 2), "p", webFill()) },
+		"Release":       func(ctx context.Context) error { _, err := s.Release(ctx, id, 1); return err },
+		"Releases":      func(ctx context.Context) error { _, err := s.Releases(ctx, id, renga.ReleaseQuery{}); return err },
+		"ReleaseByPush": func(ctx context.Context) error { _, err := s.ReleaseByPush(ctx, id, "p"); return err },
+		"SetOutcome": func(ctx context.Context) error {
+			return s.SetOutcome(ctx, id, 1, renga.Outcome{Status: renga.Succeeded})
+		},
+		"Formation": func(ctx context.Context) error { _, err := s.Formation(ctx, id); return err },
+		"SetFormation": func(ctx context.Context) error {
+			_, err := s.SetFormation(ctx, id, func(f renga.Formation) error { f["x"] = renga.Scale{}; return nil })
+			return err
+		},
+		"Dynos":     func(ctx context.Context) error { _, err := s.Dynos(ctx, id); return err },
+		"SaveDynos": func(ctx context.Context) error { return s.SaveDynos(ctx, id, nil) },
+		"Restart":   func(ctx context.Context) error { return s.Restart(ctx, id, renga.RestartAll) },
+		"Desired":   func(ctx context.Context) error { _, err := s.Desired(ctx, id); return err },
+	}
+}

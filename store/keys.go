@@ -1,0 +1,60 @@
+package store
+
+import "renga"
+
+// All keys. Those of one app share the hash tag {app-id}, the others share
+// {platform}, so that each group lies in one slot of a Cluster and can be
+// written in one MULTI. "Writer" is the one room that causes writes.
+//
+//	Key                              Type    Content                                       Writer
+//	renga:{platform}:platform        hash    id, schema, created_at, restoring             cmd (Adopt, recover)
+//	renga:{platform}:apps            hash    app id → {name, removing}: the apps there are releaser (create), api (remove)
+//	renga:{platform}:name:<name>     string  app id; only a claim until the app is in apps releaser (create), api (remove)
+//	renga:{platform}:account:<id>    string  JSON account                                  cmd
+//	renga:{platform}:token:<sha256>  string  account id, by the token's hash in hex        cmd
+//	renga:{<app>}:app                string  JSON app                                      api
+//	renga:{<app>}:releases           hash    version → JSON record, never rewritten        releaser
+//	renga:{<app>}:outcomes           hash    version → JSON outcome                        runtime (releaser: first one, superseded)
+//	renga:{<app>}:head               hash    current, live: versions; fence: see settle    releaser (live also runtime)
+//	renga:{<app>}:push:<push id>     string  version, for 30 days                          releaser
+//	renga:{<app>}:formation          hash    process type → JSON scale                     api (releaser fills in missing types)
+//	renga:{<app>}:dynos              string  JSON array; there as long as the app is       runtime
+//	renga:{<app>}:restarts           hash    dyno, type or * → time                        api
+//
+// Times are RFC 3339 with nanoseconds, UTC. Hashes hold one field per thing so
+// that a window can be read without the rest.
+const (
+	keyPlatform = "renga:{platform}:platform"
+	keyApps     = "renga:{platform}:apps"
+
+	fieldID        = "id"
+	fieldSchema    = "schema"
+	fieldCreated   = "created_at"
+	fieldRestoring = "restoring"
+
+	fieldCurrent = "current"
+	fieldLive    = "live"
+	fieldFence   = "fence"
+)
+
+func keyName(name string) string              { return "renga:{platform}:name:" + name }
+func keyAccount(id renga.AccountID) string    { return "renga:{platform}:account:" + string(id) }
+func keyToken(hash string) string             { return "renga:{platform}:token:" + hash }
+func keyApp(id renga.AppID) string            { return appKey(id, "app") }
+func keyReleases(id renga.AppID) string       { return appKey(id, "releases") }
+func keyOutcomes(id renga.AppID) string       { return appKey(id, "outcomes") }
+func keyHead(id renga.AppID) string           { return appKey(id, "head") }
+func keyPush(id renga.AppID, p string) string { return appKey(id, "push:"+p) }
+func keyFormation(id renga.AppID) string      { return appKey(id, "formation") }
+func keyDynos(id renga.AppID) string          { return appKey(id, "dynos") }
+func keyRestarts(id renga.AppID) string       { return appKey(id, "restarts") }
+
+func appKey(id renga.AppID, what string) string { return "renga:{" + string(id) + "}:" + what }
+
+// appKeys are all keys of an app but those of its pushes.
+func appKeys(id renga.AppID) []string {
+	return []string{
+		keyApp(id), keyReleases(id), keyOutcomes(id), keyHead(id),
+		keyFormation(id), keyDynos(id), keyRestarts(id),
+	}
+}

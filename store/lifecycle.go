@@ -1,0 +1,235 @@
+package store
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	"renga"
+)
+
+// How an app comes into being. Its keys and the names lie in different slots
+// of a Cluster, so no one transaction can write both; there are three steps:
+//
+//  1. claim: the name's key gets the app's id.
+//  2. The app's own keys, first release included, in one MULTI.
+//  3. confirm: if the name's key still has the app's id, the app is listed in
+//     renga:{platform}:apps. Only from now on it exists.
+//
+// A crash before step 3 leaves a claim without a listing. The next creator who
+// wants the name takes it over: under WATCH on both keys he replaces the claim,
+// so of him and a confirmer who is alive after all only one succeeds; the loser
+// removes his keys and answers that the name is taken. No clock is involved.
+
+// CreateApp makes an app together with its first release, which is current and
+// live. A name that another app has is renga.Conflict. Doing the same again, by
+// id, is no error.
+func (s *Store) CreateApp(ctx context.Context, a renga.App, v1 renga.ReleaseRecord) error {
+	if v1.App != a.ID || v1.Version != 1 {
+		return renga.Errorf(renga.Internal, "create app %s: the first release is v%d of %s", a.ID, v1.Version, v1.App)
+	}
+	return s.do(ctx, "create app "+a.Name, func(ctx context.Context) error {
+		if err := s.ready(ctx); err != nil {
+			return err
+		}
+		if err := s.claim(ctx, a); err != nil {
+			return err
+		}
+		if err := s.writeApp(ctx, a, v1); err != nil {
+			return err
+		}
+		return s.confirm(ctx, a)
+	})
+}
+
+func taken(name string) error {
+	return renga.Errorf(renga.Conflict, "Name %s is already taken.", name)
+}
+
+// claim is step 1. It fails when the name's holder is listed.
+func (s *Store) claim(ctx context.Context, a renga.App) error {
+	free, err := s.db.SetNX(ctx, keyName(a.Name), string(a.ID), 0).Result()
+	if err != nil || free {
+		return err
+	}
+	var abandoned renga.AppID
+	err = s.transact(ctx, func(tx *redis.Tx) (err error) {
+		abandoned, err = takeOver(ctx, tx, a)
+		return err
+	}, keyName(a.Name), keyApps)
+	if err != nil || abandoned == "" {
+		return err
+	}
+	return s.db.Del(ctx, appKeys(abandoned)...).Err()
+}
+
+// takeOver replaces a claim that was never confirmed and gives back whose it
+// was; empty when it was nobody else's.
+func takeOver(ctx context.Context, tx *redis.Tx, a renga.App) (renga.AppID, error) {
+	holder, err := tx.Get(ctx, keyName(a.Name)).Result()
+	if err != nil && !missing(err) {
+		return "", err
+	}
+	if holder == string(a.ID) {
+		return "", nil
+	}
+	listed, err := tx.HExists(ctx, keyApps, holder).Result()
+	if err != nil {
+		return "", err
+	}
+	if listed {
+		return "", taken(a.Name)
+	}
+	return renga.AppID(holder), multi(ctx, tx, func(p redis.Pipeliner) { p.Set(ctx, keyName(a.Name), string(a.ID), 0) })
+}
+
+// writeApp is step 2. Keys that are there already, from an earlier try, stay.
+func (s *Store) writeApp(ctx context.Context, a renga.App, v1 renga.ReleaseRecord) error {
+	v1.Outcome.Status = renga.Succeeded
+	v1.Outcome.At = orNow(v1.Outcome.At)
+	return s.transact(ctx, func(tx *redis.Tx) error {
+		n, err := tx.Exists(ctx, keyApp(a.ID)).Result()
+		if err != nil || n > 0 {
+			return err
+		}
+		return multi(ctx, tx, func(p redis.Pipeliner) {
+			p.Set(ctx, keyApp(a.ID), encode(newAppRecord(a)), 0)
+			p.Set(ctx, keyDynos(a.ID), "[]", 0)
+			putRelease(ctx, p, v1, "")
+			p.HSet(ctx, keyHead(a.ID), fieldCurrent, 1, fieldLive, 1)
+		})
+	}, keyApp(a.ID))
+}
+
+// confirm is step 3.
+func (s *Store) confirm(ctx context.Context, a renga.App) error {
+	err := s.transact(ctx, func(tx *redis.Tx) error {
+		holder, err := tx.Get(ctx, keyName(a.Name)).Result()
+		if err != nil && !missing(err) {
+			return err
+		}
+		if holder != string(a.ID) {
+			return taken(a.Name)
+		}
+		return multi(ctx, tx, func(p redis.Pipeliner) { list(ctx, p, a.ID, listing{Name: a.Name}) })
+	}, keyName(a.Name))
+	if renga.KindOf(err) != renga.Conflict {
+		return err
+	}
+	if cleanup := s.db.Del(ctx, appKeys(a.ID)...).Err(); cleanup != nil {
+		return cleanup
+	}
+	return err
+}
+
+func list(ctx context.Context, p redis.Pipeliner, id renga.AppID, l listing) {
+	p.HSet(ctx, keyApps, string(id), encode(l))
+}
+
+// RemoveApp removes an app with all its keys and frees its name. One that is
+// not there is no error. If it is cut short the name stays taken; calling it
+// again, or the next Adopt, ends it.
+func (s *Store) RemoveApp(ctx context.Context, id renga.AppID) error {
+	return s.do(ctx, "remove app "+string(id), func(ctx context.Context) error {
+		name, err := s.markRemoving(ctx, id)
+		if err != nil || name == "" {
+			return err
+		}
+		if err := s.dropKeys(ctx, id); err != nil {
+			return err
+		}
+		return s.unlist(ctx, id, name)
+	})
+}
+
+// markRemoving says in the listing that the app's keys are going, so that
+// their absence is not taken for a loss. It gives the app's name; empty when
+// nothing is left of it.
+func (s *Store) markRemoving(ctx context.Context, id renga.AppID) (string, error) {
+	if err := s.ready(ctx); err != nil {
+		return "", err
+	}
+	var l listing
+	err := s.transact(ctx, func(tx *redis.Tx) error {
+		entry, err := tx.HGet(ctx, keyApps, string(id)).Result()
+		if missing(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if l, err = decode[listing](keyApps, entry); err != nil || l.Removing {
+			return err
+		}
+		l.Removing = true
+		return multi(ctx, tx, func(p redis.Pipeliner) { list(ctx, p, id, l) })
+	}, keyApps)
+	return l.Name, err
+}
+
+// dropKeys removes all keys of an app at once, those of its pushes included.
+func (s *Store) dropKeys(ctx context.Context, id renga.AppID) error {
+	records, err := s.db.HVals(ctx, keyReleases(id)).Result()
+	if err != nil {
+		return err
+	}
+	keys := appKeys(id)
+	for _, text := range records {
+		// A damaged record must not keep the app from being removed; its push
+		// key expires by itself.
+		if r, err := decode[releaseRecord](keyReleases(id), text); err == nil && r.Push != "" {
+			keys = append(keys, keyPush(id, r.Push))
+		}
+	}
+	return s.db.Del(ctx, keys...).Err()
+}
+
+// unlist frees the name and forgets the app.
+func (s *Store) unlist(ctx context.Context, id renga.AppID, name string) error {
+	return s.transact(ctx, func(tx *redis.Tx) error {
+		holder, err := tx.Get(ctx, keyName(name)).Result()
+		if err != nil && !missing(err) {
+			return err
+		}
+		return multi(ctx, tx, func(p redis.Pipeliner) {
+			if holder == string(id) {
+				p.Del(ctx, keyName(name))
+			}
+			p.HDel(ctx, keyApps, string(id))
+		})
+	}, keyName(name))
+}
+
+// finishRemovals ends what RemoveApp had begun when Renga died.
+func (s *Store) finishRemovals(ctx context.Context) error {
+	var entries map[string]string
+	err := s.do(ctx, "look for removed apps", func(ctx context.Context) (err error) {
+		entries, err = s.db.HGetAll(ctx, keyApps).Result()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for id, text := range entries {
+		l, err := decode[listing](keyApps, text)
+		if err != nil {
+			return err
+		}
+		if !l.Removing {
+			continue
+		}
+		s.log.Info("finish removal of app", "app", id, "name", l.Name)
+		if err := s.RemoveApp(ctx, renga.AppID(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putRelease queues a release's record and outcome.
+func putRelease(ctx context.Context, p redis.Pipeliner, r renga.ReleaseRecord, pushID string) {
+	version := strconv.Itoa(r.Version)
+	p.HSet(ctx, keyReleases(r.App), version, encode(newReleaseRecord(r, pushID)))
+	p.HSet(ctx, keyOutcomes(r.App), version, encode(newOutcomeRecord(r.Outcome)))
+}

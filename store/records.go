@@ -1,0 +1,253 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"renga"
+)
+
+// The stored forms. Field names are part of the schema and never change their
+// meaning; fields that a newer Renga added are skipped when read.
+
+type accountRecord struct {
+	ID        renga.AccountID `json:"id"`
+	Email     string          `json:"email"`
+	CreatedAt time.Time       `json:"created_at,omitzero"`
+	UpdatedAt time.Time       `json:"updated_at,omitzero"`
+}
+
+type appRecord struct {
+	ID          renga.AppID     `json:"id"`
+	Name        string          `json:"name"`
+	Owner       renga.AccountID `json:"owner,omitempty"`
+	Maintenance bool            `json:"maintenance,omitempty"`
+	Deleting    bool            `json:"deleting,omitempty"`
+	CreatedAt   time.Time       `json:"created_at,omitzero"`
+	UpdatedAt   time.Time       `json:"updated_at,omitzero"`
+}
+
+// listing is an app's entry in the index of all apps.
+type listing struct {
+	Name     string `json:"name"`
+	Removing bool   `json:"removing,omitempty"` // its keys are being removed
+}
+
+type imageRecord struct {
+	Repository string   `json:"repo"`
+	Digest     string   `json:"digest"`
+	Pushed     string   `json:"pushed,omitempty"`
+	Config     string   `json:"config,omitempty"`
+	Command    []string `json:"command,omitempty"`
+	Size       int64    `json:"size,omitempty"`
+}
+
+type releaseRecord struct {
+	Version     int                               `json:"version"`
+	Digest      string                            `json:"digest"`
+	Images      map[renga.ProcessType]imageRecord `json:"images,omitempty"`
+	Description string                            `json:"description,omitempty"`
+	By          renga.AccountID                   `json:"by,omitempty"`
+	CreatedAt   time.Time                         `json:"created_at,omitzero"`
+	Push        string                            `json:"push,omitempty"` // so that its key can be found
+}
+
+type outcomeRecord struct {
+	Status renga.ReleaseStatus `json:"status"`
+	Reason string              `json:"reason,omitempty"`
+	Log    []string            `json:"log,omitempty"`
+	At     time.Time           `json:"at,omitzero"`
+}
+
+type scaleRecord struct {
+	Quantity  int       `json:"quantity"`
+	Size      string    `json:"size"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
+}
+
+type dynoRecord struct {
+	ID      string            `json:"id"`
+	Name    string            `json:"name"`
+	Type    renga.ProcessType `json:"type"`
+	Size    string            `json:"size,omitempty"`
+	Release int               `json:"release"`
+	Command []string          `json:"command,omitempty"`
+	State   renga.DynoState   `json:"state"`
+	Since   time.Time         `json:"since,omitzero"`
+	Created time.Time         `json:"created_at,omitzero"`
+	Reason  string            `json:"reason,omitempty"`
+}
+
+func newAccountRecord(a renga.Account) accountRecord {
+	return accountRecord{ID: a.ID, Email: a.Email, CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC()}
+}
+
+func (r accountRecord) account() renga.Account {
+	return renga.Account{ID: r.ID, Email: r.Email, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}
+}
+
+func newAppRecord(a renga.App) appRecord {
+	return appRecord{
+		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, Deleting: a.Deleting,
+		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
+	}
+}
+
+func (r appRecord) app() renga.App {
+	return renga.App{
+		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, Deleting: r.Deleting,
+		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+	}
+}
+
+func newReleaseRecord(r renga.ReleaseRecord, push string) releaseRecord {
+	images := make(map[renga.ProcessType]imageRecord, len(r.Images))
+	for t, i := range r.Images {
+		images[t] = imageRecord(i)
+	}
+	return releaseRecord{
+		Version: r.Version, Digest: r.Digest, Images: images, Description: r.Description,
+		By: r.By, CreatedAt: r.CreatedAt.UTC(), Push: push,
+	}
+}
+
+func (r releaseRecord) release(app renga.AppID, o renga.Outcome) renga.ReleaseRecord {
+	images := make(map[renga.ProcessType]renga.Image, len(r.Images))
+	for t, i := range r.Images {
+		images[t] = renga.Image(i)
+	}
+	return renga.ReleaseRecord{
+		App: app, Version: r.Version, Digest: r.Digest, Images: images, Description: r.Description,
+		By: r.By, CreatedAt: r.CreatedAt.UTC(), Outcome: o,
+	}
+}
+
+func newOutcomeRecord(o renga.Outcome) outcomeRecord {
+	return outcomeRecord{Status: o.Status, Reason: o.Reason, Log: o.Log, At: o.At.UTC()}
+}
+
+func (r outcomeRecord) outcome() renga.Outcome {
+	return renga.Outcome{Status: r.Status, Reason: r.Reason, Log: r.Log, At: r.At.UTC()}
+}
+
+func newScaleRecord(s renga.Scale) scaleRecord {
+	return scaleRecord{Quantity: s.Quantity, Size: s.Size, CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC()}
+}
+
+func (r scaleRecord) scale() renga.Scale {
+	return renga.Scale{Quantity: r.Quantity, Size: r.Size, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}
+}
+
+func newDynoRecord(d renga.Dyno) dynoRecord {
+	return dynoRecord{
+		ID: d.ID, Name: d.Name, Type: d.Type, Size: d.Size, Release: d.Release, Command: d.Command,
+		State: d.State, Since: d.Since.UTC(), Created: d.Created.UTC(), Reason: d.Reason,
+	}
+}
+
+func (r dynoRecord) dyno(app renga.AppID) renga.Dyno {
+	return renga.Dyno{
+		ID: r.ID, App: app, Name: r.Name, Type: r.Type, Size: r.Size, Release: r.Release, Command: r.Command,
+		State: r.State, Since: r.Since.UTC(), Created: r.Created.UTC(), Reason: r.Reason,
+	}
+}
+
+// encode is for our own records, which always can be encoded.
+func encode(record any) string {
+	b, err := json.Marshal(record)
+	if err != nil {
+		panic(fmt.Sprintf("store: encode %T: %v", record, err)) // a time beyond year 9999: a bug of ours
+	}
+	return string(b)
+}
+
+// decode reads what encode wrote; key names it when it is damaged.
+func decode[T any](key, text string) (T, error) {
+	var record T
+	if err := json.Unmarshal([]byte(text), &record); err != nil {
+		return record, fmt.Errorf("read %s: %w", key, err)
+	}
+	return record, nil
+}
+
+func decodeFormation(key string, fields map[string]string) (renga.Formation, error) {
+	f := make(renga.Formation, len(fields))
+	for t, text := range fields {
+		r, err := decode[scaleRecord](key+" "+t, text)
+		if err != nil {
+			return nil, err
+		}
+		f[renga.ProcessType(t)] = r.scale()
+	}
+	return f, nil
+}
+
+func decodeDynos(app renga.AppID, text string) ([]renga.Dyno, error) {
+	records, err := decode[[]dynoRecord](keyDynos(app), text)
+	if err != nil {
+		return nil, err
+	}
+	dynos := make([]renga.Dyno, 0, len(records))
+	for _, r := range records {
+		dynos = append(dynos, r.dyno(app))
+	}
+	return dynos, nil
+}
+
+func decodeTimes(key string, fields map[string]string) (map[string]time.Time, error) {
+	times := make(map[string]time.Time, len(fields))
+	for name, text := range fields {
+		at, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", key, err)
+		}
+		times[name] = at.UTC()
+	}
+	return times, nil
+}
+
+// head is which releases are newest and live.
+type head struct{ current, live int }
+
+// decodeHead reads HMGET current live; ok is false when there is none.
+func decodeHead(app renga.AppID, fields []any) (h head, ok bool, err error) {
+	current, ok := text(fields, 0)
+	if !ok {
+		return head{}, false, nil
+	}
+	live, _ := text(fields, 1)
+	if h.current, err = strconv.Atoi(current); err == nil {
+		h.live, err = strconv.Atoi(live)
+	}
+	if err != nil {
+		return head{}, false, fmt.Errorf("read %s: %w", keyHead(app), err)
+	}
+	return h, true, nil
+}
+
+// decodeRelease puts a record and its outcome together.
+func decodeRelease(app renga.AppID, h head, record, outcome string) (renga.ReleaseRecord, error) {
+	r, err := decode[releaseRecord](keyReleases(app), record)
+	if err != nil {
+		return renga.ReleaseRecord{}, err
+	}
+	o, err := decode[outcomeRecord](keyOutcomes(app), outcome)
+	if err != nil {
+		return renga.ReleaseRecord{}, err
+	}
+	rel := r.release(app, o.outcome())
+	rel.Current, rel.Live = r.Version == h.current, r.Version == h.live
+	return rel, nil
+}
+
+// text is field i of an HMGET; false when it is missing.
+func text(fields []any, i int) (string, bool) {
+	if i >= len(fields) {
+		return "", false
+	}
+	s, ok := fields[i].(string)
+	return s, ok
+}

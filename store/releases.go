@@ -1,0 +1,266 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"renga"
+)
+
+const (
+	// pushMemory is how long a push id is known: much longer than any replay.
+	pushMemory = 30 * 24 * time.Hour
+	// settleTimeout bounds finding out what became of a commit.
+	settleTimeout = time.Second
+)
+
+// Commit appends a release, which must be the next one: else the answer is
+// renga.Conflict and nothing has changed. In one transaction the release
+// becomes current, process types of fill that the formation lacks are added,
+// pushID (unless empty) leads to it for 30 days, a former release that was still
+// pending becomes superseded, and r is live if its outcome is renga.Succeeded.
+// An empty outcome is renga.Pending.
+//
+// Committing the same version with the same digest again is no error. When the
+// connection breaks in the middle, Commit finds out what became of it before it
+// answers; if it cannot, it says renga.Unavailable, and the caller looks at Head
+// later.
+func (s *Store) Commit(ctx context.Context, r renga.ReleaseRecord, pushID string, fill renga.Formation) error {
+	if r.Outcome.Status == "" {
+		r.Outcome.Status = renga.Pending
+	}
+	r.Outcome.At = orNow(r.Outcome.At)
+	op := fmt.Sprintf("commit release v%d of app %s", r.Version, r.App)
+	err := s.do(ctx, op, func(ctx context.Context) error {
+		if err := s.ready(ctx); err != nil {
+			return err
+		}
+		return s.transact(ctx, func(tx *redis.Tx) error {
+			return s.commit(ctx, tx, r, pushID, fill)
+		}, keyApp(r.App), keyHead(r.App), keyOutcomes(r.App))
+	})
+	var open *unsettled
+	if !errors.As(err, &open) {
+		return err
+	}
+	return s.settle(ctx, op, r, open.cause)
+}
+
+// unsettled is a fault that leaves open whether the transaction was done.
+type unsettled struct{ cause error }
+
+func (e *unsettled) Error() string { return "outcome unknown: " + e.cause.Error() }
+func (e *unsettled) Unwrap() error { return e.cause }
+
+// commit is one try.
+func (s *Store) commit(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord, pushID string, fill renga.Formation) error {
+	former, err := s.next(ctx, tx, r)
+	if errors.Is(err, errSame) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = multi(ctx, tx, func(p redis.Pipeliner) {
+		putRelease(ctx, p, r, pushID)
+		p.HSet(ctx, keyHead(r.App), fieldCurrent, r.Version)
+		if r.Outcome.Status == renga.Succeeded {
+			p.HSet(ctx, keyHead(r.App), fieldLive, r.Version)
+		}
+		if former.Status == renga.Pending {
+			putSuperseded(ctx, p, r)
+		}
+		for t, scale := range fill {
+			scale.CreatedAt, scale.UpdatedAt = orNow(scale.CreatedAt), orNow(scale.UpdatedAt)
+			p.HSetNX(ctx, keyFormation(r.App), string(t), encode(newScaleRecord(scale)))
+		}
+		if pushID != "" {
+			p.Set(ctx, keyPush(r.App, pushID), r.Version, pushMemory)
+		}
+	})
+	if err != nil && !replied(err) {
+		return &unsettled{err}
+	}
+	return err
+}
+
+// errSame says that a release is already there.
+var errSame = errors.New("already committed")
+
+// next checks that r is the next release and gives the outcome of the one
+// before it.
+func (s *Store) next(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord) (renga.Outcome, error) {
+	var app, same, former *redis.StringCmd
+	var heads *redis.SliceCmd
+	err := pipelined(ctx, tx, func(p redis.Pipeliner) {
+		app = p.Get(ctx, keyApp(r.App))
+		heads = p.HMGet(ctx, keyHead(r.App), fieldCurrent, fieldLive)
+		same = p.HGet(ctx, keyReleases(r.App), strconv.Itoa(r.Version))
+		former = p.HGet(ctx, keyOutcomes(r.App), strconv.Itoa(r.Version-1))
+	})
+	if err != nil {
+		return renga.Outcome{}, err
+	}
+	h, ok, err := decodeHead(r.App, heads.Val())
+	if err != nil {
+		return renga.Outcome{}, err
+	}
+	if !ok || missing(app.Err()) {
+		return renga.Outcome{}, s.absent(ctx, r.App)
+	}
+	if h.current != r.Version-1 {
+		return renga.Outcome{}, notNext(r, h, same)
+	}
+	if err := refuseDeleting(r.App, app.Val()); err != nil {
+		return renga.Outcome{}, err
+	}
+	o, err := decode[outcomeRecord](keyOutcomes(r.App), former.Val())
+	return o.outcome(), err
+}
+
+// notNext tells a release that is already there from one that comes too late.
+func notNext(r renga.ReleaseRecord, h head, same *redis.StringCmd) error {
+	if same.Err() == nil {
+		stored, err := decode[releaseRecord](keyReleases(r.App), same.Val())
+		if err != nil {
+			return err
+		}
+		if stored.Digest == r.Digest {
+			return errSame
+		}
+	}
+	return renga.Errorf(renga.Conflict, "Release v%d cannot follow v%d: another change came first; try again.", r.Version, h.current)
+}
+
+func refuseDeleting(id renga.AppID, text string) error {
+	a, err := decodeApp(id, text)
+	if err != nil {
+		return err
+	}
+	if a.Deleting {
+		return renga.Errorf(renga.Conflict, "App %s is being deleted.", a.Name)
+	}
+	return nil
+}
+
+func putSuperseded(ctx context.Context, p redis.Pipeliner, by renga.ReleaseRecord) {
+	p.HSet(ctx, keyOutcomes(by.App), strconv.Itoa(by.Version-1), encode(outcomeRecord{
+		Status: renga.Superseded,
+		Reason: fmt.Sprintf("superseded by v%d before its dynos were up", by.Version),
+		At:     now(),
+	}))
+}
+
+// settle finds out whether a commit was done whose answer was lost. The caller
+// may have gone; the answer is worth a second all the same.
+func (s *Store) settle(ctx context.Context, op string, r renga.ReleaseRecord, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	for {
+		err := s.fence(ctx, r)
+		switch {
+		case errors.Is(err, errSame):
+			return nil
+		case err == nil: // certainly not done
+			return s.explain(op, cause)
+		case renga.KindOf(err) == renga.Conflict:
+			return err
+		}
+		if sleep(ctx, 20*time.Millisecond) != nil {
+			return &renga.Error{
+				Kind:    renga.Unavailable,
+				Message: fmt.Sprintf("Redis at %s went away while release v%d was recorded; look whether it exists before trying again.", s.where, r.Version),
+				Err:     fmt.Errorf("%s: %w", op, cause),
+			}
+		}
+	}
+}
+
+// fence answers errSame when r was committed. If not, it makes sure that it
+// never will be: an EXEC that still waits in a buffer of Redis's watches the
+// head, and the fence changes that.
+func (s *Store) fence(ctx context.Context, r renga.ReleaseRecord) error {
+	return s.transact(ctx, func(tx *redis.Tx) error {
+		if _, err := s.next(ctx, tx, r); err != nil {
+			return err
+		}
+		return multi(ctx, tx, func(p redis.Pipeliner) { p.HIncrBy(ctx, keyHead(r.App), fieldFence, 1) })
+	}, keyApp(r.App), keyHead(r.App))
+}
+
+// SetOutcome says what became of a release: renga.Pending may become anything,
+// renga.Failed may become renga.Succeeded, everything else stays and is
+// renga.Conflict. The same status again is no error and changes nothing. A release
+// that succeeded is live unless a later one is.
+func (s *Store) SetOutcome(ctx context.Context, app renga.AppID, version int, o renga.Outcome) error {
+	o.At = orNow(o.At)
+	return s.do(ctx, fmt.Sprintf("set outcome of release v%d of app %s", version, app), func(ctx context.Context) error {
+		if err := s.ready(ctx); err != nil {
+			return err
+		}
+		return s.transact(ctx, func(tx *redis.Tx) error {
+			return s.setOutcome(ctx, tx, app, version, o)
+		}, keyHead(app), keyOutcomes(app))
+	})
+}
+
+func (s *Store) setOutcome(ctx context.Context, tx *redis.Tx, app renga.AppID, version int, o renga.Outcome) error {
+	var stored *redis.StringCmd
+	var heads *redis.SliceCmd
+	err := pipelined(ctx, tx, func(p redis.Pipeliner) {
+		stored = p.HGet(ctx, keyOutcomes(app), strconv.Itoa(version))
+		heads = p.HMGet(ctx, keyHead(app), fieldCurrent, fieldLive)
+	})
+	if err != nil {
+		return err
+	}
+	h, ok, err := decodeHead(app, heads.Val())
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return s.absent(ctx, app)
+	}
+	if missing(stored.Err()) {
+		return noRelease(version)
+	}
+	old, err := decode[outcomeRecord](keyOutcomes(app), stored.Val())
+	if err != nil || old.Status == o.Status {
+		return err
+	}
+	if !mayBecome(old.Status, o.Status) {
+		return renga.Errorf(renga.Conflict, "Release v%d is %s and cannot become %s.", version, old.Status, o.Status)
+	}
+	return multi(ctx, tx, func(p redis.Pipeliner) {
+		p.HSet(ctx, keyOutcomes(app), strconv.Itoa(version), encode(newOutcomeRecord(o)))
+		if o.Status == renga.Succeeded && version > h.live {
+			p.HSet(ctx, keyHead(app), fieldLive, version)
+		}
+	})
+}
+
+func mayBecome(from, to renga.ReleaseStatus) bool {
+	switch from {
+	case renga.Pending:
+		return to == renga.Succeeded || to == renga.Failed || to == renga.Superseded
+	case renga.Failed:
+		return to == renga.Succeeded
+	}
+	return false
+}
+
+func noRelease(version int) error {
+	return renga.Errorf(renga.NotFound, "Couldn't find release v%d.", version)
+}
+
+func orNow(t time.Time) time.Time {
+	if t.IsZero() {
+		return now()
+	}
+	return t
+}
