@@ -1,0 +1,211 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/google/uuid"
+
+	"renga"
+)
+
+const (
+	// startTimeout bounds a start with its pull, stopSlack and killTimeout what
+	// the engine may need besides the grace.
+	startTimeout = 15 * time.Minute
+	stopSlack    = 30 * time.Second
+	killTimeout  = 30 * time.Second
+	// tailLines of a failing dyno are kept with its release.
+	tailLines   = 50
+	tailTimeout = 5 * time.Second
+)
+
+// apply does what the plan says: the route and the releases' outcomes at once,
+// which brief bounds; the rest beside the looks, until ctx ends.
+func (w *worker) apply(ctx, brief context.Context, world World, plan Plan) error {
+	if w.routed == nil || !reflect.DeepEqual(*w.routed, plan.Route) {
+		w.m.rt.Route(plan.Route)
+		w.routed = &plan.Route
+	}
+	var errs []error
+	for _, step := range plan.Steps {
+		switch s := step.(type) {
+		case Start:
+			w.start(ctx, world.Desired.App, s)
+		case Kill:
+			w.end(ctx, s.Instance, "kill", w.kill)
+		case Stop:
+			w.end(ctx, s.Instance, "stop", func(ctx context.Context, i Instance) error { return w.stop(ctx, i, s.Drain) })
+		case Finish:
+			errs = append(errs, w.finish(brief, s))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// start begins to start a dyno.
+func (w *worker) start(ctx context.Context, app renga.App, s Start) {
+	key, dyno := StartKey(s.Name, s.Release.Version), uuid.NewString()
+	w.mu.Lock()
+	a := w.starts[key]
+	a.Dyno, a.Busy, a.Since = dyno, true, w.m.opts.Now()
+	w.starts[key] = a
+	w.mu.Unlock()
+	w.tasks.Go(func() {
+		i, err := w.startDyno(ctx, app, s, dyno)
+		if ctx.Err() != nil {
+			return // the next process finds what came of it
+		}
+		w.m.stats.step("start", err)
+		w.started(ctx, key, i, err)
+		if err != nil {
+			w.log.WarnContext(ctx, "dyno does not start", "dyno", s.Name, "release", s.Release.Version, "err", err)
+		}
+		poke(w.wake)
+	})
+}
+
+// startDyno starts a dyno when it is its turn.
+func (w *worker) startDyno(ctx context.Context, app renga.App, s Start, dyno string) (Instance, error) {
+	select {
+	case w.m.startSlots <- struct{}{}:
+		defer func() { <-w.m.startSlots }()
+	case <-ctx.Done():
+		return Instance{}, ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	r, err := w.m.ledger.Release(ctx, app, s.Release.Digest)
+	if err != nil {
+		return Instance{}, fmt.Errorf("open %s: %w", renga.VersionName(s.Release.Version), err)
+	}
+	spec, err := w.m.opts.spec(app, r, s, dyno)
+	if err != nil {
+		return Instance{}, err
+	}
+	i, err := w.m.engine.Start(ctx, spec)
+	if err != nil {
+		return Instance{}, fmt.Errorf("start %s: %w", s.Name, err)
+	}
+	return i, nil
+}
+
+// started notes what came of a start. A web dyno is probed right away; the next
+// look would do it a little later.
+func (w *worker) started(ctx context.Context, key string, i Instance, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.m.opts.Now()
+	if err != nil {
+		w.starts[key] = w.starts[key].failed(err, now)
+		return
+	}
+	delete(w.starts, key)
+	s := w.sightLocked(i.ID, now)
+	if i.Type == renga.Web {
+		w.probeLocked(ctx, i, s, w.m.opts.BootTimeout)
+	}
+}
+
+// end begins to stop or kill an instance.
+func (w *worker) end(ctx context.Context, i Instance, verb string, do func(context.Context, Instance) error) {
+	w.mu.Lock()
+	s := w.sightLocked(i.ID, w.m.opts.Now())
+	s.stopping, s.killing = verb == "stop", verb == "kill"
+	s.stopProbe()
+	w.mu.Unlock()
+	w.tasks.Go(func() {
+		err := do(ctx, i)
+		if ctx.Err() != nil {
+			return
+		}
+		w.m.stats.step(verb, err)
+		w.ended(s, err)
+		if err != nil {
+			w.log.WarnContext(ctx, "dyno does not end", "dyno", i.Name, "release", i.Release, "err", err)
+		}
+		poke(w.wake)
+	})
+}
+
+// ended notes what came of a stop or kill.
+func (w *worker) ended(s *sight, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.stopping, s.killing = false, false
+	if err == nil {
+		s.failed, s.notBefore = 0, time.Time{}
+		return
+	}
+	s.notBefore = w.m.opts.Now().Add(doubled(firstRetry, s.failed, longestRetry))
+	s.failed++
+}
+
+func (w *worker) kill(ctx context.Context, i Instance) error {
+	ctx, cancel := context.WithTimeout(ctx, killTimeout)
+	defer cancel()
+	if err := w.m.engine.Kill(ctx, i.ID); err != nil {
+		return fmt.Errorf("kill %s: %w", i.Name, err)
+	}
+	return nil
+}
+
+// stop lets requests in flight finish, and then ends the instance.
+func (w *worker) stop(ctx context.Context, i Instance, drain bool) error {
+	if drain {
+		w.drain(ctx, i)
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.m.opts.StopGrace+stopSlack)
+	defer cancel()
+	begin := w.m.opts.Now()
+	if err := w.m.engine.Stop(ctx, i.ID, w.m.opts.StopGrace); err != nil {
+		return fmt.Errorf("stop %s: %w", i.Name, err)
+	}
+	if i.State == Running && w.m.opts.Now().Sub(begin) >= w.m.opts.StopGrace {
+		w.log.WarnContext(ctx, "dyno did not end on SIGTERM in time and was killed (R12)", "dyno", i.Name, "release", i.Release)
+	}
+	return nil
+}
+
+func (w *worker) drain(ctx context.Context, i Instance) {
+	ctx, cancel := context.WithTimeout(ctx, w.m.opts.DrainTimeout)
+	defer cancel()
+	if err := w.m.rt.Drain(ctx, w.app, i.Dyno); err != nil {
+		w.log.InfoContext(ctx, "dyno is stopped with requests in flight", "dyno", i.Name, "release", i.Release, "err", err)
+	}
+}
+
+// finish writes down what became of a release.
+func (w *worker) finish(ctx context.Context, f Finish) error {
+	o := renga.Outcome{Status: f.Status, Reason: f.Reason, Log: w.tail(ctx, f.Instance), At: w.m.opts.Now()}
+	err := w.m.db.SetOutcome(ctx, w.app, f.Version, o)
+	w.m.stats.step("finish", err)
+	w.m.stats.store(err)
+	if err != nil {
+		return fmt.Errorf("finish %s: %w", renga.VersionName(f.Version), err)
+	}
+	w.log.InfoContext(ctx, "release finished", "release", f.Version, "status", f.Status, "reason", f.Reason)
+	if f != w.finished { // a store that forgets it must not keep the worker spinning
+		w.finished = f
+		poke(w.wake)
+	}
+	return nil
+}
+
+// tail gives the last lines of an instance; none when nobody can tell.
+func (w *worker) tail(ctx context.Context, id string) []string {
+	tailer, ok := w.m.engine.(Tailer)
+	if !ok || id == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, tailTimeout)
+	defer cancel()
+	lines, err := tailer.Tail(ctx, id, tailLines)
+	if err != nil {
+		w.log.WarnContext(ctx, "cannot read the dyno's last lines", "err", err)
+	}
+	return lines
+}

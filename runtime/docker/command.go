@@ -1,0 +1,101 @@
+package docker
+
+import (
+	"context"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"renga"
+)
+
+// defaultPath is Docker's for images that set none (oci/defaults.go).
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// checkCommand tells whether a created container has a file to run by that
+// name. Docker does not: with an init the container starts in any case, and
+// then the init exits with 127, which looks like a crash of the app.
+// Only a certain no is an error, of kind Invalid.
+func (e *Engine) checkCommand(ctx context.Context, api *session, id, command string) error {
+	c, err := api.ContainerInspect(ctx, id)
+	if err != nil {
+		return e.fault(err)
+	}
+	for _, file := range candidates(command, pathOf(c.Config.Env), c.Config.WorkingDir) {
+		found, err := statFile(ctx, api, id, file)
+		switch {
+		case cerrdefs.IsNotFound(err):
+			continue
+		case err != nil:
+			e.log.Debug("command cannot be checked", "file", file, "err", err)
+			return nil
+		case found.Mode.IsDir() && strings.Contains(command, "/"):
+			return renga.Errorf(renga.Invalid, "The command %s cannot be run: it is a directory. Correct the command and push again.", quote(command))
+		case found.Mode.IsDir(), !executable(found.Mode) && !strings.Contains(command, "/"):
+			continue // as execvp does
+		case !executable(found.Mode):
+			return renga.Errorf(renga.Invalid, "The command %s cannot be run: permission denied. Make the file executable and push again.", quote(command))
+		}
+		return nil
+	}
+	return renga.Errorf(renga.Invalid, "The command %s is not in the image: no such executable file. Correct the command and push again.", quote(command))
+}
+
+// statFile follows a link. The daemon gives the target already resolved within
+// the container.
+func statFile(ctx context.Context, api *session, id, file string) (container.PathStat, error) {
+	found, err := api.ContainerStatPath(ctx, id, file)
+	if err == nil && found.Mode&os.ModeSymlink != 0 {
+		return api.ContainerStatPath(ctx, id, found.LinkTarget)
+	}
+	return found, err
+}
+
+// executable takes what it does not know, such as a second link, for yes.
+func executable(mode os.FileMode) bool {
+	return !mode.IsRegular() || mode&0o111 != 0
+}
+
+// candidates are the files that execvp(3) tries, in its order.
+func candidates(command, search, dir string) []string {
+	if dir == "" {
+		dir = "/"
+	}
+	if strings.Contains(command, "/") {
+		return []string{absolute(dir, command)}
+	}
+	var files []string
+	for _, place := range strings.Split(search, ":") {
+		files = append(files, path.Join(absolute(dir, place), command))
+	}
+	return files
+}
+
+func absolute(dir, file string) string {
+	if path.IsAbs(file) {
+		return path.Clean(file)
+	}
+	return path.Join("/", dir, file)
+}
+
+func pathOf(env []string) string {
+	for _, v := range env {
+		if value, ok := strings.CutPrefix(v, "PATH="); ok {
+			return value
+		}
+	}
+	return defaultPath
+}
+
+// quote shows a command in a message, however odd or long it is.
+func quote(command string) string {
+	const most = 100
+	if len(command) > most {
+		command = command[:most] + "…"
+	}
+	return strconv.Quote(command)
+}

@@ -1,0 +1,30 @@
+package docker_test
+
+import (
+	"strings"
+	"testing"
+
+	"renga/runtime"
+	"renga/runtime/enginetest"
+)
+
+func TestEngineKeepsTheContract(t *testing.T) {
+	w := newWorld(t)
+	program := func(verb string) runtime.Spec {
+		s := w.spec(verb)
+		return runtime.Spec{Image: s.Image, Size: s.Size}
+	}
+	absent := program("serve")
+	absent.Image.Digest = "sha256:" + strings.Repeat("0", 64)
+	absent.Image.Config = ""
+	enginetest.Suite(t, enginetest.World{
+		Engine: w.engine, Absent: absent,
+		Serve: program("serve"), Exit: program("exit"), Stubborn: program("stubborn"), Chatty: program("chatty"),
+	})
+	if left := w.containers(w.options.Platform); len(left) != 0 {
+		t.Errorf("%d containers are left", len(left))
+	}
+	if left := w.networks(w.options.Platform); len(left) != 0 {
+		t.Errorf("%d networks are left", len(left))
+	}
+}

@@ -1,0 +1,121 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+
+	cerrdefs "github.com/containerd/errdefs"
+
+	"renga"
+)
+
+func testEngine(t *testing.T) *Engine {
+	t.Helper()
+	e, err := New(Options{Platform: "p", Host: "unix:///run/x.sock", Registry: "localhost:5000", PullToken: "s3cret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestFaultsAreSorted(t *testing.T) {
+	e := testEngine(t)
+	for _, c := range []struct {
+		err  error
+		want renga.Kind
+	}{
+		{nil, ""},
+		{io.EOF, renga.Unavailable},
+		{fmt.Errorf("read: %w", io.ErrUnexpectedEOF), renga.Unavailable},
+		{&net.OpError{Op: "dial", Net: "unix", Err: syscall.ECONNREFUSED}, renga.Unavailable},
+		{context.DeadlineExceeded, renga.Unavailable},
+		{fmt.Errorf("x: %w", cerrdefs.ErrUnavailable), renga.Unavailable},
+		{fmt.Errorf("client version 1.41 is too old. Minimum …: %w", cerrdefs.ErrInvalidArgument), renga.Unavailable},
+		{context.Canceled, renga.Internal},
+		{errors.New("something else"), renga.Internal},
+		{renga.Errorf(renga.Conflict, "known"), renga.Conflict},
+	} {
+		if got := renga.KindOf(e.fault(c.err)); got != c.want {
+			t.Errorf("%v: kind %q; want %q", c.err, got, c.want)
+		}
+	}
+}
+
+func TestStartFaultsAreSorted(t *testing.T) {
+	e := testEngine(t)
+	// Texts of Engine 20.10 and of 28.
+	for _, c := range []struct {
+		text, says string
+		want       renga.Kind
+	}{
+		{`OCI runtime create failed: container_linux.go:380: starting container process caused: exec: "/bin/x": stat /bin/x: no such file or directory: unknown`, `"/bin/x"`, renga.Invalid},
+		{`failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "/bin/x": permission denied: unknown`, "permission denied", renga.Invalid},
+		{`OCI runtime create failed: starting container process caused: exec: "/bin/x": executable file not found in $PATH: unknown`, "PATH", renga.Invalid},
+		{`standard_init_linux.go:228: exec user process caused: exec format error`, "platform", renga.Invalid},
+		{`unable to find user nobody7: no matching entries in passwd file`, "USER", renga.Invalid},
+		{`no available IPv4 addresses on this network's address pools: renga-1`, "scale", renga.Unavailable},
+		{`mkdir /sys/fs/cgroup/cpu/docker/1: no such file or directory`, "", renga.Internal},
+		{`error while creating mount source path: mkdir: permission denied`, "", renga.Internal},
+		{`no space left on device`, "", renga.Internal},
+	} {
+		err := e.startFault(errors.New(c.text), "/bin/x")
+		if got := renga.KindOf(err); got != c.want || !strings.Contains(renga.MessageOf(err, ""), c.says) {
+			t.Errorf("%s\nis %q: %v; want %q with %q", c.text, got, err, c.want, c.says)
+		}
+	}
+}
+
+func TestPullFaultsAreSorted(t *testing.T) {
+	e := testEngine(t)
+	for _, c := range []struct {
+		err  error
+		want renga.Kind
+	}{
+		{fmt.Errorf("manifest for localhost:5000/a@sha256:1 not found: manifest unknown: %w", cerrdefs.ErrNotFound), renga.Invalid},
+		{fmt.Errorf("pull access denied for a, repository does not exist: denied: no: %w", cerrdefs.ErrNotFound), renga.Invalid},
+		{fmt.Errorf("Head http://localhost:5000/v2/a: unauthorized: authentication required: %w", cerrdefs.ErrInternal), renga.Unavailable},
+		{fmt.Errorf("Get http://localhost:5000/v2/: dial tcp 127.0.0.1:5000: connect: connection refused: %w", cerrdefs.ErrInternal), renga.Unavailable},
+		{&pullError{"failed to register layer: write /x: no space left on device"}, renga.NoSpace},
+		{&pullError{"manifest unknown"}, renga.Invalid},
+		{&pullError{"unexpected EOF"}, renga.Unavailable},
+		{io.ErrUnexpectedEOF, renga.Unavailable},
+		{context.Canceled, renga.Internal},
+	} {
+		if got := renga.KindOf(e.pullFault(c.err, renga.Image{Digest: "sha256:0123456789abcdef"})); got != c.want {
+			t.Errorf("%v: kind %q; want %q", c.err, got, c.want)
+		}
+	}
+}
+
+func TestProgressIsReadToItsEndAndItsErrorFound(t *testing.T) {
+	for stream, want := range map[string]string{
+		``: "",
+		`{"status":"Pulling"}{"status":"x","progressDetail":{"current":1}}`:                                           "",
+		`{"status":"Pulling"}` + "\r\n" + `{"errorDetail":{"message":"manifest unknown"},"error":"manifest unknown"}`: "manifest unknown",
+		`{"error":"old style"}`:      "old style",
+		`{"status":"Pulling"}{"stat`: "unexpected EOF",
+	} {
+		err := readProgress(strings.NewReader(stream))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v; want %q", stream, err, want)
+		}
+	}
+}
+
+func FuzzReadProgress(f *testing.F) {
+	f.Add(`{"status":"Pulling"}{"errorDetail":{"message":"m"},"error":"e"}`)
+	f.Add(`{"error":7}`)
+	f.Add(`[]`)
+	f.Fuzz(func(t *testing.T, stream string) {
+		err := readProgress(strings.NewReader(stream))
+		if strings.HasPrefix(stream, `{"error":"x"}`) && err == nil {
+			t.Error("the error was not found")
+		}
+	})
+}

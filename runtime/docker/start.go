@@ -1,0 +1,115 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"renga"
+	"renga/runtime"
+)
+
+// Start implements [runtime.Engine].
+func (e *Engine) Start(ctx context.Context, s runtime.Spec) (runtime.Instance, error) {
+	in, err := e.start(ctx, s)
+	if err != nil {
+		return runtime.Instance{}, fmt.Errorf("start dyno %s of %s: %w", s.Name, s.AppName, err)
+	}
+	return in, nil
+}
+
+func (e *Engine) start(ctx context.Context, s runtime.Spec) (runtime.Instance, error) {
+	if len(s.Image.Command) == 0 || s.Image.Command[0] == "" {
+		return runtime.Instance{}, renga.Errorf(renga.Invalid, "The image of %s has no command; set an ENTRYPOINT or CMD and push again.", s.Type)
+	}
+	imageID, err := e.image(ctx, s)
+	if err != nil {
+		return runtime.Instance{}, err
+	}
+	networkID, err := e.network(ctx, s)
+	if err != nil {
+		return runtime.Instance{}, err
+	}
+	p, err := e.plan(s, imageID, networkID)
+	if err != nil {
+		return runtime.Instance{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return runtime.Instance{}, err
+	}
+	// The daemon does not stop creating when the asker goes away. So from here
+	// to the end it is done whole; answerTimeout still bounds it.
+	ctx = context.WithoutCancel(ctx)
+	in, err := e.run(ctx, s, p)
+	if err != nil {
+		e.discard(ctx, s)
+	}
+	return in, err
+}
+
+// run creates and starts the container.
+func (e *Engine) run(ctx context.Context, s runtime.Spec, p plan) (runtime.Instance, error) {
+	api, err := e.api(ctx)
+	if err != nil {
+		return runtime.Instance{}, err
+	}
+	made, err := api.ContainerCreate(ctx, p.config, p.host, p.network, nil, p.name)
+	if err != nil {
+		return runtime.Instance{}, e.createFault(err, s)
+	}
+	if err := e.checkCommand(ctx, api, made.ID, s.Image.Command[0]); err != nil {
+		return runtime.Instance{}, err
+	}
+	if err := api.ContainerStart(ctx, made.ID, container.StartOptions{}); err != nil {
+		return runtime.Instance{}, e.startFault(err, s.Image.Command[0])
+	}
+	seen, err := api.ContainerInspect(ctx, made.ID)
+	if err != nil {
+		return runtime.Instance{}, e.fault(err)
+	}
+	return instance(seen), nil
+}
+
+// createFault sorts a refusal to create. An invalid argument is the size's
+// fault, the only part of the container that is not the same for all.
+func (e *Engine) createFault(err error, s runtime.Spec) error {
+	if cerrdefs.IsInvalidArgument(err) && !isVersionMismatch(err) && !aboutCommand(err, s.Image.Command[0]) {
+		return &renga.Error{Kind: renga.Invalid, Err: err,
+			Message: "Docker cannot make a dyno of size " + strconv.Quote(s.Size.Name) + ": " + err.Error()}
+	}
+	return e.startFault(err, s.Image.Command[0])
+}
+
+// discard removes whatever there is of a dyno that did not start. It goes by
+// the dyno's id and not by the container's, for that one may never have
+// arrived. What cannot be removed now is listed as Created or Exited, and so
+// comes up again.
+func (e *Engine) discard(ctx context.Context, s runtime.Spec) {
+	err := e.removeDyno(ctx, s.Dyno)
+	if err != nil {
+		e.log.Warn("dyno that did not start is left behind", "app", s.AppName, "dyno", s.Name, "err", err)
+	}
+}
+
+func (e *Engine) removeDyno(ctx context.Context, dyno string) error {
+	if dyno == "" {
+		return nil
+	}
+	api, err := e.api(ctx)
+	if err != nil {
+		return err
+	}
+	left, err := api.ContainerList(ctx, container.ListOptions{All: true, Filters: e.ours(labelDynoID, dyno)})
+	if err != nil {
+		return e.fault(err)
+	}
+	for _, c := range left {
+		if err := e.remove(ctx, api, c.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+// Command dyno is what the engine's tests run in containers: a verb, and what
+// the verb needs.
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	switch verb := os.Args[1]; verb {
+	case "serve": // listens on $PORT until SIGTERM
+		listen(":" + os.Getenv("PORT"))
+		<-term
+	case "stubborn": // the same, and ignores SIGTERM
+		signal.Ignore(syscall.SIGTERM)
+		fmt.Println("deaf")
+		listen(":" + os.Getenv("PORT"))
+		select {}
+	case "listen-elsewhere":
+		listen("127.0.0.1:3000")
+		listen("[::]:9999")
+		<-term
+	case "exit":
+		os.Exit(3)
+	case "chatty":
+		chat()
+		<-term
+	case "long": // a line longer than Docker's frames, then one on stderr, then one without an end
+		fmt.Println(strings.Repeat("x", 40_000))
+		fmt.Fprintln(os.Stderr, "from stderr")
+		fmt.Print("no newline")
+	case "eat-memory":
+		eat()
+	case "reach": // dials an address and says how it went
+		conn, err := net.DialTimeout("tcp", os.Args[2], 2*time.Second)
+		if err != nil {
+			fmt.Println("not reached")
+			return
+		}
+		fmt.Println("reached")
+		_ = conn.Close() // the answer is given
+	case "tree": // a child that ends on SIGTERM, itself deaf to it
+		signal.Ignore(syscall.SIGTERM)
+		child := exec.Command("/bin/dyno", "child")
+		child.Stdout = os.Stdout
+		fmt.Println("child ended:", child.Run())
+	case "child":
+		signal.Reset(syscall.SIGTERM)
+		signal.Notify(term, syscall.SIGTERM)
+		fmt.Println("child ready")
+		<-term
+	default:
+		fmt.Println("no verb", verb)
+		os.Exit(2)
+	}
+}
+
+func listen(addr string) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close() // to be accepted is all they want
+		}
+	}()
+}
+
+func chat() {
+	for n := range 100 {
+		fmt.Println("line", n+1)
+	}
+	fmt.Println("GREETING=" + os.Getenv("GREETING"))
+}
+
+func eat() {
+	var all [][]byte
+	for {
+		b := make([]byte, 1<<20)
+		for i := 0; i < len(b); i += 4096 {
+			b[i] = 1
+		}
+		all = append(all, b)
+		if len(all) > 1<<14 {
+			return
+		}
+	}
+}

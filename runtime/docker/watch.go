@@ -1,0 +1,45 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/filters"
+
+	"renga"
+)
+
+// Watch implements [runtime.Engine].
+func (e *Engine) Watch(ctx context.Context, wake func(renga.AppID)) error {
+	// Whoever watches anew has lost the daemon; it may be another one now.
+	if err := e.Ping(ctx); err != nil {
+		return err
+	}
+	api, err := e.api(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the library's reader
+	messages, failed := api.Events(ctx, events.ListOptions{Filters: e.endings()})
+	for {
+		select {
+		case m := <-messages:
+			if app := m.Actor.Attributes[labelApp]; app != "" {
+				wake(renga.AppID(app))
+			}
+		case err := <-failed:
+			return fmt.Errorf("watch docker: %w", e.fault(err))
+		}
+	}
+}
+
+func (e *Engine) endings() filters.Args {
+	f := e.ours("", "")
+	f.Add("type", string(events.ContainerEventType))
+	for _, action := range []events.Action{events.ActionStart, events.ActionDie, events.ActionOOM, events.ActionDestroy} {
+		f.Add("event", string(action))
+	}
+	return f
+}

@@ -1,0 +1,238 @@
+package docker_test
+
+import (
+	"context"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/client"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/uuid"
+
+	"renga"
+	"renga/runtime"
+	"renga/runtime/docker"
+)
+
+// pullToken is what the tests' registry asks for.
+const pullToken = "pull-token-of-the-test"
+
+// size is small and has every limit.
+var size = renga.Size{Name: "tiny", MemoryBytes: 64 << 20, CPUs: 0.5, Pids: 64}
+
+// world is an engine of a platform of its own on the real daemon, a client to
+// look behind it, and a registry. All that is made under the platform's label
+// is removed at the test's end.
+type world struct {
+	*testing.T
+	engine   *docker.Engine
+	options  docker.Options
+	raw      *client.Client
+	registry *testRegistry
+}
+
+func newWorld(t *testing.T, change ...func(*docker.Options)) *world {
+	t.Helper()
+	w := &world{T: t, raw: rawClient(t), registry: newRegistry(t)}
+	w.options = docker.Options{
+		Platform: "test-" + uuid.NewString(), Registry: w.registry.host, PullToken: pullToken,
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}
+	for _, c := range change {
+		c(&w.options)
+	}
+	w.engine = newEngine(t, w.options)
+	t.Cleanup(func() { w.sweep(w.options.Platform) })
+	return w
+}
+
+func newEngine(t *testing.T, o docker.Options) *docker.Engine {
+	t.Helper()
+	e, err := docker.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func rawClient(t testing.TB) *client.Client {
+	t.Helper()
+	c, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.NegotiateAPIVersion(t.Context())
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// sweep removes a platform's containers and networks, and says what was left.
+func (w *world) sweep(platform string) {
+	ctx := context.Background()
+	for _, c := range w.containers(platform) {
+		if err := w.raw.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
+			w.Errorf("sweep: %v", err)
+		}
+	}
+	for _, n := range w.networks(platform) {
+		if err := w.raw.NetworkRemove(ctx, n.ID); err != nil {
+			w.Errorf("sweep: %v", err)
+		}
+	}
+}
+
+func byPlatform(platform string) filters.Args {
+	return filters.NewArgs(filters.Arg("label", "renga.platform="+platform))
+}
+
+func (w *world) containers(platform string) []container.Summary {
+	w.Helper()
+	found, err := w.raw.ContainerList(context.Background(), container.ListOptions{All: true, Filters: byPlatform(platform)})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return found
+}
+
+func (w *world) networks(platform string) []network.Summary {
+	w.Helper()
+	found, err := w.raw.NetworkList(context.Background(), network.ListOptions{Filters: byPlatform(platform)})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return found
+}
+
+// spec is a dyno of a new app that runs the test program with those arguments.
+func (w *world) spec(args ...string) runtime.Spec {
+	w.Helper()
+	return specOf(testImage(w.T), args...)
+}
+
+func specOf(img renga.Image, args ...string) runtime.Spec {
+	img.Command = append([]string{"/bin/dyno"}, args...)
+	return runtime.Spec{
+		App: renga.AppID(uuid.NewString()), AppName: "blog", Dyno: uuid.NewString(), Name: "web.1", Type: renga.Web,
+		Release: 7, Image: img, Env: renga.Vars{"PORT": "8080", "DYNO": "web.1"}, Size: size, Port: 8080,
+	}
+}
+
+// again is another dyno of the same app.
+func again(s runtime.Spec, args ...string) runtime.Spec {
+	s.Dyno = uuid.NewString()
+	if len(args) > 0 {
+		s.Image.Command = append([]string{"/bin/dyno"}, args...)
+	}
+	return s
+}
+
+func (w *world) start(s runtime.Spec) runtime.Instance {
+	w.Helper()
+	in, err := w.engine.Start(w.Context(), s)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return in
+}
+
+func (w *world) list(app renga.AppID) []runtime.Instance {
+	w.Helper()
+	all, err := w.engine.List(w.Context(), app)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return all
+}
+
+func (w *world) inspect(id string) container.InspectResponse {
+	w.Helper()
+	c, err := w.raw.ContainerInspect(w.Context(), id)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return c
+}
+
+// exited waits for an instance's end.
+func (w *world) exited(app renga.AppID, id string) runtime.Instance {
+	w.Helper()
+	var last runtime.Instance
+	until(w, "the dyno has exited", func() bool {
+		for _, in := range w.list(app) {
+			if in.ID == id {
+				last = in
+			}
+		}
+		return last.State == runtime.Exited
+	})
+	return last
+}
+
+// until polls what the daemon does in its own time.
+func until(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); !done(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// testRegistry is a registry on loopback that wants the pull token and counts.
+type testRegistry struct {
+	host      string
+	manifests atomic.Int32 // GETs of manifests
+	refuse    atomic.Bool  // 401 whatever the token
+}
+
+func newRegistry(t *testing.T) *testRegistry {
+	t.Helper()
+	r := &testRegistry{}
+	store := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		user, password, ok := req.BasicAuth()
+		if !ok || user != "renga" || password != pullToken || r.refuse.Load() {
+			w.Header().Set("WWW-Authenticate", `Basic realm="renga"`)
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`)
+			return
+		}
+		if req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/manifests/") {
+			r.manifests.Add(1)
+		}
+		store.ServeHTTP(w, req)
+	}))
+	t.Cleanup(server.Close)
+	r.host = strings.TrimPrefix(server.URL, "http://")
+	return r
+}
+
+// push puts an image where the engine looks for it.
+func (r *testRegistry) push(t *testing.T, repository string, img v1.Image) {
+	t.Helper()
+	ref, err := name.NewTag(r.host+"/"+repository+":v1", name.Insecure)
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth := remote.WithAuth(&authn.Basic{Username: "renga", Password: pullToken})
+	if err := remote.Write(ref, img, auth, remote.WithContext(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+}

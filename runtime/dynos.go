@@ -1,0 +1,103 @@
+package runtime
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"renga"
+)
+
+// Dynos lists the app's dynos as users see them: one per slot of the serving
+// release, and of the pending one where that has more. Of an app that is on its
+// way out it lists what is left.
+func (w World) Dynos() []renga.Dyno {
+	if w.Gone {
+		return w.leftovers()
+	}
+	live, next := w.releases()
+	var all []renga.Dyno
+	taken := map[string]bool{}
+	for _, r := range []*renga.ReleaseRecord{live, next} {
+		for _, v := range w.views(r) {
+			if d, ok := v.dyno(); ok && !taken[v.name] {
+				taken[v.name] = true
+				all = append(all, d)
+			}
+		}
+	}
+	return all
+}
+
+func (w World) leftovers() []renga.Dyno {
+	var all []renga.Dyno
+	for _, i := range w.Instances {
+		d := i.dyno()
+		d.State, d.Since = renga.Down, i.StartedAt
+		all = append(all, d)
+	}
+	return all
+}
+
+// dyno is what is there for the slot; it reports false when nothing is.
+func (v view) dyno() (renga.Dyno, bool) {
+	a := v.attempt
+	d := renga.Dyno{
+		ID: a.Dyno, App: v.release.App, Name: v.name, Type: v.typ, Size: v.size,
+		Release: v.release.Version, Command: v.release.Images[v.typ].Command, Created: a.Since,
+	}
+	switch {
+	case v.alive != nil:
+		return v.alive.dyno(), true
+	case a.Busy:
+		d.State, d.Since = renga.Starting, a.Since
+	case v.exited != nil:
+		return v.exited.dyno(), true
+	case a.Failed > 0:
+		d.State, d.Since, d.Reason = renga.Crashed, a.Last, a.Reason
+	case v.stale != nil:
+		return v.stale.dyno(), true
+	default:
+		return renga.Dyno{}, false
+	}
+	return d, true
+}
+
+// dyno is an instance as users see it.
+func (s Seen) dyno() renga.Dyno {
+	d := renga.Dyno{
+		ID: s.Dyno, App: s.App, Name: s.Name, Type: s.Type, Size: s.Size,
+		Release: s.Release, Command: s.Command, Created: s.CreatedAt,
+	}
+	switch {
+	case s.State == Exited:
+		d.State, d.Since, d.Reason = renga.Crashed, s.FinishedAt, s.Reason
+	case s.up():
+		d.State, d.Since = renga.Up, s.ReadyAt
+	default:
+		d.State, d.Since, d.Reason = renga.Starting, s.CreatedAt, s.Reason
+	}
+	return d
+}
+
+// exitReason says how an instance ended, in Heroku's words where there are any.
+func exitReason(i Instance) string {
+	if i.OOMKilled {
+		return fmt.Sprintf("Memory quota exceeded: the process used more than %s allows and was killed (R15)", i.Size)
+	}
+	return fmt.Sprintf("Process exited with status %d", i.ExitCode)
+}
+
+// lateReason says what a web dyno did wrong that did not listen in time. Listens
+// is what it listens on instead; ok is false when nobody knows.
+func lateReason(within time.Duration, port int, listens []string, ok bool) string {
+	reason := fmt.Sprintf("Web process failed to bind to $PORT within %.0f seconds of launch (R10)", within.Seconds())
+	if !ok {
+		return reason
+	}
+	where := "nothing"
+	if len(listens) > 0 {
+		where = strings.Join(listens, " and ")
+	}
+	return fmt.Sprintf("%s; it listens on %s; it must listen on 0.0.0.0:%d, the value of $PORT", reason, where, port)
+}

@@ -1,0 +1,409 @@
+package enginetest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"renga"
+	"renga/runtime"
+)
+
+// Program is what an instance in a [Memory] does. The zero Program listens at
+// once, runs for ever and ends on SIGTERM at once.
+type Program struct {
+	// Pull is how long Start takes before there is an instance.
+	Pull time.Duration
+	// Listens is how long after its start it listens; negative for never.
+	Listens time.Duration
+	// Elsewhere is where it listens instead of 0.0.0.0:$PORT.
+	Elsewhere string
+	// Exits makes it end by itself, After its start, with Code.
+	Exits bool
+	After time.Duration
+	Code  int
+	OOM   bool
+	// Stops is how long it needs to end after SIGTERM; negative to ignore it.
+	Stops time.Duration
+	// Lines are its output; $NAME in them stands for its environment's NAME.
+	Lines []string
+}
+
+// Event is one thing that a [Memory] did or that happened in it.
+type Event struct {
+	At      time.Time
+	Verb    string // start, stop, kill
+	Name    string // web.1
+	Release int
+}
+
+// String is for instance "start web.1 v2".
+func (e Event) String() string {
+	return e.Verb + " " + e.Name + " " + renga.VersionName(e.Release)
+}
+
+// Memory is an engine without containers. An instance does what the [Program]
+// named by the first word of its command says. Time is that of Now, or of the
+// bubble it runs in.
+type Memory struct {
+	now func() time.Time
+
+	mu        sync.Mutex
+	programs  map[string]Program
+	refuse    func(runtime.Spec) error
+	instances map[string]*process
+	specs     []runtime.Spec
+	events    []Event
+	serial    int
+	away      chan struct{}              // closed while the engine is away
+	watchers  map[*int]func(renga.AppID) // by anything that is theirs alone
+}
+
+// process is one instance and its fate.
+type process struct {
+	runtime.Instance
+	program Program
+	spec    runtime.Spec
+}
+
+var (
+	_ runtime.Engine     = (*Memory)(nil)
+	_ runtime.Tailer     = (*Memory)(nil)
+	_ runtime.PortLister = (*Memory)(nil)
+	_ runtime.Forgetter  = (*Memory)(nil)
+)
+
+// NewMemory is an engine that knows the given programs. A nil now is time.Now.
+func NewMemory(now func() time.Time, programs map[string]Program) *Memory {
+	if now == nil {
+		now = time.Now
+	}
+	return &Memory{
+		now: now, programs: programs,
+		refuse:    func(runtime.Spec) error { return nil },
+		instances: map[string]*process{}, watchers: map[*int]func(renga.AppID){},
+		away: make(chan struct{}),
+	}
+}
+
+// Refuse makes Start answer with what refuse says, unless that is nil.
+func (m *Memory) Refuse(refuse func(runtime.Spec) error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refuse = refuse
+}
+
+// Leave puts an instance there that was made and never started.
+func (m *Memory) Leave(s runtime.Spec) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.addLocked(s, Program{}).State = runtime.Created
+}
+
+// Away makes every call answer renga.Unavailable and breaks the watches, until
+// Back.
+func (m *Memory) Away() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	close(m.away)
+}
+
+// Back ends what Away began.
+func (m *Memory) Back() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.away = make(chan struct{})
+}
+
+// End ends every running instance of that name with an exit code; all of them
+// when name is empty.
+func (m *Memory) End(name string, code int) {
+	var apps []renga.AppID
+	m.mu.Lock()
+	for _, p := range m.instances {
+		if m.seenLocked(p).State == runtime.Running && (name == "" || p.Name == name) {
+			m.endLocked(p, code)
+			apps = append(apps, p.App)
+		}
+	}
+	m.mu.Unlock()
+	m.tell(apps...)
+}
+
+// Events lists what was started, stopped and killed since the last call.
+func (m *Memory) Events() []Event {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := m.events
+	m.events = nil
+	return all
+}
+
+// Specs lists every spec that was started.
+func (m *Memory) Specs() []runtime.Spec {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.specs)
+}
+
+// Probe is for runtime.Options: it tells whether an instance listens there.
+func (m *Memory) Probe(_ context.Context, addr string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.instances {
+		if p.Addr == addr && m.listensLocked(p) && p.program.Elsewhere == "" {
+			return nil
+		}
+	}
+	return fmt.Errorf("connect to %s: connection refused", addr)
+}
+
+// List is runtime.Engine's.
+func (m *Memory) List(ctx context.Context, app renga.AppID) ([]runtime.Instance, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.awayLocked(ctx); err != nil {
+		return nil, err
+	}
+	var all []runtime.Instance
+	for _, p := range m.instances {
+		if app == "" || p.App == app {
+			all = append(all, m.seenLocked(p))
+		}
+	}
+	slices.SortFunc(all, func(a, b runtime.Instance) int { return cmp.Compare(a.ID, b.ID) })
+	return all, nil
+}
+
+// Start is runtime.Engine's.
+func (m *Memory) Start(ctx context.Context, s runtime.Spec) (runtime.Instance, error) {
+	program, err := m.check(ctx, s)
+	if err != nil {
+		return runtime.Instance{}, err
+	}
+	if err := sleep(ctx, program.Pull); err != nil {
+		return runtime.Instance{}, err
+	}
+	m.mu.Lock()
+	p := m.addLocked(s, program)
+	p.State, p.StartedAt = runtime.Running, p.CreatedAt
+	m.specs = append(m.specs, s)
+	m.recordLocked("start", p)
+	seen := p.Instance
+	m.mu.Unlock()
+
+	m.tell(s.App)
+	if program.Exits {
+		time.AfterFunc(program.After, func() { m.tell(s.App) })
+	}
+	return seen, nil
+}
+
+func (m *Memory) check(ctx context.Context, s runtime.Spec) (Program, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.awayLocked(ctx); err != nil {
+		return Program{}, err
+	}
+	if err := m.refuse(s); err != nil {
+		return Program{}, err
+	}
+	program, ok := m.programs[s.Image.Command[0]]
+	if !ok {
+		return Program{}, renga.Errorf(renga.Invalid, "The image has no program %q.", s.Image.Command[0])
+	}
+	return program, nil
+}
+
+// Stop is runtime.Engine's.
+func (m *Memory) Stop(ctx context.Context, id string, grace time.Duration) error {
+	m.mu.Lock()
+	p, ok := m.instances[id]
+	err := m.awayLocked(ctx)
+	if err != nil || !ok {
+		m.mu.Unlock()
+		return err
+	}
+	needs := p.program.Stops
+	if needs < 0 || needs > grace {
+		needs = grace
+	}
+	if m.seenLocked(p).State != runtime.Running {
+		needs = 0
+	}
+	m.mu.Unlock()
+
+	if err := sleep(ctx, needs); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.recordLocked("stop", p)
+	delete(m.instances, id)
+	m.mu.Unlock()
+	m.tell(p.App)
+	return nil
+}
+
+// Kill is runtime.Engine's.
+func (m *Memory) Kill(ctx context.Context, id string) error {
+	m.mu.Lock()
+	p, ok := m.instances[id]
+	err := m.awayLocked(ctx)
+	if err != nil || !ok || m.seenLocked(p).State != runtime.Running {
+		m.mu.Unlock()
+		return err
+	}
+	m.recordLocked("kill", p)
+	m.endLocked(p, 137)
+	m.mu.Unlock()
+	m.tell(p.App)
+	return nil
+}
+
+// Watch is runtime.Engine's.
+func (m *Memory) Watch(ctx context.Context, wake func(renga.AppID)) error {
+	m.mu.Lock()
+	if err := m.awayLocked(ctx); err != nil {
+		m.mu.Unlock()
+		return err
+	}
+	key, away := new(int), m.away
+	m.watchers[key] = wake
+	m.mu.Unlock()
+	defer func() {
+		m.mu.Lock()
+		delete(m.watchers, key)
+		m.mu.Unlock()
+	}()
+
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-away:
+		return errAway()
+	}
+}
+
+// Tail is runtime.Tailer's.
+func (m *Memory) Tail(ctx context.Context, id string, n int) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.awayLocked(ctx); err != nil {
+		return nil, err
+	}
+	p, ok := m.instances[id]
+	if !ok {
+		return nil, renga.Errorf(renga.NotFound, "No instance %q.", id)
+	}
+	var lines []string
+	for _, line := range p.program.Lines {
+		lines = append(lines, os.Expand(line, func(name string) string { return p.spec.Env[name] }))
+	}
+	return lines[max(0, len(lines)-n):], nil
+}
+
+// Ports is runtime.PortLister's.
+func (m *Memory) Ports(ctx context.Context, id string) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.awayLocked(ctx); err != nil {
+		return nil, err
+	}
+	p, ok := m.instances[id]
+	if !ok || !m.listensLocked(p) {
+		return nil, nil
+	}
+	return []string{cmp.Or(p.program.Elsewhere, net.JoinHostPort("0.0.0.0", strconv.Itoa(p.spec.Port)))}, nil
+}
+
+// Forget is runtime.Forgetter's. There is nothing to forget here.
+func (m *Memory) Forget(ctx context.Context, _ renga.AppID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.awayLocked(ctx)
+}
+
+// awayLocked is the error of a call that cannot be answered.
+func (m *Memory) awayLocked(ctx context.Context) error {
+	select {
+	case <-m.away:
+		return errAway()
+	default:
+		return ctx.Err()
+	}
+}
+
+func errAway() error { return renga.Errorf(renga.Unavailable, "The engine is away.") }
+
+func (m *Memory) addLocked(s runtime.Spec, program Program) *process {
+	m.serial++
+	p := &process{program: program, spec: s, Instance: runtime.Instance{
+		ID:  fmt.Sprintf("i%06d", m.serial),
+		App: s.App, Dyno: s.Dyno, Name: s.Name, Type: s.Type, Size: s.Size.Name,
+		Release: s.Release, Command: s.Image.Command, Crashes: s.Crashes,
+		CreatedAt: m.now(),
+	}}
+	if s.Port > 0 {
+		p.Addr = fmt.Sprintf("%s:%d", p.ID, s.Port)
+	}
+	m.instances[p.ID] = p
+	return p
+}
+
+// seenLocked is an instance as it is now: its program may have ended meanwhile.
+func (m *Memory) seenLocked(p *process) runtime.Instance {
+	end := p.StartedAt.Add(p.program.After)
+	if p.State == runtime.Running && p.program.Exits && !m.now().Before(end) {
+		m.endLocked(p, p.program.Code)
+		p.FinishedAt, p.OOMKilled = end, p.program.OOM
+	}
+	return p.Instance
+}
+
+func (m *Memory) endLocked(p *process, code int) {
+	p.State, p.ExitCode, p.FinishedAt, p.Addr = runtime.Exited, code, m.now(), ""
+}
+
+func (m *Memory) listensLocked(p *process) bool {
+	return m.seenLocked(p).State == runtime.Running && p.program.Listens >= 0 &&
+		!m.now().Before(p.StartedAt.Add(p.program.Listens))
+}
+
+func (m *Memory) recordLocked(verb string, p *process) {
+	m.events = append(m.events, Event{At: m.now(), Verb: verb, Name: p.Name, Release: p.Release})
+}
+
+// tell wakes the watchers; without the lock, for they may call back.
+func (m *Memory) tell(apps ...renga.AppID) {
+	m.mu.Lock()
+	watchers := make([]func(renga.AppID), 0, len(m.watchers))
+	for _, wake := range m.watchers {
+		watchers = append(watchers, wake)
+	}
+	m.mu.Unlock()
+	for _, app := range apps {
+		for _, wake := range watchers {
+			wake(app)
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

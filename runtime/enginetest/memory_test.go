@@ -1,0 +1,39 @@
+package enginetest_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"renga"
+	"renga/runtime"
+	"renga/runtime/enginetest"
+)
+
+func TestMemoryKeepsTheContract(t *testing.T) {
+	lines := []string{}
+	for n := range 100 {
+		lines = append(lines, fmt.Sprintf("line %d", n+1))
+	}
+	e := enginetest.NewMemory(nil, map[string]enginetest.Program{
+		"serve":    {Listens: 20 * time.Millisecond},
+		"exit":     {Exits: true, Code: 3},
+		"stubborn": {Stops: -1},
+		"chatty":   {Lines: append(lines, "GREETING=$GREETING")},
+	})
+	e.Refuse(func(s runtime.Spec) error {
+		if strings.HasSuffix(s.Image.Digest, "0") {
+			return renga.Errorf(renga.Invalid, "No image %s.", s.Image.Digest)
+		}
+		return nil
+	})
+	spec := func(verb, digest string) runtime.Spec {
+		return runtime.Spec{Image: renga.Image{Command: []string{verb}, Digest: digest}, Size: renga.Size{Name: "eco"}}
+	}
+	enginetest.Suite(t, enginetest.World{
+		Engine: e, Probe: e.Probe,
+		Serve: spec("serve", "1"), Exit: spec("exit", "1"), Stubborn: spec("stubborn", "1"),
+		Chatty: spec("chatty", "1"), Absent: spec("serve", "0"),
+	})
+}

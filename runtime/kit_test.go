@@ -1,0 +1,349 @@
+package runtime_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"renga"
+	"renga/runtime"
+	"renga/runtime/enginetest"
+)
+
+const app renga.AppID = "6c1b0f9e-0000-4000-8000-000000000001"
+
+var sizes = map[string]renga.Size{
+	"eco": {Name: "eco"}, "standard-1x": {Name: "standard-1x"}, "standard-2x": {Name: "standard-2x"},
+}
+
+// programs are what the tests' images run, by the first word of the command.
+func programs() map[string]enginetest.Program {
+	return map[string]enginetest.Program{
+		"serve":     {Listens: 2 * time.Second},
+		"work":      {},
+		"crash":     {Exits: true, Code: 1, Lines: []string{"no database at $DATABASE_URL", "bye"}},
+		"grow":      {Listens: -1, Exits: true, After: 100 * time.Millisecond, Code: 137, OOM: true},
+		"slowboot":  {Listens: 90 * time.Second},
+		"mute":      {Listens: -1},
+		"elsewhere": {Elsewhere: "127.0.0.1:9999"},
+		"stubborn":  {Stops: -1},
+		"slowpull":  {Pull: time.Second},
+		"flaky":     {Exits: true, After: 6 * time.Minute, Code: 2},
+	}
+}
+
+// images makes "web=serve worker=work" into a release's images.
+func images(what string) map[renga.ProcessType]renga.Image {
+	all := map[renga.ProcessType]renga.Image{}
+	for _, part := range strings.Fields(what) {
+		typ, command, _ := strings.Cut(part, "=")
+		all[renga.ProcessType(typ)] = renga.Image{Digest: "sha256:" + command, Command: []string{command}}
+	}
+	return all
+}
+
+func record(version int, what string, status renga.ReleaseStatus) *renga.ReleaseRecord {
+	return &renga.ReleaseRecord{
+		App: app, Version: version, Digest: renga.VersionName(version), Images: images(what),
+		Outcome: renga.Outcome{Status: status},
+	}
+}
+
+// formation makes "web=2 worker=1:eco" into a formation.
+func formation(what string) renga.Formation {
+	f := renga.Formation{}
+	for _, part := range strings.Fields(what) {
+		typ, scale, _ := strings.Cut(part, "=")
+		quantity, size, _ := strings.Cut(scale, ":")
+		s := renga.Scale{Size: size}
+		if _, err := fmt.Sscan(quantity, &s.Quantity); err != nil {
+			panic(err)
+		}
+		f[renga.ProcessType(typ)] = s
+	}
+	return f
+}
+
+// store is a runtime.Store and runtime.Releases of one app.
+type store struct {
+	mu       sync.Mutex
+	desired  renga.Desired
+	err      error // what every call answers; nil to work
+	gate     chan struct{}
+	outcomes map[int]renga.Outcome
+	dynos    []renga.Dyno
+	saves    int
+}
+
+func newStore() *store {
+	return &store{outcomes: map[int]renga.Outcome{}, desired: renga.Desired{
+		App: renga.App{ID: app, Name: "shop"}, Restarts: map[string]time.Time{},
+	}}
+}
+
+func (s *store) Desired(_ context.Context, id renga.AppID) (renga.Desired, error) {
+	s.mu.Lock()
+	gate := s.gate
+	s.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id != app {
+		return renga.Desired{}, renga.Errorf(renga.NotFound, "No app %s.", id)
+	}
+	d := s.desired
+	d.Formation, d.Restarts = maps.Clone(d.Formation), maps.Clone(d.Restarts)
+	return d, s.err
+}
+
+func (s *store) AppIDs(context.Context) ([]renga.AppID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if renga.KindOf(s.err) == renga.NotFound {
+		return nil, nil
+	}
+	return []renga.AppID{app}, s.err
+}
+
+func (s *store) SaveDynos(_ context.Context, _ renga.AppID, ds []renga.Dyno) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dynos = ds
+	s.saves++
+	return s.err
+}
+
+// SetOutcome moves Live and Next as the real store does.
+func (s *store) SetOutcome(_ context.Context, _ renga.AppID, version int, o renga.Outcome) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	s.outcomes[version] = o
+	d := &s.desired
+	switch {
+	case d.Next != nil && d.Next.Version == version:
+		r := *d.Next
+		r.Outcome = o
+		if o.Status == renga.Succeeded || d.Live == nil || d.Live.Version == version {
+			d.Live = &r
+		}
+		d.Next = nil
+	case d.Live != nil && d.Live.Version == version:
+		r := *d.Live
+		r.Outcome = o
+		d.Live = &r
+	}
+	return nil
+}
+
+func (s *store) Release(_ context.Context, _ renga.App, digest string) (renga.Release, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range []*renga.ReleaseRecord{s.desired.Live, s.desired.Next} {
+		if r != nil && r.Digest == digest {
+			return renga.Release{
+				App: app, Version: r.Version, Description: "Deploy", CreatedAt: r.CreatedAt,
+				Inputs: renga.Inputs{Images: r.Images, Vars: renga.Vars{"DATABASE_URL": "db:5432"}},
+			}, nil
+		}
+	}
+	return renga.Release{}, renga.Errorf(renga.NotFound, "No release %s.", digest)
+}
+
+// change edits what is wanted.
+func (s *store) change(edit func(*renga.Desired)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	edit(&s.desired)
+}
+
+func (s *store) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+// router is a runtime.Router that notes what it is told.
+type router struct {
+	mu     sync.Mutex
+	routes []renga.Route
+	drains []string
+	linger time.Duration // how long a drain takes
+	hook   func(renga.Route)
+}
+
+func (r *router) Route(route renga.Route) {
+	r.mu.Lock()
+	r.routes = append(r.routes, route)
+	hook := r.hook
+	r.mu.Unlock()
+	if hook != nil {
+		hook(route)
+	}
+}
+
+func (r *router) Drain(ctx context.Context, _ renga.AppID, target string) error {
+	r.mu.Lock()
+	r.drains = append(r.drains, target)
+	linger := r.linger
+	r.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(linger):
+		return nil
+	}
+}
+
+// house is a manager among fakes, in a bubble of time.
+type house struct {
+	*testing.T
+	*store
+	*router
+	*enginetest.Memory
+	engine  runtime.Engine // what the manager sees of Memory
+	m       *runtime.Manager
+	options runtime.Options
+	end     func()
+}
+
+// inHouse runs a test with a manager that looks after one app.
+func inHouse(t *testing.T, test func(h *house)) {
+	synctest.Test(t, func(t *testing.T) {
+		e := enginetest.NewMemory(nil, programs())
+		h := &house{T: t, store: newStore(), router: &router{}, Memory: e, engine: e}
+		h.options = runtime.Options{Domain: "renga.localhost", Sizes: sizes, Probe: e.Probe}
+		test(h)
+		if h.end != nil {
+			h.end()
+		}
+	})
+}
+
+// run starts a manager, after the one before has ended.
+func (h *house) run() {
+	if h.end != nil {
+		h.end()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m, ended := runtime.New(h.options, h.store, h.store, h.engine, h.router), make(chan error)
+	go func() { ended <- m.Run(ctx) }()
+	h.m = m
+	h.end = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			h.Errorf("run: %v", err)
+		}
+		h.end = nil
+	}
+}
+
+// after lets time pass and all that is due in it happen.
+func (h *house) after(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// deploy asks for a release and lets it come up, if it can.
+func (h *house) deploy(version int, what string) {
+	h.push(version, what)
+	h.after(5 * time.Second)
+}
+
+// push asks for a release.
+func (h *house) push(version int, what string) {
+	h.change(func(d *renga.Desired) { d.Next = record(version, what, renga.Pending) })
+	h.m.Wake(app)
+}
+
+func (h *house) scale(what string) {
+	h.change(func(d *renga.Desired) { d.Formation = formation(what) })
+	h.m.Wake(app)
+}
+
+func (h *house) restart(key string) {
+	h.change(func(d *renga.Desired) { d.Restarts[key] = time.Now() })
+	h.m.Wake(app)
+}
+
+// running lists what runs, as "web.1 v2".
+func (h *house) running() []string {
+	h.Helper()
+	all, err := h.Memory.List(context.Background(), "")
+	if err != nil {
+		h.Fatal(err)
+	}
+	var names []string
+	for _, i := range all {
+		if i.State == runtime.Running {
+			names = append(names, i.Name+" "+renga.VersionName(i.Release))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// did lists what happened in the engine since the last call.
+func (h *house) did() []string {
+	var all []string
+	for _, e := range h.Events() {
+		all = append(all, e.String())
+	}
+	return all
+}
+
+// route is what the router was told last.
+func (h *house) route() renga.Route {
+	h.Helper()
+	h.router.mu.Lock()
+	defer h.router.mu.Unlock()
+	if len(h.routes) == 0 {
+		h.Fatal("the router was told nothing")
+	}
+	return h.routes[len(h.routes)-1]
+}
+
+// targets lists who is asked, as "web.1 i000001:8080".
+func (h *house) targets() []string {
+	h.Helper()
+	var all []string
+	for _, t := range h.route().Targets {
+		all = append(all, t.Dyno+" "+t.Addr)
+	}
+	return all
+}
+
+// states lists the records that were saved, as "web.1 v2 up".
+func (h *house) states() []string {
+	h.store.mu.Lock()
+	defer h.store.mu.Unlock()
+	var all []string
+	for _, d := range h.dynos {
+		all = append(all, fmt.Sprintf("%s v%d %s", d.Name, d.Release, d.State))
+	}
+	return all
+}
+
+func (h *house) outcome(version int) renga.Outcome {
+	h.store.mu.Lock()
+	defer h.store.mu.Unlock()
+	return h.outcomes[version]
+}
+
+// is compares lists of words.
+func is(t testing.TB, what string, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %q; want %q", what, got, want)
+	}
+}

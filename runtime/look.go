@@ -1,0 +1,175 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"renga"
+)
+
+// lookTimeout bounds what a look asks of the store and the engine.
+const lookTimeout = 30 * time.Second
+
+// look finds out how the app is, decides, and does what is to be done. It is
+// over once the app is gone and nothing of it is left.
+func (w *worker) look(ctx context.Context) (again time.Time, over bool, err error) {
+	brief, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	world, wishErr := w.wish(brief)
+	if wishErr != nil && !world.Away {
+		return time.Time{}, false, wishErr
+	}
+	if err := w.observe(ctx, brief, &world); err != nil {
+		return time.Time{}, false, errors.Join(wishErr, err)
+	}
+	plan := world.Plan()
+	err = errors.Join(wishErr, w.apply(ctx, brief, world, plan))
+	world.Starts = w.attempts()
+	err = errors.Join(err, w.save(brief, world))
+	if err == nil && world.Gone && len(world.Instances) == 0 && len(world.Starts) == 0 {
+		over, err = true, w.forgetApp(brief)
+	}
+	return plan.Again, over && err == nil, err
+}
+
+// wish asks what is wanted. When the store is away it remembers, and gives its
+// error besides.
+func (w *worker) wish(ctx context.Context) (World, error) {
+	world := World{App: w.app, Domain: w.m.opts.Domain}
+	d, err := w.m.db.Desired(ctx, w.app)
+	switch kind := renga.KindOf(err); {
+	case err == nil:
+		w.m.stats.store(nil)
+		w.wanted = &d
+		world.Desired, world.Gone = d, d.App.Deleting
+		return world, nil
+	case kind == renga.NotFound:
+		w.m.stats.store(nil)
+		w.wanted = nil
+		world.Gone = true
+		return world, nil
+	case kind == renga.Unavailable && w.wanted != nil && !w.wanted.App.Deleting:
+		world.Desired, world.Away = *w.wanted, true
+	}
+	w.m.stats.store(err)
+	return world, fmt.Errorf("read what is wanted: %w", err)
+}
+
+// observe adds what is there. What is under way is noted before the engine is
+// asked: what ends in between is then seen at the next look, and never missed.
+func (w *worker) observe(ctx, brief context.Context, world *World) error {
+	world.Starts = w.attempts()
+	busy := w.busyEnds()
+	instances, err := w.m.engine.List(brief, w.app)
+	w.m.stats.engine(err)
+	if err != nil {
+		return fmt.Errorf("list dynos: %w", err)
+	}
+	if !w.adopted {
+		w.adopt(brief, instances)
+		w.adopted = true
+	}
+	world.Now = w.m.opts.Now()
+	for _, i := range instances {
+		seen, turns := w.see(ctx, i, world.Now)
+		if e, ok := busy[i.ID]; ok {
+			seen.Stopping, seen.Killing = e.stopping, e.killing
+		}
+		world.Instances = append(world.Instances, seen)
+		if !turns.IsZero() && (world.Turns.IsZero() || turns.Before(world.Turns)) {
+			world.Turns = turns
+		}
+	}
+	w.prune(instances, world.Desired)
+	return nil
+}
+
+// attempts is what is known of starts now.
+func (w *worker) attempts() map[string]Attempt {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.starts)
+}
+
+// prune forgets instances that are gone and starts of releases that no longer
+// matter.
+func (w *worker) prune(instances []Instance, d renga.Desired) {
+	there := map[string]bool{}
+	for _, i := range instances {
+		there[i.ID] = true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, s := range w.sights {
+		if !there[id] && !s.stopping && !s.killing {
+			s.stopProbe()
+			delete(w.sights, id)
+		}
+	}
+	for key, a := range w.starts {
+		if !a.Busy && !concerns(key, d) {
+			delete(w.starts, key)
+		}
+	}
+}
+
+// concerns tells whether a start is of a dyno that is wanted.
+func concerns(key string, d renga.Desired) bool {
+	w := World{Desired: d}
+	live, next := w.releases()
+	return slices.ContainsFunc(slices.Concat(w.views(live), w.views(next)), func(v view) bool { return v.key() == key })
+}
+
+// save hands the dynos' records to the store when they changed, and says so.
+func (w *worker) save(ctx context.Context, world World) error {
+	if world.Away || world.Gone && w.wanted == nil {
+		return nil
+	}
+	dynos := world.Dynos()
+	if w.hasSaved && reflect.DeepEqual(dynos, w.saved) {
+		return nil
+	}
+	w.tell(ctx, dynos)
+	w.m.stats.have(w.app, dynos)
+	err := w.m.db.SaveDynos(ctx, w.app, dynos)
+	w.m.stats.store(err)
+	if err != nil {
+		w.hasSaved = false
+		return fmt.Errorf("save the dynos' states: %w", err)
+	}
+	w.saved, w.hasSaved = dynos, true
+	return nil
+}
+
+// tell logs each dyno whose state changed.
+func (w *worker) tell(ctx context.Context, dynos []renga.Dyno) {
+	before := map[string]renga.DynoState{}
+	for _, d := range w.saved {
+		before[d.ID] = d.State
+	}
+	for _, d := range dynos {
+		if from := before[d.ID]; from != d.State {
+			w.log.InfoContext(ctx, "dyno changed", "dyno", d.Name, "release", d.Release,
+				"from", from, "to", d.State, "reason", d.Reason)
+		}
+	}
+}
+
+// forgetApp has the engine remove what it keeps for the app besides instances.
+func (w *worker) forgetApp(ctx context.Context) error {
+	f, ok := w.m.engine.(Forgetter)
+	if !ok {
+		return nil
+	}
+	err := f.Forget(ctx, w.app)
+	w.m.stats.engine(err)
+	if err != nil {
+		return fmt.Errorf("remove what the engine keeps for the app: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,258 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"renga"
+)
+
+// Store is where the manager reads what is wanted and writes what is.
+type Store interface {
+	// Desired is all that the manager must know of an app. NotFound means that
+	// the app is gone, and its dynos are to go; Unavailable that the store is
+	// away, and nothing is to be stopped.
+	Desired(ctx context.Context, app renga.AppID) (renga.Desired, error)
+	// AppIDs lists every app.
+	AppIDs(ctx context.Context) ([]renga.AppID, error)
+	// SaveDynos replaces the records of an app's dynos.
+	SaveDynos(ctx context.Context, app renga.AppID, ds []renga.Dyno) error
+	// SetOutcome says what became of a release. One that succeeded is Live from
+	// then on. Setting the same outcome twice is no error.
+	SetOutcome(ctx context.Context, app renga.AppID, version int, o renga.Outcome) error
+}
+
+// Releases opens releases. It is asked only when a dyno is started, for the
+// environment, which nothing else here may hold.
+type Releases interface {
+	Release(ctx context.Context, app renga.App, digest string) (renga.Release, error)
+}
+
+// Router hands requests to web dynos.
+type Router interface {
+	// Route replaces an app's route at once; one without hosts removes it.
+	Route(r renga.Route)
+	// Drain returns when the target, a [renga.Target.ID], has no requests in
+	// flight, or ctx ends. It returns at once for a target it does not know.
+	Drain(ctx context.Context, app renga.AppID, target string) error
+}
+
+// Options are a Manager's settings. Every zero value but Domain's and Sizes' has
+// a default.
+type Options struct {
+	Domain       string                // default host of an app: <name>.<Domain>
+	Sizes        map[string]renga.Size // by name
+	Port         int                   // what web dynos get as PORT; 8080
+	BootTimeout  time.Duration         // for a web dyno to listen, then R10; 60s
+	DrainTimeout time.Duration         // for requests in flight, before SIGTERM; 30s
+	StopGrace    time.Duration         // SIGTERM to SIGKILL; 30s
+	Settle       time.Duration         // how long another dyno must run to count as up; 1s
+	Resync       time.Duration         // between two looks if nothing happens; 30s
+	Log          *slog.Logger
+	Now          func() time.Time
+	// Probe tells whether somebody listens at host:port. The default is a TCP
+	// connection.
+	Probe func(ctx context.Context, addr string) error
+}
+
+// orDefaults fills in what is not set.
+func (o Options) orDefaults() Options {
+	o.Port = orDefault(o.Port, 8080)
+	o.BootTimeout = orDefault(o.BootTimeout, 60*time.Second)
+	o.DrainTimeout = orDefault(o.DrainTimeout, 30*time.Second)
+	o.StopGrace = orDefault(o.StopGrace, 30*time.Second)
+	o.Settle = orDefault(o.Settle, time.Second)
+	o.Resync = orDefault(o.Resync, 30*time.Second)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Probe == nil {
+		o.Probe = connect
+	}
+	return o
+}
+
+func orDefault[T int | time.Duration](v, fallback T) T {
+	if v <= 0 {
+		return fallback
+	}
+	return v
+}
+
+// How much is done at once, over all apps.
+const (
+	maxStarts = 8
+	maxLooks  = 16
+)
+
+// Manager makes what runs match what is wanted, for all apps.
+type Manager struct {
+	opts   Options
+	db     Store
+	ledger Releases
+	engine Engine
+	rt     Router
+	log    *slog.Logger
+
+	startSlots, lookSlots chan struct{} // as many as may be under way
+	signal                chan struct{} // somebody is in woken
+	settled               chan struct{} // closed by the first look at the last app
+	stats                 *counters
+
+	mu      sync.Mutex
+	woken   map[renga.AppID]bool // to be looked at
+	known   map[renga.AppID]bool // have a worker; true once it had a look
+	found   bool                 // all apps are known
+	awaited map[renga.AppID]bool // had no look yet, of all there were when found
+}
+
+// New makes a manager, which does nothing before Run.
+func New(o Options, db Store, led Releases, e Engine, rt Router) *Manager {
+	o = o.orDefaults()
+	return &Manager{
+		opts: o, db: db, ledger: led, engine: e, rt: rt, log: o.Log,
+		startSlots: make(chan struct{}, maxStarts), lookSlots: make(chan struct{}, maxLooks),
+		signal: make(chan struct{}, 1), settled: make(chan struct{}),
+		stats: newCounters(),
+		woken: map[renga.AppID]bool{}, known: map[renga.AppID]bool{}, awaited: map[renga.AppID]bool{},
+	}
+}
+
+// Wake has an app looked at soon. It never blocks; before Run it is remembered.
+// Many wakes during one look are one more look.
+func (m *Manager) Wake(app renga.AppID) {
+	m.mu.Lock()
+	m.woken[app] = true
+	m.mu.Unlock()
+	poke(m.signal)
+}
+
+// wakeAll wakes every app that has a worker.
+func (m *Manager) wakeAll() {
+	m.mu.Lock()
+	for app := range m.known {
+		m.woken[app] = true
+	}
+	m.mu.Unlock()
+	poke(m.signal)
+}
+
+// poke wakes whoever waits on a channel of size one.
+func poke(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Ready tells whether every app that there was at the start had its first look,
+// so that the router knows all routes.
+func (m *Manager) Ready() bool {
+	select {
+	case <-m.settled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Settled waits until the manager is ready, or ctx ends.
+func (m *Manager) Settled(ctx context.Context) error {
+	select {
+	case <-m.settled:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the first look at every app: %w", ctx.Err())
+	}
+}
+
+// Run looks after the apps until ctx ends. It returns once all that it started
+// has ended; dynos go on running.
+func (m *Manager) Run(ctx context.Context) error {
+	var own sync.WaitGroup
+	own.Go(func() { m.watch(ctx) })
+	own.Go(func() { m.discover(ctx) })
+	m.dispatch(ctx)
+	own.Wait()
+	return nil
+}
+
+// dispatch owns the workers: it makes one for each app that is woken, and lets
+// go of those whose apps are no more.
+func (m *Manager) dispatch(ctx context.Context) {
+	workers := map[renga.AppID]*worker{}
+	retired := make(chan *worker)
+	var running sync.WaitGroup
+	defer running.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case w := <-retired:
+			delete(workers, w.app)
+			m.forget(w.app, len(w.wake) > 0)
+		case <-m.signal:
+			for app := range m.takeWoken() {
+				w, ok := workers[app]
+				if !ok {
+					w = newWorker(m, app)
+					workers[app] = w
+					running.Go(func() {
+						w.run(ctx)
+						select {
+						case retired <- w:
+						case <-ctx.Done():
+						}
+					})
+				}
+				poke(w.wake)
+			}
+		}
+	}
+}
+
+// takeWoken empties the list of apps to look at, and notes that all of them
+// have workers from now on.
+func (m *Manager) takeWoken() map[renga.AppID]bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := m.woken
+	m.woken = map[renga.AppID]bool{}
+	for app := range all {
+		m.known[app] = m.known[app]
+	}
+	return all
+}
+
+// forget ends what is known of an app; one that was woken meanwhile begins anew.
+func (m *Manager) forget(app renga.AppID, again bool) {
+	m.looked(app)
+	m.mu.Lock()
+	delete(m.known, app)
+	m.mu.Unlock()
+	m.stats.forget(app)
+	if again {
+		m.Wake(app)
+	}
+}
+
+// looked notes an app's first look.
+func (m *Manager) looked(app renga.AppID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known[app] = true
+	delete(m.awaited, app)
+	m.settleLocked()
+}
+
+func (m *Manager) settleLocked() {
+	if m.found && len(m.awaited) == 0 && !m.Ready() {
+		close(m.settled)
+	}
+}

@@ -1,0 +1,258 @@
+package runtime
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"renga"
+)
+
+// World is one app as a look finds it: all that a plan depends on.
+type World struct {
+	App     renga.AppID
+	Desired renga.Desired
+	// Domain is the platform's; the app's default host is its name below it.
+	Domain string
+	// Gone says that nothing of the app is to be left.
+	Gone bool
+	// Away says that the store does not answer, and Desired is what it said
+	// last. Crashed dynos are then started again, and nothing else changes.
+	Away      bool
+	Instances []Seen
+	// Starts are the starts that are under way or went wrong, by [StartKey].
+	Starts map[string]Attempt
+	// Turns is when the world changes without an event: a dyno has run long
+	// enough to count, or too long without listening. Zero for never.
+	Turns time.Time
+	Now   time.Time
+}
+
+// Seen is an instance and what the manager knows of it beyond the engine.
+type Seen struct {
+	Instance
+	// ReadyAt is since when it counts as up, as long as it runs: a web dyno
+	// since it listens, another since it ran for a while. Zero for not yet.
+	ReadyAt time.Time
+	// Late says that it did not listen in time (R10).
+	Late bool
+	// Reason says why it is not up, when it exited or is late.
+	Reason string
+	// Stopping and Killing say that this is under way.
+	Stopping, Killing bool
+	// NotBefore is when a stop or kill that went wrong may be tried again.
+	NotBefore time.Time
+}
+
+// up tells whether the instance does what it is for.
+func (s Seen) up() bool {
+	return s.State == Running && !s.ReadyAt.IsZero() && !s.Late && !s.Stopping && !s.Killing
+}
+
+// Attempt is a start that is under way, or that went wrong, or both: tried anew.
+type Attempt struct {
+	Dyno  string // the dyno's id
+	Busy  bool   // under way
+	Since time.Time
+	// Failed counts the tries in a row that went wrong. The first of them began
+	// at First, the last ended at Last, and the next is due at Retry.
+	Failed             int
+	First, Last, Retry time.Time
+	// Never says that the same start can never work.
+	Never  bool
+	Reason string
+}
+
+// StartKey names the start of one dyno of one release.
+func StartKey(name string, release int) string {
+	return name + " " + renga.VersionName(release)
+}
+
+// Plan is what to do next. Doing it again, or doing a part of it, does no harm.
+type Plan struct {
+	// Route is what the router is to know before any step is done.
+	Route renga.Route
+	Steps []Step
+	// Again is when to look again if nothing happens before. Zero for never.
+	Again time.Time
+}
+
+// Step is one of [Start], [Kill], [Finish] and [Stop].
+type Step interface{ step() }
+
+// Start makes a dyno of a release.
+type Start struct {
+	Name    string
+	Type    renga.ProcessType
+	Size    string
+	Release renga.ReleaseRecord
+	Crashes int // in a row, before this start
+}
+
+// Kill ends an instance that is beyond help, and keeps it as a crashed one.
+type Kill struct{ Instance Instance }
+
+// Finish says what became of a release.
+type Finish struct {
+	Version int
+	Status  renga.ReleaseStatus
+	Reason  string
+	// Instance is whose last lines explain a failure; empty when none can.
+	Instance string
+}
+
+// Stop removes an instance; one that may be serving is drained first.
+type Stop struct {
+	Instance Instance
+	Drain    bool
+}
+
+func (Start) step()  {}
+func (Kill) step()   {}
+func (Finish) step() {}
+func (Stop) step()   {}
+
+// Plan decides what to do next in w. It looks at nothing but w.
+//
+// Every dyno that is wanted is a slot: a name of a release. Each slot keeps its
+// best instance; whatever no slot keeps is stopped.
+func (w World) Plan() Plan {
+	p := newPlanner(w)
+	p.keepSlots()
+	p.tendLive()
+	p.tendNext()
+	stops := p.stops()
+	route := p.route(stops)
+	return Plan{Route: route, Steps: append(p.steps, stops...), Again: p.again}
+}
+
+// planner is a plan in the making.
+type planner struct {
+	World
+	live, next []view
+	serving    *renga.ReleaseRecord
+	keep       map[string]bool // instances that stay, by id
+	begun      map[string]bool // starts in this plan, by StartKey
+	steps      []Step
+	again      time.Time
+}
+
+func newPlanner(w World) *planner {
+	p := &planner{World: w, keep: map[string]bool{}, begun: map[string]bool{}, again: w.Turns}
+	if w.Gone {
+		return p
+	}
+	live, next := w.releases()
+	p.live, p.next = w.views(live), w.views(next)
+	p.serving = live
+	if next != nil && (live == nil || allUp(p.next)) {
+		p.serving = next
+	}
+	return p
+}
+
+// releases gives Live and Next, each once: a first release is both.
+func (w World) releases() (live, next *renga.ReleaseRecord) {
+	live, next = w.Desired.Live, w.Desired.Next
+	if live != nil && next != nil && live.Version == next.Version {
+		live = nil
+	}
+	return live, next
+}
+
+// tendLive keeps the serving release complete. One that failed, and serves for
+// want of a better, has succeeded after all once it is up.
+func (p *planner) tendLive() {
+	for _, v := range p.live {
+		p.tend(v)
+	}
+	if p.Away || p.Desired.Next != nil || len(p.live) == 0 || !allUp(p.live) {
+		return
+	}
+	if s := p.serving.Outcome.Status; s == renga.Failed || s == renga.Pending {
+		p.steps = append(p.steps, Finish{Version: p.serving.Version, Status: renga.Succeeded})
+	}
+}
+
+// tendNext brings the pending release up beside the serving one.
+func (p *planner) tendNext() {
+	if p.Gone || p.Away || p.Desired.Next == nil {
+		return
+	}
+	for _, v := range p.next {
+		if f, failed := v.failure(); failed {
+			p.steps = append(p.steps, f)
+			return
+		}
+	}
+	for _, v := range p.next {
+		p.tend(v)
+	}
+	if allUp(p.next) {
+		p.steps = append(p.steps, Finish{Version: p.Desired.Next.Version, Status: renga.Succeeded})
+	}
+}
+
+// tend sees to it that a slot's dyno runs.
+func (p *planner) tend(v view) {
+	switch {
+	case v.alive != nil && v.alive.Late && !v.alive.Killing && !p.Away:
+		if p.due(v.alive.NotBefore) {
+			p.steps = append(p.steps, Kill{v.alive.Instance})
+		}
+	case v.alive == nil && !v.attempt.Busy:
+		crashes, at := v.nextTry(p.Now)
+		if p.due(at) {
+			p.begun[v.key()] = true
+			p.steps = append(p.steps, Start{Name: v.name, Type: v.typ, Size: v.size, Release: *v.release, Crashes: crashes})
+		}
+	}
+}
+
+// keepSlots marks what the slots hold on to: each its instance; else the one
+// that crashed, which says how often; and what served before, until it is
+// replaced.
+func (p *planner) keepSlots() {
+	for _, v := range slices.Concat(p.live, p.next) {
+		switch {
+		case v.alive != nil:
+			p.keep[v.alive.ID] = true
+		case v.exited != nil:
+			p.keep[v.exited.ID] = true
+		}
+		if v.stale != nil && !v.up() {
+			p.keep[v.stale.ID] = true
+		}
+	}
+}
+
+// due tells whether at has come; if not, the plan looks again then.
+func (p *planner) due(at time.Time) bool {
+	if !at.After(p.Now) {
+		return true
+	}
+	if p.again.IsZero() || at.Before(p.again) {
+		p.again = at
+	}
+	return false
+}
+
+// failure tells whether a pending release has failed in this slot.
+func (v view) failure() (Finish, bool) {
+	f := Finish{Version: v.release.Version, Status: renga.Failed}
+	last := v.alive
+	if last == nil {
+		last = v.exited
+	}
+	switch a := v.attempt; {
+	case last != nil && last.Late:
+		f.Reason, f.Instance = fmt.Sprintf("%s: %s", v.name, last.Reason), last.ID
+	case v.alive == nil && v.exited != nil && crashes(v.exited.Instance) > retriesOfNext:
+		f.Reason, f.Instance = fmt.Sprintf("%s crashed twice in a row: %s", v.name, v.exited.Reason), v.exited.ID
+	case a.Failed > 0 && (a.Never || a.Last.Sub(a.First) >= startPatience):
+		f.Reason = fmt.Sprintf("%s could not be started: %s", v.name, a.Reason)
+	default:
+		return Finish{}, false
+	}
+	return f, true
+}

@@ -1,0 +1,376 @@
+package runtime_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"renga"
+	"renga/runtime"
+	"renga/runtime/enginetest"
+)
+
+// anyWorld is any world at all, the odd ones included: twins, leftovers of
+// other releases, everything half done.
+func anyWorld(t *rapid.T) runtime.World {
+	s := situation{
+		live:      rapid.SampledFrom([]string{"", "v3 web=a", "v3 web=a worker=b", "v3 worker=b"}).Draw(t, "live"),
+		next:      rapid.SampledFrom([]string{"", "v4 web=a", "v4 web=a worker=b", "v4 worker=b"}).Draw(t, "next"),
+		formation: rapid.SampledFrom([]string{"", "web=0", "web=1", "web=2 worker=1", "web=3:eco", "worker=2"}).Draw(t, "formation"),
+		restart:   rapid.SampledFrom([]string{"", "", "*", "web", "web.1"}).Draw(t, "restart"),
+		away:      rapid.IntRange(0, 9).Draw(t, "away") == 0,
+		gone:      rapid.IntRange(0, 19).Draw(t, "gone") == 0,
+		starts:    map[string]runtime.Attempt{},
+	}
+	if s.live != "" {
+		s.failed = rapid.Bool().Draw(t, "failed")
+	}
+	name := rapid.SampledFrom([]string{"web.1", "web.2", "web.3", "worker.1", "worker.2"})
+	version := rapid.IntRange(2, 4)
+	for range rapid.IntRange(0, 7).Draw(t, "instances") {
+		s.instances = append(s.instances, strings.Join([]string{
+			name.Draw(t, "name"), renga.VersionName(version.Draw(t, "version")),
+			rapid.SampledFrom([]string{"created", "running", "up", "up", "up", "exited", "running late", "exited late"}).Draw(t, "state"),
+			rapid.SampledFrom([]string{"old", "running", "running"}).Draw(t, "age"),
+			rapid.SampledFrom([]string{"size=eco", "size=standard-1x", "size=standard-1x"}).Draw(t, "size"),
+			rapid.SampledFrom([]string{"crashes=0", "crashes=1", "crashes=5"}).Draw(t, "crashes"),
+			rapid.SampledFrom([]string{"running", "running", "running", "running", "stopping", "killing"}).Draw(t, "end"),
+		}, " "))
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "starts") {
+		s.starts[runtime.StartKey(name.Draw(t, "start"), version.Draw(t, "of"))] = runtime.Attempt{
+			Busy: rapid.Bool().Draw(t, "busy"), Dyno: "d", Failed: 1, First: now.Add(-time.Minute), Last: now,
+			Retry: now.Add(rapid.SampledFrom([]time.Duration{-time.Second, time.Minute}).Draw(t, "retry")),
+		}
+	}
+	return s.world()
+}
+
+// healthy lists by id the web dynos that answer.
+func healthy(w runtime.World) map[string]runtime.Seen {
+	all := map[string]runtime.Seen{}
+	for _, i := range w.Instances {
+		if i.Type == renga.Web && i.State == runtime.Running && !i.ReadyAt.IsZero() && !i.Late && !i.Stopping && !i.Killing {
+			all[i.ID] = i
+		}
+	}
+	return all
+}
+
+// wants tells whether a release is to have web dynos.
+func wants(w runtime.World, r *renga.ReleaseRecord) bool {
+	if r == nil || w.Gone {
+		return false
+	}
+	_, ok := r.Images[renga.Web]
+	return ok && w.Desired.Formation[renga.Web].Quantity > 0
+}
+
+func TestPlanNeverDoesHarm(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := anyWorld(t)
+		plan := w.Plan()
+		if again := w.Plan(); fmt.Sprint(plan) != fmt.Sprint(again) {
+			t.Fatalf("two plans for one world:\n%v\n%v", plan, again)
+		}
+		checkStops(t, w, plan)
+		checkStarts(t, w, plan)
+		checkRoute(t, w, plan)
+		if after := during(w, plan).Plan(); len(after.Steps) > 0 && !onlyFinish(after.Steps) {
+			t.Fatalf("with %v under way it does %v besides", words(plan.Steps), words(after.Steps))
+		}
+	})
+}
+
+// checkStops: a wish that is only remembered stops nothing; the last web dyno
+// that answers is not stopped as long as one is wanted; zero means none.
+func checkStops(t *rapid.T, w runtime.World, plan runtime.Plan) {
+	live, next := w.Desired.Live, w.Desired.Next
+	left, stopped := healthy(w), map[string]bool{}
+	maps.DeleteFunc(left, func(_ string, i runtime.Seen) bool { // a pending release does not serve beside another
+		return live != nil && next != nil && i.Release == next.Version
+	})
+	before := len(left)
+	for _, step := range plan.Steps {
+		if s, ok := step.(runtime.Stop); ok {
+			stopped[s.Instance.ID] = true
+			delete(left, s.Instance.ID)
+		}
+		if _, start := step.(runtime.Start); w.Away && !start {
+			t.Fatalf("with the store away: %v", words(plan.Steps))
+		}
+	}
+	wanted := wants(w, live) && (next == nil || wants(w, next))
+	if wanted && before > 0 && len(left) == 0 && len(plan.Route.Targets) == 0 {
+		t.Fatalf("stops the last web dyno: %v", words(plan.Steps))
+	}
+	if w.Away || !w.Gone && len(w.Desired.Formation) > 0 && w.Desired.Formation[renga.Web].Quantity+w.Desired.Formation["worker"].Quantity > 0 {
+		return
+	}
+	for _, i := range w.Instances {
+		coming := i.State == runtime.Created && w.Starts[runtime.StartKey(i.Name, i.Release)].Busy
+		if !i.Stopping && !i.Killing && !coming && !stopped[i.ID] {
+			t.Fatalf("%s v%d stays: %v", i.Name, i.Release, words(plan.Steps))
+		}
+	}
+}
+
+// checkStarts: only dynos that are wanted, none that is there, none twice.
+func checkStarts(t *rapid.T, w runtime.World, plan runtime.Plan) {
+	begun := map[string]bool{}
+	for _, step := range plan.Steps {
+		s, ok := step.(runtime.Start)
+		if !ok {
+			continue
+		}
+		key := runtime.StartKey(s.Name, s.Release.Version)
+		if begun[key] || w.Starts[key].Busy {
+			t.Fatalf("starts %s twice", key)
+		}
+		begun[key] = true
+		typ, n, err := renga.ParseDynoName(s.Name)
+		if scale := w.Desired.Formation[typ]; err != nil || n > scale.Quantity || w.Gone {
+			t.Fatalf("starts %s, which nobody wants", key)
+		}
+		after := w.Desired.RestartedAfter(s.Name, typ)
+		for _, i := range w.Instances {
+			same := i.Name == s.Name && i.Release == s.Release.Version && i.Size == s.Size && !i.CreatedAt.Before(after)
+			if same && i.State == runtime.Running && !i.Stopping {
+				t.Fatalf("starts %s, which runs", key)
+			}
+		}
+	}
+}
+
+// checkRoute: only who answers and stays is asked; somebody is, if there is one.
+func checkRoute(t *rapid.T, w runtime.World, plan runtime.Plan) {
+	up, live, next := healthy(w), w.Desired.Live, w.Desired.Next
+	for _, target := range plan.Route.Targets {
+		id := strings.TrimPrefix(target.ID, "dyno-")
+		if _, ok := up[id]; !ok || slices.Contains(words(plan.Steps), "stop "+id) {
+			t.Fatalf("asks %s, which does not answer or is being stopped", id)
+		}
+	}
+	if (len(plan.Route.Targets) == 0) != (plan.Route.Idle != renga.IdleNone) && !w.Gone {
+		t.Fatalf("route %+v", plan.Route)
+	}
+	serving := 0
+	for _, i := range up {
+		if live != nil && i.Release == live.Version {
+			serving++
+		}
+	}
+	if wants(w, live) && (next == nil || wants(w, next)) && serving > 0 && len(plan.Route.Targets) == 0 {
+		t.Fatalf("nobody is asked, and %d could be", serving)
+	}
+}
+
+func find(w runtime.World, id string) *runtime.Seen {
+	return &w.Instances[slices.IndexFunc(w.Instances, func(i runtime.Seen) bool { return i.ID == id })]
+}
+
+// during is w while the plan's slow steps are under way.
+func during(w runtime.World, plan runtime.Plan) runtime.World {
+	starts := map[string]runtime.Attempt{}
+	for key, a := range w.Starts {
+		starts[key] = a
+	}
+	w.Starts, w.Instances = starts, slices.Clone(w.Instances)
+	for _, step := range plan.Steps {
+		switch s := step.(type) {
+		case runtime.Start:
+			starts[runtime.StartKey(s.Name, s.Release.Version)] = runtime.Attempt{Busy: true}
+		case runtime.Stop:
+			find(w, s.Instance.ID).Stopping = true
+		case runtime.Kill:
+			find(w, s.Instance.ID).Killing = true
+		}
+	}
+	return w
+}
+
+func onlyFinish(steps []runtime.Step) bool {
+	return !slices.ContainsFunc(steps, func(s runtime.Step) bool { _, ok := s.(runtime.Finish); return !ok })
+}
+
+// sim runs plans against an engine in memory, by a clock that it sets.
+type sim struct {
+	*rapid.T
+	now    time.Time
+	engine *enginetest.Memory
+	store  *store
+	ready  map[string]time.Time
+	late   map[string]bool
+	dynos  int
+	looks  int
+	served bool // somebody has been asked once
+}
+
+func newSim(t *rapid.T) *sim {
+	s := &sim{T: t, now: now, store: newStore(), ready: map[string]time.Time{}, late: map[string]bool{}}
+	s.engine = enginetest.NewMemory(func() time.Time { return s.now }, map[string]enginetest.Program{
+		"good": {Listens: 3 * time.Second}, "crash": {Exits: true, Listens: -1, Code: 1},
+		"dies": {Listens: -1, Exits: true, After: 20 * time.Second}, "mute": {Listens: -1},
+	})
+	return s
+}
+
+// observe is a manager's observing, without its goroutines.
+func (s *sim) observe() runtime.World {
+	d, err := s.store.Desired(s.Context(), app)
+	if err != nil {
+		s.Fatal(err)
+	}
+	all, err := s.engine.List(s.Context(), app)
+	if err != nil {
+		s.Fatal(err)
+	}
+	w := runtime.World{App: app, Desired: d, Domain: "renga.localhost", Now: s.now, Turns: s.now.Add(time.Second)}
+	for _, i := range all {
+		switch {
+		case i.State != runtime.Running || !s.ready[i.ID].IsZero():
+		case i.Type == renga.Web && s.engine.Probe(s.Context(), i.Addr) == nil,
+			i.Type != renga.Web && !s.now.Before(i.StartedAt.Add(time.Second)):
+			s.ready[i.ID] = s.now
+		case i.Type == renga.Web && !s.now.Before(i.StartedAt.Add(time.Minute)):
+			s.late[i.ID] = true
+		}
+		w.Instances = append(w.Instances, runtime.Seen{Instance: i, ReadyAt: s.ready[i.ID], Late: s.late[i.ID]})
+	}
+	return w
+}
+
+// look does all that a plan says, and reports whether that was anything.
+func (s *sim) look() bool {
+	s.looks++
+	w := s.observe()
+	plan := w.Plan()
+	s.serve(plan)
+	for _, step := range plan.Steps {
+		s.do(step)
+	}
+	s.count()
+	return len(plan.Steps) > 0
+}
+
+// serve checks that once somebody was asked, somebody always is. No event of
+// the simulation takes a healthy dyno away.
+func (s *sim) serve(plan runtime.Plan) {
+	for _, target := range plan.Route.Targets {
+		s.served = true
+		if err := s.engine.Probe(s.Context(), target.Addr); err != nil {
+			s.Fatalf("routed to a dyno that does not listen: %v", err)
+		}
+	}
+	if s.served && len(plan.Route.Targets) == 0 {
+		s.Fatalf("nobody is asked any more: %q, then %v", plan.Route.Idle, words(plan.Steps))
+	}
+}
+
+func (s *sim) do(step runtime.Step) {
+	var err error
+	switch x := step.(type) {
+	case runtime.Start:
+		s.dynos++
+		_, err = s.engine.Start(s.Context(), runtime.Spec{
+			App: app, Dyno: fmt.Sprint("d", s.dynos), Name: x.Name, Type: x.Type, Release: x.Release.Version,
+			Image: x.Release.Images[x.Type], Size: renga.Size{Name: x.Size}, Port: 8080, Crashes: x.Crashes,
+		})
+	case runtime.Stop:
+		err = s.engine.Stop(s.Context(), x.Instance.ID, 0)
+	case runtime.Kill:
+		err = s.engine.Kill(s.Context(), x.Instance.ID)
+	case runtime.Finish:
+		err = s.store.SetOutcome(s.Context(), app, x.Version, renga.Outcome{Status: x.Status, Reason: x.Reason})
+	}
+	if err != nil {
+		s.Fatalf("%+v: %v", step, err)
+	}
+}
+
+// count checks that there are never more of one name and release than the one
+// that serves and the one that replaces it, and of those that are alike one.
+func (s *sim) count() {
+	alike := map[string]int{}
+	for _, i := range s.observe().Instances {
+		if i.State == runtime.Running {
+			alike[fmt.Sprint(i.Name, " v", i.Release, i.Size, i.CreatedAt.Before(s.store.desired.RestartedAfter(i.Name, i.Type)))]++
+		}
+	}
+	for key, n := range alike {
+		if n > 1 {
+			s.Fatalf("%d of %s", n, key)
+		}
+	}
+}
+
+// happen does something that a user may do.
+func (s *sim) happen(version int) {
+	d := &s.store.desired
+	switch rapid.IntRange(0, 3).Draw(s.T, "event") {
+	case 0:
+		d.Next = record(version, rapid.SampledFrom([]string{
+			"web=good", "web=good worker=good", "web=crash", "web=dies", "web=mute",
+		}).Draw(s.T, "images"), renga.Pending)
+	case 1:
+		d.Formation = formation(rapid.SampledFrom([]string{"web=1", "web=3", "web=2 worker=2", "web=1:eco worker=1"}).Draw(s.T, "scale"))
+	case 2:
+		d.Restarts[rapid.SampledFrom([]string{"*", "web", "web.1", "worker.1"}).Draw(s.T, "restart")] = s.now
+	case 3: // time passes
+	}
+	for range rapid.IntRange(0, 8).Draw(s.T, "seconds") {
+		s.now = s.now.Add(time.Second)
+		s.look()
+	}
+}
+
+func TestEveryWorldComesToRestAndServesMeanwhile(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSim(t)
+		s.store.desired.Live = record(1, "web=good worker=good", renga.Succeeded)
+		s.store.desired.Formation = formation("web=2 worker=1")
+		for n := range rapid.IntRange(1, 10).Draw(t, "events") {
+			s.happen(n + 2)
+		}
+		quiet := 0
+		for bound := s.looks + 200; quiet < 70; s.now = s.now.Add(time.Second) { // longer than anything takes
+			if s.looks > bound {
+				t.Fatal("it does not come to rest")
+			}
+			quiet++
+			if s.look() {
+				quiet = 0
+			}
+		}
+		s.rested()
+	})
+}
+
+// rested checks that exactly what is wanted runs, and nothing is left.
+func (s *sim) rested() {
+	d := s.store.desired
+	if d.Next != nil {
+		s.Fatalf("v%d is still pending", d.Next.Version)
+	}
+	var want, got []string
+	for typ, scale := range d.Formation {
+		for n := range scale.Quantity {
+			if _, ok := d.Live.Images[typ]; ok {
+				want = append(want, runtime.StartKey(renga.DynoName(typ, n+1), d.Live.Version))
+			}
+		}
+	}
+	for _, i := range s.observe().Instances {
+		got = append(got, runtime.StartKey(i.Name, i.Release))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		s.Fatalf("there is %q; want %q", got, want)
+	}
+}

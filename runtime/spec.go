@@ -1,0 +1,54 @@
+package runtime
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"renga"
+)
+
+// spec is all that the engine must know to start a dyno of release r.
+func (o Options) spec(app renga.App, r renga.Release, s Start, dyno string) (Spec, error) {
+	if r.Version != s.Release.Version {
+		return Spec{}, fmt.Errorf("release %s holds %s", renga.VersionName(s.Release.Version), r.Name())
+	}
+	size, ok := o.Sizes[s.Size]
+	if !ok {
+		return Spec{}, renga.Errorf(renga.Invalid, "Dyno size %q is not known here; scale %s to one of %s.",
+			s.Size, s.Type, strings.Join(slices.Sorted(maps.Keys(o.Sizes)), ", "))
+	}
+	image, ok := r.Inputs.Images[s.Type]
+	if !ok {
+		return Spec{}, renga.Errorf(renga.Invalid, "Release %s has no image for %s.", r.Name(), s.Type)
+	}
+	spec := Spec{
+		App: app.ID, AppName: app.Name, Dyno: dyno, Name: s.Name, Type: s.Type, Release: r.Version,
+		Image: image, Env: r.Env(), Size: size, Crashes: s.Crashes,
+	}
+	maps.Copy(spec.Env, o.platformEnv(app, r, s, dyno))
+	if s.Type == renga.Web {
+		spec.Port = o.Port
+		spec.Env["PORT"] = strconv.Itoa(o.Port)
+	}
+	return spec, nil
+}
+
+// platformEnv is what the platform tells every dyno: DYNO, and what Heroku
+// calls dyno metadata.
+func (o Options) platformEnv(app renga.App, r renga.Release, s Start, dyno string) renga.Vars {
+	return renga.Vars{
+		"DYNO":                           s.Name,
+		"HEROKU_APP_ID":                  string(app.ID),
+		"HEROKU_APP_NAME":                app.Name,
+		"HEROKU_APP_DEFAULT_DOMAIN_NAME": app.Name + "." + o.Domain,
+		"HEROKU_DYNO_ID":                 dyno,
+		"HEROKU_RELEASE_VERSION":         r.Name(),
+		"HEROKU_RELEASE_CREATED_AT":      r.CreatedAt.UTC().Format(time.RFC3339),
+		"HEROKU_SLUG_COMMIT":             r.Inputs.Images[s.Type].Digest,
+		"HEROKU_SLUG_DESCRIPTION":        r.Description,
+	}
+}

@@ -1,0 +1,94 @@
+package runtime
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"renga"
+)
+
+// worker looks after one app. Looks never overlap; steps that take long run
+// beside them and wake the worker when they end.
+type worker struct {
+	m    *Manager
+	app  renga.AppID
+	log  *slog.Logger
+	wake chan struct{}
+	// tasks are the steps and probes under way; run waits for them.
+	tasks sync.WaitGroup
+
+	// What only looks touch:
+	wanted   *renga.Desired // as the store said last
+	routed   *renga.Route   // as the router was told last
+	saved    []renga.Dyno   // as the store was told last, if hasSaved
+	hasSaved bool
+	finished Finish // last
+	adopted  bool   // the first look at the engine is over
+
+	mu     sync.Mutex
+	starts map[string]Attempt // by StartKey
+	sights map[string]*sight  // by the engine's id
+}
+
+func newWorker(m *Manager, app renga.AppID) *worker {
+	return &worker{
+		m: m, app: app, log: m.log.With("app", app), wake: make(chan struct{}, 1),
+		starts: map[string]Attempt{}, sights: map[string]*sight{},
+	}
+}
+
+// run looks whenever it is woken or time asks for it, until ctx ends or the app
+// is gone and nothing of it is left.
+func (w *worker) run(ctx context.Context) {
+	defer w.tasks.Wait()
+	timer := time.NewTimer(w.m.opts.Resync)
+	defer timer.Stop()
+	b := backoff{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.wake:
+		case <-timer.C:
+		}
+		again, over, err := w.turn(ctx)
+		if over {
+			return
+		}
+		pause := w.m.opts.Resync*3/4 + rand.N(w.m.opts.Resync/2) // spread, so that apps do not look in step
+		if err != nil {
+			pause = b.next()
+			if renga.KindOf(err) != renga.Unavailable { // that is told once for all apps, by discover
+				b.log(ctx, w.log, "look went wrong", err)
+			}
+		} else {
+			b = backoff{}
+		}
+		if !again.IsZero() {
+			pause = min(pause, max(0, again.Sub(w.m.opts.Now())))
+		}
+		timer.Reset(pause)
+	}
+}
+
+// turn is one look, when it is this app's turn.
+func (w *worker) turn(ctx context.Context) (again time.Time, over bool, err error) {
+	select {
+	case w.m.lookSlots <- struct{}{}:
+		defer func() { <-w.m.lookSlots }()
+	case <-ctx.Done():
+		return time.Time{}, false, nil
+	}
+	again, over, err = w.look(ctx)
+	if ctx.Err() != nil {
+		return again, false, nil
+	}
+	w.m.stats.look(err)
+	if renga.KindOf(err) != renga.Unavailable {
+		w.m.looked(w.app)
+	}
+	return again, over, err
+}
