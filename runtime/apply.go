@@ -62,7 +62,7 @@ func (w *worker) start(ctx context.Context, app renga.App, s Start) {
 		w.m.stats.step("start", err)
 		w.started(ctx, key, i, err)
 		if err != nil {
-			w.log.WarnContext(ctx, "dyno does not start", "dyno", s.Name, "release", s.Release.Version, "err", err)
+			w.logger().WarnContext(ctx, "dyno does not start", "dyno", s.Name, "release", s.Release.Version, "err", err)
 		}
 		poke(w.wake)
 	})
@@ -125,7 +125,7 @@ func (w *worker) end(ctx context.Context, i Instance, verb string, do func(conte
 		w.m.stats.step(verb, err)
 		w.ended(s, err)
 		if err != nil {
-			w.log.WarnContext(ctx, "dyno does not end", "dyno", i.Name, "release", i.Release, "err", err)
+			w.logger().WarnContext(ctx, "dyno does not end", "dyno", i.Name, "release", i.Release, "err", err)
 		}
 		poke(w.wake)
 	})
@@ -165,7 +165,7 @@ func (w *worker) stop(ctx context.Context, i Instance, drain bool) error {
 		return fmt.Errorf("stop %s: %w", i.Name, err)
 	}
 	if i.State == Running && w.m.opts.Now().Sub(begin) >= w.m.opts.StopGrace {
-		w.log.WarnContext(ctx, "dyno did not end on SIGTERM in time and was killed (R12)", "dyno", i.Name, "release", i.Release)
+		w.logger().WarnContext(ctx, "dyno did not end on SIGTERM in time and was killed (R12)", "dyno", i.Name, "release", i.Release)
 	}
 	return nil
 }
@@ -174,7 +174,7 @@ func (w *worker) drain(ctx context.Context, i Instance) {
 	ctx, cancel := context.WithTimeout(ctx, w.m.opts.DrainTimeout)
 	defer cancel()
 	if err := w.m.rt.Drain(ctx, w.app, i.Dyno); err != nil {
-		w.log.InfoContext(ctx, "dyno is stopped with requests in flight", "dyno", i.Name, "release", i.Release, "err", err)
+		w.logger().InfoContext(ctx, "dyno is stopped with requests in flight", "dyno", i.Name, "release", i.Release, "err", err)
 	}
 }
 
@@ -187,7 +187,7 @@ func (w *worker) finish(ctx context.Context, f Finish) error {
 	if err != nil {
 		return fmt.Errorf("finish %s: %w", renga.VersionName(f.Version), err)
 	}
-	w.log.InfoContext(ctx, "release finished", "release", f.Version, "status", f.Status, "reason", f.Reason)
+	w.logger().InfoContext(ctx, "release finished", "release", f.Version, "status", f.Status, "reason", f.Reason)
 	if f != w.finished { // a store that forgets it must not keep the worker spinning
 		w.finished = f
 		poke(w.wake)
@@ -205,7 +205,7 @@ func (w *worker) tail(ctx context.Context, id string) []string {
 	defer cancel()
 	lines, err := tailer.Tail(ctx, id, tailLines)
 	if err != nil {
-		w.log.WarnContext(ctx, "cannot read the dyno's last lines", "err", err)
+		w.logger().WarnContext(ctx, "cannot read the dyno's last lines", "err", err)
 	}
 	return lines
 }

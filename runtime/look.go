@@ -46,6 +46,7 @@ func (w *worker) wish(ctx context.Context) (World, error) {
 	case err == nil:
 		w.m.stats.store(nil)
 		w.wanted = &d
+		w.name.Store(&d.App.Name)
 		world.Desired, world.Gone = d, d.App.Deleting
 		return world, nil
 	case kind == renga.NotFound:
@@ -154,7 +155,7 @@ func (w *worker) tell(ctx context.Context, dynos []renga.Dyno) {
 	}
 	for _, d := range dynos {
 		if from := before[d.ID]; from != d.State {
-			w.log.InfoContext(ctx, "dyno changed", "dyno", d.Name, "release", d.Release,
+			w.logger().InfoContext(ctx, "dyno changed", "dyno", d.Name, "release", d.Release,
 				"from", from, "to", d.State, "reason", d.Reason)
 		}
 	}

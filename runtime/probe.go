@@ -131,7 +131,7 @@ func (w *worker) lateReason(ctx context.Context, i Instance) string {
 		var err error
 		if listens, err = lister.Ports(brief, i.ID); err != nil {
 			ok = false
-			w.log.WarnContext(ctx, "cannot tell where the dyno listens", "dyno", i.Name, "err", err)
+			w.logger().WarnContext(ctx, "cannot tell where the dyno listens", "dyno", i.Name, "err", err)
 		}
 	}
 	return lateReason(w.m.opts.BootTimeout, w.m.opts.Port, listens, ok)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"renga"
@@ -15,8 +16,9 @@ import (
 type worker struct {
 	m    *Manager
 	app  renga.AppID
-	log  *slog.Logger
 	wake chan struct{}
+	// name is the app's, once the store has told it.
+	name atomic.Pointer[string]
 	// tasks are the steps and probes under way; run waits for them.
 	tasks sync.WaitGroup
 
@@ -35,9 +37,18 @@ type worker struct {
 
 func newWorker(m *Manager, app renga.AppID) *worker {
 	return &worker{
-		m: m, app: app, log: m.log.With("app", app), wake: make(chan struct{}, 1),
+		m: m, app: app, wake: make(chan struct{}, 1),
 		starts: map[string]Attempt{}, sights: map[string]*sight{},
 	}
+}
+
+// logger names the app in every line: by its name, or by its id while the name
+// is not known, as for dynos of an app that is gone.
+func (w *worker) logger() *slog.Logger {
+	if name := w.name.Load(); name != nil {
+		return w.m.log.With("app", *name)
+	}
+	return w.m.log.With("app", w.app)
 }
 
 // run looks whenever it is woken or time asks for it, until ctx ends or the app
@@ -62,7 +73,7 @@ func (w *worker) run(ctx context.Context) {
 		if err != nil {
 			pause = b.next()
 			if renga.KindOf(err) != renga.Unavailable { // that is told once for all apps, by discover
-				b.log(ctx, w.log, "look went wrong", err)
+				b.log(ctx, w.logger(), "look went wrong", err)
 			}
 		} else {
 			b = backoff{}

@@ -1,0 +1,206 @@
+package renga_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rooms says for every package which others of ours it may import. A room
+// imports the root, whose nouns are all that rooms have in common; only the
+// program knows them all.
+var rooms = map[string][]string{
+	".":                  {},
+	"api":                {"."},
+	"config":             {"."},
+	"registry":           {"."},
+	"releaser":           {"."},
+	"router":             {"."},
+	"runtime":            {"."},
+	"runtime/docker":     {".", "runtime"},
+	"runtime/enginetest": {".", "runtime"},
+	"seal":               {"."},
+	"store":              {"."},
+	"cmd/renga": {
+		".", "api", "config", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store",
+	},
+	"e2e":       {"."},
+	"e2e/bench": {".", "e2e"},
+	"e2e/load":  {".", "e2e"},
+	"e2e/storm": {".", "e2e"},
+}
+
+// testRooms says which further packages of ours the tests of a package may
+// import.
+var testRooms = map[string][]string{
+	"runtime":        {"runtime/enginetest"},
+	"runtime/docker": {"runtime/enginetest"},
+}
+
+// anyRoom is the owner of a library that every room but the root may import.
+const anyRoom = "*"
+
+// libraries says which rooms own a library, by the beginning of its import
+// path. Tests may import any library.
+var libraries = map[string][]string{
+	"github.com/coder/websocket":               {"e2e"},
+	"github.com/containerd/errdefs":            {"runtime/docker"},
+	"github.com/distribution/distribution/v3":  {"registry"},
+	"github.com/distribution/reference":        {"registry"},
+	"github.com/docker/docker":                 {"runtime/docker"},
+	"github.com/docker/go-connections":         {"runtime/docker"},
+	"github.com/google/go-containerregistry":   {"registry", "e2e"},
+	"github.com/google/uuid":                   {anyRoom},
+	"github.com/gorilla/mux":                   {"api"},
+	"github.com/heroku/heroku-go/v5":           {"e2e"},
+	"github.com/klauspost/compress":            {"registry", "e2e"},
+	"github.com/opencontainers/go-digest":      {"registry", "runtime/docker"},
+	"github.com/opencontainers/image-spec":     {"registry", "runtime/docker"},
+	"github.com/prometheus/client_golang":      {anyRoom},
+	"github.com/redis/go-redis/v9":             {"store"},
+	"github.com/rogpeppe/go-internal":          {"e2e"},
+	"github.com/santhosh-tekuri/jsonschema/v6": {"api", "e2e"},
+	"github.com/sirupsen/logrus":               {"registry"},
+	"github.com/tink-crypto/tink-go/v2":        {"seal"},
+	"golang.org/x/sync":                        {anyRoom},
+	"golang.org/x/sys":                         {anyRoom},
+	"pgregory.net/rapid":                       {"runtime/enginetest", "e2e"},
+}
+
+func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
+	for _, f := range sources(t) {
+		if _, ok := rooms[f.room]; !ok {
+			t.Errorf("%s: package %s is in no table: give it a line in rooms", f.name, f.room)
+			continue
+		}
+		for _, imp := range f.imports() {
+			if why := f.mayNot(imp); why != "" {
+				t.Errorf("%s imports %s: %s", f.name, imp, why)
+			}
+		}
+	}
+}
+
+func TestEveryPackageHasOneComment(t *testing.T) {
+	comments := map[string]int{}
+	for _, f := range sources(t) {
+		if f.test {
+			continue
+		}
+		comments[f.room] += 0
+		if f.syntax.Doc == nil {
+			continue
+		}
+		comments[f.room]++
+		start := "Package " + f.syntax.Name.Name + " "
+		if f.syntax.Name.Name != "main" && !strings.HasPrefix(f.syntax.Doc.Text(), start) {
+			t.Errorf("%s: the package comment must start with %q", f.name, start)
+		}
+	}
+	for room, n := range comments {
+		if n != 1 {
+			t.Errorf("package %s has %d package comments, want one", room, n)
+		}
+	}
+}
+
+func TestTablesNameOnlyRooms(t *testing.T) {
+	known := func(where string, names []string) {
+		for _, name := range names {
+			if _, ok := rooms[name]; !ok && name != anyRoom {
+				t.Errorf("%s names %q, which is no room", where, name)
+			}
+		}
+	}
+	for room, names := range rooms {
+		known("rooms["+room+"]", names)
+	}
+	for room, names := range testRooms {
+		known("testRooms", []string{room})
+		known("testRooms["+room+"]", names)
+	}
+	for library, names := range libraries {
+		known("libraries["+library+"]", names)
+	}
+}
+
+// source is one Go file of the module.
+type source struct {
+	name   string // slash-separated, from the root
+	room   string
+	test   bool
+	syntax *ast.File
+}
+
+// sources parses all Go files as far as their imports, those below testdata
+// and hidden folders excepted.
+func sources(t *testing.T) []source {
+	t.Helper()
+	var files []source
+	fset := token.NewFileSet()
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata"):
+			return fs.SkipDir
+		case d.IsDir() || path.Ext(name) != ".go":
+			return nil
+		}
+		syntax, err := parser.ParseFile(fset, name, nil, parser.ImportsOnly|parser.ParseComments)
+		name = filepath.ToSlash(name)
+		files = append(files, source{name, path.Dir(name), strings.HasSuffix(name, "_test.go"), syntax})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func (f source) imports() []string {
+	var paths []string
+	for _, spec := range f.syntax.Imports {
+		paths = append(paths, strings.Trim(spec.Path.Value, `"`))
+	}
+	return paths
+}
+
+// mayNot says why the file may not import that path; nothing when it may.
+func (f source) mayNot(imp string) string {
+	if imp == "renga" || strings.HasPrefix(imp, "renga/") {
+		return f.mayNotEnter(path.Join(".", strings.TrimPrefix(strings.TrimPrefix(imp, "renga"), "/")))
+	}
+	if first, _, _ := strings.Cut(imp, "/"); !strings.Contains(first, ".") || f.test {
+		return "" // the standard library, or a test
+	}
+	for library, owners := range libraries {
+		if imp != library && !strings.HasPrefix(imp, library+"/") {
+			continue
+		}
+		shared := slices.Contains(owners, anyRoom) && f.room != "."
+		if shared || slices.Contains(owners, f.room) || slices.Contains(owners, path.Dir(f.room)) {
+			return ""
+		}
+		return "it belongs to " + strings.Join(owners, ", ")
+	}
+	return "it is in no table: say in libraries whose it is"
+}
+
+// mayNotEnter is mayNot for a package of ours.
+func (f source) mayNotEnter(room string) string {
+	allowed := rooms[f.room]
+	if f.test {
+		allowed = slices.Concat(allowed, testRooms[f.room], []string{f.room})
+	}
+	if slices.Contains(allowed, room) {
+		return ""
+	}
+	return "rooms do not know each other; it may import " + strings.Join(allowed, ", ")
+}
