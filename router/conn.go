@@ -1,0 +1,141 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// maxIdlePerDyno bounds the connections kept to a dyno; a busy dyno has no more
+// requests than that at a time.
+const maxIdlePerDyno = 256
+
+// maxAnswerHeaderBytes bounds the headers of a dyno's answer.
+const maxAnswerHeaderBytes = 1 << 20
+
+// newTransport speaks HTTP/1.1 to addr, whatever the request's URL says. It has
+// no idle timeout of its own: the rolling deadline of each connection closes
+// the idle ones too.
+func newTransport(o Options, buffers httputil.BufferPool, addr string) *http.Transport {
+	dialer := &net.Dialer{Timeout: o.ConnectTimeout}
+	return &http.Transport{
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, &dialError{err}
+			}
+			return newConn(c, o.IdleTimeout, buffers), nil
+		},
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    maxIdlePerDyno,
+		MaxResponseHeaderBytes: maxAnswerHeaderBytes,
+		ResponseHeaderTimeout:  o.FirstByteTimeout,
+	}
+}
+
+// dialError marks an error before any byte was sent: another dyno may be asked.
+type dialError struct{ err error }
+
+// Error is the cause's text.
+func (e *dialError) Error() string { return e.err.Error() }
+
+// Unwrap gives the cause.
+func (e *dialError) Unwrap() error { return e.err }
+
+// code tells a dyno that does not answer from one that refuses.
+func (e *dialError) code() Code {
+	if isTimeout(e.err) {
+		return H19
+	}
+	return H21
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// conn is a connection to a dyno whose deadline rolls: it is broken off when
+// nothing has moved either way for the idle time. As the deadline of a read is
+// moved by a write too, a kept connection is fresh again with each request.
+type conn struct {
+	net.Conn
+	roll    roller
+	deaf    atomic.Bool // the dyno reads no more
+	buffers httputil.BufferPool
+}
+
+func newConn(c net.Conn, idle time.Duration, buffers httputil.BufferPool) *conn {
+	return &conn{Conn: c, roll: newRoller(idle), buffers: buffers}
+}
+
+// Read moves the deadline and reads.
+func (c *conn) Read(p []byte) (int, error) {
+	if err := c.roll.touch(c.SetDeadline); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+// Write moves the deadline and writes. What a dyno does not take any more is
+// dropped without an error: it may have answered before it closed (a refused
+// upload), and the transport would throw that answer away. If it has not,
+// reading says so.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.deaf.Load() {
+		return len(p), nil
+	}
+	if err := c.roll.touch(c.SetDeadline); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Write(p)
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		c.deaf.Store(true)
+		return len(p), nil
+	}
+	return n, err
+}
+
+// ReadFrom lets request bodies pass through a borrowed buffer; the transport
+// would allocate one for each.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) {
+	buf := c.buffers.Get()
+	defer c.buffers.Put(buf)
+	return io.CopyBuffer(struct{ io.Writer }{c}, struct{ io.Reader }{r}, buf)
+}
+
+// CloseWrite passes the end of an upgraded connection's one direction on.
+func (c *conn) CloseWrite() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return c.Close()
+	}
+	return half.CloseWrite()
+}
+
+// roller keeps a deadline ahead of now. Moving one takes a lock in the
+// runtime's poller, so it is moved once in a sixteenth of the idle time only,
+// and that much further.
+type roller struct {
+	idle time.Duration
+	born time.Time
+	next atomic.Int64 // when to move it again, in nanoseconds from born
+}
+
+func newRoller(idle time.Duration) roller { return roller{idle: idle, born: time.Now()} }
+
+func (r *roller) touch(set func(time.Time) error) error {
+	age := time.Since(r.born)
+	if int64(age) < r.next.Load() {
+		return nil
+	}
+	slack := r.idle / 16
+	r.next.Store(int64(age + slack))
+	return set(r.born.Add(age + r.idle + slack))
+}

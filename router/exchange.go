@@ -1,0 +1,292 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptrace"
+	"net/http/httputil"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// maxTries bounds the connections tried for one request (Heroku's number).
+	maxTries = 10
+	// retryPause is waited when every dyno was tried and none could be reached,
+	// unless the route changes before: that heals a dyno's restart.
+	retryPause = 50 * time.Millisecond
+)
+
+// exchange is one request on its way and back. It is the transport under the
+// standard library's reverse proxy: it chooses the dyno, and another one when
+// the first cannot be reached.
+type exchange struct {
+	rt    *Router
+	in    *http.Request
+	host  string
+	start time.Time
+	fwd   forwarding
+	reply reply
+	body  upload
+
+	app     *app
+	target  *target // claimed, nil when none is
+	tried   []*target
+	tries   int
+	connect time.Duration
+	dialing time.Time
+	heard   atomic.Bool // something of an answer came
+	duplex  bool        // request and answer may overlap
+	done    bool        // the proxy has returned in good order
+	code    Code
+	cause   error
+}
+
+// failure is an error that has its code already.
+type failure struct {
+	code Code
+	err  error
+}
+
+// Error is the code and the cause's text.
+func (f *failure) Error() string {
+	if f.err == nil {
+		return string(f.code)
+	}
+	return string(f.code) + ": " + f.err.Error()
+}
+
+// Unwrap gives the cause.
+func (f *failure) Unwrap() error { return f.err }
+
+func newExchange(rt *Router, w http.ResponseWriter, in *http.Request) *exchange {
+	x := &exchange{rt: rt, in: in, host: hostname(in.Host), start: rt.opt.Now()}
+	x.fwd = newForwarding(in, x.start)
+	x.reply = reply{x: x, ResponseWriter: w}
+	rt.counts.inFlight.Add(1)
+	return x
+}
+
+// serve claims a dyno and lets the proxy do the rest, or answers why not.
+func (x *exchange) serve() {
+	if x.in.Method == http.MethodConnect {
+		x.fail(nil, nil, &failure{H26, nil}) // it is for forward proxies
+		return
+	}
+	if err := x.claim(); err != nil {
+		x.fail(nil, nil, err)
+		return
+	}
+	x.allowDuplex()
+	proxy := httputil.ReverseProxy{
+		Rewrite:      x.rewrite,
+		Transport:    x,
+		ErrorHandler: x.fail,
+		ErrorLog:     x.rt.quiet,
+		BufferPool:   x.rt.buffers,
+	}
+	proxy.ServeHTTP(&x.reply, x.in)
+	x.done = true
+}
+
+// allowDuplex lets the answer begin before the request has ended, as on a direct
+// connection. HTTP/2 does so anyway.
+func (x *exchange) allowDuplex() {
+	if x.in.ContentLength != 0 && x.in.ProtoMajor == 1 {
+		x.duplex = http.NewResponseController(x.reply.ResponseWriter).EnableFullDuplex() == nil
+	}
+}
+
+// closeBody reads what the dyno did not want of a body, up to net/http's limit
+// for that, after the answer is on its way. Under full duplex the handler must
+// do it: if the server met the body's end after the handler, it would start to
+// watch the connection while it reads the next request from it, and panic.
+func (x *exchange) closeBody() {
+	if !x.duplex || !x.done || x.reply.hijacked != nil || x.body.ended() {
+		return
+	}
+	_ = x.reply.FlushError() // a client that is gone is noticed by the server
+	_ = x.in.Body.Close()    // likewise
+}
+
+// claim finds the app and takes a place on one of its dynos, waiting for an app
+// that starts. Every turn reads the table anew.
+func (x *exchange) claim() error {
+	for {
+		x.app = x.rt.lookup(x.host)
+		switch code := x.app.standing(); code {
+		case "":
+		case H20:
+			if err := x.awaitStart(); err != nil {
+				return err
+			}
+			continue
+		default:
+			return &failure{code, x.cause}
+		}
+		t, v := x.app.claim(x.rt.opt.Now(), int64(x.rt.opt.MaxInFlightPerDyno), x.tried)
+		switch v {
+		case taken:
+			x.target = t
+			return nil
+		case full:
+			return &failure{H11, nil}
+		case exhausted:
+			x.tried = x.tried[:0]
+			if err := x.wait(retryPause); err != nil {
+				return err
+			}
+		case gone: // the table has changed
+		}
+	}
+}
+
+// awaitStart waits until the app's route changes, up to the start timeout.
+func (x *exchange) awaitStart() error {
+	waiting := x.app.waiting
+	defer waiting.Add(-1)
+	if waiting.Add(1) > int64(x.rt.opt.MaxInFlightPerDyno) {
+		return &failure{H11, nil}
+	}
+	left := x.rt.opt.StartTimeout - x.rt.opt.Now().Sub(x.start)
+	if left <= 0 {
+		return &failure{H20, nil}
+	}
+	return x.wait(left)
+}
+
+// wait returns when the app's route changes or d is over; with an error when the
+// client goes away. The server only notices that once it has read the request's
+// body, or when there is none.
+func (x *exchange) wait(d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-x.app.changed:
+	case <-timer.C:
+	case <-x.in.Context().Done():
+		return &failure{H27, context.Cause(x.in.Context())}
+	}
+	return nil
+}
+
+// rewrite makes the dyno's request out of the client's.
+func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
+	keepURL(pr)
+	x.fwd.apply(pr.In, pr.Out)
+	// Shared, not copied: its values arrive after the body.
+	pr.Out.Trailer = pr.In.Trailer
+	if pr.Out.Body != nil {
+		x.body.client = pr.Out.Body
+		x.body.roll = newRoller(x.rt.opt.IdleTimeout)
+		x.body.setDeadline = http.NewResponseController(x.reply.ResponseWriter).SetReadDeadline
+		pr.Out.Body = &x.body
+	}
+}
+
+// RoundTrip sends the request to the claimed dyno, and to others as long as none
+// could be connected to.
+func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
+	x.watch(out.Context())
+	for {
+		res, err := x.send(out)
+		if err == nil {
+			x.reply.prepare(res)
+			return res, nil
+		}
+		var refused *dialError
+		if !errors.As(err, &refused) {
+			return nil, err
+		}
+		if err := x.another(refused); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (x *exchange) send(out *http.Request) (*http.Response, error) {
+	out.URL.Scheme, out.URL.Host = "http", x.target.Addr
+	x.dialing = x.rt.opt.Now()
+	if repeatable(out) {
+		return x.target.pool.RoundTrip(out)
+	}
+	return x.target.own.RoundTrip(out)
+}
+
+// repeatable tells whether the transport would send the request once more when a
+// kept connection turns out to be closed; net/http's Transport documents these.
+func repeatable(out *http.Request) bool {
+	if out.Body != nil {
+		return false
+	}
+	switch out.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// another claims a dyno after the claimed one could not be reached.
+func (x *exchange) another(err *dialError) error {
+	x.target.quarantine(x.rt.opt.Now().Add(x.rt.opt.Quarantine))
+	x.tried = append(x.tried, x.target)
+	x.target.release()
+	x.target = nil
+	x.cause = err
+	if x.tries++; x.tries >= maxTries || x.rt.opt.Now().Sub(x.start) > x.rt.opt.StartTimeout {
+		return &failure{err.code(), err}
+	}
+	return x.claim()
+}
+
+// watch adds hooks to the trace that the proxy makes for each request: adding a
+// second trace would merge the two by reflection.
+func (x *exchange) watch(ctx context.Context) {
+	trace := httptrace.ContextClientTrace(ctx)
+	if trace == nil {
+		return
+	}
+	trace.GotConn = func(info httptrace.GotConnInfo) {
+		x.connect = 0
+		if !info.Reused {
+			x.connect = x.rt.opt.Now().Sub(x.dialing)
+		}
+	}
+	trace.GotFirstResponseByte = func() { x.heard.Store(true) }
+}
+
+// fail answers with the page for err, or breaks off when there is nobody to
+// answer. Its signature is the proxy's.
+func (x *exchange) fail(_ http.ResponseWriter, _ *http.Request, err error) {
+	x.code, x.cause = x.diagnose(err), err
+	a := x.rt.answers[x.code]
+	if a.page == nil || x.reply.hijacked != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if err := a.write(&x.reply, x.code); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	x.done = true
+}
+
+// diagnose finds the code for an error before the answer's headers.
+func (x *exchange) diagnose(err error) Code {
+	var f *failure
+	switch {
+	case errors.As(err, &f):
+		return f.code
+	case x.body.code() != "":
+		return x.body.code()
+	case x.in.Context().Err() != nil:
+		return H27
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return H15
+	case isTimeout(err):
+		return H12
+	case x.heard.Load():
+		return H17
+	}
+	return H13
+}

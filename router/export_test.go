@@ -1,0 +1,7 @@
+package router
+
+// Hostname and ValidRequestID open the parsers to fuzzing.
+var (
+	Hostname       = hostname
+	ValidRequestID = validRequestID
+)

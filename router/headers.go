@@ -1,0 +1,102 @@
+package router
+
+import (
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// via is what the router calls itself in Via headers, both ways.
+const via = "1.1 renga"
+
+// forwarding is what the headers added to a request say.
+type forwarding struct {
+	requestID string
+	client    string // X-Forwarded-For
+	start     time.Time
+}
+
+// newForwarding keeps the client's request id when it is valid, and puts the
+// client's address behind what it says of those before it.
+func newForwarding(in *http.Request, start time.Time) forwarding {
+	f := forwarding{start: start, client: clientAddr(in)}
+	if prior := in.Header["X-Forwarded-For"]; len(prior) > 0 {
+		f.client = strings.Join(prior, ", ") + ", " + f.client
+	}
+	if ids := in.Header["X-Request-Id"]; len(ids) == 1 && validRequestID(ids[0]) {
+		f.requestID = ids[0]
+	} else {
+		f.requestID = uuid.NewString()
+	}
+	return f
+}
+
+// apply puts the headers into out, made from in. One array holds all values.
+func (f forwarding) apply(in, out *http.Request) {
+	proto, port := "http", "80"
+	if in.TLS != nil {
+		proto, port = "https", "443"
+	}
+	if i := strings.LastIndexByte(in.Host, ':'); i >= 0 && !strings.HasSuffix(in.Host, "]") {
+		port = in.Host[i+1:]
+	}
+	chain := via
+	if prior := in.Header["Via"]; len(prior) > 0 {
+		chain = strings.Join(prior, ", ") + ", " + via
+	}
+	v := [...]string{f.client, proto, port, f.requestID, strconv.FormatInt(f.start.UnixMilli(), 10), chain}
+	h := out.Header
+	h["X-Forwarded-For"] = v[0:1:1]
+	h["X-Forwarded-Proto"] = v[1:2:2]
+	h["X-Forwarded-Port"] = v[2:3:3]
+	h["X-Request-Id"] = v[3:4:4]
+	h["X-Request-Start"] = v[4:5:5]
+	h["Via"] = v[5:6:6]
+	// Said by the client and vouched for by nobody; the proxy took them out.
+	for _, name := range []string{"X-Forwarded-Host", "Forwarded"} {
+		if said := in.Header[name]; len(said) > 0 {
+			h[name] = said
+		}
+	}
+	// The server says 100 Continue to the client when the body is first read, so
+	// a dyno that does not know it costs no time.
+	delete(h, "Expect")
+}
+
+// keepURL undoes all tidying of path and query: the app gets the bytes the
+// client sent, for it may have signed or may read them its own way.
+func keepURL(pr *httputil.ProxyRequest) {
+	pr.Out.URL.RawQuery = pr.In.URL.RawQuery
+	raw, _, _ := strings.Cut(pr.In.RequestURI, "?")
+	// Opaque starting with two slashes would be taken for a host.
+	if strings.HasPrefix(raw, "/") && !strings.HasPrefix(raw, "//") && pr.Out.URL.EscapedPath() != raw {
+		pr.Out.URL.Opaque = raw
+	}
+}
+
+func clientAddr(in *http.Request) string {
+	host, _, err := net.SplitHostPort(in.RemoteAddr)
+	if err != nil {
+		return in.RemoteAddr
+	}
+	return host
+}
+
+// validRequestID tells whether a client may choose this id: 20 to 200 letters,
+// digits and dashes, as on Heroku.
+func validRequestID(id string) bool {
+	if len(id) < 20 || len(id) > 200 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-') {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,134 @@
+package router
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// reply is the way back to the client: it counts, keeps the deadline of a long
+// answer rolling, and remembers how it broke.
+type reply struct {
+	http.ResponseWriter
+	x        *exchange
+	status   int
+	bytes    int64
+	writes   int
+	roll     roller
+	rolling  bool
+	err      error    // writing to the client
+	dyno     error    // reading from the dyno
+	hijacked net.Conn // the client's connection, once it speaks another protocol
+}
+
+// prepare changes the dyno's answer as little as a proxy must.
+func (r *reply) prepare(res *http.Response) {
+	res.Header["Via"] = append(res.Header["Via"], via)
+	if _, ok := res.Header["Content-Type"]; !ok {
+		// Otherwise the server would guess one.
+		r.Header()["Content-Type"] = nil
+	}
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		res.Body = &download{res.Body, r}
+	}
+}
+
+// WriteHeader notes the final status; those below 200 may come before it.
+func (r *reply) WriteHeader(status int) {
+	if status >= http.StatusOK {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write passes a piece of the answer on.
+func (r *reply) Write(p []byte) (int, error) {
+	r.touch()
+	n, err := r.ResponseWriter.Write(p)
+	r.bytes += int64(n)
+	if err != nil {
+		r.err = err
+	}
+	return n, err
+}
+
+// FlushError is what http.ResponseController.Flush looks for.
+func (r *reply) FlushError() error {
+	return http.NewResponseController(r.ResponseWriter).Flush()
+}
+
+// Hijack gives the client's connection away and lets the dyno's drain find it.
+func (r *reply) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, brw, err := http.NewResponseController(r.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	r.hijacked, r.status = c, http.StatusSwitchingProtocols
+	r.x.target.keep(c)
+	return c, brw, nil
+}
+
+// Unwrap lets http.ResponseController reach the server's own writer.
+func (r *reply) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// touch moves the client's deadline. An answer of one piece has none: it fits
+// into the socket's buffer, and the call is saved.
+func (r *reply) touch() {
+	r.x.body.touch()
+	if r.writes++; r.writes == 1 {
+		return
+	}
+	if !r.rolling {
+		r.rolling = true
+		r.roll = newRoller(r.x.rt.opt.IdleTimeout)
+	}
+	// A writer that knows no deadlines has none.
+	_ = r.roll.touch(http.NewResponseController(r.ResponseWriter).SetWriteDeadline)
+}
+
+// release gives the client's connection back as it was: the next request on it
+// may be somebody else's.
+func (r *reply) release() {
+	if r.rolling && r.hijacked == nil {
+		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Time{}) // as in touch
+	}
+	if r.hijacked != nil {
+		r.x.target.forget(r.hijacked)
+	}
+}
+
+// broken is the code for an answer that was broken off in the middle.
+func (r *reply) broken() Code {
+	switch {
+	case errors.Is(r.err, os.ErrDeadlineExceeded) || r.x.body.code() == H28:
+		return H28
+	case r.x.in.Context().Err() != nil:
+		return H27
+	case errors.Is(r.dyno, os.ErrDeadlineExceeded):
+		return H15
+	case r.dyno != nil:
+		return H18
+	case r.err != nil:
+		return H27
+	}
+	return H99
+}
+
+// download is the body of the dyno's answer; it remembers how it broke.
+type download struct {
+	io.ReadCloser
+	r *reply
+}
+
+// Read reads from the dyno.
+func (d *download) Read(p []byte) (int, error) {
+	n, err := d.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		d.r.dyno = err
+	}
+	return n, err
+}

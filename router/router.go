@@ -1,0 +1,154 @@
+// Package router is the HTTP door in front of web dynos: it finds the app by
+// the Host header, one of its dynos by chance, and passes the request and the
+// answer through, both streaming. Every failure has Heroku's code.
+//
+// The table of routes is replaced whole and read without locks. A request
+// claims its dyno before it is sent, so that [Router.Drain], called after
+// [Router.Route] took a dyno away, waits for every request that dyno still
+// has: that is why a deploy loses none.
+//
+// Where it differs from Heroku's router on purpose:
+//   - the limit of requests in flight is kept per dyno, not per app, and a full
+//     dyno is passed over: H11 comes when all are full;
+//   - quarantine is a preference: when all dynos are quarantined they are asked
+//     nevertheless, so there is no H34;
+//   - requests that may not be repeated go over a connection of their own, with
+//     Connection: close, see target.go;
+//   - an app that is not there is answered 404 without a code.
+//
+// X-Forwarded-Host and Forwarded are not set; what the client sent is passed
+// on, as Heroku does.
+package router
+
+import (
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"renga"
+)
+
+// Lines takes what became of each request, for the app's log. It is called once
+// per request, after the answer, on the request's goroutine: it must not block.
+type Lines interface {
+	Request(Record)
+}
+
+// Options are the router's settings. Zero values mean the defaults.
+type Options struct {
+	// ConnectTimeout bounds one attempt to connect to a dyno (5 s): H19.
+	ConnectTimeout time.Duration
+	// FirstByteTimeout is how long a dyno may take from the whole request to the
+	// answer's headers (30 s): H12.
+	FirstByteTimeout time.Duration
+	// IdleTimeout is how long nothing may move in either direction (55 s): H15
+	// when the dyno is silent, H28 when the client is. It is measured to a
+	// sixteenth: never less, and up to a sixteenth more.
+	IdleTimeout time.Duration
+	// StartTimeout is how long a request waits for an app that starts (75 s): H20.
+	StartTimeout time.Duration
+	// Quarantine is how long a dyno that refused a connection is avoided (5 s).
+	Quarantine time.Duration
+	// MaxInFlightPerDyno bounds the requests one dyno has at a time, and those
+	// that wait for one app to start (200): H11.
+	MaxInFlightPerDyno int
+	// Lines gets a record of each request; nil means nobody does.
+	Lines Lines
+	// Log gets failed requests at level info, all others at debug.
+	Log *slog.Logger
+	// Now is the clock for logs, X-Request-Start and quarantine.
+	Now func() time.Time
+}
+
+// Router is an http.Handler that passes requests on to the dynos of many apps.
+// All methods may be called at once from several goroutines.
+type Router struct {
+	opt     Options
+	lines   Lines
+	log     *slog.Logger
+	quiet   *log.Logger // for the standard library's own remarks
+	answers map[Code]answer
+	buffers httputil.BufferPool
+	counts  *counters
+
+	table atomic.Pointer[table]
+
+	mu      sync.Mutex
+	apps    map[renga.AppID]*app
+	leaving []*target // out of the table, with requests in flight
+}
+
+// New makes a router without any route. It starts nothing.
+func New(o Options) *Router {
+	o = o.withDefaults()
+	rt := &Router{
+		opt:     o,
+		lines:   o.Lines,
+		log:     o.Log,
+		quiet:   slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+		answers: answers(),
+		buffers: newBufferPool(),
+		apps:    map[renga.AppID]*app{},
+	}
+	rt.counts = newCounters(rt.answers)
+	rt.table.Store(&table{})
+	return rt
+}
+
+// ServeHTTP passes one request to a dyno of the app its Host names, or answers
+// with an error page. It holds the request while the app starts.
+func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := newExchange(rt, w, r)
+	defer x.end()
+	x.serve()
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.ConnectTimeout, 5*time.Second)
+	setDefault(&o.FirstByteTimeout, 30*time.Second)
+	setDefault(&o.IdleTimeout, 55*time.Second)
+	setDefault(&o.StartTimeout, 75*time.Second)
+	setDefault(&o.Quarantine, 5*time.Second)
+	setDefault(&o.MaxInFlightPerDyno, 200)
+	if o.Lines == nil {
+		o.Lines = noLines{}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+func setDefault[T comparable](v *T, fallback T) {
+	var zero T
+	if *v == zero {
+		*v = fallback
+	}
+}
+
+type noLines struct{}
+
+func (noLines) Request(Record) {}
+
+// bufferPool lends the buffers that bodies are copied through.
+type bufferPool struct{ pool sync.Pool }
+
+const bufferBytes = 32 << 10
+
+func newBufferPool() *bufferPool {
+	return &bufferPool{sync.Pool{New: func() any { return new([bufferBytes]byte) }}}
+}
+
+// Get lends a buffer.
+func (p *bufferPool) Get() []byte { return p.pool.Get().(*[bufferBytes]byte)[:] }
+
+// Put takes one back that Get lent.
+func (p *bufferPool) Put(b []byte) { p.pool.Put((*[bufferBytes]byte)(b)) }

@@ -1,0 +1,209 @@
+package router
+
+import (
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"renga"
+)
+
+// table finds apps by host. It never changes: each change makes a new one, so
+// requests read it without a lock.
+type table struct {
+	hosts map[string]*app
+}
+
+// app is one app's route. It never changes either, but for the claims its
+// targets count.
+type app struct {
+	route   renga.Route
+	targets []*target
+	waiting *atomic.Int64 // requests held until it has started; shared by its successors
+	changed chan struct{} // closed when a successor is in the table
+}
+
+// Route replaces one app's route at once; one without hosts removes the app.
+// Targets are the same as before when both id and address are: they keep their
+// connections and their count of requests in flight. A host that another app
+// has had goes to the app that asked last.
+func (rt *Router) Route(r renga.Route) {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	old := rt.apps[r.App]
+	next := rt.nextLocked(r, old)
+	rt.table.Store(rt.table.Load().replace(old, next))
+	// Only now: whoever finds a target retired reads the table again and must
+	// find the new one.
+	rt.retireLocked(old, next)
+	if old != nil {
+		close(old.changed)
+	}
+	rt.sweepLocked()
+}
+
+// Serves tells whether requests for host go to an app. Case and port do not
+// matter.
+func (rt *Router) Serves(host string) bool { return rt.lookup(hostname(host)) != nil }
+
+func (rt *Router) lookup(host string) *app { return rt.table.Load().hosts[host] }
+
+// nextLocked makes r's entry and notes it; nil when r has no hosts.
+func (rt *Router) nextLocked(r renga.Route, old *app) *app {
+	if len(r.Hosts) == 0 {
+		delete(rt.apps, r.App)
+		return nil
+	}
+	next := &app{route: r, waiting: new(atomic.Int64), changed: make(chan struct{})}
+	if old != nil {
+		next.waiting = old.waiting
+	}
+	for _, t := range r.Targets {
+		next.targets = append(next.targets, rt.targetLocked(r.App, t, old))
+	}
+	rt.apps[r.App] = next
+	return next
+}
+
+// targetLocked finds the target among those that r's app has or had, or makes
+// it.
+func (rt *Router) targetLocked(id renga.AppID, want renga.Target, old *app) *target {
+	same := func(t *target) bool { return t.app == id && t.Target == want }
+	if old != nil {
+		if i := slices.IndexFunc(old.targets, same); i >= 0 {
+			return old.targets[i]
+		}
+	}
+	if i := slices.IndexFunc(rt.leaving, same); i >= 0 {
+		t := rt.leaving[i]
+		rt.leaving = slices.Delete(rt.leaving, i, i+1)
+		t.revive()
+		return t
+	}
+	return newTarget(rt, id, want)
+}
+
+// retireLocked ends claims on the targets of old that next has not.
+func (rt *Router) retireLocked(old, next *app) {
+	if old == nil {
+		return
+	}
+	for _, t := range old.targets {
+		if next != nil && slices.Contains(next.targets, t) {
+			continue
+		}
+		t.retire()
+		rt.leaving = append(rt.leaving, t)
+	}
+}
+
+// sweepLocked forgets the targets that have left and finished.
+func (rt *Router) sweepLocked() {
+	rt.leaving = slices.DeleteFunc(rt.leaving, func(t *target) bool {
+		if t.inFlight() > 0 {
+			return false
+		}
+		t.closeIdle()
+		return true
+	})
+}
+
+// replace is a table with next in old's place; either may be nil.
+func (t *table) replace(old, next *app) *table {
+	hosts := make(map[string]*app, len(t.hosts)+1)
+	maps.Copy(hosts, t.hosts)
+	if old != nil {
+		for _, h := range old.route.Hosts {
+			if h = hostname(h); hosts[h] == old {
+				delete(hosts, h)
+			}
+		}
+	}
+	if next != nil {
+		for _, h := range next.route.Hosts {
+			hosts[hostname(h)] = next
+		}
+	}
+	return &table{hosts: hosts}
+}
+
+// claim takes a place on one of the targets, by chance: among those that are
+// not in quarantine if it can, and never one of tried. The verdict is the
+// worst seen when there was no place.
+func (a *app) claim(now time.Time, limit int64, tried []*target) (*target, verdict) {
+	first := a.targets[rand.IntN(len(a.targets))]
+	if first.healthy(now) && !slices.Contains(tried, first) && first.claim(limit) == taken {
+		return first, taken
+	}
+	worst := exhausted
+	order := rand.Perm(len(a.targets))
+	for _, healthy := range []bool{true, false} {
+		for _, i := range order {
+			t := a.targets[i]
+			if t.healthy(now) != healthy || slices.Contains(tried, t) {
+				continue
+			}
+			v := t.claim(limit)
+			if v == taken {
+				return t, taken
+			}
+			worst = max(worst, v)
+		}
+	}
+	return nil, worst
+}
+
+// standing is the code an app is answered with before any dyno is asked, ""
+// when one may be.
+func (a *app) standing() Code {
+	switch {
+	case a == nil:
+		return NoSuchApp
+	case a.route.Maintenance:
+		return H80
+	case len(a.targets) > 0:
+		return ""
+	}
+	switch a.route.Idle {
+	case renga.IdleBlank:
+		return H81
+	case renga.IdleScaled:
+		return H14
+	case renga.IdleStarting:
+		return H20
+	case renga.IdleCrashed:
+		return H10
+	}
+	return H99
+}
+
+// hostname is the name in a Host header: lower case, without port and without
+// the dot that ends a full name. Letters beyond ASCII stay as they are.
+func hostname(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		// More than one colon is an IPv6 address: its port comes after a bracket.
+		if name := host[:i]; strings.IndexByte(name, ':') < 0 || strings.HasSuffix(name, "]") {
+			host = name
+		}
+	}
+	host = strings.TrimSuffix(host, ".")
+	for i := range len(host) {
+		if 'A' <= host[i] && host[i] <= 'Z' {
+			return lower(host)
+		}
+	}
+	return host
+}
+
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}

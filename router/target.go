@@ -1,0 +1,210 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"renga"
+)
+
+// target is one dyno that requests go to. It lives as long as it is routed or
+// has requests in flight.
+//
+// It has two ways to its dyno. Requests that may be repeated use a pool of
+// kept connections: if the dyno closed one just as it was picked, the
+// transport sends the request again. For all others nobody could tell whether
+// the dyno did the work before it closed, so each gets a connection of its own
+// and says Connection: close, which leaves the closed socket's waiting time
+// with the dyno.
+type target struct {
+	renga.Target
+	app  renga.AppID
+	pool *http.Transport
+	own  *http.Transport
+
+	// state is the number of requests in flight, with two flags above it, in one
+	// word: a claim and a retirement cannot miss each other.
+	state       atomic.Int64
+	quarantined atomic.Int64 // until then, in unix nanoseconds
+
+	mu       sync.Mutex
+	waiters  []chan struct{} // closed when nothing is in flight
+	upgraded map[net.Conn]struct{}
+	cut      bool // upgraded connections are closed from now on
+}
+
+const (
+	retired   int64 = 1 << 62 // no claims any more
+	watched   int64 = 1 << 61 // there are waiters
+	countMask       = watched - 1
+)
+
+// verdict is how a claim ended; the greater, the more it says.
+type verdict int
+
+const (
+	exhausted verdict = iota // all were tried
+	full                     // the limit is reached
+	gone                     // retired: the table has changed
+	taken
+)
+
+func newTarget(rt *Router, id renga.AppID, t renga.Target) *target {
+	pool := newTransport(rt.opt, rt.buffers, t.Addr)
+	own := newTransport(rt.opt, rt.buffers, t.Addr)
+	own.DisableKeepAlives = true
+	return &target{Target: t, app: id, pool: pool, own: own}
+}
+
+// claim takes a place unless the target is retired or has limit requests.
+// Every taken place must be released.
+func (t *target) claim(limit int64) verdict {
+	n := t.state.Add(1)
+	switch {
+	case n&retired != 0:
+		t.release()
+		return gone
+	case n&countMask > limit:
+		t.release()
+		return full
+	}
+	return taken
+}
+
+func (t *target) release() {
+	if n := t.state.Add(-1); n&watched != 0 && n&countMask == 0 {
+		t.wake()
+	}
+}
+
+func (t *target) inFlight() int64 { return t.state.Load() & countMask }
+
+// wake tells the waiters that nothing is in flight, if that is still so.
+func (t *target) wake() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.inFlight() > 0 {
+		return
+	}
+	t.state.And(^watched)
+	for _, w := range t.waiters {
+		close(w)
+	}
+	t.waiters = nil
+}
+
+// atRest is closed once nothing is in flight.
+func (t *target) atRest() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w := make(chan struct{})
+	// The flag first: from now on the last release comes to wake, which waits
+	// for the lock.
+	if before := t.state.Or(watched); before&countMask == 0 {
+		close(w)
+		return w
+	}
+	t.waiters = append(t.waiters, w)
+	return w
+}
+
+// retire refuses all further claims. Those before it are counted.
+func (t *target) retire() { t.state.Or(retired) }
+
+// revive takes retire back.
+func (t *target) revive() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cut = false
+	t.state.And(^retired)
+}
+
+func (t *target) healthy(now time.Time) bool {
+	until := t.quarantined.Load()
+	return until == 0 || now.UnixNano() >= until
+}
+
+func (t *target) quarantine(until time.Time) { t.quarantined.Store(until.UnixNano()) }
+
+func (t *target) closeIdle() {
+	t.pool.CloseIdleConnections()
+	t.own.CloseIdleConnections()
+}
+
+// keep remembers a client's connection that was taken over for another
+// protocol. It is closed at once when the target's time is over.
+func (t *target) keep(c net.Conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.cut {
+		_ = c.Close() // the copying ends by it; there is nobody to tell
+		return
+	}
+	if t.upgraded == nil {
+		t.upgraded = map[net.Conn]struct{}{}
+	}
+	t.upgraded[c] = struct{}{}
+}
+
+func (t *target) forget(c net.Conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.upgraded, c)
+}
+
+// cutUpgraded closes the connections that keep remembers and, on a retired
+// target, all that are still to come. It returns how many other requests are in
+// flight.
+func (t *target) cutUpgraded() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cut = t.state.Load()&retired != 0
+	for c := range t.upgraded {
+		_ = c.Close() // as in keep
+	}
+	return max(0, t.inFlight()-int64(len(t.upgraded)))
+}
+
+// Drain returns nil once the target with that id has no request in flight, at
+// once when nobody knows it. Called after a Route without the target, it misses
+// none: no request claims it any more. When ctx ends first, upgraded connections
+// (WebSockets) are closed, and what is left then is an error.
+func (rt *Router) Drain(ctx context.Context, id renga.AppID, dyno string) error {
+	left := int64(0)
+	for _, t := range rt.find(id, dyno) {
+		select {
+		case <-t.atRest():
+		case <-ctx.Done():
+			left += t.cutUpgraded()
+		}
+	}
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	rt.sweepLocked()
+	if left > 0 {
+		return fmt.Errorf("drain dyno %s: %d requests in flight: %w", dyno, left, context.Cause(ctx))
+	}
+	return nil
+}
+
+// find lists the targets with that id: more than one when its address changed.
+func (rt *Router) find(id renga.AppID, dyno string) []*target {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	candidates := rt.leaving
+	if a := rt.apps[id]; a != nil {
+		candidates = append(a.targets[:len(a.targets):len(a.targets)], candidates...)
+	}
+	var found []*target
+	for _, t := range candidates {
+		if t.app == id && t.ID == dyno {
+			found = append(found, t)
+		}
+	}
+	return found
+}

@@ -1,0 +1,91 @@
+package router
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// upload is the request's body as the dyno's connection reads it. It keeps the
+// client's deadline rolling and notes how the client failed. Closing it does
+// nothing: a transport that could not connect would end the body for the next
+// try; the proxy closes the client's.
+type upload struct {
+	client      io.Reader // nil when the request has no body
+	setDeadline func(time.Time) error
+
+	mu   sync.Mutex // the transport may read on while the exchange ends
+	roll roller
+	over bool
+	err  error
+}
+
+// Read reads from the client.
+func (u *upload) Read(p []byte) (int, error) {
+	u.touch()
+	n, err := u.client.Read(p)
+	if err != nil {
+		u.finish(err)
+	}
+	return n, err
+}
+
+// Close does nothing.
+func (u *upload) Close() error { return nil }
+
+// touch moves the client's deadline. It is called for bytes either way, as a
+// client may be silent while it is being answered.
+func (u *upload) touch() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.client != nil && !u.over {
+		_ = u.roll.touch(u.setDeadline) // a server that knows no deadlines has none
+	}
+}
+
+// finish ends the body at its end or at its first error.
+func (u *upload) finish(err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.over {
+		return
+	}
+	u.over = true
+	if err != io.EOF {
+		u.err = err
+		return
+	}
+	_ = u.setDeadline(time.Time{}) // as in touch; from here on the server watches the client
+}
+
+// ended tells whether the client's body was read to its end. It leaves the
+// deadline alone from now on: it bounds what the server reads of the rest, and
+// the server sets it anew for the next request.
+func (u *upload) ended() bool {
+	u.touch()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	ended := u.over && u.err == nil
+	u.over = true
+	return ended
+}
+
+// code is that of the client's failure, "" when there was none: it fell silent,
+// went away, or what it sends is no valid body.
+func (u *upload) code() Code {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var network *net.OpError
+	switch {
+	case u.err == nil:
+		return ""
+	case errors.Is(u.err, os.ErrDeadlineExceeded):
+		return H28
+	case errors.Is(u.err, io.ErrUnexpectedEOF) || errors.As(u.err, &network):
+		return H27
+	}
+	return H26
+}
