@@ -1,0 +1,85 @@
+package registry
+
+import (
+	"context"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+var manifestTypes = []string{typeOCIManifest, typeOCIIndex, typeDockerManifest, typeDockerList}
+
+// headManifest tells what a tag names. Clients that push ask first and send no
+// manifest when it is theirs already; so a push that waits for its release is
+// settled here, or the client told that it still waits.
+func (r *Registry) headManifest(w http.ResponseWriter, req *http.Request, rq request) error {
+	if rq.ref == r.o.ReleaseTag && !rq.who.puller {
+		if err := r.recoverTag(req.Context(), rq.repository(), rq.ref); err != nil {
+			return err
+		}
+	}
+	return r.getManifest(w, req, rq)
+}
+
+// getManifest serves a manifest. A client that takes single images only, and
+// the Heroku CLI, which says it takes Docker's schema 2 only and then reads no
+// more than config.digest, gets the platform's image out of an index, and an
+// OCI manifest as it is: the bytes that the digest names, under their own media
+// type. Distribution would answer 404 to both.
+func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rq request) error {
+	accepted := acceptedTypes(req.Header.Values("Accept"))
+	if singleOnly(accepted) {
+		if image := r.imageBehind(req.Context(), rq); image != "" {
+			rq.ref = image
+			req = rq.canonical(req)
+		}
+	}
+	req.Header = req.Header.Clone()
+	req.Header["Accept"] = manifestTypes
+	return r.pass(w, req)
+}
+
+// acceptedTypes are the media types of Accept headers, without parameters.
+func acceptedTypes(headers []string) []string {
+	var all []string
+	for part := range strings.SplitSeq(strings.Join(headers, ","), ",") {
+		if t, _, err := mime.ParseMediaType(part); err == nil {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// singleOnly tells whether a client takes images and no indexes. One that names
+// no manifest at all takes whatever there is.
+func singleOnly(accepted []string) bool {
+	takes := func(t string) bool { return slices.Contains(accepted, t) }
+	return (takes(typeDockerManifest) || takes(typeOCIManifest)) &&
+		!takes(typeOCIIndex) && !takes(typeDockerList) && !takes("*/*")
+}
+
+// imageBehind is the digest of the platform's image that a tag or a digest
+// stands for; empty when there is none, or when anything is wrong, which
+// distribution then tells.
+func (r *Registry) imageBehind(ctx context.Context, rq request) string {
+	repo, err := r.repository(ctx, rq.repository())
+	if err != nil {
+		return ""
+	}
+	dgst := rq.ref
+	if !rq.byDigest() {
+		if dgst, err = repo.tag(ctx, rq.ref); err != nil {
+			return ""
+		}
+	}
+	mediaType, body, err := repo.manifest(ctx, dgst)
+	if err != nil {
+		return ""
+	}
+	found, err := imageReader{source: repo, platform: r.platform}.find(ctx, mediaType, body)
+	if err != nil || found == nil {
+		return ""
+	}
+	return found.digest
+}

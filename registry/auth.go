@@ -1,0 +1,88 @@
+package registry
+
+import (
+	"context"
+	"crypto/subtle"
+	"net/http"
+	"strings"
+
+	"renga"
+)
+
+// caller is who asks: an account, or the dyno manager, which may pull.
+type caller struct {
+	account renga.Account
+	puller  bool
+}
+
+var errLogin = renga.Errorf(renga.Unauthorized, "Log in with an API token as password; any user name will do.")
+
+// authenticate finds out who asks. Tokens come as the password of Basic
+// credentials, which is what docker login makes, or as a Bearer token, which
+// is what Heroku's client sends.
+func (r *Registry) authenticate(req *http.Request) (caller, error) {
+	token := tokenOf(req)
+	switch {
+	case token == "":
+		return caller{}, errLogin
+	case r.o.PullToken != "" && subtle.ConstantTimeCompare([]byte(token), []byte(r.o.PullToken)) == 1:
+		return caller{puller: true}, nil
+	}
+	account, err := r.dir.AccountByToken(req.Context(), token)
+	if renga.KindOf(err) == renga.Unauthorized {
+		return caller{}, errLogin
+	}
+	return caller{account: account}, err
+}
+
+func tokenOf(req *http.Request) string {
+	if _, password, ok := req.BasicAuth(); ok {
+		return password
+	}
+	scheme, token, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// authorize tells whether who may do the call, and on which app. The app is
+// the zero App when there is none and a push may make it.
+func (r *Registry) authorize(ctx context.Context, who caller, c call, writes bool) (renga.App, error) {
+	switch {
+	case who.puller && writes:
+		return renga.App{}, errPullOnly
+	case who.puller:
+		return renga.App{}, nil
+	case writes && c.process == releasesPart:
+		return renga.App{}, errReadOnly
+	}
+	app, err := r.dir.AppByName(ctx, c.app)
+	switch {
+	case renga.KindOf(err) == renga.NotFound && writes && r.o.CreateOnPush:
+		return renga.App{}, nil
+	case renga.KindOf(err) == renga.NotFound && writes:
+		return renga.App{}, renga.Errorf(renga.Forbidden, "There is no app %s. Create it first, then push again.", c.app)
+	case renga.KindOf(err) == renga.NotFound:
+		return renga.App{}, renga.Errorf(renga.NotFound, "There is no app %s.", c.app)
+	case err != nil:
+		return renga.App{}, err
+	case app.Owner != who.account.ID:
+		return renga.App{}, renga.Errorf(renga.Forbidden, "You do not have access to the app %s.", c.app)
+	case app.Deleting && writes:
+		return renga.App{}, renga.Errorf(renga.Forbidden, "The app %s is being deleted.", c.app)
+	}
+	return app, nil
+}
+
+// mayMountFrom tells whether who may pull from a repository named in a mount.
+// Bad names are nobody's.
+func (r *Registry) mayMountFrom(ctx context.Context, who caller, repository string) (call, bool) {
+	app, process, err := parseRepository(repository)
+	if err != nil {
+		return call{}, false
+	}
+	c := call{kind: callBlob, app: app, process: process}
+	_, err = r.authorize(ctx, who, c, false)
+	return c, err == nil
+}

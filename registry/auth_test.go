@@ -1,0 +1,165 @@
+package registry_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"renga"
+	"renga/registry"
+)
+
+func TestWhoMayDoWhat(t *testing.T) {
+	w := newWorld(t)
+	w.push(t, "hello/web:latest", image(t))
+	w.set(renga.App{ID: "app-dying", Name: "dying", Owner: "alice", Deleting: true})
+	const manifest, upload = "/manifests/latest", "/blobs/uploads/"
+	for _, row := range []struct {
+		token, method, path string
+		status              int
+		code                string
+	}{
+		{"", "GET", "/v2/", 401, "UNAUTHORIZED"},
+		{"wrong", "GET", "/v2/", 401, "UNAUTHORIZED"},
+		{"", "GET", "/v2/Bad Name/web" + manifest, 401, "UNAUTHORIZED"},
+		{"alice-token", "GET", "/v2/", 200, ""},
+		{"pull-secret", "GET", "/v2/", 200, ""},
+		{"alice-token", "GET", "/v2/hello/web" + manifest, 200, ""},
+		{"alice-token", "GET", "/v2/hello" + manifest, 200, ""},
+		{"alice-token", "HEAD", "/v2/hello/web" + manifest, 200, ""},
+		{"alice-token", "GET", "/v2/hello/web/tags/list", 200, ""},
+		{"pull-secret", "GET", "/v2/hello/web" + manifest, 200, ""},
+		{"pull-secret", "GET", "/v2/nobody/web" + manifest, 404, "MANIFEST_UNKNOWN"},
+		{"pull-secret", "POST", "/v2/hello/web" + upload, 403, "DENIED"},
+		{"pull-secret", "DELETE", "/v2/hello/web" + manifest, 403, "DENIED"},
+		{"bob-token", "GET", "/v2/hello/web" + manifest, 403, "DENIED"},
+		{"bob-token", "POST", "/v2/hello/web" + upload, 403, "DENIED"},
+		{"alice-token", "GET", "/v2/nobody/web" + manifest, 404, "NAME_UNKNOWN"},
+		{"alice-token", "POST", "/v2/nobody/web" + upload, 202, ""},
+		{"alice-token", "POST", "/v2/dying/web" + upload, 403, "DENIED"},
+		{"alice-token", "PUT", "/v2/dying/web" + manifest, 403, "DENIED"},
+		{"alice-token", "POST", "/v2/hello/releases" + upload, 403, "DENIED"},
+		{"alice-token", "PUT", "/v2/hello/releases/manifests/v1", 403, "DENIED"},
+		{"alice-token", "GET", "/v2/hello/releases/manifests/v1", 404, "MANIFEST_UNKNOWN"},
+		{"bob-token", "GET", "/v2/hello/releases/manifests/v1", 403, "DENIED"},
+		{"alice-token", "GET", "/v2/_catalog", 403, "DENIED"},
+		{"alice-token", "POST", "/v2/a/web" + upload, 403, "DENIED"},
+		{"alice-token", "POST", "/v2/Hello/web" + upload, 403, "DENIED"},
+		{"alice-token", "POST", "/v2/hello/web/deep" + upload, 403, "DENIED"},
+		{"alice-token", "POST", "/v2/api/web" + upload, 403, "DENIED"},
+		{"alice-token", "GET", "/v2/hello/web/manifests/sha256:xyz", 400, "DIGEST_INVALID"},
+		{"alice-token", "PUT", "/v2/hello/web/manifests/-bad", 400, "TAG_INVALID"},
+		{"alice-token", "GET", "/v2/hello/web/blobs/uploads/nonsense", 404, "BLOB_UPLOAD_UNKNOWN"},
+		{"alice-token", "GET", "/v2/hello/web/nothing", 404, "UNSUPPORTED"},
+		{"alice-token", "GET", "/v2/hello/web/referrers/sha256:" + strings.Repeat("0", 64), 404, ""},
+		{"alice-token", "DELETE", "/v2/hello/web/manifests/sha256:" + strings.Repeat("0", 64), 405, "UNSUPPORTED"},
+		{"alice-token", "DELETE", "/v2/hello/web/blobs/sha256:" + strings.Repeat("0", 64), 405, "UNSUPPORTED"},
+		{"alice-token", "DELETE", "/v2/hello/web" + manifest, 202, ""},
+		{"alice-token", "GET", "/v2/hello/web" + manifest, 404, "MANIFEST_UNKNOWN"},
+	} {
+		res, body := w.do(t, row.token, row.method, strings.ReplaceAll(row.path, " ", "%20"), nil, nil)
+		if res.StatusCode != row.status {
+			t.Errorf("%s %s as %q: %d %s, want %d", row.method, row.path, row.token, res.StatusCode, body, row.status)
+			continue
+		}
+		if row.code != "" && ociCode(t, body) != row.code {
+			t.Errorf("%s %s as %q: %s, want %s", row.method, row.path, row.token, body, row.code)
+		}
+		if challenge := res.Header.Get("WWW-Authenticate"); (challenge == `Basic realm="Renga"`) != (res.StatusCode == 401) {
+			t.Errorf("%s %s: challenge %q", row.method, row.path, challenge)
+		}
+	}
+}
+
+func TestBearerTokenIsAsGoodAsAPassword(t *testing.T) {
+	w := newWorld(t)
+	for token, status := range map[string]int{"alice-token": 200, "wrong": 401} {
+		res, _ := w.do(t, "", "GET", "/v2/", http.Header{"Authorization": {"Bearer " + token}}, nil)
+		if res.StatusCode != status {
+			t.Errorf("%s: %d", token, res.StatusCode)
+		}
+	}
+}
+
+func TestUnknownAppIsRefusedWhenPushesDoNotCreate(t *testing.T) {
+	w := newWorld(t, func(o *registry.Options) { o.CreateOnPush = false })
+	err := remote.Write(w.ref(t, "nobody/web:latest"), image(t), as("alice-token")...)
+	wantRefusal(t, err, http.StatusForbidden, "DENIED", "There is no app nobody. Create it first")
+}
+
+// away is a Directory whose store does not answer.
+type away struct{}
+
+func (away) AccountByToken(context.Context, string) (renga.Account, error) {
+	return renga.Account{}, renga.Errorf(renga.Unavailable, "Redis is away.")
+}
+
+func (away) AppByName(context.Context, string) (renga.App, error) {
+	return renga.App{}, renga.Errorf(renga.Unavailable, "Redis is away.")
+}
+
+func TestStoreAwayIs503WithItsSentence(t *testing.T) {
+	w := newWorld(t)
+	w.push(t, "hello:latest", image(t))
+	reg, err := registry.New(w.options, away{}, w.town)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.reg = reg
+	res, body := w.do(t, "alice-token", "GET", "/v2/", nil, nil)
+	if res.StatusCode != http.StatusServiceUnavailable || ociCode(t, body) != "UNAVAILABLE" || !strings.Contains(body, "Redis is away.") {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+	// The dynos' images must come all the same.
+	if res, body = w.do(t, "pull-secret", "GET", "/v2/hello/web/manifests/latest", nil, nil); res.StatusCode != http.StatusOK {
+		t.Errorf("pull by the dyno manager: %d %s", res.StatusCode, body)
+	}
+}
+
+func TestNoTokenNorUploadStateIsLogged(t *testing.T) {
+	w := newWorld(t)
+	w.push(t, "hello:latest", image(t))
+	w.do(t, "alice-token", "PATCH", "/v2/hello/web/blobs/uploads/00000000-0000-0000-0000-000000000000?_state=marker", nil, []byte("x"))
+	for _, secret := range []string{"alice-token", "_state", "marker"} {
+		if strings.Contains(w.log.String(), secret) {
+			t.Errorf("the log holds %q", secret)
+		}
+	}
+	if strings.Contains(w.log.String(), "level=ERROR") {
+		t.Errorf("an ordinary push logs errors:\n%s", w.log)
+	}
+}
+
+func TestSchema2OnlyClientGetsAnImage(t *testing.T) {
+	w := newWorld(t)
+	oci := func() remote.Taggable { return ociImage(t) }
+	for what, thing := range map[string]remote.Taggable{"schema2": image(t), "oci": oci(), "index": ociIndex(t)} {
+		t.Run(what, func(t *testing.T) {
+			if err := remote.Push(w.ref(t, "hello/web:latest"), thing, as("alice-token")...); err != nil {
+				t.Fatal(err)
+			}
+			pushes := w.released()
+			want := pushes[len(pushes)-1].Images[renga.Web]
+			for _, ref := range []string{"latest", want.Pushed, want.Digest} {
+				header := http.Header{"Accept": {"application/vnd.docker.distribution.manifest.v2+json"}}
+				res, body := w.do(t, "alice-token", "GET", "/v2/hello/web/manifests/"+ref, header, nil)
+				var m struct{ Config struct{ Digest string } }
+				if err := json.Unmarshal([]byte(body), &m); err != nil || m.Config.Digest != want.Config {
+					t.Errorf("%s: %d %s", ref, res.StatusCode, body)
+				}
+				if got := res.Header.Get("Docker-Content-Digest"); got != want.Digest {
+					t.Errorf("%s: digest %s, want %s", ref, got, want.Digest)
+				}
+			}
+			for _, accept := range []http.Header{nil, {"Accept": {"*/*"}}, {"Accept": {"application/vnd.oci.image.index.v1+json, " + want.Digest}}} {
+				if res, _ := w.do(t, "alice-token", "GET", "/v2/hello/web/manifests/latest", accept, nil); res.Header.Get("Docker-Content-Digest") != want.Pushed {
+					t.Errorf("accept %v: %d %s", accept, res.StatusCode, res.Header.Get("Docker-Content-Digest"))
+				}
+			}
+		})
+	}
+}

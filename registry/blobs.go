@@ -1,0 +1,121 @@
+package registry
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"renga"
+)
+
+// getBlob serves a blob from its file, by sendfile where the connection allows.
+// Distribution would copy it through a fresh 4 MiB buffer per request.
+func (r *Registry) getBlob(w http.ResponseWriter, req *http.Request, rq request) error {
+	f := r.openBlob(rq.repository(), rq.ref)
+	if f == nil {
+		return r.pass(w, req) // and let distribution say what is wrong
+	}
+	// Reading only: closing cannot lose anything.
+	defer func() { _ = f.Close() }()
+	h := w.Header()
+	h.Set("Docker-Distribution-API-Version", "registry/2.0")
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Docker-Content-Digest", rq.ref)
+	h.Set("Etag", `"`+rq.ref+`"`)
+	h.Set("Cache-Control", "max-age=31536000")
+	http.ServeContent(w, req, "", time.Time{}, f)
+	return nil
+}
+
+// openBlob opens a blob that the repository has; nil when it has none.
+func (r *Registry) openBlob(repository, ref string) *os.File {
+	hex, ok := strings.CutPrefix(ref, "sha256:")
+	if !ok || digest.Digest(ref).Validate() != nil {
+		return nil
+	}
+	if _, err := os.Stat(r.driver.file(layerLink(repository, hex))); err != nil {
+		return nil
+	}
+	f, err := os.Open(r.driver.file(blobData(hex)))
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
+// startUpload begins an upload, or links a blob that another repository of the
+// same owner has. A mount from elsewhere becomes a plain upload, so that
+// nobody learns what others have.
+func (r *Registry) startUpload(w http.ResponseWriter, req *http.Request, rq request) error {
+	if err := r.checkSpace(); err != nil {
+		return err
+	}
+	query := req.URL.Query()
+	if query.Has("mount") || query.Has("from") {
+		from, ok := r.mayMountFrom(req.Context(), rq.who, query.Get("from"))
+		if ok {
+			query.Set("from", from.repository())
+		} else {
+			query.Del("mount")
+			query.Del("from")
+		}
+		req.URL = &url.URL{Path: req.URL.Path, RawQuery: query.Encode()}
+	}
+	return r.write(w, req, nil)
+}
+
+// receiveUpload takes a blob's bytes, and stops when they are more than an
+// image may have or than the disk can hold. What it stopped, or the disk did,
+// is removed before the answer, for it would take room until the purge.
+func (r *Registry) receiveUpload(w http.ResponseWriter, req *http.Request, rq request) error {
+	body := &meteredBody{ReadCloser: req.Body, space: r.checkSpace}
+	if limit := r.o.MaxImageBytes; limit > 0 {
+		body.limit, body.limited = limit-r.uploadSize(rq), true
+	}
+	req.Body = body
+	err := r.write(w, req, body)
+	if body.denied != nil || renga.KindOf(err) == renga.NoSpace {
+		r.dropUpload(rq)
+	}
+	return err
+}
+
+// write lets distribution do a write. What body denied goes before its answer,
+// and so does a full disk, which it takes for a fault of its own.
+func (r *Registry) write(w http.ResponseWriter, req *http.Request, body *meteredBody) error {
+	c := &censor{ResponseWriter: w, judge: func(status int) error {
+		switch {
+		case body != nil && body.denied != nil && status >= http.StatusBadRequest:
+			return body.denied
+		case status < http.StatusInternalServerError:
+			return nil
+		case r.diskFull():
+			return errDiskFull
+		}
+		return errInner
+	}}
+	r.inner.ServeHTTP(c, req)
+	return c.err
+}
+
+func (r *Registry) uploadSize(rq request) int64 {
+	info, err := os.Stat(r.driver.file(uploadData(rq.repository(), rq.ref)))
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// dropUpload gives back the room that an upload took.
+func (r *Registry) dropUpload(rq request) {
+	dir := filepath.Dir(r.driver.file(uploadData(rq.repository(), rq.ref)))
+	if err := os.RemoveAll(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		r.log.Warn("upload not removed", "app", rq.app.Name, "err", err)
+	}
+}

@@ -1,0 +1,98 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"golang.org/x/sys/unix"
+
+	"renga"
+)
+
+// fullBytes is how little free space counts as a full disk: file systems keep
+// some blocks back, and an upload stops at the first block it does not get.
+const fullBytes = 1 << 20
+
+// checkEvery is how many bytes of an upload may come between two looks at the
+// free space.
+const checkEvery = 4 << 20
+
+var errDiskFull = renga.Errorf(renga.NoSpace, "The platform's disk is full, and the push could not be stored. Make room, then push again.")
+
+// freeBytes is what an ordinary user may still write below dir.
+func freeBytes(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, fmt.Errorf("look at free space of %s: %w", dir, err)
+	}
+	return int64(st.Bavail) * st.Bsize, nil
+}
+
+// checkSpace refuses when a push would leave too little of the disk: Redis and
+// the dynos' logs may share it.
+func (r *Registry) checkSpace() error {
+	if r.o.MinFreeBytes <= 0 {
+		return nil
+	}
+	free, err := freeBytes(r.o.Dir)
+	if err != nil {
+		return err
+	}
+	if free < r.o.MinFreeBytes {
+		return renga.Errorf(renga.Forbidden, "The platform's disk is nearly full (%s free, %s needed). Make room, then push again.",
+			humanBytes(free), humanBytes(r.o.MinFreeBytes))
+	}
+	return nil
+}
+
+func (r *Registry) diskFull() bool {
+	free, err := freeBytes(r.o.Dir)
+	return err == nil && free < max(fullBytes, r.o.MinFreeBytes)
+}
+
+// meteredBody is a request's body that ends with an error when it grows too
+// large or the disk too full. denied then says why.
+type meteredBody struct {
+	io.ReadCloser
+	space     func() error
+	limited   bool
+	limit     int64 // bytes that may still come, if limited
+	unchecked int64 // bytes since the last look at the disk
+	denied    error
+}
+
+var errCutBody = errors.New("upload stopped")
+
+// Read reads on as long as that is allowed.
+func (b *meteredBody) Read(p []byte) (int, error) {
+	if b.denied != nil {
+		return 0, errCutBody
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.limit -= int64(n)
+	b.unchecked += int64(n)
+	if b.limited && b.limit < 0 {
+		b.denied = renga.Errorf(renga.Invalid, "This layer makes the image larger than the platform takes. Push a smaller image, or ask for a higher limit.")
+	} else if b.unchecked >= checkEvery {
+		b.unchecked = 0
+		b.denied = b.space()
+	}
+	if b.denied != nil {
+		return 0, errCutBody
+	}
+	return n, err
+}
+
+// humanBytes writes a size as people read it: 512 B, 3.0 KiB, 1.2 GiB.
+func humanBytes(n int64) string {
+	const units = "KMGTPE"
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	v, i := float64(n)/1024, 0
+	for v >= 1024 && i < len(units)-1 {
+		v, i = v/1024, i+1
+	}
+	return fmt.Sprintf("%.1f %ciB", v, units[i])
+}

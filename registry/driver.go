@@ -1,0 +1,233 @@
+package registry
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	storagedriver "github.com/distribution/distribution/v3/registry/storage/driver"
+	"github.com/distribution/distribution/v3/registry/storage/driver/factory"
+	"github.com/distribution/distribution/v3/registry/storage/driver/filesystem"
+)
+
+// uploadDriverName is how distribution's configuration names our driver.
+const uploadDriverName = "renga"
+
+// registerUploadDriver makes the driver known to distribution. Its table of
+// drivers is global and panics on a second entry, hence the once.
+var registerUploadDriver = sync.OnceFunc(func() {
+	factory.Register(uploadDriverName, givenDriver{})
+})
+
+// givenDriver hands out the driver that the configuration holds.
+type givenDriver struct{}
+
+// Create gives the parameter "instance".
+func (givenDriver) Create(_ context.Context, p map[string]any) (storagedriver.StorageDriver, error) {
+	d, ok := p["instance"].(*uploadDriver)
+	if !ok {
+		return nil, errors.New("the storage driver renga needs its instance")
+	}
+	return d, nil
+}
+
+// uploadDriver is distribution's filesystem driver, except for uploads under
+// way. The original syncs every small file and every chunk of an upload, some
+// 15 times per blob. An upload is worth nothing before it is committed, so
+// here it is synced once, then: the data before its rename, the directory
+// after it. Everything outside _uploads stays as it is.
+//
+// What a power cut leaves of an upload may be torn. The original would trust
+// its saved hash states; here those of an earlier process are not seen, so
+// that resumed data is hashed anew before it gets its digest as a name.
+type uploadDriver struct {
+	*filesystem.Driver
+	root   string
+	opened time.Time
+}
+
+func newUploadDriver(root string) *uploadDriver {
+	inner := filesystem.New(filesystem.DriverParameters{RootDirectory: root, MaxThreads: 100})
+	return &uploadDriver{Driver: inner, root: root, opened: time.Now()}
+}
+
+const (
+	uploadsDir    = "/_uploads/"
+	hashStatesDir = "/hashstates/"
+)
+
+// PutContent writes a small file; those of an upload are not synced. A hash
+// state that cannot be written is done without: it only saves work, and when
+// its writing fails distribution forgets to close the upload's data, which
+// then fills the disk although it is deleted.
+func (d *uploadDriver) PutContent(ctx context.Context, path string, content []byte) error {
+	if !strings.Contains(path, uploadsDir) {
+		return d.Driver.PutContent(ctx, path, content)
+	}
+	err := d.putUnsynced(path, content)
+	if err != nil && strings.Contains(path, hashStatesDir) {
+		// Half a hash state must not be found; none is fine.
+		if err := os.Remove(d.file(path)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	return err
+}
+
+func (d *uploadDriver) putUnsynced(path string, content []byte) error {
+	f, err := d.create(path, os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Close())
+}
+
+// Writer opens a file to be written; an upload's is synced at its commit only.
+func (d *uploadDriver) Writer(ctx context.Context, path string, resume bool) (storagedriver.FileWriter, error) {
+	if !strings.Contains(path, uploadsDir) {
+		return d.Driver.Writer(ctx, path, resume)
+	}
+	flag := os.O_TRUNC
+	if resume {
+		flag = 0
+	}
+	f, err := d.create(path, flag)
+	if err != nil {
+		return nil, err
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &uploadWriter{f: f, buf: bufio.NewWriterSize(f, 64<<10), size: size}, nil
+}
+
+// Move renames and makes the new name durable: a blob whose push was
+// acknowledged must not lose its name.
+func (d *uploadDriver) Move(ctx context.Context, from, to string) error {
+	if err := d.Driver.Move(ctx, from, to); err != nil {
+		return err
+	}
+	return syncPath(filepath.Dir(d.file(to)))
+}
+
+// List leaves out the hash states that an earlier process wrote.
+func (d *uploadDriver) List(ctx context.Context, path string) ([]string, error) {
+	names, err := d.Driver.List(ctx, path)
+	if err != nil || !strings.Contains(path, hashStatesDir) {
+		return names, err
+	}
+	fresh := names[:0]
+	for _, name := range names {
+		if info, err := os.Stat(d.file(name)); err == nil && info.ModTime().After(d.opened) {
+			fresh = append(fresh, name)
+		}
+	}
+	return fresh, nil
+}
+
+// create opens a file for writing, with the directories above it.
+func (d *uploadDriver) create(path string, flag int) (*os.File, error) {
+	name := d.file(path)
+	flag |= os.O_WRONLY | os.O_CREATE
+	f, err := os.OpenFile(name, flag, 0o600)
+	if !errors.Is(err, os.ErrNotExist) {
+		return f, err
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(name, flag, 0o600)
+}
+
+// file is where a path of distribution's lies on disk.
+func (d *uploadDriver) file(path string) string { return filepath.Join(d.root, path) }
+
+const storageRoot = "/docker/registry/v2"
+
+// repositoryDir is the path of everything that a repository, or all of an
+// app's, links to.
+func repositoryDir(name string) string { return storageRoot + "/repositories/" + name }
+
+// layerLink is the path of the file that says that a repository has a blob.
+func layerLink(repository, hex string) string {
+	return repositoryDir(repository) + "/_layers/sha256/" + hex + "/link"
+}
+
+// blobData is the path of a blob's content, shared by all repositories.
+func blobData(hex string) string {
+	return storageRoot + "/blobs/sha256/" + hex[:2] + "/" + hex + "/data"
+}
+
+// uploadData is the path of what an upload has received so far.
+func uploadData(repository, id string) string {
+	return repositoryDir(repository) + "/_uploads/" + id + "/data"
+}
+
+// syncPath makes a directory's entries durable.
+func syncPath(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// uploadWriter writes an upload's data; see storagedriver.FileWriter.
+type uploadWriter struct {
+	f    *os.File
+	buf  *bufio.Writer
+	size int64
+	done bool // committed: flushed and synced
+	shut bool
+}
+
+// Write appends to the upload.
+func (w *uploadWriter) Write(p []byte) (int, error) {
+	if w.done || w.shut {
+		return 0, fmt.Errorf("write upload %s: already closed", w.f.Name())
+	}
+	n, err := w.buf.Write(p)
+	w.size += int64(n)
+	return n, err
+}
+
+// Size is what the upload holds by now, with what earlier requests sent.
+func (w *uploadWriter) Size() int64 { return w.size }
+
+// Close ends a request, not the upload.
+func (w *uploadWriter) Close() error {
+	if w.shut {
+		return fmt.Errorf("close upload %s: already closed", w.f.Name())
+	}
+	w.shut = true
+	var err error
+	if !w.done {
+		err = w.buf.Flush()
+	}
+	return errors.Join(err, w.f.Close())
+}
+
+// Cancel gives the upload up.
+func (w *uploadWriter) Cancel(context.Context) error {
+	w.shut = true
+	return errors.Join(w.f.Close(), os.Remove(w.f.Name()))
+}
+
+// Commit makes the data durable; its rename follows.
+func (w *uploadWriter) Commit(context.Context) error {
+	if err := w.buf.Flush(); err != nil {
+		return err
+	}
+	w.done = true
+	return w.f.Sync()
+}

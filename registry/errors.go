@@ -1,0 +1,127 @@
+package registry
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"renga"
+)
+
+// refusal is an answer in the words of the OCI distribution specification
+// ("Error Codes"): a status, a code that clients act upon, a sentence for the
+// person.
+type refusal struct {
+	Status  int
+	Code    string
+	Message string
+}
+
+// Error is the sentence.
+func (e refusal) Error() string { return e.Message }
+
+var (
+	errNoSuchPath  = refusal{http.StatusNotFound, "UNSUPPORTED", "This registry has no such path."}
+	errNoCatalog   = refusal{http.StatusForbidden, "DENIED", "The list of all repositories is not available; ask the API for your apps."}
+	errUnsupported = refusal{http.StatusMethodNotAllowed, "UNSUPPORTED", "This registry does not support that here. Tags can be deleted, manifests and blobs cannot: releases may need them."}
+	errBadDigest   = refusal{http.StatusBadRequest, "DIGEST_INVALID", "This is no digest; they are like sha256:<64 hex digits>."}
+	errNoUpload    = refusal{http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", "There is no such upload; start the push again."}
+	errReadOnly    = refusal{http.StatusForbidden, "DENIED", "The repository <app>/releases is written by the platform only."}
+	errPullOnly    = refusal{http.StatusForbidden, "DENIED", "This token may only pull."}
+	errBigManifest = refusal{http.StatusRequestEntityTooLarge, "MANIFEST_INVALID", "The manifest is larger than 4 MiB."}
+	errCutManifest = refusal{http.StatusBadRequest, "MANIFEST_INVALID", "The manifest could not be read to its end; push again."}
+	errInner       = refusal{http.StatusInternalServerError, "UNKNOWN", "The registry failed; the platform's log says why. Push again, or tell whoever runs the platform."}
+)
+
+// kindAnswers is the one table from kinds of errors to OCI answers. What a
+// person must change is 403 DENIED throughout, because docker and crane then
+// stop at once and show the sentence; a 400 makes docker try for most of a
+// minute, and of a 5xx it shows no text.
+var kindAnswers = map[renga.Kind]struct {
+	status int
+	code   string
+}{
+	renga.Invalid:      {http.StatusForbidden, "DENIED"},
+	renga.Forbidden:    {http.StatusForbidden, "DENIED"},
+	renga.Conflict:     {http.StatusForbidden, "DENIED"},
+	renga.NotFound:     {http.StatusNotFound, "NAME_UNKNOWN"},
+	renga.Unauthorized: {http.StatusUnauthorized, "UNAUTHORIZED"},
+	renga.Unavailable:  {http.StatusServiceUnavailable, "UNAVAILABLE"},
+	renga.NoSpace:      {http.StatusInsufficientStorage, "DENIED"},
+}
+
+// refusalOf turns any error into an answer; texts of internal errors are not
+// shown.
+func refusalOf(err error) refusal {
+	var r refusal
+	if errors.As(err, &r) {
+		return r
+	}
+	if a, ok := kindAnswers[renga.KindOf(err)]; ok {
+		return refusal{a.status, a.code, renga.MessageOf(err, errInner.Message)}
+	}
+	return errInner
+}
+
+// answerError writes an error as OCI clients expect it and logs what is ours.
+func (r *Registry) answerError(w http.ResponseWriter, req *http.Request, err error) {
+	e := refusalOf(err)
+	if e.Status >= http.StatusInternalServerError {
+		r.log.Error("registry request failed", "method", req.Method, "path", req.URL.Path, "status", e.Status, "err", err)
+	} else if req.Method != http.MethodGet && req.Method != http.MethodHead {
+		r.log.Info("registry request refused", "method", req.Method, "path", req.URL.Path, "status", e.Status, "reason", e.Message)
+	}
+	e.write(w)
+}
+
+func (e refusal) write(w http.ResponseWriter) {
+	h := w.Header()
+	h.Del("Location")
+	h.Del("Content-Length")
+	h.Set("Docker-Distribution-API-Version", "registry/2.0")
+	h.Set("Content-Type", "application/json")
+	switch e.Status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Basic realm="Renga"`)
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", "5")
+	}
+	w.WriteHeader(e.Status)
+	type ociError struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}
+	// A client that is gone cannot be told.
+	_ = json.NewEncoder(w).Encode(map[string][]ociError{"errors": {{e.Code, e.Message}}})
+}
+
+// censor holds an answer of distribution's back when judge says what is to be
+// answered instead; err is that then. Whoever made the censor answers it.
+type censor struct {
+	http.ResponseWriter
+	judge func(status int) error // nil lets the answer out
+	wrote bool
+	err   error
+}
+
+// WriteHeader asks judge before anything goes out.
+func (c *censor) WriteHeader(status int) {
+	if c.wrote {
+		return
+	}
+	c.wrote = true
+	if c.err = c.judge(status); c.err == nil {
+		c.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write drops the body of an answer that is held back.
+func (c *censor) Write(p []byte) (int, error) {
+	if !c.wrote {
+		c.WriteHeader(http.StatusOK)
+	}
+	if c.err != nil {
+		return len(p), nil
+	}
+	return c.ResponseWriter.Write(p)
+}

@@ -1,0 +1,244 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"renga"
+
+	"github.com/distribution/distribution/v3"
+	"github.com/distribution/distribution/v3/registry/storage"
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Put writes a release and gives its digest. When it returns, the release
+// survives a power loss. Dying inside it, or an error, leaves the chain as it
+// was, or the new release complete; a tag of that number that a Put left
+// behind is replaced by the next.
+//
+// The images must be in the registry, see Present. The tag of the release
+// before is set right when it does not name r.Previous, which is the truth; a
+// r.Previous that is no verse before this one of the same app is refused. A
+// full disk is an error of kind NoSpace.
+func (l *Ledger) Put(ctx context.Context, r renga.Release) (string, error) {
+	id, err := l.put(ctx, r)
+	if err != nil {
+		return "", fmt.Errorf("write release %s of app %s: %w", r.Name(), r.AppName, ledgerNoSpace(err))
+	}
+	return id, nil
+}
+
+func (l *Ledger) put(ctx context.Context, r renga.Release) (string, error) {
+	if r.App == "" || r.Version < 1 || (r.Version == 1) != (r.Previous == "") {
+		return "", fmt.Errorf("app id %q, previous %q: not a verse", r.App, r.Previous)
+	}
+	w, err := l.begin(ctx, r.AppName)
+	if err != nil {
+		return "", err
+	}
+	x := newLedgerIndex(r)
+	for _, t := range slices.Sorted(maps.Keys(r.Inputs.Images)) {
+		if err := w.link(ctx, t, r.Inputs.Images[t], &x); err != nil {
+			return "", err
+		}
+	}
+	w.batch.next()
+	desc, err := w.write(ctx, r, x)
+	if err != nil {
+		return "", err
+	}
+	w.batch.next()
+	if err := w.tag(ctx, r, desc); err != nil {
+		return "", err
+	}
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	return desc.Digest.String(), w.batch.commit()
+}
+
+// ledgerWriter writes one release: first blobs and their links, then manifests,
+// then tags, all of it through one batch.
+type ledgerWriter struct {
+	*Ledger
+	batch     *ledgerBatch
+	ns        distribution.Namespace // over the batch
+	releases  distribution.Repository
+	manifests distribution.ManifestService
+	linked    map[string]v1.Descriptor // images by digest; process types may share one
+	held      []distribution.Manifest  // of images, for the second stage
+}
+
+func (l *Ledger) begin(ctx context.Context, appName string) (*ledgerWriter, error) {
+	name, err := ledgerRepository(appName)
+	if err != nil {
+		return nil, err
+	}
+	w := &ledgerWriter{
+		Ledger: l, batch: newLedgerBatch(l.driver, l.dir, l.files),
+		linked: map[string]v1.Descriptor{},
+	}
+	if w.ns, err = ledgerNamespace(w.batch); err != nil {
+		return nil, err
+	}
+	if w.releases, err = w.ns.Repository(ctx, name); err != nil {
+		return nil, err
+	}
+	w.manifests, err = w.releases.Manifests(ctx)
+	return w, err
+}
+
+// link makes an image's blobs part of the releases and puts the image into the
+// index. What is linked already is not written again, which a release with new
+// config vars and old images lives on.
+func (w *ledgerWriter) link(ctx context.Context, t renga.ProcessType, img renga.Image, x *ledgerIndex) error {
+	if desc, again := w.linked[img.Digest]; again {
+		x.Images[t] = desc
+		return nil
+	}
+	found, err := w.find(ctx, w.ns, w.releases, t, img)
+	if err != nil {
+		return err
+	}
+	for _, part := range found.manifest.References() {
+		if err := w.linkBlob(ctx, t, img, part); err != nil {
+			return err
+		}
+	}
+	if found.home != w.releases {
+		w.held = append(w.held, found.manifest)
+	}
+	found.desc.Platform, err = w.platform(ctx, found.manifest)
+	x.Images[t], w.linked[img.Digest] = found.desc, found.desc
+	return err
+}
+
+// linkBlob links one blob of an image from where it was pushed.
+func (w *ledgerWriter) linkBlob(ctx context.Context, t renga.ProcessType, img renga.Image, part v1.Descriptor) error {
+	blobs := w.releases.Blobs(ctx)
+	if err := ledgerHas(ctx, blobs, t, part); renga.KindOf(err) != renga.NotFound {
+		return err
+	}
+	source, err := ledgerSource(ctx, w.ns, t, img)
+	if err != nil {
+		return err
+	}
+	if err := ledgerHas(ctx, source.Blobs(ctx), t, part); err != nil {
+		return err
+	}
+	from, err := reference.WithDigest(source.Named(), part.Digest)
+	if err != nil {
+		return err
+	}
+	_, err = blobs.Create(ctx, storage.WithMountFrom(from))
+	var mounted distribution.ErrBlobMounted
+	if !errors.As(err, &mounted) {
+		return fmt.Errorf("link blob %s of process type %s: %w", part.Digest, t, err)
+	}
+	return nil
+}
+
+// platform reads from an image's config what it runs on; nil when it says
+// nothing.
+func (w *ledgerWriter) platform(ctx context.Context, m distribution.Manifest) (*v1.Platform, error) {
+	content, err := w.blob(ctx, m.References()[0])
+	if err != nil {
+		return nil, err
+	}
+	var p v1.Platform
+	if json.Unmarshal(content, &p) != nil || p.OS == "" || p.Architecture == "" {
+		return nil, nil // not for us to refuse: it was taken as it is when pushed
+	}
+	return &p, nil
+}
+
+// write puts the images' manifests, the artifact and the index.
+func (w *ledgerWriter) write(ctx context.Context, r renga.Release, x ledgerIndex) (v1.Descriptor, error) {
+	for _, m := range w.held {
+		if _, err := w.manifests.Put(ctx, m); err != nil {
+			return v1.Descriptor{}, err
+		}
+	}
+	sealed, err := w.seal(ctx, r, x)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	content, err := ledgerArtifact(sealed)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	if x.Artifact, err = w.manifest(ctx, v1.MediaTypeImageManifest, content); err != nil {
+		return v1.Descriptor{}, err
+	}
+	if content, err = x.marshal(); err != nil {
+		return v1.Descriptor{}, err
+	}
+	return w.manifest(ctx, v1.MediaTypeImageIndex, content)
+}
+
+// seal puts the sealed document, and the empty config that goes with it.
+func (w *ledgerWriter) seal(ctx context.Context, r renga.Release, x ledgerIndex) (v1.Descriptor, error) {
+	plain, err := marshalLedgerDocument(r)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	defer clear(plain)
+	sealed, err := w.sealer.Seal(plain, ledgerBinding(x))
+	if err != nil {
+		return v1.Descriptor{}, fmt.Errorf("seal the document: %w", err)
+	}
+	blobs := w.releases.Blobs(ctx)
+	if _, err := blobs.Stat(ctx, v1.DescriptorEmptyJSON.Digest); err != nil {
+		if _, err := blobs.Put(ctx, v1.MediaTypeEmptyJSON, []byte("{}")); err != nil {
+			return v1.Descriptor{}, err
+		}
+	}
+	return blobs.Put(ctx, ledgerSealedType, sealed)
+}
+
+// manifest puts a manifest of our own.
+func (w *ledgerWriter) manifest(ctx context.Context, mediaType string, content []byte) (v1.Descriptor, error) {
+	m, desc, err := distribution.UnmarshalManifest(mediaType, content)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	_, err = w.manifests.Put(ctx, m)
+	return desc, err
+}
+
+// tag names the release, and the one before it again when its tag is lost or
+// names what a dead Put left.
+func (w *ledgerWriter) tag(ctx context.Context, r renga.Release, desc v1.Descriptor) error {
+	tags := w.releases.Tags(ctx)
+	if r.Version > 1 {
+		before := renga.VersionName(r.Version - 1)
+		named, err := tags.Get(ctx, before)
+		if err != nil || named.Digest.String() != r.Previous {
+			if err := w.precedes(ctx, r); err != nil {
+				return err
+			}
+			if err := tags.Tag(ctx, before, v1.Descriptor{Digest: digest.Digest(r.Previous)}); err != nil {
+				return err
+			}
+		}
+	}
+	return tags.Tag(ctx, r.Name(), desc)
+}
+
+// precedes proves that r.Previous is the verse before r.
+func (w *ledgerWriter) precedes(ctx context.Context, r renga.Release) error {
+	before, _, err := w.read(ctx, r.Previous)
+	if err != nil {
+		return fmt.Errorf("follow %s: %w", r.Previous, err)
+	}
+	if before.App != r.App || before.Version != r.Version-1 {
+		return fmt.Errorf("follow %s: it is %s of the app with id %s", r.Previous, before.Name(), before.App)
+	}
+	return nil
+}

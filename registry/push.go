@@ -1,0 +1,296 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/opencontainers/go-digest"
+
+	"renga"
+)
+
+// commitTimeout bounds a push's commit once its manifest is here: storing,
+// releasing, answering. It does not end when the client goes away.
+const commitTimeout = 2 * time.Minute
+
+// putManifest takes a manifest. By digest it is only stored; by the release tag
+// it becomes a release.
+func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rq request) error {
+	body, err := readManifestBody(req)
+	if err != nil {
+		return err
+	}
+	if err := r.checkSpace(); err != nil {
+		return err
+	}
+	// A client that hangs up must not leave half a push.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(req.Context()), commitTimeout)
+	defer cancel()
+	put := manifestPut{request: rq, req: req.WithContext(ctx), body: body}
+	if !rq.byDigest() {
+		defer r.tags.lock(tagKey(rq.repository(), rq.ref))()
+		if rq.ref == r.o.ReleaseTag {
+			return r.pushRelease(w, put)
+		}
+		if err := put.needsApp(); err != nil {
+			return err
+		}
+	}
+	r.store(put).copyTo(w)
+	return nil
+}
+
+// manifestPut is a manifest on its way in.
+type manifestPut struct {
+	request
+	req  *http.Request
+	body []byte
+}
+
+// needsApp refuses what makes no app to be stored under a name that no app
+// has: nobody would own it.
+func (p manifestPut) needsApp() error {
+	if p.app.ID != "" {
+		return nil
+	}
+	return renga.Errorf(renga.Forbidden, "There is no app %s. Create it, or push an image that can run to it first.", p.call.app)
+}
+
+// pushRelease is the way of a push: promise on disk, store and tag, release,
+// forget the promise, answer 201. What cannot be a release is refused before
+// anything is stored. The tag's lock is held.
+func (r *Registry) pushRelease(w http.ResponseWriter, put manifestPut) error {
+	ctx := put.req.Context()
+	it, err := r.newIntent(ctx, put)
+	if err != nil {
+		return err
+	}
+	images, err := r.readImages(ctx, it, put.mediaType(), put.body)
+	switch {
+	case errors.Is(err, errNotStored):
+		return r.storeIncomplete(w, put, it)
+	case err != nil:
+		r.counts.refused.Add(1)
+		return err
+	case images == nil:
+		if err := put.needsApp(); err != nil {
+			return err
+		}
+		r.log.Info("artifact stored, nothing to release", "app", put.call.app, "digest", it.Digest)
+		r.store(put).copyTo(w)
+		return nil
+	}
+	if err := r.intents.write(it); err != nil {
+		return r.diskError(err)
+	}
+	answer := r.store(put)
+	if answer.status != http.StatusCreated {
+		r.putBack(ctx, it)
+		answer.copyTo(w)
+		return nil
+	}
+	if err := r.release(ctx, it, images); err != nil {
+		return err
+	}
+	r.counts.acknowledged.Add(1)
+	answer.copyTo(w)
+	return nil
+}
+
+// storeIncomplete lets distribution say what a manifest lacks. Should it find
+// nothing wrong, the tag is put back: what was not read is not released.
+func (r *Registry) storeIncomplete(w http.ResponseWriter, put manifestPut, it intent) error {
+	answer := r.store(put)
+	if answer.status == http.StatusCreated {
+		r.counts.refused.Add(1)
+		r.putBack(put.req.Context(), it)
+		return renga.Errorf(renga.Invalid, "The image is not complete in this repository. Push it again.")
+	}
+	answer.copyTo(w)
+	return nil
+}
+
+// release asks for the release of a stored image and settles its intent. After
+// an error that may pass the intent stays, and Recover goes on with it. After
+// any other the tag names again what it named before, so that no tag is left
+// without its release.
+func (r *Registry) release(ctx context.Context, it intent, images map[renga.ProcessType]renga.Image) error {
+	app, _, err := parseRepository(it.Repository)
+	if err != nil {
+		return err
+	}
+	err = r.rel.Push(ctx, renga.Push{ID: it.ID, App: app, Images: images, By: it.By, At: it.At})
+	switch renga.KindOf(err) {
+	case "":
+		r.settle(it)
+		return nil
+	case renga.Unavailable, renga.NoSpace:
+		return &renga.Error{Kind: renga.KindOf(err), Message: sentence(err) + " The image is stored and will be released as soon as that is over.", Err: err}
+	case renga.Internal:
+		r.log.Error("release failed, will be tried again", "app", app, "push", it.ID, "err", err)
+		return renga.Errorf(renga.Unavailable, "The release could not be made now. The image is stored, and it will be tried again; the platform's log says why.")
+	}
+	r.counts.refused.Add(1)
+	r.putBack(ctx, it)
+	return renga.Errorf(renga.Forbidden, "%s", sentence(err))
+}
+
+// settle forgets the intents of a tag whose release is made: older ones, which
+// an outage left, are overtaken by it.
+func (r *Registry) settle(it intent) {
+	left, err := r.intents.list()
+	if err != nil {
+		r.log.Warn("some intents not read", "err", err)
+	}
+	for _, o := range append(left, it) {
+		if o.Repository == it.Repository && o.Tag == it.Tag {
+			r.forget(o)
+		}
+	}
+}
+
+// putBack undoes what a push did to its tag, then forgets its intent. When the
+// tag cannot be put back the intent stays, and Recover does it.
+func (r *Registry) putBack(ctx context.Context, it intent) {
+	err := r.restoreTag(ctx, it)
+	if err != nil {
+		r.log.Error("tag not put back, will be tried again", "repository", it.Repository, "tag", it.Tag, "push", it.ID, "err", err)
+		return
+	}
+	r.forget(it)
+}
+
+func (r *Registry) restoreTag(ctx context.Context, it intent) error {
+	repo, err := r.repository(ctx, it.Repository)
+	if err != nil {
+		return err
+	}
+	now, err := repo.tag(ctx, it.Tag)
+	if err != nil || now != it.Digest || it.Previous == it.Digest {
+		return err
+	}
+	return repo.setTag(ctx, it.Tag, it.Previous)
+}
+
+// forget drops an intent. Failing is harmless: it is replayed with the same
+// push id, which makes no second release.
+func (r *Registry) forget(it intent) {
+	if err := r.intents.drop(it); err != nil {
+		r.log.Warn("intent not dropped", "push", it.ID, "err", err)
+	}
+}
+
+// newIntent is the promise that a push asks for.
+func (r *Registry) newIntent(ctx context.Context, put manifestPut) (intent, error) {
+	repo, err := r.repository(ctx, put.repository())
+	if err != nil {
+		return intent{}, err
+	}
+	previous, err := repo.tag(ctx, put.ref)
+	return intent{
+		ID: uuid.NewString(), Repository: put.repository(), Tag: put.ref,
+		Digest: digest.FromBytes(put.body).String(), Previous: previous,
+		By: put.who.account.ID, At: time.Now().UTC(),
+	}, err
+}
+
+// readImages reads what a pushed manifest asks to run; see imageReader.read.
+func (r *Registry) readImages(ctx context.Context, it intent, mediaType string, body []byte) (map[renga.ProcessType]renga.Image, error) {
+	app, process, err := parseRepository(it.Repository)
+	if err != nil {
+		return nil, err
+	}
+	repo, err := r.repository(ctx, it.Repository)
+	if err != nil {
+		return nil, err
+	}
+	return imageReader{repo, r.platform, r.o.MaxImageBytes}.read(ctx, app, process, mediaType, body)
+}
+
+// deleteTag takes a tag away. Releases keep what it named.
+func (r *Registry) deleteTag(w http.ResponseWriter, req *http.Request, rq request) error {
+	defer r.tags.lock(tagKey(rq.repository(), rq.ref))()
+	return r.pass(w, req)
+}
+
+// store lets distribution store and tag a manifest, and holds its answer back.
+func (r *Registry) store(put manifestPut) *heldAnswer {
+	req := put.req
+	req.Body = io.NopCloser(bytes.NewReader(put.body))
+	req.ContentLength = int64(len(put.body))
+	answer := &heldAnswer{header: http.Header{}, status: http.StatusOK}
+	if err := r.write(answer, req, nil); err != nil {
+		refusalOf(err).write(answer)
+	}
+	return answer
+}
+
+// mediaType is the manifest's type as distribution understands it: what it does
+// not know it takes for Docker's schema 2.
+func (p manifestPut) mediaType() string {
+	t, _, err := mime.ParseMediaType(p.req.Header.Get("Content-Type"))
+	if err != nil || !slices.Contains(manifestTypes, t) {
+		return typeDockerManifest
+	}
+	return t
+}
+
+// heldAnswer is an http.ResponseWriter that keeps a small answer back.
+type heldAnswer struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+// Header is the answer's header.
+func (a *heldAnswer) Header() http.Header { return a.header }
+
+// WriteHeader notes the status.
+func (a *heldAnswer) WriteHeader(status int) { a.status = status }
+
+// Write keeps a part of the body.
+func (a *heldAnswer) Write(p []byte) (int, error) { return a.body.Write(p) }
+
+// copyTo lets the answer out. A client that is gone will ask again; the push
+// stands.
+func (a *heldAnswer) copyTo(w http.ResponseWriter) {
+	maps.Copy(w.Header(), a.header)
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body.Bytes())
+}
+
+// readManifestBody reads a manifest into memory, up to its largest size.
+func readManifestBody(req *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(req.Body, maxManifestBytes+1))
+	switch {
+	case len(body) > maxManifestBytes:
+		return nil, errBigManifest
+	case err != nil || (req.ContentLength >= 0 && int64(len(body)) != req.ContentLength):
+		return nil, errCutManifest
+	}
+	return body, nil
+}
+
+// diskError says that the disk is full when that is why err happened.
+func (r *Registry) diskError(err error) error {
+	if r.diskFull() {
+		return &renga.Error{Kind: renga.NoSpace, Message: errDiskFull.Message, Err: err}
+	}
+	return err
+}
+
+// sentence is what a user may read of err.
+func sentence(err error) string {
+	return renga.MessageOf(err, "The release was refused.")
+}
+
+// tagKey names a tag's lock. Quoting is not needed: no repository holds a colon.
+func tagKey(repository, tag string) string { return repository + ":" + tag }

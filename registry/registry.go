@@ -1,0 +1,291 @@
+// Package registry is the platform's image registry: it takes pushes with
+// docker, crane, skopeo and the like, and turns each pushed release tag into a
+// renga.Push that is never lost.
+//
+// Storage and protocol are distribution's (github.com/distribution/distribution,
+// v3). Around it stands one door of our own, which every request passes: it
+// knows who asks and for which repository ([call], auth.go), refuses what may
+// not be, keeps the disk from filling, serves blobs itself, and hooks the one
+// request that matters: the manifest that moves a tag (push.go).
+//
+// Distribution's own notifications are not used: they fire before the tag is
+// written and live in memory only, so a killed process loses acknowledged
+// pushes. Here a push is acknowledged only when its release exists; a promise
+// on disk (intent.go) outlives a crash in between.
+//
+// Releases themselves are kept in the same storage, by the [Ledger].
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"github.com/distribution/distribution/v3"
+	"github.com/distribution/distribution/v3/configuration"
+	"github.com/distribution/distribution/v3/registry/handlers"
+	"github.com/distribution/distribution/v3/registry/storage"
+
+	"renga"
+)
+
+// Directory knows accounts and apps.
+type Directory interface {
+	// AccountByToken is the account that holds an API token; an error of kind
+	// Unauthorized when nobody has it.
+	AccountByToken(ctx context.Context, token string) (renga.Account, error)
+	// AppByName is the app of that name; an error of kind NotFound when there is
+	// none.
+	AppByName(ctx context.Context, name string) (renga.App, error)
+}
+
+// Releaser makes releases. Push may be called again with the same push id and
+// must then do nothing and return nil. Errors of kind Unavailable, Internal and
+// NoSpace are tried again later; all others are final, and their sentence is
+// shown to whoever pushed.
+type Releaser interface {
+	Push(ctx context.Context, p renga.Push) error
+}
+
+// Options are what New needs.
+type Options struct {
+	Dir           string // distribution's root
+	IntentDir     string // where promised releases are written down
+	Secret        []byte // signs the state of uploads; keep it over restarts
+	Platform      string // of the dynos: "linux/amd64", "linux/arm64/v8"; the default is linux/amd64
+	MaxImageBytes int64  // sum of an image's compressed layers; 0 means no limit
+	MinFreeBytes  int64  // pushes are refused below this much free disk
+	CreateOnPush  bool   // a push to a name that no app has makes the app
+	PullToken     string // may pull everything and do nothing else; none when empty
+	ReleaseTag    string // the tag that releases; "latest" by default
+	Log           *slog.Logger
+}
+
+// Registry is the HTTP handler of everything below /v2/.
+type Registry struct {
+	o        Options
+	platform platform
+	dir      Directory
+	rel      Releaser
+	log      *slog.Logger
+	inner    http.Handler           // distribution
+	storage  distribution.Namespace // the same storage, without HTTP
+	driver   *uploadDriver
+	intents  intentDir
+	apps     keyedLocks // shared: something is being written to the app; exclusive: it is being removed
+	tags     keyedLocks // exclusive: a tag is being moved
+	counts   counters
+}
+
+// Stats are the registry's counters since it was started.
+type Stats struct {
+	Acknowledged int64 // pushes that made a release and were answered 201
+	Refused      int64 // pushes answered with a reason why they cannot be a release
+	Recovered    int64 // releases made from an intent that a crash or an outage left
+	Waiting      int   // intents not yet settled
+	FreeBytes    int64 // free disk below Options.Dir; -1 when unknown
+}
+
+type counters struct{ acknowledged, refused, recovered atomic.Int64 }
+
+// New opens the registry and makes its directories. It starts nothing; call
+// Recover, then serve, then Run.
+//
+// New takes over logrus' standard logger, the only one distribution writes to:
+// in a process with two registries the last one made gets the log lines.
+func New(o Options, dir Directory, rel Releaser) (*Registry, error) {
+	o, p, err := o.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("open registry: %w", err)
+	}
+	for _, d := range []string{o.Dir, o.IntentDir} {
+		if err := probeWritable(d); err != nil {
+			return nil, fmt.Errorf("open registry: %w", err)
+		}
+	}
+	quietDistribution(o.Log)
+	driver := newUploadDriver(o.Dir)
+	inner, err := newDistribution(driver, o.Secret)
+	if err != nil {
+		return nil, fmt.Errorf("open registry: %w", err)
+	}
+	ns, err := storage.NewRegistry(context.Background(), driver, storage.EnableDelete)
+	if err != nil {
+		return nil, fmt.Errorf("open registry storage: %w", err)
+	}
+	return &Registry{
+		o: o, platform: p, dir: dir, rel: rel, log: o.Log,
+		inner: inner, storage: ns, driver: driver, intents: intentDir(o.IntentDir),
+	}, nil
+}
+
+// ServeHTTP answers everything below /v2/.
+func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if err := r.serve(w, req); err != nil {
+		r.answerError(w, req, err)
+	}
+}
+
+// Stats tells what happened so far.
+func (r *Registry) Stats() Stats {
+	s := Stats{
+		Acknowledged: r.counts.acknowledged.Load(),
+		Refused:      r.counts.refused.Load(),
+		Recovered:    r.counts.recovered.Load(),
+		FreeBytes:    -1,
+	}
+	if left, err := r.intents.list(); err == nil {
+		s.Waiting = len(left)
+	}
+	if free, err := freeBytes(r.o.Dir); err == nil {
+		s.FreeBytes = free
+	}
+	return s
+}
+
+// serve finds who answers a request. An error means that nothing has been
+// answered yet, here and wherever it passes on the way.
+func (r *Registry) serve(w http.ResponseWriter, req *http.Request) error {
+	c, badCall := parseCall(req.URL.Path)
+	who, err := r.authenticate(req)
+	switch {
+	case err != nil:
+		return err
+	case badCall != nil:
+		return badCall
+	case c.kind == callBase:
+		return r.pass(w, req)
+	case !c.allows(req.Method):
+		return errUnsupported
+	}
+	writes := c.writes(req.Method)
+	if writes && req.Method != http.MethodPatch {
+		// A PATCH may take hours and commits nothing, so removing an app does not
+		// wait for it.
+		defer r.apps.rlock(c.app)()
+	}
+	app, err := r.authorize(req.Context(), who, c, writes)
+	if renga.KindOf(err) == renga.NotFound && r.firstPushLooks(c, req.Method) {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	return r.dispatch(w, c.canonical(req), request{call: c, who: who, app: app})
+}
+
+// firstPushLooks tells whether the call is a look that clients take while they
+// push to an app that the push is to make: docker asks for every blob again
+// after its upload.
+func (r *Registry) firstPushLooks(c call, method string) bool {
+	return r.o.CreateOnPush && method == http.MethodHead && c.kind == callBlob && c.process != releasesPart
+}
+
+// request is a call that may be done.
+type request struct {
+	call
+	who caller
+	app renga.App // the zero App when this push is to make it
+}
+
+func (r *Registry) dispatch(w http.ResponseWriter, req *http.Request, rq request) error {
+	reads := req.Method == http.MethodGet || req.Method == http.MethodHead
+	switch {
+	case rq.kind == callManifest && req.Method == http.MethodPut:
+		return r.putManifest(w, req, rq)
+	case rq.kind == callManifest && req.Method == http.MethodDelete:
+		return r.deleteTag(w, req, rq)
+	case rq.kind == callManifest && req.Method == http.MethodHead:
+		return r.headManifest(w, req, rq)
+	case rq.kind == callManifest && reads:
+		return r.getManifest(w, req, rq)
+	case rq.kind == callBlob && reads:
+		return r.getBlob(w, req, rq)
+	case rq.kind == callUpload && req.Method == http.MethodPost:
+		return r.startUpload(w, req, rq)
+	case rq.kind == callUpload && (req.Method == http.MethodPatch || req.Method == http.MethodPut):
+		return r.receiveUpload(w, req, rq)
+	}
+	return r.pass(w, req)
+}
+
+// pass lets distribution answer, except for its internal errors, whose texts
+// hold paths of the host.
+func (r *Registry) pass(w http.ResponseWriter, req *http.Request) error {
+	c := &censor{ResponseWriter: w, judge: func(status int) error {
+		if status >= http.StatusInternalServerError {
+			return errInner
+		}
+		return nil
+	}}
+	r.inner.ServeHTTP(c, req)
+	return c.err
+}
+
+func (o Options) withDefaults() (Options, platform, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.ReleaseTag == "" {
+		o.ReleaseTag = "latest"
+	}
+	if o.Platform == "" {
+		o.Platform = "linux/amd64"
+	}
+	p, err := parsePlatform(o.Platform)
+	switch {
+	case err != nil:
+	case o.Dir == "" || o.IntentDir == "":
+		err = errors.New("directories for the registry and its intents must be given")
+	case len(o.Secret) < 16:
+		err = errors.New("the secret that signs uploads must have at least 16 bytes")
+	case !tagName.MatchString(o.ReleaseTag):
+		err = fmt.Errorf("%q is no tag", o.ReleaseTag)
+	}
+	return o, p, err
+}
+
+// newDistribution makes distribution's handler. It panics on every mistake in
+// its configuration; here they become errors.
+func newDistribution(driver *uploadDriver, secret []byte) (h http.Handler, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("set up distribution: %v", p)
+		}
+	}()
+	registerUploadDriver()
+	cfg := &configuration.Configuration{
+		Storage: configuration.Storage{
+			uploadDriverName: {"instance": driver},
+			"delete":         {"enabled": true},
+			// Its own purger is off; Run does it. The map must be map[any]any.
+			"maintenance": {"uploadpurging": map[any]any{"enabled": false}},
+		},
+	}
+	cfg.HTTP.Secret = string(secret)
+	cfg.HTTP.RelativeURLs = true
+	cfg.Catalog.MaxEntries = 1000 // 0 would mean an empty list
+	cfg.Tags.MaxTags = 1000
+	// Artifacts may have layers kept elsewhere; what is released may not, see
+	// image.go.
+	cfg.Validation.Manifests.URLs.Allow = []string{"^https?://"}
+	return handlers.NewApp(context.Background(), cfg), nil
+}
+
+// probeWritable makes dir and a file in it: distribution would notice only at
+// the first push.
+func probeWritable(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make directory: %w", err)
+	}
+	f, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return fmt.Errorf("directory %s is not writable: %w", filepath.Clean(dir), err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
