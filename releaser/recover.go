@@ -2,6 +2,7 @@ package releaser
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"renga"
@@ -11,7 +12,9 @@ import (
 type Chains interface {
 	// Apps names the apps that have releases.
 	Apps(ctx context.Context) ([]string, error)
-	// Chain is the app's releases from version 1 as far as they are unbroken.
+	// Chain is the app's releases from version 1 as far as they are unbroken,
+	// with an error that says what is wrong with the one after them, if there
+	// is one.
 	Chain(ctx context.Context, appName string) ([]renga.Release, error)
 }
 
@@ -25,7 +28,9 @@ type Restorer interface {
 type Recovered struct {
 	App      string
 	Releases int
-	Err      error // why the app could not be brought back; nil when it was
+	// Err is why the app, or what comes after the releases that could be
+	// brought back, was not; nil when all was.
+	Err error
 }
 
 // Recover rebuilds the records of every app from the ledger: apps with their
@@ -45,14 +50,13 @@ func Recover(ctx context.Context, from Chains, to Restorer) ([]Recovered, error)
 }
 
 func recoverApp(ctx context.Context, name string, from Chains, to Restorer) (int, error) {
-	chain, err := from.Chain(ctx, name)
-	if err != nil {
-		return 0, err
-	}
+	chain, broken := from.Chain(ctx, name)
 	if len(chain) == 0 {
-		return 0, renga.Errorf(renga.NotFound, "%s has no readable first release.", name)
+		return 0, errors.Join(errors.New("no release can be read"), broken)
 	}
 	v1, newest := chain[0], chain[len(chain)-1]
+	// What follows a broken release is out of reach, but what comes before it is
+	// whole.
 	app := renga.App{ID: v1.App, Name: name, Owner: v1.By, CreatedAt: v1.CreatedAt, UpdatedAt: newest.CreatedAt}
 	records := make([]renga.ReleaseRecord, 0, len(chain))
 	for _, rel := range chain {
@@ -60,5 +64,8 @@ func recoverApp(ctx context.Context, name string, from Chains, to Restorer) (int
 		record.Outcome = renga.Outcome{Status: renga.Succeeded, Reason: "recovered from the registry", At: rel.CreatedAt}
 		records = append(records, record)
 	}
-	return len(records), to.Restore(ctx, app, records)
+	if err := to.Restore(ctx, app, records); err != nil {
+		return 0, err
+	}
+	return len(records), broken
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -33,7 +32,7 @@ func newWorld() (*world, *releaser.Releaser) {
 	ids := 0
 	return w, releaser.New(releaser.Parts{
 		Apps: w, Store: w, Ledger: w, Runner: w, Now: time.Now,
-		Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log:   slog.New(slog.DiscardHandler),
 		NewID: func() string { ids++; return fmt.Sprintf("id-%d", ids) },
 	})
 }

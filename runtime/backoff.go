@@ -20,12 +20,12 @@ func (b *backoff) next() time.Duration {
 }
 
 // log says what went wrong, unless that was said last.
-func (b *backoff) log(ctx context.Context, log *slog.Logger, msg string, err error) {
+func (b *backoff) log(ctx context.Context, log *slog.Logger, what string, err error) {
 	if err == nil || err.Error() == b.said {
 		return
 	}
 	b.said = err.Error()
-	log.WarnContext(ctx, msg, "err", err)
+	log.WarnContext(ctx, "will try again", "what", what, "err", err)
 }
 
 // wait waits for d, or until ctx ends.

@@ -225,7 +225,9 @@ func (m *Manager) takeWoken() map[renga.AppID]bool {
 	all := m.woken
 	m.woken = map[renga.AppID]bool{}
 	for app := range all {
-		m.known[app] = m.known[app]
+		if _, ok := m.known[app]; !ok {
+			m.known[app] = false
+		}
 	}
 	return all
 }

@@ -389,7 +389,7 @@ func TestFullOrReadOnlyRedisRefusesWritesWithASentence(t *testing.T) {
 	_, err := s.Desired(t.Context(), a.ID) // reads go on
 	check(t, err)
 	check(t, raw.ConfigSet(t.Context(), "maxmemory", "0").Err())
-	check(t, raw.SlaveOf(t.Context(), "127.0.0.1", "1").Err())
+	check(t, raw.ReplicaOf(t.Context(), "127.0.0.1", "1").Err())
 	err = s.Restart(t.Context(), a.ID, "web")
 	if renga.KindOf(err) != renga.Unavailable || !strings.Contains(err.Error(), "replica") {
 		t.Fatalf("on a replica: %v", err)

@@ -56,7 +56,7 @@ func FuzzParseURL(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		where, addrs, err := store.ParseURL(text)
+		_, addrs, err := store.ParseURL(text)
 		if (err == nil) != (len(addrs) > 0) {
 			t.Fatalf("%q: %v, %v", text, addrs, err)
 		}
@@ -66,7 +66,7 @@ func FuzzParseURL(f *testing.F) {
 			return
 		}
 		scheme := text[:len(text)-len(rest)]
-		where, _, err = store.ParseURL(scheme + "u:pass-marker@" + rest)
+		where, _, err := store.ParseURL(scheme + "u:pass-marker@" + rest)
 		if err != nil {
 			where = err.Error()
 		}

@@ -103,10 +103,10 @@ func TestServerIsSafeAndEndsInOrder(t *testing.T) {
 
 func TestServerDoesNotInheritOurSecrets(t *testing.T) {
 	t.Setenv("RENGA_TOKEN", secret)
-	real, err := exec.LookPath("redis-server")
+	server, err := exec.LookPath("redis-server")
 	check(t, err)
 	dir, bin := t.TempDir(), filepath.Join(t.TempDir(), "tell-env")
-	check(t, os.WriteFile(bin, []byte("#!/bin/sh\nenv > env\nexec "+real+" \"$@\"\n"), 0o700))
+	check(t, os.WriteFile(bin, []byte("#!/bin/sh\nenv > env\nexec "+server+" \"$@\"\n"), 0o700))
 	srv, err := store.NewServer(dir, bin, quiet())
 	check(t, err)
 	check(t, srv.Start(t.Context()))

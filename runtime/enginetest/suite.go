@@ -409,7 +409,7 @@ func testWatch(b *bench) {
 			}
 		})
 	}()
-	defer func() { cancel(); <-ended }()
+	defer func() { cancel(); _ = <-ended }()
 
 	var first runtime.Instance
 	b.until("a start woke", func() bool { // the watch may not have begun yet
@@ -441,7 +441,7 @@ func testWatchEnds(b *bench) {
 	go func() { ended <- b.Engine.Watch(ctx, func(renga.AppID) {}) }()
 	cancel()
 	select {
-	case <-ended:
+	case _ = <-ended:
 	case <-time.After(10 * time.Second):
 		b.Error("watch goes on after its context ended")
 	}

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+
+	"renga"
+	"renga/registry"
+	"renga/releaser"
+	"renga/seal"
+	"renga/store"
+)
+
+// version is set by the linker (see the Makefile).
+var version string
+
+// versionName is the version the binary was built as, or the commit it was
+// built from.
+func versionName() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return s.Value[:12]
+		}
+	}
+	return info.Main.Version
+}
+
+func printVersion(_ context.Context, p *program, _ []string) error {
+	_, err := fmt.Fprintf(p.out, "renga %s %s\n", versionName(), defaultPlatform)
+	return err
+}
+
+// printToken prints the operator's token. It needs the right to read the data
+// directory and nothing else.
+func printToken(_ context.Context, p *program, args []string) error {
+	s, _, err := p.parseSettings("token", args)
+	if err != nil {
+		return err
+	}
+	o, err := operator(s)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.out, o.Token)
+	return err
+}
+
+func operator(s Settings) (operatorFile, error) {
+	o, err := loadJSON[operatorFile](s.path("operator.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("no platform has been started on %s yet: run `renga serve`, or name its data directory with --data", s.Data)
+	}
+	return o, err
+}
+
+// addAccount makes an account beside the operator's and prints its token, which
+// is shown this once.
+func addAccount(ctx context.Context, p *program, args []string) error {
+	s, rest, err := p.parseSettings("account", args)
+	if err != nil {
+		return err
+	}
+	if len(rest) != 1 {
+		return errors.New("usage: renga account [settings] EMAIL")
+	}
+	return withStore(ctx, p, s, func(db *store.Store) error {
+		now := time.Now().UTC()
+		token := newToken()
+		a := renga.Account{ID: renga.AccountID(uuid.NewString()), Email: rest[0], CreatedAt: now, UpdatedAt: now}
+		if err := db.EnsureAccount(ctx, a, token); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(p.out, token)
+		return err
+	})
+}
+
+// verify walks the chain of an app's releases and names the first bad one. It
+// reads files only and may run beside a running platform.
+func verify(ctx context.Context, p *program, args []string) error {
+	s, rest, err := p.parseSettings("verify", args)
+	if err != nil {
+		return err
+	}
+	if len(rest) != 1 {
+		return errors.New("usage: renga verify [settings] APP")
+	}
+	if err := renga.ValidateAppName(rest[0]); err != nil {
+		return err
+	}
+	ledger, err := openLedger(s)
+	if err != nil {
+		return err
+	}
+	good, err := ledger.Verify(ctx, rest[0])
+	if err != nil {
+		return fmt.Errorf("%s: %d releases are good; %w", rest[0], good, err)
+	}
+	_, err = fmt.Fprintf(p.out, "%s: all %d releases are good\n", rest[0], good)
+	return err
+}
+
+func openLedger(s Settings) (*registry.Ledger, error) {
+	if _, err := operator(s); err != nil { // a mistyped directory must not be made
+		return nil, err
+	}
+	keys, err := openKeys(s, false)
+	if err != nil {
+		return nil, err
+	}
+	return registry.OpenLedger(s.path("registry"), keys)
+}
+
+// openKeys opens the keyset. Only a new platform gets a new one: with another
+// key no release could be opened any more.
+func openKeys(s Settings, isNew bool) (*seal.Keyset, error) {
+	path := s.path("keys", "seal.json")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !isNew {
+		return nil, fmt.Errorf("the key file %s is missing, and without it no release can be opened: restore it from a backup", path)
+	}
+	return seal.Open(path)
+}
+
+// rotate adds a new key. A running platform uses it from its next start on.
+func rotate(_ context.Context, p *program, args []string) error {
+	s, _, err := p.parseSettings("rotate", args)
+	if err != nil {
+		return err
+	}
+	if _, err := operator(s); err != nil {
+		return err
+	}
+	keys, err := openKeys(s, false)
+	if err != nil {
+		return err
+	}
+	if err := keys.Rotate(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.out, "New releases are sealed with a new key from the next start on. Back up "+s.path("keys")+".")
+	return err
+}
+
+// recoverRecords rebuilds Redis from the registry. It may run beside a running
+// platform, which goes on by itself afterwards.
+func recoverRecords(ctx context.Context, p *program, args []string) error {
+	s, _, err := p.parseSettings("recover", args)
+	if err != nil {
+		return err
+	}
+	ledger, err := openLedger(s)
+	if err != nil {
+		return err
+	}
+	platform, err := loadJSON[platformFile](s.path("platform.json"))
+	if err != nil {
+		return err
+	}
+	o, err := operator(s)
+	if err != nil {
+		return err
+	}
+	return withStore(ctx, p, s, func(db *store.Store) error {
+		return p.restore(ctx, db, ledger, platform.ID, o)
+	})
+}
+
+func (p *program) restore(ctx context.Context, db *store.Store, ledger *registry.Ledger, platform string, o operatorFile) error {
+	if err := db.BeginRestore(ctx, platform); err != nil {
+		return err
+	}
+	all, err := releaser.Recover(ctx, ledger, restorer{db, platform})
+	if err != nil {
+		return err
+	}
+	if err := db.EndRestore(ctx, platform); err != nil {
+		return err
+	}
+	if err := db.EnsureAccount(ctx, o.account(), o.Token); err != nil {
+		return err
+	}
+	return p.reportRecovered(all)
+}
+
+// restorer restores into the Redis of one platform.
+type restorer struct {
+	db       *store.Store
+	platform string
+}
+
+func (r restorer) Restore(ctx context.Context, a renga.App, rs []renga.ReleaseRecord) error {
+	return r.db.Restore(ctx, r.platform, a, rs)
+}
+
+func (p *program) reportRecovered(all []releaser.Recovered) error {
+	bad := 0
+	for _, one := range all {
+		fmt.Fprintf(p.out, "%s: %d releases\n", one.App, one.Releases)
+		if one.Err != nil {
+			bad++
+			fmt.Fprintf(p.out, "%s: what follows is not recovered: %v\n", one.App, one.Err)
+		}
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %d apps could not be recovered whole", bad, len(all))
+	}
+	_, err := fmt.Fprintf(p.out, "%d apps recovered. Formations start anew: one web dyno each.\n", len(all))
+	return err
+}
+
+// withStore opens the store for a command: the given Redis, or the supervised
+// one, started for as long as the command takes when it does not run.
+func withStore(ctx context.Context, p *program, s Settings, do func(*store.Store) error) error {
+	log := slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	url, stop := s.RedisURL, func() error { return nil }
+	if url == "" {
+		var err error
+		if url, stop, err = borrowRedis(ctx, s, log); err != nil {
+			return err
+		}
+	}
+	db, err := store.Open(ctx, store.Options{URL: url, Log: log})
+	if err != nil {
+		return errors.Join(err, stop())
+	}
+	return errors.Join(do(db), db.Close(), stop())
+}
+
+// borrowRedis uses the supervised server of a running platform, or runs one
+// itself. Only in the latter case does stop end it.
+func borrowRedis(ctx context.Context, s Settings, log *slog.Logger) (url string, stop func() error, err error) {
+	lock, err := lockDir(s.Data)
+	server, serverErr := store.NewServer(s.path("redis"), s.RedisServer, log)
+	if serverErr != nil {
+		return "", nil, serverErr
+	}
+	if err != nil { // the platform runs, and its Redis with it
+		return server.URL(), func() error { return nil }, nil
+	}
+	if err := server.Start(ctx); err != nil {
+		return "", nil, errors.Join(err, lock.Close())
+	}
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(running) }()
+	return server.URL(), func() error {
+		end()
+		return errors.Join(<-ended, lock.Close())
+	}, nil
+}
+
+// freeBytes is what a user without privileges may still write below dir.
+func freeBytes(dir string) (int64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		return 0, fmt.Errorf("look at the disk below %s: %w", dir, err)
+	}
+	return int64(st.Bavail) * st.Bsize, nil
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"renga"
+	"renga/api"
+	"renga/config"
+	"renga/registry"
+	"renga/releaser"
+	"renga/router"
+	"renga/runtime"
+	"renga/runtime/docker"
+	"renga/store"
+)
+
+// house is all rooms put together.
+type house struct {
+	settings Settings
+	log      *slog.Logger
+	manager  *runtime.Manager
+	registry *registry.Registry
+	remover  *releaser.Remover
+	door     *door
+	metrics  http.Handler
+}
+
+// adopt binds Redis to this platform and makes the operator's account. A Redis
+// that lost its data is no reason to end: what runs goes on and every write
+// says what to do.
+func adopt(ctx context.Context, db *store.Store, d *data, log *slog.Logger) error {
+	err := db.Adopt(ctx, d.platform.ID, !d.platform.Adopted)
+	if renga.KindOf(err) == renga.Unavailable && d.platform.Adopted {
+		log.Error("records are missing", "err", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := d.adopted(); err != nil {
+		return err
+	}
+	return db.EnsureAccount(ctx, d.operator.account(), d.operator.Token)
+}
+
+// build puts the rooms together, back to front. It starts nothing.
+func build(s Settings, d *data, db *store.Store, log *slog.Logger) (*house, error) {
+	keys, err := openKeys(s, !d.wasAdopted)
+	if err != nil {
+		return nil, err
+	}
+	ledger, err := registry.OpenLedger(s.path("registry"), keys)
+	if err != nil {
+		return nil, err
+	}
+	pullToken := newToken()
+	engine, err := docker.New(docker.Options{
+		Host: s.DockerHost, Platform: d.platform.ID, Registry: s.registryAddress(), PullToken: pullToken,
+		NetworkPool: s.NetworkPool, LogMaxBytes: logMaxBytes, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	rt := router.New(router.Options{Log: log})
+	manager := runtime.New(runtime.Options{
+		Domain: s.Domain, Sizes: s.Sizes, Port: s.Port, BootTimeout: s.BootTimeout,
+		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, Log: log,
+	}, db, ledgerReleases{ledger}, engine, rt)
+	rel := releaser.New(releaser.Parts{
+		Apps: db, Store: db, Ledger: ledger, Runner: manager, Log: log, Now: time.Now, NewID: uuid.NewString,
+	})
+	reg, err := registry.New(registry.Options{
+		Dir: s.path("registry"), IntentDir: s.path("pushes"), Secret: d.secret, Platform: s.Platform,
+		MaxImageBytes: s.MaxImageSize, MinFreeBytes: s.MinFreeDisk, CreateOnPush: s.CreateOnPush,
+		PullToken: pullToken, ReleaseTag: "latest", Log: log,
+	}, db, rel)
+	if err != nil {
+		return nil, err
+	}
+	h := &house{settings: s, log: log, manager: manager, registry: reg, remover: releaser.NewRemover(db, reg, manager, log)}
+	h.door = &door{domain: s.Domain, registry: reg, router: rt, api: api.New(api.Options{
+		Domain: s.Domain, Scheme: "http", Port: s.port(), Sizes: s.Sizes, Version: versionName(), Log: log,
+		Checks: checks(s, db, engine, manager), Now: time.Now,
+	}, api.Parts{
+		Tokens: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Releases: db, Releaser: rel,
+		Vars: config.New(rel), Formations: db, Dynos: db, Waker: manager,
+	})}
+	h.metrics = metrics(reg, manager, rt)
+	return h, nil
+}
+
+// logMaxBytes caps what Docker keeps of one dyno's output, per file.
+const logMaxBytes = 10 << 20
+
+// resume finishes what a crash cut short, before anything new is taken. What
+// cannot be finished now is tried again by the loops.
+func (h *house) resume(ctx context.Context) {
+	if err := h.registry.Recover(ctx); err != nil {
+		h.log.Error("recover pushes", "err", err)
+	}
+	if err := h.remover.Resume(ctx); err != nil {
+		h.log.Error("resume deletions", "err", err)
+	}
+}
+
+// ledgerReleases gives the dyno manager whole releases.
+type ledgerReleases struct{ ledger *registry.Ledger }
+
+func (l ledgerReleases) Release(ctx context.Context, app renga.App, digest string) (renga.Release, error) {
+	return l.ledger.Get(ctx, app, digest)
+}
+
+// checks are what /healthz looks at.
+func checks(s Settings, db *store.Store, engine *docker.Engine, manager *runtime.Manager) map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{
+		"routes": func(context.Context) error {
+			if !manager.Ready() {
+				return renga.Errorf(renga.Unavailable, "Not every app has been looked at since the start; wait a moment.")
+			}
+			return nil
+		},
+		"redis":  db.Ping,
+		"engine": engine.Ping,
+		"disk": func(context.Context) error {
+			free, err := freeBytes(s.Data)
+			if err == nil && free < s.MinFreeDisk {
+				err = renga.Errorf(renga.NoSpace, "%d MB are free below %s, and pushes are refused below %d MB: free some space.", free>>20, s.Data, s.MinFreeDisk>>20)
+			}
+			return err
+		},
+	}
+}

@@ -1,0 +1,72 @@
+// Command renga is the whole platform in one binary: an OCI registry, a
+// releaser, a dyno manager and a router. It alone knows all rooms and puts them
+// together.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "renga: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+// command is one verb of the binary.
+type command struct {
+	name, args, does string
+	run              func(ctx context.Context, p *program, args []string) error
+}
+
+// program is what every command gets.
+type program struct {
+	getenv   func(string) string
+	out, err io.Writer
+}
+
+var commands = []command{
+	{"serve", "", "run the platform", serve},
+	{"token", "", "print the operator's API token", printToken},
+	{"account", "EMAIL", "make an account and print its API token", addAccount},
+	{"verify", "APP", "check every release of an app, byte by byte", verify},
+	{"recover", "", "rebuild the records in Redis from the registry", recoverRecords},
+	{"rotate", "", "seal new releases with a new key; old ones stay readable", rotate},
+	{"version", "", "print the version", printVersion},
+}
+
+// run is main without the process: it picks the command and runs it.
+func run(ctx context.Context, args []string, getenv func(string) string, out, errOut io.Writer) error {
+	p := &program{getenv: getenv, out: out, err: errOut}
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		return p.usage()
+	}
+	for _, c := range commands {
+		if c.name == args[0] {
+			return c.run(ctx, p, args[1:])
+		}
+	}
+	return fmt.Errorf("there is no command %q; `renga help` lists them", args[0])
+}
+
+func (p *program) usage() error {
+	fmt.Fprintln(p.out, "Renga runs apps: docker push is the whole deploy.\n\nCommands:")
+	for _, c := range commands {
+		fmt.Fprintf(p.out, "  renga %-16s %s\n", c.name+" "+c.args, c.does)
+	}
+	fmt.Fprintln(p.out, "\n`renga serve --help` lists the settings, which all commands share.")
+	return flag.ErrHelp
+}

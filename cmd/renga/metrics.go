@@ -1,0 +1,94 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"renga/registry"
+	"renga/router"
+	"renga/runtime"
+)
+
+// metrics serves the rooms' own counts at /metrics. It has a registry of its
+// own, for distribution fills the default one.
+func metrics(reg *registry.Registry, manager *runtime.Manager, rt *router.Router) http.Handler {
+	all := prometheus.NewRegistry()
+	all.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		&rooms{registry: reg, manager: manager, router: rt},
+	)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(all, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// rooms reads what the rooms count when somebody asks.
+type rooms struct {
+	registry *registry.Registry
+	manager  *runtime.Manager
+	router   *router.Router
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("renga_"+name, help, labels, nil)
+}
+
+var (
+	pushes       = desc("registry_pushes_total", "Image pushes by what became of them.", "result")
+	intents      = desc("registry_intents", "Pushes whose release is not made yet.")
+	diskFree     = desc("disk_free_bytes", "Free disk below the data directory.")
+	requests     = desc("router_requests_total", "Finished requests by class of their status.", "class")
+	failures     = desc("router_errors_total", "Requests the router answered itself, by Heroku's code.", "code")
+	inFlight     = desc("router_requests_in_flight", "Requests under way.")
+	routedApps   = desc("router_apps", "Apps with a route.")
+	dynos        = desc("dynos", "Dynos by state.", "state")
+	looks        = desc("manager_looks_total", "Looks of the dyno manager at an app.")
+	steps        = desc("manager_steps_total", "Steps taken by the dyno manager.", "step")
+	failingLooks = desc("manager_look_errors_total", "Looks that ended in an error.")
+)
+
+// Describe tells nothing: the set of labels is open.
+func (*rooms) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads all counts.
+func (r *rooms) Collect(out chan<- prometheus.Metric) {
+	count := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+	}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	reg := r.registry.Stats()
+	count(pushes, float64(reg.Acknowledged), "acknowledged")
+	count(pushes, float64(reg.Refused), "refused")
+	count(pushes, float64(reg.Recovered), "recovered")
+	gauge(intents, float64(reg.Waiting))
+	gauge(diskFree, float64(reg.FreeBytes))
+	rt := r.router.Stats()
+	for class, n := range rt.ByClass {
+		count(requests, float64(n), strconv.Itoa(class)+"xx")
+	}
+	for code, n := range rt.ByFailure {
+		count(failures, float64(n), string(code))
+	}
+	gauge(inFlight, float64(rt.InFlight))
+	gauge(routedApps, float64(rt.Apps))
+	r.collectManager(count, gauge)
+}
+
+func (r *rooms) collectManager(count, gauge func(*prometheus.Desc, float64, ...string)) {
+	m := r.manager.Stats()
+	for state, n := range m.Dynos {
+		gauge(dynos, float64(n), string(state))
+	}
+	count(looks, float64(m.Looks))
+	for step, n := range m.Steps {
+		count(steps, float64(n), step)
+	}
+	count(failingLooks, float64(m.Errors))
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	goruntime "runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"renga/router"
+	"renga/store"
+)
+
+// defaultPlatform is what this machine runs.
+const defaultPlatform = "linux/" + goruntime.GOARCH
+
+// serve runs the platform until ctx ends.
+func serve(ctx context.Context, p *program, args []string) error {
+	s, rest, err := p.parseSettings("serve", args)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("serve takes no argument, and got %q", rest)
+	}
+	log := newLogger(s)
+	d, err := openData(s)
+	if err != nil {
+		return err
+	}
+	defer closing(log, "data directory", d.Close)
+	listeners, err := listen(ctx, s)
+	if err != nil {
+		return err
+	}
+	return serveOn(ctx, s, d, listeners, log)
+}
+
+// newLogger writes one line per event to standard error.
+func newLogger(s Settings) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(s.LogLevel)) // validated with the settings
+	o := &slog.HandlerOptions{Level: level}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}
+
+// listen takes the ports before anything else is started, so that a taken one
+// is found out at once.
+func listen(ctx context.Context, s Settings) ([]net.Listener, error) {
+	addresses := s.Listen
+	if s.MetricsListen != "" {
+		addresses = append(addresses[:len(addresses):len(addresses)], s.MetricsListen)
+	}
+	var all []net.Listener
+	for _, address := range addresses {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		if err != nil {
+			for _, open := range all {
+				err = errors.Join(err, open.Close())
+			}
+			return nil, fmt.Errorf("cannot listen on %s: %w; stop what uses the port, or choose another with --listen or --metrics-listen", address, err)
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+// serveOn starts the store, then the house on it, and runs both. When ctx ends
+// they end in the reverse order: first the doors, so that no push is cut, then
+// the dyno manager, which leaves dynos running, then Redis.
+func serveOn(ctx context.Context, s Settings, d *data, listeners []net.Listener, log *slog.Logger) error {
+	live := context.WithoutCancel(ctx)
+	redisCtx, stopRedis := context.WithCancel(live)
+	defer stopRedis()
+	url, redis, err := startRedis(ctx, s, log)
+	if err != nil {
+		return err
+	}
+	var servers errgroup.Group
+	if redis != nil {
+		servers.Go(func() error { return redis.Run(redisCtx) })
+	}
+	err = serveWith(ctx, s, d, url, listeners, log)
+	stopRedis()
+	return errors.Join(err, servers.Wait())
+}
+
+// startRedis gives the URL of Redis and, when none was given, the supervised
+// server that answers there.
+func startRedis(ctx context.Context, s Settings, log *slog.Logger) (string, *store.Server, error) {
+	if s.RedisURL != "" {
+		return s.RedisURL, nil, nil
+	}
+	server, err := store.NewServer(s.path("redis"), s.RedisServer, log)
+	if err != nil {
+		return "", nil, err
+	}
+	return server.URL(), server, server.Start(ctx)
+}
+
+// serveWith runs the house on an open store.
+func serveWith(ctx context.Context, s Settings, d *data, redisURL string, listeners []net.Listener, log *slog.Logger) error {
+	db, err := store.Open(ctx, store.Options{URL: redisURL, Log: log})
+	if err != nil {
+		return err
+	}
+	defer closing(log, "store", db.Close)
+	if err := adopt(ctx, db, d, log); err != nil {
+		return err
+	}
+	h, err := build(s, d, db, log)
+	if err != nil {
+		return err
+	}
+	h.resume(ctx)
+	log.Info("renga serves", "version", versionName(), "listen", s.Listen, "domain", s.Domain, "data", s.Data, "platform", d.platform.ID)
+	return h.run(ctx, listeners)
+}
+
+// run runs the loops and the doors until ctx ends or one of them fails.
+func (h *house) run(ctx context.Context, listeners []net.Listener) error {
+	loopsCtx, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLoops()
+	doorsCtx, closeDoors := context.WithCancel(ctx)
+	defer closeDoors()
+	var loops, doors errgroup.Group
+	loop := func(run func(context.Context) error) {
+		loops.Go(func() error {
+			defer closeDoors() // the first failure ends the program
+			return run(loopsCtx)
+		})
+	}
+	loop(h.manager.Run)
+	loop(h.registry.Run)
+	for i, l := range listeners {
+		handler := http.Handler(h.door)
+		if i >= len(h.settings.Listen) {
+			handler = h.metrics
+		}
+		doors.Go(func() error {
+			defer closeDoors()
+			return serveHTTP(doorsCtx, l, handler, h.settings.ShutdownTimeout)
+		})
+	}
+	err := doors.Wait()
+	stopLoops()
+	return errors.Join(err, loops.Wait())
+}
+
+// serveHTTP serves one listener until ctx ends, then lets what is under way
+// finish.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, patience time.Duration) error {
+	server := &http.Server{Handler: h}
+	router.Limits(server)
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	err := server.Shutdown(stopping)
+	_ = <-ended // http.ErrServerClosed, now
+	if errors.Is(err, context.DeadlineExceeded) {
+		return server.Close()
+	}
+	return err
+}
+
+// closing closes something on the way out and tells what went wrong.
+func closing(log *slog.Logger, what string, closeIt func() error) {
+	if err := closeIt(); err != nil {
+		log.Error("close", "what", what, "err", err)
+	}
+}

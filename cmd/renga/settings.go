@@ -1,0 +1,231 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"renga"
+)
+
+// Settings are the server's own configuration. What apps are configured with is
+// called config and has nothing to do with it.
+type Settings struct {
+	Data            string
+	Listen          []string
+	MetricsListen   string
+	Domain          string
+	RedisURL        string // empty: a supervised child
+	RedisServer     string
+	DockerHost      string // empty: the client's default
+	RegistryAddress string
+	NetworkPool     string
+	Platform        string
+	OwnerEmail      string
+	CreateOnPush    bool
+	MaxImageSize    int64
+	MinFreeDisk     int64
+	Sizes           map[string]renga.Size
+	Port            int
+	BootTimeout     time.Duration
+	DrainTimeout    time.Duration
+	StopGrace       time.Duration
+	ShutdownTimeout time.Duration
+	LogLevel        string
+	LogFormat       string
+}
+
+// setting is one line of the table: how it is called, what it is by default,
+// and how a text becomes a value.
+type setting struct {
+	flag, env, value, usage string
+	set                     func(s *Settings, text string) error
+}
+
+// table is every setting with its default.
+func table() []setting {
+	return []setting{
+		{"data", "RENGA_DATA", "/var/lib/renga", "directory that holds everything Renga keeps", text(func(s *Settings) *string { return &s.Data })},
+		{"listen", "RENGA_LISTEN", "127.0.0.1:5000", "addresses to serve HTTP on, host:port, separated by commas", addresses},
+		{"metrics-listen", "RENGA_METRICS_LISTEN", "127.0.0.1:5001", "loopback address for Prometheus metrics, host:port; empty for none", text(func(s *Settings) *string { return &s.MetricsListen })},
+		{"domain", "RENGA_DOMAIN", "renga.localhost", "domain below which apps and the platform have their names", text(func(s *Settings) *string { return &s.Domain })},
+		{"redis-url", "REDIS_URL", "", "Redis to keep records in: redis://, rediss://, unix://, redis+sentinel://, redis+cluster://; empty starts a redis-server below the data directory", text(func(s *Settings) *string { return &s.RedisURL })},
+		{"redis-server", "RENGA_REDIS_SERVER", "redis-server", "program to start when no Redis URL is given", text(func(s *Settings) *string { return &s.RedisServer })},
+		{"docker-host", "DOCKER_HOST", "", "Docker Engine's address; empty for the usual socket", text(func(s *Settings) *string { return &s.DockerHost })},
+		{"registry-address", "RENGA_REGISTRY_ADDRESS", "", "host:port where the Docker Engine reaches the registry; empty for the first listen address", text(func(s *Settings) *string { return &s.RegistryAddress })},
+		{"network-pool", "RENGA_NETWORK_POOL", "10.224.0.0/12", "addresses for the apps' networks, a prefix; each app takes 256", text(func(s *Settings) *string { return &s.NetworkPool })},
+		{"platform", "RENGA_PLATFORM", defaultPlatform, "platform that images must be for, os/architecture", text(func(s *Settings) *string { return &s.Platform })},
+		{"owner-email", "RENGA_OWNER_EMAIL", "operator@renga.localhost", "email of the account made at the first start", text(func(s *Settings) *string { return &s.OwnerEmail })},
+		{"create-on-push", "RENGA_CREATE_ON_PUSH", "true", "whether a push to an unknown app creates it, true or false", boolean(func(s *Settings) *bool { return &s.CreateOnPush })},
+		{"max-image-size", "RENGA_MAX_IMAGE_SIZE", "10GB", "largest image, its compressed layers together, in bytes or with kB, MB, GB; 0 for no limit", size(func(s *Settings) *int64 { return &s.MaxImageSize })},
+		{"min-free-disk", "RENGA_MIN_FREE_DISK", "1GB", "free disk space below which pushes are refused, in bytes or with kB, MB, GB", size(func(s *Settings) *int64 { return &s.MinFreeDisk })},
+		{"sizes", "RENGA_SIZES", "", "dyno sizes to add or change: name=memory:cpus, separated by commas, such as standard-1x=512MB:1", sizes},
+		{"port", "RENGA_PORT", "8080", "port that web dynos are told to listen on in $PORT", number(func(s *Settings) *int { return &s.Port })},
+		{"boot-timeout", "RENGA_BOOT_TIMEOUT", "60s", "how long a web dyno may take to listen, a duration", duration(func(s *Settings) *time.Duration { return &s.BootTimeout })},
+		{"drain-timeout", "RENGA_DRAIN_TIMEOUT", "30s", "how long requests in flight may take before an old dyno is told to end, a duration", duration(func(s *Settings) *time.Duration { return &s.DrainTimeout })},
+		{"stop-grace", "RENGA_STOP_GRACE", "30s", "how long a dyno has between SIGTERM and SIGKILL, a duration", duration(func(s *Settings) *time.Duration { return &s.StopGrace })},
+		{"shutdown-timeout", "RENGA_SHUTDOWN_TIMEOUT", "60s", "how long pushes and requests may take to finish when Renga ends, a duration", duration(func(s *Settings) *time.Duration { return &s.ShutdownTimeout })},
+		{"log-level", "RENGA_LOG_LEVEL", "info", "debug, info, warn or error", text(func(s *Settings) *string { return &s.LogLevel })},
+		{"log-format", "RENGA_LOG_FORMAT", "text", "text or json", text(func(s *Settings) *string { return &s.LogFormat })},
+	}
+}
+
+// raw is a flag whose text is judged later, with all the others.
+type raw struct {
+	text   string
+	isBool bool
+}
+
+func (r *raw) String() string     { return r.text }
+func (r *raw) Set(s string) error { r.text = s; return nil }
+func (r *raw) IsBoolFlag() bool   { return r.isBool }
+
+// parseSettings reads flags over environment over defaults, and returns the
+// arguments that are no flags. All mistakes are told at once, one line each; a
+// bad value never turns silently into the default.
+func (p *program) parseSettings(name string, args []string) (Settings, []string, error) {
+	rows := table()
+	flags := flag.NewFlagSet("renga "+name, flag.ContinueOnError)
+	flags.SetOutput(p.err)
+	flags.Usage = func() { p.settingsUsage(name, rows) }
+	texts := make([]*raw, len(rows))
+	for i, row := range rows {
+		texts[i] = &raw{text: row.value, isBool: row.flag == "create-on-push"}
+		if fromEnv := p.getenv(row.env); fromEnv != "" {
+			texts[i].text = fromEnv
+		}
+		flags.Var(texts[i], row.flag, row.usage)
+	}
+	if err := flags.Parse(args); err != nil {
+		return Settings{}, nil, err
+	}
+	var s Settings
+	var wrong []error
+	for i, row := range rows {
+		if err := row.set(&s, texts[i].text); err != nil {
+			wrong = append(wrong, fmt.Errorf("--%s (%s): %w", row.flag, row.env, err))
+		}
+	}
+	return s, flags.Args(), errors.Join(append(wrong, s.validate()...)...)
+}
+
+func (p *program) settingsUsage(name string, rows []setting) {
+	fmt.Fprintf(p.err, "Usage: renga %s [settings]\n\nEach setting is a flag or an environment variable; the flag wins.\n\n", name)
+	for _, row := range rows {
+		def := row.value
+		if def == "" {
+			def = "none"
+		}
+		fmt.Fprintf(p.err, "  --%s, %s (default %s)\n        %s\n", row.flag, row.env, def, row.usage)
+	}
+}
+
+var domainName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+
+// validate tells everything that is wrong with readable values.
+func (s *Settings) validate() []error {
+	var wrong []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			wrong = append(wrong, fmt.Errorf(format, args...))
+		}
+	}
+	check(s.Data != "", "--data: name a directory")
+	check(domainName.MatchString(s.Domain), "--domain: %q is no domain name in lower case", s.Domain)
+	check(s.MetricsListen == "" || loopback(s.MetricsListen), "--metrics-listen: %q is not a loopback address; metrics are for this machine only", s.MetricsListen)
+	pool, err := netip.ParsePrefix(s.NetworkPool)
+	check(err == nil && pool.Addr().Is4() && pool.Bits() <= 24, "--network-pool: %q is no IPv4 prefix of at least 256 addresses, such as 10.224.0.0/12", s.NetworkPool)
+	check(strings.Count(s.Platform, "/") >= 1, "--platform: %q is not os/architecture, such as linux/amd64", s.Platform)
+	check(strings.Contains(s.OwnerEmail, "@"), "--owner-email: %q is no email address", s.OwnerEmail)
+	check(s.Port >= 1 && s.Port <= 65535, "--port: %d is no port", s.Port)
+	check(slices.Contains([]string{"debug", "info", "warn", "error"}, s.LogLevel), "--log-level: %q is none of debug, info, warn, error", s.LogLevel)
+	check(s.LogFormat == "text" || s.LogFormat == "json", "--log-format: %q is neither text nor json", s.LogFormat)
+	return wrong
+}
+
+// registryAddress is where the engine reaches the registry.
+func (s *Settings) registryAddress() string {
+	if s.RegistryAddress != "" {
+		return s.RegistryAddress
+	}
+	host, port, _ := net.SplitHostPort(s.Listen[0]) // validated
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// port is where apps are found: that of the first listen address.
+func (s *Settings) port() string {
+	_, port, _ := net.SplitHostPort(s.Listen[0]) // validated
+	return port
+}
+
+// path is a place below the data directory.
+func (s *Settings) path(parts ...string) string {
+	return filepath.Join(append([]string{s.Data}, parts...)...)
+}
+
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+func text(at func(*Settings) *string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		*at(s) = v
+		return nil
+	}
+}
+
+func boolean(at func(*Settings) *bool) func(*Settings, string) error {
+	return func(s *Settings, v string) (err error) {
+		if *at(s), err = strconv.ParseBool(v); err != nil {
+			return fmt.Errorf("%q is neither true nor false", v)
+		}
+		return nil
+	}
+}
+
+func number(at func(*Settings) *int) func(*Settings, string) error {
+	return func(s *Settings, v string) (err error) {
+		if *at(s), err = strconv.Atoi(v); err != nil {
+			return fmt.Errorf("%q is no whole number", v)
+		}
+		return nil
+	}
+}
+
+func duration(at func(*Settings) *time.Duration) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil || d <= 0 {
+			return fmt.Errorf("%q is no duration above zero, such as 60s", v)
+		}
+		*at(s) = d
+		return nil
+	}
+}
+
+func addresses(s *Settings, v string) error {
+	for one := range strings.SplitSeq(v, ",") {
+		one = strings.TrimSpace(one)
+		if _, port, err := net.SplitHostPort(one); err != nil || port == "" {
+			return fmt.Errorf("%q is no host:port", one)
+		}
+		s.Listen = append(s.Listen, one)
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"renga"
+)
+
+// defaultSizes are Heroku's, by their names in lower case.
+func defaultSizes() map[string]renga.Size {
+	const mb = 1 << 20
+	all := map[string]renga.Size{}
+	for _, s := range []renga.Size{
+		{Name: "eco", MemoryBytes: 512 * mb, CPUs: 0.5, Pids: 256},
+		{Name: "basic", MemoryBytes: 512 * mb, CPUs: 1, Pids: 256},
+		{Name: "standard-1x", MemoryBytes: 512 * mb, CPUs: 1, Pids: 256},
+		{Name: "standard-2x", MemoryBytes: 1024 * mb, CPUs: 2, Pids: 512},
+		{Name: "performance-m", MemoryBytes: 2560 * mb, CPUs: 2, Pids: 16384},
+		{Name: "performance-l", MemoryBytes: 14336 * mb, CPUs: 8, Pids: 32768},
+	} {
+		all[s.Name] = s
+	}
+	return all
+}
+
+var sizeName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,29}$`)
+
+// sizes reads name=memory:cpus, separated by commas, over the default ones.
+func sizes(s *Settings, v string) error {
+	s.Sizes = defaultSizes()
+	if v == "" {
+		return nil
+	}
+	for one := range strings.SplitSeq(v, ",") {
+		size, err := parseSize(strings.TrimSpace(one))
+		if err != nil {
+			return err
+		}
+		s.Sizes[size.Name] = size
+	}
+	return nil
+}
+
+// minMemory is the least a container can start with.
+const minMemory = 6 << 20
+
+func parseSize(v string) (renga.Size, error) {
+	name, rest, _ := strings.Cut(v, "=")
+	memory, cpus, ok := strings.Cut(rest, ":")
+	if !ok || !sizeName.MatchString(name) {
+		return renga.Size{}, fmt.Errorf("%q is not name=memory:cpus, such as standard-1x=512MB:1", v)
+	}
+	bytes, err := parseBytes(memory)
+	if err != nil {
+		return renga.Size{}, err
+	}
+	if bytes < minMemory {
+		return renga.Size{}, fmt.Errorf("size %s: %s of memory is too little; did you mean %sMB", name, memory, memory)
+	}
+	n, err := strconv.ParseFloat(cpus, 64)
+	if err != nil || n < 0.01 || n > 1024 {
+		return renga.Size{}, fmt.Errorf("size %s: %q is no number of CPUs, such as 0.5", name, cpus)
+	}
+	return renga.Size{Name: name, MemoryBytes: bytes, CPUs: n, Pids: 512}, nil
+}
+
+func size(at func(*Settings) *int64) func(*Settings, string) error {
+	return func(s *Settings, v string) (err error) {
+		*at(s), err = parseBytes(v)
+		return err
+	}
+}
+
+var bytesText = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([kKMGT]?)(i?)[bB]?$`)
+
+// parseBytes reads a number of bytes: 1500, 512MB, 1.5GiB. As for memory
+// everywhere in Docker, MB and MiB both mean 2^20 bytes.
+func parseBytes(v string) (int64, error) {
+	m := bytesText.FindStringSubmatch(v)
+	if m == nil {
+		return 0, fmt.Errorf("%q is no size such as 512MB or 2GB", v)
+	}
+	n, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no size such as 512MB or 2GB", v)
+	}
+	n *= math.Pow(1024, float64(strings.Index(" KMGT", strings.ToUpper(m[2] + " ")[:1])))
+	if n >= math.MaxInt64 {
+		return 0, fmt.Errorf("%q is too large", v)
+	}
+	return int64(n), nil
+}
