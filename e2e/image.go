@@ -1,0 +1,176 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+// worldLabel is on every image that a world makes, and so on the containers of
+// it. Its value is the world's id.
+const worldLabel = "renga.e2e"
+
+// Image says what an image of the test app is like.
+type Image struct {
+	// Version makes the image different from all others; GET / tells it.
+	Version string
+	// Command is what the app does, see testdata/app; serve by default.
+	Command []string
+	Env     []string // NAME=value
+	Labels  map[string]string
+	// Platform is os/architecture; linux/amd64 by default, whatever the program
+	// inside is for.
+	Platform string
+	// Bare leaves out entrypoint and command.
+	Bare bool
+}
+
+// Image makes an image without an engine or a registry.
+func (w *World) Image(spec Image) (v1.Image, error) {
+	mark, err := layer("version", []byte(spec.Version))
+	if err != nil {
+		return nil, err
+	}
+	img, err := mutate.AppendLayers(empty.Image, w.kit.app, mark)
+	if err != nil {
+		return nil, err
+	}
+	file, err := img.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	file = file.DeepCopy()
+	if err := w.describe(file, spec); err != nil {
+		return nil, err
+	}
+	return mutate.ConfigFile(img, file)
+}
+
+// describe fills in an image's config.
+func (w *World) describe(file *v1.ConfigFile, spec Image) error {
+	file.OS, file.Architecture = "linux", "amd64"
+	if spec.Platform != "" {
+		p, err := v1.ParsePlatform(spec.Platform)
+		if err != nil {
+			return err
+		}
+		file.OS, file.Architecture, file.Variant = p.OS, p.Architecture, p.Variant
+	}
+	file.Config.Env = append([]string{"PATH=/", "APP_VERSION=" + spec.Version}, spec.Env...)
+	file.Config.Labels = map[string]string{worldLabel: w.id}
+	maps.Copy(file.Config.Labels, spec.Labels)
+	if spec.Bare {
+		return nil
+	}
+	file.Config.Entrypoint = []string{"/app"}
+	file.Config.Cmd = []string{"serve"}
+	if len(spec.Command) > 0 {
+		file.Config.Cmd = spec.Command
+	}
+	return nil
+}
+
+// PushImage pushes from this process, as crane does, to a repository of the
+// platform such as "hello" or "hello/worker:canary".
+func (w *World) PushImage(ctx context.Context, repository string, img v1.Image, options ...remote.Option) error {
+	ref, err := name.ParseReference(w.Addr + "/" + repository)
+	if err != nil {
+		return err
+	}
+	token, err := w.Token(ctx)
+	if err != nil {
+		return err
+	}
+	auth := remote.WithAuth(&authn.Basic{Username: "renga", Password: token})
+	return remote.Write(ref, img, append([]remote.Option{remote.WithContext(ctx), auth}, options...)...)
+}
+
+// DockerPush loads the image into the engine and pushes it with the docker
+// command, logged in as the operator. It returns what docker printed.
+func (w *World) DockerPush(ctx context.Context, repository string, img v1.Image) (string, error) {
+	ref := w.Registry() + "/" + repository
+	if err := w.dockerLoad(ctx, ref, img); err != nil {
+		return "", err
+	}
+	if err := w.login(ctx); err != nil {
+		return "", err
+	}
+	return w.Docker(ctx, "push", ref)
+}
+
+// CranePush pushes with the crane command, logged in as the operator.
+func (w *World) CranePush(ctx context.Context, repository string, img v1.Image) (string, error) {
+	if err := w.login(ctx); err != nil { // crane reads docker's settings
+		return "", err
+	}
+	f, err := os.CreateTemp(w.home, "image-*.tar")
+	if err != nil {
+		return "", err
+	}
+	err = writeTar(f, w.Registry()+"/"+repository, img)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return "", err
+	}
+	return w.command(ctx, nil, w.kit.Crane, "push", f.Name(), w.Registry()+"/"+repository)
+}
+
+// login makes the docker command of this world know the operator's token.
+func (w *World) login(ctx context.Context) error {
+	token, err := w.Token(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = w.command(ctx, strings.NewReader(token), "docker", "login", "--username", "renga", "--password-stdin", w.Registry())
+	return err
+}
+
+func (w *World) dockerLoad(ctx context.Context, ref string, img v1.Image) error {
+	r, pipe := io.Pipe()
+	go func() { pipe.CloseWithError(writeTar(pipe, ref, img)) }() // ends with the reader below
+	_, err := w.command(ctx, r, "docker", "load")
+	_ = r.Close() // never fails
+	return err
+}
+
+// writeTar writes the image as docker saves them, under that name.
+func writeTar(out io.Writer, ref string, img v1.Image) error {
+	tag, err := name.NewTag(ref)
+	if err != nil {
+		return err
+	}
+	return tarball.Write(tag, img, out)
+}
+
+// Docker runs the docker command with settings of this world's own, and returns
+// what it printed.
+func (w *World) Docker(ctx context.Context, args ...string) (string, error) {
+	return w.command(ctx, nil, "docker", args...)
+}
+
+// command runs a client in this world's environment; the error holds what it
+// printed.
+func (w *World) command(ctx context.Context, stdin io.Reader, program string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = w.Env()
+	cmd.Stdin = stdin
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("%s %s: %w\n%s", program, args[0], err, out)
+	}
+	return string(out), nil
+}

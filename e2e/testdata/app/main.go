@@ -1,0 +1,240 @@
+// The app that the end-to-end tests push: a web app that can also misbehave in
+// the ways that apps do. Its first argument says how:
+//
+//	serve       (the default) answers on $PORT
+//	worker      prints a line now and then, serves nothing
+//	exit N      ends at once with code N
+//	silent      runs, and never listens
+//	elsewhere   listens on port 9999 instead of $PORT
+//	stubborn    serves, and ignores SIGTERM
+//	eat         allocates memory until it is stopped from outside
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+func main() {
+	log.SetFlags(0)
+	verb, rest := "serve", []string{}
+	if len(os.Args) > 1 {
+		verb, rest = os.Args[1], os.Args[2:]
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	if err := run(ctx, verb, rest); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, verb string, args []string) error {
+	switch verb {
+	case "serve":
+		return serve(ctx, os.Getenv("PORT"))
+	case "elsewhere":
+		return serve(ctx, "9999")
+	case "stubborn":
+		signal.Ignore(syscall.SIGTERM)
+		return serve(context.Background(), os.Getenv("PORT"))
+	case "worker":
+		return work(ctx)
+	case "silent":
+		fmt.Println("I shall not listen")
+		<-ctx.Done()
+		return nil
+	case "eat":
+		return eat(ctx)
+	case "exit":
+		return exit(args)
+	}
+	return fmt.Errorf("no such verb: %s", verb)
+}
+
+func exit(args []string) error {
+	code, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(os.Stderr, "ending with code", code)
+	os.Exit(code)
+	return nil
+}
+
+func work(ctx context.Context) error {
+	for n := 1; ; n++ {
+		fmt.Println("job", n, "done by", os.Getenv("DYNO"))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// eat takes 8 MiB every few milliseconds and writes to each page of it.
+func eat(ctx context.Context) error {
+	var held [][]byte
+	for ctx.Err() == nil {
+		b := make([]byte, 8<<20)
+		for i := 0; i < len(b); i += 4096 {
+			b[i] = 1
+		}
+		held = append(held, b)
+		time.Sleep(5 * time.Millisecond)
+	}
+	fmt.Println("held", len(held)*8, "MiB")
+	return nil
+}
+
+// serve answers until ctx ends, then finishes what is under way.
+func serve(ctx context.Context, port string) error {
+	if port == "" {
+		port = "8080"
+	}
+	server := &http.Server{Addr: ":" + port, Handler: routes(), ReadHeaderTimeout: 10 * time.Second}
+	ended := make(chan error, 1)
+	go func() { ended <- server.ListenAndServe() }()
+	fmt.Println("listening on", port)
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	fmt.Println("stopping")
+	grace, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		return err
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "hello from", version())
+	})
+	mux.HandleFunc("GET /env", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, os.Getenv(r.FormValue("name")))
+	})
+	mux.HandleFunc("GET /dyno", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, os.Getenv("DYNO"), os.Getenv("HEROKU_RELEASE_VERSION"))
+	})
+	born := time.Now().UnixNano() // tells two processes of one dyno's name apart
+	mux.HandleFunc("GET /pid", func(w http.ResponseWriter, _ *http.Request) {
+		host, err := os.Hostname()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprintln(w, host, os.Getpid(), born)
+	})
+	mux.HandleFunc("GET /headers", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, "Host:", r.Host)
+		_ = r.Header.Write(w) // the client is gone: nobody to tell
+	})
+	mux.HandleFunc("GET /cgroup", cgroup)
+	mux.HandleFunc("GET /slow", slow)
+	mux.HandleFunc("GET /stream", stream)
+	mux.HandleFunc("GET /ws", echo)
+	mux.HandleFunc("POST /echo", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(w, r.Body) // the client is gone: nobody to tell
+	})
+	mux.HandleFunc("GET /crash", func(_ http.ResponseWriter, r *http.Request) {
+		code, err := strconv.Atoi(r.FormValue("code"))
+		if err != nil {
+			code = 1
+		}
+		fmt.Fprintln(os.Stderr, "crashing with code", code)
+		os.Exit(code)
+	})
+	return mux
+}
+
+// version is what this image is told apart by.
+func version() string {
+	if v := os.Getenv("APP_VERSION"); v != "" {
+		return v
+	}
+	return "an app without a version"
+}
+
+// cgroup tells the limits that really hold, under the names that they have in
+// the second version of Linux' control groups; the first has others.
+func cgroup(w http.ResponseWriter, _ *http.Request) {
+	for _, limit := range [][]string{
+		{"memory.max", "memory/memory.limit_in_bytes"},
+		{"pids.max", "pids/pids.max"},
+		{"cpu.max", "cpu/cpu.cfs_quota_us"},
+	} {
+		for _, name := range limit {
+			if value, err := os.ReadFile("/sys/fs/cgroup/" + name); err == nil {
+				fmt.Fprintf(w, "%s %s", limit[0], value)
+				break
+			}
+		}
+	}
+}
+
+// slow answers after ?ms= milliseconds.
+func slow(w http.ResponseWriter, r *http.Request) {
+	ms, err := strconv.Atoi(r.FormValue("ms"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	time.Sleep(time.Duration(ms) * time.Millisecond)
+	fmt.Fprintln(w, "slow answer from", version())
+}
+
+// stream sends ?n= lines (10 when not given), one every ?ms= milliseconds (100).
+func stream(w http.ResponseWriter, r *http.Request) {
+	n, err := strconv.Atoi(r.FormValue("n"))
+	if err != nil {
+		n = 10
+	}
+	ms, err := strconv.Atoi(r.FormValue("ms"))
+	if err != nil {
+		ms = 100
+	}
+	for i := range n {
+		fmt.Fprintln(w, "line", i+1)
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			return
+		}
+		time.Sleep(time.Duration(ms) * time.Millisecond)
+	}
+}
+
+// echo sends every WebSocket message back.
+func echo(w http.ResponseWriter, r *http.Request) {
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return // Accept has answered
+	}
+	defer conn.CloseNow()
+	for {
+		kind, message, err := conn.Read(r.Context())
+		if err != nil {
+			return
+		}
+		if err := conn.Write(r.Context(), kind, message); err != nil {
+			return
+		}
+	}
+}

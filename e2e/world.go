@@ -1,0 +1,277 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait for something that should take seconds.
+const patience = 90 * time.Second
+
+// World is one platform of its own: a data directory, ports on 127.0.0.1 and a
+// `renga serve` that is started, stopped and killed at will. All methods may be
+// called at once from several goroutines. When the test ends, the platform is
+// stopped and everything it made on the engine is removed.
+type World struct {
+	// Dir is the data directory.
+	Dir string
+	// Addr is where the platform listens: 127.0.0.1:port.
+	Addr string
+	// Metrics is where it serves metrics.
+	Metrics string
+	// Domain is below which apps have their hosts.
+	Domain string
+
+	kit    *Kit
+	home   string // beside Dir: the log, docker's settings
+	id     string // on every image this world makes
+	client *http.Client
+
+	mu   sync.Mutex
+	proc *process // nil when it does not run
+	args []string // of the last start
+}
+
+// process is a running `renga serve`.
+type process struct {
+	cmd   *exec.Cmd
+	ended chan struct{} // closed once err is set
+	err   error
+}
+
+// World makes a world, which does not run yet.
+func (k *Kit) World(tb testing.TB) *World {
+	tb.Helper()
+	home := tb.TempDir()
+	w := &World{
+		Dir: filepath.Join(home, "data"), Addr: freeAddr(tb), Metrics: freeAddr(tb),
+		Domain: "renga.localhost", kit: k, home: home, id: fmt.Sprintf("%x", rand.Uint64()),
+	}
+	w.client = &http.Client{
+		Timeout:       patience,
+		Transport:     &http.Transport{DialContext: w.dial, MaxIdleConnsPerHost: 64},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	tb.Cleanup(func() { w.end(tb) })
+	return w
+}
+
+// freeAddr finds a free port below those that the system gives to outgoing
+// connections, which could take it while the platform is restarted.
+func freeAddr(tb testing.TB) string {
+	tb.Helper()
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close() // nothing was accepted
+			return addr
+		}
+	}
+	tb.Fatal("no free port found in 100 tries")
+	return ""
+}
+
+// Start starts the platform and waits until it is healthy. An argument is a
+// flag of `renga serve`, or NAME=value for its environment. The error says how
+// the log ends when the platform ends instead.
+func (w *World) Start(ctx context.Context, args ...string) error {
+	if err := w.Launch(args...); err != nil {
+		return err
+	}
+	return w.WaitHealthy(ctx)
+}
+
+// Launch is Start without waiting.
+func (w *World) Launch(args ...string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.proc != nil {
+		return errors.New("the platform runs already")
+	}
+	log, err := os.OpenFile(w.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }() // the process has its own descriptor
+	flags, env := split(args)
+	cmd := exec.Command(w.kit.Renga, append([]string{"serve"}, flags...)...)
+	cmd.Env = append(w.Env(), env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	p := &process{cmd: cmd, ended: make(chan struct{})}
+	go func() { // waited for by stop, kill and end
+		p.err = cmd.Wait()
+		close(p.ended)
+	}()
+	w.proc, w.args = p, args
+	return nil
+}
+
+// WaitHealthy waits until /healthz answers 200.
+func (w *World) WaitHealthy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	p := w.running()
+	if p == nil {
+		return errors.New("the platform does not run")
+	}
+	return poll(ctx, func() error {
+		select {
+		case <-p.ended:
+			w.forget(p)
+			return final{fmt.Errorf("renga ended: %w\n%s", orClean(p.err), tail(w.Log(), 20))}
+		default:
+		}
+		answer, err := w.Do(ctx, Request{Path: "/healthz"})
+		if err == nil && answer.Status != http.StatusOK {
+			err = fmt.Errorf("/healthz: %d %s", answer.Status, answer.Body)
+		}
+		return err
+	})
+}
+
+// Stop ends the platform with SIGTERM and waits for it. The error says when it
+// did not end well.
+func (w *World) Stop() error { return w.signal(syscall.SIGTERM) }
+
+// Kill ends the platform with SIGKILL, as a crash would.
+func (w *World) Kill() error {
+	err := w.signal(syscall.SIGKILL)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil // killed, as asked for
+	}
+	return err
+}
+
+// Restart stops the platform and starts it as before.
+func (w *World) Restart(ctx context.Context) error {
+	if err := w.Stop(); err != nil {
+		return err
+	}
+	return w.Start(ctx, w.lastArgs()...)
+}
+
+// Running tells whether the platform runs.
+func (w *World) Running() bool {
+	p := w.running()
+	if p == nil {
+		return false
+	}
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// Pid is the platform's process; 0 when it does not run.
+func (w *World) Pid() int {
+	if p := w.running(); p != nil {
+		return p.cmd.Process.Pid
+	}
+	return 0
+}
+
+// Run runs the binary with other arguments on the same data, for instance
+// "token" or "verify", "hello".
+func (w *World) Run(ctx context.Context, args ...string) (stdout, stderr string, err error) {
+	var out, errOut strings.Builder
+	cmd := exec.CommandContext(ctx, w.kit.Renga, args...)
+	cmd.Env = w.Env()
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	err = cmd.Run()
+	return out.String(), errOut.String(), err
+}
+
+// Log is all that the platform logged in this world, over all its starts.
+func (w *World) Log() string {
+	text, err := os.ReadFile(w.logFile())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// Env is the environment of the platform's commands in this world.
+func (w *World) Env() []string {
+	var env []string
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, "RENGA_") && !strings.HasPrefix(entry, "REDIS_URL=") {
+			env = append(env, entry)
+		}
+	}
+	return append(env,
+		"RENGA_DATA="+w.Dir, "RENGA_LISTEN="+w.Addr, "RENGA_METRICS_LISTEN="+w.Metrics,
+		"RENGA_DOMAIN="+w.Domain, "DOCKER_CONFIG="+filepath.Join(w.home, "docker"))
+}
+
+func (w *World) logFile() string { return filepath.Join(w.home, "renga.log") }
+
+func (w *World) running() *process {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.proc
+}
+
+func (w *World) lastArgs() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.args
+}
+
+// forget notes that p has ended.
+func (w *World) forget(p *process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.proc == p {
+		w.proc = nil
+	}
+}
+
+func (w *World) signal(s syscall.Signal) error {
+	p := w.running()
+	if p == nil {
+		return errors.New("the platform does not run")
+	}
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		return fmt.Errorf("renga did not end within %s of %s", patience, s)
+	}
+	w.forget(p)
+	return p.err
+}
+
+var assignment = regexp.MustCompile(`^[A-Z][A-Z0-9_]*=`)
+
+// split tells flags from environment.
+func split(args []string) (flags, env []string) {
+	for _, arg := range args {
+		if assignment.MatchString(arg) {
+			env = append(env, arg)
+		} else {
+			flags = append(flags, arg)
+		}
+	}
+	return flags, env
+}
