@@ -72,9 +72,9 @@ func (x *exchange) record() Record {
 
 // log leaves the query out: people put secrets there.
 func (x *exchange) log(r Record) {
-	level, message := slog.LevelDebug, "request served"
+	level := slog.LevelDebug
 	if r.Code != "" {
-		level, message = slog.LevelInfo, "request failed"
+		level = slog.LevelInfo
 	}
 	ctx := context.Background()
 	if !x.rt.log.Enabled(ctx, level) {
@@ -89,7 +89,7 @@ func (x *exchange) log(r Record) {
 	if r.Code != "" {
 		attrs = append(attrs, slog.String("code", string(r.Code)), slog.String("desc", r.Desc), slog.Any("err", r.Err))
 	}
-	x.rt.log.LogAttrs(ctx, level, message, attrs...)
+	x.rt.log.LogAttrs(ctx, level, "request answered", attrs...)
 }
 
 // Stats are the router's counts since it was made, for metrics.

@@ -21,7 +21,6 @@
 package router
 
 import (
-	"io"
 	"log"
 	"log/slog"
 	"net/http"
@@ -119,7 +118,7 @@ func (o Options) withDefaults() Options {
 		o.Lines = noLines{}
 	}
 	if o.Log == nil {
-		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Now == nil {
 		o.Now = time.Now

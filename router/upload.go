@@ -54,7 +54,7 @@ func (u *upload) finish(err error) {
 		return
 	}
 	u.over = true
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		u.err = err
 		return
 	}
