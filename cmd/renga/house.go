@@ -25,6 +25,7 @@ type house struct {
 	log      *slog.Logger
 	manager  *runtime.Manager
 	registry *registry.Registry
+	pushes   *pushWatch
 	remover  *releaser.Remover
 	door     *door
 	metrics  http.Handler
@@ -82,8 +83,8 @@ func build(s Settings, d *data, db *store.Store, log *slog.Logger) (*house, erro
 	if err != nil {
 		return nil, err
 	}
-	h := &house{settings: s, log: log, manager: manager, registry: reg, remover: releaser.NewRemover(db, reg, manager, log)}
-	h.door = &door{domain: s.Domain, registry: reg, router: rt, api: api.New(api.Options{
+	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, manager, log)}
+	h.door = &door{domain: s.Domain, registry: h.pushes, router: rt, api: api.New(api.Options{
 		Domain: s.Domain, Scheme: "http", Port: s.port(), Sizes: s.Sizes, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{

@@ -130,7 +130,7 @@ func serveWith(ctx context.Context, s Settings, d *data, redisURL string, listen
 func (h *house) run(ctx context.Context, listeners []net.Listener) error {
 	loopsCtx, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoops()
-	doorsCtx, closeDoors := context.WithCancel(ctx)
+	doorsCtx, closeDoors := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeDoors()
 	var loops, doors errgroup.Group
 	loop := func(run func(context.Context) error) {
@@ -151,9 +151,29 @@ func (h *house) run(ctx context.Context, listeners []net.Listener) error {
 			return serveHTTP(doorsCtx, l, handler, h.settings.ShutdownTimeout)
 		})
 	}
+	doors.Go(func() error {
+		defer closeDoors()
+		h.finishPushes(ctx, doorsCtx)
+		return nil
+	})
 	err := doors.Wait()
 	stopLoops()
 	return errors.Join(err, loops.Wait())
+}
+
+// finishPushes waits until the program is asked to end, and then until no push
+// is under way. The doors stay open meanwhile: a push is many requests, often
+// over new connections.
+func (h *house) finishPushes(ctx, doorsCtx context.Context) {
+	select {
+	case <-doorsCtx.Done():
+		return
+	case <-ctx.Done():
+	}
+	h.log.Info("renga ends, pushes are finished first")
+	patient, cancel := context.WithTimeout(doorsCtx, h.settings.ShutdownTimeout)
+	defer cancel()
+	h.pushes.Finish(patient)
 }
 
 // serveHTTP serves one listener until ctx ends, then lets what is under way
