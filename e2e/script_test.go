@@ -69,7 +69,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	all := map[string]func(*testscript.TestScript, bool, []string){}
 	for name, do := range words() {
 		all[name] = func(ts *testscript.TestScript, neg bool, args []string) {
-			s := ts.Value(scriptKey{}).(*script) //nolint:errcheck // setup put it there
+			s := ts.Value(scriptKey{}).(*script) // setup put it there
 			s.getenv, s.setenv, s.last = ts.Getenv, ts.Setenv, ts.ReadFile("stdout")
 			var out bytes.Buffer
 			err := do(context.Background(), s, &out, args)

@@ -1,0 +1,106 @@
+package e2e_test
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// TestAFullDiskFailsThePushAndNothingElse keeps the data on a small disk.
+func TestAFullDiskFailsThePushAndNothingElse(t *testing.T) {
+	s := newStory(t)
+	s.smallDisk()
+	s.start("--min-free-disk=1kB")
+	s.push("calm", "calm")
+	s.up("calm", "calm")
+	s.settled("calm", 2, "succeeded")
+	big := s.heavy("big", 30<<20)
+	ballast := s.fill(10 << 20)
+	said, err := s.w.DockerPush(t.Context(), "big", big)
+	if err == nil || !regexp.MustCompile(`(?i)denied:.*disk is full.*push again`).MatchString(err.Error()) {
+		t.Errorf("docker push onto a full disk: %s, %v", said, err)
+	}
+	s.serves("calm", "calm")
+	if status, body := s.ask(http.MethodGet, "/apps/big", nil); status != http.StatusNotFound {
+		t.Errorf("the app of the failed push: %d %s, want none", status, body)
+	}
+	s.must(os.Remove(ballast))
+	s.must(s.w.WaitHealthy(t.Context()))
+	if said, err := s.w.DockerPush(t.Context(), "big", big); err != nil {
+		t.Errorf("docker push after room was made: %s, %v", said, err)
+	}
+	s.up("big", "big")
+	s.serves("calm", "calm")
+	s.set("calm", map[string]any{"COLOUR": "red"})
+}
+
+// TestPushesAreRefusedBeforeTheDiskIsFull keeps more free than there is.
+func TestPushesAreRefusedBeforeTheDiskIsFull(t *testing.T) {
+	s := newStory(t)
+	s.smallDisk()
+	s.start("--min-free-disk=20MB")
+	s.push("calm", "spare")
+	s.up("calm", "spare")
+	ballast := s.fill(10 << 20)
+	if said := s.unhealthy("disk"); !strings.Contains(said, "free") {
+		t.Errorf("/healthz says %q", said)
+	}
+	said, err := s.w.DockerPush(t.Context(), "more", s.image("more"))
+	if err == nil || !regexp.MustCompile(`denied:.*disk.*free.*push again`).MatchString(err.Error()) {
+		t.Errorf("docker push: %s, %v", said, err)
+	}
+	s.serves("calm", "spare")
+	s.must(os.Remove(ballast))
+	s.must(s.w.WaitHealthy(t.Context()))
+	s.push("more", "more")
+	s.up("more", "more")
+}
+
+// smallDisk puts the data directory onto a disk of its own, which is taken away
+// at the end. Who the platform was is kept for those that clean up after it.
+func (s *story) smallDisk() {
+	s.Helper()
+	s.must(os.MkdirAll(s.w.Dir, 0o700))
+	s.must(syscall.Mount("tmpfs", s.w.Dir, "tmpfs", 0, "size=64m"))
+	s.Cleanup(func() {
+		if s.w.Running() {
+			s.must(s.w.Stop())
+		}
+		file := filepath.Join(s.w.Dir, "platform.json")
+		who, err := os.ReadFile(file)
+		s.must(err)
+		s.must(syscall.Unmount(s.w.Dir, 0))
+		s.must(os.WriteFile(file, who, 0o600))
+	})
+}
+
+// fill takes room until that many bytes are free, and names the file that does.
+func (s *story) fill(free int) string {
+	s.Helper()
+	var disk syscall.Statfs_t
+	s.must(syscall.Statfs(s.w.Dir, &disk))
+	size := int(disk.Bavail)*int(disk.Bsize) - free
+	path := filepath.Join(s.w.Dir, "ballast")
+	s.must(os.WriteFile(path, bytes.Repeat([]byte{1}, size), 0o600))
+	return path
+}
+
+// heavy is an image with a layer of that size.
+func (s *story) heavy(version string, size int64) v1.Image {
+	s.Helper()
+	layer, err := random.Layer(size, types.DockerLayer)
+	s.must(err)
+	img, err := mutate.AppendLayers(s.image(version), layer)
+	s.must(err)
+	return img
+}
