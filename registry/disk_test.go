@@ -44,7 +44,7 @@ func TestFullDiskFailsThePushAndNothingElse(t *testing.T) {
 	img := image(t)
 	w.push(t, "hello/web:latest", img)
 	err := remote.WriteLayer(w.ref(t, "hello/web:latest").Context(), noise(t, 48<<20), as("alice-token")...)
-	wantRefusal(t, err, http.StatusInsufficientStorage, "disk is full")
+	wantRefusal(t, err, http.StatusForbidden, "disk is full")
 	if strings.Contains(err.Error(), w.options.Dir) {
 		t.Errorf("the answer tells paths: %v", err)
 	}

@@ -47,7 +47,7 @@ var kindAnswers = map[renga.Kind]struct {
 	renga.NotFound:     {http.StatusNotFound, "NAME_UNKNOWN"},
 	renga.Unauthorized: {http.StatusUnauthorized, "UNAUTHORIZED"},
 	renga.Unavailable:  {http.StatusServiceUnavailable, "UNAVAILABLE"},
-	renga.NoSpace:      {http.StatusInsufficientStorage, "DENIED"},
+	renga.NoSpace:      {http.StatusForbidden, "DENIED"},
 }
 
 // refusalOf turns any error into an answer; texts of internal errors are not

@@ -17,6 +17,9 @@ const (
 	// retryPause is waited when every dyno was tried and none could be reached,
 	// unless the route changes before: that heals a dyno's restart.
 	retryPause = 50 * time.Millisecond
+	// tablePatience is how long a request to an unknown host waits for the table
+	// to become complete.
+	tablePatience = 10 * time.Second
 )
 
 // exchange is one request on its way and back. It is the transport under the
@@ -39,6 +42,7 @@ type exchange struct {
 	dialing time.Time
 	heard   atomic.Bool // something of an answer came
 	duplex  bool        // request and answer may overlap
+	settled bool        // the table was complete when the host was looked up
 	done    bool        // the proxy has returned in good order
 	code    Code
 	cause   error
@@ -118,6 +122,14 @@ func (x *exchange) claim() error {
 		x.app = x.rt.lookup(x.host)
 		switch code := x.app.standing(); code {
 		case "":
+		case NoSuchApp:
+			if x.settled {
+				return &failure{NoSuchApp, x.cause}
+			}
+			if err := x.awaitTable(); err != nil {
+				return err
+			}
+			continue
 		case H20:
 			if err := x.awaitStart(); err != nil {
 				return err
@@ -141,6 +153,22 @@ func (x *exchange) claim() error {
 		case gone: // the table has changed
 		}
 	}
+}
+
+// awaitTable waits, at the first look at an unknown host, until the table is
+// complete, which it is not in the first moments of the platform.
+func (x *exchange) awaitTable() error {
+	x.settled = true
+	ctx, cancel := context.WithTimeout(x.in.Context(), tablePatience)
+	defer cancel()
+	err := x.rt.opt.Settled(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case x.in.Context().Err() != nil:
+		return &failure{H27, err}
+	}
+	return &failure{H99, err}
 }
 
 // awaitStart waits until the app's route changes, up to the start timeout.

@@ -21,6 +21,7 @@
 package router
 
 import (
+	"context"
 	"log"
 	"log/slog"
 	"net/http"
@@ -58,6 +59,10 @@ type Options struct {
 	MaxInFlightPerDyno int
 	// Lines gets a record of each request; nil means nobody does.
 	Lines Lines
+	// Settled returns once every app has its route, or with an error when ctx
+	// ends before. Until then an unknown host may yet become known. Nil means
+	// that routes are complete from the start.
+	Settled func(ctx context.Context) error
 	// Log gets failed requests at level info, all others at debug.
 	Log *slog.Logger
 	// Now is the clock for logs, X-Request-Start and quarantine.
@@ -116,6 +121,9 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.MaxInFlightPerDyno, 200)
 	if o.Lines == nil {
 		o.Lines = noLines{}
+	}
+	if o.Settled == nil {
+		o.Settled = func(context.Context) error { return nil }
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

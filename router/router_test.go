@@ -23,6 +23,31 @@ func TestUnknownHostHasNoSuchApp(t *testing.T) {
 	f.wantPage(t, http.StatusNotFound, router.NoSuchApp)
 }
 
+func TestUnknownHostWaitsUntilTheTableIsComplete(t *testing.T) {
+	settle := make(chan struct{})
+	asked := make(chan struct{}, 1)
+	f := newFront(t, router.Options{Settled: func(ctx context.Context) error {
+		asked <- struct{}{}
+		select {
+		case <-settle:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}})
+	go func() { // the app's route comes while its first request waits
+		<-asked
+		f.Route(idle(renga.IdleBlank))
+		close(settle)
+	}()
+	f.wantPage(t, http.StatusServiceUnavailable, router.H81)
+}
+
+func TestUnknownHostIsThePlatformsFaultWhileItsTableIsNotComplete(t *testing.T) {
+	f := newFront(t, router.Options{Settled: func(context.Context) error { return errors.New("never") }})
+	f.wantPage(t, http.StatusServiceUnavailable, router.H99)
+}
+
 func TestAppsWithoutTargetsAnswerWithTheirCode(t *testing.T) {
 	f := newFront(t, router.Options{})
 	for why, code := range map[renga.Idle]router.Code{

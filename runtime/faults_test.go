@@ -88,8 +88,9 @@ func TestListThatFailsStopsNothing(t *testing.T) {
 		h.scale("web=0")
 		h.after(time.Hour)
 		is(t, "did", h.did())
-		if len(h.routes) != routes || h.m.Ready() {
-			t.Errorf("routes %+v, ready %v", h.routes[routes:], h.m.Ready())
+		told := h.routes[routes:] // that there is such an app, and how it is
+		if len(told) != 1 || told[0].Idle != renga.IdleScaled || h.m.Ready() {
+			t.Errorf("routes %+v, ready %v", told, h.m.Ready())
 		}
 	})
 }

@@ -25,6 +25,7 @@ func (w *worker) look(ctx context.Context) (again time.Time, over bool, err erro
 		return time.Time{}, false, wishErr
 	}
 	if err := w.observe(ctx, brief, &world); err != nil {
+		w.announce(world)
 		return time.Time{}, false, errors.Join(wishErr, err)
 	}
 	plan := world.Plan()
@@ -88,6 +89,19 @@ func (w *worker) observe(ctx, brief context.Context, world *World) error {
 	}
 	w.prune(instances, world.Desired)
 	return nil
+}
+
+// announce tells the router of an app before the engine could be asked for its
+// dynos, so that its requests wait for them and are not told that there is no
+// such app. A route that is known already stays.
+func (w *worker) announce(world World) {
+	if w.routed != nil || world.Gone {
+		return
+	}
+	if route := world.Plan().Route; w.announced == nil || !reflect.DeepEqual(*w.announced, route) {
+		w.m.rt.Route(route)
+		w.announced = &route
+	}
 }
 
 // attempts is what is known of starts now.

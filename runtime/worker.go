@@ -23,12 +23,14 @@ type worker struct {
 	tasks sync.WaitGroup
 
 	// What only looks touch:
-	wanted   *renga.Desired // as the store said last
-	routed   *renga.Route   // as the router was told last
-	saved    []renga.Dyno   // as the store was told last, if hasSaved
-	hasSaved bool
-	finished Finish // last
-	adopted  bool   // the first look at the engine is over
+	wanted *renga.Desired // as the store said last
+	routed *renga.Route   // as the router was told last
+	// announced is what the router was told while the engine could not be asked.
+	announced *renga.Route
+	saved     []renga.Dyno // as the store was told last, if hasSaved
+	hasSaved  bool
+	finished  Finish // last
+	adopted   bool   // the first look at the engine is over
 
 	mu     sync.Mutex
 	starts map[string]Attempt // by StartKey

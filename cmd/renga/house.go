@@ -67,8 +67,9 @@ func build(s Settings, d *data, db *store.Store, log *slog.Logger) (*house, erro
 	if err != nil {
 		return nil, err
 	}
-	rt := router.New(router.Options{Log: log})
-	manager := runtime.New(runtime.Options{
+	var manager *runtime.Manager
+	rt := router.New(router.Options{Log: log, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
+	manager = runtime.New(runtime.Options{
 		Domain: s.Domain, Sizes: s.Sizes, Port: s.Port, BootTimeout: s.BootTimeout,
 		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, Log: log,
 	}, db, ledgerReleases{ledger}, engine, rt)
