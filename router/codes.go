@@ -1,10 +1,8 @@
 package router
 
 import (
-	"embed"
-	"io/fs"
+	_ "embed" // the page
 	"net/http"
-	"path"
 	"strconv"
 	"strings"
 )
@@ -47,12 +45,22 @@ type answer struct {
 	page   []byte // HTML; nil when the connection is broken off instead
 }
 
-//go:embed pages/*.html
-var pages embed.FS
+//go:embed pages/error.html
+var errorPage string
+
+// look is what a page says before the sentence of its code.
+type look struct{ title, heading, mark string }
+
+var (
+	failed      = look{"Application error", "Something went wrong here", "#c2503a"}
+	maintenance = look{"Offline for maintenance", "Back in a little while", "#c98a1b"}
+	blank       = look{"Blank app", "This app is ready for its first release", "#3a7ca5"}
+	nothing     = look{"No such app", "There is nothing at this address", "#7a8294"}
+)
 
 // answers lists all codes with their pages ready to send.
 func answers() map[Code]answer {
-	const failed, busy = "application-error", http.StatusServiceUnavailable
+	const busy = http.StatusServiceUnavailable
 	return map[Code]answer{
 		H10:       {busy, "App crashed", page(failed, H10, "The application crashed. Its owner finds the reason in its logs.")},
 		H11:       {busy, "Backlog too deep", page(failed, H11, "The application has more requests than it can take. Try again in a moment.")},
@@ -68,21 +76,19 @@ func answers() map[Code]answer {
 		H26:       {http.StatusBadRequest, "Request Error", page(failed, H26, "The request is malformed.")},
 		H27:       {statusClientClosed, "Client Request Interrupted", nil},
 		H28:       {statusClientClosed, "Client Connection Idle", nil},
-		H80:       {busy, "Maintenance mode", page("maintenance", H80, "The application is being worked on and will be back soon.")},
-		H81:       {busy, "Blank app", page("blank", H81, "Nothing was released here yet. The first push of an image will show up at this address.")},
+		H80:       {busy, "Maintenance mode", page(maintenance, H80, "The application is being worked on and will be back soon.")},
+		H81:       {busy, "Blank app", page(blank, H81, "Nothing was released here yet. The first push of an image will show up at this address.")},
 		H99:       {busy, "Platform error", page(failed, H99, "The platform made a mistake. Try again in a moment.")},
-		NoSuchApp: {http.StatusNotFound, "No such app", page("no-such-app", NoSuchApp, "There is no application at this address. Check its name.")},
+		NoSuchApp: {http.StatusNotFound, "No such app", page(nothing, NoSuchApp, "There is no application at this address. Check its name.")},
 	}
 }
 
-// page fills a page's places. All that goes in is constant, so nothing needs
+// page fills the page's places. All that goes in is constant, so nothing needs
 // escaping.
-func page(name string, code Code, text string) []byte {
-	b, err := fs.ReadFile(pages, path.Join("pages", name+".html"))
-	if err != nil {
-		panic(err) // it is part of this program
-	}
-	return []byte(strings.NewReplacer("{{code}}", string(code), "{{text}}", text).Replace(string(b)))
+func page(l look, code Code, text string) []byte {
+	places := strings.NewReplacer("{{title}}", l.title, "{{heading}}", l.heading, "{{mark}}", l.mark,
+		"{{code}}", string(code), "{{text}}", text)
+	return []byte(places.Replace(errorPage))
 }
 
 // write sends the page.
