@@ -101,13 +101,23 @@ func (w *World) URL(host string) string {
 // Client reaches the platform under any host name. It follows no redirects.
 func (w *World) Client() *http.Client { return w.client }
 
-// Token is the operator's API token.
+// Token is the operator's API token. It stays the same as long as the data
+// directory, so the binary is asked once.
 func (w *World) Token(ctx context.Context) (string, error) {
+	w.mu.Lock()
+	token := w.token
+	w.mu.Unlock()
+	if token != "" {
+		return token, nil
+	}
 	out, errOut, err := w.Run(ctx, "token")
 	if err != nil {
 		return "", fmt.Errorf("renga token: %w: %s", err, errOut)
 	}
-	return strings.TrimSpace(out), nil
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.token = strings.TrimSpace(out)
+	return w.token, nil
 }
 
 // Registry is the registry's address as clients on this machine write it.

@@ -40,9 +40,10 @@ type World struct {
 	id     string // on every image this world makes
 	client *http.Client
 
-	mu   sync.Mutex
-	proc *process // nil when it does not run
-	args []string // of the last start
+	mu    sync.Mutex
+	proc  *process // nil when it does not run
+	args  []string // of the last start
+	token string   // once it was asked for
 }
 
 // process is a running `renga serve`.

@@ -165,4 +165,6 @@ func (r *race) report(b *testing.B) {
 	figures.add(b, "floor-ms", quantile(r.floors, 0.5), 0)
 	figures.add(b, "served-ms", quantile(r.served, 0.5), 0)
 	figures.add(b, "over-ms", quantile(r.over, 0.5), aimOver)
+	figures.add(b, "times-floor", quantile(r.served, 0.5)/quantile(r.floors, 0.5), 0)
+	b.Logf("served %v, over the floor by %v", r.served, r.over)
 }
