@@ -32,8 +32,6 @@ var rooms = map[string][]string{
 	},
 	"e2e":       {"."},
 	"e2e/bench": {".", "e2e"},
-	"e2e/load":  {".", "e2e"},
-	"e2e/storm": {".", "e2e"},
 }
 
 // testRooms says which further packages of ours the tests of a package may

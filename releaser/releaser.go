@@ -86,6 +86,9 @@ func (r *Releaser) Change(ctx context.Context, app renga.AppID, c renga.Change) 
 	return r.change(ctx, app, c, false)
 }
 
+// await returns when the change that is being made of an app, if any, is over.
+func (r *Releaser) await(app renga.AppID) { r.changing.lock(string(app))() }
+
 // attempts bounds how often a change starts over because the head moved. Only
 // another process on the same Redis could move it.
 const attempts = 3

@@ -25,6 +25,7 @@ type world struct {
 	commit   error // what the next commits answer
 	missing  string
 	conflict int // how many commits find that the head moved
+	putting  func()
 }
 
 func newWorld() (*world, *releaser.Releaser) {
@@ -37,7 +38,11 @@ func newWorld() (*world, *releaser.Releaser) {
 	})
 }
 
-func (w *world) Wake(renga.AppID) { w.wakes++ }
+func (w *world) Wake(renga.AppID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wakes++
+}
 
 func (w *world) App(_ context.Context, id renga.AppID) (renga.App, error) {
 	w.mu.Lock()
@@ -111,6 +116,9 @@ func (w *world) ReleaseByPush(_ context.Context, _ renga.AppID, pushID string) (
 }
 
 func (w *world) Put(_ context.Context, r renga.Release) (string, error) {
+	if w.putting != nil {
+		w.putting()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	digest := fmt.Sprintf("%s@%d#%d", r.AppName, r.Version, len(w.opened))

@@ -3,7 +3,6 @@ package releaser
 import (
 	"context"
 	"fmt"
-	"log/slog"
 
 	"renga"
 )
@@ -29,13 +28,12 @@ type Removable interface {
 type Remover struct {
 	store    Removable
 	registry Registry
-	runner   Runner
-	log      *slog.Logger
+	releaser *Releaser
 }
 
 // NewRemover makes a Remover. Nothing is started.
-func NewRemover(s Removable, reg Registry, run Runner, log *slog.Logger) *Remover {
-	return &Remover{store: s, registry: reg, runner: run, log: log}
+func NewRemover(s Removable, reg Registry, rel *Releaser) *Remover {
+	return &Remover{store: s, registry: reg, releaser: rel}
 }
 
 // DeleteApp marks the app as going, so that pushes and changes are refused,
@@ -50,7 +48,10 @@ func (r *Remover) DeleteApp(ctx context.Context, id renga.AppID) error {
 	if err != nil {
 		return err
 	}
-	r.runner.Wake(id)
+	r.releaser.Runner.Wake(id)
+	// A change that began before the mark must not write a release into what is
+	// being removed; one that begins after it is refused.
+	r.releaser.await(id)
 	// From here on a client that goes away must not leave half an app.
 	return r.finish(context.WithoutCancel(ctx), app)
 }
@@ -79,7 +80,7 @@ func (r *Remover) finish(ctx context.Context, app renga.App) error {
 	if err := r.store.RemoveApp(ctx, app.ID); err != nil {
 		return err
 	}
-	r.log.Info("app deleted", "app", app.Name, "id", app.ID)
-	r.runner.Wake(app.ID)
+	r.releaser.Log.Info("app deleted", "app", app.Name, "id", app.ID)
+	r.releaser.Runner.Wake(app.ID)
 	return nil
 }

@@ -84,7 +84,7 @@ func build(s Settings, d *data, db *store.Store, log *slog.Logger) (*house, erro
 	if err != nil {
 		return nil, err
 	}
-	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, manager, log)}
+	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel)}
 	h.door = &door{domain: s.Domain, registry: h.pushes, router: rt, api: api.New(api.Options{
 		Domain: s.Domain, Scheme: "http", Port: s.port(), Sizes: s.Sizes, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,

@@ -1,0 +1,88 @@
+package releaser_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"renga"
+	"renga/releaser"
+)
+
+// doomed is a world whose apps can be removed, and what was removed of them.
+type doomed struct {
+	*world
+	repositories []string
+	removing     chan struct{} // closed when the first repositories go
+}
+
+func (d *doomed) Apps(context.Context) ([]renga.App, error) {
+	var all []renga.App
+	for _, a := range d.apps {
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+func (d *doomed) UpdateApp(_ context.Context, id renga.AppID, edit func(*renga.App) error) (renga.App, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a := d.apps[id]
+	err := edit(&a)
+	d.apps[id] = a
+	return a, err
+}
+
+func (d *doomed) RemoveApp(_ context.Context, id renga.AppID) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.apps, id)
+	return nil
+}
+
+// shelf is the registry's part of a doomed world.
+type shelf struct{ *doomed }
+
+func (s shelf) RemoveApp(_ context.Context, name string) error {
+	s.repositories = append(s.repositories, name)
+	close(s.removing)
+	return nil
+}
+
+func TestNothingIsWrittenIntoWhatIsBeingRemoved(t *testing.T) {
+	w, r := newWorld()
+	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
+	d := &doomed{world: w, removing: make(chan struct{})}
+	remover := releaser.NewRemover(d, shelf{d}, r)
+	deleted := make(chan error, 1)
+	w.putting = func() { // in the middle of a change the app is deleted
+		go func() { deleted <- remover.DeleteApp(context.Background(), id) }()
+		select {
+		case <-d.removing:
+			t.Error("the repositories went while a release was being written into them")
+		case <-time.After(100 * time.Millisecond): // that they do not go takes no time
+		}
+	}
+	if _, err := r.Change(t.Context(), id, setVar("A", "1")); err != nil {
+		t.Error(err)
+	}
+	if err := <-deleted; err != nil || len(d.repositories) != 1 || len(d.apps) != 0 {
+		t.Errorf("err %v, removed %v, %d apps left", err, d.repositories, len(d.apps))
+	}
+}
+
+func TestADeletionThatWasCutShortIsFinished(t *testing.T) {
+	w, r := newWorld()
+	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
+	w.mustPush(t, r, push("p2", "other", "sha256:aa"))
+	d := &doomed{world: w, removing: make(chan struct{})}
+	a := w.apps[id]
+	a.Deleting = true
+	w.apps[id] = a
+	if err := releaser.NewRemover(d, shelf{d}, r).Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.repositories) != 1 || d.repositories[0] != "hello" || len(d.apps) != 1 {
+		t.Errorf("removed %v, %d apps left", d.repositories, len(d.apps))
+	}
+}
