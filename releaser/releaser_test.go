@@ -291,6 +291,13 @@ func TestTwoCreationsOfOneNameAndOneWins(t *testing.T) {
 	}
 }
 
+func TestANewAppIsLookedAtAtOnce(t *testing.T) {
+	w, r := newWorld()
+	if _, err := r.CreateApp(t.Context(), "hello", "me"); err != nil || w.wakes != 1 {
+		t.Errorf("%d wakes, err %v", w.wakes, err)
+	}
+}
+
 func TestInventedNamesAreValid(t *testing.T) {
 	_, r := newWorld()
 	for range 50 {
