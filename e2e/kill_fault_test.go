@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -149,13 +148,38 @@ func TestAPushUnderWayIsFinishedBeforeTheEnd(t *testing.T) {
 		return nil
 	})
 	s.must(s.w.Stop()) // tells how it ended
-	containers, err := s.w.Containers(t.Context(), "hello")
-	if err != nil || !slices.ContainsFunc(containers, func(c e2e.Container) bool { return c.ID == dynos[0] }) {
-		t.Errorf("the dyno did not run on: %v, %v", containers, err)
-	}
+	left := s.leftRunning(dynos[0])
 	s.start()
 	s.up("hello", "end-2")
 	s.settled("hello", 3, "succeeded")
+	s.poll(func() error {
+		now, err := s.w.Containers(t.Context(), "hello")
+		if err == nil && (len(now) != 1 || left != "" && now[0].ID != left) {
+			err = fmt.Errorf("%d dynos run, want the one of v3 that ran on, if there was one: %s", len(now), left)
+		}
+		return err
+	})
+}
+
+// leftRunning checks that a dyno ran on when the platform ended: the old one,
+// or the new release's, if there was the time to get that far. It returns the
+// latter's container.
+func (s *story) leftRunning(old string) (fresh string) {
+	s.Helper()
+	containers, err := s.w.Containers(s.Context(), "hello")
+	s.must(err)
+	if len(containers) == 0 {
+		s.Error("no dyno ran on")
+	}
+	for _, c := range containers {
+		switch {
+		case c.Release == 3:
+			fresh = c.ID
+		case c.ID != old:
+			s.Errorf("a dyno of v%d was started anew", c.Release)
+		}
+	}
+	return fresh
 }
 
 // logs is nil once the log holds a text.

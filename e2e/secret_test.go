@@ -60,6 +60,7 @@ func TestNumbersAsConfigVarsAreNotEchoed(t *testing.T) {
 	s := newStory(t)
 	s.start("--log-level=debug", "--log-format=json")
 	s.push("hello", "number")
+	s.up("hello", "number") // so that the engine has its image
 	h := &hunt{story: s, secrets: []string{"86753098675309", "3141592653589.25"}}
 	for _, number := range h.secrets {
 		h.refused("/apps/hello/config-vars", `{"NUMBER":`+number+`}`)
