@@ -14,8 +14,10 @@ type App struct {
 	Name        string
 	Owner       AccountID
 	Maintenance bool
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	// Features are those that were switched, by name; see [App.FeatureOn].
+	Features  map[string]bool
+	CreatedAt time.Time
+	UpdatedAt time.Time
 	// Deleting is set from the moment the app's end was asked for until
 	// nothing of it is left. Its name stays taken for that time.
 	Deleting bool

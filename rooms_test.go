@@ -27,6 +27,7 @@ var rooms = map[string][]string{
 	"runtime/enginetest": {".", "runtime"},
 	"seal":               {"."},
 	"store":              {"."},
+	"store/storetest":    {"store"},
 	"cmd/renga": {
 		".", "api", "config", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store",
 	},
@@ -37,6 +38,7 @@ var rooms = map[string][]string{
 // testRooms says which further packages of ours the tests of a package may
 // import.
 var testRooms = map[string][]string{
+	"api":            {"store", "store/storetest"},
 	"runtime":        {"runtime/enginetest"},
 	"runtime/docker": {"runtime/enginetest"},
 }

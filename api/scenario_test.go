@@ -8,13 +8,18 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"renga"
 	"renga/api"
+	"renga/store"
+	"renga/store/storetest"
 )
+
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
 // marker is a config var's value that may be seen in the answers about config
 // vars and nowhere else.
@@ -27,15 +32,18 @@ var sizes = map[string]renga.Size{
 	"performance-m": {Name: "performance-m", MemoryBytes: 2560 << 20, CPUs: 2},
 }
 
-// rig is an API over a world, with what it logged.
+// rig is an API over a world, with what it logged. What the world does not
+// stand in for is kept in a real store, which knows Ada's and Bob's accounts and
+// apps too.
 type rig struct {
 	*api.Server
 	world *world
+	db    *store.Store
 	log   *bytes.Buffer
 }
 
 func newRig(checks map[string]func(context.Context) error) *rig {
-	w, log := newWorld(), &bytes.Buffer{}
+	w, db, log := newWorld(), newStore(), &bytes.Buffer{}
 	server := api.New(api.Options{
 		Domain: "renga.localhost", Scheme: "http", Port: "5000", Sizes: sizes, Checks: checks, Version: "1.2.3",
 		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -44,7 +52,28 @@ func newRig(checks map[string]func(context.Context) error) *rig {
 		Tokens: w, Accounts: w, Apps: w, Creator: w, Deleter: w, Releases: w, Releaser: w,
 		Vars: w, Formations: w, Dynos: w, Waker: w,
 	})
-	return &rig{Server: server, world: w, log: log}
+	return &rig{Server: server, world: w, db: db, log: log}
+}
+
+// newStore is a store with the accounts and apps that every world has.
+func newStore() *store.Store {
+	db, err := storetest.New()
+	for token, a := range map[string]renga.Account{"ada-token": ada, "bob-token": bob} {
+		if err == nil {
+			err = db.EnsureAccount(context.Background(), a, token)
+		}
+	}
+	for _, a := range newWorld().apps {
+		if err == nil {
+			err = db.CreateApp(context.Background(), a, renga.ReleaseRecord{
+				App: a.ID, Version: 1, Description: "Initial release", By: a.Owner, CreatedAt: a.CreatedAt,
+			})
+		}
+	}
+	if err != nil {
+		panic(err) // without a store no test here can say anything
+	}
+	return db
 }
 
 // scenario is one request to a fresh world and what must come of it.

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -192,13 +193,14 @@ func (s *Store) updateApp(ctx context.Context, tx *redis.Tx, id renga.AppID, edi
 		return renga.App{}, err
 	}
 	after := before
+	after.Features = maps.Clone(before.Features) // an edit that is tried again must not see its own changes
 	if err := edit(&after); err != nil {
 		return renga.App{}, err
 	}
 	if after.Name != before.Name || after.ID != before.ID {
 		return renga.App{}, renga.Errorf(renga.Invalid, "An app cannot be renamed; create one with the new name and push to it.")
 	}
-	if newAppRecord(after) == newAppRecord(before) {
+	if encode(newAppRecord(after)) == encode(newAppRecord(before)) {
 		return before, nil
 	}
 	after.UpdatedAt = now()

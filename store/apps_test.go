@@ -20,7 +20,7 @@ func TestCreatedAppIsFoundWithItsFirstRelease(t *testing.T) {
 	check(t, err)
 	byName, err := s.AppByName(t.Context(), "haiku")
 	check(t, err)
-	if byID != a || byName != a {
+	if !sameApp(byID, a) || !sameApp(byName, a) {
 		t.Fatalf("got %+v and %+v, want %+v", byID, byName, a)
 	}
 	h, err := s.Head(t.Context(), a.ID)

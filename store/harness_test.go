@@ -10,6 +10,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -254,3 +255,6 @@ func calls(s *store.Store, a renga.App) map[string]func(context.Context) error {
 		"Desired":   func(ctx context.Context) error { _, err := s.Desired(ctx, id); return err },
 	}
 }
+
+// sameApp tells whether two apps are alike in everything.
+func sameApp(a, b renga.App) bool { return reflect.DeepEqual(a, b) }

@@ -63,7 +63,7 @@ func TestRestoreRebuildsAppsAndIsNotTakenForWholeBefore(t *testing.T) {
 
 	apps, err := s.Apps(t.Context())
 	check(t, err)
-	if len(apps) != 2 || apps[0] != a || apps[1] != b {
+	if len(apps) != 2 || !sameApp(apps[0], a) || !sameApp(apps[1], b) {
 		t.Fatalf("apps %+v", apps)
 	}
 	d, err := s.Desired(t.Context(), a.ID)

@@ -276,7 +276,7 @@ func TestDesired(t *testing.T) {
 			if version(d.Live) != test.live || version(d.Next) != test.next {
 				t.Fatalf("live v%d, next v%d; want v%d, v%d", version(d.Live), version(d.Next), test.live, test.next)
 			}
-			if d.App != a || time.Since(d.Restarts["web.1"]) > time.Minute || len(test.steps) > 0 && d.Formation[renga.Web].Quantity != 1 {
+			if !sameApp(d.App, a) || time.Since(d.Restarts["web.1"]) > time.Minute || len(test.steps) > 0 && d.Formation[renga.Web].Quantity != 1 {
 				t.Fatalf("%+v", d)
 			}
 		})

@@ -1,7 +1,8 @@
 // Package store keeps the platform's moving facts in Redis: accounts and token
 // hashes, apps and their names, release records and outcomes, formations,
-// dynos. It holds no secret of any app: config vars and credentials are only in
-// the sealed releases of the registry's ledger.
+// dynos. It holds no secret in clear: config vars and credentials are only in
+// the sealed releases of the registry's ledger, and keys of certificates and
+// secrets of webhooks are sealed (secret.go).
 //
 // Every key, its type and its one writer stand in keys.go. Whatever belongs
 // together is written in one MULTI under WATCH, so that killing Renga or Redis
@@ -54,7 +55,16 @@ type Options struct {
 	// renga:* and the commands of +@read +@write +@transaction +@connection;
 	// INFO and CONFIG GET are used when they are allowed.
 	URL string
-	Log *slog.Logger
+	// Sealer encrypts the few secrets that live here: keys of certificates,
+	// secrets of webhooks. Without one they can be neither written nor read.
+	Sealer Sealer
+	Log    *slog.Logger
+}
+
+// Sealer encrypts, and binds what it encrypts to associated data.
+type Sealer interface {
+	Seal(plain, associated []byte) ([]byte, error)
+	Open(sealed, associated []byte) ([]byte, error)
 }
 
 // Store is a connection to the platform's Redis. All methods may be called at
@@ -62,6 +72,7 @@ type Options struct {
 type Store struct {
 	db    redis.UniversalClient
 	where string // the address without credentials, for messages
+	seals Sealer
 	log   *slog.Logger
 }
 
@@ -74,7 +85,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	redis.SetLogger(chatter{o.Log})
-	s := &Store{db: redis.NewUniversalClient(tuned(addr)), where: addr.where, log: o.Log}
+	s := &Store{db: redis.NewUniversalClient(tuned(addr)), where: addr.where, seals: o.Sealer, log: o.Log}
 	if err := s.greet(ctx); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}

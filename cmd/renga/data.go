@@ -50,8 +50,6 @@ type data struct {
 	platform platformFile
 	operator operatorFile
 	secret   []byte // signs upload state
-	// wasAdopted tells whether Redis knew the platform before this start.
-	wasAdopted bool
 }
 
 // openData takes the data directory for this process alone and makes what is
@@ -81,7 +79,6 @@ func (d *data) load(s Settings) (err error) {
 	if d.platform.Version > dataVersion {
 		return fmt.Errorf("the data directory %s was written by a newer Renga (layout %d, this one knows %d): start that one, or restore a backup", d.dir, d.platform.Version, dataVersion)
 	}
-	d.wasAdopted = d.platform.Adopted
 	d.operator, err = loadOrMake(s.path("operator.json"), func() operatorFile {
 		return operatorFile{ID: uuid.NewString(), Email: s.OwnerEmail, Token: newToken(), Created: time.Now().UTC()}
 	})

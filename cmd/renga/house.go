@@ -16,6 +16,7 @@ import (
 	"renga/router"
 	"renga/runtime"
 	"renga/runtime/docker"
+	"renga/seal"
 	"renga/store"
 )
 
@@ -50,11 +51,7 @@ func adopt(ctx context.Context, db *store.Store, d *data, log *slog.Logger) erro
 }
 
 // build puts the rooms together, back to front. It starts nothing.
-func build(s Settings, d *data, db *store.Store, log *slog.Logger) (*house, error) {
-	keys, err := openKeys(s, !d.wasAdopted)
-	if err != nil {
-		return nil, err
-	}
+func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Logger) (*house, error) {
 	ledger, err := registry.OpenLedger(s.path("registry"), keys)
 	if err != nil {
 		return nil, err

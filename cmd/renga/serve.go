@@ -109,7 +109,11 @@ func startRedis(ctx context.Context, s Settings, log *slog.Logger) (string, *sto
 
 // serveWith runs the house on an open store.
 func serveWith(ctx context.Context, s Settings, d *data, redisURL string, listeners []net.Listener, log *slog.Logger) error {
-	db, err := store.Open(ctx, store.Options{URL: redisURL, Log: log})
+	keys, err := openKeys(s, !d.platform.Adopted)
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, store.Options{URL: redisURL, Sealer: keys, Log: log})
 	if err != nil {
 		return err
 	}
@@ -117,7 +121,7 @@ func serveWith(ctx context.Context, s Settings, d *data, redisURL string, listen
 	if err := adopt(ctx, db, d, log); err != nil {
 		return err
 	}
-	h, err := build(s, d, db, log)
+	h, err := build(s, d, keys, db, log)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,114 @@
+// Package storetest gives tests of other rooms a real store: one redis-server
+// for the whole test binary, and in it a database of its own for each store.
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"renga/store"
+)
+
+// Platform is the platform that every store here belongs to.
+const Platform = "5b9cbb9f-2bd9-4a3f-9d1c-5c7d57a6c1b0"
+
+// databases is how many stores one test binary may open.
+const databases = 8192
+
+// server is the one redis-server.
+type server struct {
+	dir  string
+	cmd  *exec.Cmd
+	next atomic.Int64 // database
+}
+
+var shared = sync.OnceValues(start)
+
+// Main is the TestMain of a package whose tests call New: it runs the tests,
+// ends the server and gives the exit code.
+func Main(m *testing.M) int {
+	code := m.Run()
+	if s, err := shared(); err == nil {
+		_ = s.cmd.Process.Kill() // it keeps nothing
+		_ = s.cmd.Wait()         // killed
+		_ = os.RemoveAll(s.dir)  // a temporary directory: the system's to clear
+	}
+	return code
+}
+
+// New opens a store that nobody else uses, adopted by Platform. It is closed
+// with the test binary.
+func New() (*store.Store, error) {
+	s, err := shared()
+	if err != nil {
+		return nil, err
+	}
+	n := s.next.Add(1) - 1
+	if n >= databases {
+		return nil, fmt.Errorf("more than %d stores in one test binary", databases)
+	}
+	ctx := context.Background()
+	db, err := store.Open(ctx, store.Options{
+		URL: "unix://" + s.socket() + "?pool_size=4&db=" + strconv.FormatInt(n, 10), Sealer: Sealer{}, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return db, db.Adopt(ctx, Platform, true)
+}
+
+func (s *server) socket() string { return filepath.Join(s.dir, "s") }
+
+func start() (*server, error) {
+	dir, err := os.MkdirTemp("", "renga-redis-")
+	if err != nil {
+		return nil, err
+	}
+	s := &server{dir: dir}
+	s.cmd = exec.Command("redis-server", "--port", "0", "--unixsocket", s.socket(), "--dir", dir,
+		"--save", "", "--databases", strconv.Itoa(databases))
+	if err := s.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start redis-server: %w", err)
+	}
+	for range 1000 {
+		if _, err := os.Stat(s.socket()); err == nil {
+			return s, nil
+		}
+		time.Sleep(10 * time.Millisecond) // there is nothing to wait on
+	}
+	return nil, errors.Join(errors.New("redis-server does not listen after ten seconds"), s.cmd.Process.Kill())
+}
+
+// Sealer hides nothing from whoever knows it, but keeps plain text out of what
+// is stored and minds what a secret is bound to.
+type Sealer struct{}
+
+// Seal implements [store.Sealer].
+func (Sealer) Seal(plain, associated []byte) ([]byte, error) {
+	sealed := slices.Concat(associated, []byte{0}, plain)
+	slices.Reverse(sealed)
+	return sealed, nil
+}
+
+// Open implements [store.Sealer].
+func (Sealer) Open(sealed, associated []byte) ([]byte, error) {
+	open := slices.Clone(sealed)
+	slices.Reverse(open)
+	plain, ok := bytes.CutPrefix(open, slices.Concat(associated, []byte{0}))
+	if !ok {
+		return nil, errors.New("the secret is bound to something else")
+	}
+	return plain, nil
+}
