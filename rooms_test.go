@@ -19,6 +19,7 @@ var rooms = map[string][]string{
 	".":                  {},
 	"api":                {"."},
 	"config":             {"."},
+	"logs":               {"."},
 	"registry":           {"."},
 	"releaser":           {"."},
 	"router":             {"."},

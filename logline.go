@@ -1,0 +1,81 @@
+package renga
+
+import (
+	"strings"
+	"time"
+)
+
+// Where lines of an app's log come from.
+const (
+	SourceApp    = "app"    // what dynos print, and what people do to the app
+	SourceHeroku = "heroku" // what the platform says of it
+)
+
+// MaxLogLine is where a longer line is split, in bytes.
+const MaxLogLine = 10_000
+
+// LogLine is one line of an app's log.
+type LogLine struct {
+	// ID counts an app's lines up from 1. Some may be missing.
+	ID     uint64
+	Time   time.Time
+	Source string // SourceApp or SourceHeroku
+	Dyno   string // web.1; also router, api
+	Text   string // without line breaks
+}
+
+// logTime is how Heroku writes the time of a line.
+const logTime = "2006-01-02T15:04:05.000000-07:00"
+
+// String is the line as Heroku shows it, for instance
+//
+//	2026-11-22T20:27:22.820000+00:00 app[web.1]: Listening on 8080
+func (l LogLine) String() string { return string(l.AppendText(nil)) }
+
+// AppendText appends String to b.
+func (l LogLine) AppendText(b []byte) []byte {
+	b = l.Time.UTC().AppendFormat(b, logTime)
+	b = append(b, ' ')
+	b = append(b, l.Source...)
+	b = append(b, '[')
+	b = append(b, l.Dyno...)
+	b = append(b, "]: "...)
+	return append(b, l.Text...)
+}
+
+// ParseLogLine is the reverse of String, but for the ID, which it does not
+// know. It reports false for what is no such line.
+func ParseLogLine(s string) (LogLine, bool) {
+	stamp, rest, ok := strings.Cut(s, " ")
+	head, text, ok2 := strings.Cut(rest, "]: ")
+	source, dyno, ok3 := strings.Cut(head, "[")
+	at, err := time.Parse(logTime, stamp)
+	if !ok || !ok2 || !ok3 || err != nil {
+		return LogLine{}, false
+	}
+	return LogLine{Time: at.UTC(), Source: source, Dyno: dyno, Text: text}, true
+}
+
+// LogFilter chooses lines. What is empty does not matter.
+type LogFilter struct {
+	Source string
+	Dyno   string // a dyno's name, or the process type of several
+}
+
+// Matches tells whether a line is chosen.
+func (f LogFilter) Matches(l LogLine) bool {
+	if f.Source != "" && f.Source != l.Source {
+		return false
+	}
+	return f.Dyno == "" || f.Dyno == l.Dyno || strings.HasPrefix(l.Dyno, f.Dyno+".")
+}
+
+// LogMark says how far the output of one instance of a dyno has been kept:
+// Count messages of those printed at Since or later, the latest of them at
+// Until. That many are skipped when the output is read again from Since on.
+type LogMark struct {
+	Since, Until time.Time
+	Count        int
+	// Ended says that there is no more to come.
+	Ended bool
+}

@@ -1,0 +1,129 @@
+package logs_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"renga"
+	"renga/logs"
+)
+
+func TestAFullDiskLosesLinesAndNothingElse(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Fatalf("mount a small disk (needs root): %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+	var said bytes.Buffer
+	l, err := logs.New(logs.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(&said, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Line(app, "app", "web.1", "before")
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 900<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const n = 300
+	for i := range n {
+		l.Line(app, "app", "web.1", fmt.Sprintf("%d %s", i, strings.Repeat("x", 1000)))
+	}
+	lost := l.Stats().Lost
+	if lost == 0 || lost == n {
+		t.Fatalf("%d of %d lines were lost", lost, n)
+	}
+	if got := strings.Count(said.String(), "logs cannot be written"); got != 1 {
+		t.Errorf("it was told %d times: %s", got, said.String())
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	l.Line(app, "app", "web.1", "after")
+	got := last(t, l, -1, renga.LogFilter{})
+	kept, told := 0, 0
+	for _, text := range got {
+		var some int
+		if _, err := fmt.Sscanf(text, "Error L13 (Local delivery error) -> %d messages could not be written since ", &some); err == nil {
+			told += some
+			continue
+		}
+		kept++
+	}
+	if uint64(told) != lost || uint64(kept) != 1+n-lost+1 || got[0] != "before" || got[len(got)-1] != "after" {
+		t.Errorf("%d kept and %d told of, with %d lost of %d", kept, told, lost, n)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAKillLosesNothingThatWasMarked kills a process that writes line n with
+// mark n, again and again.
+func TestAKillLosesNothingThatWasMarked(t *testing.T) {
+	dir := os.Getenv("RENGA_LOGS_WRITE")
+	if dir != "" {
+		write(t, dir)
+		return
+	}
+	dir = t.TempDir()
+	for range 5 {
+		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), "RENGA_LOGS_WRITE="+dir)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.Read(make([]byte, 1)); err != nil { // it writes
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond) // so that it is somewhere
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // killed
+	}
+	l := open(t, dir)
+	kept, end, err := l.Last(app, -1, renga.LogFilter{})
+	if err != nil || len(kept) == 0 {
+		t.Fatalf("%d lines, %v", len(kept), err)
+	}
+	if got := l.Mark(app, "i").Count; uint64(got) != end {
+		t.Errorf("mark %d, and the newest line is %d", got, end)
+	}
+	for i, line := range kept {
+		if want := fmt.Sprint(line.ID); line.Text != want || line.ID != kept[0].ID+uint64(i) {
+			t.Fatalf("line %d is %q", line.ID, line.Text)
+		}
+	}
+}
+
+// write is the process: it goes on from the mark, as a follower does.
+func write(t *testing.T, dir string) {
+	l := open(t, dir)
+	n := l.Mark(app, "i").Count
+	fmt.Println("writing")
+	for {
+		var lines []renga.LogLine
+		for range 1 + n%50 {
+			n++
+			lines = append(lines, line("web.1", fmt.Sprint(n)))
+		}
+		l.Keep(app, "i", lines, renga.LogMark{Since: noon, Count: n})
+	}
+}
