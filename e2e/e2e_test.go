@@ -18,5 +18,5 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/*.txtar; `go test -run TestScripts/push` runs one.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, params())
+	testscript.Run(t, kit.Scripts("testdata", nil))
 }

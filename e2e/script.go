@@ -1,0 +1,90 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// Script is one running script: its world and the images that it made.
+type Script struct {
+	World *World
+
+	images map[string]v1.Image
+	words  map[string]Word
+	getenv func(string) string // of the script
+	setenv func(name, value string)
+	last   string // stdout of the word before
+}
+
+// Getenv reads a variable of the script's environment.
+func (s *Script) Getenv(name string) string { return s.getenv(name) }
+
+// Setenv sets a variable of the script's environment.
+func (s *Script) Setenv(name, value string) { s.setenv(name, value) }
+
+type scriptKey struct{}
+
+// Word is a word of scripts. What it prints is the script's stdout; its error
+// fails the script, unless the word is negated, and is its stderr.
+type Word func(ctx context.Context, s *Script, out io.Writer, args []string) error
+
+// Scripts says how the scripts of a directory are run: each in a world of its
+// own, with the words of the package comment and more.
+func (k *Kit) Scripts(dir string, more map[string]Word) testscript.Params {
+	all := words()
+	maps.Copy(all, more)
+	return testscript.Params{
+		Dir: dir, RequireUniqueNames: true, Cmds: commands(all),
+		Setup: func(env *testscript.Env) error { return k.setup(env, all) },
+	}
+}
+
+func (k *Kit) setup(env *testscript.Env, all map[string]Word) error {
+	tb, ok := env.T().(testing.TB)
+	if !ok {
+		return errors.New("scripts are run by testscript.Run only")
+	}
+	w := k.World(tb)
+	env.Setenv("DOMAIN", w.Domain)
+	env.Setenv("REGISTRY", w.Registry())
+	env.Setenv("DATA", w.Dir)
+	env.Setenv("ADDR", w.Addr)
+	env.Setenv("PORT", strings.TrimPrefix(w.Addr, "127.0.0.1:"))
+	env.Values[scriptKey{}] = &Script{World: w, images: map[string]v1.Image{}, words: all}
+	return nil
+}
+
+// commands makes words into what testscript runs.
+func commands(all map[string]Word) map[string]func(*testscript.TestScript, bool, []string) {
+	cmds := map[string]func(*testscript.TestScript, bool, []string){}
+	for name, do := range all {
+		cmds[name] = func(ts *testscript.TestScript, neg bool, args []string) { speak(ts, neg, name, do, args) }
+	}
+	return cmds
+}
+
+// speak runs one word of a script.
+func speak(ts *testscript.TestScript, neg bool, name string, do Word, args []string) {
+	s := ts.Value(scriptKey{}).(*Script) // setup put it there
+	s.getenv, s.setenv, s.last = ts.Getenv, ts.Setenv, ts.ReadFile("stdout")
+	var out bytes.Buffer
+	err := do(context.Background(), s, &out, args)
+	fmt.Fprint(ts.Stdout(), out.String())
+	switch {
+	case neg && err == nil:
+		ts.Fatalf("%s succeeded unexpectedly:\n%s", name, out.String())
+	case neg:
+		fmt.Fprintln(ts.Stderr(), err)
+	case err != nil:
+		ts.Fatalf("%s: %v\n%s", name, err, out.String())
+	}
+}
