@@ -18,7 +18,9 @@ import (
 var rooms = map[string][]string{
 	".":                  {},
 	"api":                {"."},
+	"certs":              {"."},
 	"config":             {"."},
+	"front":              {"."},
 	"logs":               {"."},
 	"registry":           {"."},
 	"releaser":           {"."},
@@ -30,7 +32,7 @@ var rooms = map[string][]string{
 	"store":              {"."},
 	"store/storetest":    {"store"},
 	"cmd/renga": {
-		".", "api", "config", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store",
+		".", "api", "certs", "config", "front", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store",
 	},
 	"e2e":       {"."},
 	"e2e/bench": {".", "e2e"},
@@ -50,6 +52,7 @@ const anyRoom = "*"
 // libraries says which rooms own a library, by the beginning of its import
 // path. Tests may import any library.
 var libraries = map[string][]string{
+	"github.com/caddyserver/certmagic":         {"certs"},
 	"github.com/coder/websocket":               {"e2e"},
 	"github.com/containerd/errdefs":            {"runtime/docker"},
 	"github.com/distribution/distribution/v3":  {"registry"},
@@ -69,6 +72,7 @@ var libraries = map[string][]string{
 	"github.com/santhosh-tekuri/jsonschema/v6": {"api", "e2e"},
 	"github.com/sirupsen/logrus":               {"registry"},
 	"github.com/tink-crypto/tink-go/v2":        {"seal"},
+	"go.uber.org/zap":                          {"certs"},
 	"golang.org/x/sync":                        {anyRoom},
 	"golang.org/x/sys":                         {anyRoom},
 	"pgregory.net/rapid":                       {"runtime/enginetest", "e2e"},

@@ -1,0 +1,323 @@
+package certs
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+	"go.uber.org/zap"
+
+	"renga"
+)
+
+// LetsEncrypt is the word for Let's Encrypt's directory.
+const LetsEncrypt = "letsencrypt"
+
+// challengeProtocol is what a CA asks for when it checks a host by TLS-ALPN-01.
+const challengeProtocol = "acme-tls/1"
+
+const (
+	// patience is how long a first visitor waits for a certificate; the one of
+	// the local CA is given after that, and the order goes on.
+	patience = 20 * time.Second
+	// hopeful is how long an order may fail before it counts as failed. It is
+	// tried on all the same, ever more rarely.
+	hopeful = time.Hour
+	// checkEvery is how often it is looked whether all that is managed is
+	// ordered, and nothing else.
+	checkEvery = time.Hour
+)
+
+// ACME says who is asked for certificates, and how it reaches this machine.
+// Hosts are checked by HTTP-01 and TLS-ALPN-01, whichever works: one of the
+// ports 80 and 443 of the outside must lead to the ports here.
+type ACME struct {
+	Directory string // its URL, or LetsEncrypt; empty for no ACME
+	Email     string // of the account; may be empty
+	RootFile  string // PEM of the CAs to trust for the directory; empty for the system's
+	Dir       string // keeps account, keys and certificates
+	// Host is the address and the Ports are those of the platform's listeners.
+	Host              string
+	HTTPPort, TLSPort int
+}
+
+// State is how it stands with a host's certificate.
+type State string
+
+// The states, as Heroku calls them.
+const (
+	Issued  State = "cert issued"
+	Failing State = "failing" // it is tried again
+	Failed  State = "failed"  // it has failed for an hour
+)
+
+// Outcome is what became of an attempt to get a certificate.
+type Outcome struct {
+	State  State
+	Reason string    // of a failure
+	Ends   time.Time // of a certificate that was issued
+}
+
+// Watcher is told of every attempt. It may be told the same twice, and must not
+// block.
+type Watcher interface {
+	Ordered(host string, o Outcome)
+}
+
+// orders is the ACME client.
+type orders struct {
+	config   *certmagic.Config
+	cache    *certmagic.Cache
+	issuer   *certmagic.ACMEIssuer
+	mayOrder func(context.Context, string) bool
+	watcher  Watcher
+	now      func() time.Time
+	log      *slog.Logger
+	live     context.Context // of the attempts; ends with run
+	end      context.CancelFunc
+
+	mu   sync.Mutex
+	open map[string]*order // by host
+}
+
+// order is one host under management.
+type order struct {
+	cancel  context.CancelFunc
+	settled chan struct{} // closed after the first outcome
+	once    sync.Once
+	failing time.Time // since when; zero when it is not
+}
+
+func newOrders(o Options, mayOrder func(context.Context, string) bool, w Watcher) (*orders, error) {
+	roots, err := readRoots(o.ACME.RootFile)
+	if err != nil {
+		return nil, err
+	}
+	d := &orders{mayOrder: mayOrder, watcher: w, now: o.Now, log: o.Log, open: map[string]*order{}}
+	d.live, d.end = context.WithCancel(context.Background())
+	silent := zap.NewNop() // what matters of it comes as events
+	d.cache = certmagic.NewCache(certmagic.CacheOptions{
+		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return d.config, nil },
+		Logger:           silent,
+	})
+	d.config = certmagic.New(d.cache, certmagic.Config{
+		Storage: &certmagic.FileStorage{Path: o.ACME.Dir}, OnEvent: d.event, Logger: silent,
+		OCSP: certmagic.OCSPConfig{DisableStapling: true},
+	})
+	directory := o.ACME.Directory
+	if directory == LetsEncrypt {
+		directory = certmagic.LetsEncryptProductionCA
+	}
+	d.issuer = certmagic.NewACMEIssuer(d.config, certmagic.ACMEIssuer{
+		CA: directory, TestCA: directory, Email: o.ACME.Email, Agreed: true, TrustedRoots: roots,
+		ListenHost: o.ACME.Host, AltHTTPPort: o.ACME.HTTPPort, AltTLSALPNPort: o.ACME.TLSPort, Logger: silent,
+	})
+	d.config.Issuers = []certmagic.Issuer{d.issuer}
+	return d, nil
+}
+
+func readRoots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil //nolint:nilnil // no pool is the system's
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(content) {
+		return nil, renga.Errorf(renga.Invalid, "%s holds no CA certificate in PEM.", file)
+	}
+	return pool, nil
+}
+
+// run keeps what is ordered equal to what is managed until ctx ends.
+func (d *orders) run(ctx context.Context, managed func(context.Context) ([]string, error)) error {
+	defer d.cache.Stop()
+	defer d.end()
+	tick := time.NewTicker(checkEvery)
+	defer tick.Stop()
+	for {
+		hosts, err := managed(ctx)
+		if err != nil && ctx.Err() == nil {
+			d.log.Error("list the hosts that need certificates", "err", err)
+		}
+		for _, host := range hosts {
+			d.want(host)
+		}
+		d.forgetOthers(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// forgetOthers gives up what is ours no more.
+func (d *orders) forgetOthers(ctx context.Context) {
+	for _, host := range d.hosts() {
+		if !d.mayOrder(ctx, host) && ctx.Err() == nil {
+			d.forget(host)
+		}
+	}
+}
+
+func (d *orders) hosts() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var hosts []string
+	for host := range d.open {
+		hosts = append(hosts, host)
+	}
+	return hosts
+}
+
+func (d *orders) forget(host string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if o := d.open[host]; o != nil {
+		o.cancel()
+		delete(d.open, host)
+	}
+	d.cache.RemoveManaged([]certmagic.SubjectIssuer{{Subject: host}})
+}
+
+// again begins a host's order anew.
+func (d *orders) again(host string) {
+	d.forget(host)
+	d.want(host)
+}
+
+// want puts a host under management: its certificate is loaded or ordered, and
+// renewed from then on. A second call does nothing.
+func (d *orders) want(host string) *order {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if o := d.open[host]; o != nil {
+		return o
+	}
+	ctx, cancel := context.WithCancel(d.live)
+	o := &order{cancel: cancel, settled: make(chan struct{})}
+	d.open[host] = o
+	if err := d.config.ManageAsync(ctx, []string{host}); err != nil { // it tells errors by events
+		d.log.Error("order a certificate", "host", host, "err", err)
+	}
+	return o
+}
+
+// wait orders a host's certificate and waits a little for it; nil when that did
+// not do.
+func (d *orders) wait(hello *tls.ClientHelloInfo, host string) *tls.Certificate {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-d.want(host).settled:
+	case <-late.C:
+	case <-hello.Context().Done():
+	}
+	return d.of(hello, host)
+}
+
+// of is the host's certificate; nil when there is none yet.
+func (d *orders) of(hello *tls.ClientHelloInfo, host string) *tls.Certificate {
+	best, err := certmagic.DefaultCertificateSelector(hello, d.cache.AllMatchingCertificates(host))
+	if err != nil {
+		return nil
+	}
+	return &best.Certificate
+}
+
+func isChallenge(hello *tls.ClientHelloInfo) bool {
+	return len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == challengeProtocol
+}
+
+// event takes what certmagic tells on its way.
+func (d *orders) event(ctx context.Context, name string, data map[string]any) error {
+	switch name {
+	case "cached_managed_cert": // loaded, or ordered the first time
+		for _, host := range texts(data["sans"]) {
+			for _, cert := range d.cache.AllMatchingCertificates(host) {
+				d.settle(host, Outcome{State: Issued, Ends: cert.Leaf.NotAfter})
+			}
+		}
+	case "cert_obtained":
+		if data["renewal"] == true {
+			d.renewed(ctx, data)
+		}
+	case "cert_failed":
+		host, _ := data["identifier"].(string)
+		err, _ := data["error"].(error)
+		d.settle(host, Outcome{State: Failing, Reason: reason(err)})
+	}
+	return nil
+}
+
+// renewed tells of a certificate that is in the storage, and soon in use.
+func (d *orders) renewed(ctx context.Context, data map[string]any) {
+	host, _ := data["identifier"].(string)
+	file, _ := data["certificate_path"].(string)
+	chain, err := d.config.Storage.Load(ctx, file)
+	if err == nil {
+		var leaf *x509.Certificate
+		if leaf, err = firstCert(chain); err == nil {
+			d.settle(host, Outcome{State: Issued, Ends: leaf.NotAfter})
+			return
+		}
+	}
+	d.log.Error("read a renewed certificate", "host", host, "err", err)
+}
+
+// settle notes an outcome and tells it.
+func (d *orders) settle(host string, o Outcome) {
+	d.mu.Lock()
+	if held := d.open[host]; held != nil {
+		o.State = held.judge(o.State, d.now())
+		held.once.Do(func() { close(held.settled) })
+	}
+	d.mu.Unlock()
+	if o.State == Issued {
+		d.log.Info("certificate is there", "host", host, "ends", o.Ends)
+	} else {
+		d.log.Warn("certificate could not be got", "host", host, "state", string(o.State), "reason", o.Reason)
+	}
+	if d.watcher != nil {
+		d.watcher.Ordered(host, o)
+	}
+}
+
+// judge tells failing from failed by how long it has been so.
+func (o *order) judge(s State, now time.Time) State {
+	switch {
+	case s == Issued:
+		o.failing = time.Time{}
+	case o.failing.IsZero():
+		o.failing = now
+	case now.Sub(o.failing) >= hopeful:
+		return Failed
+	}
+	return s
+}
+
+// reason is the innermost cause that says something to people.
+func reason(err error) string {
+	if err == nil {
+		return "unknown"
+	}
+	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
+		err = next
+	}
+	return fmt.Sprint(err)
+}
+
+func texts(v any) []string {
+	list, _ := v.([]string)
+	return list
+}

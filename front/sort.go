@@ -1,0 +1,149 @@
+package front
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+	"time"
+)
+
+// sorter is the listener that the HTTP server sees: it accepts what speaks
+// HTTP, and hands on the rest. Each connection is looked at on a goroutine of
+// its own, so a silent peer holds up nobody.
+type sorter struct {
+	net.Listener
+	door  *Door
+	ready chan accepted // unbuffered: the server's back-off holds the loop, too
+
+	closed context.Context // ends with the listener
+	close  context.CancelFunc
+	over   context.Context // ends when handed-over connections must
+	end    context.CancelFunc
+	work   sync.WaitGroup
+}
+
+type accepted struct {
+	conn net.Conn
+	err  error
+}
+
+func newSorter(d *Door) *sorter {
+	s := &sorter{Listener: d.Listener, door: d, ready: make(chan accepted)}
+	s.closed, s.close = context.WithCancel(context.Background())
+	s.over, s.end = context.WithCancel(context.Background())
+	s.work.Go(s.loop)
+	return s
+}
+
+// Accept returns the next connection that speaks HTTP.
+func (s *sorter) Accept() (net.Conn, error) {
+	select {
+	case next := <-s.ready:
+		return next.conn, next.err
+	case <-s.closed.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+// Close stops listening. Connections whose first bytes have not come yet are
+// closed, as those in the system's queue are.
+func (s *sorter) Close() error {
+	s.close()
+	return s.Listener.Close()
+}
+
+// finish closes what was handed over and waits for all goroutines.
+func (s *sorter) finish() {
+	_ = s.Close() // mostly a second time
+	s.end()
+	s.work.Wait()
+}
+
+// loop accepts until the listener is closed.
+func (s *sorter) loop() {
+	for s.closed.Err() == nil {
+		c, err := s.Listener.Accept()
+		if err != nil {
+			s.deliver(accepted{err: err})
+			continue
+		}
+		s.work.Go(func() { s.sort(c) })
+	}
+}
+
+// deliver gives the server what it waits for in Accept, and tells whether it
+// took it.
+func (s *sorter) deliver(next accepted) bool {
+	select {
+	case s.ready <- next:
+		return true
+	case <-s.closed.Done():
+		return false
+	}
+}
+
+// sort brings one connection where it belongs.
+func (s *sorter) sort(c net.Conn) {
+	stop := context.AfterFunc(s.closed, func() { _ = c.Close() }) // nothing was answered
+	found, isOther, err := s.look(c)
+	switch {
+	case !stop() || err != nil:
+		_ = c.Close() // the peer left, stayed silent, or came too late
+	case isOther:
+		s.handOver(found)
+	case !s.deliver(accepted{conn: found}):
+		_ = c.Close() // too late
+	}
+}
+
+// handOver lets Other have the connection.
+func (s *sorter) handOver(c net.Conn) {
+	stop := context.AfterFunc(s.over, func() { _ = c.Close() }) // cut, as said in Door
+	defer stop()
+	s.door.Other(c)
+	_ = c.Close() // Other may have closed it
+}
+
+// look finds out what a connection speaks. The one returned has still all of
+// its bytes to read.
+func (s *sorter) look(c net.Conn) (found net.Conn, isOther bool, err error) {
+	switch tcp, isTCP := c.(*net.TCPConn); {
+	case s.door.TLS != nil && s.door.Other != nil:
+		return s.lookTLS(tls.Server(c, s.door.TLS))
+	case s.door.TLS != nil:
+		return tls.Server(c, s.door.TLS), false, nil // the server shakes hands
+	case s.door.Other != nil && isTCP:
+		return s.lookPlain(tcp)
+	default:
+		return c, false, nil
+	}
+}
+
+func (s *sorter) lookPlain(c *net.TCPConn) (net.Conn, bool, error) {
+	first, isOther, err := s.peek(c, judgePlain)
+	return &plainConn{c, first}, isOther, err
+}
+
+// lookTLS shakes hands. A handshake that goes wrong is the server's to tell: a
+// second one returns the error of the first.
+func (s *sorter) lookTLS(c *tls.Conn) (net.Conn, bool, error) {
+	ctx, cancel := context.WithTimeout(s.closed, s.patience())
+	defer cancel()
+	if err := c.HandshakeContext(ctx); err != nil {
+		return c, false, nil //nolint:nilerr // the server's, see above
+	}
+	if state := c.ConnectionState(); state.ServerName != "" || state.NegotiatedProtocol != "" {
+		return c, false, nil
+	}
+	first, isOther, err := s.peek(c, judgeNameless)
+	return &tlsConn{c, first}, isOther, err
+}
+
+// patience is how long a peer may take to begin.
+func (s *sorter) patience() time.Duration {
+	if t := s.door.Server.ReadHeaderTimeout; t > 0 {
+		return t
+	}
+	return 30 * time.Second
+}
