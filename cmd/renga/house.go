@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"renga"
 	"renga/api"
+	"renga/certs"
 	"renga/config"
 	"renga/registry"
 	"renga/releaser"
@@ -29,7 +31,11 @@ type house struct {
 	pushes   *pushWatch
 	remover  *releaser.Remover
 	door     *door
+	certs    *certs.Certs
 	metrics  http.Handler
+	// rendezvous and ssh take connections that speak no HTTP; nil while nobody
+	// does.
+	rendezvous, ssh func(net.Conn)
 }
 
 // adopt binds Redis to this platform and makes the operator's account. A Redis
@@ -81,9 +87,14 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel)}
+	tlsCerts, err := openCerts(s, db, log)
+	if err != nil {
+		return nil, err
+	}
+	scheme, port := s.front()
+	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), certs: tlsCerts}
 	h.door = &door{domain: s.Domain, registry: h.pushes, router: rt, api: api.New(api.Options{
-		Domain: s.Domain, Scheme: "http", Port: s.port(), Sizes: s.Sizes, Version: versionName(), Log: log,
+		Domain: s.Domain, Scheme: scheme, Port: port, Sizes: s.Sizes, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{
 		Tokens: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Releases: db, Releaser: rel,

@@ -41,6 +41,7 @@ type program struct {
 var commands = []command{
 	{"serve", "", "run the platform", serve},
 	{"token", "", "print the operator's API token", printToken},
+	{"hosts", "", "print the lines for /etc/hosts; --install writes them, --uninstall removes them", hosts},
 	{"account", "EMAIL", "make an account and print its API token", addAccount},
 	{"verify", "APP", "check every release of an app, byte by byte", verify},
 	{"recover", "", "rebuild the records in Redis from the registry", recoverRecords},

@@ -4,15 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	goruntime "runtime"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"renga/front"
 	"renga/router"
 	"renga/store"
 )
@@ -35,11 +36,11 @@ func serve(ctx context.Context, p *program, args []string) error {
 		return err
 	}
 	defer closing(log, "data directory", d.Close)
-	listeners, err := listen(ctx, s)
+	doorways, err := listen(ctx, s)
 	if err != nil {
 		return err
 	}
-	return serveOn(ctx, s, d, listeners, log)
+	return serveOn(ctx, s, d, doorways, log)
 }
 
 // newLogger writes one line per event to standard error.
@@ -53,31 +54,63 @@ func newLogger(s Settings) *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, o))
 }
 
+// doorKind is what is served behind a listener.
+type doorKind string
+
+const (
+	plainDoor   doorKind = "listen" // each is called as its setting
+	tlsDoor     doorKind = "listen-tls"
+	metricsDoor doorKind = "metrics-listen"
+)
+
+// doorway is an open listener.
+type doorway struct {
+	net.Listener
+	kind doorKind
+}
+
 // listen takes the ports before anything else is started, so that a taken one
 // is found out at once.
-func listen(ctx context.Context, s Settings) ([]net.Listener, error) {
-	addresses := s.Listen
-	if s.MetricsListen != "" {
-		addresses = append(addresses[:len(addresses):len(addresses)], s.MetricsListen)
-	}
-	var all []net.Listener
-	for _, address := range addresses {
-		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-		if err != nil {
-			for _, open := range all {
-				err = errors.Join(err, open.Close())
+func listen(ctx context.Context, s Settings) ([]doorway, error) {
+	var all []doorway
+	open := func(kind doorKind, addresses ...string) error {
+		for _, address := range addresses {
+			l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+			if err != nil {
+				return fmt.Errorf("cannot listen on %s: %w; %s", address, err, remedy(err, kind))
 			}
-			return nil, fmt.Errorf("cannot listen on %s: %w; stop what uses the port, or choose another with --listen or --metrics-listen", address, err)
+			all = append(all, doorway{l, kind})
 		}
-		all = append(all, l)
+		return nil
+	}
+	err := open(plainDoor, s.Listen...)
+	if err == nil {
+		err = open(tlsDoor, s.ListenTLS...)
+	}
+	if err == nil && s.MetricsListen != "" {
+		err = open(metricsDoor, s.MetricsListen)
+	}
+	if err != nil {
+		for _, d := range all {
+			err = errors.Join(err, d.Close())
+		}
+		return nil, err
 	}
 	return all, nil
+}
+
+// remedy says what to do about a port that could not be taken.
+func remedy(err error, kind doorKind) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Sprintf("ports below 1024 need root or the capability CAP_NET_BIND_SERVICE: give Renga one of them, or choose another port with --%s", kind)
+	}
+	return fmt.Sprintf("stop what uses the port, or choose another with --%s", kind)
 }
 
 // serveOn starts the store, then the house on it, and runs both. When ctx ends
 // they end in the reverse order: first the doors, so that no push is cut, then
 // the dyno manager, which leaves dynos running, then Redis.
-func serveOn(ctx context.Context, s Settings, d *data, listeners []net.Listener, log *slog.Logger) error {
+func serveOn(ctx context.Context, s Settings, d *data, doorways []doorway, log *slog.Logger) error {
 	live := context.WithoutCancel(ctx)
 	redisCtx, stopRedis := context.WithCancel(live)
 	defer stopRedis()
@@ -89,7 +122,7 @@ func serveOn(ctx context.Context, s Settings, d *data, listeners []net.Listener,
 	if redis != nil {
 		servers.Go(func() error { return redis.Run(redisCtx) })
 	}
-	err = serveWith(ctx, s, d, url, listeners, log)
+	err = serveWith(ctx, s, d, url, doorways, log)
 	stopRedis()
 	return errors.Join(err, servers.Wait())
 }
@@ -108,7 +141,7 @@ func startRedis(ctx context.Context, s Settings, log *slog.Logger) (string, *sto
 }
 
 // serveWith runs the house on an open store.
-func serveWith(ctx context.Context, s Settings, d *data, redisURL string, listeners []net.Listener, log *slog.Logger) error {
+func serveWith(ctx context.Context, s Settings, d *data, redisURL string, doorways []doorway, log *slog.Logger) error {
 	keys, err := openKeys(s, !d.platform.Adopted)
 	if err != nil {
 		return err
@@ -125,13 +158,16 @@ func serveWith(ctx context.Context, s Settings, d *data, redisURL string, listen
 	if err != nil {
 		return err
 	}
+	if err := writeJSON(s.path("serving.json"), servingOf(s)); err != nil {
+		return err
+	}
 	h.resume(ctx)
-	log.Info("renga serves", "version", versionName(), "listen", s.Listen, "domain", s.Domain, "data", s.Data, "platform", d.platform.ID)
-	return h.run(ctx, listeners)
+	log.Info("renga serves", "version", versionName(), "listen", s.Listen, "listen_tls", s.ListenTLS, "domain", s.Domain, "data", s.Data, "platform", d.platform.ID)
+	return h.run(ctx, doorways)
 }
 
 // run runs the loops and the doors until ctx ends or one of them fails.
-func (h *house) run(ctx context.Context, listeners []net.Listener) error {
+func (h *house) run(ctx context.Context, doorways []doorway) error {
 	loopsCtx, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoops()
 	doorsCtx, closeDoors := context.WithCancel(context.WithoutCancel(ctx))
@@ -145,14 +181,11 @@ func (h *house) run(ctx context.Context, listeners []net.Listener) error {
 	}
 	loop(h.manager.Run)
 	loop(h.registry.Run)
-	for i, l := range listeners {
-		handler := http.Handler(h.door)
-		if i >= len(h.settings.Listen) {
-			handler = h.metrics
-		}
+	loop(h.certs.Run)
+	for _, d := range doorways {
 		doors.Go(func() error {
 			defer closeDoors()
-			return serveHTTP(doorsCtx, l, handler, h.settings.ShutdownTimeout)
+			return h.behind(d).Run(doorsCtx)
 		})
 	}
 	doors.Go(func() error {
@@ -180,26 +213,20 @@ func (h *house) finishPushes(ctx, doorsCtx context.Context) {
 	h.pushes.Finish(patient)
 }
 
-// serveHTTP serves one listener until ctx ends, then lets what is under way
-// finish.
-func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, patience time.Duration) error {
-	server := &http.Server{Handler: h}
+// behind is what stands behind a listener.
+func (h *house) behind(d doorway) *front.Door {
+	server := &http.Server{Handler: h.door}
 	router.Limits(server)
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(l) }()
-	select {
-	case err := <-ended:
-		return fmt.Errorf("serve %s: %w", l.Addr(), err)
-	case <-ctx.Done():
+	door := &front.Door{Listener: d, Server: server, Patience: h.settings.ShutdownTimeout}
+	switch d.kind {
+	case metricsDoor:
+		server.Handler = h.metrics
+	case tlsDoor:
+		door.TLS, door.Other = h.certs.TLSConfig(), h.rendezvous
+	case plainDoor:
+		server.Handler, door.Other = h.certs.Challenges(h.door), h.ssh
 	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer cancel()
-	err := server.Shutdown(stopping)
-	_ = <-ended // http.ErrServerClosed, now
-	if errors.Is(err, context.DeadlineExceeded) {
-		return server.Close()
-	}
-	return err
+	return door
 }
 
 // closing closes something on the way out and tells what went wrong.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/certs"
 )
 
 // Settings are the server's own configuration. What apps are configured with is
@@ -21,8 +22,14 @@ import (
 type Settings struct {
 	Data            string
 	Listen          []string
+	ListenTLS       []string // empty: no HTTPS
 	MetricsListen   string
 	Domain          string
+	TLSCert         string // a file, as the next
+	TLSKey          string
+	ACMEDirectory   string // empty: no ACME
+	ACMEEmail       string
+	ACMERoot        string
 	RedisURL        string // empty: a supervised child
 	RedisServer     string
 	DockerHost      string // empty: the client's default
@@ -54,9 +61,15 @@ type setting struct {
 func table() []setting {
 	return []setting{
 		{"data", "RENGA_DATA", "/var/lib/renga", "directory that holds everything Renga keeps", text(func(s *Settings) *string { return &s.Data })},
-		{"listen", "RENGA_LISTEN", "127.0.0.1:5000", "addresses to serve HTTP on, host:port, separated by commas", addresses},
+		{"listen", "RENGA_LISTEN", "127.0.0.1:5000", "addresses to serve HTTP on, host:port, separated by commas", addresses(func(s *Settings) *[]string { return &s.Listen })},
+		{"listen-tls", "RENGA_LISTEN_TLS", "127.0.0.1:5443", "addresses to serve HTTPS on, host:port, separated by commas; off for none. The Heroku CLI's container commands need port 443", orOff(addresses(func(s *Settings) *[]string { return &s.ListenTLS }))},
 		{"metrics-listen", "RENGA_METRICS_LISTEN", "127.0.0.1:5001", "loopback address for Prometheus metrics, host:port; empty for none", text(func(s *Settings) *string { return &s.MetricsListen })},
 		{"domain", "RENGA_DOMAIN", "renga.localhost", "domain below which apps and the platform have their names", text(func(s *Settings) *string { return &s.Domain })},
+		{"tls-cert", "RENGA_TLS_CERT", "", "file with a certificate for the domain and its chain, PEM; read again when it changes", text(func(s *Settings) *string { return &s.TLSCert })},
+		{"tls-key", "RENGA_TLS_KEY", "", "file with that certificate's key, PEM", text(func(s *Settings) *string { return &s.TLSKey })},
+		{"acme-directory", "RENGA_ACME_DIRECTORY", "", "ACME server to order certificates from, its directory's URL, or letsencrypt; empty for the local CA", text(func(s *Settings) *string { return &s.ACMEDirectory })},
+		{"acme-email", "RENGA_ACME_EMAIL", "", "email that the ACME server may write to", text(func(s *Settings) *string { return &s.ACMEEmail })},
+		{"acme-root", "RENGA_ACME_ROOT", "", "file with the CA to trust for the ACME server, PEM; empty for the system's", text(func(s *Settings) *string { return &s.ACMERoot })},
 		{"redis-url", "REDIS_URL", "", "Redis to keep records in: redis://, rediss://, unix://, redis+sentinel://, redis+cluster://; empty starts a redis-server below the data directory", text(func(s *Settings) *string { return &s.RedisURL })},
 		{"redis-server", "RENGA_REDIS_SERVER", "redis-server", "program to start when no Redis URL is given", text(func(s *Settings) *string { return &s.RedisServer })},
 		{"docker-host", "DOCKER_HOST", "", "Docker Engine's address; empty for the usual socket", text(func(s *Settings) *string { return &s.DockerHost })},
@@ -90,12 +103,16 @@ func (r *raw) IsBoolFlag() bool   { return r.isBool }
 
 // parseSettings reads flags over environment over defaults, and returns the
 // arguments that are no flags. All mistakes are told at once, one line each; a
-// bad value never turns silently into the default.
-func (p *program) parseSettings(name string, args []string) (Settings, []string, error) {
+// bad value never turns silently into the default. A command may have flags of
+// its own beside the settings.
+func (p *program) parseSettings(name string, args []string, own ...func(*flag.FlagSet)) (Settings, []string, error) {
 	rows := table()
 	flags := flag.NewFlagSet("renga "+name, flag.ContinueOnError)
 	flags.SetOutput(p.err)
-	flags.Usage = func() { p.settingsUsage(name, rows) }
+	flags.Usage = func() { p.settingsUsage(flags, rows) }
+	for _, add := range own {
+		add(flags)
+	}
 	texts := make([]*raw, len(rows))
 	for i, row := range rows {
 		texts[i] = &raw{text: row.value, isBool: row.flag == "create-on-push"}
@@ -117,8 +134,14 @@ func (p *program) parseSettings(name string, args []string) (Settings, []string,
 	return s, flags.Args(), errors.Join(append(wrong, s.validate()...)...)
 }
 
-func (p *program) settingsUsage(name string, rows []setting) {
-	fmt.Fprintf(p.err, "Usage: renga %s [settings]\n\nEach setting is a flag or an environment variable; the flag wins.\n\n", name)
+func (p *program) settingsUsage(flags *flag.FlagSet, rows []setting) {
+	fmt.Fprintf(p.err, "Usage: %s [settings]\n\n", flags.Name())
+	flags.VisitAll(func(f *flag.Flag) {
+		if _, isSetting := f.Value.(*raw); !isSetting {
+			fmt.Fprintf(p.err, "  --%s\n        %s\n", f.Name, f.Usage)
+		}
+	})
+	fmt.Fprint(p.err, "\nEach setting is a flag or an environment variable; the flag wins.\n\n")
 	for _, row := range rows {
 		def := row.value
 		if def == "" {
@@ -140,6 +163,9 @@ func (s *Settings) validate() []error {
 	}
 	check(s.Data != "", "--data: name a directory")
 	check(domainName.MatchString(s.Domain), "--domain: %q is no domain name in lower case", s.Domain)
+	check((s.TLSCert == "") == (s.TLSKey == ""), "--tls-cert, --tls-key: name both files, or none")
+	check(s.ACMEDirectory == "" || s.ACMEDirectory == certs.LetsEncrypt || strings.HasPrefix(s.ACMEDirectory, "https://"), "--acme-directory: %q is neither an https URL nor %s", s.ACMEDirectory, certs.LetsEncrypt)
+	check(s.ACMEDirectory == "" || len(s.ListenTLS) > 0, "--acme-directory: certificates are of no use without --listen-tls")
 	check(s.MetricsListen == "" || loopback(s.MetricsListen), "--metrics-listen: %q is not a loopback address; metrics are for this machine only", s.MetricsListen)
 	pool, err := netip.ParsePrefix(s.NetworkPool)
 	check(err == nil && pool.Addr().Is4() && pool.Bits() <= 24, "--network-pool: %q is no IPv4 prefix of at least 256 addresses, such as 10.224.0.0/12", s.NetworkPool)
@@ -156,17 +182,30 @@ func (s *Settings) registryAddress() string {
 	if s.RegistryAddress != "" {
 		return s.RegistryAddress
 	}
-	host, port, _ := net.SplitHostPort(s.Listen[0]) // validated
+	return reachable(s.Listen[0])
+}
+
+// reachable is a listen address as clients on this machine write it.
+func reachable(address string) string {
+	host, port, _ := net.SplitHostPort(address) // validated
 	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
 	return net.JoinHostPort(host, port)
 }
 
-// port is where apps are found: that of the first listen address.
-func (s *Settings) port() string {
-	_, port, _ := net.SplitHostPort(s.Listen[0]) // validated
-	return port
+// front is how the platform's names are reached: by HTTPS when it is served.
+// The port is empty when it is the scheme's own.
+func (s *Settings) front() (scheme, port string) {
+	scheme, own, at := "http", "80", s.Listen
+	if len(s.ListenTLS) > 0 {
+		scheme, own, at = "https", "443", s.ListenTLS
+	}
+	_, port, _ = net.SplitHostPort(at[0]) // validated
+	if port == own {
+		port = ""
+	}
+	return scheme, port
 }
 
 // path is a place below the data directory.
@@ -219,13 +258,25 @@ func duration(at func(*Settings) *time.Duration) func(*Settings, string) error {
 	}
 }
 
-func addresses(s *Settings, v string) error {
-	for one := range strings.SplitSeq(v, ",") {
-		one = strings.TrimSpace(one)
-		if _, port, err := net.SplitHostPort(one); err != nil || port == "" {
-			return fmt.Errorf("%q is no host:port", one)
+func addresses(at func(*Settings) *[]string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		for one := range strings.SplitSeq(v, ",") {
+			one = strings.TrimSpace(one)
+			if _, port, err := net.SplitHostPort(one); err != nil || port == "" {
+				return fmt.Errorf("%q is no host:port", one)
+			}
+			*at(s) = append(*at(s), one)
 		}
-		s.Listen = append(s.Listen, one)
+		return nil
 	}
-	return nil
+}
+
+// orOff lets a setting be switched off.
+func orOff(set func(*Settings, string) error) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		if v == "off" || v == "" {
+			return nil
+		}
+		return set(s, v)
+	}
 }
