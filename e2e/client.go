@@ -120,8 +120,14 @@ func (w *World) Token(ctx context.Context) (string, error) {
 	return w.token, nil
 }
 
-// Registry is the registry's address as clients on this machine write it.
-func (w *World) Registry() string { return "localhost:" + w.port() }
+// Registry is the registry's address as clients on this machine write it. In a
+// world with hosts it is reached by HTTPS.
+func (w *World) Registry() string {
+	if w.hosts {
+		return "registry." + w.Domain
+	}
+	return "localhost:" + w.port()
+}
 
 func (w *World) port() string {
 	_, port, err := net.SplitHostPort(w.Addr)

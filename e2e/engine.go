@@ -108,7 +108,7 @@ func (w *World) end(tb testing.TB) {
 	if tb.Failed() {
 		tb.Logf("renga's log ends:\n%s", tail(w.Log(), 60))
 	}
-	if err := errors.Join(w.removeOwned(ctx), w.endProcesses()); err != nil {
+	if err := errors.Join(w.removeOwned(ctx), w.endProcesses(), w.forgetHosts(ctx)); err != nil {
 		tb.Errorf("clean up: %v", err)
 	}
 	w.client.CloseIdleConnections()

@@ -130,12 +130,14 @@ func (w *World) CranePush(ctx context.Context, repository string, img v1.Image) 
 }
 
 // login makes the docker command of this world know the operator's token.
-func (w *World) login(ctx context.Context) error {
+func (w *World) login(ctx context.Context) error { return w.loginTo(ctx, w.Registry()) }
+
+func (w *World) loginTo(ctx context.Context, registry string) error {
 	token, err := w.Token(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = w.command(ctx, strings.NewReader(token), "docker", "login", "--username", "renga", "--password-stdin", w.Registry())
+	_, err = w.command(ctx, strings.NewReader(token), "docker", "login", "--username", "renga", "--password-stdin", registry)
 	return err
 }
 

@@ -30,14 +30,20 @@ type World struct {
 	Dir string
 	// Addr is where the platform listens: 127.0.0.1:port.
 	Addr string
+	// TLSAddr is where it serves HTTPS: 127.0.0.1:port, or port 443 of an address
+	// of its own for a world with hosts.
+	TLSAddr string
 	// Metrics is where it serves metrics.
 	Metrics string
 	// Domain is below which apps have their hosts.
 	Domain string
 
 	kit    *Kit
-	home   string // beside Dir: the log, docker's settings
-	id     string // on every image this world makes
+	hosts  bool     // whether the machine resolves its names
+	apps   []string // that have a host in /etc/hosts
+	listen string   // all addresses for HTTP
+	home   string   // beside Dir: the log, docker's settings
+	id     string   // on every image this world makes
 	client *http.Client
 
 	mu    sync.Mutex
@@ -54,12 +60,16 @@ type process struct {
 }
 
 // World makes a world, which does not run yet.
-func (k *Kit) World(tb testing.TB) *World {
+func (k *Kit) World(tb testing.TB, options ...Option) *World {
 	tb.Helper()
 	home := tb.TempDir()
 	w := &World{
-		Dir: filepath.Join(home, "data"), Addr: freeAddr(tb), Metrics: freeAddr(tb),
+		Dir: filepath.Join(home, "data"), Addr: freeAddr(tb), TLSAddr: freeAddr(tb), Metrics: freeAddr(tb),
 		Domain: "renga.localhost", kit: k, home: home, id: fmt.Sprintf("%x", rand.Uint64()),
+	}
+	w.listen = w.Addr
+	for _, option := range options {
+		option(tb, w)
 	}
 	w.client = &http.Client{
 		Timeout:       patience,
@@ -92,7 +102,10 @@ func (w *World) Start(ctx context.Context, args ...string) error {
 	if err := w.Launch(args...); err != nil {
 		return err
 	}
-	return w.WaitHealthy(ctx)
+	if err := w.WaitHealthy(ctx); err != nil || !w.hosts {
+		return err
+	}
+	return w.tellHosts(ctx)
 }
 
 // Launch is Start without waiting.
@@ -219,7 +232,7 @@ func (w *World) Env() []string {
 		}
 	}
 	return append(env,
-		"RENGA_DATA="+w.Dir, "RENGA_LISTEN="+w.Addr, "RENGA_METRICS_LISTEN="+w.Metrics,
+		"RENGA_DATA="+w.Dir, "RENGA_LISTEN="+w.listen, "RENGA_LISTEN_TLS="+w.TLSAddr, "RENGA_METRICS_LISTEN="+w.Metrics,
 		"RENGA_DOMAIN="+w.Domain, "DOCKER_CONFIG="+filepath.Join(w.home, "docker"))
 }
 
