@@ -125,7 +125,32 @@ func (s *Server) listDynos(w http.ResponseWriter, r *http.Request) error {
 	for _, d := range all {
 		wire = append(wire, newDyno(a, d))
 	}
-	return answer(w, http.StatusOK, wire)
+	return list(w, r, wire, byDynoName(), by("id", func(d dyno) string { return d.ID }))
+}
+
+// byDynoName orders web.10 behind web.2.
+func byDynoName() column[dyno] {
+	key := func(name string) string {
+		t, n, err := renga.ParseDynoName(name)
+		if err != nil {
+			return name
+		}
+		return string(t) + "." + numberKey(n)
+	}
+	return column[dyno]{
+		field: "name",
+		key:   func(d dyno) string { return key(d.Name) + "/" + d.ID },
+		bound: func(value string, above bool) (string, error) {
+			name, id, exact := strings.Cut(value, "/")
+			switch {
+			case exact:
+				return key(name) + "/" + id, nil
+			case above:
+				return key(name) + behindAll, nil
+			}
+			return key(name), nil
+		},
+	}
 }
 
 func (s *Server) dynoInfo(w http.ResponseWriter, r *http.Request) error {

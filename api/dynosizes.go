@@ -79,12 +79,14 @@ func (s *Server) sizeNames() []string {
 	return all
 }
 
-func (s *Server) listDynoSizes(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) listDynoSizes(w http.ResponseWriter, r *http.Request) error {
 	all := make([]dynoSize, 0, len(s.options.Sizes))
 	for _, size := range s.sizes() {
 		all = append(all, newDynoSize(size))
 	}
-	return answer(w, http.StatusOK, all)
+	return list(w, r, all,
+		by("name", func(d dynoSize) string { return d.Name }),
+		by("id", func(d dynoSize) string { return d.ID }))
 }
 
 func (s *Server) dynoSizeInfo(w http.ResponseWriter, r *http.Request) error {

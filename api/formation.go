@@ -116,7 +116,9 @@ func (s *Server) listFormation(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, p.wires())
+	return list(w, r, p.wires(),
+		by("type", func(f formation) string { return f.Type }),
+		by("id", func(f formation) string { return f.ID }))
 }
 
 func (s *Server) formationInfo(w http.ResponseWriter, r *http.Request) error {

@@ -116,7 +116,7 @@ func TestHerokusClientReadsPlaces(t *testing.T) {
 	ctx := t.Context()
 	sizes, err := client.DynoSizeList(ctx, nil)
 	good(t, "sizes", err, len(sizes) == 4 && sizes[0].Name == "Eco")
-	size, err := client.DynoSizeInfo(ctx, sizes[1].ID)
+	size, err := client.DynoSizeInfo(ctx, sizes[2].ID)
 	good(t, "size", err, size.Name == "Standard-1X" && size.Memory == 0.5)
 	regions, err := client.RegionList(ctx, nil)
 	good(t, "regions", err, len(regions) == 1)

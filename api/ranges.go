@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -133,58 +132,6 @@ func (sp *span) readOption(option string) error {
 		sp.desc = value == "desc"
 	}
 	return nil
-}
-
-// column is a field by which a list in memory can be ordered.
-type column[T any] struct {
-	key func(T) string
-	// bound turns a client's value into one that compares with keys: the least
-	// that the value means, or with above the greatest. Nil takes it as it is.
-	bound func(value string, above bool) (string, error)
-}
-
-// cut takes the part of a list that a span asks for, in its order, and tells
-// whether there is more.
-func cut[T any](items []T, sp span, col column[T]) (part []T, more bool, err error) {
-	from, to, err := col.bounds(sp)
-	if err != nil {
-		return nil, false, err
-	}
-	for _, item := range items {
-		key := col.key(item)
-		low := sp.from.value == "" || key > from || key == from && !sp.from.exclusive
-		high := sp.to.value == "" || key < to || key == to && !sp.to.exclusive
-		if low && high {
-			part = append(part, item)
-		}
-	}
-	slices.SortFunc(part, func(a, b T) int {
-		if sp.desc {
-			a, b = b, a
-		}
-		return cmp.Compare(col.key(a), col.key(b))
-	})
-	if len(part) > sp.max {
-		return part[:sp.max], true, nil
-	}
-	return part, false, nil
-}
-
-// bounds are the span's ends as keys. A coarse value, a time in seconds, means
-// all that lies in it, so an exclusive end of it leaves all of it out.
-func (col column[T]) bounds(sp span) (from, to string, err error) {
-	if col.bound == nil {
-		return sp.from.value, sp.to.value, nil
-	}
-	if sp.from.value != "" {
-		if from, err = col.bound(sp.from.value, sp.from.exclusive); err != nil {
-			return "", "", err
-		}
-	}
-	if sp.to.value != "" {
-		to, err = col.bound(sp.to.value, !sp.to.exclusive)
-	}
-	return from, to, err
 }
 
 // replyPage sends one page of a list. first and last are the field's values at

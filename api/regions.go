@@ -51,8 +51,10 @@ func newRegion() region {
 	}
 }
 
-func listRegions(w http.ResponseWriter, _ *http.Request) error {
-	return answer(w, http.StatusOK, []region{newRegion()})
+func listRegions(w http.ResponseWriter, r *http.Request) error {
+	return list(w, r, []region{newRegion()},
+		by("id", func(x region) string { return x.ID }),
+		by("name", func(x region) string { return x.Name }))
 }
 
 func regionInfo(w http.ResponseWriter, r *http.Request) error {

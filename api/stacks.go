@@ -35,8 +35,10 @@ func newStack() stack {
 	return stack{CreatedAt: birthday, Default: true, ID: stackID, Name: stackName, State: "public", UpdatedAt: birthday}
 }
 
-func listStacks(w http.ResponseWriter, _ *http.Request) error {
-	return answer(w, http.StatusOK, []stack{newStack()})
+func listStacks(w http.ResponseWriter, r *http.Request) error {
+	return list(w, r, []stack{newStack()},
+		by("id", func(x stack) string { return x.ID }),
+		by("name", func(x stack) string { return x.Name }))
 }
 
 func stackInfo(w http.ResponseWriter, r *http.Request) error {
