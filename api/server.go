@@ -74,7 +74,7 @@ func New(o Options, p Parts) *Server {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	doors := split("/healthz", s.handle(s.health), s.authenticate(s.resources()))
+	doors := split("/healthz", s.handle(s.health), s.authenticate(tagAnswers(s.resources())))
 	s.handler = withVisit(s.logAccess(s.recoverPanics(limitBody(doors))))
 	return s
 }
