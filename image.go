@@ -3,13 +3,15 @@ package renga
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
 // Image is what one process type runs: content by digest, never a tag, and the
 // whole command line.
 type Image struct {
-	// Repository is "<app>/<process type>", where the image was pushed.
+	// Repository is "<app>/<process type>", where the image was pushed, by the
+	// name that the app had then.
 	Repository string
 	// Digest is that of the platform's manifest, "sha256:<hex>".
 	Digest string
@@ -23,9 +25,25 @@ type Image struct {
 	Size int64
 }
 
-// Same tells whether two images run the same thing.
+// PushedTo is the process type that the image was pushed to. The app's name is
+// left out, for it says nothing: apps are renamed, and images promoted.
+func (i Image) PushedTo() ProcessType {
+	_, part, _ := strings.Cut(i.Repository, "/")
+	return ProcessType(part)
+}
+
+// Same tells whether two images of an app run the same thing.
 func (i Image) Same(o Image) bool {
-	return i.Digest == o.Digest && i.Repository == o.Repository && slices.Equal(i.Command, o.Command)
+	return i.Digest == o.Digest && i.PushedTo() == o.PushedTo() && slices.Equal(i.Command, o.Command)
+}
+
+// Deploy asks for a release of images that are stored already.
+type Deploy struct {
+	// Images are, by the process type that was asked for, what its image
+	// declares: that type, and maybe others.
+	Images map[ProcessType]map[ProcessType]Image
+	// Remove lists the process types that are to go.
+	Remove []ProcessType
 }
 
 // Push is one image push that asks for a release.

@@ -27,6 +27,14 @@ type ledgerImage struct {
 	home     distribution.Repository // where it was found
 }
 
+// ledgerPlace is where images may be: in an app's releases, or else where they
+// were pushed.
+type ledgerPlace struct {
+	ns       distribution.Namespace
+	releases distribution.Repository
+	app      string // by its name now, whose process types were pushed to
+}
+
 // Present proves that every image could be run: its manifest, its config and
 // its layers are there and have their sizes. Contents are not read, see Verify.
 // An image is looked for in the app's releases first, then where it was pushed.
@@ -38,7 +46,7 @@ func (l *Ledger) Present(ctx context.Context, app renga.App, images map[renga.Pr
 		return fmt.Errorf("look for the images of app %s: %w", app.Name, err)
 	}
 	for _, t := range slices.Sorted(maps.Keys(images)) {
-		found, err := l.find(ctx, l.ns, releases, t, images[t])
+		found, err := l.find(ctx, ledgerPlace{l.ns, releases, app.Name}, t, images[t])
 		if err != nil {
 			return err
 		}
@@ -52,11 +60,11 @@ func (l *Ledger) Present(ctx context.Context, app renga.App, images map[renga.Pr
 }
 
 // find looks for an image in the releases, then where it was pushed.
-func (l *Ledger) find(ctx context.Context, ns distribution.Namespace, releases distribution.Repository, t renga.ProcessType, img renga.Image) (ledgerImage, error) {
-	home := releases
+func (l *Ledger) find(ctx context.Context, p ledgerPlace, t renga.ProcessType, img renga.Image) (ledgerImage, error) {
+	home := p.releases
 	linked, err := ledgerLinked(ctx, home, img.Digest)
 	if err == nil && !linked {
-		if home, err = ledgerSource(ctx, ns, t, img); err == nil {
+		if home, err = p.source(ctx, t, img); err == nil {
 			linked, err = ledgerLinked(ctx, home, img.Digest)
 		}
 	}
@@ -103,13 +111,13 @@ func ledgerManifest(content []byte) (ledgerImage, error) {
 	return ledgerImage{manifest: manifest, desc: desc}, nil
 }
 
-// ledgerSource is the repository that an image was pushed to.
-func ledgerSource(ctx context.Context, ns distribution.Namespace, t renga.ProcessType, img renga.Image) (distribution.Repository, error) {
-	name, err := reference.WithName(img.Repository)
+// source is the repository that an image was pushed to.
+func (p ledgerPlace) source(ctx context.Context, t renga.ProcessType, img renga.Image) (distribution.Repository, error) {
+	name, err := reference.WithName(p.app + "/" + string(img.PushedTo()))
 	if err != nil {
 		return nil, fmt.Errorf("repository %q of process type %s: %w", img.Repository, t, err)
 	}
-	return ns.Repository(ctx, name)
+	return p.ns.Repository(ctx, name)
 }
 
 // ledgerLinked tells whether a repository has a manifest.

@@ -63,13 +63,44 @@ func (l *Ledger) put(ctx context.Context, r renga.Release) (string, error) {
 	return desc.Digest.String(), w.batch.commit()
 }
 
+// Link makes images of one app's releases part of another app's, without
+// copies, so that they can be released there and outlive the first app. When it
+// returns, that survives a power loss. Like Put it may be called for one app at
+// a time.
+func (l *Ledger) Link(ctx context.Context, from, to string, images map[renga.ProcessType]renga.Image) error {
+	if err := l.linkImages(ctx, from, to, images); err != nil {
+		return fmt.Errorf("link images of app %s to app %s: %w", from, to, ledgerNoSpace(err))
+	}
+	return nil
+}
+
+func (l *Ledger) linkImages(ctx context.Context, from, to string, images map[renga.ProcessType]renga.Image) error {
+	w, err := l.begin(ctx, to)
+	if err != nil {
+		return err
+	}
+	w.place.app = from
+	x := ledgerIndex{Images: map[renga.ProcessType]v1.Descriptor{}}
+	for _, t := range slices.Sorted(maps.Keys(images)) {
+		img := images[t]
+		img.Repository = from + "/" + string(releasesPart) // where every released image is
+		if err := w.link(ctx, t, img, &x); err != nil {
+			return err
+		}
+	}
+	w.batch.next()
+	if err := w.hold(ctx); err != nil {
+		return err
+	}
+	return w.batch.commit()
+}
+
 // ledgerWriter writes one release: first blobs and their links, then manifests,
 // then tags, all of it through one batch.
 type ledgerWriter struct {
 	*Ledger
+	place     ledgerPlace // over the batch
 	batch     *ledgerBatch
-	ns        distribution.Namespace // over the batch
-	releases  distribution.Repository
 	manifests distribution.ManifestService
 	linked    map[string]v1.Descriptor // images by digest; process types may share one
 	held      []distribution.Manifest  // of images, for the second stage
@@ -82,15 +113,15 @@ func (l *Ledger) begin(ctx context.Context, appName string) (*ledgerWriter, erro
 	}
 	w := &ledgerWriter{
 		Ledger: l, batch: newLedgerBatch(l.driver, l.dir, l.files),
-		linked: map[string]v1.Descriptor{},
+		place: ledgerPlace{app: appName}, linked: map[string]v1.Descriptor{},
 	}
-	if w.ns, err = ledgerNamespace(w.batch); err != nil {
+	if w.place.ns, err = ledgerNamespace(w.batch); err != nil {
 		return nil, err
 	}
-	if w.releases, err = w.ns.Repository(ctx, name); err != nil {
+	if w.place.releases, err = w.place.ns.Repository(ctx, name); err != nil {
 		return nil, err
 	}
-	w.manifests, err = w.releases.Manifests(ctx)
+	w.manifests, err = w.place.releases.Manifests(ctx)
 	return w, err
 }
 
@@ -102,7 +133,7 @@ func (w *ledgerWriter) link(ctx context.Context, t renga.ProcessType, img renga.
 		x.Images[t] = desc
 		return nil
 	}
-	found, err := w.find(ctx, w.ns, w.releases, t, img)
+	found, err := w.find(ctx, w.place, t, img)
 	if err != nil {
 		return err
 	}
@@ -111,7 +142,7 @@ func (w *ledgerWriter) link(ctx context.Context, t renga.ProcessType, img renga.
 			return err
 		}
 	}
-	if found.home != w.releases {
+	if found.home != w.place.releases {
 		w.held = append(w.held, found.manifest)
 	}
 	found.desc.Platform, err = w.platform(ctx, found.manifest)
@@ -121,11 +152,11 @@ func (w *ledgerWriter) link(ctx context.Context, t renga.ProcessType, img renga.
 
 // linkBlob links one blob of an image from where it was pushed.
 func (w *ledgerWriter) linkBlob(ctx context.Context, t renga.ProcessType, img renga.Image, part v1.Descriptor) error {
-	blobs := w.releases.Blobs(ctx)
+	blobs := w.place.releases.Blobs(ctx)
 	if err := ledgerHas(ctx, blobs, t, part); renga.KindOf(err) != renga.NotFound {
 		return err
 	}
-	source, err := ledgerSource(ctx, w.ns, t, img)
+	source, err := w.place.source(ctx, t, img)
 	if err != nil {
 		return err
 	}
@@ -160,10 +191,8 @@ func (w *ledgerWriter) platform(ctx context.Context, m distribution.Manifest) (*
 
 // write puts the images' manifests, the artifact and the index.
 func (w *ledgerWriter) write(ctx context.Context, r renga.Release, x ledgerIndex) (v1.Descriptor, error) {
-	for _, m := range w.held {
-		if _, err := w.manifests.Put(ctx, m); err != nil {
-			return v1.Descriptor{}, err
-		}
+	if err := w.hold(ctx); err != nil {
+		return v1.Descriptor{}, err
 	}
 	sealed, err := w.seal(ctx, r, x)
 	if err != nil {
@@ -182,6 +211,16 @@ func (w *ledgerWriter) write(ctx context.Context, r renga.Release, x ledgerIndex
 	return w.manifest(ctx, v1.MediaTypeImageIndex, content)
 }
 
+// hold puts the manifests of images that are new to the repository.
+func (w *ledgerWriter) hold(ctx context.Context) error {
+	for _, m := range w.held {
+		if _, err := w.manifests.Put(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // seal puts the sealed document, and the empty config that goes with it.
 func (w *ledgerWriter) seal(ctx context.Context, r renga.Release, x ledgerIndex) (v1.Descriptor, error) {
 	plain, err := marshalLedgerDocument(r)
@@ -193,7 +232,7 @@ func (w *ledgerWriter) seal(ctx context.Context, r renga.Release, x ledgerIndex)
 	if err != nil {
 		return v1.Descriptor{}, fmt.Errorf("seal the document: %w", err)
 	}
-	blobs := w.releases.Blobs(ctx)
+	blobs := w.place.releases.Blobs(ctx)
 	if _, err := blobs.Stat(ctx, v1.DescriptorEmptyJSON.Digest); err != nil {
 		if _, err := blobs.Put(ctx, v1.MediaTypeEmptyJSON, []byte("{}")); err != nil {
 			return v1.Descriptor{}, err
@@ -215,7 +254,7 @@ func (w *ledgerWriter) manifest(ctx context.Context, mediaType string, content [
 // tag names the release, and the one before it again when its tag is lost or
 // names what a dead Put left.
 func (w *ledgerWriter) tag(ctx context.Context, r renga.Release, desc v1.Descriptor) error {
-	tags := w.releases.Tags(ctx)
+	tags := w.place.releases.Tags(ctx)
 	if r.Version > 1 {
 		before := renga.VersionName(r.Version - 1)
 		named, err := tags.Get(ctx, before)

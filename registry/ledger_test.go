@@ -322,3 +322,34 @@ func TestIndexIsServedAsWritten(t *testing.T) {
 		t.Errorf("served other bytes than stored: %v", err)
 	}
 }
+
+func TestLinkedImagesOutliveTheAppTheyCameFrom(t *testing.T) {
+	w := newLedgerWorld(t)
+	web := w.push("staging/web", 3)
+	staging := renga.Release{
+		App: "staging-id", AppName: "staging", Version: 1, CreatedAt: time.Unix(1, 0),
+		Inputs: renga.Inputs{Images: map[renga.ProcessType]renga.Image{"web": web, "worker": web}},
+	}
+	w.put(staging)
+	blobs := w.blobFiles()
+	ctx := context.Background()
+	if err := w.Link(ctx, "staging", "shop", staging.Inputs.Images); err != nil {
+		t.Fatal(err)
+	}
+	if now := w.blobFiles(); now != blobs {
+		t.Errorf("%d blobs became %d: something was copied", blobs, now)
+	}
+	w.remove(filepath.Join(w.dir, "docker/registry/v2/repositories/staging"))
+	web.Repository = "shop/web"
+	images := map[renga.ProcessType]renga.Image{"web": web, "worker": web}
+	if err := w.Present(ctx, ledgerShop, images); err != nil {
+		t.Error(err)
+	}
+	w.chain(2, images)
+	if good, err := w.Verify(ctx, "shop"); good != 2 || err != nil {
+		t.Errorf("%d good, %v", good, err)
+	}
+	if _, err := remote.Image(w.ref("shop/releases@" + web.Digest)); err != nil {
+		t.Error(err)
+	}
+}
