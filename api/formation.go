@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -18,6 +19,20 @@ type Formations interface {
 	// SetFormation changes it in place, all or nothing, and stamps what changed.
 	// Edit may run several times; its error leaves all as it was.
 	SetFormation(ctx context.Context, app renga.AppID, edit func(renga.Formation) error) (renga.Formation, error)
+}
+
+// Images finds images that were pushed.
+type Images interface {
+	// Find gives what the image declares that ref names: the digest of its
+	// config, of its manifest or of an index, or a tag of the process type's
+	// repository. Invalid when there is none.
+	Find(ctx context.Context, app string, t renga.ProcessType, ref string) (map[renga.ProcessType]renga.Image, error)
+}
+
+// Deployer releases images that were pushed.
+type Deployer interface {
+	// Deploy gives the newest release when d changes nothing.
+	Deploy(ctx context.Context, app renga.AppID, d renga.Deploy, by renga.AccountID) (renga.Release, error)
 }
 
 func (s *Server) formationRoutes() []route {
@@ -80,11 +95,13 @@ func (s *Server) processesOf(r *http.Request) (processes, error) {
 func (p processes) with(entries renga.Formation) processes {
 	all := renga.Formation{}
 	for t := range p.images {
-		all[t] = p.made
-	}
-	for t, scale := range entries {
+		scale := p.made
+		if t == renga.Web { // about to be released for the first time
+			scale.Quantity = 1
+		}
 		all[t] = scale
 	}
+	maps.Copy(all, entries)
 	p.entries = all
 	return p
 }
@@ -170,94 +187,4 @@ func (q quantity) of(now int) (int, error) {
 		return 0, invalid("Quantity must be a whole number from 0 to %d; this would be %d.", renga.MaxQuantity, n)
 	}
 	return n, nil
-}
-
-// updateFormation changes several process types at once, all or none, and
-// answers the whole formation.
-func (s *Server) updateFormation(w http.ResponseWriter, r *http.Request) error {
-	p, err := s.processesOf(r)
-	if err != nil {
-		return err
-	}
-	var body struct {
-		Updates []update `json:"updates"`
-	}
-	if err := decode(r, &body); err != nil {
-		return err
-	}
-	if len(body.Updates) == 0 {
-		return invalid("Field \"updates\" must name at least one process type to change.")
-	}
-	if p, err = s.scale(r, p, body.Updates); err != nil {
-		return err
-	}
-	return answer(w, http.StatusOK, p.wires())
-}
-
-func (s *Server) updateProcess(w http.ResponseWriter, r *http.Request) error {
-	p, err := s.processesOf(r)
-	if err != nil {
-		return err
-	}
-	var change update
-	if err := decode(r, &change); err != nil {
-		return err
-	}
-	change.Type = mux.Vars(r)["type"]
-	t, err := p.find(change.Type)
-	if err != nil {
-		return err
-	}
-	if p, err = s.scale(r, p, []update{change}); err != nil {
-		return err
-	}
-	return answer(w, http.StatusOK, p.wire(t))
-}
-
-// scale makes the updates and wakes the dyno manager.
-func (s *Server) scale(r *http.Request, p processes, updates []update) (processes, error) {
-	entries, err := s.parts.Formations.SetFormation(r.Context(), p.app.ID, func(f renga.Formation) error {
-		current := p.with(f)
-		for _, u := range updates {
-			t, err := current.find(u.Type)
-			if err != nil {
-				return err
-			}
-			if current.entries[t], err = s.rescaled(current.entries[t], u); err != nil {
-				return err
-			}
-			f[t] = current.entries[t]
-		}
-		return nil
-	})
-	if err != nil {
-		return processes{}, orNotFound(err, "app")
-	}
-	s.parts.Waker.Wake(p.app.ID)
-	p = p.with(entries)
-	for _, u := range updates {
-		if t, err := p.find(u.Type); err == nil { // it was found above
-			s.audit(r, "formation set", p.app.Name, "type", t, "quantity", p.entries[t].Quantity, "size", p.entries[t].Size)
-		}
-	}
-	return p, nil
-}
-
-// rescaled is what becomes of one process type.
-func (s *Server) rescaled(scale renga.Scale, u update) (renga.Scale, error) {
-	var err error
-	if len(u.DockerImage) > 0 {
-		return scale, invalid("Releasing an image through the formation is not supported yet; push it with the tag that releases.")
-	}
-	if u.Quantity != nil {
-		if scale.Quantity, err = u.Quantity.of(scale.Quantity); err != nil {
-			return scale, err
-		}
-	}
-	if u.Size != nil {
-		if scale.Size, err = s.sizeNamed(*u.Size); err != nil {
-			return scale, err
-		}
-	}
-	return scale, nil
 }

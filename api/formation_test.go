@@ -31,7 +31,14 @@ func TestFormation(t *testing.T) {
 		batch("no type", `[{"quantity":1}]`, 404),
 		batch("nothing", `[]`, 422, `at least one process type`),
 		batch("no list", `{"web":1}`, 422, `Field \"updates\" must be an array.`),
-		batch("image", `[{"type":"web","docker_image":"sha256:1"}]`, 422, `not supported yet`),
+		batch("an image that nobody pushed", `[{"type":"web","docker_image":"sha256:1"}]`, 422, `No image sha256:1 was pushed to hello/web.`),
+		batch("an image that is none", `[{"type":"web","docker_image":7}]`, 422, `Field \"docker_image\" must be`),
+		batch("an image for a name that is none", `[{"type":"We b","docker_image":"fresh"}]`, 422, `is invalid`),
+		batch("an image for a new type", `[{"type":"clock","docker_image":"fresh"}]`, 200, `"quantity":0,"size":"Standard-1X","type":"clock"`, `"type":"web"`),
+		batch("an image with numbers", `[{"type":"clock","docker_image":"fresh","quantity":2,"size":"eco"}]`, 200, `"quantity":2,"size":"Eco","type":"clock"`),
+		batch("no image to take away", `[{"type":"clock","docker_image":null}]`, 404, `Couldn't find that process type.`),
+		one("image", `{"docker_image":"fresh"}`, 200, `"type":"web"`, `"quantity":1`),
+		one("no image any more", `{"docker_image":null}`, 200, `"type":"web"`, `"quantity":0`),
 		one("quantity", `{"quantity":100}`, 200, `"quantity":100`),
 		one("too many", `{"quantity":101}`, 422, `from 0 to 100`),
 		one("negative", `{"quantity":-1}`, 422, `from 0 to 100`),
@@ -48,7 +55,7 @@ func TestFormation(t *testing.T) {
 }
 
 func TestScalingIsAllOrNothing(t *testing.T) {
-	for _, second := range []string{`{"type":"clock","quantity":1}`, `{"type":"worker","quantity":-1}`, `{"type":"worker","size":"huge"}`} {
+	for _, second := range []string{`{"type":"worker","docker_image":"none"}`, `{"type":"clock","quantity":1}`, `{"type":"worker","quantity":-1}`, `{"type":"worker","size":"huge"}`} {
 		rig := newRig(nil)
 		body := `{"updates":[{"type":"web","quantity":5},` + second + `]}`
 		if res, answer := rig.ask("PATCH", "/apps/hello/formation", body, nil); res.StatusCode < 400 {
@@ -57,6 +64,34 @@ func TestScalingIsAllOrNothing(t *testing.T) {
 		if rig.world.formation[renga.Web].Quantity != 1 || len(rig.world.woken) != 0 {
 			t.Errorf("%s changed something", second)
 		}
+	}
+}
+
+func TestImagesAreReleasedThroughTheFormation(t *testing.T) {
+	rig := newRig(nil)
+	ask := func(method, path, body string) string {
+		t.Helper()
+		res, answer := rig.ask(method, path, body, nil)
+		if res.StatusCode != 200 {
+			t.Fatalf("%s %s: %s", method, body, answer)
+		}
+		return answer
+	}
+	same := image(renga.Web, 4).Digest
+	ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","docker_image":"`+same+`"}]}`)
+	if n := len(rig.world.releases[hello]); n != 4 {
+		t.Errorf("what runs anyway made release %d", n)
+	}
+	ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","docker_image":"fresh"},{"type":"clock","docker_image":"fresh"}]}`)
+	ask("PATCH", "/apps/hello/formation/web", `{"docker_image":null}`)
+	if n := len(rig.world.releases[hello]); n != 6 {
+		t.Errorf("two changes end with release %d", n)
+	}
+	if formation := ask("GET", "/apps/hello/formation", ""); strings.Contains(formation, `"type":"web"`) || !strings.Contains(formation, `"type":"clock"`) {
+		t.Errorf("the formation is %s", formation)
+	}
+	if _, kept := rig.world.formation[renga.Web]; kept {
+		t.Error("a type that was taken away is still scaled")
 	}
 }
 

@@ -24,6 +24,8 @@ type Releaser interface {
 	// Rollback makes a new release of an old one; Invalid, with the reason,
 	// where that cannot be.
 	Rollback(ctx context.Context, app renga.AppID, version int, part renga.RollbackPart, by renga.AccountID) (renga.ReleaseRecord, error)
+	// Rerelease makes a new release of what the newest one holds.
+	Rerelease(ctx context.Context, app renga.AppID, description string, by renga.AccountID) (renga.ReleaseRecord, error)
 	// Eligible is nil when the app can be rolled back to the release; else the
 	// error says why not.
 	Eligible(ctx context.Context, app renga.App, r renga.ReleaseRecord) error
@@ -216,22 +218,46 @@ func (i *identity) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// createRelease takes an app back to an old release. It answers as soon as the
-// new one is recorded; dynos move afterwards.
+// releaseAsked is what a new release is to be made of: an old one, whole or in
+// part, or, where only a description is given, what the newest one holds.
+type releaseAsked struct {
+	Release     identity           `json:"release"`
+	Part        renga.RollbackPart `json:"part"`
+	Slug        identity           `json:"slug"`
+	Description string             `json:"description"`
+}
+
+func (a releaseAsked) check() error {
+	switch {
+	case a.Slug != "":
+		return invalid("Releasing a slug is not supported; push an image instead.")
+	case a.Release == "" && a.Description == "":
+		return invalid("Name the release to roll back to in the field \"release\", its id or its version; or give a \"description\" to release the current one again.")
+	case a.Part != renga.RollbackAll && a.Part != renga.RollbackCode && a.Part != renga.RollbackConfig:
+		return invalid("Part must be %q or %q, or be left out for both.", renga.RollbackCode, renga.RollbackConfig)
+	}
+	return nil
+}
+
+// createRelease takes an app back to an old release, or releases the current
+// one again. It answers as soon as the new one is recorded; dynos move
+// afterwards.
 func (s *Server) createRelease(w http.ResponseWriter, r *http.Request) error {
 	a, err := s.appOf(r)
 	if err != nil {
 		return err
 	}
-	version, part, err := s.rollbackAsked(r, a)
+	var asked releaseAsked
+	if err := decode(r, &asked); err != nil {
+		return err
+	}
+	if err := asked.check(); err != nil {
+		return err
+	}
+	rec, err := s.makeRelease(r, a, asked)
 	if err != nil {
 		return err
 	}
-	rec, err := s.parts.Releaser.Rollback(r.Context(), a.ID, version, part, caller(r).ID)
-	if err != nil {
-		return err
-	}
-	s.audit(r, "rolled back", a.Name, "release", renga.VersionName(rec.Version), "to", renga.VersionName(version), "part", string(part))
 	wire, err := s.showRelease(r.Context(), a, rec, s.people())
 	if err != nil {
 		return err
@@ -239,26 +265,24 @@ func (s *Server) createRelease(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusCreated, wire)
 }
 
-func (s *Server) rollbackAsked(r *http.Request, a renga.App) (version int, part renga.RollbackPart, err error) {
-	var body struct {
-		Release identity           `json:"release"`
-		Part    renga.RollbackPart `json:"part"`
-		Slug    identity           `json:"slug"`
+func (s *Server) makeRelease(r *http.Request, a renga.App, asked releaseAsked) (renga.ReleaseRecord, error) {
+	if asked.Release == "" {
+		rec, err := s.parts.Releaser.Rerelease(r.Context(), a.ID, asked.Description, caller(r).ID)
+		if err == nil {
+			s.audit(r, "released again", a.Name, "release", renga.VersionName(rec.Version))
+		}
+		return rec, err
 	}
-	if err := decode(r, &body); err != nil {
-		return 0, "", err
-	}
-	switch {
-	case body.Slug != "":
-		return 0, "", invalid("Releasing a slug is not supported; push an image instead.")
-	case body.Release == "":
-		return 0, "", invalid("Name the release to roll back to in the field \"release\": its id or its version.")
-	case body.Part != renga.RollbackAll && body.Part != renga.RollbackCode && body.Part != renga.RollbackConfig:
-		return 0, "", invalid("Part must be %q or %q, or be left out for both.", renga.RollbackCode, renga.RollbackConfig)
-	}
-	version, err = s.versionOf(r.Context(), a.ID, string(body.Release))
+	version, err := s.versionOf(r.Context(), a.ID, string(asked.Release))
 	if renga.KindOf(err) == renga.NotFound { // the path is right; what the body says is not
-		err = invalid("%s has no release %s.", a.Name, clip(string(body.Release)))
+		err = invalid("%s has no release %s.", a.Name, clip(string(asked.Release)))
 	}
-	return version, body.Part, err
+	if err != nil {
+		return renga.ReleaseRecord{}, err
+	}
+	rec, err := s.parts.Releaser.Rollback(r.Context(), a.ID, version, asked.Part, caller(r).ID)
+	if err == nil {
+		s.audit(r, "rolled back", a.Name, "release", renga.VersionName(rec.Version), "to", renga.VersionName(version), "part", string(asked.Part))
+	}
+	return rec, err
 }

@@ -44,6 +44,7 @@ var implemented = []struct {
 	{"formation", "Update", "PATCH", "/apps/hello/formation/web", `{"size":"Standard-2X"}`, 200},
 	{"region", "Info", "GET", "/regions/us", "", 200},
 	{"region", "List", "GET", "/regions", "", 200},
+	{"release", "Create", "POST", "/apps/hello/releases", `{"description":"Retry of v4: Deploy"}`, 201},
 	{"release", "Info", "GET", "/apps/hello/releases/4", "", 200},
 	{"release", "List", "GET", "/apps/hello/releases", "", 200},
 	{"release", "Rollback", "POST", "/apps/hello/releases", `{"release":"3"}`, 201},

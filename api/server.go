@@ -49,6 +49,8 @@ type Parts struct {
 	Releaser   Releaser
 	Vars       Vars
 	Formations Formations
+	Images     Images
+	Deployer   Deployer
 	Dynos      Dynos
 	Waker      Waker
 }

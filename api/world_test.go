@@ -191,6 +191,39 @@ func (w *world) Rollback(ctx context.Context, app renga.AppID, n int, part renga
 	return w.record(app, rel.Version), nil
 }
 
+func (w *world) Rerelease(_ context.Context, app renga.AppID, description string, _ renga.AccountID) (renga.ReleaseRecord, error) {
+	rel := w.add(app, description, w.releases[app][len(w.releases[app])-1].Inputs)
+	return w.record(app, rel.Version), nil
+}
+
+// Find knows one image besides those that are released: "fresh".
+func (w *world) Find(_ context.Context, app string, t renga.ProcessType, ref string) (map[renga.ProcessType]renga.Image, error) {
+	if ref == "fresh" {
+		return map[renga.ProcessType]renga.Image{t: image(t, 9)}, nil
+	}
+	for _, img := range w.releases[hello][len(w.releases[hello])-1].Inputs.Images {
+		if ref == img.Digest {
+			return map[renga.ProcessType]renga.Image{t: image(t, 4)}, nil
+		}
+	}
+	return nil, renga.Errorf(renga.Invalid, "No image %s was pushed to %s/%s.", ref, app, t)
+}
+
+func (w *world) Deploy(_ context.Context, app renga.AppID, d renga.Deploy, _ renga.AccountID) (renga.Release, error) {
+	newest := w.releases[app][len(w.releases[app])-1]
+	in := newest.Inputs.Clone()
+	for _, images := range d.Images {
+		maps.Copy(in.Images, images)
+	}
+	for _, t := range d.Remove {
+		delete(in.Images, t)
+	}
+	if in.Equal(newest.Inputs) {
+		return newest, nil
+	}
+	return w.add(app, "Deployed", in), nil
+}
+
 func (w *world) Eligible(_ context.Context, _ renga.App, rec renga.ReleaseRecord) error {
 	if w.blind != nil {
 		return w.blind

@@ -42,19 +42,77 @@ func firstFormation(rel renga.Release) renga.Formation {
 	return f
 }
 
-// deploy lays a push's images over the inputs. Process types that came from the
-// same repository and are no longer declared by its image go.
-func deploy(in *renga.Inputs, p renga.Push) {
+// deploy lays an image's process types over the inputs. Those that came from
+// the same repository and are no longer declared by its image go.
+func deploy(in *renga.Inputs, images map[renga.ProcessType]renga.Image) {
 	for t, old := range in.Images {
-		for _, img := range p.Images {
-			if old.Repository == img.Repository {
+		for _, img := range images {
+			if old.PushedTo() == img.PushedTo() {
 				delete(in.Images, t)
 			}
 		}
 	}
-	for t, img := range p.Images {
+	maps.Copy(in.Images, images)
+}
+
+// deployStored makes the changes that d asks for. A process type that was asked
+// for by itself runs the image that was named for it, whatever others declare.
+func deployStored(in *renga.Inputs, d renga.Deploy) {
+	types := slices.Sorted(maps.Keys(d.Images))
+	for _, t := range types {
+		if d.Images[t][t].PushedTo() == t {
+			deploy(in, d.Images[t])
+		}
+	}
+	for _, t := range types {
+		in.Images[t] = d.Images[t][t]
+	}
+	for _, t := range d.Remove {
+		delete(in.Images, t)
+	}
+}
+
+// deployStoredName describes a release of stored images, as Heroku does.
+func deployStoredName(d renga.Deploy) string {
+	var said []string
+	if len(d.Images) > 0 {
+		var all []string
+		for _, t := range slices.Sorted(maps.Keys(d.Images)) {
+			all = append(all, fmt.Sprintf("%s (%s)", t, shortDigest(d.Images[t][t].Config)))
+		}
+		said = append(said, "Deployed "+strings.Join(all, ", "))
+	}
+	if len(d.Remove) > 0 {
+		said = append(said, "Removed "+joinTypes(d.Remove))
+	}
+	return strings.Join(said, "; ")
+}
+
+func joinTypes(types []renga.ProcessType) string {
+	var all []string
+	for _, t := range types {
+		all = append(all, string(t))
+	}
+	return strings.Join(all, ", ")
+}
+
+// promote replaces the images by those of another app's release. They keep the
+// process type that they were pushed to, so that a later push replaces them.
+func promote(in *renga.Inputs, target renga.App, images map[renga.ProcessType]renga.Image) {
+	clear(in.Images)
+	for t, img := range images {
+		img.Repository = target.Name + "/" + string(img.PushedTo())
 		in.Images[t] = img
 	}
+}
+
+// promoteName describes a promotion, as Heroku does.
+func promoteName(source renga.App, live renga.ReleaseRecord) string {
+	name := fmt.Sprintf("Promote %s %s", source.Name, renga.VersionName(live.Version))
+	for _, t := range sortedTypes(live.Images) {
+		return name + " " + shortDigest(live.Images[t].Pushed)
+	}
+	return name
 }
 
 // deployName describes a push: "Deploy" and the first digits of what was

@@ -18,7 +18,7 @@ func (r *Releaser) Push(ctx context.Context, p renga.Push) error {
 	_, err = r.Change(ctx, app.ID, renga.Change{
 		Description: deployName(p), By: p.By, PushID: p.ID,
 		Edit: func(in *renga.Inputs) error {
-			deploy(in, p)
+			deploy(in, p.Images)
 			return nil
 		},
 	})

@@ -28,6 +28,9 @@ type Store interface {
 	// ReleaseByPush finds the version that a push made; NotFound when none.
 	ReleaseByPush(ctx context.Context, app renga.AppID, pushID string) (int, error)
 	Release(ctx context.Context, app renga.AppID, version int) (renga.ReleaseRecord, error)
+	// Live is the record of the release that serves; version 1 when none with an
+	// image was up yet.
+	Live(ctx context.Context, app renga.AppID) (renga.ReleaseRecord, error)
 }
 
 // Apps keeps the apps.
@@ -48,6 +51,9 @@ type Ledger interface {
 	// Present tells whether images are still whole in the registry; the error
 	// names what is missing.
 	Present(ctx context.Context, app renga.App, images map[renga.ProcessType]renga.Image) error
+	// Link makes images of one app's releases, both by name, part of another's,
+	// without copies.
+	Link(ctx context.Context, from, to string, images map[renga.ProcessType]renga.Image) error
 }
 
 // Runner is told when an app should be looked at.
@@ -95,6 +101,11 @@ const attempts = 3
 
 func (r *Releaser) change(ctx context.Context, app renga.AppID, c renga.Change, always bool) (renga.Release, error) {
 	defer r.changing.lock(string(app))()
+	return r.tryNext(ctx, app, c, always)
+}
+
+// tryNext is a change under the app's lock.
+func (r *Releaser) tryNext(ctx context.Context, app renga.AppID, c renga.Change, always bool) (renga.Release, error) {
 	var rel renga.Release
 	var err error
 	for range attempts {

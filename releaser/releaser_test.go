@@ -26,6 +26,7 @@ type world struct {
 	missing  string
 	conflict int // how many commits find that the head moved
 	putting  func()
+	links    []string
 }
 
 func newWorld() (*world, *releaser.Releaser) {
@@ -144,6 +145,25 @@ func (w *world) Present(_ context.Context, _ renga.App, images map[renga.Process
 			return renga.Errorf(renga.NotFound, "The image of %s is gone.", t)
 		}
 	}
+	return nil
+}
+
+func (w *world) Live(_ context.Context, id renga.AppID) (renga.ReleaseRecord, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	live := w.records[id][0]
+	for _, r := range w.records[id] {
+		if r.Outcome.Status == renga.Succeeded {
+			live = r
+		}
+	}
+	return live, nil
+}
+
+func (w *world) Link(_ context.Context, from, to string, images map[renga.ProcessType]renga.Image) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.links = append(w.links, fmt.Sprintf("%s to %s: %d", from, to, len(images)))
 	return nil
 }
 

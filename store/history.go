@@ -13,20 +13,30 @@ import (
 
 // Head reads the newest release of an app.
 func (s *Store) Head(ctx context.Context, app renga.AppID) (renga.ReleaseRecord, error) {
-	var newest renga.ReleaseRecord
-	err := s.do(ctx, "read newest release of app "+string(app), func(ctx context.Context) error {
+	return s.pick(ctx, app, "newest", func(h head) int { return h.current })
+}
+
+// Live reads the release of an app that serves: the newest that succeeded.
+func (s *Store) Live(ctx context.Context, app renga.AppID) (renga.ReleaseRecord, error) {
+	return s.pick(ctx, app, "live", func(h head) int { return h.live })
+}
+
+// pick reads one of the two releases that an app's head names.
+func (s *Store) pick(ctx context.Context, app renga.AppID, which string, version func(head) int) (renga.ReleaseRecord, error) {
+	var picked renga.ReleaseRecord
+	err := s.do(ctx, "read "+which+" release of app "+string(app), func(ctx context.Context) error {
 		h, err := s.head(ctx, app)
 		if err != nil {
 			return err
 		}
-		rs, err := s.window(ctx, app, h, []int{h.current})
+		rs, err := s.window(ctx, app, h, []int{version(h)})
 		if err != nil {
 			return err
 		}
-		newest = rs[0]
+		picked = rs[0]
 		return nil
 	})
-	return newest, err
+	return picked, err
 }
 
 // Release reads one release; renga.NotFound when app or release are missing.

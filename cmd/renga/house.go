@@ -98,7 +98,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{
 		Tokens: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Releases: db, Releaser: rel,
-		Vars: config.New(rel), Formations: db, Dynos: db, Waker: manager,
+		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, Waker: manager,
 	})}
 	h.metrics = metrics(reg, manager, rt)
 	return h, nil

@@ -1,0 +1,216 @@
+package api
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// updateFormation changes several process types at once, all or none, and
+// answers the whole formation.
+func (s *Server) updateFormation(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.processesOf(r)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		Updates []update `json:"updates"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if len(body.Updates) == 0 {
+		return invalid("Field \"updates\" must name at least one process type to change.")
+	}
+	if p, err = s.change(r, p, body.Updates); err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, p.wires())
+}
+
+// updateProcess changes one process type. One that was taken away is answered
+// as it was, without dynos.
+func (s *Server) updateProcess(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.processesOf(r)
+	if err != nil {
+		return err
+	}
+	var u update
+	if err := decode(r, &u); err != nil {
+		return err
+	}
+	u.Type = mux.Vars(r)["type"]
+	t, err := p.find(u.Type)
+	if err != nil && !u.deploys() {
+		return err
+	}
+	if err != nil {
+		t = renga.ProcessType(u.Type)
+	}
+	was := p.wire(t)
+	was.Quantity = 0
+	if p, err = s.change(r, p, []update{u}); err != nil {
+		return err
+	}
+	if _, there := p.entries[t]; !there {
+		return answer(w, http.StatusOK, was)
+	}
+	return answer(w, http.StatusOK, p.wire(t))
+}
+
+// deploys tells whether the update names an image, removes whether it takes
+// the process type's image away.
+func (u update) deploys() bool { return len(u.DockerImage) > 0 && !u.removes() }
+func (u update) removes() bool { return string(u.DockerImage) == "null" }
+
+// scales tells whether the update is about the number or size of dynos.
+func (u update) scales() bool { return u.Quantity != nil || u.Size != nil }
+
+// change makes the updates: finds the images that they name, scales, releases.
+// What can be refused is refused before anything is changed.
+func (s *Server) change(r *http.Request, p processes, updates []update) (processes, error) {
+	d, err := s.deployOf(r, p, updates)
+	if err != nil {
+		return p, err
+	}
+	p = p.deployed(d)
+	if slices.ContainsFunc(updates, update.scales) {
+		if p, err = s.scale(r, p, updates); err != nil {
+			return p, err
+		}
+	}
+	if len(d.Images)+len(d.Remove) > 0 {
+		p, err = s.deploy(r, p, d)
+	}
+	return p, err
+}
+
+// deployOf is what the updates release.
+func (s *Server) deployOf(r *http.Request, p processes, updates []update) (renga.Deploy, error) {
+	d := renga.Deploy{Images: map[renga.ProcessType]map[renga.ProcessType]renga.Image{}}
+	for _, u := range updates {
+		switch {
+		case u.removes():
+			t, err := p.find(u.Type)
+			if err != nil {
+				return d, err
+			}
+			d.Remove = append(d.Remove, t)
+		case u.deploys():
+			t, images, err := s.imageOf(r, p, u)
+			if err != nil {
+				return d, err
+			}
+			d.Images[t] = images
+		}
+	}
+	return d, nil
+}
+
+// imageOf finds the image that an update names. The process type may be new.
+func (s *Server) imageOf(r *http.Request, p processes, u update) (renga.ProcessType, map[renga.ProcessType]renga.Image, error) {
+	t, err := p.find(u.Type)
+	if err != nil {
+		t = renga.ProcessType(u.Type)
+	}
+	if err := renga.ValidateProcessType(t); err != nil {
+		return t, nil, err
+	}
+	var ref string
+	if json.Unmarshal(u.DockerImage, &ref) != nil || ref == "" {
+		return t, nil, invalid("Field \"docker_image\" must be the digest of an image or a tag, or null to take the process type away.")
+	}
+	images, err := s.parts.Images.Find(r.Context(), p.app.Name, t, ref)
+	return t, images, err
+}
+
+// deployed is p with the process types that a deploy brings.
+func (p processes) deployed(d renga.Deploy) processes {
+	p.images = maps.Clone(p.images)
+	if p.images == nil {
+		p.images = map[renga.ProcessType]renga.Image{}
+	}
+	for _, images := range d.Images {
+		maps.Copy(p.images, images)
+	}
+	for t, images := range d.Images {
+		p.images[t] = images[t]
+	}
+	return p.with(p.entries)
+}
+
+// deploy makes the release, and forgets how process types were scaled that it
+// takes away.
+func (s *Server) deploy(r *http.Request, p processes, d renga.Deploy) (processes, error) {
+	rel, err := s.parts.Deployer.Deploy(r.Context(), p.app.ID, d, caller(r).ID)
+	if err != nil {
+		return p, orNotFound(err, "app")
+	}
+	entries, err := s.parts.Formations.SetFormation(r.Context(), p.app.ID, func(f renga.Formation) error {
+		for _, t := range d.Remove {
+			delete(f, t)
+		}
+		return nil
+	})
+	if err != nil {
+		return p, orNotFound(err, "app")
+	}
+	s.parts.Waker.Wake(p.app.ID)
+	s.audit(r, "images released", p.app.Name, "release", rel.Name(), "types", slices.Sorted(maps.Keys(d.Images)), "removed", d.Remove)
+	p.images = rel.Inputs.Images
+	return p.with(entries), nil
+}
+
+// scale sets numbers and sizes of dynos and wakes the dyno manager.
+func (s *Server) scale(r *http.Request, p processes, updates []update) (processes, error) {
+	entries, err := s.parts.Formations.SetFormation(r.Context(), p.app.ID, func(f renga.Formation) error {
+		current := p.with(f)
+		for _, u := range updates {
+			if !u.scales() {
+				continue
+			}
+			t, err := current.find(u.Type)
+			if err != nil {
+				return err
+			}
+			scale, err := s.rescaled(current.entries[t], u)
+			if err != nil {
+				return err
+			}
+			f[t], current.entries[t] = scale, scale
+		}
+		return nil
+	})
+	if err != nil {
+		return processes{}, orNotFound(err, "app")
+	}
+	s.parts.Waker.Wake(p.app.ID)
+	p = p.with(entries)
+	for _, u := range updates {
+		if t, err := p.find(u.Type); err == nil && u.scales() { // it was found above
+			s.audit(r, "formation set", p.app.Name, "type", t, "quantity", p.entries[t].Quantity, "size", p.entries[t].Size)
+		}
+	}
+	return p, nil
+}
+
+// rescaled is what becomes of one process type.
+func (s *Server) rescaled(scale renga.Scale, u update) (renga.Scale, error) {
+	var err error
+	if u.Quantity != nil {
+		if scale.Quantity, err = u.Quantity.of(scale.Quantity); err != nil {
+			return scale, err
+		}
+	}
+	if u.Size != nil {
+		if scale.Size, err = s.sizeNamed(*u.Size); err != nil {
+			return scale, err
+		}
+	}
+	return scale, nil
+}

@@ -1,0 +1,35 @@
+package releaser
+
+import (
+	"context"
+
+	"renga"
+)
+
+// Deploy makes a release of images that are stored already, by process type,
+// and takes others away. It gives the newest release when that is what runs
+// anyway.
+func (r *Releaser) Deploy(ctx context.Context, app renga.AppID, d renga.Deploy, by renga.AccountID) (renga.Release, error) {
+	return r.Change(ctx, app, renga.Change{
+		Description: deployStoredName(d), By: by,
+		Edit: func(in *renga.Inputs) error {
+			deployStored(in, d)
+			return nil
+		},
+	})
+}
+
+// Rerelease makes a new release of what the newest one holds. An empty
+// description says so.
+func (r *Releaser) Rerelease(ctx context.Context, app renga.AppID, description string, by renga.AccountID) (renga.ReleaseRecord, error) {
+	if description == "" {
+		description = "Release again"
+	}
+	rel, err := r.change(ctx, app, renga.Change{
+		Description: description, By: by, Edit: func(*renga.Inputs) error { return nil },
+	}, true)
+	if err != nil {
+		return renga.ReleaseRecord{}, err
+	}
+	return r.Store.Release(ctx, rel.App, rel.Version)
+}

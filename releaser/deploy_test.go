@@ -1,0 +1,101 @@
+package releaser_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"renga"
+)
+
+// stored is an image that was pushed to hello/<home>.
+func stored(home renga.ProcessType, digest string) renga.Image {
+	return renga.Image{Repository: "hello/" + string(home), Digest: digest, Pushed: digest, Config: "sha256:c" + digest[7:], Command: []string{"serve"}}
+}
+
+// only is a deploy of images by the process types that they were pushed to.
+func only(images ...renga.Image) renga.Deploy {
+	d := renga.Deploy{Images: map[renga.ProcessType]map[renga.ProcessType]renga.Image{}}
+	for _, img := range images {
+		d.Images[img.PushedTo()] = map[renga.ProcessType]renga.Image{img.PushedTo(): img}
+	}
+	return d
+}
+
+func TestStoredImagesAreReleasedTogether(t *testing.T) {
+	w, r := newWorld()
+	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
+	d := only(stored("web", "sha256:bb"), stored("worker", "sha256:dd"))
+	for range 2 { // the second time nothing changes
+		rel, err := r.Deploy(t.Context(), id, d, "me")
+		if err != nil || rel.Version != 3 || rel.Inputs.Images["web"].Digest != "sha256:bb" || rel.Inputs.Images["worker"].Digest != "sha256:dd" {
+			t.Fatalf("%+v, %v", rel, err)
+		}
+	}
+	if said := w.records[id][2].Description; said != "Deployed web (cbb), worker (cdd)" {
+		t.Errorf("it says %q", said)
+	}
+	rel, err := r.Deploy(t.Context(), id, renga.Deploy{Remove: []renga.ProcessType{"worker"}}, "me")
+	if err != nil || rel.Description != "Removed worker" || len(rel.Inputs.Images) != 1 {
+		t.Errorf("%+v, %v", rel, err)
+	}
+}
+
+func TestAReleasedImageBringsWhatItDeclares(t *testing.T) {
+	w, r := newWorld()
+	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
+	own, declared := stored("worker", "sha256:dd"), stored("web", "sha256:bb")
+	d := only(stored("web", "sha256:bb"), own)
+	d.Images["web"]["worker"], d.Images["web"]["clock"] = declared, declared
+	rel, err := r.Deploy(t.Context(), id, d, "me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if types := slices.Sorted(maps.Keys(rel.Inputs.Images)); len(types) != 3 || !rel.Inputs.Images["worker"].Same(own) {
+		t.Errorf("types %v, worker %+v; what is asked for by itself goes before what another declares", types, rel.Inputs.Images["worker"])
+	}
+	if rel, err = r.Deploy(t.Context(), id, only(stored("web", "sha256:ee")), "me"); err != nil || len(rel.Inputs.Images) != 2 {
+		t.Errorf("the clock is declared no more: %+v, %v", rel.Inputs.Images, err)
+	}
+}
+
+func TestReleaseAgainMakesANewReleaseOfTheSame(t *testing.T) {
+	w, r := newWorld()
+	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
+	rec, err := r.Rerelease(t.Context(), id, "Retry of v2: Deploy aa", "me")
+	if err != nil || rec.Version != 3 || rec.Images["web"].Digest != "sha256:aa" || rec.Description != "Retry of v2: Deploy aa" {
+		t.Errorf("%+v, %v", rec, err)
+	}
+}
+
+func TestPromotionTakesTheImagesAndNothingElse(t *testing.T) {
+	w, r := newWorld()
+	source := w.mustPush(t, r, push("p1", "staging", "sha256:aa"))
+	w.records[source][1].Outcome.Status = renga.Succeeded
+	change(t, r, source, setVar("STAGE", "staging"))
+	w.mustPush(t, r, push("p2", "staging", "sha256:ff")) // not up yet: v4
+	target := w.mustPush(t, r, push("p3", "shop", "sha256:bb"))
+	change(t, r, target, setVar("STAGE", "production"))
+	for version := 4; version < 6; version++ { // a second promotion is a release, too
+		rec, err := r.Promote(t.Context(), source, target, "me")
+		if err != nil || rec.Version != version || rec.Description != "Promote staging v2 aa" {
+			t.Fatalf("%+v, %v", rec, err)
+		}
+		in := w.opened[rec.Digest].Inputs
+		if in.Images["web"].Digest != "sha256:aa" || in.Images["web"].Repository != "shop/web" || in.Vars["STAGE"] != "production" {
+			t.Errorf("released %+v", in)
+		}
+	}
+	if len(w.links) != 2 || w.links[0] != "staging to shop: 1" {
+		t.Errorf("linked %q", w.links)
+	}
+}
+
+func TestWhatNeverServedIsNotPromoted(t *testing.T) {
+	w, r := newWorld()
+	source := w.mustPush(t, r, push("p1", "staging", "sha256:aa"))
+	target := w.mustPush(t, r, push("p2", "shop", "sha256:bb"))
+	if _, err := r.Promote(t.Context(), source, target, "me"); renga.KindOf(err) != renga.Invalid || len(w.records[target]) != 2 {
+		t.Errorf("%v, %d releases", err, len(w.records[target]))
+	}
+}
