@@ -20,6 +20,7 @@ var rooms = map[string][]string{
 	"api":                {"."},
 	"certs":              {"."},
 	"config":             {"."},
+	"egress":             {"."},
 	"front":              {"."},
 	"logs":               {"."},
 	"registry":           {"."},
@@ -32,7 +33,7 @@ var rooms = map[string][]string{
 	"store":              {"."},
 	"store/storetest":    {"store"},
 	"cmd/renga": {
-		".", "api", "certs", "config", "front", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store",
+		".", "api", "certs", "config", "egress", "front", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store",
 	},
 	"e2e":       {"."},
 	"e2e/bench": {".", "e2e"},

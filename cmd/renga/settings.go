@@ -35,6 +35,7 @@ type Settings struct {
 	DockerHost      string // empty: the client's default
 	RegistryAddress string
 	NetworkPool     string
+	EgressAllow     []netip.Prefix
 	Platform        string
 	OwnerEmail      string
 	CreateOnPush    bool
@@ -75,6 +76,7 @@ func table() []setting {
 		{"docker-host", "DOCKER_HOST", "", "Docker Engine's address; empty for the usual socket", text(func(s *Settings) *string { return &s.DockerHost })},
 		{"registry-address", "RENGA_REGISTRY_ADDRESS", "", "host:port where the Docker Engine reaches the registry; empty for the first listen address", text(func(s *Settings) *string { return &s.RegistryAddress })},
 		{"network-pool", "RENGA_NETWORK_POOL", "10.224.0.0/12", "addresses for the apps' networks, a prefix; each app takes 256", text(func(s *Settings) *string { return &s.NetworkPool })},
+		{"egress-allow", "RENGA_EGRESS_ALLOW", "", "loopback, private or link-local networks that webhooks and log drains may reach all the same, prefixes separated by commas", networks(func(s *Settings) *[]netip.Prefix { return &s.EgressAllow })},
 		{"platform", "RENGA_PLATFORM", defaultPlatform, "platform that images must be for, os/architecture", text(func(s *Settings) *string { return &s.Platform })},
 		{"owner-email", "RENGA_OWNER_EMAIL", "operator@renga.localhost", "email of the account made at the first start", text(func(s *Settings) *string { return &s.OwnerEmail })},
 		{"create-on-push", "RENGA_CREATE_ON_PUSH", "true", "whether a push to an unknown app creates it, true or false", boolean(func(s *Settings) *bool { return &s.CreateOnPush })},
@@ -266,6 +268,20 @@ func addresses(at func(*Settings) *[]string) func(*Settings, string) error {
 				return fmt.Errorf("%q is no host:port", one)
 			}
 			*at(s) = append(*at(s), one)
+		}
+		return nil
+	}
+}
+
+// networks reads prefixes; none is a good answer.
+func networks(at func(*Settings) *[]netip.Prefix) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		for one := range strings.FieldsFuncSeq(v, func(r rune) bool { return r == ',' || r == ' ' }) {
+			prefix, err := netip.ParsePrefix(one)
+			if err != nil {
+				return fmt.Errorf("%q is no prefix such as 10.0.0.0/8", one)
+			}
+			*at(s) = append(*at(s), prefix)
 		}
 		return nil
 	}
