@@ -138,10 +138,10 @@ func noEndpoint(http.ResponseWriter, *http.Request) error {
 	}
 }
 
-// noMethod answers a known path asked with a wrong method, and names the right
-// ones.
-func noMethod(m *mux.Router) handler {
-	return func(_ http.ResponseWriter, r *http.Request) error {
+// otherMethod answers a known path asked with a wrong method. To Heroku that is
+// an endpoint that is not there; the Allow header names those that are.
+func otherMethod(m *mux.Router) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
 		var allowed []string
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
 			try := r.Clone(r.Context())
@@ -151,10 +151,12 @@ func noMethod(m *mux.Router) handler {
 				allowed = append(allowed, method)
 			}
 		}
-		return methodNotAllowed(r.Method, allowed...)
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		return noEndpoint(w, r)
 	}
 }
 
+// methodNotAllowed is for what is ours alone, and not Heroku's.
 func methodNotAllowed(method string, allowed ...string) *problem {
 	list := strings.Join(allowed, ", ")
 	return &problem{

@@ -60,8 +60,8 @@ type Waker interface {
 	Wake(app renga.AppID)
 }
 
-// Server is the API as an http.Handler. It serves /healthz to everybody and
-// all else to those with a token.
+// Server is the API as an http.Handler. It serves /healthz and the schema to
+// everybody and all else to those with a token.
 type Server struct {
 	options Options
 	parts   Parts
@@ -76,8 +76,11 @@ func New(o Options, p Parts) *Server {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	doors := split("/healthz", s.handle(s.health), s.authenticate(tagAnswers(s.resources())))
-	s.handler = withVisit(s.logAccess(s.recoverPanics(limitBody(doors))))
+	doors := split("/healthz", s.handle(s.health), s.authenticate(s.resources()))
+	for _, path := range schemaPaths {
+		doors = split(path, s.handle(s.schema()), doors)
+	}
+	s.handler = withVisit(s.logAccess(s.recoverPanics(limitBody(tagAnswers(doors)))))
 	return s
 }
 
@@ -110,7 +113,7 @@ func (s *Server) resources() http.Handler {
 		m.Handle(rt.path, s.handle(rt.do)).Methods(methods...)
 	}
 	m.NotFoundHandler = s.handle(noEndpoint)
-	m.MethodNotAllowedHandler = s.handle(noMethod(m))
+	m.MethodNotAllowedHandler = s.handle(otherMethod(m))
 	return m
 }
 

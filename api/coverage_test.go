@@ -1,0 +1,232 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"renga/api"
+)
+
+// notes say what a link does here that its name does not. A link that is
+// answered and always refused needs one.
+var notes = map[string]string{
+	"release/Create": "A release is made of images, not of slugs; releases are rolled back here, and pushed.",
+}
+
+// strangers are the resources of the schema that have no place here, by why.
+var strangers = map[string][]string{
+	"CI is not part of the platform":        {"test-case", "test-node", "test-run"},
+	"no money changes hands here":           {"credit", "invoice", "invoice-address", "team-invoice", "team-daily-usage", "team-monthly-usage", "enterprise-account-daily-usage", "enterprise-account-monthly-usage"},
+	"there is one organisation":             {"archive", "audit-trail-event", "enterprise-account", "enterprise-account-member", "identity-provider"},
+	"there are no recovery numbers":         {"sms-number"},
+	"there are no private spaces":           {"inbound-ruleset", "outbound-ruleset", "peering", "peering-info", "space-app-access", "space-nat", "space-topology", "space-transfer", "vpn-connection"},
+	"collaborators share apps; no teams do": {"allowed-add-on-service", "permission-entity", "team-add-on", "team-app-permission", "team-feature", "team-invitation", "team-member", "team-preferences", "team-space"},
+}
+
+func TestTheSchemaIsThatOfHerokusClient(t *testing.T) {
+	var want bytes.Buffer
+	if err := json.Compact(&want, schemaText(t)); err != nil {
+		t.Fatal(err)
+	}
+	if *rewrite {
+		if err := os.WriteFile("schema/heroku.json", want.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile("schema/heroku.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(have, want.Bytes()) {
+		t.Error("schema/heroku.json is not the schema of the heroku-go module; go generate writes it anew")
+	}
+}
+
+func TestTheSchemaIsServedToAll(t *testing.T) {
+	for _, at := range []string{"/schema", "/schema.json"} {
+		res, body := newRig(nil).ask("GET", at, "", header("Authorization", ""))
+		if res.StatusCode != 200 || res.Header.Get("Content-Type") != "application/schema+json" || res.Header.Get("ETag") == "" {
+			t.Fatalf("%s: %d %v", at, res.StatusCode, res.Header)
+		}
+		var schema struct {
+			Definitions map[string]any `json:"definitions"`
+			Links       []struct {
+				Href string `json:"href"`
+			} `json:"links"`
+		}
+		if err := json.Unmarshal([]byte(body), &schema); err != nil {
+			t.Fatal(err)
+		}
+		if len(schema.Definitions) != 97 || len(schema.Links) == 0 || schema.Links[0].Href != "http://api.renga.localhost:5000" {
+			t.Errorf("%d definitions, links start at %v", len(schema.Definitions), schema.Links)
+		}
+	}
+}
+
+// TestEveryAnsweredLinkIsTested: whoever adds a route that the schema describes
+// adds a row to implemented.
+func TestEveryAnsweredLinkIsTested(t *testing.T) {
+	tested := map[string]bool{}
+	for _, row := range implemented {
+		tested[row.resource+"/"+row.title] = true
+	}
+	links := readSchema(t).links(t)
+	if len(links) != 290 {
+		t.Errorf("the schema has %d links, want 290", len(links))
+	}
+	for _, l := range links {
+		switch {
+		case l.answered() && !tested[l.name()]:
+			t.Errorf("%s %s answers %s, which has no row in implemented", l.method, l.path(), l.name())
+		case !l.answered() && tested[l.name()]:
+			t.Errorf("%s has a row in implemented, and no route answers %s %s", l.name(), l.method, l.path())
+		}
+	}
+}
+
+func TestLinksWithoutRouteAreNotFound(t *testing.T) {
+	rig := newRig(nil)
+	for _, l := range readSchema(t).links(t) {
+		if l.answered() {
+			continue
+		}
+		url := strings.NewReplacer("{app}", "hello", "{team-app}", "hello", "{account}", "~", "{", "", "}", "").Replace(l.path())
+		res, body := rig.ask(l.method, url, "{}", nil)
+		if res.StatusCode != 404 || !isError(body, "not_found") {
+			t.Errorf("%s: %s %s gets %d: %s", l.name(), l.method, url, res.StatusCode, body)
+		}
+	}
+}
+
+// TestErrorsOfEveryLinkHaveHerokusForm makes each answered link fail in all the
+// ways that all links have in common.
+func TestErrorsOfEveryLinkHaveHerokusForm(t *testing.T) {
+	hasBody := map[string]bool{}
+	for _, l := range readSchema(t).links(t) {
+		hasBody[l.name()] = l.hasBody && l.method != http.MethodGet && l.method != http.MethodDelete
+	}
+	for _, row := range implemented {
+		t.Run(row.resource+"/"+row.title, func(t *testing.T) {
+			fails := func(url, body string, headers map[string]string, status int, id string) {
+				t.Helper()
+				res, answer := newRig(nil).ask(row.method, url, body, headers)
+				if res.StatusCode != status || !isError(answer, id) {
+					t.Errorf("%s %s with %s gets %d, want %d %s: %s", row.method, url, body, res.StatusCode, status, id, answer)
+				}
+			}
+			fails(row.url, row.body, header("Authorization", "Bearer nobody"), 401, "unauthorized")
+			if gone := strings.Replace(row.url, "/apps/hello", "/apps/nobody", 1); gone != row.url {
+				fails(gone, row.body, nil, 404, "not_found")
+			}
+			if hasBody[row.resource+"/"+row.title] {
+				fails(row.url, `{"`, nil, 400, "bad_request")
+				fails(row.url, `[]`, nil, 422, "invalid_params")
+			}
+		})
+	}
+}
+
+// isError tells whether a body is Heroku's form of an error with that id: a
+// sentence for people, an id for programs, and nothing unknown.
+func isError(body, id string) bool {
+	var e struct {
+		ID       string `json:"id"`
+		Message  string `json:"message"`
+		Resource string `json:"resource"`
+		URL      string `json:"url"`
+	}
+	strict := json.NewDecoder(strings.NewReader(body))
+	strict.DisallowUnknownFields()
+	return strict.Decode(&e) == nil && e.ID == id && len(e.Message) > 3
+}
+
+func TestCoverageIsWrittenDown(t *testing.T) {
+	const file = "../docs/api-coverage.md"
+	want := coverage(readSchema(t).links(t))
+	if *rewrite {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(have) != want {
+		t.Errorf("%s is not what the routes say; go test ./api -run Coverage -update writes it anew", file)
+	}
+}
+
+// coverage is the document about what is answered.
+func coverage(links []link) string {
+	var table strings.Builder
+	for _, l := range links {
+		state, note := l.state()
+		fmt.Fprintf(&table, "| %s | %s | `%s %s` | %s | %s |\n", l.resource, l.title, l.method, l.path(), state, note)
+	}
+	var doc strings.Builder
+	fmt.Fprintf(&doc, `# What of Heroku's Platform API is answered
+
+Written by a test of the api package from its own routes and from Heroku's schema (version 5.5.0 of
+its Go client); a test fails when this file is stale. `+"`go test ./api -run Coverage -update`"+` writes it.
+
+"refused" means answered, and always with an error that says why. What is not answered gets 404
+`+"`not_found`"+`. Every answer is checked against the schema, and every error against Heroku's form of
+errors. The schema itself is at `+"`/schema`"+`.
+
+| Resource | Link | Request | Answered | Note |
+|---|---|---|---|---|
+%s
+## Beyond the schema
+
+| Request | Why |
+|---|---|
+`, table.String())
+	for _, route := range api.Routes() {
+		if !slices.ContainsFunc(links, func(l link) bool { return answers(route, l) }) {
+			fmt.Fprintf(&doc, "| `%s %s` | %s |\n", route[0], route[1], beyond[route[0]+" "+route[1]])
+		}
+	}
+	return doc.String()
+}
+
+// beyond says why there are routes that the schema does not describe.
+var beyond = map[string]string{
+	"DELETE /apps/{app}/formations/{type}":    "`heroku ps:restart --process-type`",
+	"GET /apps/{app}/releases/{release}/diff": "what two releases differ in",
+}
+
+func TestRoutesBeyondTheSchemaSayWhy(t *testing.T) {
+	links := readSchema(t).links(t)
+	for _, route := range api.Routes() {
+		described := slices.ContainsFunc(links, func(l link) bool { return answers(route, l) })
+		if !described && beyond[route[0]+" "+route[1]] == "" {
+			t.Errorf("the schema does not describe %s %s: say in beyond what it is for", route[0], route[1])
+		}
+	}
+}
+
+// state is how a link is answered, and the note on it.
+func (l link) state() (state, note string) {
+	note = notes[l.name()]
+	if !l.answered() {
+		for why, resources := range strangers {
+			if slices.Contains(resources, l.resource) && note == "" {
+				note = why
+			}
+		}
+		return "no", note
+	}
+	for _, row := range implemented {
+		if row.resource == l.resource && row.title == l.title && row.status >= 400 {
+			return "refused", note
+		}
+	}
+	return "yes", note
+}

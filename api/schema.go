@@ -1,0 +1,33 @@
+package api
+
+import (
+	"bytes"
+	_ "embed" // the schema lies in the program
+	"net/http"
+)
+
+// herokuSchema is Heroku's JSON hyper-schema of the Platform API, in few bytes,
+// as it ships with Heroku's Go client; schema/LICENSE.heroku-go is its licence.
+//
+//go:generate go test . -run TestTheSchemaIsThatOfHerokusClient -update
+//go:embed schema/heroku.json
+var herokuSchema []byte
+
+// schemaPaths are where the schema is found. Everybody may read it.
+var schemaPaths = []string{"/schema", "/schema.json"}
+
+// schema serves the schema with this platform as the place that its links
+// start from. It describes all of Heroku's API; docs/api-coverage.md says what
+// of it is answered here.
+func (s *Server) schema() handler {
+	text := bytes.Replace(herokuSchema,
+		[]byte(`"href":"https://api.heroku.com"`), []byte(`"href":"`+s.options.below("api")+`"`), 1)
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			return noEndpoint(w, r)
+		}
+		w.Header().Set("Content-Type", "application/schema+json")
+		_, _ = w.Write(text) // a client that left misses nothing
+		return nil
+	}
+}
