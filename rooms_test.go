@@ -65,6 +65,7 @@ var libraries = map[string][]string{
 	"github.com/gorilla/mux":                   {"api"},
 	"github.com/heroku/heroku-go/v5":           {"e2e"},
 	"github.com/klauspost/compress":            {"registry", "e2e"},
+	"github.com/mholt/acmez/v3":                {"certs"},
 	"github.com/opencontainers/go-digest":      {"registry", "runtime/docker"},
 	"github.com/opencontainers/image-spec":     {"registry", "runtime/docker"},
 	"github.com/prometheus/client_golang":      {anyRoom},

@@ -5,13 +5,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/caddyserver/certmagic"
+	"github.com/mholt/acmez/v3/acme"
 	"go.uber.org/zap"
 
 	"renga"
@@ -254,8 +254,9 @@ func (d *orders) event(ctx context.Context, name string, data map[string]any) er
 		}
 	case "cert_failed":
 		host, _ := data["identifier"].(string)
-		err, _ := data["error"].(error)
-		d.settle(host, Outcome{State: Failing, Reason: reason(err)})
+		if err, _ := data["error"].(error); ctx.Err() == nil { // else it was given up
+			d.settle(host, Outcome{State: Failing, Reason: reason(err)})
+		}
 	}
 	return nil
 }
@@ -306,15 +307,19 @@ func (o *order) judge(s State, now time.Time) State {
 	return s
 }
 
-// reason is the innermost cause that says something to people.
+// reason is what the ACME server found, or the innermost cause.
 func reason(err error) string {
 	if err == nil {
 		return "unknown"
 	}
+	var found acme.Problem
+	if errors.As(err, &found) && found.Detail != "" {
+		return found.Detail
+	}
 	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
 		err = next
 	}
-	return fmt.Sprint(err)
+	return err.Error()
 }
 
 func texts(v any) []string {
