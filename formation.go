@@ -10,8 +10,14 @@ import (
 // ProcessType names a kind of dyno of an app: web, worker, clock.
 type ProcessType string
 
-// Web is the process type that gets HTTP requests.
-const Web ProcessType = "web"
+// Process types with a meaning of their own.
+const (
+	// Web is the one that gets HTTP requests.
+	Web ProcessType = "web"
+	// ReleaseType holds the release command: it runs once for each release,
+	// before that release's dynos, and has none itself.
+	ReleaseType ProcessType = "release"
+)
 
 var processType = regexp.MustCompile(`^[a-z](?:[a-z0-9]|[-_][a-z0-9])*$`)
 

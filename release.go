@@ -106,6 +106,27 @@ type Outcome struct {
 	// Log holds the failing dyno's last lines.
 	Log []string
 	At  time.Time
+	// Phase is how far the release command came.
+	Phase ReleasePhase
+}
+
+// ReleasePhase is how far a release command came: the command of a release's
+// process type "release", which runs once before any of its dynos starts. It
+// only moves forward.
+type ReleasePhase string
+
+// The states of a release command.
+const (
+	PhaseNone   ReleasePhase = ""       // not begun yet, or there is none
+	PhaseBegun  ReleasePhase = "begun"  // it was started, and never will be again
+	PhasePassed ReleasePhase = "passed" // it ended well: the release may go on
+	PhaseFailed ReleasePhase = "failed" // the release must never run
+)
+
+// HasPhase tells whether the release has a release command.
+func (r ReleaseRecord) HasPhase() bool {
+	_, ok := r.Images[ReleaseType]
+	return ok
 }
 
 // ReleaseRecord is what can be known of a release without opening it: all but

@@ -59,12 +59,13 @@ func (s *Store) desiredApp(ctx context.Context, app renga.AppID, d *renga.Desire
 }
 
 // choose picks what serves and what is to take its place. A failed release
-// serves only when nothing better ever did.
+// serves only when nothing better ever did, and never when its release command
+// failed.
 func choose(live, newest renga.ReleaseRecord) (serving, next *renga.ReleaseRecord) {
 	switch {
 	case len(live.Images) > 0:
 		serving = &live
-	case newest.Outcome.Status == renga.Failed && len(newest.Images) > 0:
+	case newest.Outcome.Status == renga.Failed && newest.Outcome.Phase != renga.PhaseFailed && len(newest.Images) > 0:
 		serving = &newest
 	}
 	if newest.Outcome.Status == renga.Pending {

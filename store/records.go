@@ -60,6 +60,7 @@ type outcomeRecord struct {
 	Reason string              `json:"reason,omitempty"`
 	Log    []string            `json:"log,omitempty"`
 	At     time.Time           `json:"at,omitzero"`
+	Phase  renga.ReleasePhase  `json:"phase,omitempty"`
 }
 
 type scaleRecord struct {
@@ -127,11 +128,11 @@ func (r releaseRecord) release(app renga.AppID, o renga.Outcome) renga.ReleaseRe
 }
 
 func newOutcomeRecord(o renga.Outcome) outcomeRecord {
-	return outcomeRecord{Status: o.Status, Reason: o.Reason, Log: o.Log, At: o.At.UTC()}
+	return outcomeRecord{Status: o.Status, Reason: o.Reason, Log: o.Log, At: o.At.UTC(), Phase: o.Phase}
 }
 
 func (r outcomeRecord) outcome() renga.Outcome {
-	return renga.Outcome{Status: r.Status, Reason: r.Reason, Log: r.Log, At: r.At.UTC()}
+	return renga.Outcome{Status: r.Status, Reason: r.Reason, Log: r.Log, At: r.At.UTC(), Phase: r.Phase}
 }
 
 func newScaleRecord(s renga.Scale) scaleRecord {

@@ -195,8 +195,9 @@ func (s *Store) fence(ctx context.Context, r renga.ReleaseRecord) error {
 
 // SetOutcome says what became of a release: renga.Pending may become anything,
 // renga.Failed may become renga.Succeeded, everything else stays and is
-// renga.Conflict. The same status again is no error and changes nothing. A release
-// that succeeded is live unless a later one is.
+// renga.Conflict. The same status again is no error and changes nothing, but for
+// a pending release whose phase moves on. An outcome without a phase keeps the
+// one there is. A release that succeeded is live unless a later one is.
 func (s *Store) SetOutcome(ctx context.Context, app renga.AppID, version int, o renga.Outcome) error {
 	o.At = orNow(o.At)
 	return s.do(ctx, fmt.Sprintf("set outcome of release v%d of app %s", version, app), func(ctx context.Context) error {
@@ -230,10 +231,16 @@ func (s *Store) setOutcome(ctx context.Context, tx *redis.Tx, app renga.AppID, v
 		return noRelease(version)
 	}
 	old, err := decode[outcomeRecord](keyOutcomes(app), stored.Val())
-	if err != nil || old.Status == o.Status {
+	if err != nil {
 		return err
 	}
-	if !mayBecome(old.Status, o.Status) {
+	if o.Phase == renga.PhaseNone {
+		o.Phase = old.Phase
+	}
+	if old.Status == o.Status && (old.Phase == o.Phase || old.Status != renga.Pending) {
+		return nil
+	}
+	if old.Status != o.Status && !mayBecome(old.Status, o.Status) {
 		return renga.Errorf(renga.Conflict, "Release v%d is %s and cannot become %s.", version, old.Status, o.Status)
 	}
 	return multi(ctx, tx, func(p redis.Pipeliner) {

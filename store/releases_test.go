@@ -220,6 +220,36 @@ func TestSetOutcomeOnlyMovesForward(t *testing.T) {
 	wantKind(t, s.SetOutcome(t.Context(), "nobody", 1, renga.Outcome{Status: renga.Failed}), renga.NotFound)
 }
 
+// TestAReleasesPhaseMovesOnAndStays: beside the status while the release is
+// pending, and never after. A release whose command failed is never served, not
+// even for want of a better one.
+func TestAReleasesPhaseMovesOnAndStays(t *testing.T) {
+	s, _ := newStore(t)
+	a := createApp(t, s, "haiku")
+	commit(t, s, a.ID, 2)
+	phase := func(o renga.Outcome, want renga.ReleasePhase) {
+		t.Helper()
+		check(t, s.SetOutcome(t.Context(), a.ID, 2, o))
+		r, err := s.Release(t.Context(), a.ID, 2)
+		check(t, err)
+		if r.Outcome.Phase != want {
+			t.Fatalf("after %+v the phase is %q; want %q", o, r.Outcome.Phase, want)
+		}
+	}
+	phase(renga.Outcome{Status: renga.Pending, Phase: renga.PhaseBegun}, renga.PhaseBegun)
+	phase(renga.Outcome{Status: renga.Pending}, renga.PhaseBegun)
+	d, err := s.Desired(t.Context(), a.ID)
+	check(t, err)
+	if d.Next == nil || d.Next.Outcome.Phase != renga.PhaseBegun {
+		t.Fatalf("next is %+v", d.Next)
+	}
+	phase(renga.Outcome{Status: renga.Failed, Phase: renga.PhaseFailed}, renga.PhaseFailed)
+	phase(renga.Outcome{Status: renga.Failed, Phase: renga.PhasePassed}, renga.PhaseFailed)
+	if d, err = s.Desired(t.Context(), a.ID); err != nil || d.Live != nil || d.Next != nil {
+		t.Fatalf("a release whose command failed is served: %+v, %v", d, err)
+	}
+}
+
 func TestLateSuccessOfOlderReleaseDoesNotTakeLive(t *testing.T) {
 	s, _ := newStore(t)
 	a := createApp(t, s, "haiku")
