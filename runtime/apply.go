@@ -39,6 +39,8 @@ func (w *worker) apply(ctx, brief context.Context, world World, plan Plan) error
 			w.end(ctx, s.Instance, "kill", w.kill)
 		case Stop:
 			w.end(ctx, s.Instance, "stop", func(ctx context.Context, i Instance) error { return w.stop(ctx, i, s.Drain) })
+		case Mark:
+			errs = append(errs, w.mark(brief, s))
 		case Finish:
 			errs = append(errs, w.finish(brief, s))
 		}
@@ -178,9 +180,25 @@ func (w *worker) drain(ctx context.Context, i Instance) {
 	}
 }
 
+// mark writes down how far a release command came.
+func (w *worker) mark(ctx context.Context, m Mark) error {
+	o := renga.Outcome{Status: renga.Pending, Phase: m.Phase, At: w.m.opts.Now()}
+	err := w.m.db.SetOutcome(ctx, w.app, m.Version, o)
+	w.m.stats.store(err)
+	if err != nil {
+		return fmt.Errorf("mark %s: %w", renga.VersionName(m.Version), err)
+	}
+	w.logger().InfoContext(ctx, "release command", "release", m.Version, "phase", m.Phase)
+	if m != w.marked { // as for finish
+		w.marked = m
+		poke(w.wake)
+	}
+	return nil
+}
+
 // finish writes down what became of a release.
 func (w *worker) finish(ctx context.Context, f Finish) error {
-	o := renga.Outcome{Status: f.Status, Reason: f.Reason, Log: w.tail(ctx, f.Instance), At: w.m.opts.Now()}
+	o := renga.Outcome{Status: f.Status, Phase: f.Phase, Reason: f.Reason, Log: w.tail(ctx, f.Instance), At: w.m.opts.Now()}
 	err := w.m.db.SetOutcome(ctx, w.app, f.Version, o)
 	w.m.stats.step("finish", err)
 	w.m.stats.store(err)

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"renga"
@@ -36,6 +37,14 @@ type Engine interface {
 type Tailer interface {
 	// Tail gives up to n last lines of stdout and stderr, oldest first.
 	Tail(ctx context.Context, id string, n int) ([]string, error)
+}
+
+// Follower is an Engine that can tell an instance's output as it comes.
+type Follower interface {
+	// Follow writes all that the instance has printed and prints, stdout and
+	// stderr, to w until the instance has ended. It returns nil when that was
+	// all of it.
+	Follow(ctx context.Context, id string, w io.Writer) error
 }
 
 // PortLister is an Engine that can tell where an instance listens.

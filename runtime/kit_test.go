@@ -34,6 +34,8 @@ func programs() map[string]enginetest.Program {
 		"elsewhere": {Elsewhere: "127.0.0.1:9999"},
 		"stubborn":  {Stops: -1},
 		"slowpull":  {Pull: time.Second},
+		"migrate":   {Exits: true, After: 10 * time.Second, Lines: []string{"migrating $DATABASE_URL"}},
+		"botch":     {Exits: true, After: time.Second, Code: 3, Lines: []string{"no such table"}},
 		"flaky":     {Exits: true, After: 6 * time.Minute, Code: 2},
 	}
 }
@@ -128,13 +130,20 @@ func (s *store) SetOutcome(_ context.Context, _ renga.AppID, version int, o reng
 	if s.err != nil {
 		return s.err
 	}
+	if o.Phase == renga.PhaseNone {
+		o.Phase = s.outcomes[version].Phase
+	}
 	s.outcomes[version] = o
 	d := &s.desired
 	switch {
+	case d.Next != nil && d.Next.Version == version && o.Status == renga.Pending:
+		r := *d.Next
+		r.Outcome = o
+		d.Next = &r
 	case d.Next != nil && d.Next.Version == version:
 		r := *d.Next
 		r.Outcome = o
-		if o.Status == renga.Succeeded || d.Live == nil || d.Live.Version == version {
+		if o.Status == renga.Succeeded || o.Phase != renga.PhaseFailed && (d.Live == nil || d.Live.Version == version) {
 			d.Live = &r
 		}
 		d.Next = nil

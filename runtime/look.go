@@ -41,7 +41,7 @@ func (w *worker) look(ctx context.Context) (again time.Time, over bool, err erro
 // wish asks what is wanted. When the store is away it remembers, and gives its
 // error besides.
 func (w *worker) wish(ctx context.Context) (World, error) {
-	world := World{App: w.app, Domain: w.m.opts.Domain}
+	world := World{App: w.app, Domain: w.m.opts.Domain, PhaseLimit: w.m.opts.PhaseLimit}
 	d, err := w.m.db.Desired(ctx, w.app)
 	switch kind := renga.KindOf(err); {
 	case err == nil:
@@ -137,6 +137,9 @@ func (w *worker) prune(instances []Instance, d renga.Desired) {
 func concerns(key string, d renga.Desired) bool {
 	w := World{Desired: d}
 	live, next := w.releases()
+	if d.Next != nil && w.phaseView(*d.Next).key() == key {
+		return true
+	}
 	return slices.ContainsFunc(slices.Concat(w.views(live), w.views(next)), func(v view) bool { return v.key() == key })
 }
 
@@ -175,8 +178,14 @@ func (w *worker) tell(ctx context.Context, dynos []renga.Dyno) {
 	}
 }
 
-// forgetApp has the engine remove what it keeps for the app besides instances.
+// forgetApp removes what release commands printed, and has the engine remove
+// what it keeps for the app besides instances.
 func (w *worker) forgetApp(ctx context.Context) error {
+	if w.m.opts.Outputs != nil {
+		if err := w.m.opts.Outputs.Forget(w.app); err != nil {
+			return err
+		}
+	}
 	f, ok := w.m.engine.(Forgetter)
 	if !ok {
 		return nil

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -40,6 +41,14 @@ type Router interface {
 	Drain(ctx context.Context, app renga.AppID, target string) error
 }
 
+// Outputs keeps what release commands print.
+type Outputs interface {
+	// Record begins the output of a release's command anew.
+	Record(app renga.AppID, version int) (io.WriteCloser, error)
+	// Forget removes all of an app's.
+	Forget(app renga.AppID) error
+}
+
 // Options are a Manager's settings. Every zero value but Domain's and Sizes' has
 // a default.
 type Options struct {
@@ -50,9 +59,12 @@ type Options struct {
 	DrainTimeout time.Duration         // for requests in flight, before SIGTERM; 30s
 	StopGrace    time.Duration         // SIGTERM to SIGKILL; 30s
 	Settle       time.Duration         // how long another dyno must run to count as up; 1s
+	PhaseLimit   time.Duration         // for a release command to end; 1h
 	Resync       time.Duration         // between two looks if nothing happens; 30s
 	Log          *slog.Logger
 	Now          func() time.Time
+	// Outputs keeps what release commands print; nil to keep nothing.
+	Outputs Outputs
 	// Probe tells whether somebody listens at host:port. The default is a TCP
 	// connection.
 	Probe func(ctx context.Context, addr string) error
@@ -65,6 +77,7 @@ func (o Options) orDefaults() Options {
 	o.DrainTimeout = orDefault(o.DrainTimeout, 30*time.Second)
 	o.StopGrace = orDefault(o.StopGrace, 30*time.Second)
 	o.Settle = orDefault(o.Settle, time.Second)
+	o.PhaseLimit = orDefault(o.PhaseLimit, time.Hour)
 	o.Resync = orDefault(o.Resync, 30*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -22,6 +22,8 @@ type World struct {
 	Instances []Seen
 	// Starts are the starts that are under way or went wrong, by [StartKey].
 	Starts map[string]Attempt
+	// PhaseLimit is how long a release command may run.
+	PhaseLimit time.Duration
 	// Turns is when the world changes without an event: a dyno has run long
 	// enough to count, or too long without listening. Zero for never.
 	Turns time.Time
@@ -38,6 +40,8 @@ type Seen struct {
 	Late bool
 	// Reason says why it is not up, when it exited or is late.
 	Reason string
+	// Recording says that its output is still being written down.
+	Recording bool
 	// Stopping and Killing say that this is under way.
 	Stopping, Killing bool
 	// NotBefore is when a stop or kill that went wrong may be tried again.
@@ -77,7 +81,7 @@ type Plan struct {
 	Again time.Time
 }
 
-// Step is one of [Start], [Kill], [Finish] and [Stop].
+// Step is one of [Start], [Kill], [Mark], [Finish] and [Stop].
 type Step interface{ step() }
 
 // Start makes a dyno of a release.
@@ -92,10 +96,17 @@ type Start struct {
 // Kill ends an instance that is beyond help, and keeps it as a crashed one.
 type Kill struct{ Instance Instance }
 
+// Mark says how far the release command of a pending release came.
+type Mark struct {
+	Version int
+	Phase   renga.ReleasePhase
+}
+
 // Finish says what became of a release.
 type Finish struct {
 	Version int
 	Status  renga.ReleaseStatus
+	Phase   renga.ReleasePhase // empty to leave it
 	Reason  string
 	// Instance is whose last lines explain a failure; empty when none can.
 	Instance string
@@ -109,6 +120,7 @@ type Stop struct {
 
 func (Start) step()  {}
 func (Kill) step()   {}
+func (Mark) step()   {}
 func (Finish) step() {}
 func (Stop) step()   {}
 
@@ -119,6 +131,7 @@ func (Stop) step()   {}
 func (w World) Plan() Plan {
 	p := newPlanner(w)
 	p.keepSlots()
+	p.keepPhases()
 	p.tendLive()
 	p.tendNext()
 	stops := p.stops()
@@ -145,7 +158,7 @@ func newPlanner(w World) *planner {
 	live, next := w.releases()
 	p.live, p.next = w.views(live), w.views(next)
 	p.serving = live
-	if next != nil && (live == nil || allUp(p.next)) {
+	if next != nil && (live == nil || allUp(p.next) && mayRun(*next)) {
 		p.serving = next
 	}
 	return p
@@ -176,7 +189,7 @@ func (p *planner) tendLive() {
 
 // tendNext brings the pending release up beside the serving one.
 func (p *planner) tendNext() {
-	if p.Gone || p.Away || p.Desired.Next == nil {
+	if p.Gone || p.Away || p.Desired.Next == nil || !p.passed(*p.Desired.Next) {
 		return
 	}
 	for _, v := range p.next {

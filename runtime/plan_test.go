@@ -17,10 +17,11 @@ var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // situation is a world in words. Releases are like "v2 web=serve"; instances
 // like "web.1 v2 up", with the words: created, running, up, late, exited,
 // stopping, killing, size=NAME, crashes=N, old (made an hour ago, not now), and
-// long (it ran for that hour).
+// long (it ran for that hour), code=N, oom, recording.
 type situation struct {
 	live, next string
-	failed     bool // the live release's outcome
+	failed     bool               // the live release's outcome
+	phase      renga.ReleasePhase // of the next release
 	formation  string
 	restart    string // a dyno, type or *, a minute ago
 	instances  []string
@@ -31,11 +32,15 @@ type situation struct {
 func (s situation) world() runtime.World {
 	w := runtime.World{
 		App: app, Domain: "renga.localhost", Now: now, Gone: s.gone, Away: s.away, Starts: s.starts,
+		PhaseLimit: 10 * time.Minute,
 		Desired: renga.Desired{
 			App: renga.App{ID: app, Name: "shop"}, Formation: formation(s.formation),
 			Live: release(s.live, renga.Succeeded), Next: release(s.next, renga.Pending),
 			Restarts: map[string]time.Time{},
 		},
+	}
+	if w.Desired.Next != nil {
+		w.Desired.Next.Outcome.Phase = s.phase
 	}
 	if s.failed {
 		w.Desired.Live.Outcome.Status = renga.Failed
@@ -88,6 +93,12 @@ func seen(id, words string) runtime.Seen {
 			s.Late, s.Reason = true, "R10"
 		case "exited":
 			s.State, s.FinishedAt, s.Reason = runtime.Exited, made.Add(time.Second), "Process exited with status 1"
+		case "code":
+			s.ExitCode = number(value, "")
+		case "oom":
+			s.OOMKilled = true
+		case "recording":
+			s.Recording = true
 		case "long":
 			s.FinishedAt = now
 		case "stopping":
@@ -121,6 +132,8 @@ func words(steps []runtime.Step) []string {
 			all = append(all, "kill "+s.Instance.ID)
 		case runtime.Stop:
 			all = append(all, "stop "+s.Instance.ID)
+		case runtime.Mark:
+			all = append(all, fmt.Sprintf("mark v%d %s", s.Version, s.Phase))
 		case runtime.Finish:
 			all = append(all, fmt.Sprintf("finish v%d %s", s.Version, s.Status))
 		}
@@ -225,6 +238,45 @@ func TestPlan(t *testing.T) {
 		{"web is gone with its image", situation{live: "v3 worker=b", formation: "web=1 worker=1", instances: []string{"web.1 v2 up", "worker.1 v3 up"}},
 			"stop i1", "scaled", 0},
 
+		{"a release command starts alone", situation{live: "v2 web=a", next: "v3 web=b release=m", formation: "web=1 release=1", instances: []string{"web.1 v2 up"}},
+			"start release.3 v3", "i1 ", 0},
+		{"of a first release, too", situation{next: "v2 web=b release=m", formation: "web=1"}, "start release.2 v2", "starting", 0},
+		{"it is not started twice", situation{next: "v3 web=b release=m", formation: "web=1", starts: busy("release.3 v3"), instances: []string{"release.3 v3 created"}},
+			"", "starting", 0},
+		{"one made and never started goes first", situation{next: "v3 web=b release=m", formation: "web=1", instances: []string{"release.3 v3 created"}},
+			"stop i1", "starting", 0},
+		{"that it began is noted, and its end awaited", situation{live: "v2 web=a", next: "v3 web=b release=m", formation: "web=1", instances: []string{"web.1 v2 up", "release.3 v3 running"}},
+			"mark v3 begun", "i1 ", 9*time.Minute + 30*time.Second},
+		{"its output is awaited, too", situation{next: "v3 web=b release=m", phase: renga.PhaseBegun, formation: "web=1", instances: []string{"release.3 v3 exited recording"}},
+			"", "starting", 0},
+		{"a good end is noted", situation{next: "v3 web=b release=m", phase: renga.PhaseBegun, formation: "web=1", instances: []string{"release.3 v3 exited"}},
+			"mark v3 passed", "starting", 0},
+		{"and lets the release go on", situation{live: "v2 web=a", next: "v3 web=b release=m", phase: renga.PhasePassed, formation: "web=1", instances: []string{"web.1 v2 up", "release.3 v3 exited"}},
+			"start web.1 v3", "i1 ", 0},
+		{"even when nobody knows of the dyno any more", situation{live: "v2 web=a", next: "v3 web=b release=m", phase: renga.PhasePassed, formation: "web=1", instances: []string{"web.1 v2 up"}},
+			"start web.1 v3", "i1 ", 0},
+		{"a bad end fails it", situation{live: "v2 web=a", next: "v3 web=b release=m", phase: renga.PhaseBegun, formation: "web=1", instances: []string{"web.1 v2 up", "release.3 v3 exited code=2"}},
+			"finish v3 failed", "i1 ", 0},
+		{"and so does one without memory", situation{next: "v3 web=b release=m", phase: renga.PhaseBegun, formation: "web=1", instances: []string{"release.3 v3 exited oom"}},
+			"finish v3 failed", "starting", 0},
+		{"and too long a time, which ends it", situation{next: "v3 web=b release=m", phase: renga.PhaseBegun, formation: "web=1", instances: []string{"release.3 v3 running old"}},
+			"finish v3 failed,stop i1", "starting", 0},
+		{"and a stop", situation{next: "v3 web=b release=m", phase: renga.PhaseBegun, formation: "web=1", restart: "release.3", instances: []string{"release.3 v3 running old"}},
+			"finish v3 failed,stop i1", "starting", 0},
+		{"and a dyno that is gone: it is not run again", situation{next: "v3 web=b release=m", phase: renga.PhaseBegun, formation: "web=1"},
+			"finish v3 failed", "starting", 0},
+		{"a release without dynos waits for its command", situation{live: "v2 web=a", next: "v3 web=b release=m", formation: "web=0"}, "start release.3 v3", "scaled", 0},
+		{"a command that cannot start fails it", situation{next: "v3 web=b release=m", formation: "web=1",
+			starts: map[string]runtime.Attempt{"release.3 v3": {Failed: 1, Never: true}}}, "finish v3 failed", "starting", 0},
+		{"the command of a superseded release ends first", situation{live: "v2 web=a", next: "v4 web=b release=m", formation: "web=1",
+			instances: []string{"web.1 v2 up", "release.3 v3 running"}}, "", "i1 ", 9*time.Minute + 30*time.Second},
+		{"and then goes", situation{live: "v2 web=a", next: "v4 web=b release=m", formation: "web=1",
+			instances: []string{"web.1 v2 up", "release.3 v3 exited"}}, "start release.4 v4,stop i2", "i1 ", 0},
+		{"once its release is finished it goes", situation{live: "v3 web=b release=m", formation: "web=1", instances: []string{"web.1 v3 up", "release.3 v3 exited"}},
+			"stop i2", "i1 ", 0},
+		{"a restart of all is none of its", situation{live: "v2 web=a", next: "v3 web=b release=m", phase: renga.PhaseBegun, formation: "web=1", restart: "*",
+			instances: []string{"web.1 v2 up", "release.3 v3 running"}}, "", "i1 ", 9*time.Minute + 30*time.Second},
+
 		{"with the store away crashes are met", situation{away: true, live: "v2 web=a", formation: "web=1", instances: []string{"web.1 v2 exited", "web.2 v2 up"}},
 			"start web.1 v2 crashes=1", "i2 ", 0},
 		{"and nothing else", situation{away: true, live: "v2 web=a", next: "v3 web=b", formation: "web=2:eco", restart: "*",
@@ -280,6 +332,8 @@ func TestDynosShowWhatIsFresh(t *testing.T) {
 		{"a crash", situation{live: "v2 web=a", formation: "web=1", instances: []string{"web.1 v2 exited"}}, "web.1 v2 crashed"},
 		{"a start under way", situation{live: "v2 web=a", formation: "web=1", starts: map[string]runtime.Attempt{"web.1 v2": {Busy: true}},
 			instances: []string{"web.1 v2 exited"}}, "web.1 v2 starting"},
+		{"a release command while it runs", situation{live: "v2 web=a", next: "v3 web=b release=m", formation: "web=1",
+			instances: []string{"web.1 v2 up", "release.3 v3 running", "release.2 v2 exited"}}, "web.1 v2 up,release.3 v3 up"},
 		{"what is left of an app that goes", situation{gone: true, instances: []string{"web.1 v2 up"}}, "web.1 v2 down"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

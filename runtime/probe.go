@@ -27,6 +27,8 @@ type sight struct {
 	late      string             // the reason, once it is late
 	probe     context.CancelFunc // of the probe under way; nil for none
 
+	recording, recorded bool // its output, into Outputs
+
 	stopping, killing bool
 	failed            int // stops or kills in a row
 	notBefore         time.Time
@@ -87,6 +89,7 @@ func (w *worker) see(ctx context.Context, i Instance, now time.Time) (seen Seen,
 		w.probeLocked(ctx, i, s, turns.Sub(now))
 	}
 	seen = Seen{Instance: i, ReadyAt: s.readyAt, Late: s.late != "", Reason: s.late, NotBefore: s.notBefore}
+	seen.Recording = w.recordLocked(ctx, i, s)
 	if i.State == Exited && !seen.Late {
 		seen.Reason = exitReason(i)
 	}

@@ -20,7 +20,8 @@ import (
 func anyWorld(t *rapid.T) runtime.World {
 	s := situation{
 		live:      rapid.SampledFrom([]string{"", "v3 web=a", "v3 web=a worker=b", "v3 worker=b"}).Draw(t, "live"),
-		next:      rapid.SampledFrom([]string{"", "v4 web=a", "v4 web=a worker=b", "v4 worker=b"}).Draw(t, "next"),
+		next:      rapid.SampledFrom([]string{"", "v4 web=a", "v4 web=a worker=b", "v4 worker=b", "v4 web=a release=m"}).Draw(t, "next"),
+		phase:     rapid.SampledFrom([]renga.ReleasePhase{renga.PhaseNone, renga.PhaseBegun, renga.PhasePassed}).Draw(t, "phase"),
 		formation: rapid.SampledFrom([]string{"", "web=0", "web=1", "web=2 worker=1", "web=3:eco", "worker=2"}).Draw(t, "formation"),
 		restart:   rapid.SampledFrom([]string{"", "", "*", "web", "web.1"}).Draw(t, "restart"),
 		away:      rapid.IntRange(0, 9).Draw(t, "away") == 0,
@@ -30,7 +31,7 @@ func anyWorld(t *rapid.T) runtime.World {
 	if s.live != "" {
 		s.failed = rapid.Bool().Draw(t, "failed")
 	}
-	name := rapid.SampledFrom([]string{"web.1", "web.2", "web.3", "worker.1", "worker.2"})
+	name := rapid.SampledFrom([]string{"web.1", "web.2", "web.3", "worker.1", "worker.2", "release.4"})
 	version := rapid.IntRange(2, 4)
 	for range rapid.IntRange(0, 7).Draw(t, "instances") {
 		s.instances = append(s.instances, strings.Join([]string{
@@ -39,6 +40,7 @@ func anyWorld(t *rapid.T) runtime.World {
 			rapid.SampledFrom([]string{"old", "running", "running"}).Draw(t, "age"),
 			rapid.SampledFrom([]string{"size=eco", "size=standard-1x", "size=standard-1x"}).Draw(t, "size"),
 			rapid.SampledFrom([]string{"crashes=0", "crashes=1", "crashes=5"}).Draw(t, "crashes"),
+			rapid.SampledFrom([]string{"code=0", "code=0", "code=1", "recording"}).Draw(t, "code"),
 			rapid.SampledFrom([]string{"running", "running", "running", "running", "stopping", "killing"}).Draw(t, "end"),
 		}, " "))
 	}
@@ -114,6 +116,9 @@ func checkStops(t *rapid.T, w runtime.World, plan runtime.Plan) {
 	}
 	for _, i := range w.Instances {
 		coming := i.State == runtime.Created && w.Starts[runtime.StartKey(i.Name, i.Release)].Busy
+		if i.Type == renga.ReleaseType && !w.Gone {
+			continue // it is left to its end
+		}
 		if !i.Stopping && !i.Killing && !coming && !stopped[i.ID] {
 			t.Fatalf("%s v%d stays: %v", i.Name, i.Release, words(plan.Steps))
 		}
@@ -134,6 +139,13 @@ func checkStarts(t *rapid.T, w runtime.World, plan runtime.Plan) {
 		}
 		begun[key] = true
 		typ, n, err := renga.ParseDynoName(s.Name)
+		if typ == renga.ReleaseType {
+			checkPhase(t, w, s)
+			continue
+		}
+		if next := w.Desired.Next; next != nil && s.Release.Version == next.Version && next.HasPhase() && next.Outcome.Phase != renga.PhasePassed {
+			t.Fatalf("starts %s before the release command passed", key)
+		}
 		if scale := w.Desired.Formation[typ]; err != nil || n > scale.Quantity || w.Gone {
 			t.Fatalf("starts %s, which nobody wants", key)
 		}
@@ -143,6 +155,21 @@ func checkStarts(t *rapid.T, w runtime.World, plan runtime.Plan) {
 			if same && i.State == runtime.Running && !i.Stopping {
 				t.Fatalf("starts %s, which runs", key)
 			}
+		}
+	}
+}
+
+// checkPhase: a release command runs once, for the pending release, and never
+// beside another.
+func checkPhase(t *rapid.T, w runtime.World, s runtime.Start) {
+	next := w.Desired.Next
+	if next == nil || s.Release.Version != next.Version || next.Outcome.Phase != renga.PhaseNone {
+		t.Fatalf("starts %s, which is over or nobody's", s.Name)
+	}
+	for _, i := range w.Instances {
+		own := i.Release == next.Version && i.State != runtime.Created
+		if i.Type == renga.ReleaseType && (own || i.State == runtime.Running) {
+			t.Fatalf("starts %s beside %s v%d, which is %s", s.Name, i.Name, i.Release, i.State)
 		}
 	}
 }
@@ -194,8 +221,13 @@ func during(w runtime.World, plan runtime.Plan) runtime.World {
 	return w
 }
 
+// onlyFinish tells whether the steps are done at once, and so never under way.
 func onlyFinish(steps []runtime.Step) bool {
-	return !slices.ContainsFunc(steps, func(s runtime.Step) bool { _, ok := s.(runtime.Finish); return !ok })
+	return !slices.ContainsFunc(steps, func(s runtime.Step) bool {
+		_, finish := s.(runtime.Finish)
+		_, mark := s.(runtime.Mark)
+		return !finish && !mark
+	})
 }
 
 // sim runs plans against an engine in memory, by a clock that it sets.
@@ -208,14 +240,16 @@ type sim struct {
 	late   map[string]bool
 	dynos  int
 	looks  int
-	served bool // somebody has been asked once
+	phases map[int]int // how often each release's command was started
+	served bool        // somebody has been asked once
 }
 
 func newSim(t *rapid.T) *sim {
-	s := &sim{T: t, now: now, store: newStore(), ready: map[string]time.Time{}, late: map[string]bool{}}
+	s := &sim{T: t, now: now, store: newStore(), ready: map[string]time.Time{}, late: map[string]bool{}, phases: map[int]int{}}
 	s.engine = enginetest.NewMemory(func() time.Time { return s.now }, map[string]enginetest.Program{
 		"good": {Listens: 3 * time.Second}, "crash": {Exits: true, Listens: -1, Code: 1},
 		"dies": {Listens: -1, Exits: true, After: 20 * time.Second}, "mute": {Listens: -1},
+		"migrate": {Exits: true, After: 4 * time.Second}, "botch": {Exits: true, After: 2 * time.Second, Code: 1}, "hang": {},
 	})
 	return s
 }
@@ -230,7 +264,7 @@ func (s *sim) observe() runtime.World {
 	if err != nil {
 		s.Fatal(err)
 	}
-	w := runtime.World{App: app, Desired: d, Domain: "renga.localhost", Now: s.now, Turns: s.now.Add(time.Second)}
+	w := runtime.World{App: app, Desired: d, Domain: "renga.localhost", Now: s.now, Turns: s.now.Add(time.Second), PhaseLimit: 20 * time.Second}
 	for _, i := range all {
 		switch {
 		case i.State != runtime.Running || !s.ready[i.ID].IsZero():
@@ -277,6 +311,11 @@ func (s *sim) do(step runtime.Step) {
 	switch x := step.(type) {
 	case runtime.Start:
 		s.dynos++
+		if x.Type == renga.ReleaseType {
+			if s.phases[x.Release.Version]++; s.phases[x.Release.Version] > 1 {
+				s.Fatalf("%s was started twice", x.Name)
+			}
+		}
 		_, err = s.engine.Start(s.Context(), runtime.Spec{
 			App: app, Dyno: fmt.Sprint("d", s.dynos), Name: x.Name, Type: x.Type, Release: x.Release.Version,
 			Image: x.Release.Images[x.Type], Size: renga.Size{Name: x.Size}, Port: 8080, Crashes: x.Crashes,
@@ -285,8 +324,10 @@ func (s *sim) do(step runtime.Step) {
 		err = s.engine.Stop(s.Context(), x.Instance.ID, 0)
 	case runtime.Kill:
 		err = s.engine.Kill(s.Context(), x.Instance.ID)
+	case runtime.Mark:
+		err = s.store.SetOutcome(s.Context(), app, x.Version, renga.Outcome{Status: renga.Pending, Phase: x.Phase})
 	case runtime.Finish:
-		err = s.store.SetOutcome(s.Context(), app, x.Version, renga.Outcome{Status: x.Status, Reason: x.Reason})
+		err = s.store.SetOutcome(s.Context(), app, x.Version, renga.Outcome{Status: x.Status, Phase: x.Phase, Reason: x.Reason})
 	}
 	if err != nil {
 		s.Fatalf("%+v: %v", step, err)
@@ -316,6 +357,7 @@ func (s *sim) happen(version int) {
 	case 0:
 		d.Next = record(version, rapid.SampledFrom([]string{
 			"web=good", "web=good worker=good", "web=crash", "web=dies", "web=mute",
+			"web=good release=migrate", "web=good release=botch", "web=good release=hang", "web=crash release=migrate",
 		}).Draw(s.T, "images"), renga.Pending)
 	case 1:
 		d.Formation = formation(rapid.SampledFrom([]string{"web=1", "web=3", "web=2 worker=2", "web=1:eco worker=1"}).Draw(s.T, "scale"))

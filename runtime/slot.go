@@ -62,7 +62,7 @@ func (w World) views(r *renga.ReleaseRecord) []view {
 	replaced := pending != nil && pending.Version != r.Version
 	var all []view
 	for _, t := range w.Desired.Formation.Types() {
-		if _, ok := r.Images[t]; !ok {
+		if _, ok := r.Images[t]; !ok || t == renga.ReleaseType {
 			continue
 		}
 		scale := w.Desired.Formation[t]

@@ -29,6 +29,7 @@ type worker struct {
 	announced *renga.Route
 	saved     []renga.Dyno // as the store was told last, if hasSaved
 	hasSaved  bool
+	marked    Mark   // last
 	finished  Finish // last
 	adopted   bool   // the first look at the engine is over
 

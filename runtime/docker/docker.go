@@ -26,6 +26,7 @@ import (
 var (
 	_ runtime.Engine     = (*Engine)(nil)
 	_ runtime.Tailer     = (*Engine)(nil)
+	_ runtime.Follower   = (*Engine)(nil)
 	_ runtime.PortLister = (*Engine)(nil)
 	_ runtime.Forgetter  = (*Engine)(nil)
 )

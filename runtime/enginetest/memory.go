@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -75,6 +76,7 @@ type process struct {
 var (
 	_ runtime.Engine     = (*Memory)(nil)
 	_ runtime.Tailer     = (*Memory)(nil)
+	_ runtime.Follower   = (*Memory)(nil)
 	_ runtime.PortLister = (*Memory)(nil)
 	_ runtime.Forgetter  = (*Memory)(nil)
 )
@@ -301,11 +303,50 @@ func (m *Memory) Tail(ctx context.Context, id string, n int) ([]string, error) {
 	if !ok {
 		return nil, renga.Errorf(renga.NotFound, "No instance %q.", id)
 	}
+	lines := p.lines()
+	return lines[max(0, len(lines)-n):], nil
+}
+
+func (p *process) lines() []string {
 	var lines []string
 	for _, line := range p.program.Lines {
 		lines = append(lines, os.Expand(line, func(name string) string { return p.spec.Env[name] }))
 	}
-	return lines[max(0, len(lines)-n):], nil
+	return lines
+}
+
+// Follow is runtime.Follower's. All is printed at the start.
+func (m *Memory) Follow(ctx context.Context, id string, w io.Writer) error {
+	m.mu.Lock()
+	p, ok := m.instances[id]
+	err := m.awayLocked(ctx)
+	m.mu.Unlock()
+	if err != nil || !ok {
+		return err
+	}
+	for _, line := range p.lines() {
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	return m.ended(ctx, id)
+}
+
+// ended waits until an instance runs no more.
+func (m *Memory) ended(ctx context.Context, id string) error {
+	for {
+		m.mu.Lock()
+		p, ok := m.instances[id]
+		running := ok && m.seenLocked(p).State == runtime.Running
+		err := m.awayLocked(ctx)
+		m.mu.Unlock()
+		if err != nil || !running {
+			return err
+		}
+		if err := sleep(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // Ports is runtime.PortLister's.

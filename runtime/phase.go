@@ -1,0 +1,147 @@
+package runtime
+
+import (
+	"cmp"
+	"fmt"
+
+	"renga"
+)
+
+// The release command is the release phase of Heroku's: a dyno release.N that
+// runs once in a new release before any other dyno of it starts. That it never
+// runs twice is kept by two things: the instance, which stays until the release
+// is finished, and [Mark], which outlives the instance. A command that runs when
+// a newer release supersedes its own is left to its end, for it may be in the
+// middle of a migration; the newer one's waits for it.
+
+// mayRun tells whether nothing of a release's phase is in the way of its dynos.
+func mayRun(r renga.ReleaseRecord) bool {
+	return !r.HasPhase() || r.Outcome.Phase == renga.PhasePassed
+}
+
+// keepPhases holds on to release commands that run, and to the end of the
+// pending release's, which is all that tells how it went.
+func (p *planner) keepPhases() {
+	if p.Gone {
+		return
+	}
+	for _, i := range p.Instances {
+		if i.Type != renga.ReleaseType || i.State == Created {
+			continue
+		}
+		own := p.Desired.Next != nil && p.Desired.Next.Version == i.Release
+		switch {
+		case i.State == Running && !p.askedToStop(i) && !p.overtime(i), i.State == Exited && (own || i.Recording):
+			p.keep[i.ID] = true
+		}
+	}
+}
+
+// askedToStop tells whether somebody had this one dyno stopped.
+func (p *planner) askedToStop(i Seen) bool {
+	return p.Desired.Restarts[i.Name].After(i.CreatedAt)
+}
+
+// overtime tells whether a release command runs for too long; if not, the plan
+// looks again when it does.
+func (p *planner) overtime(i Seen) bool {
+	return p.PhaseLimit > 0 && p.due(i.StartedAt.Add(p.PhaseLimit))
+}
+
+// passed brings a release's command to its end, and tells whether that was
+// good.
+func (p *planner) passed(r renga.ReleaseRecord) bool {
+	if mayRun(r) {
+		return true
+	}
+	own, clear := p.phases(r.Version)
+	switch {
+	case own != nil:
+		p.judge(r, *own)
+	case r.Outcome.Phase == renga.PhaseBegun:
+		p.failPhase(r, "The release command's dyno is gone, so nobody knows how it ended", "")
+	case clear:
+		p.startPhase(r)
+	}
+	return false
+}
+
+// phases finds the dyno of a release's command; clear tells whether none is in
+// the way of starting it: an older release's that still runs, or leftovers.
+func (p *planner) phases(version int) (own *Seen, clear bool) {
+	clear = true
+	for n := range p.Instances {
+		i := &p.Instances[n]
+		switch {
+		case i.Type != renga.ReleaseType:
+		case i.Release == version && i.State != Created:
+			own = better(own, i)
+		case i.State != Exited:
+			clear = false
+		}
+	}
+	return own, clear
+}
+
+// judge says what a release command's dyno means for its release.
+func (p *planner) judge(r renga.ReleaseRecord, i Seen) {
+	if r.Outcome.Phase == renga.PhaseNone {
+		p.steps = append(p.steps, Mark{r.Version, renga.PhaseBegun})
+	}
+	switch {
+	case i.State == Running && p.askedToStop(i):
+		p.failPhase(r, "The release command was stopped", i.ID)
+	case i.State == Running && p.overtime(i):
+		p.failPhase(r, fmt.Sprintf("The release command ran longer than %s", p.PhaseLimit), i.ID)
+	case i.State == Running || i.Recording:
+	case i.OOMKilled:
+		p.failPhase(r, "Release command: "+exitReason(i.Instance), i.ID)
+	case i.ExitCode != 0:
+		p.failPhase(r, fmt.Sprintf("The release command exited with status %d", i.ExitCode), i.ID)
+	default:
+		p.steps = append(p.steps, Mark{r.Version, renga.PhasePassed})
+	}
+}
+
+func (p *planner) failPhase(r renga.ReleaseRecord, reason, instance string) {
+	p.steps = append(p.steps, Finish{
+		Version: r.Version, Status: renga.Failed, Phase: renga.PhaseFailed, Reason: reason, Instance: instance,
+	})
+}
+
+// startPhase starts a release command, or gives the release up when that cannot
+// be done.
+func (p *planner) startPhase(r renga.ReleaseRecord) {
+	v := p.phaseView(r)
+	if f, failed := v.failure(); failed {
+		p.failPhase(r, f.Reason, "")
+		return
+	}
+	p.tend(v)
+}
+
+// phaseView is the slot of a release's command.
+func (w World) phaseView(r renga.ReleaseRecord) view {
+	name := renga.DynoName(renga.ReleaseType, r.Version)
+	return view{
+		slot: slot{
+			name: name, typ: renga.ReleaseType, release: &r,
+			size: cmp.Or(w.Desired.Formation[renga.ReleaseType].Size, renga.DefaultSize),
+		},
+		attempt: w.Starts[StartKey(name, r.Version)],
+	}
+}
+
+// phaseDynos lists the release commands that run.
+func (w World) phaseDynos() []renga.Dyno {
+	var all []renga.Dyno
+	for _, i := range w.Instances {
+		if i.Type != renga.ReleaseType || i.State != Running {
+			continue
+		}
+		d := i.dyno()
+		d.State, d.Since = renga.Up, i.StartedAt
+		all = append(all, d)
+	}
+	return all
+}

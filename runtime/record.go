@@ -1,0 +1,45 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"renga"
+)
+
+// recordLocked sees to it that all that a release command prints is written
+// down, and tells whether that is still to be done. A recording that broke off,
+// or was cut off by our end, begins anew: the engine gives all of it again.
+func (w *worker) recordLocked(ctx context.Context, i Instance, s *sight) (busy bool) {
+	follower, ok := w.m.engine.(Follower)
+	if !ok || w.m.opts.Outputs == nil || i.Type != renga.ReleaseType || i.State == Created || s.recorded {
+		return false
+	}
+	if s.recording {
+		return true
+	}
+	s.recording = true
+	w.tasks.Go(func() {
+		err := w.record(ctx, follower, i)
+		if err != nil && ctx.Err() == nil {
+			w.logger().WarnContext(ctx, "cannot write down what the release command prints", "dyno", i.Name, "err", err)
+		}
+		w.mu.Lock()
+		s.recording, s.recorded = false, err == nil || i.State == Exited
+		w.mu.Unlock()
+		if err == nil || i.State == Exited {
+			poke(w.wake)
+		}
+	})
+	return true
+}
+
+func (w *worker) record(ctx context.Context, follower Follower, i Instance) error {
+	out, err := w.m.opts.Outputs.Record(w.app, i.Release)
+	if err != nil {
+		return fmt.Errorf("record %s: %w", i.Name, err)
+	}
+	err = follower.Follow(ctx, i.ID, out)
+	return errors.Join(err, out.Close())
+}
