@@ -1,0 +1,125 @@
+package output
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"renga"
+)
+
+// pause is how often whoever follows asks whether that was all.
+const pause = 200 * time.Millisecond
+
+// Follow writes a release command's output to w, as it comes, until over says
+// that there will be no more. It is asked every now and then; its error ends
+// the following. What was cut off before it could be written is left out.
+func (s *Shelf) Follow(ctx context.Context, app renga.AppID, version int, w io.Writer, over func(context.Context) (bool, error)) error {
+	f := follower{path: s.path(app, version), w: w}
+	for {
+		end, err := over(ctx) // before the last reading, so that nothing is missed
+		if err != nil {
+			return err
+		}
+		grown, err := f.read(s.sheet(f.path))
+		if err != nil || end {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-grown:
+		case <-time.After(pause):
+		}
+	}
+}
+
+// sheet is the output at path while it is being written; nil otherwise.
+func (s *Shelf) sheet(path string) *sheet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open[path]
+}
+
+// follower is how far somebody has read.
+type follower struct {
+	path string
+	w    io.Writer
+	at   int64 // of all that was written, the part that was cut off included
+	last *sheet
+}
+
+// read writes all that there is by now. The channel tells of more.
+func (f *follower) read(sh *sheet) (<-chan struct{}, error) {
+	if sh == nil && f.last == nil {
+		return nil, f.readFile()
+	}
+	if sh != nil && sh != f.last { // the first, or one that began anew
+		if f.last != nil {
+			f.at = 0
+		}
+		f.last = sh
+	}
+	return f.readSheet(f.last)
+}
+
+// readFile writes what an ended recording left.
+func (f *follower) readFile() error {
+	file, err := os.Open(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read output: %w", err)
+	}
+	defer func() { _ = file.Close() }() // only read
+	if _, err := file.Seek(f.at, io.SeekStart); err != nil {
+		return fmt.Errorf("read output: %w", err)
+	}
+	n, err := io.Copy(f.w, file)
+	f.at += n
+	return err
+}
+
+// readSheet writes what is new, a piece at a time: a slow reader must not hold
+// up the writer.
+func (f *follower) readSheet(sh *sheet) (<-chan struct{}, error) {
+	piece := make([]byte, 32<<10)
+	for {
+		n, grown, err := sh.readAt(piece, &f.at)
+		if err != nil || n == 0 {
+			return grown, err
+		}
+		if _, err := f.w.Write(piece[:n]); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// readAt reads at *at, which it moves on, past what was cut off if need be.
+func (sh *sheet) readAt(piece []byte, at *int64) (n int, grown <-chan struct{}, err error) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	*at = max(*at, sh.base)
+	left := sh.base + sh.size - *at
+	if left <= 0 {
+		return 0, sh.grown, nil
+	}
+	file := sh.file
+	if sh.ended { // its file is closed
+		if file, err = os.Open(sh.path); err != nil {
+			return 0, sh.grown, fmt.Errorf("read output: %w", err)
+		}
+		defer func() { _ = file.Close() }() // only read
+	}
+	n, err = file.ReadAt(piece[:min(int64(len(piece)), left)], *at-sh.base)
+	if errors.Is(err, io.EOF) && n > 0 {
+		err = nil
+	}
+	*at += int64(n)
+	return n, sh.grown, err
+}
