@@ -39,6 +39,8 @@ func TestFormation(t *testing.T) {
 		batch("no image to take away", `[{"type":"clock","docker_image":null}]`, 404, `Couldn't find that process type.`),
 		one("image", `{"docker_image":"fresh"}`, 200, `"type":"web"`, `"quantity":1`),
 		one("no image any more", `{"docker_image":null}`, 200, `"type":"web"`, `"quantity":0`),
+		{name: "a release command is not scaled", prepare: withPhase, method: "PATCH", url: "/apps/hello/formation/release", body: `{"quantity":1}`, status: 422, has: []string{`runs once for each release`}},
+		{name: "but has a size", prepare: withPhase, method: "PATCH", url: "/apps/hello/formation/release", body: `{"quantity":0,"size":"eco"}`, has: []string{`"quantity":0,"size":"Eco","type":"release"`}},
 		one("quantity", `{"quantity":100}`, 200, `"quantity":100`),
 		one("too many", `{"quantity":101}`, 422, `from 0 to 100`),
 		one("negative", `{"quantity":-1}`, 422, `from 0 to 100`),

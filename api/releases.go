@@ -135,7 +135,12 @@ func (s *Server) showRelease(ctx context.Context, a renga.App, rec renga.Release
 	if kind := renga.KindOf(barred); barred != nil && kind != renga.Invalid && kind != renga.NotFound {
 		s.log.Warn("eligibility of a release is not known", "app", a.Name, "release", renga.VersionName(rec.Version), "err", barred)
 	}
-	return newRelease(a, rec, by, barred), nil
+	wire := newRelease(a, rec, by, barred)
+	if rec.HasPhase() {
+		url := s.options.outputURL(a.ID, rec.Version)
+		wire.OutputStreamURL = &url
+	}
+	return wire, nil
 }
 
 func (s *Server) releaseInfo(w http.ResponseWriter, r *http.Request) error {

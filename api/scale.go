@@ -178,7 +178,7 @@ func (s *Server) scale(r *http.Request, p processes, updates []update) (processe
 			if err != nil {
 				return err
 			}
-			scale, err := s.rescaled(current.entries[t], u)
+			scale, err := s.rescaled(t, current.entries[t], u)
 			if err != nil {
 				return err
 			}
@@ -200,11 +200,14 @@ func (s *Server) scale(r *http.Request, p processes, updates []update) (processe
 }
 
 // rescaled is what becomes of one process type.
-func (s *Server) rescaled(scale renga.Scale, u update) (renga.Scale, error) {
+func (s *Server) rescaled(t renga.ProcessType, scale renga.Scale, u update) (renga.Scale, error) {
 	var err error
 	if u.Quantity != nil {
 		if scale.Quantity, err = u.Quantity.of(scale.Quantity); err != nil {
 			return scale, err
+		}
+		if t == renga.ReleaseType && scale.Quantity != 0 {
+			return scale, invalid("Process type release runs once for each release and cannot be scaled.")
 		}
 	}
 	if u.Size != nil {

@@ -31,6 +31,8 @@ type Options struct {
 	Scheme, Port string
 	// Sizes are the dyno sizes by their lower-case name.
 	Sizes map[string]renga.Size
+	// StreamKey signs the URLs of streams, which are secrets by themselves.
+	StreamKey []byte
 	// Checks are what /healthz asks, by name. Each ends when its context does.
 	Checks  map[string]func(context.Context) error
 	Version string
@@ -46,6 +48,7 @@ type Parts struct {
 	Creator    Creator
 	Deleter    Deleter
 	Releases   Releases
+	Outputs    Outputs
 	Releaser   Releaser
 	Vars       Vars
 	Formations Formations
@@ -61,7 +64,8 @@ type Waker interface {
 }
 
 // Server is the API as an http.Handler. It serves /healthz and the schema to
-// everybody and all else to those with a token.
+// everybody, streams to those who have their URL, and all else to those with a
+// token.
 type Server struct {
 	options Options
 	parts   Parts
@@ -80,7 +84,7 @@ func New(o Options, p Parts) *Server {
 	for _, path := range schemaPaths {
 		doors = split(path, s.handle(s.schema()), doors)
 	}
-	s.handler = withVisit(s.logAccess(s.recoverPanics(limitBody(tagAnswers(doors)))))
+	s.handler = withVisit(s.logAccess(s.recoverPanics(limitBody(s.unlocked(tagAnswers(doors))))))
 	return s
 }
 
@@ -103,17 +107,34 @@ func (s *Server) routes() []route {
 	)
 }
 
+// openRoutes are those whose URL is a secret that needs no token besides.
+func (s *Server) openRoutes() []route {
+	return s.releaseOutputRoutes()
+}
+
+// unlocked answers the open routes itself and leaves all else to locked.
+func (s *Server) unlocked(locked http.Handler) http.Handler {
+	m := s.mux(s.openRoutes())
+	m.NotFoundHandler, m.MethodNotAllowedHandler = locked, locked
+	return m
+}
+
 func (s *Server) resources() http.Handler {
+	m := s.mux(s.routes())
+	m.NotFoundHandler = s.handle(noEndpoint)
+	m.MethodNotAllowedHandler = s.handle(otherMethod(m))
+	return m
+}
+
+func (s *Server) mux(routes []route) *mux.Router {
 	m := mux.NewRouter().SkipClean(true)
-	for _, rt := range s.routes() {
+	for _, rt := range routes {
 		methods := []string{rt.method}
 		if rt.method == http.MethodGet {
 			methods = append(methods, http.MethodHead)
 		}
 		m.Handle(rt.path, s.handle(rt.do)).Methods(methods...)
 	}
-	m.NotFoundHandler = s.handle(noEndpoint)
-	m.MethodNotAllowedHandler = s.handle(otherMethod(m))
 	return m
 }
 

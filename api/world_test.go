@@ -2,7 +2,9 @@ package api_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"sync"
@@ -24,6 +26,7 @@ type world struct {
 	restarts  []string
 	woken     []renga.AppID
 	asked     []renga.ReleaseQuery
+	outputs   map[int]string
 	broken    error // what a look at a token ends in, when set
 	blind     error // what a look at images ends in, when set
 }
@@ -194,6 +197,17 @@ func (w *world) Rollback(ctx context.Context, app renga.AppID, n int, part renga
 func (w *world) Rerelease(_ context.Context, app renga.AppID, description string, _ renga.AccountID) (renga.ReleaseRecord, error) {
 	rel := w.add(app, description, w.releases[app][len(w.releases[app])-1].Inputs)
 	return w.record(app, rel.Version), nil
+}
+
+// Follow writes the output at once; more never comes.
+func (w *world) Follow(ctx context.Context, _ renga.AppID, version int, out io.Writer, over func(context.Context) (bool, error)) error {
+	if _, err := io.WriteString(out, w.outputs[version]); err != nil {
+		return err
+	}
+	if end, err := over(ctx); err != nil || end {
+		return err
+	}
+	return errors.New("the test would wait for ever")
 }
 
 // Find knows one image besides those that are released: "fresh".

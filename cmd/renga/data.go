@@ -50,6 +50,8 @@ type data struct {
 	platform platformFile
 	operator operatorFile
 	secret   []byte // signs upload state
+	// streamKey signs the URLs of streams.
+	streamKey []byte
 }
 
 // openData takes the data directory for this process alone and makes what is
@@ -86,7 +88,12 @@ func (d *data) load(s Settings) (err error) {
 		return err
 	}
 	secret, err := loadOrMake(s.path("keys", "upload.json"), newToken)
+	if err != nil {
+		return err
+	}
 	d.secret = []byte(secret)
+	streamKey, err := loadOrMake(s.path("keys", "streams.json"), newToken)
+	d.streamKey = []byte(streamKey)
 	return err
 }
 

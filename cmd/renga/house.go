@@ -13,6 +13,7 @@ import (
 	"renga/api"
 	"renga/certs"
 	"renga/config"
+	"renga/output"
 	"renga/registry"
 	"renga/releaser"
 	"renga/router"
@@ -70,11 +71,12 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
+	outputs := output.New(output.Options{Dir: s.path("outputs")})
 	var manager *runtime.Manager
 	rt := router.New(router.Options{Log: log, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
 	manager = runtime.New(runtime.Options{
 		Domain: s.Domain, Sizes: s.Sizes, Port: s.Port, BootTimeout: s.BootTimeout,
-		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, Log: log,
+		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, Outputs: outputs, Log: log,
 	}, db, ledgerReleases{ledger}, engine, rt)
 	rel := releaser.New(releaser.Parts{
 		Apps: db, Store: db, Ledger: ledger, Runner: manager, Log: log, Now: time.Now, NewID: uuid.NewString,
@@ -94,10 +96,10 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	scheme, port := s.front()
 	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), certs: tlsCerts}
 	h.door = &door{domain: s.Domain, registry: h.pushes, router: rt, api: api.New(api.Options{
-		Domain: s.Domain, Scheme: scheme, Port: port, Sizes: s.Sizes, Version: versionName(), Log: log,
+		Domain: s.Domain, Scheme: scheme, Port: port, Sizes: s.Sizes, StreamKey: d.streamKey, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{
-		Tokens: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Releases: db, Releaser: rel,
+		Tokens: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Releases: db, Outputs: outputs, Releaser: rel,
 		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, Waker: manager,
 	})}
 	h.metrics = metrics(reg, manager, rt)

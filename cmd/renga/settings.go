@@ -46,6 +46,7 @@ type Settings struct {
 	BootTimeout     time.Duration
 	DrainTimeout    time.Duration
 	StopGrace       time.Duration
+	ReleaseTimeout  time.Duration
 	ShutdownTimeout time.Duration
 	LogLevel        string
 	LogFormat       string
@@ -87,6 +88,7 @@ func table() []setting {
 		{"boot-timeout", "RENGA_BOOT_TIMEOUT", "60s", "how long a web dyno may take to listen, a duration", duration(func(s *Settings) *time.Duration { return &s.BootTimeout })},
 		{"drain-timeout", "RENGA_DRAIN_TIMEOUT", "30s", "how long requests in flight may take before an old dyno is told to end, a duration", duration(func(s *Settings) *time.Duration { return &s.DrainTimeout })},
 		{"stop-grace", "RENGA_STOP_GRACE", "30s", "how long a dyno has between SIGTERM and SIGKILL, a duration", duration(func(s *Settings) *time.Duration { return &s.StopGrace })},
+		{"release-timeout", "RENGA_RELEASE_TIMEOUT", "1h", "how long a release command may run, a duration", duration(func(s *Settings) *time.Duration { return &s.ReleaseTimeout })},
 		{"shutdown-timeout", "RENGA_SHUTDOWN_TIMEOUT", "60s", "how long pushes and requests may take to finish when Renga ends, a duration", duration(func(s *Settings) *time.Duration { return &s.ShutdownTimeout })},
 		{"log-level", "RENGA_LOG_LEVEL", "info", "debug, info, warn or error", text(func(s *Settings) *string { return &s.LogLevel })},
 		{"log-format", "RENGA_LOG_FORMAT", "text", "text or json", text(func(s *Settings) *string { return &s.LogFormat })},

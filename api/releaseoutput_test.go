@@ -1,0 +1,73 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"renga"
+)
+
+// withPhase gives the newest release of hello a release command that passed.
+func withPhase(w *world) {
+	in := w.releases[hello][3].Inputs
+	in.Images[renga.ReleaseType] = image(renga.ReleaseType, 5)
+	w.outcomes[4] = renga.Outcome{Status: renga.Pending, Phase: renga.PhasePassed, At: born}
+	w.outputs = map[int]string{4: "migrating\ndone\n"}
+}
+
+// outputURL is the output stream's URL of a release of hello's; empty when it
+// has none.
+func outputURL(t *testing.T, rig *rig, release string) string {
+	t.Helper()
+	_, body := rig.ask("GET", "/apps/hello/releases/"+release, "", nil)
+	var seen struct {
+		URL string `json:"output_stream_url"`
+	}
+	if err := json.Unmarshal([]byte(body), &seen); err != nil {
+		t.Fatal(err)
+	}
+	return seen.URL
+}
+
+// get is a request without credentials.
+func (r *rig) get(url string) *httptest.ResponseRecorder {
+	rec := httptest.NewRecorder()
+	r.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, url, nil))
+	return rec
+}
+
+func TestTheOutputOfAReleaseCommandIsReadByItsURLAlone(t *testing.T) {
+	rig := newRig(nil)
+	withPhase(rig.world)
+	if u := outputURL(t, rig, "3"); u != "" {
+		t.Errorf("a release without a command has output at %s", u)
+	}
+	at := outputURL(t, rig, "4")
+	if !strings.HasPrefix(at, "http://api.renga.localhost:5000/streams/releases/") {
+		t.Fatalf("output is at %q", at)
+	}
+	rec := rig.get(at)
+	if rec.Code != 200 || rec.Body.String() != "migrating\ndone\n" || !strings.HasPrefix(rec.Header().Get("Content-Type"), "text/plain") || !rec.Flushed {
+		t.Errorf("%d %q %v", rec.Code, rec.Body, rec.Header())
+	}
+	u, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := u.Query().Get("key")
+	for _, wrong := range []string{
+		u.Path, u.Path + "?key=", u.Path + "?key=" + key[1:], strings.Replace(u.Path, "/4", "/3", 1) + "?key=" + key,
+		strings.Replace(u.Path, string(hello), string(other), 1) + "?key=" + key, "/streams/releases/x/y?key=" + key,
+	} {
+		if rec := rig.get(wrong); rec.Code != 404 || strings.Contains(rec.Body.String(), "migrating") {
+			t.Errorf("%s: %d %s", wrong, rec.Code, rec.Body)
+		}
+	}
+	if strings.Contains(rig.log.String(), key) {
+		t.Error("the key is in the log")
+	}
+}
