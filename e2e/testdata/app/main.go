@@ -4,6 +4,8 @@
 //	serve       (the default) answers on $PORT
 //	worker      prints a line now and then, serves nothing
 //	exit N      ends at once with code N
+//	await FILE  waits until there is such a file, then ends with code 0
+//	touch FILE  makes one
 //	silent      runs, and never listens
 //	elsewhere   listens on port 9999 instead of $PORT
 //	stubborn    serves, and ignores SIGTERM
@@ -58,6 +60,10 @@ func run(ctx context.Context, verb string, args []string) error {
 		return eat(ctx)
 	case "exit":
 		return exit(args)
+	case "await":
+		return await(ctx, args[0])
+	case "touch":
+		return os.WriteFile(args[0], nil, 0o600)
 	}
 	return fmt.Errorf("no such verb: %s", verb)
 }
@@ -70,6 +76,18 @@ func exit(args []string) error {
 	fmt.Fprintln(os.Stderr, "ending with code", code)
 	os.Exit(code)
 	return nil
+}
+
+func await(ctx context.Context, file string) error {
+	fmt.Println("awaiting", file, "as", os.Getenv("DYNO"), "with COLOUR", os.Getenv("COLOUR"))
+	for ctx.Err() == nil {
+		if _, err := os.Stat(file); err == nil {
+			fmt.Println("found", file)
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return ctx.Err()
 }
 
 func work(ctx context.Context) error {
