@@ -164,13 +164,21 @@ func newPlanner(w World) *planner {
 	return p
 }
 
-// releases gives Live and Next, each once: a first release is both.
+// releases gives Live and Next, each once: a first release is both. Without
+// preboot a release has taken the place of the live one as soon as its dynos
+// may run.
 func (w World) releases() (live, next *renga.ReleaseRecord) {
 	live, next = w.Desired.Live, w.Desired.Next
-	if live != nil && next != nil && live.Version == next.Version {
+	if live != nil && next != nil && (live.Version == next.Version || !w.preboots() && mayRun(*next)) {
 		live = nil
 	}
 	return live, next
+}
+
+// preboots tells whether new dynos start beside those that they replace. On a
+// remembered wish nothing is stopped, so all do.
+func (w World) preboots() bool {
+	return w.Away || w.Desired.App.FeatureOn(renga.Preboot)
 }
 
 // tendLive keeps the serving release complete. One that failed, and serves for
@@ -213,13 +221,21 @@ func (p *planner) tend(v view) {
 		if p.due(v.alive.NotBefore) {
 			p.steps = append(p.steps, Kill{v.alive.Instance})
 		}
-	case v.alive == nil && !v.attempt.Busy:
+	case v.alive == nil && !v.attempt.Busy && !p.waits(v):
 		crashes, at := v.nextTry(p.Now)
 		if p.due(at) {
 			p.begun[v.key()] = true
 			p.steps = append(p.steps, Start{Name: v.name, Type: v.typ, Size: v.size, Release: *v.release, Crashes: crashes})
 		}
 	}
+}
+
+// waits tells whether a slot's dyno starts only when others have gone: without
+// preboot those of its type that run for another release, or that it replaces.
+func (p *planner) waits(v view) bool {
+	return !p.preboots() && slices.ContainsFunc(p.Instances, func(i Seen) bool {
+		return i.State == Running && i.Type == v.typ && !v.fresh(i.Instance) && (i.Name == v.name || i.Release != v.release.Version)
+	})
 }
 
 // keepSlots marks what the slots hold on to: each its instance; else the one
@@ -233,7 +249,7 @@ func (p *planner) keepSlots() {
 		case v.exited != nil:
 			p.keep[v.exited.ID] = true
 		}
-		if v.stale != nil && !v.up() {
+		if v.stale != nil && !v.up() && p.preboots() {
 			p.keep[v.stale.ID] = true
 		}
 	}

@@ -27,6 +27,7 @@ type situation struct {
 	instances  []string
 	starts     map[string]runtime.Attempt
 	gone, away bool
+	noPreboot  bool
 }
 
 func (s situation) world() runtime.World {
@@ -44,6 +45,9 @@ func (s situation) world() runtime.World {
 	}
 	if s.failed {
 		w.Desired.Live.Outcome.Status = renga.Failed
+	}
+	if s.noPreboot {
+		w.Desired.App.Features = map[string]bool{renga.Preboot: false}
 	}
 	if s.restart != "" {
 		w.Desired.Restarts[s.restart] = now.Add(-time.Minute)
@@ -276,6 +280,25 @@ func TestPlan(t *testing.T) {
 			"stop i2", "i1 ", 0},
 		{"a restart of all is none of its", situation{live: "v2 web=a", next: "v3 web=b release=m", phase: renga.PhaseBegun, formation: "web=1", restart: "*",
 			instances: []string{"web.1 v2 up", "release.3 v3 running"}}, "", "i1 ", 9*time.Minute + 30*time.Second},
+
+		{"without preboot the old go first", situation{noPreboot: true, live: "v2 web=a", next: "v3 web=b", formation: "web=1", instances: []string{"web.1 v2 up"}},
+			"stop i1", "starting", 0},
+		{"and the new wait until they are gone", situation{noPreboot: true, live: "v2 web=a worker=b", next: "v3 web=b worker=c", formation: "web=1 worker=1",
+			instances: []string{"web.1 v2 up stopping", "worker.1 v2 exited"}}, "start worker.1 v3,stop i2", "starting", 0},
+		{"then they start", situation{noPreboot: true, live: "v2 web=a", next: "v3 web=b", formation: "web=2", instances: []string{"web.1 v2 exited"}},
+			"start web.1 v3,start web.2 v3,stop i1", "starting", 0},
+		{"and the first that is up is asked", situation{noPreboot: true, live: "v2 web=a", next: "v3 web=b", formation: "web=2",
+			instances: []string{"web.1 v3 up", "web.2 v3 running"}}, "", "i1 ", 0},
+		{"when they fail the old come back", situation{noPreboot: true, live: "v2 web=a", formation: "web=1", instances: []string{"web.1 v3 exited crashes=1"}},
+			"start web.1 v2,stop i1", "starting", 0},
+		{"without preboot a restart stops first", situation{noPreboot: true, live: "v2 web=a", formation: "web=2", restart: "web.1",
+			instances: []string{"web.1 v2 up old", "web.2 v2 up"}}, "stop i1", "i2 ", 0},
+		{"without preboot a release command runs beside the old", situation{noPreboot: true, live: "v2 web=a", next: "v3 web=b release=m", formation: "web=1",
+			instances: []string{"web.1 v2 up"}}, "start release.3 v3", "i1 ", 0},
+		{"which go when it passed", situation{noPreboot: true, live: "v2 web=a", next: "v3 web=b release=m", phase: renga.PhasePassed, formation: "web=1",
+			instances: []string{"web.1 v2 up", "release.3 v3 exited"}}, "stop i1", "starting", 0},
+		{"with the store away nothing waits", situation{noPreboot: true, away: true, live: "v2 web=a", next: "v3 web=b", formation: "web=1",
+			instances: []string{"web.1 v2 up"}}, "", "i1 ", 0},
 
 		{"with the store away crashes are met", situation{away: true, live: "v2 web=a", formation: "web=1", instances: []string{"web.1 v2 exited", "web.2 v2 up"}},
 			"start web.1 v2 crashes=1", "i2 ", 0},

@@ -89,6 +89,28 @@ func TestPlanNeverDoesHarm(t *testing.T) {
 	})
 }
 
+// TestWithoutPrebootNothingStartsBesideWhatItReplaces holds for any world in
+// which the store answers.
+func TestWithoutPrebootNothingStartsBesideWhatItReplaces(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := anyWorld(t)
+		w.Away, w.Desired.App.Features = false, map[string]bool{renga.Preboot: false}
+		plan := w.Plan()
+		checkStarts(t, w, plan)
+		for _, step := range plan.Steps {
+			s, ok := step.(runtime.Start)
+			for _, i := range w.Instances {
+				if typ, _, _ := renga.ParseDynoName(s.Name); ok && i.State == runtime.Running && i.Type == typ && i.Release != s.Release.Version {
+					t.Fatalf("starts %s v%d beside %s v%d", s.Name, s.Release.Version, i.Name, i.Release)
+				}
+			}
+		}
+		if after := during(w, plan).Plan(); len(after.Steps) > 0 && !onlyFinish(after.Steps) {
+			t.Fatalf("with %v under way it does %v besides", words(plan.Steps), words(after.Steps))
+		}
+	})
+}
+
 // checkStops: a wish that is only remembered stops nothing; the last web dyno
 // that answers is not stopped as long as one is wanted; zero means none.
 func checkStops(t *rapid.T, w runtime.World, plan runtime.Plan) {
@@ -242,6 +264,7 @@ type sim struct {
 	looks  int
 	phases map[int]int // how often each release's command was started
 	served bool        // somebody has been asked once
+	gaps   bool        // there is no preboot, so that nobody may be asked for a while
 }
 
 func newSim(t *rapid.T) *sim {
@@ -301,7 +324,7 @@ func (s *sim) serve(plan runtime.Plan) {
 			s.Fatalf("routed to a dyno that does not listen: %v", err)
 		}
 	}
-	if s.served && len(plan.Route.Targets) == 0 {
+	if s.served && !s.gaps && len(plan.Route.Targets) == 0 {
 		s.Fatalf("nobody is asked any more: %q, then %v", plan.Route.Idle, words(plan.Steps))
 	}
 }
@@ -376,6 +399,8 @@ func TestEveryWorldComesToRestAndServesMeanwhile(t *testing.T) {
 		s := newSim(t)
 		s.store.desired.Live = record(1, "web=good worker=good", renga.Succeeded)
 		s.store.desired.Formation = formation("web=2 worker=1")
+		s.gaps = rapid.IntRange(0, 4).Draw(t, "gaps") == 0
+		s.store.desired.App.Features = map[string]bool{renga.Preboot: !s.gaps}
 		for n := range rapid.IntRange(1, 10).Draw(t, "events") {
 			s.happen(n + 2)
 		}

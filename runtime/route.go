@@ -29,7 +29,7 @@ func (p *planner) stops() []Step {
 // that are wanted answers: as many as are wanted, the newest first.
 func (p *planner) spareWeb() {
 	wanted := p.webWanted()
-	if wanted == 0 {
+	if wanted == 0 || !p.preboots() {
 		return
 	}
 	var spare []Seen
