@@ -103,7 +103,7 @@ type route struct {
 func (s *Server) routes() []route {
 	return slices.Concat(
 		s.accountRoutes(), s.appRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.formationRoutes(),
-		s.dynoRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(),
+		s.dynoRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.featureRoutes(),
 	)
 }
 

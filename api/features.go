@@ -1,0 +1,122 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+func (s *Server) featureRoutes() []route {
+	return []route{
+		{"GET", "/apps/{app}/features", s.listFeatures},
+		{"GET", "/apps/{app}/features/{feature}", s.featureInfo},
+		{"PATCH", "/apps/{app}/features/{feature}", s.updateFeature},
+	}
+}
+
+// feature is a feature of an app on the wire.
+type feature struct {
+	CreatedAt     string `json:"created_at"`
+	Description   string `json:"description"`
+	DisplayName   string `json:"display_name"`
+	DocURL        string `json:"doc_url"`
+	Enabled       bool   `json:"enabled"`
+	FeedbackEmail string `json:"feedback_email"`
+	ID            string `json:"id"`
+	Name          string `json:"name"`
+	State         string `json:"state"`
+	UpdatedAt     string `json:"updated_at"`
+}
+
+func newFeature(a renga.App, f renga.Feature) feature {
+	wire := feature{
+		CreatedAt: stamp(a.CreatedAt), Description: f.Description, DisplayName: f.Name, Enabled: a.FeatureOn(f.Name),
+		ID:   uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:feature:"+f.Name)).String(),
+		Name: f.Name, State: "general", UpdatedAt: stamp(a.UpdatedAt),
+	}
+	if f.Lab {
+		wire.State = "beta" // `heroku labs` lists whatever is not general
+	}
+	return wire
+}
+
+func (s *Server) listFeatures(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	var all []feature
+	for _, f := range renga.Features() {
+		all = append(all, newFeature(a, f))
+	}
+	return list(w, r, all,
+		by("name", func(f feature) string { return f.Name }),
+		by("id", func(f feature) string { return f.ID }))
+}
+
+// featureOf finds the path's app, and the feature by its name or id.
+func (s *Server) featureOf(r *http.Request) (renga.App, renga.Feature, error) {
+	a, err := s.appOf(r)
+	if err != nil {
+		return renga.App{}, renga.Feature{}, err
+	}
+	identity := mux.Vars(r)["feature"]
+	for _, f := range renga.Features() {
+		if f.Name == identity || strings.EqualFold(newFeature(a, f).ID, identity) {
+			return a, f, nil
+		}
+	}
+	return renga.App{}, renga.Feature{}, notFound("feature")
+}
+
+func (s *Server) featureInfo(w http.ResponseWriter, r *http.Request) error {
+	a, f, err := s.featureOf(r)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, newFeature(a, f))
+}
+
+func (s *Server) updateFeature(w http.ResponseWriter, r *http.Request) error {
+	a, f, err := s.featureOf(r)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		Enabled *bool `json:"enabled"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if body.Enabled == nil {
+		return invalid("Field \"enabled\" must be true or false.")
+	}
+	if a.FeatureOn(f.Name) != *body.Enabled {
+		if a, err = s.switchFeature(r, a, f, *body.Enabled); err != nil {
+			return err
+		}
+	}
+	return answer(w, http.StatusOK, newFeature(a, f))
+}
+
+// switchFeature has the next look at the app act upon it; what runs is left as
+// it is.
+func (s *Server) switchFeature(r *http.Request, a renga.App, f renga.Feature, on bool) (renga.App, error) {
+	a, err := s.parts.Apps.UpdateApp(r.Context(), a.ID, func(a *renga.App) error {
+		if a.Features == nil {
+			a.Features = map[string]bool{}
+		}
+		a.Features[f.Name] = on
+		return nil
+	})
+	if err != nil {
+		return renga.App{}, orNotFound(err, "app")
+	}
+	s.parts.Waker.Wake(a.ID)
+	s.audit(r, "feature set", a.Name, "feature", f.Name, "enabled", on)
+	return a, nil
+}
