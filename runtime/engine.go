@@ -47,6 +47,32 @@ type Follower interface {
 	Follow(ctx context.Context, id string, w io.Writer) error
 }
 
+// OutputReader is an Engine that can tell an instance's output with its times.
+type OutputReader interface {
+	// ReadOutput calls tell with all that the instance printed since a time,
+	// and goes on until it has ended and all was told; then, and for an instance
+	// that is gone, it returns nil. Reading again tells the same in the same
+	// order.
+	ReadOutput(ctx context.Context, id string, since time.Time, tell func(Printed)) error
+}
+
+// Printed is a line, or a part of a long one.
+type Printed struct {
+	Time   time.Time
+	Stderr bool
+	Text   string
+	// More says that the line goes on in the next of the same stream.
+	More bool
+}
+
+// Ender is an Engine that can end an instance gently and keep it.
+type Ender interface {
+	// Terminate sends SIGTERM, after grace SIGKILL, and keeps the instance, exited,
+	// for List. Killed says that SIGKILL was needed. Terminating one that is gone or
+	// exited is no error.
+	Terminate(ctx context.Context, id string, grace time.Duration) (killed bool, err error)
+}
+
 // PortLister is an Engine that can tell where an instance listens.
 type PortLister interface {
 	// Ports lists what the instance listens on, as host:port, for instance

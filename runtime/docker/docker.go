@@ -24,11 +24,13 @@ import (
 )
 
 var (
-	_ runtime.Engine     = (*Engine)(nil)
-	_ runtime.Tailer     = (*Engine)(nil)
-	_ runtime.Follower   = (*Engine)(nil)
-	_ runtime.PortLister = (*Engine)(nil)
-	_ runtime.Forgetter  = (*Engine)(nil)
+	_ runtime.Engine       = (*Engine)(nil)
+	_ runtime.Tailer       = (*Engine)(nil)
+	_ runtime.Follower     = (*Engine)(nil)
+	_ runtime.OutputReader = (*Engine)(nil)
+	_ runtime.Ender        = (*Engine)(nil)
+	_ runtime.PortLister   = (*Engine)(nil)
+	_ runtime.Forgetter    = (*Engine)(nil)
 )
 
 // Defaults of [Options].

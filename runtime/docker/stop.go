@@ -10,6 +10,9 @@ import (
 	"github.com/docker/docker/api/types/container"
 )
 
+// killWait is how long the daemon may need after SIGKILL.
+const killWait = 10 * time.Second
+
 // Stop implements [runtime.Engine]. It waits here and not in the daemon, whose
 // grace counts whole seconds and goes on when nobody wants it any more. When
 // ctx ends on the way, the dyno is left with its SIGTERM, and another Stop goes
@@ -21,7 +24,7 @@ func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error
 	}
 	name := c.Config.Labels[labelDyno]
 	if c.State.Running && grace > 0 {
-		if err := e.terminate(ctx, api, id, grace); err != nil {
+		if err := e.sigterm(ctx, api, id, grace); err != nil {
 			return fmt.Errorf("stop dyno %s: %w", name, err)
 		}
 	}
@@ -44,6 +47,28 @@ func (e *Engine) Kill(ctx context.Context, id string) error {
 	return nil
 }
 
+// Terminate implements [runtime.Ender].
+func (e *Engine) Terminate(ctx context.Context, id string, grace time.Duration) (killed bool, err error) {
+	api, c, err := e.find(ctx, id)
+	if err != nil || c == nil || !c.State.Running {
+		return false, err
+	}
+	name := c.Config.Labels[labelDyno]
+	if err := e.sigterm(ctx, api, id, grace); err != nil {
+		return false, fmt.Errorf("end dyno %s: %w", name, err)
+	}
+	if _, c, err = e.find(ctx, id); err != nil || c == nil || !c.State.Running {
+		return false, err
+	}
+	if err := e.Kill(ctx, id); err != nil {
+		return true, err
+	}
+	if err := e.awaitEnd(ctx, api, id, killWait); err != nil {
+		return true, fmt.Errorf("end dyno %s: %w", name, err)
+	}
+	return true, nil
+}
+
 // find inspects a container of this platform; nil when there is none. One that
 // is not the platform's counts as none, whoever made up its id.
 func (e *Engine) find(ctx context.Context, id string) (*session, *container.InspectResponse, error) {
@@ -63,9 +88,9 @@ func (e *Engine) find(ctx context.Context, id string) (*session, *container.Insp
 	return api, &c, nil
 }
 
-// terminate sends SIGTERM and waits for the end, up to grace. That it did not
+// sigterm sends SIGTERM and waits for the end, up to grace. That it did not
 // come is no error.
-func (e *Engine) terminate(ctx context.Context, api *session, id string, grace time.Duration) error {
+func (e *Engine) sigterm(ctx context.Context, api *session, id string, grace time.Duration) error {
 	err := api.ContainerKill(ctx, id, "SIGTERM")
 	switch {
 	case err == nil:

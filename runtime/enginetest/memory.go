@@ -3,6 +3,7 @@ package enginetest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -34,6 +35,8 @@ type Program struct {
 	Stops time.Duration
 	// Lines are its output; $NAME in them stands for its environment's NAME.
 	Lines []string
+	// Bye is a line that it prints on SIGTERM, unless empty.
+	Bye string
 }
 
 // Event is one thing that a [Memory] did or that happened in it.
@@ -64,6 +67,7 @@ type Memory struct {
 	serial    int
 	away      chan struct{}              // closed while the engine is away
 	watchers  map[*int]func(renga.AppID) // by anything that is theirs alone
+	changed   chan struct{}              // closed when something happens
 }
 
 // process is one instance and its fate.
@@ -71,14 +75,17 @@ type process struct {
 	runtime.Instance
 	program Program
 	spec    runtime.Spec
+	bye     bool // it had a SIGTERM
 }
 
 var (
-	_ runtime.Engine     = (*Memory)(nil)
-	_ runtime.Tailer     = (*Memory)(nil)
-	_ runtime.Follower   = (*Memory)(nil)
-	_ runtime.PortLister = (*Memory)(nil)
-	_ runtime.Forgetter  = (*Memory)(nil)
+	_ runtime.Engine       = (*Memory)(nil)
+	_ runtime.Tailer       = (*Memory)(nil)
+	_ runtime.Follower     = (*Memory)(nil)
+	_ runtime.OutputReader = (*Memory)(nil)
+	_ runtime.Ender        = (*Memory)(nil)
+	_ runtime.PortLister   = (*Memory)(nil)
+	_ runtime.Forgetter    = (*Memory)(nil)
 )
 
 // NewMemory is an engine that knows the given programs. A nil now is time.Now.
@@ -90,7 +97,7 @@ func NewMemory(now func() time.Time, programs map[string]Program) *Memory {
 		now: now, programs: programs,
 		refuse:    func(runtime.Spec) error { return nil },
 		instances: map[string]*process{}, watchers: map[*int]func(renga.AppID){},
-		away: make(chan struct{}),
+		away: make(chan struct{}), changed: make(chan struct{}),
 	}
 }
 
@@ -232,13 +239,7 @@ func (m *Memory) Stop(ctx context.Context, id string, grace time.Duration) error
 		m.mu.Unlock()
 		return err
 	}
-	needs := p.program.Stops
-	if needs < 0 || needs > grace {
-		needs = grace
-	}
-	if m.seenLocked(p).State != runtime.Running {
-		needs = 0
-	}
+	needs, _ := m.needsLocked(p, grace)
 	m.mu.Unlock()
 
 	if err := sleep(ctx, needs); err != nil {
@@ -250,6 +251,46 @@ func (m *Memory) Stop(ctx context.Context, id string, grace time.Duration) error
 	m.mu.Unlock()
 	m.tell(p.App)
 	return nil
+}
+
+// needsLocked is how long an instance takes to end within a grace, and whether
+// it has to be killed then.
+func (m *Memory) needsLocked(p *process, grace time.Duration) (needs time.Duration, killed bool) {
+	switch needs = p.program.Stops; {
+	case m.seenLocked(p).State != runtime.Running:
+		return 0, false
+	case needs < 0 || needs > grace:
+		return grace, true
+	}
+	return needs, false
+}
+
+// Terminate is runtime.Ender's.
+func (m *Memory) Terminate(ctx context.Context, id string, grace time.Duration) (killed bool, err error) {
+	m.mu.Lock()
+	p, ok := m.instances[id]
+	err = m.awayLocked(ctx)
+	if err != nil || !ok || m.seenLocked(p).State != runtime.Running {
+		m.mu.Unlock()
+		return false, err
+	}
+	needs, killed := m.needsLocked(p, grace)
+	p.bye = p.program.Stops >= 0
+	m.mu.Unlock()
+
+	if err := sleep(ctx, needs); err != nil {
+		return false, err
+	}
+	m.mu.Lock()
+	if code := 143; m.seenLocked(p).State == runtime.Running {
+		if killed {
+			code = 137
+		}
+		m.endLocked(p, code)
+	}
+	m.mu.Unlock()
+	m.tell(p.App)
+	return killed, nil
 }
 
 // Kill is runtime.Engine's.
@@ -303,48 +344,63 @@ func (m *Memory) Tail(ctx context.Context, id string, n int) ([]string, error) {
 	if !ok {
 		return nil, renga.Errorf(renga.NotFound, "No instance %q.", id)
 	}
-	lines := p.lines()
+	var lines []string
+	for _, line := range m.outputLocked(p) {
+		lines = append(lines, line.Text)
+	}
 	return lines[max(0, len(lines)-n):], nil
 }
 
-func (p *process) lines() []string {
-	var lines []string
-	for _, line := range p.program.Lines {
-		lines = append(lines, os.Expand(line, func(name string) string { return p.spec.Env[name] }))
-	}
-	return lines
-}
-
-// Follow is runtime.Follower's. All is printed at the start.
+// Follow is runtime.Follower's.
 func (m *Memory) Follow(ctx context.Context, id string, w io.Writer) error {
-	m.mu.Lock()
-	p, ok := m.instances[id]
-	err := m.awayLocked(ctx)
-	m.mu.Unlock()
-	if err != nil || !ok {
-		return err
-	}
-	for _, line := range p.lines() {
-		if _, err := fmt.Fprintln(w, line); err != nil {
-			return err
+	var failed error
+	err := m.ReadOutput(ctx, id, time.Time{}, func(p runtime.Printed) {
+		if _, err := fmt.Fprintln(w, p.Text); err != nil {
+			failed = err
 		}
-	}
-	return m.ended(ctx, id)
+	})
+	return errors.Join(err, failed)
 }
 
-// ended waits until an instance runs no more.
-func (m *Memory) ended(ctx context.Context, id string) error {
-	for {
+// outputLocked is all that an instance has printed.
+func (m *Memory) outputLocked(p *process) []runtime.Printed {
+	var all []runtime.Printed
+	for _, line := range p.program.Lines {
+		text := os.Expand(line, func(name string) string { return p.spec.Env[name] })
+		all = append(all, runtime.Printed{Time: p.StartedAt, Text: text})
+	}
+	if p.bye && p.program.Bye != "" {
+		all = append(all, runtime.Printed{Time: m.now(), Text: p.program.Bye})
+	}
+	return all
+}
+
+// ReadOutput is runtime.OutputReader's.
+func (m *Memory) ReadOutput(ctx context.Context, id string, since time.Time, tell func(runtime.Printed)) error {
+	for told := 0; ; {
 		m.mu.Lock()
-		p, ok := m.instances[id]
-		running := ok && m.seenLocked(p).State == runtime.Running
 		err := m.awayLocked(ctx)
-		m.mu.Unlock()
-		if err != nil || !running {
+		p, ok := m.instances[id]
+		if err != nil || !ok {
+			m.mu.Unlock()
 			return err
 		}
-		if err := sleep(ctx, 10*time.Millisecond); err != nil {
-			return err
+		lines, over, changed, away := m.outputLocked(p), m.seenLocked(p).State == runtime.Exited, m.changed, m.away
+		m.mu.Unlock()
+		for ; told < len(lines); told++ {
+			if !lines[told].Time.Before(since) {
+				tell(lines[told])
+			}
+		}
+		if over {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-away:
+			return errAway()
+		case <-changed:
 		}
 	}
 }
@@ -423,6 +479,8 @@ func (m *Memory) recordLocked(verb string, p *process) {
 // tell wakes the watchers; without the lock, for they may call back.
 func (m *Memory) tell(apps ...renga.AppID) {
 	m.mu.Lock()
+	close(m.changed)
+	m.changed = make(chan struct{})
 	watchers := make([]func(renga.AppID), 0, len(m.watchers))
 	for _, wake := range m.watchers {
 		watchers = append(watchers, wake)

@@ -20,7 +20,7 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 		"serve":    {Listens: 20 * time.Millisecond},
 		"exit":     {Exits: true, Code: 3},
 		"stubborn": {Stops: -1},
-		"chatty":   {Lines: append(lines, "GREETING=$GREETING")},
+		"chatty":   {Lines: append(lines, "GREETING=$GREETING"), Bye: "bye"},
 	})
 	e.Refuse(func(s runtime.Spec) error {
 		if strings.HasSuffix(s.Image.Digest, "0") {

@@ -35,7 +35,8 @@ type World struct {
 	// Stubborn ignores SIGTERM.
 	Stubborn runtime.Spec
 	// Chatty prints "line 1" to "line 100", a line each, then one more line,
-	// "GREETING=" and the value of that variable, and runs on until SIGTERM.
+	// "GREETING=" and the value of that variable, and runs on until SIGTERM, on
+	// which it prints "bye".
 	Chatty runtime.Spec
 	// Absent names an image that is neither on the engine nor in its registry,
 	// which answers that there is no such image.
@@ -80,6 +81,10 @@ func Suite(t *testing.T, w World) {
 		{"watch returns when its context ends", testWatchEnds},
 		{"tail gives the last lines, oldest first", testTail},
 		{"follow gives all of the output until the end", testFollow},
+		{"output is read to its end, and again from a time on", testOutput},
+		{"reading output ends with its context", testOutputEnds},
+		{"terminate ends and keeps, with the last line", testTerminate},
+		{"terminate kills after the grace", testTerminateStubborn},
 		{"the environment arrives", testEnv},
 		{"ports lists what is listened on", testPorts},
 		{"forget is harmless, twice and before another start", testForget},

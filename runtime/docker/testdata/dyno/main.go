@@ -34,6 +34,7 @@ func main() {
 	case "chatty":
 		chat()
 		<-term
+		fmt.Println("bye")
 	case "long": // a line longer than Docker's frames, then one on stderr, then one without an end
 		fmt.Println(strings.Repeat("x", 40_000))
 		fmt.Fprintln(os.Stderr, "from stderr")
