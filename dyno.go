@@ -2,6 +2,7 @@ package renga
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,15 @@ type Dyno struct {
 	Created time.Time
 	// Reason says why it is not up: an exit code, a code such as R10.
 	Reason string
+	// Exit says how its process ended; nil as long as it did not.
+	Exit *Exit
+}
+
+// Exit is how a dyno's process ended.
+type Exit struct {
+	Code        int
+	OutOfMemory bool // it was killed, for it used more memory than it may
+	LastLines   []string
 }
 
 // DynoName is "type.n", counted from 1.
@@ -107,3 +117,17 @@ const (
 	IdleStarting Idle = "starting" // they are on their way: wait, then H20
 	IdleCrashed  Idle = "crashed"  // they crashed: H10
 )
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./$-]+$`)
+
+// CommandLine writes an argument vector as a shell would take it.
+func CommandLine(argv []string) string {
+	words := make([]string, len(argv))
+	for i, word := range argv {
+		if !plainWord.MatchString(word) {
+			word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+		words[i] = word
+	}
+	return strings.Join(words, " ")
+}

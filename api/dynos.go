@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -32,7 +31,7 @@ func (s *Server) dynoRoutes() []route {
 	}
 }
 
-// dyno is a dyno on the wire.
+// dyno is a dyno on the wire. Exit is not in Heroku's schema.
 type dyno struct {
 	App       ref       `json:"app"`
 	AttachURL *string   `json:"attach_url"`
@@ -45,6 +44,15 @@ type dyno struct {
 	State     string    `json:"state"`
 	Type      string    `json:"type"`
 	UpdatedAt string    `json:"updated_at"`
+
+	Exit *exit `json:"exit"`
+}
+
+// exit is how a crashed dyno's process ended.
+type exit struct {
+	Code        int      `json:"code"`
+	OutOfMemory bool     `json:"out_of_memory"`
+	LastLines   []string `json:"last_lines"`
 }
 
 // verseMark names a release inside another resource.
@@ -55,24 +63,10 @@ type verseMark struct {
 
 func newDyno(a renga.App, d renga.Dyno) dyno {
 	return dyno{
-		App: appRef(a), Command: commandLine(d.Command), CreatedAt: stamp(d.Created), ID: d.ID, Name: d.Name,
+		App: appRef(a), Command: renga.CommandLine(d.Command), CreatedAt: stamp(d.Created), ID: d.ID, Name: d.Name,
 		Release: verseMark{ID: releaseID(a.ID, d.Release), Version: d.Release}, Size: sizeOnWire(d.Size),
-		State: string(d.State), Type: string(d.Type), UpdatedAt: stamp(d.Since),
+		State: string(d.State), Type: string(d.Type), UpdatedAt: stamp(d.Since), Exit: (*exit)(d.Exit),
 	}
-}
-
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./$-]+$`)
-
-// commandLine writes an argument vector as a shell would take it.
-func commandLine(argv []string) string {
-	words := make([]string, len(argv))
-	for i, word := range argv {
-		if !plainWord.MatchString(word) {
-			word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-		}
-		words[i] = word
-	}
-	return strings.Join(words, " ")
 }
 
 // dynosOf are the dynos of the path's app, by type and number.

@@ -58,7 +58,7 @@ type formation struct {
 
 func newFormation(a renga.App, t renga.ProcessType, scale renga.Scale, command []string) formation {
 	return formation{
-		App: appRef(a), Command: commandLine(command), CreatedAt: stamp(scale.CreatedAt), ID: formationID(a.ID, t),
+		App: appRef(a), Command: renga.CommandLine(command), CreatedAt: stamp(scale.CreatedAt), ID: formationID(a.ID, t),
 		Quantity: scale.Quantity, Size: sizeOnWire(scale.Size), Type: string(t), UpdatedAt: stamp(scale.UpdatedAt),
 	}
 }

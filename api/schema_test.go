@@ -59,6 +59,7 @@ var implemented = []struct {
 // extra are the properties that answers have beyond the schema, by resource.
 var extra = map[string][]string{
 	"app":     {"create_status", "generation"},
+	"dyno":    {"exit"},
 	"release": {"eligible_for_rollback", "images", "log", "reason"},
 }
 

@@ -103,8 +103,7 @@ func (l *Logs) Mark(app renga.AppID, instance string) renga.LogMark {
 // no instance is named. Forgetting twice is no error.
 func (l *Logs) Forget(app renga.AppID, instance string) error {
 	if instance != "" {
-		l.write(app, nil, marks{instance: renga.LogMark{}})
-		return nil
+		return l.forgetMark(app, instance)
 	}
 	dir, err := l.dir(app)
 	if err != nil {
@@ -121,6 +120,15 @@ func (l *Logs) Forget(app renga.AppID, instance string) error {
 		return fmt.Errorf("remove log of app %s: %w", app, err)
 	}
 	return nil
+}
+
+// forgetMark takes a mark back, if there is one.
+func (l *Logs) forgetMark(app renga.AppID, instance string) error {
+	r, err := l.known(app)
+	if err == nil && r != nil && r.mark(instance) != (renga.LogMark{}) {
+		l.write(app, nil, marks{instance: renga.LogMark{}})
+	}
+	return err
 }
 
 // Apps lists the apps that have a log.

@@ -65,6 +65,7 @@ func (w *worker) start(ctx context.Context, app renga.App, s Start) {
 		w.started(ctx, key, i, err)
 		if err != nil {
 			w.logger().WarnContext(ctx, "dyno does not start", "dyno", s.Name, "release", s.Release.Version, "err", err)
+			w.say(s.Name, "Process could not be started: %s", renga.MessageOf(err, "an internal error, which is in Renga's log"))
 		}
 		poke(w.wake)
 	})
@@ -88,6 +89,7 @@ func (w *worker) startDyno(ctx context.Context, app renga.App, s Start, dyno str
 	if err != nil {
 		return Instance{}, err
 	}
+	w.say(s.Name, "Starting process with command `%s`", renga.CommandLine(spec.Image.Command))
 	i, err := w.m.engine.Start(ctx, spec)
 	if err != nil {
 		return Instance{}, fmt.Errorf("start %s: %w", s.Name, err)
@@ -107,6 +109,7 @@ func (w *worker) started(ctx context.Context, key string, i Instance, err error)
 	}
 	delete(w.starts, key)
 	s := w.sightLocked(i.ID, now)
+	w.followLocked(ctx, i, s)
 	if i.Type == renga.Web {
 		w.probeLocked(ctx, i, s, w.m.opts.BootTimeout)
 	}
@@ -155,21 +158,38 @@ func (w *worker) kill(ctx context.Context, i Instance) error {
 	return nil
 }
 
-// stop lets requests in flight finish, and then ends the instance.
+// stop lets requests in flight finish, then ends the instance, and removes it
+// once its last lines are kept.
 func (w *worker) stop(ctx context.Context, i Instance, drain bool) error {
 	if drain {
 		w.drain(ctx, i)
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.m.opts.StopGrace+stopSlack)
 	defer cancel()
-	begin := w.m.opts.Now()
-	if err := w.m.engine.Stop(ctx, i.ID, w.m.opts.StopGrace); err != nil {
+	grace := w.m.opts.StopGrace
+	if ender, ok := w.m.engine.(Ender); ok && i.State == Running {
+		if err := w.terminate(ctx, ender, i); err != nil {
+			return fmt.Errorf("stop %s: %w", i.Name, err)
+		}
+		grace = 0
+	}
+	w.awaitLastLines(ctx, i.ID)
+	if err := w.m.engine.Stop(ctx, i.ID, grace); err != nil {
 		return fmt.Errorf("stop %s: %w", i.Name, err)
 	}
-	if i.State == Running && w.m.opts.Now().Sub(begin) >= w.m.opts.StopGrace {
+	return w.m.opts.Logs.Forget(i.App, i.ID)
+}
+
+// terminate ends the instance and keeps it.
+func (w *worker) terminate(ctx context.Context, ender Ender, i Instance) error {
+	w.say(i.Name, "Stopping all processes with SIGTERM")
+	killed, err := ender.Terminate(ctx, i.ID, w.m.opts.StopGrace)
+	if killed {
 		w.logger().WarnContext(ctx, "dyno did not end on SIGTERM in time and was killed (R12)", "dyno", i.Name, "release", i.Release)
+		w.say(i.Name, "Error R12 (Exit timeout) -> At least one process failed to exit within %.0f seconds of SIGTERM", w.m.opts.StopGrace.Seconds())
+		w.say(i.Name, "Stopping remaining processes with SIGKILL")
 	}
-	return nil
+	return err
 }
 
 func (w *worker) drain(ctx context.Context, i Instance) {

@@ -28,7 +28,8 @@ func (m *Manager) discover(ctx context.Context) {
 	}
 }
 
-// find wakes every app of the store and of the engine that has no worker yet.
+// find wakes every app of the store, of the engine and of the logs that has no
+// worker yet.
 func (m *Manager) find(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
@@ -39,9 +40,11 @@ func (m *Manager) find(ctx context.Context) error {
 	for _, i := range instances {
 		ids = append(ids, i.App)
 	}
+	logged, logsErr := m.opts.Logs.Apps()
+	ids = append(ids, logged...)
 	err = errors.Join(err, engineErr)
 	m.introduce(ids, err == nil)
-	return err
+	return errors.Join(err, logsErr)
 }
 
 // introduce wakes the apps that have no worker yet. The first time that these

@@ -72,6 +72,7 @@ func (s Seen) dyno() renga.Dyno {
 	switch {
 	case s.State == Exited:
 		d.State, d.Since, d.Reason = renga.Crashed, s.FinishedAt, s.Reason
+		d.Exit = &renga.Exit{Code: s.ExitCode, OutOfMemory: s.OOMKilled, LastLines: s.LastLines}
 	case s.up():
 		d.State, d.Since = renga.Up, s.ReadyAt
 	default:

@@ -164,7 +164,8 @@ func (w *worker) save(ctx context.Context, world World) error {
 	return nil
 }
 
-// tell logs each dyno whose state changed.
+// tell logs each dyno whose state changed, and says so in the app's log: there
+// by name, for one dyno follows the other.
 func (w *worker) tell(ctx context.Context, dynos []renga.Dyno) {
 	before := map[string]renga.DynoState{}
 	for _, d := range w.saved {
@@ -176,11 +177,38 @@ func (w *worker) tell(ctx context.Context, dynos []renga.Dyno) {
 				"from", from, "to", d.State, "reason", d.Reason)
 		}
 	}
+	w.sayStates(dynos)
 }
 
-// forgetApp removes what release commands printed, and has the engine remove
-// what it keeps for the app besides instances.
+// sayStates tells the app's log which dynos changed their state. Dynos that ran
+// before Renga was started are no news.
+func (w *worker) sayStates(dynos []renga.Dyno) {
+	states := map[string]renga.DynoState{}
+	for _, d := range dynos {
+		states[d.Name] = d.State
+		from, known := w.states[d.Name]
+		switch {
+		case !known && w.states == nil && d.State != renga.Starting:
+		case !known:
+			w.say(d.Name, "State changed from %s to %s", renga.Down, d.State)
+		case from != d.State:
+			w.say(d.Name, "State changed from %s to %s", from, d.State)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.states)) {
+		if _, ok := states[name]; !ok {
+			w.say(name, "State changed from %s to %s", w.states[name], renga.Down)
+		}
+	}
+	w.states = states
+}
+
+// forgetApp removes the app's log and what release commands printed, and has
+// the engine remove what it keeps for the app besides instances.
 func (w *worker) forgetApp(ctx context.Context) error {
+	if err := w.m.opts.Logs.Forget(w.app, ""); err != nil {
+		return err
+	}
 	if w.m.opts.Outputs != nil {
 		if err := w.m.opts.Outputs.Forget(w.app); err != nil {
 			return err

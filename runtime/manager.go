@@ -65,6 +65,8 @@ type Options struct {
 	Now          func() time.Time
 	// Outputs keeps what release commands print; nil to keep nothing.
 	Outputs Outputs
+	// Logs keeps what dynos print and what is said of them; nil to keep nothing.
+	Logs Logs
 	// Probe tells whether somebody listens at host:port. The default is a TCP
 	// connection.
 	Probe func(ctx context.Context, addr string) error
@@ -84,6 +86,9 @@ func (o Options) orDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Logs == nil {
+		o.Logs = noLogs{}
 	}
 	if o.Probe == nil {
 		o.Probe = connect

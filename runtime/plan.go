@@ -42,6 +42,8 @@ type Seen struct {
 	Reason string
 	// Recording says that its output is still being written down.
 	Recording bool
+	// LastLines are its last output, once it exited.
+	LastLines []string
 	// Stopping and Killing say that this is under way.
 	Stopping, Killing bool
 	// NotBefore is when a stop or kill that went wrong may be tried again.

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,7 +28,9 @@ type sight struct {
 	late      string             // the reason, once it is late
 	probe     context.CancelFunc // of the probe under way; nil for none
 
-	recording, recorded bool // its output, into Outputs
+	recording, recorded bool          // its output, into Outputs
+	kept                chan struct{} // closed once all its output is kept; nil when nobody follows it
+	lastLines           []string      // once it exited
 
 	stopping, killing bool
 	failed            int // stops or kills in a row
@@ -76,8 +79,11 @@ func (w *worker) see(ctx context.Context, i Instance, now time.Time) (seen Seen,
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.sightLocked(i.ID, now)
+	w.followLocked(ctx, i, s)
 	if late && s.readyAt.IsZero() {
 		s.late = reason
+		w.say(i.Name, "Error R10 (Boot timeout) -> %s", strings.Replace(reason, " (R10)", "", 1))
+		w.say(i.Name, "Stopping process with SIGKILL")
 	}
 	switch {
 	case i.State != Running || s.stopping || s.late != "":
@@ -90,8 +96,11 @@ func (w *worker) see(ctx context.Context, i Instance, now time.Time) (seen Seen,
 	}
 	seen = Seen{Instance: i, ReadyAt: s.readyAt, Late: s.late != "", Reason: s.late, NotBefore: s.notBefore}
 	seen.Recording = w.recordLocked(ctx, i, s)
-	if i.State == Exited && !seen.Late {
-		seen.Reason = exitReason(i)
+	if i.State == Exited {
+		seen.LastLines = s.lastLines
+		if !seen.Late {
+			seen.Reason = exitReason(i)
+		}
 	}
 	return seen, turns
 }

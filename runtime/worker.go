@@ -29,9 +29,10 @@ type worker struct {
 	announced *renga.Route
 	saved     []renga.Dyno // as the store was told last, if hasSaved
 	hasSaved  bool
-	marked    Mark   // last
-	finished  Finish // last
-	adopted   bool   // the first look at the engine is over
+	states    map[string]renga.DynoState // by name, as the app's log was told last
+	marked    Mark                       // last
+	finished  Finish                     // last
+	adopted   bool                       // the first look at the engine is over
 
 	mu     sync.Mutex
 	starts map[string]Attempt // by StartKey

@@ -75,7 +75,7 @@ func TestSavedDynosComeBack(t *testing.T) {
 	at := time.Date(2026, 5, 6, 7, 8, 9, 10, time.UTC)
 	want := []renga.Dyno{
 		{ID: "1", App: a.ID, Name: "web.1", Type: "web", Size: "eco", Release: 4, Command: []string{"a", "b"}, State: renga.Up, Since: at, Created: at},
-		{ID: "2", App: a.ID, Name: "web.2", Type: "web", Release: 4, State: renga.Crashed, Reason: "exit 1", Since: at, Created: at},
+		{ID: "2", App: a.ID, Name: "web.2", Type: "web", Release: 4, State: renga.Crashed, Reason: "exit 1", Exit: &renga.Exit{Code: 137, OutOfMemory: true, LastLines: []string{"bye"}}, Since: at, Created: at},
 	}
 	check(t, s.SaveDynos(t.Context(), a.ID, want))
 	got, err := s.Dynos(t.Context(), a.ID)

@@ -81,6 +81,13 @@ type dynoRecord struct {
 	Since   time.Time         `json:"since,omitzero"`
 	Created time.Time         `json:"created_at,omitzero"`
 	Reason  string            `json:"reason,omitempty"`
+	Exit    *exitRecord       `json:"exit,omitempty"`
+}
+
+type exitRecord struct {
+	Code        int      `json:"code"`
+	OutOfMemory bool     `json:"out_of_memory,omitempty"`
+	LastLines   []string `json:"last_lines,omitempty"`
 }
 
 func newAccountRecord(a renga.Account) accountRecord {
@@ -147,6 +154,7 @@ func newDynoRecord(d renga.Dyno) dynoRecord {
 	return dynoRecord{
 		ID: d.ID, Name: d.Name, Type: d.Type, Size: d.Size, Release: d.Release, Command: d.Command,
 		State: d.State, Since: d.Since.UTC(), Created: d.Created.UTC(), Reason: d.Reason,
+		Exit: (*exitRecord)(d.Exit),
 	}
 }
 
@@ -154,6 +162,7 @@ func (r dynoRecord) dyno(app renga.AppID) renga.Dyno {
 	return renga.Dyno{
 		ID: r.ID, App: app, Name: r.Name, Type: r.Type, Size: r.Size, Release: r.Release, Command: r.Command,
 		State: r.State, Since: r.Since.UTC(), Created: r.Created.UTC(), Reason: r.Reason,
+		Exit: (*renga.Exit)(r.Exit),
 	}
 }
 

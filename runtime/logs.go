@@ -1,0 +1,239 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"renga"
+)
+
+// Logs keeps what dynos print, and what the platform says of them.
+type Logs interface {
+	// Line adds a line of now.
+	Line(app renga.AppID, source, dyno, text string)
+	// Keep adds what an instance printed, and how far that is, in one piece.
+	Keep(app renga.AppID, instance string, lines []renga.LogLine, mark renga.LogMark)
+	// Mark is how far an instance's output has been kept; zero for not at all.
+	Mark(app renga.AppID, instance string) renga.LogMark
+	// Forget drops the mark of an instance that is gone; all of the app's log
+	// when no instance is named.
+	Forget(app renga.AppID, instance string) error
+	// Apps lists the apps that have a log.
+	Apps() ([]renga.AppID, error)
+}
+
+// noLogs keeps nothing.
+type noLogs struct{}
+
+func (noLogs) Line(renga.AppID, string, string, string)                 {}
+func (noLogs) Keep(renga.AppID, string, []renga.LogLine, renga.LogMark) {}
+func (noLogs) Mark(renga.AppID, string) (m renga.LogMark)               { return m }
+func (noLogs) Forget(renga.AppID, string) error                         { return nil }
+func (noLogs) Apps() ([]renga.AppID, error)                             { return nil, nil }
+
+const (
+	// printedAhead is how many messages may have been read and not yet kept.
+	printedAhead = 1024
+	// linesAtOnce bounds what is kept in one piece.
+	linesAtOnce = 1024
+	// lastWords is how long the end of a dyno waits for its last lines.
+	lastWords = 5 * time.Second
+)
+
+// say adds a platform line about a dyno.
+func (w *worker) say(dyno, format string, args ...any) {
+	w.m.opts.Logs.Line(w.app, renga.SourceHeroku, dyno, fmt.Sprintf(format, args...))
+}
+
+// followLocked begins to keep what an instance prints, unless that goes on
+// already.
+func (w *worker) followLocked(ctx context.Context, i Instance, s *sight) {
+	reader, ok := w.m.engine.(OutputReader)
+	if !ok || s.kept != nil || i.State == Created {
+		return
+	}
+	kept := make(chan struct{})
+	s.kept = kept
+	w.tasks.Go(func() {
+		defer close(kept)
+		f := &follower{w: w, reader: reader, Instance: i}
+		f.run(ctx)
+	})
+}
+
+// awaitLastLines waits until all that an ended instance printed is kept, or for
+// as long as is decent.
+func (w *worker) awaitLastLines(ctx context.Context, id string) {
+	var kept chan struct{}
+	w.mu.Lock()
+	if s, ok := w.sights[id]; ok {
+		kept = s.kept
+	}
+	w.mu.Unlock()
+	if kept == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, lastWords)
+	defer cancel()
+	select {
+	case <-kept:
+	case <-ctx.Done():
+	}
+}
+
+// follower keeps the output of one instance.
+type follower struct {
+	Instance
+	w       *worker
+	reader  OutputReader
+	reading *reading
+	out     [2]renga.LogLine // the begun line of stdout and of stderr
+}
+
+// run follows until the instance has ended and its end is told, or ctx ends.
+// What goes wrong on the way is tried again, from the mark on.
+func (f *follower) run(ctx context.Context) {
+	mark := f.w.m.opts.Logs.Mark(f.App, f.ID)
+	b := backoff{}
+	for !mark.Ended && ctx.Err() == nil {
+		f.reading = resume(mark)
+		err := f.read(ctx)
+		mark = f.reading.mark
+		if err == nil {
+			err = f.end(ctx, &mark)
+		}
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+		if renga.KindOf(err) != renga.Unavailable {
+			b.log(ctx, f.w.logger(), "dyno's output broke off", err)
+		}
+		wait(ctx, b.next())
+	}
+	if mark.Ended {
+		f.remember(ctx)
+	}
+}
+
+// read reads until the output ends or breaks off. What was read is kept when
+// it returns.
+func (f *follower) read(ctx context.Context) error {
+	printed, kept := make(chan Printed, printedAhead), make(chan struct{})
+	go func() {
+		defer close(kept)
+		f.keep(printed)
+	}()
+	err := f.reader.ReadOutput(ctx, f.ID, f.reading.mark.Since, func(p Printed) { printed <- p })
+	close(printed)
+	<-kept
+	if err == nil || ctx.Err() != nil { // nobody will go on with a begun line
+		f.store(f.rest())
+	}
+	return err
+}
+
+// keep keeps whatever has come by then, again and again.
+func (f *follower) keep(printed <-chan Printed) {
+	for first := range printed {
+		lines, more := f.add(nil, first), true
+		for more && len(lines) < linesAtOnce {
+			select {
+			case next, ok := <-printed:
+				if more = ok; ok {
+					lines = f.add(lines, next)
+				}
+			default:
+				more = false
+			}
+		}
+		f.store(lines)
+	}
+}
+
+func (f *follower) store(lines []renga.LogLine) {
+	if len(lines) > 0 {
+		f.w.m.opts.Logs.Keep(f.App, f.ID, lines, f.reading.mark)
+	}
+}
+
+// add puts a new message to the lines. A long line comes in parts and is cut
+// where every long line is.
+func (f *follower) add(lines []renga.LogLine, p Printed) []renga.LogLine {
+	if !f.reading.fresh(p.Time) {
+		return lines
+	}
+	begun := &f.out[0]
+	if p.Stderr {
+		begun = &f.out[1]
+	}
+	if begun.Text == "" {
+		*begun = renga.LogLine{Time: p.Time, Source: renga.SourceApp, Dyno: f.Name}
+	}
+	begun.Text += p.Text
+	for len(begun.Text) > renga.MaxLogLine {
+		piece := *begun
+		piece.Text, begun.Text = begun.Text[:renga.MaxLogLine], begun.Text[renga.MaxLogLine:]
+		lines = append(lines, piece)
+	}
+	if !p.More {
+		lines = append(lines, *begun)
+		begun.Text = ""
+	}
+	return lines
+}
+
+// rest is what there is of begun lines.
+func (f *follower) rest() (lines []renga.LogLine) {
+	for n := range f.out {
+		if f.out[n].Text != "" {
+			lines = append(lines, f.out[n])
+			f.out[n].Text = ""
+		}
+	}
+	return lines
+}
+
+// end tells how the instance ended, once for all times. One that somebody
+// removed is told of no more.
+func (f *follower) end(ctx context.Context, mark *renga.LogMark) error {
+	brief, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	all, err := f.w.m.engine.List(brief, f.App)
+	if err != nil {
+		return fmt.Errorf("list dynos: %w", err)
+	}
+	mark.Ended = true
+	at := slices.IndexFunc(all, func(i Instance) bool { return i.ID == f.ID && i.State == Exited })
+	if at < 0 {
+		return f.w.m.opts.Logs.Forget(f.App, f.ID)
+	}
+	f.w.m.opts.Logs.Keep(f.App, f.ID, exitLines(all[at]), *mark)
+	return nil
+}
+
+// exitLines are what the platform says of an instance that ended.
+func exitLines(i Instance) []renga.LogLine {
+	var lines []renga.LogLine
+	say := func(text string) {
+		lines = append(lines, renga.LogLine{Time: i.FinishedAt, Source: renga.SourceHeroku, Dyno: i.Name, Text: text})
+	}
+	if i.OOMKilled {
+		say("Error R15 (Memory quota vastly exceeded) -> The process used more memory than " + i.Size + " allows")
+		say("Stopping process with SIGKILL")
+	}
+	say(fmt.Sprintf("Process exited with status %d", i.ExitCode))
+	return lines
+}
+
+// remember has the dyno's record tell its last lines.
+func (f *follower) remember(ctx context.Context) {
+	lines := f.w.tail(ctx, f.ID)
+	f.w.mu.Lock()
+	defer f.w.mu.Unlock()
+	if s, ok := f.w.sights[f.ID]; ok {
+		s.lastLines = lines
+	}
+	poke(f.w.wake)
+}
