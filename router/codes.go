@@ -24,6 +24,7 @@ const (
 	H19 Code = "H19" // connecting took too long
 	H20 Code = "H20" // the app did not start in time
 	H21 Code = "H21" // connections are refused
+	H25 Code = "H25" // the dyno's answer is over a limit
 	H26 Code = "H26" // the request is malformed
 	H27 Code = "H27" // the client went away
 	H28 Code = "H28" // the client let the connection idle
@@ -73,6 +74,7 @@ func answers() map[Code]answer {
 		H19:       {busy, "Backend connection timeout", page(failed, H19, "The application could not be reached in time.")},
 		H20:       {busy, "App boot timeout", page(failed, H20, "The application did not start in time. Its owner finds the reason in its logs.")},
 		H21:       {busy, "Backend connection refused", page(failed, H21, "The application refuses connections.")},
+		H25:       {http.StatusBadGateway, "HTTP Restriction", page(failed, H25, "The application gave an answer that is over a limit.")},
 		H26:       {http.StatusBadRequest, "Request Error", page(failed, H26, "The request is malformed.")},
 		H27:       {statusClientClosed, "Client Request Interrupted", nil},
 		H28:       {statusClientClosed, "Client Connection Idle", nil},

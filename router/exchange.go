@@ -79,6 +79,10 @@ func (x *exchange) serve() {
 		x.fail(nil, nil, &failure{H26, nil}) // it is for forward proxies
 		return
 	}
+	if err := requestBound(x.in); err != nil {
+		x.fail(nil, nil, &failure{H26, err})
+		return
+	}
 	if err := x.claim(); err != nil {
 		x.fail(nil, nil, err)
 		return
@@ -221,8 +225,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	for {
 		res, err := x.send(out)
 		if err == nil {
-			x.reply.prepare(res)
-			return res, nil
+			return x.received(res)
 		}
 		var refused *dialError
 		if !errors.As(err, &refused) {
@@ -232,6 +235,15 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
+}
+
+// received takes a dyno's answer in. One that is over a limit is not passed on.
+func (x *exchange) received(res *http.Response) (*http.Response, error) {
+	if err := answerBound(res.Header); err != nil {
+		return nil, errors.Join(&failure{H25, err}, res.Body.Close())
+	}
+	x.reply.prepare(res)
+	return res, nil
 }
 
 func (x *exchange) send(out *http.Request) (*http.Response, error) {
