@@ -104,6 +104,7 @@ func (s *Server) routes() []route {
 	return slices.Concat(
 		s.accountRoutes(), s.appRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.formationRoutes(),
 		s.dynoRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.featureRoutes(),
+		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
 	)
 }
 

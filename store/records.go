@@ -25,6 +25,7 @@ type appRecord struct {
 	Owner       renga.AccountID `json:"owner,omitempty"`
 	Maintenance bool            `json:"maintenance,omitempty"`
 	Features    map[string]bool `json:"features,omitempty"`
+	Buildpacks  []string        `json:"buildpacks,omitempty"`
 	Deleting    bool            `json:"deleting,omitempty"`
 	CreatedAt   time.Time       `json:"created_at,omitzero"`
 	UpdatedAt   time.Time       `json:"updated_at,omitzero"`
@@ -100,14 +101,14 @@ func (r accountRecord) account() renga.Account {
 
 func newAppRecord(a renga.App) appRecord {
 	return appRecord{
-		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, Features: a.Features, Deleting: a.Deleting,
+		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, Features: a.Features, Buildpacks: a.Buildpacks, Deleting: a.Deleting,
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
 	}
 }
 
 func (r appRecord) app() renga.App {
 	return renga.App{
-		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, Features: r.Features, Deleting: r.Deleting,
+		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, Features: r.Features, Buildpacks: r.Buildpacks, Deleting: r.Deleting,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 }
