@@ -54,6 +54,8 @@ type releaseRecord struct {
 	By          renga.AccountID                   `json:"by,omitempty"`
 	CreatedAt   time.Time                         `json:"created_at,omitzero"`
 	Push        string                            `json:"push,omitempty"` // so that its key can be found
+	ErrorPage   string                            `json:"error_page,omitempty"`
+	Maintenance string                            `json:"maintenance_page,omitempty"`
 }
 
 type outcomeRecord struct {
@@ -121,6 +123,7 @@ func newReleaseRecord(r renga.ReleaseRecord, push string) releaseRecord {
 	return releaseRecord{
 		Version: r.Version, Digest: r.Digest, Images: images, Description: r.Description,
 		By: r.By, CreatedAt: r.CreatedAt.UTC(), Push: push,
+		ErrorPage: r.Pages.Error, Maintenance: r.Pages.Maintenance,
 	}
 }
 
@@ -132,6 +135,7 @@ func (r releaseRecord) release(app renga.AppID, o renga.Outcome) renga.ReleaseRe
 	return renga.ReleaseRecord{
 		App: app, Version: r.Version, Digest: r.Digest, Images: images, Description: r.Description,
 		By: r.By, CreatedAt: r.CreatedAt.UTC(), Outcome: o,
+		Pages: renga.Pages{Error: r.ErrorPage, Maintenance: r.Maintenance},
 	}
 }
 
