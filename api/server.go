@@ -56,6 +56,13 @@ type Parts struct {
 	Deployer   Deployer
 	Dynos      Dynos
 	Waker      Waker
+	Lines      Lines
+}
+
+// Lines takes what people do to an app, for its log.
+type Lines interface {
+	// Did notes what an account did, such as "Scaled to web@2:Standard-1X".
+	Did(ctx context.Context, app renga.AppID, by renga.AccountID, what string)
 }
 
 // Waker is told when an app should be looked at.
