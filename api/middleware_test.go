@@ -224,3 +224,22 @@ func TestHealth(t *testing.T) {
 		t.Errorf("POST gets %d", res.StatusCode)
 	}
 }
+
+func TestStatusIsForTheCLIWithoutAToken(t *testing.T) {
+	well := func(context.Context) error { return nil }
+	unwell := func(context.Context) error { return renga.Errorf(renga.Unavailable, "Redis does not answer.") }
+	for _, c := range []struct {
+		redis func(context.Context) error
+		data  string
+	}{{well, "green"}, {unwell, "red"}} {
+		checks := map[string]func(context.Context) error{"redis": c.redis, "engine": well}
+		res, body := newRig(checks).ask("GET", "/api/v4/current-status", "", header("Authorization", ""))
+		want := `{"status":[{"system":"Apps","status":"green"},{"system":"Data","status":"` + c.data + `"},{"system":"Tools","status":"green"}],"incidents":[],"scheduled":[]}`
+		if res.StatusCode != 200 || strings.TrimSpace(body) != want {
+			t.Errorf("%d: %s", res.StatusCode, body)
+		}
+	}
+	if res, _ := newRig(nil).ask("POST", "/api/v4/current-status", "", nil); res.StatusCode != 405 {
+		t.Errorf("POST gets %d", res.StatusCode)
+	}
+}

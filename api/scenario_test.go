@@ -50,7 +50,7 @@ func newRig(checks map[string]func(context.Context) error) *rig {
 		Now: func() time.Time { return born.Add(24 * time.Hour) },
 	}, api.Parts{
 		Tokens: w, Accounts: w, Apps: w, Creator: w, Deleter: w, Releases: w, Outputs: w, Releaser: w,
-		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, Waker: w, Lines: w,
+		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, Waker: w,
 	})
 	return &rig{Server: server, world: w, db: db, log: log}
 }

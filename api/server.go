@@ -56,13 +56,6 @@ type Parts struct {
 	Deployer   Deployer
 	Dynos      Dynos
 	Waker      Waker
-	Lines      Lines
-}
-
-// Lines takes what people do to an app, for its log.
-type Lines interface {
-	// Did notes what an account did, such as "Scaled to web@2:Standard-1X".
-	Did(ctx context.Context, app renga.AppID, by renga.AccountID, what string)
 }
 
 // Waker is told when an app should be looked at.
@@ -70,8 +63,8 @@ type Waker interface {
 	Wake(app renga.AppID)
 }
 
-// Server is the API as an http.Handler. It serves /healthz and the schema to
-// everybody, streams to those who have their URL, and all else to those with a
+// Server is the API as an http.Handler. It serves /healthz, the status and the
+// schema to everybody, streams to those who have their URL, and all else to those with a
 // token.
 type Server struct {
 	options Options
@@ -88,6 +81,7 @@ func New(o Options, p Parts) *Server {
 		s.now = time.Now
 	}
 	doors := split("/healthz", s.handle(s.health), s.authenticate(s.resources()))
+	doors = split(statusPath, s.handle(s.status), doors)
 	for _, path := range schemaPaths {
 		doors = split(path, s.handle(s.schema()), doors)
 	}
@@ -111,7 +105,6 @@ func (s *Server) routes() []route {
 	return slices.Concat(
 		s.accountRoutes(), s.appRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.formationRoutes(),
 		s.dynoRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.featureRoutes(),
-		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
 	)
 }
 
