@@ -101,8 +101,8 @@ func (b hostsBlock) String() string {
 	return begin + strings.Join(b.lines, "\n") + "\n" + end
 }
 
-// in is the file's text with this block in place of the one before. A block
-// whose end is missing ends with its last line that it could hold.
+// in is the file's text with this block in place of the one before. Of a block
+// whose end is missing only the first mark goes.
 func (b hostsBlock) in(text string) string {
 	begin, end := b.marks()
 	before, rest, found := strings.Cut(text, begin)

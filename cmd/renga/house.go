@@ -13,7 +13,6 @@ import (
 	"renga/api"
 	"renga/certs"
 	"renga/config"
-	"renga/logs"
 	"renga/output"
 	"renga/registry"
 	"renga/releaser"
@@ -34,7 +33,6 @@ type house struct {
 	remover  *releaser.Remover
 	door     *door
 	certs    *certs.Certs
-	logs     *logs.Logs
 	metrics  http.Handler
 	// rendezvous and ssh take connections that speak no HTTP; nil while nobody
 	// does.
@@ -73,21 +71,15 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	appLogs, err := openLogs(s, log)
-	if err != nil {
-		return nil, err
-	}
-	did := deeds{logs: appLogs, db: db}
 	outputs := output.New(output.Options{Dir: s.path("outputs")})
 	var manager *runtime.Manager
-	rt := router.New(router.Options{Log: log, Lines: routerLines{appLogs}, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
+	rt := router.New(router.Options{Log: log, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
 	manager = runtime.New(runtime.Options{
 		Domain: s.Domain, Sizes: s.Sizes, Port: s.Port, BootTimeout: s.BootTimeout,
-		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, Outputs: outputs,
-		Logs: appLogs, Log: log,
+		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, Outputs: outputs, Log: log,
 	}, db, ledgerReleases{ledger}, engine, rt)
 	rel := releaser.New(releaser.Parts{
-		Apps: db, Store: db, Ledger: ledger, Runner: manager, Lines: did, Log: log, Now: time.Now, NewID: uuid.NewString,
+		Apps: db, Store: db, Ledger: ledger, Runner: manager, Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
 	reg, err := registry.New(registry.Options{
 		Dir: s.path("registry"), IntentDir: s.path("pushes"), Secret: d.secret, Platform: s.Platform,
@@ -102,15 +94,15 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 		return nil, err
 	}
 	scheme, port := s.front()
-	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), certs: tlsCerts, logs: appLogs}
+	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), certs: tlsCerts}
 	h.door = &door{domain: s.Domain, registry: h.pushes, router: rt, api: api.New(api.Options{
 		Domain: s.Domain, Scheme: scheme, Port: port, Sizes: s.Sizes, StreamKey: d.streamKey, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{
 		Tokens: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Releases: db, Outputs: outputs, Releaser: rel,
-		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, Waker: manager, Lines: did,
+		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, Waker: manager,
 	})}
-	h.metrics = metrics(reg, manager, rt, appLogs)
+	h.metrics = metrics(reg, manager, rt)
 	return h, nil
 }
 

@@ -41,6 +41,8 @@ type program struct {
 var commands = []command{
 	{"serve", "", "run the platform", serve},
 	{"token", "", "print the operator's API token", printToken},
+	{"env", "", "print the environment for the heroku CLI, git, curl and docker: eval \"$(renga env)\"", printEnv},
+	{"ca", "", "print the local CA's certificate; --install makes this system trust it, --uninstall undoes that", printCA},
 	{"hosts", "", "print the lines for /etc/hosts; --install writes them, --uninstall removes them", hosts},
 	{"account", "EMAIL", "make an account and print its API token", addAccount},
 	{"verify", "APP", "check every release of an app, byte by byte", verify},

@@ -158,7 +158,6 @@ func serveWith(ctx context.Context, s Settings, d *data, redisURL string, doorwa
 	if err != nil {
 		return err
 	}
-	defer closing(log, "logs", h.logs.Close)
 	if err := writeJSON(s.path("serving.json"), servingOf(s)); err != nil {
 		return err
 	}
@@ -183,7 +182,6 @@ func (h *house) run(ctx context.Context, doorways []doorway) error {
 	loop(h.manager.Run)
 	loop(h.registry.Run)
 	loop(h.certs.Run)
-	loop(h.logs.Run)
 	for _, d := range doorways {
 		doors.Go(func() error {
 			defer closeDoors()
