@@ -139,9 +139,7 @@ type ReleaseRecord struct {
 	Description string
 	By          AccountID
 	CreatedAt   time.Time
-	// Pages are what the router shows instead of its own pages.
-	Pages   Pages
-	Outcome Outcome
+	Outcome     Outcome
 	// Current is set on the newest release, Live on the one that serves (the
 	// newest that succeeded). They differ while a deploy is under way and after
 	// a failed one.
@@ -153,6 +151,6 @@ type ReleaseRecord struct {
 func (r Release) Record() ReleaseRecord {
 	return ReleaseRecord{
 		App: r.App, Version: r.Version, Digest: r.Digest, Images: r.Inputs.Images,
-		Description: r.Description, By: r.By, CreatedAt: r.CreatedAt, Pages: r.Inputs.Vars.Pages(),
+		Description: r.Description, By: r.By, CreatedAt: r.CreatedAt,
 	}
 }

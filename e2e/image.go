@@ -110,23 +110,25 @@ func (w *World) DockerPush(ctx context.Context, repository string, img v1.Image)
 	return w.Docker(ctx, "push", ref)
 }
 
-// CranePush pushes with the crane command, logged in as the operator.
+// CranePush pushes with the crane command, logged in as the operator, over
+// plain HTTP.
 func (w *World) CranePush(ctx context.Context, repository string, img v1.Image) (string, error) {
-	if err := w.login(ctx); err != nil { // crane reads docker's settings
+	registry := "localhost:" + w.port()
+	if err := w.loginTo(ctx, registry); err != nil { // crane reads docker's settings
 		return "", err
 	}
 	f, err := os.CreateTemp(w.home, "image-*.tar")
 	if err != nil {
 		return "", err
 	}
-	err = writeTar(f, w.Registry()+"/"+repository, img)
+	err = writeTar(f, registry+"/"+repository, img)
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
 	if err != nil {
 		return "", err
 	}
-	return w.command(ctx, nil, w.kit.Crane, "push", f.Name(), w.Registry()+"/"+repository)
+	return w.command(ctx, nil, w.kit.Crane, "push", f.Name(), registry+"/"+repository)
 }
 
 // login makes the docker command of this world know the operator's token.
