@@ -23,6 +23,12 @@ type App struct {
 	Deleting bool
 }
 
+// Rename is an app's way from one name to another.
+type Rename struct {
+	App      AppID
+	From, To string
+}
+
 var appName = regexp.MustCompile(`^[a-z](?:[a-z0-9]|-[a-z0-9])*$`)
 
 // reserved are names below the platform's domain that are not apps.

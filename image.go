@@ -52,6 +52,8 @@ type Push struct {
 	ID string
 	// App is the app's name: the first part of the repository.
 	App string
+	// AppID is the app that was pushed to; empty when the push is to make it.
+	AppID AppID
 	// Images are the process types the pushed image declares, at least one.
 	Images map[ProcessType]Image
 	By     AccountID

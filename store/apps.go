@@ -82,14 +82,18 @@ func (s *Store) idByName(ctx context.Context, name string) (renga.AppID, error) 
 	if missing(id.Err()) {
 		return "", nobody
 	}
-	var listed *redis.BoolCmd
-	if err := s.read(ctx, func(p redis.Pipeliner) { listed = p.HExists(ctx, keyApps, id.Val()) }); err != nil {
+	var entry *redis.StringCmd
+	if err := s.read(ctx, func(p redis.Pipeliner) { entry = p.HGet(ctx, keyApps, id.Val()) }); err != nil {
 		return "", err
 	}
-	if !listed.Val() {
+	if missing(entry.Err()) {
 		return "", nobody
 	}
-	return renga.AppID(id.Val()), nil
+	l, err := decode[listing](keyApps, entry.Val())
+	if err == nil && l.Name != name {
+		err = nobody
+	}
+	return renga.AppID(id.Val()), err
 }
 
 // AppIDs lists all apps in order of their ids, also those being removed.
@@ -198,7 +202,7 @@ func (s *Store) updateApp(ctx context.Context, tx *redis.Tx, id renga.AppID, edi
 		return renga.App{}, err
 	}
 	if after.Name != before.Name || after.ID != before.ID {
-		return renga.App{}, renga.Errorf(renga.Invalid, "An app cannot be renamed; create one with the new name and push to it.")
+		return renga.App{}, renga.Errorf(renga.Invalid, "An app is not renamed by the way.")
 	}
 	if encode(newAppRecord(after)) == encode(newAppRecord(before)) {
 		return before, nil

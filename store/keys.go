@@ -9,7 +9,8 @@ import "renga"
 //	Key                              Type    Content                                       Writer
 //	renga:{platform}:platform        hash    id, schema, created_at, restoring             cmd (Adopt, recover)
 //	renga:{platform}:apps            hash    app id → {name, removing}: the apps there are releaser (create), api (remove)
-//	renga:{platform}:name:<name>     string  app id; only a claim until the app is in apps releaser (create), api (remove)
+//	renga:{platform}:name:<name>     string  app id; a claim until apps has the id so named  releaser (create, rename), api (remove)
+//	renga:{platform}:aliases         hash    former name → app id, until an app takes it   releaser (rename)
 //	renga:{platform}:account:<id>    string  JSON account                                  cmd
 //	renga:{platform}:token:<sha256>  string  account id, by the token's hash in hex        cmd
 //	renga:{<app>}:app                string  JSON app                                      api
@@ -26,6 +27,7 @@ import "renga"
 const (
 	keyPlatform = "renga:{platform}:platform"
 	keyApps     = "renga:{platform}:apps"
+	keyAliases  = "renga:{platform}:aliases"
 
 	fieldID        = "id"
 	fieldSchema    = "schema"

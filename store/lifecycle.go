@@ -74,14 +74,30 @@ func takeOver(ctx context.Context, tx *redis.Tx, a renga.App) (renga.AppID, erro
 	if holder == string(a.ID) {
 		return "", nil
 	}
-	listed, err := tx.HExists(ctx, keyApps, holder).Result()
+	l, listed, err := listed(ctx, tx, renga.AppID(holder))
 	if err != nil {
 		return "", err
 	}
-	if listed {
+	if listed && l.Name == a.Name {
 		return "", taken(a.Name)
 	}
-	return renga.AppID(holder), multi(ctx, tx, func(p redis.Pipeliner) { p.Set(ctx, keyName(a.Name), string(a.ID), 0) })
+	err = multi(ctx, tx, func(p redis.Pipeliner) { p.Set(ctx, keyName(a.Name), string(a.ID), 0) })
+	if listed { // a rename that went no further; the app lives on under its name
+		holder = ""
+	}
+	return renga.AppID(holder), err
+}
+
+// listed reads an app's entry in the index of all apps.
+func listed(ctx context.Context, tx *redis.Tx, id renga.AppID) (l listing, ok bool, err error) {
+	entry, err := tx.HGet(ctx, keyApps, string(id)).Result()
+	if missing(err) {
+		return listing{}, false, nil
+	}
+	if err == nil {
+		l, err = decode[listing](keyApps, entry)
+	}
+	return l, err == nil, err
 }
 
 // writeApp is step 2. Keys that are there already, from an earlier try, stay.
@@ -112,7 +128,10 @@ func (s *Store) confirm(ctx context.Context, a renga.App) error {
 		if holder != string(a.ID) {
 			return taken(a.Name)
 		}
-		return multi(ctx, tx, func(p redis.Pipeliner) { list(ctx, p, a.ID, listing{Name: a.Name}) })
+		return multi(ctx, tx, func(p redis.Pipeliner) {
+			list(ctx, p, a.ID, listing{Name: a.Name})
+			p.HDel(ctx, keyAliases, a.Name)
+		})
 	}, keyName(a.Name))
 	if renga.KindOf(err) != renga.Conflict {
 		return err
@@ -151,15 +170,9 @@ func (s *Store) markRemoving(ctx context.Context, id renga.AppID) (string, error
 		return "", err
 	}
 	var l listing
-	err := s.transact(ctx, func(tx *redis.Tx) error {
-		entry, err := tx.HGet(ctx, keyApps, string(id)).Result()
-		if missing(err) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if l, err = decode[listing](keyApps, entry); err != nil || l.Removing {
+	err := s.transact(ctx, func(tx *redis.Tx) (err error) {
+		var ok bool
+		if l, ok, err = listed(ctx, tx, id); err != nil || !ok || l.Removing {
 			return err
 		}
 		l.Removing = true
@@ -185,20 +198,30 @@ func (s *Store) dropKeys(ctx context.Context, id renga.AppID) error {
 	return s.db.Del(ctx, keys...).Err()
 }
 
-// unlist frees the name and forgets the app.
+// unlist frees the names, also those that the app had before, and forgets the
+// app.
 func (s *Store) unlist(ctx context.Context, id renga.AppID, name string) error {
 	return s.transact(ctx, func(tx *redis.Tx) error {
 		holder, err := tx.Get(ctx, keyName(name)).Result()
 		if err != nil && !missing(err) {
 			return err
 		}
+		aliases, err := tx.HGetAll(ctx, keyAliases).Result()
+		if err != nil {
+			return err
+		}
 		return multi(ctx, tx, func(p redis.Pipeliner) {
 			if holder == string(id) {
 				p.Del(ctx, keyName(name))
 			}
+			for former, of := range aliases {
+				if of == string(id) {
+					p.HDel(ctx, keyAliases, former)
+				}
+			}
 			p.HDel(ctx, keyApps, string(id))
 		})
-	}, keyName(name))
+	}, keyName(name), keyAliases)
 }
 
 // finishRemovals ends what RemoveApp had begun when Renga died.

@@ -85,7 +85,10 @@ func (s *Store) Restore(ctx context.Context, platformID string, a renga.App, rs 
 // relist is confirm for an app whose keys must stay whatever happens.
 func (s *Store) relist(ctx context.Context, a renga.App) error {
 	return s.transact(ctx, func(tx *redis.Tx) error {
-		return multi(ctx, tx, func(p redis.Pipeliner) { list(ctx, p, a.ID, listing{Name: a.Name}) })
+		return multi(ctx, tx, func(p redis.Pipeliner) {
+			list(ctx, p, a.ID, listing{Name: a.Name})
+			p.HDel(ctx, keyAliases, a.Name)
+		})
 	}, keyName(a.Name))
 }
 
