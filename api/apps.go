@@ -33,6 +33,12 @@ type Deleter interface {
 	DeleteApp(ctx context.Context, id renga.AppID) error
 }
 
+// Renamer gives apps other names.
+type Renamer interface {
+	// Rename is Conflict when the name is taken; the app's own is no change.
+	Rename(ctx context.Context, id renga.AppID, name string) (renga.App, error)
+}
+
 func (s *Server) appRoutes() []route {
 	return []route{
 		{"GET", "/apps", s.listApps},
@@ -230,11 +236,13 @@ func (s *Server) updateApp(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &body); err != nil {
 		return err
 	}
-	if body.Name != nil && *body.Name != a.Name {
-		return invalid("Renaming an app is not supported yet.")
-	}
 	if err := knownPlace("", body.BuildStack); err != nil {
 		return err
+	}
+	if body.Name != nil && *body.Name != a.Name {
+		if a, err = s.rename(r, a, *body.Name); err != nil {
+			return err
+		}
 	}
 	if body.Maintenance != nil && *body.Maintenance != a.Maintenance {
 		if a, err = s.setMaintenance(r, a, *body.Maintenance); err != nil {
@@ -242,6 +250,15 @@ func (s *Server) updateApp(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return s.replyApp(w, r, http.StatusOK, a)
+}
+
+func (s *Server) rename(r *http.Request, a renga.App, name string) (renga.App, error) {
+	renamed, err := s.parts.Renamer.Rename(r.Context(), a.ID, name)
+	if err != nil {
+		return renga.App{}, orNotFound(err, "app")
+	}
+	s.audit(r, "app renamed", a.Name, "to", name)
+	return renamed, nil
 }
 
 func (s *Server) setMaintenance(r *http.Request, a renga.App, on bool) (renga.App, error) {

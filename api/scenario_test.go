@@ -49,7 +49,7 @@ func newRig(checks map[string]func(context.Context) error) *rig {
 		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now: func() time.Time { return born.Add(24 * time.Hour) },
 	}, api.Parts{
-		Tokens: w, Accounts: w, Apps: w, Creator: w, Deleter: w, Releases: w, Outputs: w, Releaser: w,
+		Tokens: w, Accounts: w, Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w,
 		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, Waker: w,
 	})
 	return &rig{Server: server, world: w, db: db, log: log}

@@ -47,6 +47,7 @@ type Parts struct {
 	Apps       Apps
 	Creator    Creator
 	Deleter    Deleter
+	Renamer    Renamer
 	Releases   Releases
 	Outputs    Outputs
 	Releaser   Releaser

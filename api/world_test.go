@@ -138,6 +138,16 @@ func (w *world) CreateApp(ctx context.Context, name string, by renga.AccountID) 
 	return a, renga.ValidateAppName(name)
 }
 
+func (w *world) Rename(ctx context.Context, id renga.AppID, name string) (renga.App, error) {
+	if _, err := w.AppByName(ctx, name); err == nil {
+		return renga.App{}, renga.Errorf(renga.Conflict, "Name %s is already taken.", name)
+	}
+	a := w.apps[id]
+	a.Name = name
+	w.apps[id] = a
+	return a, renga.ValidateAppName(name)
+}
+
 func (w *world) DeleteApp(_ context.Context, id renga.AppID) error {
 	delete(w.apps, id)
 	return nil

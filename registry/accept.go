@@ -28,6 +28,9 @@ func (r *Registry) headManifest(w http.ResponseWriter, req *http.Request, rq req
 // OCI manifest as it is: the bytes that the digest names, under their own media
 // type. Distribution would answer 404 to both.
 func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rq request) error {
+	rq, leave := r.locate(req.Context(), rq)
+	defer leave()
+	req = rq.canonical(req)
 	accepted := acceptedTypes(req.Header.Values("Accept"))
 	if singleOnly(accepted) {
 		if image := r.imageBehind(req.Context(), rq); image != "" {

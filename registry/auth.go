@@ -57,7 +57,7 @@ func (r *Registry) authorize(ctx context.Context, who caller, c call, writes boo
 	case writes && c.process == releasesPart:
 		return renga.App{}, errReadOnly
 	}
-	app, err := r.dir.AppByName(ctx, c.app)
+	app, err := r.dir.AppByRepository(ctx, c.app)
 	switch {
 	case renga.KindOf(err) == renga.NotFound && writes && r.o.CreateOnPush:
 		return renga.App{}, nil
@@ -83,6 +83,9 @@ func (r *Registry) mayMountFrom(ctx context.Context, who caller, repository stri
 		return call{}, false
 	}
 	c := call{kind: callBlob, app: app, process: process}
-	_, err = r.authorize(ctx, who, c, false)
+	found, err := r.authorize(ctx, who, c, false)
+	if found.Name != "" {
+		c.app = found.Name
+	}
 	return c, err == nil
 }

@@ -98,7 +98,7 @@ func (away) AccountByToken(context.Context, string) (renga.Account, error) {
 	return renga.Account{}, renga.Errorf(renga.Unavailable, "Redis is away.")
 }
 
-func (away) AppByName(context.Context, string) (renga.App, error) {
+func (away) AppByRepository(context.Context, string) (renga.App, error) {
 	return renga.App{}, renga.Errorf(renga.Unavailable, "Redis is away.")
 }
 

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -17,7 +18,7 @@ import (
 // getBlob serves a blob from its file, by sendfile where the connection allows.
 // Distribution would copy it through a fresh 4 MiB buffer per request.
 func (r *Registry) getBlob(w http.ResponseWriter, req *http.Request, rq request) error {
-	f := r.openBlob(rq.repository(), rq.ref)
+	f := r.openBlob(req.Context(), rq)
 	if f == nil {
 		return r.pass(w, req) // and let distribution say what is wrong
 	}
@@ -34,12 +35,14 @@ func (r *Registry) getBlob(w http.ResponseWriter, req *http.Request, rq request)
 }
 
 // openBlob opens a blob that the repository has; nil when it has none.
-func (r *Registry) openBlob(repository, ref string) *os.File {
-	hex, ok := strings.CutPrefix(ref, "sha256:")
-	if !ok || digest.Digest(ref).Validate() != nil {
+func (r *Registry) openBlob(ctx context.Context, rq request) *os.File {
+	hex, ok := strings.CutPrefix(rq.ref, "sha256:")
+	if !ok || digest.Digest(rq.ref).Validate() != nil {
 		return nil
 	}
-	if _, err := os.Stat(r.driver.file(layerLink(repository, hex))); err != nil {
+	rq, leave := r.locate(ctx, rq)
+	defer leave()
+	if _, err := os.Stat(r.driver.file(layerLink(rq.repository(), hex))); err != nil {
 		return nil
 	}
 	f, err := os.Open(r.driver.file(blobData(hex)))

@@ -19,7 +19,8 @@ import (
 // made of it. It is on disk before the tag moves and goes when the release is
 // made, so that a crash in between loses nothing.
 type intent struct {
-	ID         string          `json:"id"` // the push id
+	ID         string          `json:"id"`            // the push id
+	App        renga.AppID     `json:"app,omitempty"` // empty when the push makes it
 	Repository string          `json:"repository"`
 	Tag        string          `json:"tag"`
 	Digest     string          `json:"digest"`
@@ -39,25 +40,34 @@ const (
 func (d intentDir) file(it intent) string { return filepath.Join(string(d), it.ID+intentSuffix) }
 
 // write makes an intent durable: content first, then its name.
-func (d intentDir) write(it intent) (err error) {
+func (d intentDir) write(it intent) error {
 	raw, err := json.Marshal(it)
+	if err == nil {
+		err = writeDurably(d.file(it), raw)
+	}
 	if err != nil {
 		return fmt.Errorf("write intent: %w", err)
 	}
-	f, err := os.CreateTemp(string(d), intentPartial+"*")
+	return nil
+}
+
+// writeDurably writes a file as a whole: it is on the disk, under its name,
+// when that returns nil, and else is not there.
+func writeDurably(file string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(file), intentPartial+"*")
 	if err != nil {
-		return fmt.Errorf("write intent: %w", err)
+		return err
 	}
-	_, err = f.Write(raw)
+	_, err = f.Write(content)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), d.file(it))
+		err = os.Rename(f.Name(), file)
 	}
 	if err != nil {
-		return fmt.Errorf("write intent: %w", errors.Join(err, os.Remove(f.Name())))
+		return errors.Join(err, os.Remove(f.Name()))
 	}
-	if err := syncPath(string(d)); err != nil {
-		return fmt.Errorf("write intent: %w", errors.Join(err, d.drop(it)))
+	if err := syncPath(filepath.Dir(file)); err != nil {
+		return errors.Join(err, os.Remove(file))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -79,7 +80,7 @@ func (l *Ledger) Apps(ctx context.Context) ([]string, error) {
 	var apps []string
 	err := repositories.Enumerate(ctx, func(name string) error {
 		app, last, _ := strings.Cut(name, "/")
-		if last == "releases" {
+		if last == "releases" && !l.moving(app) {
 			apps = append(apps, app)
 		}
 		return nil
@@ -89,6 +90,13 @@ func (l *Ledger) Apps(ctx context.Context) ([]string, error) {
 	}
 	slices.Sort(apps)
 	return apps, nil
+}
+
+// moving tells whether a name is only a link to where the repositories are: a
+// rename to it was begun.
+func (l *Ledger) moving(app string) bool {
+	info, err := os.Lstat(filepath.Join(l.dir, repositoryDir(app)))
+	return err == nil && info.Mode()&os.ModeSymlink != 0
 }
 
 // Remove forgets all releases of an app. What they alone named is left for the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"mime"
@@ -88,6 +89,9 @@ func (r *Registry) pushRelease(w http.ResponseWriter, put manifestPut) error {
 		r.store(put).copyTo(w)
 		return nil
 	}
+	if put.app.ID != "" && !put.app.FeatureOn(renga.ReleaseOnPush) {
+		return r.storeOnly(w, put, it)
+	}
 	if err := r.intents.write(it); err != nil {
 		return r.diskError(err)
 	}
@@ -101,6 +105,19 @@ func (r *Registry) pushRelease(w http.ResponseWriter, put manifestPut) error {
 		return err
 	}
 	r.counts.acknowledged.Add(1)
+	answer.copyTo(w)
+	return nil
+}
+
+// storeOnly stores and tags an image of an app that releases by itself, and
+// says so to clients that show warnings (OCI distribution-spec v1.1,
+// "Warnings").
+func (r *Registry) storeOnly(w http.ResponseWriter, put manifestPut, it intent) error {
+	answer := r.store(put)
+	if answer.status == http.StatusCreated {
+		r.log.Info("image stored, not released", "app", put.call.app, "process", put.process, "digest", it.Digest, "by", it.By)
+		answer.header.Set("Warning", fmt.Sprintf(`299 - "The image is stored and not released: release it with heroku container:release %s -a %s."`, put.process, put.call.app))
+	}
 	answer.copyTo(w)
 	return nil
 }
@@ -127,7 +144,7 @@ func (r *Registry) release(ctx context.Context, it intent, images map[renga.Proc
 	if err != nil {
 		return err
 	}
-	err = r.rel.Push(ctx, renga.Push{ID: it.ID, App: app, Images: images, By: it.By, At: it.At})
+	err = r.rel.Push(ctx, renga.Push{ID: it.ID, App: app, AppID: it.App, Images: images, By: it.By, At: it.At})
 	switch renga.KindOf(err) {
 	case "":
 		r.settle(it)
@@ -196,7 +213,7 @@ func (r *Registry) newIntent(ctx context.Context, put manifestPut) (intent, erro
 	}
 	previous, err := repo.tag(ctx, put.ref)
 	return intent{
-		ID: uuid.NewString(), Repository: put.repository(), Tag: put.ref,
+		ID: uuid.NewString(), App: put.app.ID, Repository: put.repository(), Tag: put.ref,
 		Digest: digest.FromBytes(put.body).String(), Previous: previous,
 		By: put.who.account.ID, At: time.Now().UTC(),
 	}, err

@@ -39,9 +39,9 @@ type Directory interface {
 	// AccountByToken is the account that holds an API token; an error of kind
 	// Unauthorized when nobody has it.
 	AccountByToken(ctx context.Context, token string) (renga.Account, error)
-	// AppByName is the app of that name; an error of kind NotFound when there is
-	// none.
-	AppByName(ctx context.Context, name string) (renga.App, error)
+	// AppByRepository is the app of that name, or else the one that had it last;
+	// an error of kind NotFound when there is none.
+	AppByRepository(ctx context.Context, name string) (renga.App, error)
 }
 
 // Releaser makes releases. Push may be called again with the same push id and
@@ -77,7 +77,7 @@ type Registry struct {
 	storage  distribution.Namespace // the same storage, without HTTP
 	driver   *uploadDriver
 	intents  intentDir
-	apps     keyedLocks // shared: something is being written to the app; exclusive: it is being removed
+	apps     keyedLocks // shared: something goes to the app's repositories; exclusive: they are removed or renamed
 	tags     keyedLocks // exclusive: a tag is being moved
 	counts   counters
 }
@@ -163,20 +163,35 @@ func (r *Registry) serve(w http.ResponseWriter, req *http.Request) error {
 	case !c.allows(req.Method):
 		return errUnsupported
 	}
-	writes := c.writes(req.Method)
-	if writes && req.Method != http.MethodPatch {
-		// A PATCH may take hours and commits nothing, so removing an app does not
-		// wait for it.
-		defer r.apps.rlock(c.app)()
-	}
-	app, err := r.authorize(req.Context(), who, c, writes)
+	rq, leave, err := r.enter(req, who, c)
+	defer leave()
 	if renga.KindOf(err) == renga.NotFound && r.firstPushLooks(c, req.Method) {
 		err = nil
 	}
 	if err != nil {
 		return err
 	}
-	return r.dispatch(w, c.canonical(req), request{call: c, who: who, app: app})
+	return r.dispatch(w, rq.canonical(req), rq)
+}
+
+// enter finds out whether a call may be done, and on which app: by a name that
+// the app had before it means the app, under its name of now. While a write is
+// under way the app is neither removed nor renamed. A PATCH may take hours and
+// commits nothing, so nobody waits for it; reads see to it themselves.
+func (r *Registry) enter(req *http.Request, who caller, c call) (rq request, leave func(), err error) {
+	writes := c.writes(req.Method)
+	for {
+		leave = func() {}
+		if writes && req.Method != http.MethodPatch {
+			leave = r.apps.rlock(c.app)
+		}
+		app, err := r.authorize(req.Context(), who, c, writes)
+		if err != nil || app.Name == "" || app.Name == c.app {
+			return request{call: c, who: who, app: app}, leave, err
+		}
+		leave()
+		c.app = app.Name
+	}
 }
 
 // firstPushLooks tells whether the call is a look that clients take while they

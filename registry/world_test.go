@@ -31,7 +31,8 @@ type town struct {
 	mu     sync.Mutex
 	apps   map[string]renga.App
 	pushes []renga.Push
-	fail   error // what Push answers
+	former map[string]string // names of apps that have another now
+	fail   error             // what Push answers
 }
 
 func (t *town) AccountByToken(_ context.Context, token string) (renga.Account, error) {
@@ -41,9 +42,12 @@ func (t *town) AccountByToken(_ context.Context, token string) (renga.Account, e
 	return renga.Account{}, renga.Errorf(renga.Unauthorized, "no such token")
 }
 
-func (t *town) AppByName(_ context.Context, name string) (renga.App, error) {
+func (t *town) AppByRepository(_ context.Context, name string) (renga.App, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if now, ok := t.former[name]; ok {
+		name = now
+	}
 	if app, ok := t.apps[name]; ok {
 		return app, nil
 	}
@@ -63,6 +67,17 @@ func (t *town) set(app renga.App) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.apps[app.Name] = app
+}
+
+// rename does what the store does in the middle of a rename.
+func (t *town) rename(from, to string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	app := t.apps[from]
+	app.Name = to
+	delete(t.apps, from)
+	t.apps[to] = app
+	t.former = map[string]string{from: to}
 }
 
 func (t *town) failWith(err error) {

@@ -25,15 +25,21 @@ func (r *Releaser) Push(ctx context.Context, p renga.Push) error {
 	return err
 }
 
-// appOf finds the pushed app or makes it.
+// appOf finds the pushed app or makes it. One that was made meanwhile must be
+// the pusher's own: nobody has checked more.
 func (r *Releaser) appOf(ctx context.Context, p renga.Push) (renga.App, error) {
-	app, err := r.Apps.AppByName(ctx, p.App)
-	if renga.KindOf(err) != renga.NotFound {
-		return app, err
+	if p.AppID != "" {
+		return r.Apps.App(ctx, p.AppID)
 	}
-	app, err = r.CreateApp(ctx, p.App, p.By)
-	if renga.KindOf(err) == renga.Conflict { // somebody else just made it
-		return r.Apps.AppByName(ctx, p.App)
+	app, err := r.Apps.AppByName(ctx, p.App)
+	if renga.KindOf(err) == renga.NotFound {
+		app, err = r.CreateApp(ctx, p.App, p.By)
+		if renga.KindOf(err) == renga.Conflict { // it was just made
+			app, err = r.Apps.AppByName(ctx, p.App)
+		}
+	}
+	if err == nil && app.Owner != p.By {
+		err = renga.Errorf(renga.Forbidden, "You do not have access to the app %s.", p.App)
 	}
 	return app, err
 }
@@ -48,6 +54,9 @@ func (r *Releaser) CreateApp(ctx context.Context, name string, by renga.AccountI
 		return renga.App{}, err
 	}
 	defer r.naming.lock(name)()
+	if err := r.unsettled.refuseName(name); err != nil {
+		return renga.App{}, err
+	}
 	// The ledger is by name: look before writing, or the first release of a
 	// taken name would be written over its owner's.
 	_, err := r.Apps.AppByName(ctx, name)

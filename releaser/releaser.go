@@ -77,8 +77,10 @@ type Parts struct {
 type Releaser struct {
 	Parts
 	changing locks    // by app id: one change at a time
-	naming   locks    // by name: one creation at a time
+	naming   locks    // by name: one creation or rename at a time
 	present  presence // what was found whole in the registry lately
+
+	unsettled unsettled // renames that wait for an end
 }
 
 // New makes a Releaser. Nothing is started.
@@ -144,8 +146,11 @@ func (r *Releaser) next(ctx context.Context, id renga.AppID, c renga.Change, alw
 	return r.write(ctx, r.successor(app, last, inputs, c))
 }
 
-// living finds the app and refuses one that is being deleted.
+// living finds the app and refuses one that is being deleted, or renamed.
 func (r *Releaser) living(ctx context.Context, id renga.AppID) (renga.App, error) {
+	if err := r.unsettled.refuse(id); err != nil {
+		return renga.App{}, err
+	}
 	app, err := r.Apps.App(ctx, id)
 	if err == nil && app.Deleting {
 		err = renga.Errorf(renga.NotFound, "The app %s is being deleted.", app.Name)

@@ -41,7 +41,10 @@ func NewRemover(s Removable, reg Registry, rel *Releaser) *Remover {
 // stopped by the dyno manager, which finds that nobody wants them any more.
 // After a crash in between Resume goes on.
 func (r *Remover) DeleteApp(ctx context.Context, id renga.AppID) error {
-	app, err := r.store.UpdateApp(ctx, id, func(a *renga.App) error {
+	if err := r.releaser.unsettled.refuse(id); err != nil {
+		return err
+	}
+	_, err := r.store.UpdateApp(ctx, id, func(a *renga.App) error {
 		a.Deleting = true
 		return nil
 	})
@@ -52,6 +55,10 @@ func (r *Remover) DeleteApp(ctx context.Context, id renga.AppID) error {
 	// A change that began before the mark must not write a release into what is
 	// being removed; one that begins after it is refused.
 	r.releaser.await(id)
+	app, err := r.releaser.Apps.App(ctx, id) // by the name that the last change left
+	if err != nil {
+		return err
+	}
 	// From here on a client that goes away must not leave half an app.
 	return r.finish(context.WithoutCancel(ctx), app)
 }

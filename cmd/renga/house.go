@@ -31,6 +31,7 @@ type house struct {
 	registry *registry.Registry
 	pushes   *pushWatch
 	remover  *releaser.Remover
+	renamer  *releaser.Renamer
 	door     *door
 	certs    *certs.Certs
 	metrics  http.Handler
@@ -94,12 +95,12 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 		return nil, err
 	}
 	scheme, port := s.front()
-	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), certs: tlsCerts}
+	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), certs: tlsCerts}
 	h.door = &door{domain: s.Domain, registry: h.pushes, router: rt, api: api.New(api.Options{
 		Domain: s.Domain, Scheme: scheme, Port: port, Sizes: s.Sizes, StreamKey: d.streamKey, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{
-		Tokens: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Releases: db, Outputs: outputs, Releaser: rel,
+		Tokens: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel,
 		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, Waker: manager,
 	})}
 	h.metrics = metrics(reg, manager, rt)
@@ -112,6 +113,9 @@ const logMaxBytes = 10 << 20
 // resume finishes what a crash cut short, before anything new is taken. What
 // cannot be finished now is tried again by the loops.
 func (h *house) resume(ctx context.Context) {
+	if err := h.renamer.Resume(ctx); err != nil {
+		h.log.Error("resume renames", "err", err)
+	}
 	if err := h.registry.Recover(ctx); err != nil {
 		h.log.Error("recover pushes", "err", err)
 	}

@@ -181,6 +181,7 @@ func (h *house) run(ctx context.Context, doorways []doorway) error {
 	}
 	loop(h.manager.Run)
 	loop(h.registry.Run)
+	loop(h.renamer.Run)
 	loop(h.certs.Run)
 	for _, d := range doorways {
 		doors.Go(func() error {

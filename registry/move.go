@@ -1,0 +1,218 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"renga"
+)
+
+// How an app's repositories get another name. They lie in one directory, so
+// that is one rename on disk; but the store must follow, and may be away. So
+//
+//  1. a file says what is going to happen,
+//  2. the new name is made a symbolic link to the old one: whoever reads or
+//     writes finds the repositories under both,
+//  3. the store changes the name,
+//  4. the directory takes the link's place.
+//
+// A crash or an outage leaves one of these, and each can be told from the
+// others: see EndMove and UndoMove.
+
+// moveRecord is the file of step 1.
+type moveRecord struct {
+	App  renga.AppID `json:"app"`
+	From string      `json:"from"`
+	To   string      `json:"to"`
+}
+
+// movesDir is where the files are, named by the apps' ids.
+func (r *Registry) movesDir() string { return filepath.Join(r.o.IntentDir, "renames") }
+
+func (r *Registry) moveFile(m renga.Rename) string {
+	return filepath.Join(r.movesDir(), string(m.App)+intentSuffix)
+}
+
+// Hold keeps everybody away from the repositories of two apps' names while do
+// runs. It waits until pushes to them that are being committed are done.
+func (r *Registry) Hold(ctx context.Context, a, b string, do func() error) error {
+	for _, name := range []string{a, b} {
+		if err := renga.ValidateAppName(name); err != nil {
+			return err
+		}
+	}
+	defer r.apps.lock(min(a, b))()
+	if a != b {
+		defer r.apps.lock(max(a, b))()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return do()
+}
+
+// BeginMove does steps 1 and 2. Conflict when releases lie under the new name.
+// Call it, and what ends it, under Hold.
+func (r *Registry) BeginMove(_ context.Context, m renga.Rename) error {
+	if err := r.clear(m.To); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(moveRecord(m))
+	if err == nil {
+		err = os.MkdirAll(r.movesDir(), 0o700)
+	}
+	if err == nil {
+		err = writeDurably(r.moveFile(m), raw)
+	}
+	if err != nil {
+		return r.diskError(fmt.Errorf("begin rename of %s: %w", m.From, err))
+	}
+	if err := r.linkMove(m); err != nil {
+		return r.diskError(fmt.Errorf("begin rename of %s: %w", m.From, errors.Join(err, r.UndoMove(context.Background(), m))))
+	}
+	return nil
+}
+
+// clear removes what first pushes that made no app have left under a name.
+func (r *Registry) clear(name string) error {
+	dir := r.driver.file(repositoryDir(name))
+	_, err := os.Lstat(filepath.Join(dir, string(releasesPart)))
+	switch {
+	case err == nil:
+		return renga.Errorf(renga.Conflict, "Name %s is already taken: the registry holds releases under it. Choose another.", name)
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("look for repositories of app %s: %w", name, err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove repositories of app %s: %w", name, err)
+	}
+	return nil
+}
+
+func (r *Registry) linkMove(m renga.Rename) error {
+	to := r.driver.file(repositoryDir(m.To))
+	if err := os.Symlink(m.From, to); err != nil {
+		return err
+	}
+	return syncPath(filepath.Dir(to))
+}
+
+// EndMove does step 4. It does nothing twice.
+func (r *Registry) EndMove(_ context.Context, m renga.Rename) error {
+	from, to := r.driver.file(repositoryDir(m.From)), r.driver.file(repositoryDir(m.To))
+	if err := removeLink(to); err != nil {
+		return fmt.Errorf("end rename of %s: %w", m.From, err)
+	}
+	_, err := os.Lstat(to)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.Rename(from, to); errors.Is(err, fs.ErrNotExist) {
+			err = nil // it has no repositories
+		}
+	}
+	if err == nil {
+		err = syncPath(filepath.Dir(to))
+	}
+	if err == nil {
+		err = r.renameIntents(m)
+	}
+	if err != nil {
+		return fmt.Errorf("end rename of %s: %w", m.From, err)
+	}
+	return r.dropMove(m)
+}
+
+// UndoMove takes steps 1 and 2 back.
+func (r *Registry) UndoMove(_ context.Context, m renga.Rename) error {
+	to := r.driver.file(repositoryDir(m.To))
+	if err := errors.Join(removeLink(to), syncPath(filepath.Dir(to))); err != nil {
+		return fmt.Errorf("undo rename of %s: %w", m.From, err)
+	}
+	return r.dropMove(m)
+}
+
+// Moves lists the renames that were begun and not ended.
+func (r *Registry) Moves(context.Context) ([]renga.Rename, error) {
+	files, err := filepath.Glob(filepath.Join(r.movesDir(), "*"+intentSuffix))
+	if err != nil {
+		return nil, fmt.Errorf("list renames: %w", err)
+	}
+	var all []renga.Rename
+	var bad error
+	for _, file := range files {
+		m, err := readMove(file)
+		if err != nil {
+			bad = errors.Join(bad, fmt.Errorf("read rename %s: %w", filepath.Base(file), err))
+			continue
+		}
+		all = append(all, m)
+	}
+	return all, bad
+}
+
+func readMove(file string) (renga.Rename, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return renga.Rename{}, err
+	}
+	var m moveRecord
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return renga.Rename{}, err
+	}
+	return renga.Rename(m), errors.Join(renga.ValidateAppName(m.From), renga.ValidateAppName(m.To))
+}
+
+// dropMove is the end of a rename.
+func (r *Registry) dropMove(m renga.Rename) error {
+	err := os.Remove(r.moveFile(m))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("end rename of %s: %w", m.From, err)
+	}
+	return syncPath(r.movesDir())
+}
+
+// renameIntents lets pushes that wait for their release wait under the new name.
+func (r *Registry) renameIntents(m renga.Rename) error {
+	left, err := r.intents.list()
+	for _, it := range left {
+		if part, ok := strings.CutPrefix(it.Repository, m.From+"/"); ok {
+			it.Repository = m.To + "/" + part
+			err = errors.Join(err, r.intents.write(it))
+		}
+	}
+	return err
+}
+
+// removeLink removes a symbolic link; anything else, and nothing, is let be.
+func removeLink(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode()&fs.ModeSymlink == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Remove(path)
+}
+
+// locate keeps an app's repositories in their place for a read, wherever a
+// rename has put them. The dyno manager may still ask by the old name.
+func (r *Registry) locate(ctx context.Context, rq request) (request, func()) {
+	for {
+		unlock := r.apps.rlock(rq.call.app)
+		if _, err := os.Stat(r.driver.file(repositoryDir(rq.call.app) + "/" + string(releasesPart))); err == nil {
+			return rq, unlock
+		}
+		app, err := r.dir.AppByRepository(ctx, rq.call.app)
+		if err != nil || app.Name == rq.call.app {
+			return rq, unlock // and let distribution say what is missing
+		}
+		unlock()
+		rq.call.app = app.Name
+	}
+}
