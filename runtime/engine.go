@@ -73,6 +73,27 @@ type Ender interface {
 	Terminate(ctx context.Context, id string, grace time.Duration) (killed bool, err error)
 }
 
+// Attacher is an Engine that can hand out an instance's input and output.
+type Attacher interface {
+	// Prepare is Start but for the last step: the instance is made, and its
+	// Stream is attached. Spec.Attach says how. List shows it as Created.
+	Prepare(ctx context.Context, s Spec) (Instance, Stream, error)
+}
+
+// Stream is the input and output of an attached instance. Reading gives stdout
+// and stderr in the order they come, and io.EOF once the instance has ended.
+type Stream interface {
+	io.ReadWriteCloser // Close detaches, and leaves the instance alone
+	// Begin starts the instance. Its errors are Start's.
+	Begin(ctx context.Context) error
+	// CloseWrite ends the instance's input.
+	CloseWrite() error
+	// Resize tells a terminal its new size.
+	Resize(ctx context.Context, w renga.Window) error
+	// Wait returns when the instance has ended, with its exit code.
+	Wait(ctx context.Context) (code int, err error)
+}
+
 // PortLister is an Engine that can tell where an instance listens.
 type PortLister interface {
 	// Ports lists what the instance listens on, as host:port, for instance
@@ -104,19 +125,32 @@ type Spec struct {
 	Port int
 	// Crashes says how often in a row the dyno crashed before this start.
 	Crashes int
+	// Until is when a one-off dyno must have ended; zero for others.
+	Until time.Time
+	// Attach makes an instance whose input and output belong to one client, and
+	// are kept nowhere; nil for all others.
+	Attach *Attach
+}
+
+// Attach says how an instance is attached.
+type Attach struct {
+	// Terminal is the first size of its terminal; nil for no terminal.
+	Terminal *renga.Window
 }
 
 // Instance is one dyno that an engine runs or ran.
 type Instance struct {
-	ID      string // the engine's
-	App     renga.AppID
-	Dyno    string // Spec.Dyno
-	Name    string
-	Type    renga.ProcessType
-	Size    string // Size.Name
-	Release int
-	Command []string
-	Crashes int
+	ID       string // the engine's
+	App      renga.AppID
+	Dyno     string // Spec.Dyno
+	Name     string
+	Type     renga.ProcessType
+	Size     string // Size.Name
+	Release  int
+	Command  []string
+	Crashes  int
+	Until    time.Time // Spec.Until
+	Attached bool      // there was a Spec.Attach
 
 	State      InstanceState
 	Addr       string // host:port of a running web dyno, as the router reaches it

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"strconv"
+	"time"
 
 	"github.com/docker/docker/api/types/filters"
 
@@ -23,8 +24,10 @@ const (
 	labelRelease  = "renga.release" // the version's number
 	labelSize     = "renga.size"
 	labelCrashes  = "renga.crashes"
-	labelPort     = "renga.port"    // where a web dyno listens; absent on others
-	labelCommand  = "renga.command" // a JSON list
+	labelPort     = "renga.port"     // where a web dyno listens; absent on others
+	labelCommand  = "renga.command"  // a JSON list
+	labelUntil    = "renga.until"    // when a one-off dyno must have ended; absent on others
+	labelAttached = "renga.attached" // "true" on a dyno that belongs to a client; absent on others
 )
 
 func (e *Engine) appLabels(app renga.AppID, name string) map[string]string {
@@ -49,6 +52,12 @@ func (e *Engine) dynoLabels(s runtime.Spec) (map[string]string, error) {
 	if s.Port != 0 {
 		all[labelPort] = strconv.Itoa(s.Port)
 	}
+	if !s.Until.IsZero() {
+		all[labelUntil] = s.Until.UTC().Format(time.RFC3339Nano)
+	}
+	if s.Attach != nil {
+		all[labelAttached] = "true"
+	}
 	return all, nil
 }
 
@@ -63,6 +72,7 @@ func fromLabels(labels map[string]string) runtime.Instance {
 		Size:    labels[labelSize],
 		Release: number(labels[labelRelease]),
 		Crashes: number(labels[labelCrashes]),
+		Until:   timestamp(labels[labelUntil]), Attached: labels[labelAttached] == "true",
 	}
 	if json.Unmarshal([]byte(labels[labelCommand]), &in.Command) != nil {
 		in.Command = nil

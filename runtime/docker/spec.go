@@ -45,7 +45,7 @@ func (e *Engine) plan(s runtime.Spec, imageID, networkID string) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	return plan{
+	p := plan{
 		name: containerName(s),
 		config: &container.Config{
 			Hostname:   hostname(s.Name),
@@ -61,7 +61,23 @@ func (e *Engine) plan(s runtime.Spec, imageID, networkID string) (plan, error) {
 		},
 		host:    e.hostConfig(s.Size, networkID),
 		network: &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{networkID: {}}},
-	}, nil
+	}
+	if s.Attach != nil {
+		p.attach(*s.Attach)
+	}
+	return p, nil
+}
+
+// attach gives the container's input and output to one client. Nothing of them
+// is kept.
+func (p *plan) attach(a runtime.Attach) {
+	p.config.AttachStdin, p.config.AttachStdout, p.config.AttachStderr = true, true, true
+	p.config.OpenStdin, p.config.StdinOnce = true, true
+	p.host.LogConfig = container.LogConfig{Type: "none"}
+	if a.Terminal != nil {
+		p.config.Tty = true
+		p.host.ConsoleSize = [2]uint{uint(a.Terminal.Rows), uint(a.Terminal.Columns)} // Engine 23 and newer
+	}
 }
 
 func (e *Engine) hostConfig(size renga.Size, networkID string) *container.HostConfig {

@@ -22,22 +22,8 @@ func (e *Engine) Start(ctx context.Context, s runtime.Spec) (runtime.Instance, e
 }
 
 func (e *Engine) start(ctx context.Context, s runtime.Spec) (runtime.Instance, error) {
-	if len(s.Image.Command) == 0 || s.Image.Command[0] == "" {
-		return runtime.Instance{}, renga.Errorf(renga.Invalid, "The image of %s has no command; set an ENTRYPOINT or CMD and push again.", s.Type)
-	}
-	imageID, err := e.image(ctx, s)
+	p, err := e.ready(ctx, s)
 	if err != nil {
-		return runtime.Instance{}, err
-	}
-	networkID, err := e.network(ctx, s)
-	if err != nil {
-		return runtime.Instance{}, err
-	}
-	p, err := e.plan(s, imageID, networkID)
-	if err != nil {
-		return runtime.Instance{}, err
-	}
-	if err := ctx.Err(); err != nil {
 		return runtime.Instance{}, err
 	}
 	// The daemon does not stop creating when the asker goes away. So from here
@@ -50,27 +36,53 @@ func (e *Engine) start(ctx context.Context, s runtime.Spec) (runtime.Instance, e
 	return in, err
 }
 
+// ready sees to all that a container needs, and says what it is to be.
+func (e *Engine) ready(ctx context.Context, s runtime.Spec) (plan, error) {
+	if len(s.Image.Command) == 0 || s.Image.Command[0] == "" {
+		return plan{}, renga.Errorf(renga.Invalid, "The image of %s has no command; set an ENTRYPOINT or CMD and push again.", s.Type)
+	}
+	imageID, err := e.image(ctx, s)
+	if err != nil {
+		return plan{}, err
+	}
+	networkID, err := e.network(ctx, s)
+	if err != nil {
+		return plan{}, err
+	}
+	p, err := e.plan(s, imageID, networkID)
+	if err != nil {
+		return plan{}, err
+	}
+	return p, ctx.Err()
+}
+
 // run creates and starts the container.
 func (e *Engine) run(ctx context.Context, s runtime.Spec, p plan) (runtime.Instance, error) {
 	api, err := e.api(ctx)
 	if err != nil {
 		return runtime.Instance{}, err
 	}
-	made, err := api.ContainerCreate(ctx, p.config, p.host, p.network, nil, p.name)
+	id, err := e.create(ctx, api, s, p)
 	if err != nil {
-		return runtime.Instance{}, e.createFault(err, s)
-	}
-	if err := e.checkCommand(ctx, api, made.ID, s.Image.Command[0]); err != nil {
 		return runtime.Instance{}, err
 	}
-	if err := api.ContainerStart(ctx, made.ID, container.StartOptions{}); err != nil {
+	if err := api.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
 		return runtime.Instance{}, e.startFault(err, s.Image.Command[0])
 	}
-	seen, err := api.ContainerInspect(ctx, made.ID)
+	seen, err := api.ContainerInspect(ctx, id)
 	if err != nil {
 		return runtime.Instance{}, e.fault(err)
 	}
 	return instance(seen), nil
+}
+
+// create makes the container.
+func (e *Engine) create(ctx context.Context, api *session, s runtime.Spec, p plan) (id string, err error) {
+	made, err := api.ContainerCreate(ctx, p.config, p.host, p.network, nil, p.name)
+	if err != nil {
+		return "", e.createFault(err, s)
+	}
+	return made.ID, e.checkCommand(ctx, api, made.ID, s.Image.Command[0])
 }
 
 // createFault sorts a refusal to create. An invalid argument is the size's

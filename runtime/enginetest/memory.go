@@ -33,6 +33,8 @@ type Program struct {
 	OOM   bool
 	// Stops is how long it needs to end after SIGTERM; negative to ignore it.
 	Stops time.Duration
+	// Echo makes an attached one print its input, and end with Code at its end.
+	Echo bool
 	// Lines are its output; $NAME in them stands for its environment's NAME.
 	Lines []string
 	// Bye is a line that it prints on SIGTERM, unless empty.
@@ -86,6 +88,7 @@ var (
 	_ runtime.Ender        = (*Memory)(nil)
 	_ runtime.PortLister   = (*Memory)(nil)
 	_ runtime.Forgetter    = (*Memory)(nil)
+	_ runtime.Attacher     = (*Memory)(nil)
 )
 
 // NewMemory is an engine that knows the given programs. A nil now is time.Now.
@@ -143,6 +146,15 @@ func (m *Memory) End(name string, code int) {
 	}
 	m.mu.Unlock()
 	m.tell(apps...)
+}
+
+// end ends a running instance with its program's code.
+func (m *Memory) end(p *process) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p.State == runtime.Running {
+		m.endLocked(p, p.program.Code)
+	}
 }
 
 // Events lists what was started, stopped and killed since the last call.
@@ -444,7 +456,7 @@ func (m *Memory) addLocked(s runtime.Spec, program Program) *process {
 		ID:  fmt.Sprintf("i%06d", m.serial),
 		App: s.App, Dyno: s.Dyno, Name: s.Name, Type: s.Type, Size: s.Size.Name,
 		Release: s.Release, Command: s.Image.Command, Crashes: s.Crashes,
-		CreatedAt: m.now(),
+		CreatedAt: m.now(), Until: s.Until, Attached: s.Attach != nil,
 	}}
 	if s.Port > 0 {
 		p.Addr = fmt.Sprintf("%s:%d", p.ID, s.Port)

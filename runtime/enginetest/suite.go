@@ -38,6 +38,9 @@ type World struct {
 	// "GREETING=" and the value of that variable, and runs on until SIGTERM, on
 	// which it prints "bye".
 	Chatty runtime.Spec
+	// Echo prints "ready", then all of its input, and at its end "terminal: " and
+	// whether it has one, and ends with status 5.
+	Echo runtime.Spec
 	// Absent names an image that is neither on the engine nor in its registry,
 	// which answers that there is no such image.
 	Absent runtime.Spec
@@ -85,6 +88,10 @@ func Suite(t *testing.T, w World) {
 		{"reading output ends with its context", testOutputEnds},
 		{"terminate ends and keeps, with the last line", testTerminate},
 		{"terminate kills after the grace", testTerminateStubborn},
+		{"an attached one gets its input and gives its output", testAttach},
+		{"an attached one may have a terminal", testTerminal},
+		{"an attached one that never began is stopped", testNeverBegun},
+		{"megabytes go through an attached one", testAttachMuch},
 		{"the environment arrives", testEnv},
 		{"ports lists what is listened on", testPorts},
 		{"forget is harmless, twice and before another start", testForget},

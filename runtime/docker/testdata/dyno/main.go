@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func main() {
@@ -35,6 +38,8 @@ func main() {
 		chat()
 		<-term
 		fmt.Println("bye")
+	case "echo": // prints its input
+		echo()
 	case "long": // a line longer than Docker's frames, then one on stderr, then one without an end
 		fmt.Println(strings.Repeat("x", 40_000))
 		fmt.Fprintln(os.Stderr, "from stderr")
@@ -87,6 +92,17 @@ func chat() {
 		fmt.Println("line", n+1)
 	}
 	fmt.Println("GREETING=" + os.Getenv("GREETING"))
+}
+
+func echo() {
+	_, err := unix.IoctlGetTermios(0, unix.TCGETS)
+	terminal := err == nil
+	fmt.Println("ready")
+	if _, err := io.Copy(os.Stdout, os.Stdin); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println("terminal:", terminal)
+	os.Exit(5)
 }
 
 func eat() {

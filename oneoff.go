@@ -1,0 +1,32 @@
+package renga
+
+import "time"
+
+// Run is the process type of one-off dynos, which nobody scales.
+const Run ProcessType = "run"
+
+// MaxOneOff is how long a one-off dyno may run at most.
+const MaxOneOff = 24 * time.Hour
+
+// OneOff asks for one dyno that runs a command in the release that serves.
+type OneOff struct {
+	// Command is a line for the image's shell. An image without one gets it as
+	// words.
+	Command string
+	// Type says whose image and size are used; empty means web's, or the first
+	// one's of an app without web.
+	Type ProcessType
+	Size string // empty for the type's
+	// Env is laid over the release's environment.
+	Env Vars
+	// Lasts is how long it may run; 0 means MaxOneOff.
+	Lasts time.Duration
+	// Attach has it wait for a client and end with it.
+	Attach bool
+	// Terminal is the client's window, for a dyno with a terminal; nil for one
+	// without.
+	Terminal *Window
+}
+
+// Window is the size of a terminal.
+type Window struct{ Columns, Rows uint16 }
