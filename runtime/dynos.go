@@ -10,7 +10,7 @@ import (
 
 // Dynos lists the app's dynos as users see them: one per slot of the serving
 // release, and of the pending one where that has more. Of an app that is on its
-// way out it lists what is left. Release commands are listed while they run.
+// way out it lists what is left. Release commands and one-off dynos are listed while they are there.
 func (w World) Dynos() []renga.Dyno {
 	if w.Gone {
 		return w.leftovers()
@@ -26,7 +26,7 @@ func (w World) Dynos() []renga.Dyno {
 			}
 		}
 	}
-	return append(all, w.phaseDynos()...)
+	return append(append(all, w.phaseDynos()...), w.oneOffs()...)
 }
 
 func (w World) leftovers() []renga.Dyno {

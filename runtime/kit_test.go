@@ -36,6 +36,8 @@ func programs() map[string]enginetest.Program {
 		"slowpull":  {Pull: time.Second},
 		"migrate":   {Exits: true, After: 10 * time.Second, Lines: []string{"migrating $DATABASE_URL"}},
 		"botch":     {Exits: true, After: time.Second, Code: 3, Lines: []string{"no such table"}},
+		"/bin/sh":   {Exits: true, After: time.Minute, Lines: []string{"$GREETING"}},
+		"echo":      {Echo: true, Code: 5, Lines: []string{"ready"}},
 		"flaky":     {Exits: true, After: 6 * time.Minute, Code: 2},
 	}
 }

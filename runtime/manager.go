@@ -122,6 +122,8 @@ type Manager struct {
 	signal                chan struct{} // somebody is in woken
 	settled               chan struct{} // closed by the first look at the last app
 	stats                 *counters
+	oneOffs               holders
+	shellless             digests // images that have no shell
 
 	mu      sync.Mutex
 	woken   map[renga.AppID]bool // to be looked at
@@ -137,7 +139,7 @@ func New(o Options, db Store, led Releases, e Engine, rt Router) *Manager {
 		opts: o, db: db, ledger: led, engine: e, rt: rt, log: o.Log,
 		startSlots: make(chan struct{}, maxStarts), lookSlots: make(chan struct{}, maxLooks),
 		signal: make(chan struct{}, 1), settled: make(chan struct{}),
-		stats: newCounters(),
+		stats: newCounters(), oneOffs: holders{held: map[string]bool{}},
 		woken: map[renga.AppID]bool{}, known: map[renga.AppID]bool{}, awaited: map[renga.AppID]bool{},
 	}
 }

@@ -40,6 +40,9 @@ type Seen struct {
 	Late bool
 	// Reason says why it is not up, when it exited or is late.
 	Reason string
+	// Held says that somebody in this process sees to it: a one-off dyno that is
+	// being made, or has a client.
+	Held bool
 	// Recording says that its output is still being written down.
 	Recording bool
 	// LastLines are its last output, once it exited.
@@ -134,6 +137,7 @@ func (w World) Plan() Plan {
 	p := newPlanner(w)
 	p.keepSlots()
 	p.keepPhases()
+	p.keepOneOffs()
 	p.tendLive()
 	p.tendNext()
 	stops := p.stops()

@@ -17,7 +17,8 @@ var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // situation is a world in words. Releases are like "v2 web=serve"; instances
 // like "web.1 v2 up", with the words: created, running, up, late, exited,
 // stopping, killing, size=NAME, crashes=N, old (made an hour ago, not now), and
-// long (it ran for that hour), code=N, oom, recording.
+// long (it ran for that hour), code=N, oom, recording, attached, held,
+// until=SECONDS from now.
 type situation struct {
 	live, next string
 	failed     bool               // the live release's outcome
@@ -101,6 +102,12 @@ func seen(id, words string) runtime.Seen {
 			s.ExitCode = number(value, "")
 		case "oom":
 			s.OOMKilled = true
+		case "attached":
+			s.Attached = true
+		case "held":
+			s.Held = true
+		case "until":
+			s.Until = now.Add(time.Duration(number(value, "")) * time.Second)
 		case "recording":
 			s.Recording = true
 		case "long":
@@ -299,6 +306,16 @@ func TestPlan(t *testing.T) {
 			instances: []string{"web.1 v2 up", "release.3 v3 exited"}}, "stop i1", "starting", 0},
 		{"with the store away nothing waits", situation{noPreboot: true, away: true, live: "v2 web=a", next: "v3 web=b", formation: "web=1",
 			instances: []string{"web.1 v2 up"}}, "", "i1 ", 0},
+		{"a detached one-off runs, and goes when it has ended", situation{live: "v2 web=a", formation: "web=0", instances: []string{"run.1234 v2 running", "run.1235 v1 exited"}},
+			"stop i2", "scaled", 0},
+		{"an attached one goes with whoever holds it", situation{live: "v2 web=a", formation: "web=0", instances: []string{
+			"run.1 v2 running attached held", "run.2 v2 running attached", "run.3 v2 created attached held", "run.4 v2 created attached", "run.5 v2 exited attached held"}},
+			"stop i2,stop i4", "scaled", 0},
+		{"none outlives its time", situation{live: "v2 web=a", formation: "web=0", instances: []string{"run.1 v2 running until=0", "run.2 v2 running attached held until=60"}},
+			"stop i1", "scaled", time.Minute},
+		{"one is stopped by its name, and not by a restart of all", situation{live: "v2 web=a", formation: "web=0", restart: "run.1",
+			instances: []string{"run.1 v2 running old", "run.2 v2 running old"}}, "stop i1", "scaled", 0},
+		{"all go with the app", situation{gone: true, instances: []string{"run.1 v2 running attached held"}}, "stop i1", "", 0},
 
 		{"with the store away crashes are met", situation{away: true, live: "v2 web=a", formation: "web=1", instances: []string{"web.1 v2 exited", "web.2 v2 up"}},
 			"start web.1 v2 crashes=1", "i2 ", 0},

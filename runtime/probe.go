@@ -95,6 +95,7 @@ func (w *worker) see(ctx context.Context, i Instance, now time.Time) (seen Seen,
 		w.probeLocked(ctx, i, s, turns.Sub(now))
 	}
 	seen = Seen{Instance: i, ReadyAt: s.readyAt, Late: s.late != "", Reason: s.late, NotBefore: s.notBefore}
+	seen.Held = i.Type == renga.Run && w.m.oneOffs.holds(i.Dyno)
 	seen.Recording = w.recordLocked(ctx, i, s)
 	if i.State == Exited {
 		seen.LastLines = s.lastLines

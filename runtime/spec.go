@@ -37,6 +37,21 @@ func (o Options) spec(app renga.App, r renga.Release, s Start, dyno string) (Spe
 	return spec, nil
 }
 
+// oneOffSpec is all that the engine must know to run a command in release r.
+func (o Options) oneOffSpec(app renga.App, r renga.Release, asked renga.OneOff, name, dyno string) (Spec, error) {
+	spec, err := o.spec(app, r, Start{Name: name, Type: asked.Type, Size: asked.Size, Release: r.Record()}, dyno)
+	if err != nil {
+		return Spec{}, err
+	}
+	spec.Type, spec.Port, spec.Until = renga.Run, 0, o.Now().Add(asked.Lasts)
+	delete(spec.Env, "PORT")
+	maps.Copy(spec.Env, asked.Env)
+	if asked.Attach {
+		spec.Attach = &Attach{Terminal: asked.Terminal}
+	}
+	return spec, nil
+}
+
 // platformEnv is what the platform tells every dyno: DYNO, and what Heroku
 // calls dyno metadata.
 func (o Options) platformEnv(app renga.App, r renga.Release, s Start, dyno string) renga.Vars {

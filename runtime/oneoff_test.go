@@ -1,0 +1,195 @@
+package runtime_test
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"renga"
+	"renga/runtime"
+)
+
+// inRunHouse has one release of web and worker up.
+func inRunHouse(t *testing.T, test func(h *house)) {
+	inHouse(t, func(h *house) {
+		h.run()
+		h.scale("web=1 worker=0:eco")
+		h.deploy(2, "web=serve worker=work")
+		h.did()
+		test(h)
+	})
+}
+
+func (h *house) oneOff(asked renga.OneOff) (renga.Dyno, *runtime.Session) {
+	h.Helper()
+	d, s, err := h.m.RunOneOff(context.Background(), app, asked)
+	if err != nil {
+		h.Fatalf("run %q: %v", asked.Command, err)
+	}
+	return d, s
+}
+
+// lastSpec is what the engine started last.
+func (h *house) lastSpec() runtime.Spec {
+	all := h.Specs()
+	return all[len(all)-1]
+}
+
+func TestADetachedOneOffRunsInTheServingRelease(t *testing.T) {
+	inRunHouse(t, func(h *house) {
+		h.push(3, "web=mute") // does not come up
+		d, s := h.oneOff(renga.OneOff{Command: "rake db:seed", Env: renga.Vars{"GREETING": "hi"}, Lasts: time.Hour})
+		if s != nil || d.State != renga.Up || d.Type != renga.Run || d.Release != 2 || d.Size != "standard-1x" {
+			t.Errorf("dyno: %+v, session %v", d, s)
+		}
+		spec := h.lastSpec()
+		if !slices.Equal(spec.Image.Command, []string{"/bin/sh", "-c", "rake db:seed"}) || spec.Attach != nil || spec.Port != 0 {
+			t.Errorf("spec: %+v", spec)
+		}
+		for name, want := range map[string]string{"DYNO": d.Name, "DATABASE_URL": "db:5432", "GREETING": "hi", "PORT": "", "HEROKU_RELEASE_VERSION": "v2"} {
+			if got := spec.Env[name]; got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+		h.after(time.Second)
+		if !slices.Contains(h.states(), d.Name+" v2 up") {
+			t.Errorf("states: %q", h.states())
+		}
+		h.after(time.Minute)
+		if slices.Contains(h.states(), d.Name+" v2 up") || !slices.Contains(h.did(), "stop "+d.Name+" v2") {
+			t.Error("it is still there after its end")
+		}
+	})
+}
+
+func TestAOneOffTakesTheImageAndSizeOfItsType(t *testing.T) {
+	inRunHouse(t, func(h *house) {
+		if d, _ := h.oneOff(renga.OneOff{Command: "x", Type: "worker"}); d.Size != "eco" || h.lastSpec().Image.Digest != "sha256:work" {
+			t.Errorf("of a worker: %+v", d)
+		}
+		if d, _ := h.oneOff(renga.OneOff{Command: "x", Type: "worker", Size: "standard-2x"}); d.Size != "standard-2x" {
+			t.Errorf("with a size: %+v", d)
+		}
+		for what, asked := range map[string]renga.OneOff{
+			"no process type": {Command: "x", Type: "clock"}, "size": {Command: "x", Size: "huge"},
+		} {
+			if _, _, err := h.m.RunOneOff(t.Context(), app, asked); renga.KindOf(err) != renga.Invalid || !strings.Contains(err.Error(), what) {
+				t.Errorf("%+v: %v", asked, err)
+			}
+		}
+	})
+}
+
+func TestAnAppWithoutAReleaseRunsNothing(t *testing.T) {
+	inHouse(t, func(h *house) {
+		h.run()
+		if _, _, err := h.m.RunOneOff(t.Context(), app, renga.OneOff{Command: "x"}); renga.KindOf(err) != renga.Invalid {
+			t.Errorf("error: %v", err)
+		}
+	})
+}
+
+// shellless refuses shells, as an image from scratch does.
+func shellless(s runtime.Spec) error {
+	if s.Image.Command[0] == "/bin/sh" {
+		return renga.Errorf(renga.Invalid, "No shell.")
+	}
+	return nil
+}
+
+func TestAnImageWithoutAShellGetsWords(t *testing.T) {
+	inRunHouse(t, func(h *house) {
+		h.Refuse(shellless)
+		h.oneOff(renga.OneOff{Command: "work  hard"})
+		is(t, "command", h.lastSpec().Image.Command, "work", "hard")
+		if _, _, err := h.m.RunOneOff(t.Context(), app, renga.OneOff{Command: "nothing here"}); renga.KindOf(err) != renga.Invalid {
+			t.Errorf("error: %v", err)
+		}
+	})
+}
+
+func TestOneOffsAreBounded(t *testing.T) {
+	inRunHouse(t, func(h *house) {
+		for range 50 {
+			h.oneOff(renga.OneOff{Command: "x"})
+		}
+		if _, _, err := h.m.RunOneOff(t.Context(), app, renga.OneOff{Command: "x"}); renga.KindOf(err) != renga.Invalid {
+			t.Errorf("error: %v", err)
+		}
+	})
+}
+
+func TestAnAttachedOneOffEndsWithItsSession(t *testing.T) {
+	inRunHouse(t, func(h *house) {
+		h.Refuse(shellless)
+		d, s := h.oneOff(renga.OneOff{Command: "echo", Attach: true, Terminal: &renga.Window{Columns: 80, Rows: 24}})
+		if a := h.lastSpec().Attach; d.State != renga.Starting || a == nil || a.Terminal.Columns != 80 {
+			t.Errorf("dyno: %+v, attach: %+v", d, a)
+		}
+		h.after(time.Minute) // nobody comes, and nothing takes it away
+		stream, err := s.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := make([]byte, 6)
+		if _, err := io.ReadFull(stream, line); err != nil || string(line) != "ready\n" {
+			t.Errorf("it says %q, %v", line, err)
+		}
+		h.after(time.Second)
+		if !slices.Contains(h.states(), d.Name+" v2 up") {
+			t.Errorf("states: %q", h.states())
+		}
+		for range 2 {
+			if err := s.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		h.after(time.Second)
+		is(t, "running", h.running(), "web.1 v2")
+	})
+}
+
+// TestAnAttachedOneOffOfAnotherProcessIsRemoved: its client was lost with that
+// process.
+func TestAnAttachedOneOffOfAnotherProcessIsRemoved(t *testing.T) {
+	inRunHouse(t, func(h *house) {
+		h.Refuse(shellless)
+		_, begun := h.oneOff(renga.OneOff{Command: "echo", Attach: true})
+		if _, err := begun.Begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		h.oneOff(renga.OneOff{Command: "echo", Attach: true})
+		h.oneOff(renga.OneOff{Command: "work"})
+		detached := h.lastSpec().Name
+		h.run()
+		h.after(10 * time.Second)
+		is(t, "running", h.running(), detached+" v2", "web.1 v2")
+		all, err := h.Memory.List(t.Context(), app)
+		if err != nil || len(all) != 2 {
+			t.Errorf("left: %+v, %v", all, err)
+		}
+	})
+}
+
+func TestAOneOffThatTakesTooLongIsEnded(t *testing.T) {
+	inRunHouse(t, func(h *house) {
+		h.Refuse(shellless)
+		h.oneOff(renga.OneOff{Command: "work", Lasts: 10 * time.Minute})
+		h.after(9 * time.Minute)
+		if n := len(h.running()); n != 2 {
+			t.Errorf("running: %q", h.running())
+		}
+		h.after(2 * time.Minute)
+		is(t, "running", h.running(), "web.1 v2")
+		h.oneOff(renga.OneOff{Command: "work"})
+		h.after(23 * time.Hour)
+		if n := len(h.running()); n != 2 {
+			t.Errorf("running: %q", h.running())
+		}
+		h.after(2 * time.Hour)
+		is(t, "running", h.running(), "web.1 v2")
+	})
+}
