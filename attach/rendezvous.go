@@ -1,0 +1,179 @@
+package attach
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+)
+
+// The rendezvous protocol, as Heroku's CLI speaks it. The client sends its
+// secret and CRLF; the answer is "rendezvous" and CRLF, in a write of its own,
+// for the client drops the first piece that it gets, whatever is in it. Then
+// both send raw bytes until one closes.
+//
+// A client without a terminal ends its input with one byte 0x04, and goes on
+// reading. It sends it even when its input is empty, and does not survive that
+// the other side has closed by then.
+
+const (
+	// secretTimeout is how long a client may take to send its secret.
+	secretTimeout = 10 * time.Second
+	// endOfInput is what ends the input of a client without a terminal.
+	endOfInput = 0x04
+	// endPause tells a last byte 0x04 that ends the input from one within it:
+	// nothing follows for so long.
+	endPause = 250 * time.Millisecond
+	// farewell is how long the connection stays open for the client's 0x04.
+	farewell = 250 * time.Millisecond
+	// markFormat is how the exit code is told within the output.
+	markFormat = "\uFFFF heroku-command-exit-status: %d\r\n"
+)
+
+// Rendezvous serves one client. It returns when the talk is over; the
+// connection is the caller's to close.
+func (d *Desk) Rendezvous(conn net.Conn) {
+	c := &caller{conn: conn, in: bufio.NewReaderSize(conn, 32<<10), over: make(chan struct{})}
+	g, err := d.greet(c)
+	if err != nil {
+		d.Log.Info("rendezvous refused", "from", conn.RemoteAddr(), "reason", err)
+		return
+	}
+	c.guest = g
+	err = d.talk(g, c, &c.pulse)
+	d.Log.Info("attached dyno ended", "app", g.App, "dyno", g.Dyno, "reason", err)
+}
+
+var errStranger = errors.New("no dyno waits for that secret")
+
+// greet reads the client's secret and finds its dyno.
+func (d *Desk) greet(c *caller) (Guest, error) {
+	if err := c.conn.SetReadDeadline(time.Now().Add(secretTimeout)); err != nil {
+		return Guest{}, err
+	}
+	line, err := c.in.ReadSlice('\n')
+	if err != nil {
+		return Guest{}, fmt.Errorf("read the secret: %w", err)
+	}
+	if err := c.conn.SetReadDeadline(time.Time{}); err != nil {
+		return Guest{}, err
+	}
+	g, ok := d.claim(strings.TrimRight(string(line), "\r\n"))
+	if !ok {
+		return Guest{}, errStranger
+	}
+	if _, err := io.WriteString(c.conn, "rendezvous\r\n"); err != nil {
+		d.close(context.Background(), g)
+		return Guest{}, fmt.Errorf("greet: %w", err)
+	}
+	return g, nil
+}
+
+// caller is a client on a bare connection.
+type caller struct {
+	conn  net.Conn
+	in    *bufio.Reader
+	guest Guest
+	pulse pulse
+	over  chan struct{} // closed when the client has ended its input
+}
+
+// Write sends output.
+func (c *caller) Write(p []byte) (int, error) {
+	c.pulse.beat()
+	return c.conn.Write(p)
+}
+
+// End tells the exit code, if the client wants it, in one write: the client
+// looks for it in each piece by itself. Then it waits a little for the client's
+// end of input.
+func (c *caller) End(code int) error {
+	if c.guest.Marked {
+		if _, err := fmt.Fprintf(c.conn, markFormat, code); err != nil {
+			return err
+		}
+	}
+	if c.guest.Terminal {
+		return nil
+	}
+	select {
+	case <-c.over:
+	case <-time.After(farewell):
+	}
+	return nil
+}
+
+// Pass hands on the client's input until it is gone.
+func (c *caller) Pass(_ context.Context, to Stream) error {
+	piece := make([]byte, 32<<10)
+	for {
+		n, err := c.in.Read(piece)
+		c.pulse.beat()
+		if n > 0 {
+			ended, passErr := c.pass(piece[:n], to)
+			if ended {
+				return c.listen()
+			}
+			err = errors.Join(err, passErr)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// pass hands on one piece of input, and tells whether it was the last. A dyno
+// that reads no more is no reason to end: its output is awaited.
+func (c *caller) pass(piece []byte, to Stream) (ended bool, err error) {
+	if c.guest.Terminal {
+		_, err := to.Write(piece)
+		return false, err
+	}
+	body, marked := bytes.CutSuffix(piece, []byte{endOfInput})
+	if len(body) > 0 {
+		if _, err := to.Write(body); err != nil {
+			return c.end(to), nil
+		}
+	}
+	if !marked {
+		return false, nil
+	}
+	if c.more() {
+		_, err := to.Write([]byte{endOfInput})
+		return false, err
+	}
+	return c.end(to), nil
+}
+
+// end ends the dyno's input.
+func (c *caller) end(to Stream) bool {
+	_ = to.CloseWrite() // a dyno that has ended has no input to end
+	close(c.over)
+	return true
+}
+
+// more tells whether the client sends more within a moment.
+func (c *caller) more() bool {
+	if c.in.Buffered() > 0 {
+		return true
+	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(endPause)) // a dead connection is found by the next read
+	_, err := c.in.Peek(1)
+	_ = c.conn.SetReadDeadline(time.Time{})
+	var timeout net.Error
+	return err == nil || !errors.As(err, &timeout) || !timeout.Timeout()
+}
+
+// listen waits until the client is gone. What it still says is dropped.
+func (c *caller) listen() error {
+	_, err := io.Copy(io.Discard, c.in)
+	return err
+}

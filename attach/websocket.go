@@ -1,0 +1,119 @@
+package attach
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"path"
+
+	"github.com/coder/websocket"
+
+	"renga"
+)
+
+// Over WebSocket, binary messages are the dyno's input and output. Text
+// messages are JSON and speak of the dyno: the client says {"resize":{"columns":
+// 80,"rows":24}} and, to end the input, {"eof":true}; the server says
+// {"exit":3} at the end, and closes.
+
+// maxMessage bounds one message of the client's.
+const maxMessage = 1 << 20
+
+// control is a text message of the client's.
+type control struct {
+	Resize *struct {
+		Columns uint16 `json:"columns"`
+		Rows    uint16 `json:"rows"`
+	} `json:"resize"`
+	EOF bool `json:"eof"`
+}
+
+// farewellMessage is a text message of the server's.
+type farewellMessage struct {
+	Exit int `json:"exit"`
+}
+
+// ServeHTTP serves one client over WebSocket. The path ends with its secret.
+func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	secret := path.Base(r.URL.Path)
+	if !d.awaits(secret) {
+		http.Error(w, "No dyno waits here; run it anew.", http.StatusNotFound)
+		return
+	}
+	// The secret in the URL is all that counts, wherever a page comes from.
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return // it has been answered
+	}
+	defer func() { _ = conn.CloseNow() }() // closed before, unless somebody went away
+	conn.SetReadLimit(maxMessage)
+	g, ok := d.claim(secret)
+	if !ok {
+		_ = conn.Close(websocket.StatusPolicyViolation, "somebody else came first")
+		return
+	}
+	c := &visitor{conn: conn, ctx: d.ctx}
+	err = d.talk(g, c, &c.pulse)
+	d.Log.Info("attached dyno ended", "app", g.App, "dyno", g.Dyno, "reason", err)
+}
+
+// visitor is a client on a WebSocket.
+type visitor struct {
+	conn  *websocket.Conn
+	ctx   context.Context
+	pulse pulse
+}
+
+// Write sends output.
+func (v *visitor) Write(p []byte) (int, error) {
+	v.pulse.beat()
+	if err := v.conn.Write(v.ctx, websocket.MessageBinary, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// End tells the exit code and says goodbye.
+func (v *visitor) End(code int) error {
+	text, err := json.Marshal(farewellMessage{Exit: code})
+	if err != nil {
+		return err
+	}
+	if err := v.conn.Write(v.ctx, websocket.MessageText, text); err != nil {
+		return err
+	}
+	return v.conn.Close(websocket.StatusNormalClosure, "")
+}
+
+// Pass hands on the client's input until it is gone.
+func (v *visitor) Pass(ctx context.Context, to Stream) error {
+	for {
+		kind, message, err := v.conn.Read(ctx)
+		if err != nil {
+			return err
+		}
+		v.pulse.beat()
+		if kind == websocket.MessageBinary {
+			_, _ = to.Write(message) // a dyno that reads no more may still print
+			continue
+		}
+		if err := v.obey(ctx, message, to); err != nil {
+			return errors.Join(err, v.conn.Close(websocket.StatusInvalidFramePayloadData, "a text message must be JSON: resize or eof"))
+		}
+	}
+}
+
+func (v *visitor) obey(ctx context.Context, message []byte, to Stream) error {
+	var c control
+	if err := json.Unmarshal(message, &c); err != nil {
+		return err
+	}
+	if c.Resize != nil {
+		_ = to.Resize(ctx, renga.Window{Columns: c.Resize.Columns, Rows: c.Resize.Rows}) // a dyno that has ended has no terminal
+	}
+	if c.EOF {
+		_ = to.CloseWrite() // nor input
+	}
+	return nil
+}
