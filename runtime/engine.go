@@ -39,14 +39,6 @@ type Tailer interface {
 	Tail(ctx context.Context, id string, n int) ([]string, error)
 }
 
-// Follower is an Engine that can tell an instance's output as it comes.
-type Follower interface {
-	// Follow writes all that the instance has printed and prints, stdout and
-	// stderr, to w until the instance has ended. It returns nil when that was
-	// all of it.
-	Follow(ctx context.Context, id string, w io.Writer) error
-}
-
 // OutputReader is an Engine that can tell an instance's output with its times.
 type OutputReader interface {
 	// ReadOutput calls tell with all that the instance printed since a time,

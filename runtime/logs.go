@@ -43,15 +43,17 @@ const (
 )
 
 // say adds a platform line about a dyno.
-func (w *worker) say(dyno, format string, args ...any) {
-	w.m.opts.Logs.Line(w.app, renga.SourceHeroku, dyno, fmt.Sprintf(format, args...))
+func (w *worker) say(dyno, format string, args ...any) { w.m.say(w.app, dyno, format, args...) }
+
+func (m *Manager) say(app renga.AppID, dyno, format string, args ...any) {
+	m.opts.Logs.Line(app, renga.SourceHeroku, dyno, fmt.Sprintf(format, args...))
 }
 
 // followLocked begins to keep what an instance prints, unless that goes on
-// already.
+// already. What an attached one prints is its client's alone.
 func (w *worker) followLocked(ctx context.Context, i Instance, s *sight) {
 	reader, ok := w.m.engine.(OutputReader)
-	if !ok || s.kept != nil || i.State == Created {
+	if !ok || s.kept != nil || i.State == Created || i.Attached {
 		return
 	}
 	kept := make(chan struct{})

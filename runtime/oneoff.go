@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -166,6 +167,7 @@ func (m *Manager) launch(ctx context.Context, spec Spec, line string) (renga.Dyn
 			return i, err
 		}
 	}
+	m.say(spec.App, spec.Name, "Starting process with command `%s`", line)
 	i, err := m.shell(ctx, spec, line, start)
 	m.stats.step("start", err)
 	if err != nil {
@@ -228,6 +230,7 @@ type Session struct {
 	instance Instance
 	stream   Stream
 	release  func()
+	code     atomic.Pointer[int] // once the dyno has ended
 	once     sync.Once
 	err      error
 }
@@ -237,8 +240,24 @@ func (s *Session) Begin(ctx context.Context) (Stream, error) {
 	if err := s.stream.Begin(ctx); err != nil {
 		return nil, err
 	}
+	s.m.say(s.app, s.instance.Name, "State changed from starting to up")
 	s.m.Wake(s.app)
-	return s.stream, nil
+	return attended{s.stream, s}, nil
+}
+
+// attended is a stream whose session learns how the dyno ended.
+type attended struct {
+	Stream
+	s *Session
+}
+
+// Wait waits for the end.
+func (a attended) Wait(ctx context.Context) (int, error) {
+	code, err := a.Stream.Wait(ctx)
+	if err == nil {
+		a.s.code.Store(&code)
+	}
+	return code, err
 }
 
 // Close ends the dyno if it has not ended, and leaves nothing of it.
@@ -251,9 +270,20 @@ func (s *Session) Close(ctx context.Context) error {
 		_ = s.stream.Close() // all was read, or nobody reads it any more
 		s.err = s.m.engine.Stop(ctx, s.instance.ID, hangUpGrace)
 		s.m.stats.step("stop", s.err)
+		s.tellEnd()
 	})
 	if s.err != nil {
 		return fmt.Errorf("end %s: %w", s.instance.Name, s.err)
 	}
 	return nil
+}
+
+// tellEnd has the log say how the dyno ended.
+func (s *Session) tellEnd() {
+	if code := s.code.Load(); code != nil {
+		s.m.say(s.app, s.instance.Name, "Process exited with status %d", *code)
+	} else {
+		s.m.say(s.app, s.instance.Name, "Client connection closed. All processes are stopped.")
+	}
+	s.m.say(s.app, s.instance.Name, "State changed from up to complete")
 }

@@ -156,18 +156,18 @@ func TestStoppingAReleaseCommandFailsTheRelease(t *testing.T) {
 	})
 }
 
-// deafEngine cannot follow outputs at first.
+// deafEngine cannot read outputs at first.
 type deafEngine struct {
 	runtime.Engine
 	deaf sync.Mutex // held while it cannot
 }
 
-func (e *deafEngine) Follow(ctx context.Context, id string, w io.Writer) error {
+func (e *deafEngine) ReadOutput(ctx context.Context, id string, since time.Time, tell func(runtime.Printed)) error {
 	if !e.deaf.TryLock() {
 		return renga.Errorf(renga.Unavailable, "It is deaf.")
 	}
 	e.deaf.Unlock()
-	return e.Engine.(runtime.Follower).Follow(ctx, id, w)
+	return e.Engine.(runtime.OutputReader).ReadOutput(ctx, id, since, tell)
 }
 
 func TestAnOutputThatBrokeOffIsRecordedAnew(t *testing.T) {
@@ -179,7 +179,7 @@ func TestAnOutputThatBrokeOffIsRecordedAnew(t *testing.T) {
 		h.push(3, "web=serve release=migrate")
 		h.after(5 * time.Second)
 		e.deaf.Unlock()
-		h.after(10 * time.Second)
+		h.after(20 * time.Second)
 		if got := s.sheets[3].String(); got != "migrating db:5432\n" {
 			t.Errorf("output: %q", got)
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"time"
 
 	"renga"
 )
@@ -12,7 +14,7 @@ import (
 // down, and tells whether that is still to be done. A recording that broke off,
 // or was cut off by our end, begins anew: the engine gives all of it again.
 func (w *worker) recordLocked(ctx context.Context, i Instance, s *sight) (busy bool) {
-	follower, ok := w.m.engine.(Follower)
+	reader, ok := w.m.engine.(OutputReader)
 	if !ok || w.m.opts.Outputs == nil || i.Type != renga.ReleaseType || i.State == Created || s.recorded {
 		return false
 	}
@@ -21,7 +23,7 @@ func (w *worker) recordLocked(ctx context.Context, i Instance, s *sight) (busy b
 	}
 	s.recording = true
 	w.tasks.Go(func() {
-		err := w.record(ctx, follower, i)
+		err := w.record(ctx, reader, i)
 		if err != nil && ctx.Err() == nil {
 			w.logger().WarnContext(ctx, "cannot write down what the release command prints", "dyno", i.Name, "err", err)
 		}
@@ -35,11 +37,19 @@ func (w *worker) recordLocked(ctx context.Context, i Instance, s *sight) (busy b
 	return true
 }
 
-func (w *worker) record(ctx context.Context, follower Follower, i Instance) error {
+func (w *worker) record(ctx context.Context, reader OutputReader, i Instance) error {
 	out, err := w.m.opts.Outputs.Record(w.app, i.Release)
 	if err != nil {
 		return fmt.Errorf("record %s: %w", i.Name, err)
 	}
-	err = follower.Follow(ctx, i.ID, out)
-	return errors.Join(err, out.Close())
+	var failed error
+	err = reader.ReadOutput(ctx, i.ID, time.Time{}, func(p Printed) {
+		if !p.More {
+			p.Text += "\n"
+		}
+		if failed == nil {
+			_, failed = io.WriteString(out, p.Text)
+		}
+	})
+	return errors.Join(err, failed, out.Close())
 }

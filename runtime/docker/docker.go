@@ -26,7 +26,6 @@ import (
 var (
 	_ runtime.Engine       = (*Engine)(nil)
 	_ runtime.Tailer       = (*Engine)(nil)
-	_ runtime.Follower     = (*Engine)(nil)
 	_ runtime.OutputReader = (*Engine)(nil)
 	_ runtime.Ender        = (*Engine)(nil)
 	_ runtime.PortLister   = (*Engine)(nil)

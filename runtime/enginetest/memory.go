@@ -3,9 +3,7 @@ package enginetest
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"slices"
@@ -83,7 +81,6 @@ type process struct {
 var (
 	_ runtime.Engine       = (*Memory)(nil)
 	_ runtime.Tailer       = (*Memory)(nil)
-	_ runtime.Follower     = (*Memory)(nil)
 	_ runtime.OutputReader = (*Memory)(nil)
 	_ runtime.Ender        = (*Memory)(nil)
 	_ runtime.PortLister   = (*Memory)(nil)
@@ -361,17 +358,6 @@ func (m *Memory) Tail(ctx context.Context, id string, n int) ([]string, error) {
 		lines = append(lines, line.Text)
 	}
 	return lines[max(0, len(lines)-n):], nil
-}
-
-// Follow is runtime.Follower's.
-func (m *Memory) Follow(ctx context.Context, id string, w io.Writer) error {
-	var failed error
-	err := m.ReadOutput(ctx, id, time.Time{}, func(p runtime.Printed) {
-		if _, err := fmt.Fprintln(w, p.Text); err != nil {
-			failed = err
-		}
-	})
-	return errors.Join(err, failed)
 }
 
 // outputLocked is all that an instance has printed.

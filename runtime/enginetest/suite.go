@@ -3,11 +3,8 @@
 package enginetest
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"slices"
@@ -83,7 +80,6 @@ func Suite(t *testing.T, w World) {
 		{"watch wakes for starts and ends", testWatch},
 		{"watch returns when its context ends", testWatchEnds},
 		{"tail gives the last lines, oldest first", testTail},
-		{"follow gives all of the output until the end", testFollow},
 		{"output is read to its end, and again from a time on", testOutput},
 		{"reading output ends with its context", testOutputEnds},
 		{"terminate ends and keeps, with the last line", testTerminate},
@@ -487,38 +483,6 @@ func testTail(b *bench) {
 	after, err := tailer.Tail(b.Context(), i.ID, 3)
 	if err != nil || !slices.Equal(after, lines) {
 		b.Errorf("tail once exited: %q, %v", after, err)
-	}
-}
-
-func testFollow(b *bench) {
-	follower, ok := b.Engine.(runtime.Follower)
-	if !ok {
-		return
-	}
-	i := b.start(b.spec(b.Chatty, "worker", 1))
-	out, in := io.Pipe()
-	ended := make(chan error, 1)
-	go func() {
-		err := follower.Follow(b.Context(), i.ID, in)
-		ended <- errors.Join(err, in.Close())
-	}()
-	var lines []string
-	for scanner := bufio.NewScanner(out); scanner.Scan(); {
-		if lines = append(lines, scanner.Text()); strings.HasPrefix(scanner.Text(), "GREETING=") {
-			if err := b.Engine.Kill(b.Context(), i.ID); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-	if err := <-ended; err != nil {
-		b.Errorf("follow: %v", err)
-	}
-	if len(lines) != 101 || lines[0] != "line 1" || lines[99] != "line 100" {
-		b.Errorf("followed %d lines: %q", len(lines), lines)
-	}
-	var again strings.Builder
-	if err := follower.Follow(b.Context(), i.ID, &again); err != nil || again.String() != strings.Join(lines, "\n")+"\n" {
-		b.Errorf("follow once ended: %v, %d bytes", err, again.Len())
 	}
 }
 
