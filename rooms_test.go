@@ -18,6 +18,7 @@ import (
 var rooms = map[string][]string{
 	".":                  {},
 	"api":                {"."},
+	"attach":             {"."},
 	"certs":              {"."},
 	"config":             {"."},
 	"egress":             {"."},
@@ -34,7 +35,7 @@ var rooms = map[string][]string{
 	"store":              {"."},
 	"store/storetest":    {"store"},
 	"cmd/renga": {
-		".", "api", "certs", "config", "egress", "front", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store",
+		".", "api", "attach", "certs", "config", "egress", "front", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store",
 	},
 	"e2e":       {"."},
 	"e2e/bench": {".", "e2e"},
@@ -55,7 +56,7 @@ const anyRoom = "*"
 // path. Tests may import any library.
 var libraries = map[string][]string{
 	"github.com/caddyserver/certmagic":         {"certs"},
-	"github.com/coder/websocket":               {"e2e"},
+	"github.com/coder/websocket":               {"attach", "e2e"},
 	"github.com/containerd/errdefs":            {"runtime/docker"},
 	"github.com/distribution/distribution/v3":  {"registry"},
 	"github.com/distribution/reference":        {"registry"},
