@@ -37,8 +37,9 @@ var rooms = map[string][]string{
 	"cmd/renga": {
 		".", "api", "attach", "certs", "config", "egress", "front", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store",
 	},
-	"e2e":       {"."},
-	"e2e/bench": {".", "e2e"},
+	"e2e":            {"."},
+	"e2e/bench":      {".", "e2e"},
+	"e2e/heroku_cli": {"e2e"},
 }
 
 // testRooms says which further packages of ours the tests of a package may

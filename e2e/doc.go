@@ -27,7 +27,8 @@
 //	                                           make an image of the test app; GET / answers "hello from NAME"
 //	push [docker|crane] NAME REPOSITORY[:TAG]  push it: in process, or with the docker or crane command
 //	api METHOD PATH [BODY]                     ask the API; prints the status, then the JSON without spaces
-//	curl [-i] HOST PATH                        ask an app through the router; HOST may be an app's name
+//	curl [-i] [-any] HOST PATH                 ask an app through the router; HOST may be an app's name
+//	tls HOST                                   print whose certificate HTTPS has for a host
 //	containers APP                             list the app's running dynos: "web.1 v3 <container>"
 //	docker ARGS…                               run the docker command
 //	capture NAME PATTERN                       set NAME to what the pattern's group matched in stdout
@@ -41,7 +42,7 @@
 // uses that token instead of the operator's.
 //
 // A leading ! means that the word must fail: api and curl fail on a status of
-// 400 and above.
+// 400 and above, curl -any does not.
 //
 // [testscript]: https://pkg.go.dev/github.com/rogpeppe/go-internal/testscript
 package e2e

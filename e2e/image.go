@@ -22,6 +22,10 @@ import (
 // it. Its value is the world's id.
 const worldLabel = "renga.e2e"
 
+// Label is the line of a Dockerfile that marks an image as this world's, so that
+// it is removed with it.
+func (w *World) Label() string { return worldLabel + "=" + w.id }
+
 // Image says what an image of the test app is like.
 type Image struct {
 	// Version makes the image different from all others; GET / tells it.

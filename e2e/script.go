@@ -20,6 +20,7 @@ type Script struct {
 
 	images map[string]v1.Image
 	words  map[string]Word
+	abs    func(string) string // a path as the script means it
 	getenv func(string) string // of the script
 	setenv func(name, value string)
 	last   string // stdout of the word before
@@ -31,6 +32,10 @@ func (s *Script) Getenv(name string) string { return s.getenv(name) }
 // Setenv sets a variable of the script's environment.
 func (s *Script) Setenv(name, value string) { s.setenv(name, value) }
 
+// Abs makes a path of the script's absolute: it is relative to where the script
+// went with cd.
+func (s *Script) Abs(path string) string { return s.abs(path) }
+
 type scriptKey struct{}
 
 // Word is a word of scripts. What it prints is the script's stdout; its error
@@ -38,22 +43,22 @@ type scriptKey struct{}
 type Word func(ctx context.Context, s *Script, out io.Writer, args []string) error
 
 // Scripts says how the scripts of a directory are run: each in a world of its
-// own, with the words of the package comment and more.
-func (k *Kit) Scripts(dir string, more map[string]Word) testscript.Params {
+// own, made with the options, with the words of the package comment and more.
+func (k *Kit) Scripts(dir string, more map[string]Word, options ...Option) testscript.Params {
 	all := words()
 	maps.Copy(all, more)
 	return testscript.Params{
 		Dir: dir, RequireUniqueNames: true, Cmds: commands(all),
-		Setup: func(env *testscript.Env) error { return k.setup(env, all) },
+		Setup: func(env *testscript.Env) error { return k.setup(env, all, options) },
 	}
 }
 
-func (k *Kit) setup(env *testscript.Env, all map[string]Word) error {
+func (k *Kit) setup(env *testscript.Env, all map[string]Word, options []Option) error {
 	tb, ok := env.T().(testing.TB)
 	if !ok {
 		return errors.New("scripts are run by testscript.Run only")
 	}
-	w := k.World(tb)
+	w := k.World(tb, options...)
 	env.Setenv("DOMAIN", w.Domain)
 	env.Setenv("REGISTRY", w.Registry())
 	env.Setenv("DATA", w.Dir)
@@ -75,7 +80,7 @@ func commands(all map[string]Word) map[string]func(*testscript.TestScript, bool,
 // speak runs one word of a script.
 func speak(ts *testscript.TestScript, neg bool, name string, do Word, args []string) {
 	s := ts.Value(scriptKey{}).(*Script) // setup put it there
-	s.getenv, s.setenv, s.last = ts.Getenv, ts.Setenv, ts.ReadFile("stdout")
+	s.abs, s.getenv, s.setenv, s.last = ts.MkAbs, ts.Getenv, ts.Setenv, ts.ReadFile("stdout")
 	var out bytes.Buffer
 	err := do(context.Background(), s, &out, args)
 	fmt.Fprint(ts.Stdout(), out.String())

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -19,7 +20,7 @@ import (
 // does.
 func words() map[string]Word {
 	return map[string]Word{
-		"renga": renga, "image": image, "push": push, "api": api, "curl": curl,
+		"renga": renga, "image": image, "push": push, "api": api, "curl": curl, "tls": showTLS,
 		"containers": containers, "docker": docker, "redis": redis,
 		"capture": capture, "waitfor": waitfor, "waitup": waitup, "waitgone": waitgone,
 	}
@@ -140,22 +141,27 @@ func api(ctx context.Context, s *Script, out io.Writer, args []string) error {
 }
 
 func curl(ctx context.Context, s *Script, out io.Writer, args []string) error {
-	headers := len(args) > 0 && args[0] == "-i"
-	if headers {
-		args = args[1:]
+	flags := flag.NewFlagSet("curl", flag.ContinueOnError)
+	headers := flags.Bool("i", false, "print the headers too")
+	anyStatus := flags.Bool("any", false, "let every status pass")
+	if err := flags.Parse(args); err != nil {
+		return err
 	}
-	if len(args) != 2 {
-		return errors.New("usage: curl [-i] HOST PATH")
+	if args = flags.Args(); len(args) != 2 {
+		return errors.New("usage: curl [-i] [-any] HOST PATH")
 	}
 	answer, err := s.World.Get(ctx, args[0], args[1])
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(out, answer.Status)
-	if headers {
+	if *headers {
 		_ = answer.Header.Write(out) // a buffer
 	}
 	fmt.Fprintf(out, "%s", answer.Body)
+	if *anyStatus {
+		return nil
+	}
 	return refused(answer)
 }
 
@@ -165,6 +171,22 @@ func refused(a Answer) error {
 		return nil
 	}
 	return fmt.Errorf("answered %d", a.Status)
+}
+
+// showTLS prints whose certificate a host is served with.
+func showTLS(ctx context.Context, s *Script, out io.Writer, args []string) error {
+	if len(args) != 1 {
+		return errors.New("usage: tls HOST")
+	}
+	// The certificate is what is asked for, whoever signed it.
+	d := tls.Dialer{Config: &tls.Config{ServerName: args[0], InsecureSkipVerify: true}}
+	conn, err := d.DialContext(ctx, "tcp", s.World.TLSAddr)
+	if err != nil {
+		return err
+	}
+	leaf := conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
+	fmt.Fprintf(out, "subject=%s\nissuer=%s\nnames=%s\n", leaf.Subject, leaf.Issuer, strings.Join(leaf.DNSNames, " "))
+	return conn.Close()
 }
 
 func containers(ctx context.Context, s *Script, out io.Writer, args []string) error {

@@ -80,6 +80,12 @@ func (k *Kit) World(tb testing.TB, options ...Option) *World {
 	return w
 }
 
+// Renga is the platform's binary.
+func (w *World) Renga() string { return w.kit.Renga }
+
+// App is the test app's program, static.
+func (w *World) App() string { return w.kit.App }
+
 // freeAddr finds a free port below those that the system gives to outgoing
 // connections, which could take it while the platform is restarted.
 func freeAddr(tb testing.TB) string {

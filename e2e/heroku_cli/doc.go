@@ -1,0 +1,21 @@
+// Package herokucli tells user stories with the official Heroku CLI, unmodified,
+// in the version that [renga/e2e.InstallCLI]
+// installs. People who leave Heroku keep their
+// fingers: what they typed there must do the same here.
+//
+// A story is a script in testdata. Besides the words of package e2e there are:
+//
+//	heroku ARGS…           run the CLI in the environment that `renga env`
+//	                       prints; its output, both kinds, is the script's stdout
+//	heroku < FILE ARGS…    the same with the file as its input
+//	as EMAIL               be another account from here on, made when it is new;
+//	                       "as operator" goes back
+//	dockerfile NAME        make the folder NAME with a Dockerfile of the test app,
+//	                       for container:push
+//
+// Every platform of these stories has names and ports as in real life, see
+// [renga/e2e.WithHosts], for the CLI wants port 443.
+//
+// Stories assert on outcomes: what the URL answers, what the API says, what the
+// engine runs. An exit code alone proves nothing.
+package herokucli

@@ -1,0 +1,123 @@
+package herokucli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"renga/e2e"
+)
+
+// words are those that these stories have beyond package e2e's. bin is where
+// the CLI is installed.
+func words(bin string) map[string]e2e.Word {
+	return map[string]e2e.Word{
+		"heroku": func(ctx context.Context, s *e2e.Script, out io.Writer, args []string) error {
+			return heroku(ctx, bin, s, out, args)
+		},
+		"as": as, "dockerfile": dockerfile,
+	}
+}
+
+// heroku runs the CLI the way that people are told to: after evaluating what
+// `renga env` prints.
+func heroku(ctx context.Context, bin string, s *e2e.Script, out io.Writer, args []string) error {
+	var input io.Reader
+	if len(args) > 1 && args[0] == "<" {
+		f, err := os.Open(s.Abs(args[1]))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }() // it was only read
+		input, args = f, args[2:]
+	}
+	const script = `set -e; environment=$("$RENGA" env ${RENGA_TOKEN:+--token "$RENGA_TOKEN"}); eval "$environment"; exec heroku "$@"`
+	cmd := exec.CommandContext(ctx, "bash", append([]string{"-c", script, "heroku"}, args...)...)
+	cmd.Dir = s.Abs(".")
+	cmd.Env = environment(bin, s)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = input, out, out
+	return cmd.Run()
+}
+
+// environment is that of a user who has nothing set up, but for the path to the
+// programs. Whoever runs the tests must not be noticed, nor notice anything.
+func environment(bin string, s *e2e.Script) []string {
+	home := filepath.Join(s.Getenv("WORK"), "home")
+	env := append(s.World.Env(),
+		"HOME="+home, "XDG_CACHE_HOME="+home+"/.cache", "XDG_CONFIG_HOME="+home+"/.config", "XDG_DATA_HOME="+home+"/.local/share",
+		"GIT_CONFIG_GLOBAL="+home+"/.gitconfig", "GIT_CONFIG_SYSTEM=/dev/null", "BROWSER=none",
+		"PATH="+bin+":"+filepath.Dir(dockerWithoutPlugin())+":"+os.Getenv("PATH"), "RENGA="+s.World.Renga(), "RENGA_TOKEN="+s.Getenv("RENGA_TOKEN"))
+	for _, name := range []string{"HEROKU_APP", "HEROKU_API_KEY", "NODE_OPTIONS"} {
+		if value := s.Getenv(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// dockerWithoutPlugin finds a docker command that container:push works with: the
+// CLI gives newer ones flags that only their buildx plugin knows, and not every
+// machine has that.
+func dockerWithoutPlugin() string {
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		docker := filepath.Join(dir, "docker")
+		version, err := exec.Command(docker, "version", "--format", "{{.Client.Version}}").Output()
+		if err != nil {
+			continue
+		}
+		major, _, _ := strings.Cut(string(version), ".")
+		if n, err := strconv.Atoi(major); err == nil && n < 24 || exec.Command(docker, "buildx", "version").Run() == nil {
+			return docker
+		}
+	}
+	return "docker"
+}
+
+// as changes who the script is.
+func as(ctx context.Context, s *e2e.Script, _ io.Writer, args []string) error {
+	if len(args) != 1 {
+		return errors.New("usage: as EMAIL")
+	}
+	if args[0] == "operator" {
+		s.Setenv("RENGA_TOKEN", "")
+		return nil
+	}
+	known := "TOKEN_OF_" + args[0]
+	if s.Getenv(known) == "" {
+		token, errText, err := s.World.Run(ctx, "account", args[0])
+		if err != nil {
+			return fmt.Errorf("renga account: %w: %s", err, errText)
+		}
+		s.Setenv(known, strings.TrimSpace(token))
+	}
+	s.Setenv("RENGA_TOKEN", s.Getenv(known))
+	return nil
+}
+
+// dockerfile makes a folder from which container:push can build the test app.
+func dockerfile(_ context.Context, s *e2e.Script, _ io.Writer, args []string) error {
+	if len(args) != 1 {
+		return errors.New("usage: dockerfile NAME")
+	}
+	dir := s.Abs(args[0])
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	program, err := os.ReadFile(s.World.App())
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "app"), program, 0o755); err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "FROM scratch\nCOPY app /app\nENV PATH=/ APP_VERSION=%s\nLABEL %s\nENTRYPOINT [\"/app\"]\nCMD [\"serve\"]\n", args[0], s.World.Label())
+	return os.WriteFile(filepath.Join(dir, "Dockerfile"), text.Bytes(), 0o644)
+}
