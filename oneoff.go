@@ -23,6 +23,8 @@ type OneOff struct {
 	Lasts time.Duration
 	// Attach has it wait for a client and end with it.
 	Attach bool
+	// MarkExit says that an attached client looks for the exit code in the output.
+	MarkExit bool
 	// Terminal is the client's window, for a dyno with a terminal; nil for one
 	// without.
 	Terminal *Window

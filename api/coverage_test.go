@@ -198,8 +198,9 @@ errors. The schema itself is at `+"`/schema`"+`.
 
 // beyond says why there are routes that the schema does not describe.
 var beyond = map[string]string{
-	"DELETE /apps/{app}/formations/{type}":    "`heroku ps:restart --process-type`",
-	"GET /apps/{app}/releases/{release}/diff": "what two releases differ in",
+	"DELETE /apps/{app}/formations/{type}":            "`heroku ps:restart --process-type`",
+	"POST /apps/{app}/formations/{type}/actions/stop": "`heroku ps:stop --process-type`",
+	"GET /apps/{app}/releases/{release}/diff":         "what two releases differ in",
 }
 
 func TestRoutesBeyondTheSchemaSayWhy(t *testing.T) {

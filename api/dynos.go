@@ -31,7 +31,8 @@ func (s *Server) dynoRoutes() []route {
 	}
 }
 
-// dyno is a dyno on the wire. Exit is not in Heroku's schema.
+// dyno is a dyno on the wire. Exit and WebsocketURL are not in
+// Heroku's schema.
 type dyno struct {
 	App       ref       `json:"app"`
 	AttachURL *string   `json:"attach_url"`
@@ -46,6 +47,9 @@ type dyno struct {
 	UpdatedAt string    `json:"updated_at"`
 
 	Exit *exit `json:"exit"`
+	// WebsocketURL is where an attached one-off dyno waits for clients other than
+	// Heroku's CLI.
+	WebsocketURL *string `json:"websocket_url"`
 }
 
 // exit is how a crashed dyno's process ended.
@@ -63,7 +67,7 @@ type verseMark struct {
 
 func newDyno(a renga.App, d renga.Dyno) dyno {
 	return dyno{
-		App: appRef(a), Command: renga.CommandLine(d.Command), CreatedAt: stamp(d.Created), ID: d.ID, Name: d.Name,
+		App: appRef(a), Command: commandOf(d), CreatedAt: stamp(d.Created), ID: d.ID, Name: d.Name,
 		Release: verseMark{ID: releaseID(a.ID, d.Release), Version: d.Release}, Size: sizeOnWire(d.Size),
 		State: string(d.State), Type: string(d.Type), UpdatedAt: stamp(d.Since), Exit: (*exit)(d.Exit),
 	}

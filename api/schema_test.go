@@ -35,10 +35,12 @@ var implemented = []struct {
 	{"config-var", "Info for App", "GET", "/apps/hello/config-vars", "", 200},
 	{"config-var", "Info for App Release", "GET", "/apps/hello/releases/3/config-vars", "", 200},
 	{"config-var", "Update", "PATCH", "/apps/hello/config-vars", `{"A":"b","COLOR":null}`, 200},
+	{"dyno", "Create", "POST", "/apps/hello/dynos", `{"command":"bash","attach":true}`, 201},
 	{"dyno", "Info", "GET", "/apps/hello/dynos/web.1", "", 200},
 	{"dyno", "List", "GET", "/apps/hello/dynos", "", 200},
 	{"dyno", "Restart", "DELETE", "/apps/hello/dynos/web.1", "", 202},
 	{"dyno", "Restart all", "DELETE", "/apps/hello/dynos", "", 202},
+	{"dyno", "Stop", "POST", "/apps/hello/dynos/web.1/actions/stop", "", 202},
 	{"dyno-size", "Info", "GET", "/dyno-sizes/eco", "", 200},
 	{"dyno-size", "List", "GET", "/dyno-sizes", "", 200},
 	{"formation", "Info", "GET", "/apps/hello/formation/web", "", 200},
@@ -59,7 +61,7 @@ var implemented = []struct {
 // extra are the properties that answers have beyond the schema, by resource.
 var extra = map[string][]string{
 	"app":     {"create_status", "generation"},
-	"dyno":    {"exit"},
+	"dyno":    {"exit", "websocket_url"},
 	"release": {"eligible_for_rollback", "images", "log", "reason"},
 }
 

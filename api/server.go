@@ -31,6 +31,9 @@ type Options struct {
 	Scheme, Port string
 	// Sizes are the dyno sizes by their lower-case name.
 	Sizes map[string]renga.Size
+	// RendezvousPort is where Heroku's CLI finds attached dynos, over TLS; empty
+	// when it cannot.
+	RendezvousPort string
 	// StreamKey signs the URLs of streams, which are secrets by themselves.
 	StreamKey []byte
 	// Checks are what /healthz asks, by name. Each ends when its context does.
@@ -56,7 +59,10 @@ type Parts struct {
 	Images     Images
 	Deployer   Deployer
 	Dynos      Dynos
-	Waker      Waker
+	OneOffs    OneOffs
+	// Attach speaks with the clients of attached dynos.
+	Attach http.Handler
+	Waker  Waker
 }
 
 // Waker is told when an app should be looked at.
@@ -105,13 +111,13 @@ type route struct {
 func (s *Server) routes() []route {
 	return slices.Concat(
 		s.accountRoutes(), s.appRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.formationRoutes(),
-		s.dynoRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.featureRoutes(),
+		s.dynoRoutes(), s.oneOffRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.featureRoutes(),
 	)
 }
 
 // openRoutes are those whose URL is a secret that needs no token besides.
 func (s *Server) openRoutes() []route {
-	return s.releaseOutputRoutes()
+	return slices.Concat(s.releaseOutputRoutes(), s.attachRoutes())
 }
 
 // unlocked answers the open routes itself and leaves all else to locked.

@@ -27,6 +27,7 @@ type world struct {
 	woken     []renga.AppID
 	asked     []renga.ReleaseQuery
 	outputs   map[int]string
+	ran       []renga.OneOff
 	broken    error // what a look at a token ends in, when set
 	blind     error // what a look at images ends in, when set
 }
@@ -207,6 +208,21 @@ func (w *world) Rollback(ctx context.Context, app renga.AppID, n int, part renga
 func (w *world) Rerelease(_ context.Context, app renga.AppID, description string, _ renga.AccountID) (renga.ReleaseRecord, error) {
 	rel := w.add(app, description, w.releases[app][len(w.releases[app])-1].Inputs)
 	return w.record(app, rel.Version), nil
+}
+
+func (w *world) RunOneOff(_ context.Context, a renga.App, asked renga.OneOff) (renga.Dyno, string, error) {
+	w.ran = append(w.ran, asked)
+	d := renga.Dyno{
+		ID: "30000000-0000-4000-8000-000000000009", App: a.ID, Name: "run.1234", Type: renga.Run, Size: "eco", Release: 3,
+		Command: []string{"/bin/sh", "-c", asked.Command}, State: renga.Starting, Since: born, Created: born,
+	}
+	if asked.Type == "clock" {
+		return d, "", renga.Errorf(renga.Invalid, "There is no clock.")
+	}
+	if asked.Attach {
+		return d, "s3cr3t", nil
+	}
+	return d, "", nil
 }
 
 // Follow writes the output at once; more never comes.

@@ -11,6 +11,7 @@ import (
 
 	"renga"
 	"renga/api"
+	"renga/attach"
 	"renga/certs"
 	"renga/config"
 	"renga/output"
@@ -34,6 +35,7 @@ type house struct {
 	renamer  *releaser.Renamer
 	door     *door
 	certs    *certs.Certs
+	desk     *attach.Desk
 	metrics  http.Handler
 	// rendezvous and ssh take connections that speak no HTTP; nil while nobody
 	// does.
@@ -95,13 +97,14 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 		return nil, err
 	}
 	scheme, port := s.front()
-	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), certs: tlsCerts}
+	desk := attach.New(attach.Options{Log: log})
+	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), certs: tlsCerts, desk: desk, rendezvous: desk.Rendezvous}
 	h.door = &door{domain: s.Domain, registry: h.pushes, router: rt, api: api.New(api.Options{
-		Domain: s.Domain, Scheme: scheme, Port: port, Sizes: s.Sizes, StreamKey: d.streamKey, Version: versionName(), Log: log,
+		Domain: s.Domain, Scheme: scheme, Port: port, Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), StreamKey: d.streamKey, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{
 		Tokens: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel,
-		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, Waker: manager,
+		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager,
 	})}
 	h.metrics = metrics(reg, manager, rt)
 	return h, nil

@@ -183,6 +183,7 @@ func (h *house) run(ctx context.Context, doorways []doorway) error {
 	loop(h.registry.Run)
 	loop(h.renamer.Run)
 	loop(h.certs.Run)
+	loop(h.desk.Run)
 	for _, d := range doorways {
 		doors.Go(func() error {
 			defer closeDoors()

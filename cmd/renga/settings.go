@@ -212,6 +212,16 @@ func (s *Settings) front() (scheme, port string) {
 	return scheme, port
 }
 
+// rendezvousPort is where Heroku's CLI attaches to dynos: it wants TLS, and the
+// port's number even when it is the usual one. Empty when there is none.
+func (s *Settings) rendezvousPort() string {
+	if len(s.ListenTLS) == 0 {
+		return ""
+	}
+	_, port, _ := net.SplitHostPort(s.ListenTLS[0]) // validated
+	return port
+}
+
 // path is a place below the data directory.
 func (s *Settings) path(parts ...string) string {
 	return filepath.Join(append([]string{s.Data}, parts...)...)

@@ -1,0 +1,166 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"renga"
+)
+
+// OneOffs runs one-off dynos.
+type OneOffs interface {
+	// RunOneOff runs a command in the release that serves. An attached one waits
+	// for the client that has the secret.
+	RunOneOff(ctx context.Context, app renga.App, asked renga.OneOff) (d renga.Dyno, secret string, err error)
+}
+
+func (s *Server) oneOffRoutes() []route {
+	return []route{
+		{"POST", "/apps/{app}/dynos", s.runDyno},
+		{"POST", "/apps/{app}/dynos/{dyno}/actions/stop", s.restartDyno},
+		// Not in Heroku's schema, and what its CLI sends for a process type.
+		{"POST", "/apps/{app}/formations/{type}/actions/stop", s.restartProcess},
+	}
+}
+
+// attachRoutes are for the clients of attached dynos.
+func (s *Server) attachRoutes() []route {
+	return []route{{"GET", "/attach/{secret}", func(w http.ResponseWriter, r *http.Request) error {
+		s.parts.Attach.ServeHTTP(w, r)
+		return nil
+	}}}
+}
+
+// dynoOrder is what a request for a one-off dyno says.
+type dynoOrder struct {
+	Attach     bool              `json:"attach"`
+	Command    string            `json:"command"`
+	Env        looseVars         `json:"env"`
+	ForceNoTTY bool              `json:"force_no_tty"`
+	Size       *string           `json:"size"`
+	Type       renga.ProcessType `json:"type"`
+	TimeToLive *int              `json:"time_to_live"`
+}
+
+// looseVars are variables whose values may be numbers: the CLI sends a
+// terminal's size so.
+type looseVars renga.Vars
+
+// UnmarshalJSON reads strings and numbers; what is null is left out.
+func (v *looseVars) UnmarshalJSON(b []byte) error {
+	var raw map[string]any
+	d := json.NewDecoder(strings.NewReader(string(b)))
+	d.UseNumber()
+	if d.Decode(&raw) != nil {
+		return invalid("Field \"env\" must be an object of strings.")
+	}
+	*v = looseVars{}
+	for name, value := range raw {
+		switch value := value.(type) {
+		case string:
+			(*v)[name] = value
+		case json.Number:
+			(*v)[name] = value.String()
+		case nil:
+		default:
+			return invalid("Field \"env\" must be an object of strings.")
+		}
+	}
+	return nil
+}
+
+// exitSuffix is what Heroku's CLI puts behind a command to learn its exit code.
+// We tell it by ourselves, so that an image needs no shell for that, and so that
+// it comes in one piece.
+const exitSuffix = `; echo "` + "\uFFFF" + ` heroku-command-exit-status: $?"`
+
+// maxCommand bounds a command.
+const maxCommand = 32 << 10
+
+func (s *Server) oneOff(o dynoOrder) (renga.OneOff, error) {
+	asked := renga.OneOff{Type: o.Type, Env: renga.Vars(o.Env), Attach: o.Attach}
+	command, marked := strings.CutSuffix(strings.TrimSpace(o.Command), exitSuffix)
+	asked.Command, asked.MarkExit = strings.TrimSpace(command), marked
+	if n := len(asked.Command); n == 0 || n > maxCommand || strings.ContainsRune(asked.Command, 0) {
+		return asked, invalid("Field \"command\" must be a command of 1 to %d bytes.", maxCommand)
+	}
+	if err := renga.ValidateVars(asked.Env); err != nil {
+		return asked, err
+	}
+	var err error
+	if o.Size != nil {
+		if asked.Size, err = s.sizeNamed(*o.Size); err != nil {
+			return asked, err
+		}
+	}
+	if o.TimeToLive != nil {
+		if asked.Lasts = time.Duration(*o.TimeToLive) * time.Second; *o.TimeToLive < 1 || asked.Lasts > renga.MaxOneOff {
+			return asked, invalid("Field \"time_to_live\" must be from 1 to %.0f seconds.", renga.MaxOneOff.Seconds())
+		}
+	}
+	asked.Terminal = o.terminal()
+	return asked, nil
+}
+
+// terminal is the client's window, if there is one that wants a terminal.
+func (o dynoOrder) terminal() *renga.Window {
+	var w renga.Window
+	_, err := fmt.Sscan(o.Env["COLUMNS"], &w.Columns)
+	if err != nil || w.Columns == 0 || !o.Attach || o.ForceNoTTY {
+		return nil
+	}
+	if _, err := fmt.Sscan(o.Env["LINES"], &w.Rows); err != nil || w.Rows == 0 {
+		w.Rows = 24
+	}
+	return &w
+}
+
+func (s *Server) runDyno(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	var order dynoOrder
+	if err := decode(r, &order); err != nil {
+		return err
+	}
+	asked, err := s.oneOff(order)
+	if err != nil {
+		return err
+	}
+	d, secret, err := s.parts.OneOffs.RunOneOff(r.Context(), a, asked)
+	if err != nil {
+		return err
+	}
+	s.audit(r, "dyno run", a.Name, "dyno", d.Name, "attached", asked.Attach)
+	wire := newDyno(a, d)
+	wire.AttachURL, wire.WebsocketURL = s.options.attachURLs(secret)
+	return answer(w, http.StatusCreated, wire)
+}
+
+// attachURLs are where an attached dyno waits for its client: one for Heroku's
+// CLI, which needs TLS, and one for everybody else.
+func (o Options) attachURLs(secret string) (rendezvous, websocket *string) {
+	if secret == "" {
+		return nil, nil
+	}
+	url := strings.Replace(o.webURL("api"), "http", "ws", 1) + "attach/" + secret
+	if o.RendezvousPort != "" {
+		at := fmt.Sprintf("rendezvous://api.%s:%s/%s", o.Domain, o.RendezvousPort, secret)
+		rendezvous = &at
+	}
+	return rendezvous, &url
+}
+
+// commandOf is a dyno's command as users gave it: a one-off dyno's goes through
+// a shell.
+func commandOf(d renga.Dyno) string {
+	if d.Type == renga.Run && len(d.Command) == 3 && d.Command[0] == "/bin/sh" && d.Command[1] == "-c" {
+		return d.Command[2]
+	}
+	return renga.CommandLine(d.Command)
+}

@@ -1,0 +1,72 @@
+package api_test
+
+import (
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"renga"
+)
+
+func TestOneOffDynos(t *testing.T) {
+	post := func(name, body string, status int, has ...string) scenario {
+		return scenario{name: name, method: "POST", url: "/apps/hello/dynos", body: body, status: status, has: has}
+	}
+	run(t, []scenario{
+		post("detached", `{"command":"rake db:seed"}`, 201, `"name":"run.1234"`, `"type":"run"`, `"command":"rake db:seed"`, `"attach_url":null`, `"websocket_url":null`, `"state":"starting"`),
+		post("attached", `{"command":"bash","attach":true}`, 201, `"attach_url":"rendezvous://api.renga.localhost:5443/s3cr3t"`, `"websocket_url":"ws://api.renga.localhost:5000/attach/s3cr3t"`),
+		post("no command", `{"attach":true}`, 422, `Field \"command\"`),
+		post("only the exit suffix", `{"command":" ; echo \"\uffff heroku-command-exit-status: $?\""}`, 422, `Field \"command\"`),
+		post("a size that is none", `{"command":"x","size":"huge"}`, 422, `The sizes are`),
+		post("too long a time", `{"command":"x","time_to_live":86401}`, 422, `from 1 to 86400`),
+		post("no time", `{"command":"x","time_to_live":0}`, 422, `from 1 to 86400`),
+		post("a variable of ours", `{"command":"x","env":{"DYNO":"web.1"}}`, 422, `reserved`),
+		post("a variable that is none", `{"command":"x","env":{"A":[1]}}`, 422, `Field \"env\"`),
+		post("a type that is none", `{"command":"x","type":"clock"}`, 422, `There is no clock.`),
+		{name: "of another", method: "POST", url: "/apps/other/dynos", body: `{"command":"x"}`, status: 403},
+		{name: "stop", method: "POST", url: "/apps/hello/dynos/web.1/actions/stop", status: 202, after: stopped("web.1")},
+		{name: "stop a type", method: "POST", url: "/apps/hello/formations/web/actions/stop", status: 202, after: stopped("web")},
+		{name: "a client of its own", url: "/attach/s3cr3t", headers: header("Authorization", ""), has: []string{"attached at /attach/s3cr3t"}},
+	})
+}
+
+func stopped(key string) func(*testing.T, *rig, *http.Response) {
+	return func(t *testing.T, r *rig, _ *http.Response) {
+		if strings.Join(r.world.restarts, " ") != key || len(r.world.woken) != 1 {
+			t.Errorf("stopped %q", r.world.restarts)
+		}
+	}
+}
+
+func TestWhatIsAskedOfAOneOffDyno(t *testing.T) {
+	for body, want := range map[string]renga.OneOff{
+		// As the CLI sends it, with and without a terminal.
+		`{"attach":true,"command":"bash","env":{"TERM":"xterm","COLUMNS":100,"LINES":30},"size":"standard-1x","type":"worker"}`: {
+			Command: "bash", Type: "worker", Size: "standard-1x", Attach: true, Env: renga.Vars{"TERM": "xterm", "COLUMNS": "100", "LINES": "30"},
+			Terminal: &renga.Window{Columns: 100, Rows: 30},
+		},
+		`{"attach":true,"command":"bash","env":{"COLUMNS":100,"LINES":30},"force_no_tty":true}`: {
+			Command: "bash", Attach: true, Env: renga.Vars{"COLUMNS": "100", "LINES": "30"},
+		},
+		`{"attach":true,"command":"exit 3 ; echo \"\uffff heroku-command-exit-status: $?\"","env":{"TERM":null}}`: {
+			Command: "exit 3", Attach: true, MarkExit: true, Env: renga.Vars{},
+		},
+		`{"attach":false,"command":"x","env":{"COLUMNS":100},"time_to_live":60}`: {
+			Command: "x", Env: renga.Vars{"COLUMNS": "100"}, Lasts: time.Minute,
+		},
+	} {
+		rig := newRig(nil)
+		if res, answer := rig.ask("POST", "/apps/hello/dynos", body, nil); res.StatusCode != 201 {
+			t.Fatalf("%s: %s", body, answer)
+		}
+		got := rig.world.ran[0]
+		if got.Env == nil {
+			got.Env = renga.Vars{}
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s asks for %+v", body, got)
+		}
+	}
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+
+	"renga"
+	"renga/attach"
+	"renga/runtime"
+)
+
+// oneOffs runs one-off dynos, and has attached ones wait at the desk.
+type oneOffs struct {
+	manager *runtime.Manager
+	desk    *attach.Desk
+}
+
+// RunOneOff runs a command; an attached one's client must know the secret.
+func (o oneOffs) RunOneOff(ctx context.Context, app renga.App, asked renga.OneOff) (renga.Dyno, string, error) {
+	d, session, err := o.manager.RunOneOff(ctx, app.ID, asked)
+	if err != nil || session == nil {
+		return d, "", err
+	}
+	return d, o.desk.Offer(attach.Guest{
+		Session: sessions{session}, App: app.Name, Dyno: d.Name,
+		Terminal: asked.Terminal != nil, Marked: asked.MarkExit,
+	}), nil
+}
+
+// sessions are the dyno manager's as the desk sees them.
+type sessions struct{ *runtime.Session }
+
+// Begin starts the dyno.
+func (s sessions) Begin(ctx context.Context) (attach.Stream, error) { return s.Session.Begin(ctx) }
