@@ -37,6 +37,8 @@ type Image struct {
 	// Platform is os/architecture; linux/amd64 by default, whatever the program
 	// inside is for.
 	Platform string
+	// Files are further executable files, by their path without a leading slash.
+	Files map[string][]byte
 	// Bare leaves out entrypoint and command.
 	Bare bool
 }
@@ -50,6 +52,15 @@ func (w *World) Image(spec Image) (v1.Image, error) {
 	img, err := mutate.AppendLayers(empty.Image, w.kit.app, mark)
 	if err != nil {
 		return nil, err
+	}
+	for name, content := range spec.Files {
+		more, err := layer(name, content)
+		if err != nil {
+			return nil, err
+		}
+		if img, err = mutate.AppendLayers(img, more); err != nil {
+			return nil, err
+		}
 	}
 	file, err := img.ConfigFile()
 	if err != nil {

@@ -6,6 +6,9 @@
 //	exit N      ends at once with code N
 //	await FILE  waits until there is such a file, then ends with code 0
 //	touch FILE  makes one
+//	print NAME  prints a variable
+//	cat         prints its input
+//	window      prints its terminal's columns and rows
 //	silent      runs, and never listens
 //	elsewhere   listens on port 9999 instead of $PORT
 //	stubborn    serves, and ignores SIGTERM
@@ -26,6 +29,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"golang.org/x/sys/unix"
 )
 
 func main() {
@@ -62,6 +66,19 @@ func run(ctx context.Context, verb string, args []string) error {
 		return exit(args)
 	case "await":
 		return await(ctx, args[0])
+	case "print":
+		fmt.Println(os.Getenv(args[0]))
+		return nil
+	case "cat":
+		_, err := io.Copy(os.Stdout, os.Stdin)
+		return err
+	case "window":
+		size, err := unix.IoctlGetWinsize(0, unix.TIOCGWINSZ)
+		if err != nil {
+			return err
+		}
+		fmt.Println(size.Col, size.Row)
+		return nil
 	case "touch":
 		return os.WriteFile(args[0], nil, 0o600)
 	}
