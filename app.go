@@ -15,9 +15,12 @@ type App struct {
 	Owner       AccountID
 	Maintenance bool
 	// Features are those that were switched, by name; see [App.FeatureOn].
-	Features  map[string]bool
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	Features map[string]bool
+	// Buildpacks are the names or URLs of those that build the app from its
+	// source, in their order.
+	Buildpacks []string
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
 	// Deleting is set from the moment the app's end was asked for until
 	// nothing of it is left. Its name stays taken for that time.
 	Deleting bool

@@ -97,6 +97,7 @@ type Route struct {
 	// Idle says what to answer when there are no targets.
 	Idle        Idle
 	Maintenance bool
+	Pages       Pages // instead of the router's own
 }
 
 // Target is one web dyno that may be asked.

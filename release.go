@@ -139,7 +139,9 @@ type ReleaseRecord struct {
 	Description string
 	By          AccountID
 	CreatedAt   time.Time
-	Outcome     Outcome
+	// Pages are what the router shows instead of its own pages.
+	Pages   Pages
+	Outcome Outcome
 	// Current is set on the newest release, Live on the one that serves (the
 	// newest that succeeded). They differ while a deploy is under way and after
 	// a failed one.
@@ -151,6 +153,6 @@ type ReleaseRecord struct {
 func (r Release) Record() ReleaseRecord {
 	return ReleaseRecord{
 		App: r.App, Version: r.Version, Digest: r.Digest, Images: r.Inputs.Images,
-		Description: r.Description, By: r.By, CreatedAt: r.CreatedAt,
+		Description: r.Description, By: r.By, CreatedAt: r.CreatedAt, Pages: r.Inputs.Vars.Pages(),
 	}
 }

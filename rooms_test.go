@@ -35,7 +35,7 @@ var rooms = map[string][]string{
 	"store":              {"."},
 	"store/storetest":    {"store"},
 	"cmd/renga": {
-		".", "api", "attach", "certs", "config", "egress", "front", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store",
+		".", "api", "attach", "certs", "config", "egress", "front", "logs", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store",
 	},
 	"e2e":            {"."},
 	"e2e/bench":      {".", "e2e"},

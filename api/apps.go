@@ -191,24 +191,37 @@ func (s *Server) appInfo(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) createApp(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.makeApp(r)
+	if err != nil {
+		return err
+	}
+	return s.replyApp(w, r, http.StatusCreated, a)
+}
+
+// makeApp makes the app that the request describes.
+func (s *Server) makeApp(r *http.Request) (renga.App, error) {
 	var body struct {
 		Name   string `json:"name"`
 		Region string `json:"region"`
 		Stack  string `json:"stack"`
+		Team   string `json:"team"`
 	}
 	if err := decode(r, &body); err != nil {
-		return err
+		return renga.App{}, err
+	}
+	if body.Team != "" {
+		return renga.App{}, notFound("team")
 	}
 	if err := knownPlace(body.Region, body.Stack); err != nil {
-		return err
+		return renga.App{}, err
 	}
 	a, err := s.parts.Creator.CreateApp(r.Context(), body.Name, caller(r).ID)
 	if err != nil {
-		return err
+		return renga.App{}, err
 	}
 	visitOf(r).app = a.Name
 	s.audit(r, "app created", a.Name)
-	return s.replyApp(w, r, http.StatusCreated, a)
+	return a, nil
 }
 
 // knownPlace checks the region and the stack that were asked for; empty means

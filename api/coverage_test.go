@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -13,10 +14,28 @@ import (
 	"renga/api"
 )
 
-// notes say what a link does here that its name does not. A link that is
-// answered and always refused needs one.
+// notes say what a link, or all of a resource, does here that its name does not
+// tell. A link that is answered and always refused needs one.
 var notes = map[string]string{
-	"release/Create": "A release is made of images, not of slugs; releases are rolled back here, and pushed.",
+	"add-on":                       "the catalogue of add-ons is empty yet",
+	"add-on-attachment":            "the catalogue of add-ons is empty yet",
+	"add-on-region-capability":     "the catalogue of add-ons is empty yet",
+	"add-on-service":               "the catalogue of add-ons is empty yet",
+	"plan":                         "the catalogue of add-ons is empty yet",
+	"build/List":                   "images come built, so the list is empty",
+	"buildpack-installation":       "kept for builds from source; images need none",
+	"release/Create":               "A release is made of images, not of slugs; releases are rolled back here, and pushed.",
+	"space/List":                   "there are no private spaces, so the list is empty",
+	"team/List":                    "there are no teams, so the list is empty",
+	"team-app/Create":              "the same as creating an app",
+	"team-app/Update Locked":       "an app can be left unlocked, and not be locked",
+	"team-app/Transfer to Account": "there are no teams",
+	"team-app/Transfer to Team":    "there are no teams",
+}
+
+// noteOn is the note on a link, or else on its resource.
+func noteOn(resource, title string) string {
+	return cmp.Or(notes[resource+"/"+title], notes[resource])
 }
 
 // strangers are the resources of the schema that have no place here, by why.
@@ -198,6 +217,7 @@ errors. The schema itself is at `+"`/schema`"+`.
 
 // beyond says why there are routes that the schema does not describe.
 var beyond = map[string]string{
+	"GET /apps/{app}/usage":                           "`heroku usage:addons`",
 	"DELETE /apps/{app}/formations/{type}":            "`heroku ps:restart --process-type`",
 	"POST /apps/{app}/formations/{type}/actions/stop": "`heroku ps:stop --process-type`",
 	"GET /apps/{app}/releases/{release}/diff":         "what two releases differ in",
@@ -215,7 +235,7 @@ func TestRoutesBeyondTheSchemaSayWhy(t *testing.T) {
 
 // state is how a link is answered, and the note on it.
 func (l link) state() (state, note string) {
-	note = notes[l.name()]
+	note = noteOn(l.resource, l.title)
 	if !l.answered() {
 		for why, resources := range strangers {
 			if slices.Contains(resources, l.resource) && note == "" {

@@ -171,3 +171,12 @@ func TestPlaces(t *testing.T) {
 		{name: "unknown stack", url: "/stacks/heroku-24", status: 404},
 	})
 }
+
+func TestScalingIsInTheLog(t *testing.T) {
+	rig := newRig(nil)
+	rig.ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","quantity":2},{"type":"worker","quantity":1,"size":"eco"}]}`, nil)
+	want := "Scaled to web@2:Standard-1X worker@1:Eco by " + string(ada.ID)
+	if !slices.Equal(rig.world.did, []string{want}) {
+		t.Errorf("the log says %q, want %q", rig.world.did, want)
+	}
+}

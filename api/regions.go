@@ -58,8 +58,16 @@ func listRegions(w http.ResponseWriter, r *http.Request) error {
 }
 
 func regionInfo(w http.ResponseWriter, r *http.Request) error {
+	if err := knownRegion(r); err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, newRegion())
+}
+
+// knownRegion checks the region of the path.
+func knownRegion(r *http.Request) error {
 	if asked := mux.Vars(r)["region"]; asked != regionID && asked != regionName {
 		return notFound("region")
 	}
-	return answer(w, http.StatusOK, newRegion())
+	return nil
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -191,11 +192,15 @@ func (s *Server) scale(r *http.Request, p processes, updates []update) (processe
 	}
 	s.parts.Waker.Wake(p.app.ID)
 	p = p.with(entries)
+	what := "Scaled to"
 	for _, u := range updates {
 		if t, err := p.find(u.Type); err == nil && u.scales() { // it was found above
-			s.audit(r, "formation set", p.app.Name, "type", t, "quantity", p.entries[t].Quantity, "size", p.entries[t].Size)
+			scale := p.entries[t]
+			what += fmt.Sprintf(" %s@%d:%s", t, scale.Quantity, sizeOnWire(scale.Size))
+			s.audit(r, "formation set", p.app.Name, "type", t, "quantity", scale.Quantity, "size", scale.Size)
 		}
 	}
+	s.parts.Lines.Did(r.Context(), p.app.ID, caller(r).ID, what)
 	return p, nil
 }
 

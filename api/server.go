@@ -63,6 +63,13 @@ type Parts struct {
 	// Attach speaks with the clients of attached dynos.
 	Attach http.Handler
 	Waker  Waker
+	Lines  Lines
+}
+
+// Lines takes what people do to an app, for its log.
+type Lines interface {
+	// Did notes what an account did, such as "Scaled to web@2:Standard-1X".
+	Did(ctx context.Context, app renga.AppID, by renga.AccountID, what string)
 }
 
 // Waker is told when an app should be looked at.
@@ -71,8 +78,8 @@ type Waker interface {
 }
 
 // Server is the API as an http.Handler. It serves /healthz, the status and the
-// schema to everybody, streams to those who have their URL, and all else to those with a
-// token.
+// schema to everybody, streams to those who have their URL, and all else to
+// those with a token.
 type Server struct {
 	options Options
 	parts   Parts
@@ -112,6 +119,7 @@ func (s *Server) routes() []route {
 	return slices.Concat(
 		s.accountRoutes(), s.appRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.formationRoutes(),
 		s.dynoRoutes(), s.oneOffRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.featureRoutes(),
+		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
 	)
 }
 

@@ -25,6 +25,7 @@ type world struct {
 	dynos     []renga.Dyno
 	restarts  []string
 	woken     []renga.AppID
+	did       []string // the lines in apps' logs
 	asked     []renga.ReleaseQuery
 	outputs   map[int]string
 	ran       []renga.OneOff
@@ -325,3 +326,9 @@ func (w *world) Restart(_ context.Context, _ renga.AppID, key string) error {
 }
 
 func (w *world) Wake(app renga.AppID) { w.woken = append(w.woken, app) }
+
+func (w *world) Did(_ context.Context, _ renga.AppID, by renga.AccountID, what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.did = append(w.did, fmt.Sprintf("%s by %s", what, by))
+}

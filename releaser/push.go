@@ -89,6 +89,7 @@ func (r *Releaser) first(ctx context.Context, app renga.App) error {
 		return err
 	}
 	r.Log.Info("app created", "app", app.Name, "id", app.ID, "by", app.Owner)
+	r.tell(ctx, v1)
 	r.Runner.Wake(app.ID) // its address exists from now on
 	return nil
 }

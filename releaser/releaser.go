@@ -61,12 +61,19 @@ type Runner interface {
 	Wake(app renga.AppID)
 }
 
+// Lines takes what people do to an app, for its log.
+type Lines interface {
+	// Did notes what an account did, such as "Deploy 0123abcd".
+	Did(ctx context.Context, app renga.AppID, by renga.AccountID, what string)
+}
+
 // Parts are what a Releaser works with.
 type Parts struct {
 	Apps   Apps
 	Store  Store
 	Ledger Ledger
 	Runner Runner
+	Lines  Lines
 	Log    *slog.Logger
 	Now    func() time.Time
 	NewID  func() string // a new UUID
@@ -189,8 +196,15 @@ func (r *Releaser) write(ctx context.Context, rel renga.Release) (renga.Release,
 	}
 	r.Log.Info("release made", "app", rel.AppName, "release", rel.Name(),
 		"description", rel.Description, "by", rel.By, "digest", digest)
+	r.tell(ctx, rel)
 	r.Runner.Wake(rel.App)
 	return rel, nil
+}
+
+// tell notes a new release in the app's log.
+func (r *Releaser) tell(ctx context.Context, rel renga.Release) {
+	r.Lines.Did(ctx, rel.App, rel.By, rel.Description)
+	r.Lines.Did(ctx, rel.App, rel.By, "Release "+rel.Name()+" created")
 }
 
 // Open opens a release of an app, secrets included.

@@ -22,7 +22,8 @@ type world struct {
 	pushes   map[string]int
 	opened   map[string]renga.Release
 	wakes    int
-	commit   error // what the next commits answer
+	did      []string // the lines in apps' logs
+	commit   error    // what the next commits answer
 	missing  string
 	conflict int // how many commits find that the head moved
 	putting  func()
@@ -33,10 +34,16 @@ func newWorld() (*world, *releaser.Releaser) {
 	w := &world{apps: map[renga.AppID]renga.App{}, records: map[renga.AppID][]renga.ReleaseRecord{}, pushes: map[string]int{}, opened: map[string]renga.Release{}}
 	ids := 0
 	return w, releaser.New(releaser.Parts{
-		Apps: w, Store: w, Ledger: w, Runner: w, Now: time.Now,
+		Apps: w, Store: w, Ledger: w, Runner: w, Lines: w, Now: time.Now,
 		Log:   slog.New(slog.DiscardHandler),
 		NewID: func() string { ids++; return fmt.Sprintf("id-%d", ids) },
 	})
+}
+
+func (w *world) Did(_ context.Context, _ renga.AppID, by renga.AccountID, what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.did = append(w.did, fmt.Sprintf("%s by %s", what, by))
 }
 
 func (w *world) Wake(renga.AppID) {
@@ -205,6 +212,10 @@ func TestPushToAnUnknownAppMakesItAndItsSecondRelease(t *testing.T) {
 	}
 	if got := w.opened[rs[1].Digest]; got.Previous != rs[0].Digest {
 		t.Errorf("v2 follows %q, want %q", got.Previous, rs[0].Digest)
+	}
+	want := "Initial release by me, Release v1 created by me, Deploy aa by me, Release v2 created by me"
+	if got := strings.Join(w.did, ", "); got != want {
+		t.Errorf("the log says %q, want %q", got, want)
 	}
 }
 

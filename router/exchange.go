@@ -301,7 +301,7 @@ func (x *exchange) watch(ctx context.Context) {
 // answer. Its signature is the proxy's.
 func (x *exchange) fail(_ http.ResponseWriter, _ *http.Request, err error) {
 	x.code, x.cause = x.diagnose(err), err
-	a := x.rt.answers[x.code]
+	a := x.app.dress(x.rt.answers[x.code], x.code)
 	if a.page == nil || x.reply.hijacked != nil {
 		panic(http.ErrAbortHandler)
 	}

@@ -126,7 +126,7 @@ func TestPathAndQueryPassByteForByte(t *testing.T) {
 	f.serve(backend(t, echoHeaders))
 	for _, target := range []string{
 		"/", "/a%2Fb%2fc", "/a//b/../c/", "//double", "/%7Etilde/~tilde", "/plus+and%20space", "/ümlaut", "/a[b]|c\"<>^`{}",
-		"/?", "/?a=1;b=2", "/?a=%zz&b=%", "/?x=1&x=2&&=&y", "/p?redirect=http://x/?y#", "/;v=1/x,y", "/?" + strings.Repeat("k&", 11000),
+		"/?", "/?a=1;b=2", "/?a=%zz&b=%", "/?x=1&x=2&&=&y", "/p?redirect=http://x/?y#", "/;v=1/x,y", "/?" + strings.Repeat("k&", 4000),
 	} {
 		c := f.dial(t)
 		c.send("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n")

@@ -75,6 +75,9 @@ func (p *planner) route(stops []Step) renga.Route {
 	}
 	app := p.Desired.App
 	r := renga.Route{App: p.App, Name: app.Name, Hosts: p.hosts(), Maintenance: app.Maintenance}
+	if p.serving != nil {
+		r.Pages = p.serving.Pages
+	}
 	for _, i := range p.servers(stops) {
 		r.Targets = append(r.Targets, renga.Target{ID: i.Dyno, Dyno: i.Name, Addr: i.Addr})
 	}

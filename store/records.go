@@ -25,6 +25,7 @@ type appRecord struct {
 	Owner       renga.AccountID `json:"owner,omitempty"`
 	Maintenance bool            `json:"maintenance,omitempty"`
 	Features    map[string]bool `json:"features,omitempty"`
+	Buildpacks  []string        `json:"buildpacks,omitempty"`
 	Deleting    bool            `json:"deleting,omitempty"`
 	CreatedAt   time.Time       `json:"created_at,omitzero"`
 	UpdatedAt   time.Time       `json:"updated_at,omitzero"`
@@ -53,6 +54,8 @@ type releaseRecord struct {
 	By          renga.AccountID                   `json:"by,omitempty"`
 	CreatedAt   time.Time                         `json:"created_at,omitzero"`
 	Push        string                            `json:"push,omitempty"` // so that its key can be found
+	ErrorPage   string                            `json:"error_page,omitempty"`
+	Maintenance string                            `json:"maintenance_page,omitempty"`
 }
 
 type outcomeRecord struct {
@@ -100,14 +103,14 @@ func (r accountRecord) account() renga.Account {
 
 func newAppRecord(a renga.App) appRecord {
 	return appRecord{
-		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, Features: a.Features, Deleting: a.Deleting,
+		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, Features: a.Features, Buildpacks: a.Buildpacks, Deleting: a.Deleting,
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
 	}
 }
 
 func (r appRecord) app() renga.App {
 	return renga.App{
-		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, Features: r.Features, Deleting: r.Deleting,
+		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, Features: r.Features, Buildpacks: r.Buildpacks, Deleting: r.Deleting,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 }
@@ -120,6 +123,7 @@ func newReleaseRecord(r renga.ReleaseRecord, push string) releaseRecord {
 	return releaseRecord{
 		Version: r.Version, Digest: r.Digest, Images: images, Description: r.Description,
 		By: r.By, CreatedAt: r.CreatedAt.UTC(), Push: push,
+		ErrorPage: r.Pages.Error, Maintenance: r.Pages.Maintenance,
 	}
 }
 
@@ -131,6 +135,7 @@ func (r releaseRecord) release(app renga.AppID, o renga.Outcome) renga.ReleaseRe
 	return renga.ReleaseRecord{
 		App: app, Version: r.Version, Digest: r.Digest, Images: images, Description: r.Description,
 		By: r.By, CreatedAt: r.CreatedAt.UTC(), Outcome: o,
+		Pages: renga.Pages{Error: r.ErrorPage, Maintenance: r.Maintenance},
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"renga/attach"
 	"renga/certs"
 	"renga/config"
+	"renga/logs"
 	"renga/output"
 	"renga/registry"
 	"renga/releaser"
@@ -36,6 +37,7 @@ type house struct {
 	door     *door
 	certs    *certs.Certs
 	desk     *attach.Desk
+	logs     *logs.Logs
 	metrics  http.Handler
 	// rendezvous and ssh take connections that speak no HTTP; nil while nobody
 	// does.
@@ -74,15 +76,21 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
+	appLogs, err := openLogs(s, log)
+	if err != nil {
+		return nil, err
+	}
+	did := deeds{logs: appLogs, db: db}
 	outputs := output.New(output.Options{Dir: s.path("outputs")})
 	var manager *runtime.Manager
-	rt := router.New(router.Options{Log: log, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
+	rt := router.New(router.Options{Log: log, Lines: routerLines{appLogs}, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
 	manager = runtime.New(runtime.Options{
 		Domain: s.Domain, Sizes: s.Sizes, Port: s.Port, BootTimeout: s.BootTimeout,
-		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, Outputs: outputs, Log: log,
+		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, Outputs: outputs,
+		Logs: appLogs, Log: log,
 	}, db, ledgerReleases{ledger}, engine, rt)
 	rel := releaser.New(releaser.Parts{
-		Apps: db, Store: db, Ledger: ledger, Runner: manager, Log: log, Now: time.Now, NewID: uuid.NewString,
+		Apps: db, Store: db, Ledger: ledger, Runner: manager, Lines: did, Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
 	reg, err := registry.New(registry.Options{
 		Dir: s.path("registry"), IntentDir: s.path("pushes"), Secret: d.secret, Platform: s.Platform,
@@ -98,15 +106,15 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	}
 	scheme, port := s.front()
 	desk := attach.New(attach.Options{Log: log})
-	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), certs: tlsCerts, desk: desk, rendezvous: desk.Rendezvous}
+	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), certs: tlsCerts, logs: appLogs, desk: desk, rendezvous: desk.Rendezvous}
 	h.door = &door{domain: s.Domain, registry: h.pushes, router: rt, api: api.New(api.Options{
 		Domain: s.Domain, Scheme: scheme, Port: port, Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), StreamKey: d.streamKey, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{
 		Tokens: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel,
-		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager,
+		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did,
 	})}
-	h.metrics = metrics(reg, manager, rt)
+	h.metrics = metrics(reg, manager, rt, appLogs)
 	return h, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"renga/logs"
 	"renga/registry"
 	"renga/router"
 	"renga/runtime"
@@ -15,12 +16,12 @@ import (
 
 // metrics serves the rooms' own counts at /metrics. It has a registry of its
 // own, for distribution fills the default one.
-func metrics(reg *registry.Registry, manager *runtime.Manager, rt *router.Router) http.Handler {
+func metrics(reg *registry.Registry, manager *runtime.Manager, rt *router.Router, appLogs *logs.Logs) http.Handler {
 	all := prometheus.NewRegistry()
 	all.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&rooms{registry: reg, manager: manager, router: rt},
+		&rooms{registry: reg, manager: manager, router: rt, logs: appLogs},
 	)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(all, promhttp.HandlerOpts{}))
@@ -32,6 +33,7 @@ type rooms struct {
 	registry *registry.Registry
 	manager  *runtime.Manager
 	router   *router.Router
+	logs     *logs.Logs
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -46,6 +48,7 @@ var (
 	failures     = desc("router_errors_total", "Requests the router answered itself, by Heroku's code.", "code")
 	inFlight     = desc("router_requests_in_flight", "Requests under way.")
 	routedApps   = desc("router_apps", "Apps with a route.")
+	logLines     = desc("log_lines_total", "Lines of apps' logs by what became of them: kept; lost, for the disk did not take them; dropped, for they came too fast; missed by readers that were too slow.", "result")
 	dynos        = desc("dynos", "Dynos by state.", "state")
 	looks        = desc("manager_looks_total", "Looks of the dyno manager at an app.")
 	steps        = desc("manager_steps_total", "Steps taken by the dyno manager.", "step")
@@ -78,6 +81,11 @@ func (r *rooms) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(inFlight, float64(rt.InFlight))
 	gauge(routedApps, float64(rt.Apps))
+	lines := r.logs.Stats()
+	count(logLines, float64(lines.Lines), "kept")
+	count(logLines, float64(lines.Lost), "lost")
+	count(logLines, float64(lines.Dropped), "dropped")
+	count(logLines, float64(lines.Missed), "missed")
 	r.collectManager(count, gauge)
 }
 

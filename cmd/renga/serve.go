@@ -158,6 +158,7 @@ func serveWith(ctx context.Context, s Settings, d *data, redisURL string, doorwa
 	if err != nil {
 		return err
 	}
+	defer closing(log, "logs", h.logs.Close)
 	if err := writeJSON(s.path("serving.json"), servingOf(s)); err != nil {
 		return err
 	}
@@ -184,6 +185,7 @@ func (h *house) run(ctx context.Context, doorways []doorway) error {
 	loop(h.renamer.Run)
 	loop(h.certs.Run)
 	loop(h.desk.Run)
+	loop(h.logs.Run)
 	for _, d := range doorways {
 		doors.Go(func() error {
 			defer closeDoors()

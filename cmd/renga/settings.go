@@ -41,6 +41,7 @@ type Settings struct {
 	CreateOnPush    bool
 	MaxImageSize    int64
 	MinFreeDisk     int64
+	LogBytes        int64
 	Sizes           map[string]renga.Size
 	Port            int
 	BootTimeout     time.Duration
@@ -83,6 +84,7 @@ func table() []setting {
 		{"create-on-push", "RENGA_CREATE_ON_PUSH", "true", "whether a push to an unknown app creates it, true or false", boolean(func(s *Settings) *bool { return &s.CreateOnPush })},
 		{"max-image-size", "RENGA_MAX_IMAGE_SIZE", "10GB", "largest image, its compressed layers together, in bytes or with kB, MB, GB; 0 for no limit", size(func(s *Settings) *int64 { return &s.MaxImageSize })},
 		{"min-free-disk", "RENGA_MIN_FREE_DISK", "1GB", "free disk space below which pushes are refused, in bytes or with kB, MB, GB", size(func(s *Settings) *int64 { return &s.MinFreeDisk })},
+		{"log-bytes", "RENGA_LOG_BYTES", "10MB", "what the log of one app may take on disk, at least 1MB, in bytes or with kB, MB, GB", size(func(s *Settings) *int64 { return &s.LogBytes })},
 		{"sizes", "RENGA_SIZES", "", "dyno sizes to add or change: name=memory:cpus, separated by commas, such as standard-1x=512MB:1", sizes},
 		{"port", "RENGA_PORT", "8080", "port that web dynos are told to listen on in $PORT", number(func(s *Settings) *int { return &s.Port })},
 		{"boot-timeout", "RENGA_BOOT_TIMEOUT", "60s", "how long a web dyno may take to listen, a duration", duration(func(s *Settings) *time.Duration { return &s.BootTimeout })},
@@ -175,6 +177,7 @@ func (s *Settings) validate() []error {
 	check(err == nil && pool.Addr().Is4() && pool.Bits() <= 24, "--network-pool: %q is no IPv4 prefix of at least 256 addresses, such as 10.224.0.0/12", s.NetworkPool)
 	check(strings.Count(s.Platform, "/") >= 1, "--platform: %q is not os/architecture, such as linux/amd64", s.Platform)
 	check(strings.Contains(s.OwnerEmail, "@"), "--owner-email: %q is no email address", s.OwnerEmail)
+	check(s.LogBytes >= 1_000_000, "--log-bytes: %d is less than 1MB", s.LogBytes)
 	check(s.Port >= 1 && s.Port <= 65535, "--port: %d is no port", s.Port)
 	check(slices.Contains([]string{"debug", "info", "warn", "error"}, s.LogLevel), "--log-level: %q is none of debug, info, warn, error", s.LogLevel)
 	check(s.LogFormat == "text" || s.LogFormat == "json", "--log-format: %q is neither text nor json", s.LogFormat)

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"renga"
+	"renga/logs"
+	"renga/router"
+	"renga/store"
+)
+
+// openLogs opens the apps' logs.
+func openLogs(s Settings, log *slog.Logger) (*logs.Logs, error) {
+	return logs.New(logs.Options{Dir: s.path("logs"), MaxBytes: s.LogBytes, Log: log})
+}
+
+// deeds writes what people do into the apps' logs.
+type deeds struct {
+	logs *logs.Logs
+	db   *store.Store
+}
+
+// Did adds a line such as "Deploy 0123abcd by user ada@example.com".
+func (d deeds) Did(ctx context.Context, app renga.AppID, by renga.AccountID, what string) {
+	who := string(by)
+	if account, err := d.db.Account(ctx, by); err == nil {
+		who = account.Email
+	}
+	d.logs.Line(app, renga.SourceApp, "api", what+" by user "+who)
+}
+
+// routerLines writes the router's line of each request into its app's log, without
+// holding it up.
+type routerLines struct{ logs *logs.Logs }
+
+// Request adds a line, unless no app was asked for.
+func (r routerLines) Request(record router.Record) {
+	if record.App != "" {
+		r.logs.Offer(record.App, renga.SourceHeroku, "router", record)
+	}
+}
