@@ -47,10 +47,10 @@ func newRig(checks map[string]func(context.Context) error) *rig {
 	server := api.New(api.Options{
 		Domain: "renga.localhost", Scheme: "http", Port: "5000", Sizes: sizes, Checks: checks, StreamKey: []byte("stream key"), RendezvousPort: "5443", Version: "1.2.3",
 		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now: func() time.Time { return born.Add(24 * time.Hour) },
+		Now: func() time.Time { return born.Add(24*time.Hour + w.late) },
 	}, api.Parts{
 		Tokens: w, Accounts: w, Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w,
-		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Waker: w, Lines: w, Attach: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "attached at "+r.URL.Path) }),
+		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Waker: w, Lines: w, Logs: &w.journal, Attach: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "attached at "+r.URL.Path) }),
 	})
 	return &rig{Server: server, world: w, db: db, log: log}
 }

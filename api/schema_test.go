@@ -67,6 +67,7 @@ var implemented = []struct {
 	{"formation", "Batch Update", "PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","quantity":2}]}`, 200},
 	{"formation", "Update", "PATCH", "/apps/hello/formation/web", `{"size":"Standard-2X"}`, 200},
 	{"plan", "List By Add-on", "GET", "/addon-services/database/plans", "", 404},
+	{"log-session", "Create", "POST", "/apps/hello/log-sessions", `{"lines":10,"tail":true}`, 201},
 	{"region", "Info", "GET", "/regions/us", "", 200},
 	{"region", "List", "GET", "/regions", "", 200},
 	{"release", "Create", "POST", "/apps/hello/releases", `{"description":"Retry of v4: Deploy"}`, 201},

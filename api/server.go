@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -64,6 +65,7 @@ type Parts struct {
 	Attach http.Handler
 	Waker  Waker
 	Lines  Lines
+	Logs   Logs
 }
 
 // Lines takes what people do to an app, for its log.
@@ -86,11 +88,14 @@ type Server struct {
 	log     *slog.Logger
 	now     func() time.Time
 	handler http.Handler
+	// ending is closed when streams that go on for ever are to end.
+	ending     chan struct{}
+	endStreams sync.Once
 }
 
 // New makes a Server. Nothing is started.
 func New(o Options, p Parts) *Server {
-	s := &Server{options: o, parts: p, log: o.Log, now: o.Now}
+	s := &Server{options: o, parts: p, log: o.Log, now: o.Now, ending: make(chan struct{})}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -102,6 +107,10 @@ func New(o Options, p Parts) *Server {
 	s.handler = withVisit(s.logAccess(s.recoverPanics(limitBody(s.unlocked(tagAnswers(doors))))))
 	return s
 }
+
+// EndStreams ends the streams that would go on for ever, so that the server can
+// end. Clients connect again, and say where they were.
+func (s *Server) EndStreams() { s.endStreams.Do(func() { close(s.ending) }) }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
@@ -118,14 +127,14 @@ type route struct {
 func (s *Server) routes() []route {
 	return slices.Concat(
 		s.accountRoutes(), s.appRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.formationRoutes(),
-		s.dynoRoutes(), s.oneOffRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.featureRoutes(),
+		s.dynoRoutes(), s.oneOffRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.featureRoutes(),
 		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
 	)
 }
 
 // openRoutes are those whose URL is a secret that needs no token besides.
 func (s *Server) openRoutes() []route {
-	return slices.Concat(s.releaseOutputRoutes(), s.attachRoutes())
+	return slices.Concat(s.releaseOutputRoutes(), s.attachRoutes(), s.logStreamRoutes())
 }
 
 // unlocked answers the open routes itself and leaves all else to locked.

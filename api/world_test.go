@@ -25,7 +25,9 @@ type world struct {
 	dynos     []renga.Dyno
 	restarts  []string
 	woken     []renga.AppID
-	did       []string // the lines in apps' logs
+	did       []string      // the lines in apps' logs
+	late      time.Duration // how much later it is than usual
+	journal   journal
 	asked     []renga.ReleaseQuery
 	outputs   map[int]string
 	ran       []renga.OneOff
@@ -331,4 +333,37 @@ func (w *world) Did(_ context.Context, _ renga.AppID, by renga.AccountID, what s
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.did = append(w.did, fmt.Sprintf("%s by %s", what, by))
+}
+
+// journal is the log of every app.
+type journal struct {
+	lines []renga.LogLine
+	more  chan renga.LogLine // what is said while somebody follows
+}
+
+func (j *journal) Last(_ renga.AppID, n int, f renga.LogFilter) (lines []renga.LogLine, end uint64, err error) {
+	for _, line := range j.lines {
+		if f.Matches(line) {
+			lines = append(lines, line)
+		}
+	}
+	if n >= 0 {
+		lines = lines[max(0, len(lines)-n):]
+	}
+	return lines, uint64(len(j.lines)), nil
+}
+
+// Follow tells a line more than the newest, with three lines missing before it,
+// and then what comes.
+func (j *journal) Follow(ctx context.Context, _ renga.AppID, after uint64, tell func([]renga.LogLine, uint64) error) error {
+	err := tell([]renga.LogLine{{ID: after + 4, Time: born, Source: "app", Dyno: "web.1", Text: "late"}}, 3)
+	for err == nil {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case line := <-j.more:
+			err = tell([]renga.LogLine{line}, 0)
+		}
+	}
+	return err
 }

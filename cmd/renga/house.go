@@ -38,7 +38,9 @@ type house struct {
 	certs    *certs.Certs
 	desk     *attach.Desk
 	logs     *logs.Logs
-	metrics  http.Handler
+	// endStreams ends what clients of the API follow.
+	endStreams func()
+	metrics    http.Handler
 	// rendezvous and ssh take connections that speak no HTTP; nil while nobody
 	// does.
 	rendezvous, ssh func(net.Conn)
@@ -107,13 +109,14 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	scheme, port := s.front()
 	desk := attach.New(attach.Options{Log: log})
 	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), certs: tlsCerts, logs: appLogs, desk: desk, rendezvous: desk.Rendezvous}
-	h.door = &door{domain: s.Domain, registry: h.pushes, router: rt, api: api.New(api.Options{
+	web := api.New(api.Options{
 		Domain: s.Domain, Scheme: scheme, Port: port, Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), StreamKey: d.streamKey, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{
 		Tokens: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel,
-		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did,
-	})}
+		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did, Logs: appLogs,
+	})
+	h.door, h.endStreams = &door{domain: s.Domain, registry: h.pushes, router: rt, api: web}, web.EndStreams
 	h.metrics = metrics(reg, manager, rt, appLogs)
 	return h, nil
 }

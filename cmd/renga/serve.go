@@ -221,6 +221,7 @@ func (h *house) finishPushes(ctx, doorsCtx context.Context) {
 func (h *house) behind(d doorway) *front.Door {
 	server := &http.Server{Handler: h.door}
 	router.Limits(server)
+	server.RegisterOnShutdown(h.endStreams)
 	door := &front.Door{Listener: d, Server: server, Patience: h.settings.ShutdownTimeout}
 	switch d.kind {
 	case metricsDoor:

@@ -1,0 +1,116 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"renga"
+)
+
+const (
+	// keepAlivePause is how long a stream may be silent: proxies cut those that
+	// are for a minute.
+	keepAlivePause = 15 * time.Second
+	// sendPatience is how long a client may take to take something.
+	sendPatience = time.Minute
+)
+
+// eventStream is an answer of server-sent events. Its methods may be called at
+// once from several goroutines; they fail once the client is gone.
+type eventStream struct {
+	w   http.ResponseWriter
+	rc  *http.ResponseController
+	now func() time.Time
+
+	mu   sync.Mutex
+	buf  []byte
+	last time.Time // of the last line that was sent
+}
+
+func newEventStream(w http.ResponseWriter, now func() time.Time) *eventStream {
+	return &eventStream{w: w, rc: http.NewResponseController(w), now: now, last: now()}
+}
+
+// begin sends the head of the answer and a first field, which may be empty.
+func (s *eventStream) begin(field string) error {
+	h := s.w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	s.w.WriteHeader(http.StatusOK)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sendLocked([]byte(field))
+}
+
+// lines sends those lines that the filter chooses and that come after an id.
+func (s *eventStream) lines(f renga.LogFilter, lines []renga.LogLine, after uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.buf[:0]
+	for _, line := range lines {
+		if line.ID <= after || !f.Matches(line) {
+			continue
+		}
+		b = strconv.AppendUint(append(b, "id: "...), line.ID, 10)
+		b = append(b, "\ndata: "...)
+		b = append(line.AppendText(b), "\n\n"...)
+		s.last = line.Time
+	}
+	s.buf = b
+	if len(b) == 0 {
+		return nil
+	}
+	return s.sendLocked(b)
+}
+
+// overflow tells the reader that he was too slow, in Heroku's words.
+func (s *eventStream) overflow(missed uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	line := renga.LogLine{
+		Time: s.now(), Source: renga.SourceHeroku, Dyno: "logplex",
+		Text: fmt.Sprintf("Error L11 (Tail buffer overflow) -> This tail session dropped %d messages since %s.", missed, stamp(s.last)),
+	}
+	return s.sendLocked([]byte("data: " + line.String() + "\n\n"))
+}
+
+// keepAlive sends comments until ctx ends, ending is closed or the client is
+// gone.
+func (s *eventStream) keepAlive(ctx context.Context, ending <-chan struct{}) {
+	ticker := time.NewTicker(keepAlivePause)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ending:
+			return
+		case <-ticker.C:
+		}
+		s.mu.Lock()
+		err := s.sendLocked([]byte(":\n\n"))
+		s.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (s *eventStream) sendLocked(b []byte) error {
+	if err := s.rc.SetWriteDeadline(time.Now().Add(sendPatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("send events: %w", err)
+	}
+	if _, err := s.w.Write(b); err != nil {
+		return fmt.Errorf("send events: %w", err)
+	}
+	if err := s.rc.Flush(); err != nil {
+		return fmt.Errorf("send events: %w", err)
+	}
+	return nil
+}

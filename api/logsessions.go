@@ -1,0 +1,194 @@
+package api
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// Logs are the apps' logs.
+type Logs interface {
+	// Last gives the newest n lines that the filter chooses, oldest first, and
+	// the id of the newest of all.
+	Last(app renga.AppID, n int, f renga.LogFilter) (lines []renga.LogLine, end uint64, err error)
+	// Follow tells the lines after an id, now and later, until ctx ends or tell
+	// returns an error. Missed counts the lines before these that are gone.
+	Follow(ctx context.Context, app renga.AppID, after uint64, tell func(lines []renga.LogLine, missed uint64) error) error
+}
+
+func (s *Server) logSessionRoutes() []route {
+	return []route{{"POST", "/apps/{app}/log-sessions", s.createLogSession}}
+}
+
+func (s *Server) logStreamRoutes() []route {
+	return []route{{"GET", "/streams/logs/{app}", s.streamLog}}
+}
+
+const (
+	// sessionLife is for how long the URL of a session can be opened, and opened
+	// again when the connection broke. A stream that is open stays open.
+	sessionLife = time.Hour
+	// sessionLines is how many lines a session begins with if nobody says.
+	sessionLines = 100
+)
+
+// logSession is a session on the wire.
+type logSession struct {
+	CreatedAt  string `json:"created_at"`
+	ID         string `json:"id"`
+	LogplexURL string `json:"logplex_url"`
+	UpdatedAt  string `json:"updated_at"`
+}
+
+// sessionKey is what is signed: all there is of a session. Nothing is kept.
+type sessionKey struct {
+	App     renga.AppID `json:"app"`
+	Dyno    string      `json:"dyno,omitempty"`
+	Source  string      `json:"source,omitempty"`
+	Lines   int         `json:"lines"`
+	Tail    bool        `json:"tail,omitempty"`
+	Expires time.Time   `json:"expires"`
+}
+
+func (k sessionKey) filter() renga.LogFilter { return renga.LogFilter{Source: k.Source, Dyno: k.Dyno} }
+
+func (s *Server) createLogSession(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		Dyno   string `json:"dyno"`
+		Lines  *int   `json:"lines"`
+		Source string `json:"source"`
+		Tail   bool   `json:"tail"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	key := sessionKey{App: a.ID, Dyno: body.Dyno, Source: body.Source, Lines: sessionLines, Tail: body.Tail, Expires: s.now().Add(sessionLife)}
+	if body.Lines != nil {
+		key.Lines = *body.Lines
+	}
+	if key.Lines < 0 || len(key.Dyno)+len(key.Source) > 200 {
+		return invalid("Lines must be a whole number from 0 on, and dyno and source are names.")
+	}
+	now := stamp(s.now())
+	return answer(w, http.StatusCreated, logSession{
+		CreatedAt: now, ID: uuid.NewString(), UpdatedAt: now,
+		LogplexURL: here(r) + "/streams/logs/" + string(a.ID) + "?key=" + s.options.signSession(key),
+	})
+}
+
+// here is the address at which the client reached us, which it can resolve.
+func here(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+func (o Options) signSession(k sessionKey) string {
+	text, err := json.Marshal(k)
+	if err != nil {
+		panic(fmt.Errorf("encode session: %w", err)) // it has nothing but plain fields
+	}
+	return encode64(text) + "." + encode64(o.sessionMAC(text))
+}
+
+func (o Options) sessionMAC(text []byte) []byte {
+	mac := hmac.New(sha256.New, o.StreamKey)
+	fmt.Fprintf(mac, "log session %s", text)
+	return mac.Sum(nil)
+}
+
+func encode64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// openSession reads the key of a stream's URL.
+func (s *Server) openSession(r *http.Request) (k sessionKey, err error) {
+	head, tail, _ := strings.Cut(r.URL.Query().Get("key"), ".")
+	text, err1 := base64.RawURLEncoding.DecodeString(head)
+	mac, err2 := base64.RawURLEncoding.DecodeString(tail)
+	if err1 != nil || err2 != nil || !hmac.Equal(mac, s.options.sessionMAC(text)) {
+		return k, notFound("stream")
+	}
+	if err := json.Unmarshal(text, &k); err != nil || string(k.App) != mux.Vars(r)["app"] {
+		return k, notFound("stream")
+	}
+	if s.now().After(k.Expires) {
+		return k, renga.Errorf(renga.Forbidden, "This log session has expired; open another one.")
+	}
+	a, err := s.parts.Apps.App(r.Context(), k.App)
+	if err == nil && a.Deleting {
+		err = notFound("app")
+	}
+	return k, orNotFound(err, "app")
+}
+
+// streamLog sends an app's lines as server-sent events. A client that connects
+// again says what it had last.
+func (s *Server) streamLog(w http.ResponseWriter, r *http.Request) error {
+	k, err := s.openSession(r)
+	if err != nil {
+		return err
+	}
+	had, err := strconv.ParseUint(r.Header.Get("Last-Event-ID"), 10, 64)
+	n := k.Lines
+	if err == nil {
+		n = -1
+	}
+	lines, end, err := s.parts.Logs.Last(k.App, n, k.filter())
+	if err != nil {
+		return err
+	}
+	out := newEventStream(w, s.now)
+	field := ""
+	if !k.Tail {
+		field = "retry: 10\n\n" // so long the official CLI waits before it ends
+	}
+	if out.begin(field) != nil || out.lines(k.filter(), lines, had) != nil {
+		return nil // the client is gone
+	}
+	if k.Tail {
+		s.tailLog(r.Context(), out, k, end)
+	}
+	return nil
+}
+
+// tailLog sends what comes after an id until somebody has enough.
+func (s *Server) tailLog(ctx context.Context, out *eventStream, k sessionKey, after uint64) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	alive := make(chan struct{})
+	go func() {
+		defer close(alive)
+		out.keepAlive(ctx, s.ending)
+		cancel()
+	}()
+	err := s.parts.Logs.Follow(ctx, k.App, after, func(lines []renga.LogLine, missed uint64) error {
+		if missed > 0 {
+			if err := out.overflow(missed); err != nil {
+				return err
+			}
+		}
+		return out.lines(k.filter(), lines, 0)
+	})
+	cancel()
+	<-alive
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.log.Debug("log stream ended", "app", k.App, "err", err)
+	}
+}
