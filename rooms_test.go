@@ -48,6 +48,7 @@ var testRooms = map[string][]string{
 	"api":            {"store", "store/storetest"},
 	"runtime":        {"runtime/enginetest"},
 	"runtime/docker": {"runtime/enginetest"},
+	"store":          {"store/storetest"},
 }
 
 // anyRoom is the owner of a library that every room but the root may import.

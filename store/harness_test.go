@@ -21,6 +21,7 @@ import (
 
 	"renga"
 	"renga/store"
+	"renga/store/storetest"
 )
 
 const platform = "5b9cbb9f-2bd9-4a3f-9d1c-5c7d57a6c1b0"
@@ -127,7 +128,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func open(t testing.TB, url string) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{URL: url, Log: quiet()})
+	s, err := store.Open(t.Context(), store.Options{URL: url, Sealer: storetest.Sealer{}, Log: quiet()})
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}

@@ -13,6 +13,8 @@ import "renga"
 //	renga:{platform}:aliases         hash    former name → app id, until an app takes it   releaser (rename)
 //	renga:{platform}:account:<id>    string  JSON account                                  cmd
 //	renga:{platform}:token:<sha256>  string  account id, by the token's hash in hex        cmd
+//	renga:{platform}:pipelines       hash    pipeline id → JSON with its couplings         api
+//	renga:{platform}:promotions      hash    promotion id → JSON, kept for a week          releaser
 //	renga:{<app>}:app                string  JSON app                                      api
 //	renga:{<app>}:releases           hash    version → JSON record, never rewritten        releaser
 //	renga:{<app>}:outcomes           hash    version → JSON outcome                        runtime (releaser: first one, superseded)
@@ -28,6 +30,9 @@ const (
 	keyPlatform = "renga:{platform}:platform"
 	keyApps     = "renga:{platform}:apps"
 	keyAliases  = "renga:{platform}:aliases"
+
+	keyPipelines  = "renga:{platform}:pipelines"
+	keyPromotions = "renga:{platform}:promotions"
 
 	fieldID        = "id"
 	fieldSchema    = "schema"

@@ -158,6 +158,9 @@ func (s *Store) RemoveApp(ctx context.Context, id renga.AppID) error {
 		if err := s.dropKeys(ctx, id); err != nil {
 			return err
 		}
+		if err := s.uncouple(ctx, id); err != nil {
+			return err
+		}
 		return s.unlist(ctx, id, name)
 	})
 }

@@ -1,0 +1,83 @@
+package renga
+
+import (
+	"regexp"
+	"slices"
+	"time"
+)
+
+// PipelineID names a pipeline for ever: a UUID.
+type PipelineID string
+
+// Pipeline is a row of apps through which the same images go, from stage to
+// stage. An app is in one pipeline at the most.
+type Pipeline struct {
+	ID        PipelineID
+	Name      string // unique among its owner's
+	Owner     AccountID
+	Couplings []Coupling
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Coupling puts an app at a stage of a pipeline.
+type Coupling struct {
+	ID        string // a UUID
+	App       AppID
+	Stage     Stage
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Stage is how far along a pipeline an app is.
+type Stage string
+
+// Stages are all there are.
+var Stages = []Stage{"test", "review", "development", "staging", "production"}
+
+// Coupling finds an app's place in the pipeline.
+func (p Pipeline) Coupling(app AppID) (Coupling, bool) {
+	i := slices.IndexFunc(p.Couplings, func(c Coupling) bool { return c.App == app })
+	if i < 0 {
+		return Coupling{}, false
+	}
+	return p.Couplings[i], true
+}
+
+var pipelineName = regexp.MustCompile(`^[a-z][a-z0-9-]{2,29}$`)
+
+// ValidatePipelineName tells whether name may be a pipeline's. The rules are
+// Heroku's.
+func ValidatePipelineName(name string) error {
+	if !pipelineName.MatchString(name) {
+		return Errorf(Invalid, "Name %q must start with a letter, be 3 to 30 characters long and can only contain lowercase letters, digits and dashes.", clip(name, 40))
+	}
+	return nil
+}
+
+// Promotion takes the images that serve in one app to others of its pipeline.
+type Promotion struct {
+	ID        string // a UUID
+	Pipeline  PipelineID
+	Source    AppID
+	Release   int // the source's, whose images are taken
+	By        AccountID
+	Targets   []PromotionTarget
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// PromotionTarget is what became of a promotion for one app. What then became
+// of the release is the release's own outcome.
+type PromotionTarget struct {
+	ID      string // a UUID
+	App     AppID
+	Release int    // the one that was made; 0 while there is none
+	Failure string // why none was made; empty while that is open
+}
+
+// Open tells whether the target's release is still to be made.
+func (t PromotionTarget) Open() bool { return t.Release == 0 && t.Failure == "" }
+
+// Open tells whether releases are still to be made.
+func (p Promotion) Open() bool { return slices.ContainsFunc(p.Targets, PromotionTarget.Open) }
