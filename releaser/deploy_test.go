@@ -67,35 +67,3 @@ func TestReleaseAgainMakesANewReleaseOfTheSame(t *testing.T) {
 		t.Errorf("%+v, %v", rec, err)
 	}
 }
-
-func TestPromotionTakesTheImagesAndNothingElse(t *testing.T) {
-	w, r := newWorld()
-	source := w.mustPush(t, r, push("p1", "staging", "sha256:aa"))
-	w.records[source][1].Outcome.Status = renga.Succeeded
-	change(t, r, source, setVar("STAGE", "staging"))
-	w.mustPush(t, r, push("p2", "staging", "sha256:ff")) // not up yet: v4
-	target := w.mustPush(t, r, push("p3", "shop", "sha256:bb"))
-	change(t, r, target, setVar("STAGE", "production"))
-	for version := 4; version < 6; version++ { // a second promotion is a release, too
-		rec, err := r.Promote(t.Context(), source, target, "me")
-		if err != nil || rec.Version != version || rec.Description != "Promote staging v2 aa" {
-			t.Fatalf("%+v, %v", rec, err)
-		}
-		in := w.opened[rec.Digest].Inputs
-		if in.Images["web"].Digest != "sha256:aa" || in.Images["web"].Repository != "shop/web" || in.Vars["STAGE"] != "production" {
-			t.Errorf("released %+v", in)
-		}
-	}
-	if len(w.links) != 2 || w.links[0] != "staging to shop: 1" {
-		t.Errorf("linked %q", w.links)
-	}
-}
-
-func TestWhatNeverServedIsNotPromoted(t *testing.T) {
-	w, r := newWorld()
-	source := w.mustPush(t, r, push("p1", "staging", "sha256:aa"))
-	target := w.mustPush(t, r, push("p2", "shop", "sha256:bb"))
-	if _, err := r.Promote(t.Context(), source, target, "me"); renga.KindOf(err) != renga.Invalid || len(w.records[target]) != 2 {
-		t.Errorf("%v, %d releases", err, len(w.records[target]))
-	}
-}

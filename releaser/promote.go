@@ -6,50 +6,48 @@ import (
 	"renga"
 )
 
-// Promote makes a release of the target app with the images that serve in the
-// source app, by the same digests, and with the target's own config vars and
-// add-ons. The images become the target's as well: the source may be deleted
-// afterwards. There is always a new release. Invalid when the source has no
-// image that serves.
-func (r *Releaser) Promote(ctx context.Context, source, target renga.AppID, by renga.AccountID) (renga.ReleaseRecord, error) {
-	from, live, err := r.serving(ctx, source)
-	if err != nil {
-		return renga.ReleaseRecord{}, err
-	}
-	rel, err := r.promote(ctx, from, live, target, by)
-	if err != nil {
-		return renga.ReleaseRecord{}, err
-	}
-	return r.Store.Release(ctx, rel.App, rel.Version)
-}
-
-// serving is the app's release that serves, which must have an image.
-func (r *Releaser) serving(ctx context.Context, id renga.AppID) (renga.App, renga.ReleaseRecord, error) {
+// Promotable is the app's release that serves, whose images a promotion takes.
+// Invalid when it has none.
+func (r *Releaser) Promotable(ctx context.Context, id renga.AppID) (renga.ReleaseRecord, error) {
 	app, err := r.living(ctx, id)
 	if err != nil {
-		return renga.App{}, renga.ReleaseRecord{}, err
+		return renga.ReleaseRecord{}, err
 	}
 	live, err := r.Store.Live(ctx, id)
 	if err == nil && len(live.Images) == 0 {
 		err = renga.Errorf(renga.Invalid, "%s has no release with an image that was up once, so there is nothing to promote. Push an image to it first.", app.Name)
 	}
-	return app, live, err
+	return live, err
 }
 
-// promote links the images and makes the release, as one change of the target.
-func (r *Releaser) promote(ctx context.Context, from renga.App, live renga.ReleaseRecord, target renga.AppID, by renga.AccountID) (renga.Release, error) {
-	defer r.changing.lock(string(target))()
-	to, err := r.living(ctx, target)
+// Promote makes a release of the target app with the images of the source app's
+// release, by the same digests, and with the target's own config vars and
+// add-ons. The images become the target's as well: the source may be deleted
+// afterwards. There is always a new release, but one only for each target's id.
+func (r *Releaser) Promote(ctx context.Context, p renga.Promotion, t renga.PromotionTarget) (renga.Release, error) {
+	defer r.changing.lock(string(t.App))()
+	to, err := r.living(ctx, t.App)
 	if err != nil {
 		return renga.Release{}, err
 	}
-	if err := r.Ledger.Link(ctx, from.Name, to.Name, live.Images); err != nil {
+	if done, rel, err := r.replayed(ctx, to, t.ID); done || err != nil {
+		return rel, err
+	}
+	from, err := r.living(ctx, p.Source)
+	if err != nil {
 		return renga.Release{}, err
 	}
-	return r.tryNext(ctx, target, renga.Change{
-		Description: promoteName(from, live), By: by,
+	taken, err := r.Store.Release(ctx, p.Source, p.Release)
+	if err != nil {
+		return renga.Release{}, err
+	}
+	if err := r.Ledger.Link(ctx, from.Name, to.Name, taken.Images); err != nil {
+		return renga.Release{}, err
+	}
+	return r.tryNext(ctx, t.App, renga.Change{
+		Description: promoteName(from, taken), By: p.By, PushID: t.ID,
 		Edit: func(in *renga.Inputs) error {
-			promote(in, to, live.Images)
+			promote(in, to, taken.Images)
 			return nil
 		},
 	}, true)

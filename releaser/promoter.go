@@ -1,0 +1,116 @@
+package releaser
+
+import (
+	"context"
+	"time"
+
+	"renga"
+)
+
+// Promotions keeps promotions.
+type Promotions interface {
+	// AddPromotion gives the promotion that is recorded now: an equal one that
+	// was asked for a moment ago, or this.
+	AddPromotion(ctx context.Context, p renga.Promotion) (renga.Promotion, error)
+	// OpenPromotions are those with targets that have no release yet.
+	OpenPromotions(ctx context.Context) ([]renga.Promotion, error)
+	SetPromotionTarget(ctx context.Context, promotion string, t renga.PromotionTarget) error
+	Promotion(ctx context.Context, id string) (renga.Promotion, error)
+}
+
+const (
+	// promotionRetry is how long a promotion that could not be carried out now
+	// rests.
+	promotionRetry = 5 * time.Second
+	// promotionPatience is how old a promotion may become: whoever asked for it
+	// does not expect it any more.
+	promotionPatience = time.Hour
+)
+
+// Promoter carries promotions out, one after the other. They are recorded
+// first: one that Renga's end cuts short is carried on at the next start, and
+// what was released already is found by the target's id.
+type Promoter struct {
+	Promotions
+	releaser *Releaser
+	wake     chan struct{}
+}
+
+// NewPromoter makes a Promoter. Nothing is started.
+func NewPromoter(p Promotions, r *Releaser) *Promoter {
+	return &Promoter{Promotions: p, releaser: r, wake: make(chan struct{}, 1)}
+}
+
+// Promotable is that of the Releaser.
+func (p *Promoter) Promotable(ctx context.Context, app renga.AppID) (renga.ReleaseRecord, error) {
+	return p.releaser.Promotable(ctx, app)
+}
+
+// Promote records a promotion and has it carried out soon.
+func (p *Promoter) Promote(ctx context.Context, promotion renga.Promotion) (renga.Promotion, error) {
+	added, err := p.AddPromotion(ctx, promotion)
+	select {
+	case p.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+	return added, err
+}
+
+// Run carries out what is open and what comes, until ctx ends.
+func (p *Promoter) Run(ctx context.Context) error {
+	for {
+		var again <-chan time.Time
+		if !p.carryOut(ctx) {
+			again = time.After(promotionRetry)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.wake:
+		case <-again:
+		}
+	}
+}
+
+// carryOut works through all open targets and tells whether none is left.
+func (p *Promoter) carryOut(ctx context.Context) bool {
+	open, err := p.OpenPromotions(ctx)
+	if err != nil {
+		p.releaser.Log.Warn("open promotions are not known", "err", err)
+		return false
+	}
+	done := true
+	for _, promotion := range open {
+		for _, t := range promotion.Targets {
+			if t.Open() && !p.release(ctx, promotion, t) {
+				done = false
+			}
+		}
+	}
+	return done
+}
+
+// release makes the release of one target, or records why there is none, and
+// tells whether that is settled. A place that is away for the moment settles
+// nothing.
+func (p *Promoter) release(ctx context.Context, promotion renga.Promotion, t renga.PromotionTarget) bool {
+	rel, err := p.releaser.Promote(ctx, promotion, t)
+	kind := renga.KindOf(err)
+	switch {
+	case err == nil:
+		t.Release = rel.Version
+	case ctx.Err() != nil:
+		return false
+	case kind == renga.Unavailable && p.releaser.Now().Sub(promotion.CreatedAt) < promotionPatience:
+		p.releaser.Log.Warn("promotion waits", "promotion", promotion.ID, "app", t.App, "err", err)
+		return false
+	default:
+		p.releaser.Log.Warn("promotion failed", "promotion", promotion.ID, "app", t.App, "err", err)
+		t.Failure = renga.MessageOf(err, "The release could not be made; Renga's log says why.")
+	}
+	if err := p.SetPromotionTarget(ctx, promotion.ID, t); err != nil {
+		p.releaser.Log.Warn("outcome of a promotion is not recorded", "promotion", promotion.ID, "app", t.App, "err", err)
+		return renga.KindOf(err) == renga.NotFound
+	}
+	return true
+}
