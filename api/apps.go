@@ -82,13 +82,15 @@ type app struct {
 // generationID is that of the one generation there is, called as on Heroku.
 const generationID = "5ae2d3ab-4b9f-5c4e-9a0b-0b6a3d3a9a11"
 
+func generationRef() ref { return ref{ID: generationID, Name: "cedar"} }
+
 // newApp maps an app; newest is its newest release, nil when there is none.
 func newApp(a renga.App, owner person, newest *renga.ReleaseRecord, o Options) app {
 	wire := app{
 		BuildStack: stackRef(), CreatedAt: stamp(a.CreatedAt), GitURL: o.gitURL(a.Name), ID: string(a.ID),
 		Maintenance: a.Maintenance, Name: a.Name, Owner: owner, Region: regionRef(), Stack: stackRef(),
 		UpdatedAt: stamp(a.UpdatedAt), WebURL: o.webURL(a.Name),
-		CreateStatus: "complete", Generation: ref{ID: generationID, Name: "cedar"},
+		CreateStatus: "complete", Generation: generationRef(),
 	}
 	if newest == nil {
 		return wire

@@ -134,7 +134,7 @@ func TestErrorsOfEveryLinkHaveHerokusForm(t *testing.T) {
 		t.Run(row.resource+"/"+row.title, func(t *testing.T) {
 			fails := func(url, body string, headers map[string]string, status int, id string) {
 				t.Helper()
-				res, answer := newRig(nil).ask(row.method, url, body, headers)
+				res, answer := furnished().ask(row.method, url, body, headers)
 				if res.StatusCode != status || !isError(answer, id) {
 					t.Errorf("%s %s with %s gets %d, want %d %s: %s", row.method, url, body, res.StatusCode, status, id, answer)
 				}

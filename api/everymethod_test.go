@@ -21,7 +21,7 @@ func TestHerokusClientCallsEveryImplementedLink(t *testing.T) {
 			continue // it is there to be refused
 		}
 		t.Run(link.resource+"/"+link.title, func(t *testing.T) {
-			client, _ := herokuClient(t)
+			client := clientOf(t, furnished())
 			method := reflect.ValueOf(client).MethodByName(methodName(link.resource) + methodName(link.title))
 			if !method.IsValid() {
 				t.Fatalf("Heroku's client has no method %s%s", methodName(link.resource), methodName(link.title))

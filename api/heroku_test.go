@@ -13,11 +13,16 @@ import (
 func herokuClient(t *testing.T) (*heroku.Service, *rig) {
 	t.Helper()
 	rig := newRig(nil)
+	return clientOf(t, rig), rig
+}
+
+func clientOf(t *testing.T, rig *rig) *heroku.Service {
+	t.Helper()
 	server := httptest.NewServer(rig)
 	t.Cleanup(server.Close)
 	client := heroku.NewService(&http.Client{Transport: &heroku.Transport{BearerToken: "ada-token"}})
 	client.URL = server.URL
-	return client, rig
+	return client
 }
 
 func good(t *testing.T, what string, err error, right bool) {

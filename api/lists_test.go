@@ -19,7 +19,7 @@ func TestEveryListPages(t *testing.T) {
 		}
 		identity := schema.identity(t, items)
 		t.Run(link.resource+"/"+link.title, func(t *testing.T) {
-			rig := newRig(nil)
+			rig := furnished()
 			res, body := rig.ask("GET", link.url, "", nil)
 			whole := fields(t, body, identity)
 			ranges := strings.Split(res.Header.Get("Accept-Ranges"), ", ")

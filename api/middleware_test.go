@@ -57,7 +57,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		}
 	}
 	run(t, []scenario{
-		{name: "unknown path", url: "/pipelines", status: 404, has: missing},
+		{name: "unknown path", url: "/nowhere", status: 404, has: missing},
 		{name: "root", url: "/", status: 404, has: missing},
 		{name: "double slash is not redirected", method: "POST", url: "//apps", status: 404, has: missing},
 		{name: "dots are not redirected", url: "/apps/../account", status: 404, has: missing},

@@ -62,10 +62,33 @@ var implemented = []struct {
 	{"dyno", "Stop", "POST", "/apps/hello/dynos/web.1/actions/stop", "", 202},
 	{"dyno-size", "Info", "GET", "/dyno-sizes/eco", "", 200},
 	{"dyno-size", "List", "GET", "/dyno-sizes", "", 200},
+	{"filter-apps", "Apps", "POST", "/filters/apps", `{"in":{"id":["20000000-0000-4000-8000-000000000001"]}}`, 200},
 	{"formation", "Info", "GET", "/apps/hello/formation/web", "", 200},
 	{"formation", "List", "GET", "/apps/hello/formation", "", 200},
 	{"formation", "Batch Update", "PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","quantity":2}]}`, 200},
 	{"formation", "Update", "PATCH", "/apps/hello/formation/web", `{"size":"Standard-2X"}`, 200},
+	{"pipeline", "Create", "POST", "/pipelines", `{"name":"fresh"}`, 201},
+	{"pipeline", "Delete", "DELETE", "/pipelines/40000000-0000-4000-8000-000000000001", "", 200},
+	{"pipeline", "Info", "GET", "/pipelines/haiku", "", 200},
+	{"pipeline", "List", "GET", "/pipelines", "", 200},
+	{"pipeline", "Update", "PATCH", "/pipelines/40000000-0000-4000-8000-000000000001", `{"name":"tanka"}`, 200},
+	{"pipeline-config-var", "Info for App", "GET", "/pipelines/40000000-0000-4000-8000-000000000001/stage/review/config-vars", "", 200},
+	{"pipeline-config-var", "Update", "PATCH", "/pipelines/40000000-0000-4000-8000-000000000001/stage/review/config-vars", `{"A":"b"}`, 200},
+	{"pipeline-coupling", "Create", "POST", "/pipeline-couplings", `{"app":"third","pipeline":"40000000-0000-4000-8000-000000000001","stage":"development"}`, 201},
+	{"pipeline-coupling", "Delete", "DELETE", "/pipeline-couplings/41000000-0000-4000-8000-000000000001", "", 200},
+	{"pipeline-coupling", "Info", "GET", "/pipeline-couplings/41000000-0000-4000-8000-000000000001", "", 200},
+	{"pipeline-coupling", "Info By App", "GET", "/apps/hello/pipeline-couplings", "", 200},
+	{"pipeline-coupling", "List", "GET", "/pipeline-couplings", "", 200},
+	{"pipeline-coupling", "List By Current User", "GET", "/users/~/pipeline-couplings", "", 200},
+	{"pipeline-coupling", "List By Pipeline", "GET", "/pipelines/40000000-0000-4000-8000-000000000001/pipeline-couplings", "", 200},
+	{"pipeline-coupling", "Update", "PATCH", "/pipeline-couplings/41000000-0000-4000-8000-000000000001", `{"stage":"development"}`, 200},
+	{"pipeline-deployment", "List", "GET", "/pipelines/40000000-0000-4000-8000-000000000001/latest-deployments", "", 200},
+	{"pipeline-promotion", "Create", "POST", "/pipeline-promotions", `{"pipeline":{"id":"40000000-0000-4000-8000-000000000001"},"source":{"app":{"id":"20000000-0000-4000-8000-000000000001"}},"targets":[{"app":{"id":"20000000-0000-4000-8000-000000000003"}}]}`, 201},
+	{"pipeline-promotion", "Info", "GET", "/pipeline-promotions/50000000-0000-4000-8000-000000000001", "", 200},
+	{"pipeline-promotion-target", "List", "GET", "/pipeline-promotions/50000000-0000-4000-8000-000000000001/promotion-targets", "", 200},
+	{"pipeline-release", "List", "GET", "/pipelines/40000000-0000-4000-8000-000000000001/latest-releases", "", 200},
+	{"pipeline-stack", "Default Stack", "GET", "/pipelines/40000000-0000-4000-8000-000000000001/pipeline-stack", "", 200},
+	{"pipeline-transfer", "Create", "POST", "/pipeline-transfers", `{"pipeline":{"id":"40000000-0000-4000-8000-000000000001"},"new_owner":{"id":"10000000-0000-4000-8000-000000000002","type":"user"}}`, 201},
 	{"plan", "List By Add-on", "GET", "/addon-services/database/plans", "", 404},
 	{"log-session", "Create", "POST", "/apps/hello/log-sessions", `{"lines":10,"tail":true}`, 201},
 	{"region", "Info", "GET", "/regions/us", "", 200},
@@ -88,16 +111,20 @@ var implemented = []struct {
 
 // extra are the properties that answers have beyond the schema, by resource.
 var extra = map[string][]string{
-	"app":     {"create_status", "generation"},
-	"dyno":    {"exit", "websocket_url"},
-	"release": {"eligible_for_rollback", "images", "log", "reason"},
+	"app":                 {"create_status", "generation"},
+	"dyno":                {"exit", "websocket_url"},
+	"pipeline":            {"generation"},
+	"pipeline-coupling":   {"pipeline.name"},
+	"pipeline-deployment": {"eligible_for_rollback", "images", "log", "reason"},
+	"pipeline-release":    {"eligible_for_rollback", "images", "log", "reason"},
+	"release":             {"eligible_for_rollback", "images", "log", "reason"},
 }
 
 func TestAnswersFollowHerokusSchema(t *testing.T) {
 	schema := readSchema(t)
 	for _, link := range implemented {
 		t.Run(link.resource+"/"+link.title, func(t *testing.T) {
-			res, body := newRig(nil).ask(link.method, link.url, link.body, nil)
+			res, body := furnished().ask(link.method, link.url, link.body, nil)
 			if res.StatusCode != link.status {
 				t.Fatalf("status is %d: %s", res.StatusCode, body)
 			}
@@ -260,11 +287,22 @@ func (s *schemaFile) completeNode(t *testing.T, node map[string]any, answer any,
 			t.Errorf("%s lacks %s", where, name)
 		}
 		property, _ := property.(map[string]any)
-		s.completeNode(t, property, value, nil, where+"."+name)
+		s.completeNode(t, property, value, below(allowed, name), where+"."+name)
 	}
 	for name := range object {
 		if _, known := properties[name]; !known && !slices.Contains(allowed, name) {
 			t.Errorf("%s has %s, which the schema does not know", where, name)
 		}
 	}
+}
+
+// below are the allowed properties that lie below one.
+func below(allowed []string, name string) []string {
+	var inner []string
+	for _, path := range allowed {
+		if rest, ok := strings.CutPrefix(path, name+"."); ok {
+			inner = append(inner, rest)
+		}
+	}
+	return inner
 }

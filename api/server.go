@@ -66,6 +66,10 @@ type Parts struct {
 	Waker  Waker
 	Lines  Lines
 	Logs   Logs
+
+	Pipelines    Pipelines
+	PipelineVars PipelineVars
+	Promotions   Promotions
 }
 
 // Lines takes what people do to an app, for its log.
@@ -129,6 +133,7 @@ func (s *Server) routes() []route {
 		s.accountRoutes(), s.appRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.formationRoutes(),
 		s.dynoRoutes(), s.oneOffRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.featureRoutes(),
 		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
+		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(), s.filterRoutes(),
 	)
 }
 

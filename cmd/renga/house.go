@@ -34,6 +34,7 @@ type house struct {
 	pushes   *pushWatch
 	remover  *releaser.Remover
 	renamer  *releaser.Renamer
+	promoter *releaser.Promoter
 	door     *door
 	certs    *certs.Certs
 	desk     *attach.Desk
@@ -108,13 +109,14 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	}
 	scheme, port := s.front()
 	desk := attach.New(attach.Options{Log: log})
-	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), certs: tlsCerts, logs: appLogs, desk: desk, rendezvous: desk.Rendezvous}
+	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), promoter: releaser.NewPromoter(db, rel), certs: tlsCerts, logs: appLogs, desk: desk, rendezvous: desk.Rendezvous}
 	web := api.New(api.Options{
 		Domain: s.Domain, Scheme: scheme, Port: port, Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), StreamKey: d.streamKey, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{
 		Tokens: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel,
 		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did, Logs: appLogs,
+		Pipelines: db, PipelineVars: db, Promotions: h.promoter,
 	})
 	h.door, h.endStreams = &door{domain: s.Domain, registry: h.pushes, router: rt, api: web}, web.EndStreams
 	h.metrics = metrics(reg, manager, rt, appLogs)

@@ -186,6 +186,7 @@ func (h *house) run(ctx context.Context, doorways []doorway) error {
 	loop(h.certs.Run)
 	loop(h.desk.Run)
 	loop(h.logs.Run)
+	loop(h.promoter.Run)
 	for _, d := range doorways {
 		doors.Go(func() error {
 			defer closeDoors()

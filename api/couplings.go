@@ -1,0 +1,206 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+func (s *Server) couplingRoutes() []route {
+	return []route{
+		{"GET", "/pipeline-couplings", s.listCouplings},
+		{"POST", "/pipeline-couplings", s.createCoupling},
+		{"GET", "/pipeline-couplings/{coupling}", s.couplingInfo},
+		{"PATCH", "/pipeline-couplings/{coupling}", s.updateCoupling},
+		{"DELETE", "/pipeline-couplings/{coupling}", s.deleteCoupling},
+		{"GET", "/pipelines/{pipeline}/pipeline-couplings", s.listCouplingsOfPipeline},
+		{"GET", "/users/~/pipeline-couplings", s.listCouplings},
+		{"GET", "/apps/{app}/pipeline-couplings", s.couplingOfApp},
+	}
+}
+
+// coupling is a coupling on the wire. The pipeline's name is not in Heroku's
+// schema; the official CLI reads it.
+type coupling struct {
+	App       onlyID `json:"app"`
+	CreatedAt string `json:"created_at"`
+	ID        string `json:"id"`
+	Pipeline  ref    `json:"pipeline"`
+	Stage     string `json:"stage"`
+	UpdatedAt string `json:"updated_at"`
+}
+
+func newCoupling(p renga.Pipeline, c renga.Coupling) coupling {
+	return coupling{
+		App: onlyID{string(c.App)}, CreatedAt: stamp(c.CreatedAt), ID: c.ID, Pipeline: ref{ID: string(p.ID), Name: p.Name},
+		Stage: string(c.Stage), UpdatedAt: stamp(c.UpdatedAt),
+	}
+}
+
+func replyCouplings(w http.ResponseWriter, r *http.Request, pipelines ...renga.Pipeline) error {
+	var wire []coupling
+	for _, p := range pipelines {
+		for _, c := range p.Couplings {
+			wire = append(wire, newCoupling(p, c))
+		}
+	}
+	return list(w, r, wire, by("id", func(c coupling) string { return c.ID }))
+}
+
+func (s *Server) listCouplings(w http.ResponseWriter, r *http.Request) error {
+	see, err := s.sight(r)
+	if err != nil {
+		return err
+	}
+	return replyCouplings(w, r, see.pipelines...)
+}
+
+func (s *Server) listCouplingsOfPipeline(w http.ResponseWriter, r *http.Request) error {
+	p, _, err := s.pipelineOf(r)
+	if err != nil {
+		return err
+	}
+	return replyCouplings(w, r, p)
+}
+
+// couplingOf finds the coupling of the path, with its pipeline.
+func (s *Server) couplingOf(r *http.Request) (renga.Pipeline, renga.Coupling, error) {
+	see, err := s.sight(r)
+	if err != nil {
+		return renga.Pipeline{}, renga.Coupling{}, err
+	}
+	id := mux.Vars(r)["coupling"]
+	return see.coupling(func(c renga.Coupling) bool { return strings.EqualFold(c.ID, id) })
+}
+
+func (s *Server) couplingInfo(w http.ResponseWriter, r *http.Request) error {
+	p, c, err := s.couplingOf(r)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, newCoupling(p, c))
+}
+
+// couplingOfApp answers one object: an app is in one pipeline at the most.
+func (s *Server) couplingOfApp(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	see, err := s.sight(r)
+	if err != nil {
+		return err
+	}
+	p, c, err := see.coupling(func(c renga.Coupling) bool { return c.App == a.ID })
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, newCoupling(p, c))
+}
+
+func (s *Server) createCoupling(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		App      string      `json:"app"`
+		Pipeline string      `json:"pipeline"`
+		Stage    renga.Stage `json:"stage"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if err := knownStage(body.Stage); err != nil {
+		return err
+	}
+	a, err := s.appToOperate(r, body.App)
+	if err != nil {
+		return err
+	}
+	see, err := s.sight(r)
+	if err != nil {
+		return err
+	}
+	p, err := see.pipeline(body.Pipeline, caller(r).ID)
+	if err != nil {
+		return err
+	}
+	c := renga.Coupling{ID: uuid.NewString(), App: a.ID, Stage: body.Stage, CreatedAt: s.now(), UpdatedAt: s.now()}
+	if _, err := s.editPipeline(r, p, func(p *renga.Pipeline) error {
+		p.Couplings = append(p.Couplings, c)
+		return nil
+	}); err != nil {
+		return err
+	}
+	s.audit(r, "app added to pipeline", a.Name, "pipeline", p.Name, "stage", string(c.Stage))
+	return answer(w, http.StatusCreated, newCoupling(p, c))
+}
+
+func knownStage(stage renga.Stage) error {
+	if slices.Contains(renga.Stages, stage) {
+		return nil
+	}
+	return invalid("Stage %q is none of test, review, development, staging, production.", clip(string(stage)))
+}
+
+func (s *Server) updateCoupling(w http.ResponseWriter, r *http.Request) error {
+	p, c, err := s.couplingToChange(r)
+	if err != nil {
+		return err
+	}
+	body := struct {
+		Stage renga.Stage `json:"stage"`
+	}{c.Stage}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if err := knownStage(body.Stage); err != nil {
+		return err
+	}
+	c.Stage, c.UpdatedAt = body.Stage, s.now()
+	if _, err := s.editCoupling(r, p, c.ID, func(old *renga.Coupling) { *old = c }); err != nil {
+		return err
+	}
+	s.audit(r, "app moved in pipeline", "", "pipeline", p.Name, "app_id", c.App, "stage", string(c.Stage))
+	return answer(w, http.StatusOK, newCoupling(p, c))
+}
+
+// couplingToChange finds the coupling of the path, which the owner of its
+// pipeline and who operates its app may change.
+func (s *Server) couplingToChange(r *http.Request) (renga.Pipeline, renga.Coupling, error) {
+	p, c, err := s.couplingOf(r)
+	if err == nil && p.Owner != caller(r).ID {
+		_, err = s.appToOperate(r, string(c.App))
+	}
+	return p, c, err
+}
+
+// editCoupling changes one coupling; nil takes it out.
+func (s *Server) editCoupling(r *http.Request, p renga.Pipeline, id string, edit func(*renga.Coupling)) (renga.Pipeline, error) {
+	return s.editPipeline(r, p, func(p *renga.Pipeline) error {
+		i := slices.IndexFunc(p.Couplings, func(c renga.Coupling) bool { return c.ID == id })
+		if i < 0 {
+			return notFound("pipeline coupling")
+		}
+		if edit == nil {
+			p.Couplings = slices.Delete(p.Couplings, i, i+1)
+			return nil
+		}
+		edit(&p.Couplings[i])
+		return nil
+	})
+}
+
+func (s *Server) deleteCoupling(w http.ResponseWriter, r *http.Request) error {
+	p, c, err := s.couplingToChange(r)
+	if err != nil {
+		return err
+	}
+	if _, err := s.editCoupling(r, p, c.ID, nil); err != nil {
+		return err
+	}
+	s.audit(r, "app taken out of pipeline", "", "pipeline", p.Name, "app_id", c.App)
+	return answer(w, http.StatusOK, newCoupling(p, c))
+}

@@ -1,0 +1,52 @@
+package api
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"renga"
+)
+
+func (s *Server) filterRoutes() []route {
+	return []route{{"POST", "/filters/apps", s.filterApps}}
+}
+
+// filterApps lists the apps with the given ids, as far as the caller may see
+// them.
+func (s *Server) filterApps(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		In struct {
+			ID []string `json:"id"`
+		} `json:"in"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	seen, err := s.seenApps(r)
+	if err != nil {
+		return err
+	}
+	asked := map[renga.AppID]renga.App{} // each once
+	for _, id := range body.In.ID {
+		if a, ok := seen[renga.AppID(strings.ToLower(id))]; ok {
+			asked[a.ID] = a
+		}
+	}
+	return listAs(w, r, slices.Collect(maps.Values(asked)), func(page []renga.App) ([]teamApp, error) { return s.showTeamApps(r, page) },
+		by("id", func(a renga.App) string { return string(a.ID) }),
+		by("name", func(a renga.App) string { return a.Name }))
+}
+
+func (s *Server) showTeamApps(r *http.Request, page []renga.App) ([]teamApp, error) {
+	apps, err := s.showApps(r.Context(), page, personOf(caller(r)))
+	if err != nil {
+		return nil, err
+	}
+	wire := make([]teamApp, 0, len(apps))
+	for _, a := range apps {
+		wire = append(wire, newTeamApp(a))
+	}
+	return wire, nil
+}

@@ -1,0 +1,201 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"renga"
+)
+
+// Pipelines keeps pipelines with their couplings.
+type Pipelines interface {
+	Pipelines(ctx context.Context) ([]renga.Pipeline, error)
+	// CreatePipeline and UpdatePipeline are Conflict when the owner has one of
+	// that name, or when an app would be in two pipelines.
+	CreatePipeline(ctx context.Context, p renga.Pipeline) error
+	UpdatePipeline(ctx context.Context, id renga.PipelineID, edit func(*renga.Pipeline) error) (renga.Pipeline, error)
+	DeletePipeline(ctx context.Context, id renga.PipelineID) error
+}
+
+func (s *Server) pipelineRoutes() []route {
+	return []route{
+		{"GET", "/pipelines", s.listPipelines},
+		{"POST", "/pipelines", s.createPipeline},
+		{"GET", "/pipelines/{pipeline}", s.pipelineInfo},
+		{"PATCH", "/pipelines/{pipeline}", s.updatePipeline},
+		{"DELETE", "/pipelines/{pipeline}", s.deletePipeline},
+		{"POST", "/pipeline-transfers", s.transferPipeline},
+	}
+}
+
+// pipeline is a pipeline on the wire. The last field is not in Heroku's schema;
+// the official CLI reads it.
+type pipeline struct {
+	CreatedAt string        `json:"created_at"`
+	ID        string        `json:"id"`
+	Name      string        `json:"name"`
+	Owner     pipelineOwner `json:"owner"`
+	UpdatedAt string        `json:"updated_at"`
+
+	Generation ref `json:"generation"`
+}
+
+// pipelineOwner is who a pipeline belongs to. There are no teams.
+type pipelineOwner struct {
+	ID   string `json:"id"`
+	Type string `json:"type"`
+}
+
+const ownerIsUser = "user"
+
+func ownerOnWire(id renga.AccountID) pipelineOwner {
+	return pipelineOwner{ID: string(id), Type: ownerIsUser}
+}
+
+func newPipeline(p renga.Pipeline) pipeline {
+	return pipeline{
+		CreatedAt: stamp(p.CreatedAt), ID: string(p.ID), Name: p.Name, Owner: ownerOnWire(p.Owner),
+		UpdatedAt: stamp(p.UpdatedAt), Generation: generationRef(),
+	}
+}
+
+// listPipelines lists what the caller sees. The official CLI finds pipelines
+// by their name with the query eq[name].
+func (s *Server) listPipelines(w http.ResponseWriter, r *http.Request) error {
+	see, err := s.sight(r)
+	if err != nil {
+		return err
+	}
+	wire := []pipeline{}
+	name, named := r.URL.Query()["eq[name]"]
+	for _, p := range see.pipelines {
+		if !named || slices.Contains(name, p.Name) {
+			wire = append(wire, newPipeline(p))
+		}
+	}
+	return list(w, r, wire, by("id", func(p pipeline) string { return p.ID }))
+}
+
+func (s *Server) pipelineInfo(w http.ResponseWriter, r *http.Request) error {
+	p, _, err := s.pipelineOf(r)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, newPipeline(p))
+}
+
+func (s *Server) createPipeline(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		Name  string         `json:"name"`
+		Owner *pipelineOwner `json:"owner"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	me := caller(r)
+	if body.Owner != nil && *body.Owner != ownerOnWire(me.ID) {
+		return invalid("A pipeline belongs to the account that makes it; leave the owner out.")
+	}
+	if err := renga.ValidatePipelineName(body.Name); err != nil {
+		return err
+	}
+	p := renga.Pipeline{
+		ID: renga.PipelineID(uuid.NewString()), Name: body.Name, Owner: me.ID, CreatedAt: s.now(), UpdatedAt: s.now(),
+	}
+	if err := s.parts.Pipelines.CreatePipeline(r.Context(), p); err != nil {
+		return err
+	}
+	s.audit(r, "pipeline created", "", "pipeline", p.Name)
+	return answer(w, http.StatusCreated, newPipeline(p))
+}
+
+func (s *Server) updatePipeline(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.ownPipeline(r)
+	if err != nil {
+		return err
+	}
+	body := struct {
+		Name string `json:"name"`
+	}{p.Name}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if err := renga.ValidatePipelineName(body.Name); err != nil {
+		return err
+	}
+	after, err := s.editPipeline(r, p, func(p *renga.Pipeline) error {
+		p.Name = body.Name
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.audit(r, "pipeline renamed", "", "pipeline", p.Name, "name", body.Name)
+	return answer(w, http.StatusOK, newPipeline(after))
+}
+
+// editPipeline changes a pipeline; one that went meanwhile is not found.
+func (s *Server) editPipeline(r *http.Request, p renga.Pipeline, edit func(*renga.Pipeline) error) (renga.Pipeline, error) {
+	after, err := s.parts.Pipelines.UpdatePipeline(r.Context(), p.ID, edit)
+	return after, orNotFound(err, "pipeline")
+}
+
+func (s *Server) deletePipeline(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.ownPipeline(r)
+	if err != nil {
+		return err
+	}
+	if err := s.parts.Pipelines.DeletePipeline(r.Context(), p.ID); err != nil {
+		return orNotFound(err, "pipeline")
+	}
+	s.audit(r, "pipeline deleted", "", "pipeline", p.Name)
+	return answer(w, http.StatusOK, newPipeline(p))
+}
+
+// pipelineTransfer is a change of owner on the wire.
+type pipelineTransfer struct {
+	Pipeline      onlyID        `json:"pipeline"`
+	PreviousOwner pipelineOwner `json:"previous_owner"`
+	NewOwner      pipelineOwner `json:"new_owner"`
+}
+
+// onlyID names a resource by nothing but its id.
+type onlyID struct {
+	ID string `json:"id"`
+}
+
+// transferPipeline gives a pipeline to another account. The apps in it stay
+// with their owners.
+func (s *Server) transferPipeline(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		Pipeline onlyID        `json:"pipeline"`
+		NewOwner pipelineOwner `json:"new_owner"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	p, err := s.ownPipelineNamed(r, body.Pipeline.ID)
+	if err != nil {
+		return err
+	}
+	if body.NewOwner.Type != ownerIsUser {
+		return invalid("A pipeline is given to an account: a new_owner of type %q.", ownerIsUser)
+	}
+	to, err := s.parts.Accounts.Account(r.Context(), renga.AccountID(body.NewOwner.ID))
+	if err != nil {
+		return orNotFound(err, "user")
+	}
+	if _, err = s.editPipeline(r, p, func(p *renga.Pipeline) error {
+		p.Owner = to.ID
+		return nil
+	}); err != nil {
+		return err
+	}
+	s.audit(r, "pipeline transferred", "", "pipeline", p.Name, "to", to.Email)
+	return answer(w, http.StatusCreated, pipelineTransfer{
+		Pipeline: onlyID{string(p.ID)}, PreviousOwner: ownerOnWire(p.Owner), NewOwner: ownerOnWire(to.ID),
+	})
+}

@@ -1,0 +1,72 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// PipelineVars keeps the config vars that pipelines have for a stage.
+type PipelineVars interface {
+	PipelineVars(ctx context.Context, id renga.PipelineID, stage renga.Stage) (renga.Vars, error)
+	SetPipelineVars(ctx context.Context, id renga.PipelineID, stage renga.Stage, edit func(renga.Vars) error) (renga.Vars, error)
+}
+
+func (s *Server) pipelineVarRoutes() []route {
+	return []route{
+		{"GET", "/pipelines/{pipeline}/stage/{stage}/config-vars", s.pipelineVars},
+		{"PATCH", "/pipelines/{pipeline}/stage/{stage}/config-vars", s.updatePipelineVars},
+	}
+}
+
+// stageOf finds the pipeline and the stage of the path. Their config vars are
+// for the pipeline's owner.
+func (s *Server) stageOf(r *http.Request) (renga.Pipeline, renga.Stage, error) {
+	stage := renga.Stage(mux.Vars(r)["stage"])
+	if knownStage(stage) != nil {
+		return renga.Pipeline{}, "", notFound("stage")
+	}
+	p, err := s.ownPipeline(r)
+	return p, stage, err
+}
+
+func (s *Server) pipelineVars(w http.ResponseWriter, r *http.Request) error {
+	p, stage, err := s.stageOf(r)
+	if err != nil {
+		return err
+	}
+	vars, err := s.parts.PipelineVars.PipelineVars(r.Context(), p.ID, stage)
+	if err != nil {
+		return orNotFound(err, "pipeline")
+	}
+	return answer(w, http.StatusOK, newConfigVars(vars))
+}
+
+func (s *Server) updatePipelineVars(w http.ResponseWriter, r *http.Request) error {
+	p, stage, err := s.stageOf(r)
+	if err != nil {
+		return err
+	}
+	changes, err := decodeChanges(r)
+	if err != nil {
+		return err
+	}
+	vars, err := s.parts.PipelineVars.SetPipelineVars(r.Context(), p.ID, stage, func(vars renga.Vars) error {
+		for name, value := range changes {
+			if value == nil {
+				delete(vars, name)
+				continue
+			}
+			vars[name] = *value
+		}
+		return renga.ValidateVars(vars)
+	})
+	if err != nil {
+		return orNotFound(err, "pipeline")
+	}
+	s.audit(r, "pipeline config vars set", "", "pipeline", p.Name, "stage", string(stage), "vars", names(changes))
+	return answer(w, http.StatusOK, newConfigVars(vars))
+}

@@ -1,0 +1,225 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// Promotions promotes releases from app to app.
+type Promotions interface {
+	// Promotable is the release of an app that a promotion takes; Invalid, with
+	// the reason, when there is none.
+	Promotable(ctx context.Context, app renga.AppID) (renga.ReleaseRecord, error)
+	// Promote records a promotion that is carried out afterwards, and gives the
+	// one that is recorded now: the same, asked for again, is made once.
+	Promote(ctx context.Context, p renga.Promotion) (renga.Promotion, error)
+	Promotion(ctx context.Context, id string) (renga.Promotion, error)
+}
+
+func (s *Server) promotionRoutes() []route {
+	return []route{
+		{"POST", "/pipeline-promotions", s.createPromotion},
+		{"GET", "/pipeline-promotions/{promotion}", s.promotionInfo},
+		{"GET", "/pipeline-promotions/{promotion}/promotion-targets", s.listPromotionTargets},
+	}
+}
+
+// promotion is a promotion on the wire.
+type promotion struct {
+	CreatedAt string          `json:"created_at"`
+	ID        string          `json:"id"`
+	Pipeline  onlyID          `json:"pipeline"`
+	Source    promotionSource `json:"source"`
+	Status    string          `json:"status"`
+	UpdatedAt string          `json:"updated_at"`
+}
+
+type promotionSource struct {
+	App     onlyID `json:"app"`
+	Release onlyID `json:"release"`
+}
+
+// promotionTarget is what became of one target on the wire.
+type promotionTarget struct {
+	App               onlyID  `json:"app"`
+	ErrorMessage      *string `json:"error_message"`
+	ID                string  `json:"id"`
+	PipelinePromotion onlyID  `json:"pipeline_promotion"`
+	Release           *onlyID `json:"release"`
+	Status            string  `json:"status"`
+}
+
+const (
+	promotionPending   = "pending"
+	promotionCompleted = "completed"
+)
+
+// newPromotion maps a promotion; its targets say whether it is completed.
+func newPromotion(p renga.Promotion, targets []promotionTarget) promotion {
+	wire := promotion{
+		CreatedAt: stamp(p.CreatedAt), ID: p.ID, Pipeline: onlyID{string(p.Pipeline)}, Status: promotionCompleted,
+		Source:    promotionSource{App: onlyID{string(p.Source)}, Release: onlyID{releaseID(p.Source, p.Release)}},
+		UpdatedAt: stamp(p.UpdatedAt),
+	}
+	for _, t := range targets {
+		if t.Status == promotionPending {
+			wire.Status = promotionPending
+		}
+	}
+	return wire
+}
+
+// newPromotionTarget maps a target. Once its release is made, the target fares
+// as the release does.
+func newPromotionTarget(p renga.Promotion, t renga.PromotionTarget, made renga.Outcome) promotionTarget {
+	wire := promotionTarget{
+		App: onlyID{string(t.App)}, ID: t.ID, PipelinePromotion: onlyID{p.ID}, Status: promotionPending,
+	}
+	failure := t.Failure
+	if t.Release > 0 {
+		wire.Release = &onlyID{releaseID(t.App, t.Release)}
+		wire.Status = statusOnWire(made.Status)
+		if made.Status == renga.Failed {
+			failure = made.Reason
+		}
+	}
+	if failure != "" {
+		wire.ErrorMessage, wire.Status = &failure, string(renga.Failed)
+	}
+	return wire
+}
+
+func (s *Server) showTargets(ctx context.Context, p renga.Promotion) ([]promotionTarget, error) {
+	var wire []promotionTarget
+	for _, t := range p.Targets {
+		var made renga.ReleaseRecord
+		if t.Release > 0 {
+			var err error
+			made, err = s.parts.Releases.Release(ctx, t.App, t.Release)
+			if renga.KindOf(err) == renga.NotFound {
+				made.Outcome = renga.Outcome{Status: renga.Failed, Reason: "The app or its release is gone."}
+			} else if err != nil {
+				return nil, err
+			}
+		}
+		wire = append(wire, newPromotionTarget(p, t, made.Outcome))
+	}
+	return wire, nil
+}
+
+func (s *Server) replyPromotion(w http.ResponseWriter, r *http.Request, status int, p renga.Promotion) error {
+	targets, err := s.showTargets(r.Context(), p)
+	if err != nil {
+		return err
+	}
+	return answer(w, status, newPromotion(p, targets))
+}
+
+// createPromotion answers as soon as the promotion is recorded; releases are
+// made afterwards.
+func (s *Server) createPromotion(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.promotionAsked(r)
+	if err != nil {
+		return err
+	}
+	live, err := s.parts.Promotions.Promotable(r.Context(), p.Source)
+	if err != nil {
+		return orNotFound(err, "app")
+	}
+	p.ID, p.By, p.Release, p.CreatedAt, p.UpdatedAt = uuid.NewString(), caller(r).ID, live.Version, s.now(), s.now()
+	if p, err = s.parts.Promotions.Promote(r.Context(), p); err != nil {
+		return err
+	}
+	for _, t := range p.Targets {
+		s.audit(r, "promoted", "", "promotion", p.ID, "source", p.Source, "release", renga.VersionName(p.Release), "target", t.App)
+	}
+	return s.replyPromotion(w, r, http.StatusCreated, p)
+}
+
+// promotionAsked reads a promotion from the body. All its apps are in its
+// pipeline, and the caller may see the source and deploy to the targets.
+func (s *Server) promotionAsked(r *http.Request) (renga.Promotion, error) {
+	type app struct {
+		App onlyID `json:"app"`
+	}
+	var body struct {
+		Pipeline onlyID `json:"pipeline"`
+		Source   app    `json:"source"`
+		Targets  []app  `json:"targets"`
+	}
+	if err := decode(r, &body); err != nil {
+		return renga.Promotion{}, err
+	}
+	see, err := s.sight(r)
+	if err != nil {
+		return renga.Promotion{}, err
+	}
+	p, err := see.pipeline(body.Pipeline.ID, caller(r).ID)
+	if err != nil {
+		return renga.Promotion{}, err
+	}
+	asked := renga.Promotion{Pipeline: p.ID, Source: renga.AppID(strings.ToLower(body.Source.App.ID))}
+	if _, ok := p.Coupling(asked.Source); !ok {
+		return asked, invalid("The source must be an app of the pipeline %s, by its id.", p.Name)
+	}
+	if len(body.Targets) == 0 {
+		return asked, invalid("Name at least one target.")
+	}
+	for _, t := range body.Targets {
+		id := renga.AppID(strings.ToLower(t.App.ID))
+		if _, ok := p.Coupling(id); !ok || id == asked.Source {
+			return asked, invalid("Targets must be other apps of the pipeline %s, by their ids.", p.Name)
+		}
+		if _, err := s.appToDeploy(r, t.App.ID); err != nil {
+			return asked, err
+		}
+		if !slices.ContainsFunc(asked.Targets, func(t renga.PromotionTarget) bool { return t.App == id }) {
+			asked.Targets = append(asked.Targets, renga.PromotionTarget{ID: uuid.NewString(), App: id})
+		}
+	}
+	return asked, nil
+}
+
+// promotionOf finds the promotion of the path, which whoever sees its pipeline
+// may see.
+func (s *Server) promotionOf(r *http.Request) (renga.Promotion, error) {
+	p, err := s.parts.Promotions.Promotion(r.Context(), strings.ToLower(mux.Vars(r)["promotion"]))
+	if err != nil {
+		return p, orNotFound(err, "pipeline promotion")
+	}
+	see, err := s.sight(r)
+	if err != nil {
+		return p, err
+	}
+	if _, err := see.pipeline(string(p.Pipeline), caller(r).ID); err != nil {
+		return p, notFound("pipeline promotion")
+	}
+	return p, nil
+}
+
+func (s *Server) promotionInfo(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.promotionOf(r)
+	if err != nil {
+		return err
+	}
+	return s.replyPromotion(w, r, http.StatusOK, p)
+}
+
+func (s *Server) listPromotionTargets(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.promotionOf(r)
+	if err != nil {
+		return err
+	}
+	targets, err := s.showTargets(r.Context(), p)
+	if err != nil {
+		return err
+	}
+	return list(w, r, targets, by("id", func(t promotionTarget) string { return t.ID }))
+}

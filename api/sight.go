@@ -1,0 +1,122 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// sight is what a caller sees of the pipelines: his own and those with an app
+// that he may see, and in them only such apps.
+type sight struct {
+	apps      map[renga.AppID]renga.App
+	pipelines []renga.Pipeline
+}
+
+func (s *Server) sight(r *http.Request) (sight, error) {
+	apps, err := s.seenApps(r)
+	if err != nil {
+		return sight{}, err
+	}
+	all, err := s.parts.Pipelines.Pipelines(r.Context())
+	if err != nil {
+		return sight{}, err
+	}
+	see := sight{apps: apps}
+	for _, p := range all {
+		p.Couplings = slices.DeleteFunc(p.Couplings, func(c renga.Coupling) bool { return apps[c.App].ID == "" })
+		if p.Owner == caller(r).ID || len(p.Couplings) > 0 {
+			see.pipelines = append(see.pipelines, p)
+		}
+	}
+	return see, nil
+}
+
+// seenApps are the apps that the caller may see, by id.
+func (s *Server) seenApps(r *http.Request) (map[renga.AppID]renga.App, error) {
+	all, err := s.parts.Apps.Apps(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	apps := map[renga.AppID]renga.App{}
+	for _, a := range ownedBy(caller(r).ID, all) {
+		apps[a.ID] = a
+	}
+	return apps, nil
+}
+
+// pipeline finds a pipeline by id or name, the caller's own first: others may
+// have one of the same name.
+func (see sight) pipeline(identity string, me renga.AccountID) (renga.Pipeline, error) {
+	named := slices.DeleteFunc(slices.Clone(see.pipelines), func(p renga.Pipeline) bool {
+		return p.Name != identity && !strings.EqualFold(string(p.ID), identity)
+	})
+	for _, p := range named {
+		if p.Owner == me {
+			return p, nil
+		}
+	}
+	if len(named) == 0 {
+		return renga.Pipeline{}, notFound("pipeline")
+	}
+	return named[0], nil
+}
+
+// coupling finds the first coupling that fits, with its pipeline.
+func (see sight) coupling(fits func(renga.Coupling) bool) (renga.Pipeline, renga.Coupling, error) {
+	for _, p := range see.pipelines {
+		if i := slices.IndexFunc(p.Couplings, fits); i >= 0 {
+			return p, p.Couplings[i], nil
+		}
+	}
+	return renga.Pipeline{}, renga.Coupling{}, notFound("pipeline coupling")
+}
+
+// pipelineOf finds the pipeline of the path.
+func (s *Server) pipelineOf(r *http.Request) (renga.Pipeline, sight, error) {
+	see, err := s.sight(r)
+	if err != nil {
+		return renga.Pipeline{}, see, err
+	}
+	p, err := see.pipeline(mux.Vars(r)["pipeline"], caller(r).ID)
+	return p, see, err
+}
+
+// ownPipeline finds the pipeline of the path, which must be the caller's.
+func (s *Server) ownPipeline(r *http.Request) (renga.Pipeline, error) {
+	return s.ownPipelineNamed(r, mux.Vars(r)["pipeline"])
+}
+
+func (s *Server) ownPipelineNamed(r *http.Request, identity string) (renga.Pipeline, error) {
+	see, err := s.sight(r)
+	if err != nil {
+		return renga.Pipeline{}, err
+	}
+	p, err := see.pipeline(identity, caller(r).ID)
+	if err == nil && p.Owner != caller(r).ID {
+		err = renga.Errorf(renga.Forbidden, "Only the owner of the pipeline %s may do that.", p.Name)
+	}
+	return p, err
+}
+
+// appToOperate and appToDeploy find an app that a body names.
+func (s *Server) appToOperate(r *http.Request, identity string) (renga.App, error) {
+	a, err := s.findApp(r.Context(), identity)
+	switch {
+	case err != nil:
+		return renga.App{}, orNotFound(err, "app")
+	case a.Deleting:
+		return renga.App{}, notFound("app")
+	case a.Owner != caller(r).ID:
+		return renga.App{}, renga.Errorf(renga.Forbidden, "You do not have access to the app %s.", identity)
+	}
+	return a, nil
+}
+
+func (s *Server) appToDeploy(r *http.Request, identity string) (renga.App, error) {
+	return s.appToOperate(r, identity)
+}
