@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -13,69 +12,36 @@ import (
 // Parts of lists (206) have none: their Range is not part of what is tagged.
 func tagAnswers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		if !reads(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		held := &heldAnswer{ResponseWriter: w}
+		held := &heldAnswer{ResponseWriter: w, wants: func(status int, contentType string) bool {
+			return status == http.StatusOK && isJSON(contentType)
+		}}
 		next.ServeHTTP(held, r)
-		held.release(r.Header.Get("If-None-Match"))
+		if held.holds {
+			sendTagged(held, r.Header.Get("If-None-Match"))
+		}
 	})
 }
 
-// heldAnswer keeps a JSON answer back until it is whole. All other answers,
-// streams among them, pass.
-type heldAnswer struct {
-	http.ResponseWriter
-	decided, holds bool
-	body           bytes.Buffer
+// reads tells whether a request changes nothing.
+func reads(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead
 }
 
-func (h *heldAnswer) WriteHeader(status int) {
-	if !h.decided {
-		h.decided = true
-		h.holds = status == http.StatusOK && isJSON(h.Header().Get("Content-Type"))
-	}
-	if !h.holds {
-		h.ResponseWriter.WriteHeader(status)
-	}
-}
-
-func (h *heldAnswer) Write(b []byte) (int, error) {
-	if !h.decided {
-		h.WriteHeader(http.StatusOK)
-	}
-	if h.holds {
-		return h.body.Write(b)
-	}
-	return h.ResponseWriter.Write(b)
-}
-
-// Unwrap lets http.ResponseController find the writer's other abilities.
-func (h *heldAnswer) Unwrap() http.ResponseWriter { return h.ResponseWriter }
-
-// release sends what was held, if it is not what the client has.
-func (h *heldAnswer) release(known string) {
-	if !h.holds {
-		return
-	}
-	sum := sha256.Sum256(h.body.Bytes())
+// sendTagged sends an answer, if it is not what the client has.
+func sendTagged(held *heldAnswer, known string) {
+	sum := sha256.Sum256(held.body.Bytes())
 	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
-	h.Header().Set("ETag", tag)
+	held.Header().Set("ETag", tag)
 	if namesTag(known, tag) {
-		h.Header().Del("Content-Type")
-		h.ResponseWriter.WriteHeader(http.StatusNotModified)
+		held.Header().Del("Content-Type")
+		held.ResponseWriter.WriteHeader(http.StatusNotModified)
 		return
 	}
-	h.ResponseWriter.WriteHeader(http.StatusOK)
-	_, _ = h.ResponseWriter.Write(h.body.Bytes()) // a client that left misses nothing
-}
-
-// isJSON tells whether a content type is JSON of some kind.
-func isJSON(contentType string) bool {
-	kind, _, _ := strings.Cut(contentType, ";")
-	kind = strings.TrimSpace(strings.ToLower(kind))
-	return kind == "application/json" || strings.HasSuffix(kind, "+json")
+	held.send()
 }
 
 // namesTag tells whether an If-None-Match header names the tag. Weak tags count

@@ -31,8 +31,9 @@ type world struct {
 	asked     []renga.ReleaseQuery
 	outputs   map[int]string
 	ran       []renga.OneOff
-	broken    error // what a look at a token ends in, when set
-	blind     error // what a look at images ends in, when set
+	creating  func(context.Context) error // before an app is made, when set
+	broken    error                       // what a look at a token ends in, when set
+	blind     error                       // what a look at images ends in, when set
 }
 
 var (
@@ -130,6 +131,11 @@ func (w *world) UpdateApp(_ context.Context, id renga.AppID, edit func(*renga.Ap
 }
 
 func (w *world) CreateApp(ctx context.Context, name string, by renga.AccountID) (renga.App, error) {
+	if w.creating != nil {
+		if err := w.creating(ctx); err != nil {
+			return renga.App{}, err
+		}
+	}
 	if name == "" {
 		name = "silent-pond-1"
 	}

@@ -15,6 +15,7 @@ import "renga"
 //	renga:{platform}:token:<sha256>  string  account id, by the token's hash in hex        cmd
 //	renga:{platform}:pipelines       hash    pipeline id → JSON with its couplings         api
 //	renga:{platform}:promotions      hash    promotion id → JSON, kept for a week          releaser
+//	renga:{platform}:answer:<sha256> string  a claim, or a sealed answer, for minutes      api (requests that may be repeated)
 //	renga:{<app>}:app                string  JSON app                                      api
 //	renga:{<app>}:releases           hash    version → JSON record, never rewritten        releaser
 //	renga:{<app>}:outcomes           hash    version → JSON outcome                        runtime (releaser: first one, superseded)
@@ -47,6 +48,7 @@ const (
 func keyName(name string) string              { return "renga:{platform}:name:" + name }
 func keyAccount(id renga.AccountID) string    { return "renga:{platform}:account:" + string(id) }
 func keyToken(hash string) string             { return "renga:{platform}:token:" + hash }
+func keyAnswer(request string) string         { return "renga:{platform}:answer:" + request }
 func keyApp(id renga.AppID) string            { return appKey(id, "app") }
 func keyReleases(id renga.AppID) string       { return appKey(id, "releases") }
 func keyOutcomes(id renga.AppID) string       { return appKey(id, "outcomes") }

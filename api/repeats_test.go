@@ -1,0 +1,217 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+// asRepeat are the headers of a request that has come, or may come, again.
+func asRepeat(id string) map[string]string { return header("Request-Id", id) }
+
+func newID() string { return uuid.NewString() + "," + uuid.NewString() }
+
+func TestRepeatedRequestsActOnce(t *testing.T) {
+	for name, repeat := range map[string]struct {
+		method, url, body string
+	}{
+		"create":     {"POST", "/apps", `{}`},
+		"config set": {"PATCH", "/apps/hello/config-vars", `{"A":"b"}`},
+		"rollback":   {"POST", "/apps/hello/releases", `{"release":"3"}`},
+		"restart":    {"DELETE", "/apps/hello/dynos", ""},
+		"delete":     {"DELETE", "/apps/hello", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rig, id := newRig(nil), newID()
+			first, body := rig.ask(repeat.method, repeat.url, repeat.body, asRepeat(id))
+			apps, releases, restarts := len(rig.world.apps), len(rig.world.releases[hello]), len(rig.world.restarts)
+			again, same := rig.ask(repeat.method, repeat.url, repeat.body, asRepeat(id))
+			if first.StatusCode/100 != 2 || again.StatusCode != first.StatusCode || same != body || again.Header.Get("Idempotent-Replayed") != "true" {
+				t.Errorf("%d %s, then %d %s", first.StatusCode, body, again.StatusCode, same)
+			}
+			if again.Header.Get("Content-Type") != first.Header.Get("Content-Type") || again.Header.Get("Request-Id") == "" {
+				t.Errorf("headers %v, then %v", first.Header, again.Header)
+			}
+			if len(rig.world.apps) != apps || len(rig.world.releases[hello]) != releases || len(rig.world.restarts) != restarts {
+				t.Error("it acted again")
+			}
+		})
+	}
+}
+
+func TestRequestsThatAreMeantActAgain(t *testing.T) {
+	set := func(rig *rig, body string, headers map[string]string) {
+		t.Helper()
+		if res, answer := rig.ask("PATCH", "/apps/hello/config-vars", body, headers); res.StatusCode != 200 {
+			t.Errorf("%s: %d %s", body, res.StatusCode, answer)
+		}
+	}
+	id, body := newID(), `{"A":"b"}`
+	for name, second := range map[string]func(*rig){
+		"another id":           func(rig *rig) { set(rig, body, asRepeat(newID())) },
+		"another body":         func(rig *rig) { set(rig, `{"A":"c"}`, asRepeat(id)) },
+		"no id":                func(rig *rig) { set(rig, body, nil) },
+		"an id that is no one": func(rig *rig) { set(rig, body, asRepeat("session-17")) },
+		"another key":          func(rig *rig) { set(rig, body, header("Idempotency-Key", "k2")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			rig := newRig(nil)
+			set(rig, body, asRepeat(id))
+			releases := len(rig.world.releases[hello])
+			second(rig)
+			if len(rig.world.releases[hello]) != releases+1 {
+				t.Error("it did not act")
+			}
+		})
+	}
+}
+
+func TestWhatWasRefusedIsAskedAnew(t *testing.T) {
+	rig, id := newRig(nil), newID()
+	if res, body := rig.ask("POST", "/apps", `{"name":"hello"}`, asRepeat(id)); res.StatusCode != 422 {
+		t.Fatalf("%d: %s", res.StatusCode, body)
+	}
+	delete(rig.world.apps, hello)
+	if res, body := rig.ask("POST", "/apps", `{"name":"hello"}`, asRepeat(id)); res.StatusCode != 201 {
+		t.Errorf("%d: %s", res.StatusCode, body)
+	}
+}
+
+func TestIdempotencyKeys(t *testing.T) {
+	rig, key := newRig(nil), header("Idempotency-Key", "deploy 17")
+	_, first := rig.ask("POST", "/apps", `{}`, key)
+	if _, again := rig.ask("POST", "/apps", `{}`, key); again != first {
+		t.Errorf("made %s, then %s", first, again)
+	}
+	if res, body := rig.ask("POST", "/apps", `{"name":"fresh"}`, key); res.StatusCode != 422 || !strings.Contains(body, "Idempotency-Key") {
+		t.Errorf("for another body: %d %s", res.StatusCode, body)
+	}
+	if res, body := rig.ask("POST", "/apps", `{}`, header("Idempotency-Key", strings.Repeat("k", 256))); res.StatusCode != 400 {
+		t.Errorf("for a long key: %d %s", res.StatusCode, body)
+	}
+	theirs := map[string]string{"Idempotency-Key": "deploy 17", "Authorization": "Bearer bob-token"}
+	if res, body := rig.ask("POST", "/apps", `{"name":"bobs"}`, theirs); res.StatusCode != 201 {
+		t.Errorf("for another account: %d %s", res.StatusCode, body)
+	}
+}
+
+// TestRepeatsWaitForTheFirst sends one request ten times at once.
+func TestRepeatsWaitForTheFirst(t *testing.T) {
+	rig, id := newRig(nil), newID()
+	answers := make([]string, 10)
+	var wg sync.WaitGroup
+	for i := range answers {
+		wg.Go(func() { _, answers[i] = rig.ask("POST", "/apps/hello/releases", `{"release":"3"}`, asRepeat(id)) })
+	}
+	wg.Wait()
+	for _, answer := range answers {
+		if answer != answers[0] {
+			t.Errorf("answered %s and %s", answers[0], answer)
+		}
+	}
+	if n := len(rig.world.releases[hello]); n != 5 {
+		t.Errorf("%d releases, want 5", n)
+	}
+}
+
+// cutter passes requests on, and breaks the connection of the first few after
+// the API has acted and before its answer goes back.
+func cutter(t *testing.T, api string, cuts int32) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left atomic.Int32
+	left.Store(cuts)
+	proxy := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		out := r.Clone(r.Context())
+		out.RequestURI, out.URL.Scheme, out.URL.Host = "", "http", api
+		res, err := http.DefaultTransport.RoundTrip(out)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil || left.Add(-1) >= 0 {
+			panic(http.ErrAbortHandler) // net/http closes the connection
+		}
+		w.WriteHeader(res.StatusCode)
+		_, _ = w.Write(body)
+	})}
+	done := make(chan error, 1)
+	go func() { done <- proxy.Serve(listener) }()
+	t.Cleanup(func() {
+		if err := errors.Join(proxy.Close(), <-done); !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
+	return "http://" + listener.Addr().String()
+}
+
+func TestConnectionsThatBreakAfterTheActLoseNothing(t *testing.T) {
+	rig := newRig(nil)
+	server := httptest.NewServer(rig)
+	defer server.Close()
+	through := cutter(t, strings.TrimPrefix(server.URL, "http://"), 3)
+	id, broken, before := newID(), 0, len(rig.world.apps)
+	for range 6 { // as often as the official CLI tries
+		req, err := http.NewRequest("POST", through+"/apps", bytes.NewReader([]byte(`{}`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Request-Id", id)
+		res, err := http.DefaultTransport.RoundTrip(asAda(req))
+		if err != nil {
+			broken++
+			continue
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != 201 || broken != 3 || len(rig.world.apps) != before+1 {
+			t.Errorf("after %d broken connections %d, and %d apps more", broken, res.StatusCode, len(rig.world.apps)-before)
+		}
+		return
+	}
+	t.Error(fmt.Errorf("no try got an answer"))
+}
+
+// TestAClientThatLeavesLosesNothing: the change goes on to its end, and the
+// client finds its answer when it comes back.
+func TestAClientThatLeavesLosesNothing(t *testing.T) {
+	rig, id := newRig(nil), newID()
+	ctx, leave := context.WithCancel(t.Context())
+	rig.world.creating = func(ctx context.Context) error {
+		leave()
+		return ctx.Err()
+	}
+	req := asAda(httptest.NewRequestWithContext(ctx, "POST", "/apps", strings.NewReader(`{"name":"fresh"}`)))
+	req.Header.Set("Request-Id", id)
+	rig.ServeHTTP(httptest.NewRecorder(), req)
+	rig.world.creating = nil
+	if res, body := rig.ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 201 || res.Header.Get("Idempotent-Replayed") == "" {
+		t.Errorf("%d: %s", res.StatusCode, body)
+	}
+}
+
+func TestAPanicLetsTheRequestGo(t *testing.T) {
+	rig, id := newRig(nil), newID()
+	rig.world.creating = func(context.Context) error { panic("no") }
+	if res, _ := rig.ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 500 {
+		t.Errorf("a panic gets %d", res.StatusCode)
+	}
+	rig.world.creating = nil
+	if res, body := rig.ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 201 {
+		t.Errorf("%d: %s", res.StatusCode, body)
+	}
+}
