@@ -12,6 +12,7 @@ case $binary in
 esac
 readonly binary
 readonly data=${RENGA_DATA:-$state/data}
+readonly domain=${RENGA_DOMAIN:-renga.localhost}
 
 # our_pid prints the pid of the Renga that this checkout started, if it runs.
 # A pid file may outlive its process and the number may be somebody else's by
@@ -40,3 +41,6 @@ stop() {
 	fi
 	rm -f "$pidfile"
 }
+
+# hosts_told tells whether /etc/hosts has this platform's block.
+hosts_told() { grep -qsxF "# begin renga $domain" /etc/hosts; }

@@ -2,7 +2,7 @@
 # Installs what is missing and starts a Docker daemon where none answers:
 # Docker Engine and redis-server, from Debian's packages. What is there already
 # is left as it is. With --test also what the tests need: a C compiler, for the
-# race detector.
+# race detector, and npm, for the official CLI.
 #
 # DOCKER_HOST says which daemon to ask; DOCKERD_ARGS is handed to a dockerd that
 # has to be started.
@@ -36,9 +36,9 @@ missing_packages() {
 	fi
 	has redis-server || echo redis-server
 	has curl || echo curl
-	if [ "${1:-}" = --test ] && ! has gcc; then
-		echo gcc libc6-dev
-	fi
+	[ "${1:-}" = --test ] || return 0
+	has gcc || echo gcc libc6-dev
+	has npm || echo nodejs npm
 }
 
 # install_packages keeps services from being started by their packages: Renga

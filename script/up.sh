@@ -2,7 +2,8 @@
 # Starts Renga in the background, waits until it answers, writes .renga/env and
 # says how to use it. Run again it starts nothing twice; after a new build it
 # puts the new one in the old one's place. All RENGA_… settings and REDIS_URL
-# pass through.
+# pass through. Where it may, and nobody told otherwise, it takes ports 80 and
+# 443 as well, and tells /etc/hosts the platform's names.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=script/lib.sh
@@ -17,13 +18,55 @@ esac
 readonly listen host
 readonly registry=$host:${listen##*:}
 readonly url=http://$registry
-readonly domain=${RENGA_DOMAIN:-renga.localhost}
+
+# may_take tells whether a port of 127.0.0.1 is free and this user may have it.
+may_take() {
+	local lowest
+	lowest=$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null || echo 1024)
+	[ "$(id -u)" = 0 ] || [ "$1" -ge "$lowest" ] || return 1
+	! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# choose_ports goes for those that clients expect, unless they were named.
+choose_ports() {
+	if [ -z "${RENGA_LISTEN:-}" ]; then
+		RENGA_LISTEN=127.0.0.1:5000
+		if may_take 80; then
+			RENGA_LISTEN+=,127.0.0.1:80
+		else
+			echo "Port 80 is in use, or for root only: http addresses need :5000, and ps:exec does not work."
+		fi
+	fi
+	if [ -z "${RENGA_LISTEN_TLS:-}" ]; then
+		RENGA_LISTEN_TLS=127.0.0.1:443
+		if ! may_take 443; then
+			RENGA_LISTEN_TLS=127.0.0.1:5443
+			echo "Port 443 is in use, or for root only: HTTPS is at 127.0.0.1:5443, and the heroku CLI's container commands do not work."
+		fi
+	fi
+	export RENGA_LISTEN RENGA_LISTEN_TLS
+}
+
+# tell_hosts has this machine find the platform's names. Those that it finds
+# already, by DNS, are left alone.
+tell_hosts() {
+	if ! hosts_told && getent hosts "api.$domain" >/dev/null; then
+		return
+	fi
+	if [ -w /etc/hosts ]; then
+		"$binary" hosts --install --data "$data"
+		return
+	fi
+	echo "For the heroku CLI and docker, add these lines to /etc/hosts, or run \`make up\` as root:"
+	"$binary" hosts --data "$data"
+}
 
 # start leaves the log file's length before the start in log_start, so that
 # what is shown of it is of this start.
 start() {
 	mkdir -p "$state"
 	chmod 700 "$state"
+	choose_ports
 	log_start=$(stat -c %s "$logfile" 2>/dev/null || echo 0)
 	RENGA_DATA=$data setsid nohup "$binary" serve >>"$logfile" 2>&1 </dev/null &
 	pid=$!
@@ -114,6 +157,10 @@ say_how() {
 		  docker push $registry/hello
 		  curl http://hello.$domain:${listen##*:}/
 
+		For the heroku CLI, git, curl and docker over HTTPS:
+
+		  eval "\$($shown env --data $shown_data)"
+
 	END
 }
 
@@ -128,6 +175,7 @@ else
 	start
 fi
 wait_until_up
+tell_hosts
 write_env
 make_hello
 say_how
