@@ -12,6 +12,10 @@
 //	err = w.PushImage(ctx, "hello", img)
 //	answer, err := w.Get(ctx, "hello", "/")
 //
+// Every world serves HTTPS as well, with a CA of its own. One made with
+// [WithHosts] is reached as in real life: by names that the system resolves, on
+// ports 80 and 443.
+//
 // # Words of the scripts
 //
 // Besides the words of testscript (env, exec, stdout, stderr, cmp, …), which

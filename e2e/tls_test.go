@@ -29,6 +29,7 @@ func TestEverythingIsServedByNameOverTLS(t *testing.T) {
 	client := resolving(t, w)
 	for _, c := range []struct{ url, want string }{
 		{"https://hello." + w.Domain + "/", "hello from by name"},
+		{"https://hello." + w.Domain + "/headers", "X-Forwarded-Proto: https"},
 		{"http://hello." + w.Domain + "/", "hello from by name"},
 		{"https://api." + w.Domain + "/healthz", "ok"},
 		{"https://" + w.TLSAddr + "/healthz", "ok"},

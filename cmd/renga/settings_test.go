@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -69,6 +72,58 @@ func TestTheRegistryAddressIsReachable(t *testing.T) {
 		if got := s.registryAddress(); got != want {
 			t.Errorf("%s: %s, want %s", listen, got, want)
 		}
+	}
+}
+
+func TestTheFrontIsHTTPSWhereItIsServed(t *testing.T) {
+	for _, c := range []struct{ listen, tls, scheme, port string }{
+		{"127.0.0.1:5000", "127.0.0.1:443,127.0.0.1:5443", "https", ""},
+		{"127.0.0.1:80", "127.0.0.1:5443", "https", "5443"},
+		{"127.0.0.1:5000,127.0.0.1:80", "off", "http", "5000"},
+		{"127.0.0.1:80", "off", "http", ""},
+	} {
+		s, err := parse(t, nil, "--listen", c.listen, "--listen-tls", c.tls)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if scheme, port := s.front(); scheme != c.scheme || port != c.port {
+			t.Errorf("%s, %s: %s %q", c.listen, c.tls, scheme, port)
+		}
+	}
+}
+
+func TestTLSSettingsThatDoNotFitAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--tls-cert", "a.crt"}, "--tls-key"},
+		{[]string{"--acme-directory", "http://ca.example/dir"}, "https URL"},
+		{[]string{"--acme-directory", "letsencrypt", "--listen-tls", "off"}, "--listen-tls"},
+		{[]string{"--listen-tls", "443"}, "no host:port"},
+	} {
+		if _, err := parse(t, nil, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v, want %q", c.args, err, c.want)
+		}
+	}
+}
+
+func TestAPortThatCannotBeTakenSaysWhatToDo(t *testing.T) {
+	denied := &os.SyscallError{Syscall: "bind", Err: syscall.EACCES}
+	if got := remedy(denied, tlsDoor); !strings.Contains(got, "CAP_NET_BIND_SERVICE") || !strings.Contains(got, "--listen-tls") {
+		t.Errorf("without the right: %q", got)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }() // nothing was accepted
+	s, err := parse(t, nil, "--listen", "127.0.0.1:0", "--listen-tls", taken.Addr().String(), "--metrics-listen", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := listen(t.Context(), s); err == nil || !strings.Contains(err.Error(), "choose another with --listen-tls") {
+		t.Errorf("taken: %v", err)
 	}
 }
 
