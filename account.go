@@ -5,11 +5,53 @@ import "time"
 // AccountID names an account for ever: a UUID.
 type AccountID string
 
-// Account is somebody who may use the platform. Its API tokens are stored
-// beside it, as hashes only.
+// Account is somebody who may use the platform. Its password and its tokens
+// are stored beside it, as hashes only.
 type Account struct {
-	ID        AccountID
-	Email     string
+	ID            AccountID
+	Email         string // as it was written; two that differ only in case are one
+	Name          string
+	AllowTracking bool
+	Beta          bool
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+	LastLogin     time.Time // zero when nobody has logged in with the password yet
+}
+
+// Authorization lets whoever holds its token act for an account, as far as its
+// scopes go and until it expires.
+type Authorization struct {
+	ID          string
+	Account     AccountID
+	Description string
+	Scopes      Scopes
+	// Default marks the account's own one, which clients call "~".
+	Default bool
+	// Redacted is the token as it may be shown after its first showing.
+	Redacted  string
 	CreatedAt time.Time
 	UpdatedAt time.Time
+	ExpiresAt time.Time // zero for never
+}
+
+// Expired tells whether the authorization is over at that time.
+func (a Authorization) Expired(at time.Time) bool {
+	return !a.ExpiresAt.IsZero() && !a.ExpiresAt.After(at)
+}
+
+// Bearer is who shows a token: the account it acts for, and the authorization
+// that says how far.
+type Bearer struct {
+	Account       Account
+	Authorization Authorization
+}
+
+// RedactToken is the form in which a token is shown after its first showing:
+// how it begins and how it ends, which clients compare with the one they have.
+func RedactToken(token string) string {
+	const shown = 4
+	if len(token) < 8*shown {
+		return "**********"
+	}
+	return token[:shown] + "**********" + token[len(token)-shown:]
 }

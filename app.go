@@ -10,10 +10,12 @@ type AppID string
 
 // App is one deployable thing with a name, an owner and a chain of releases.
 type App struct {
-	ID          AppID
-	Name        string
-	Owner       AccountID
-	Maintenance bool
+	ID    AppID
+	Name  string
+	Owner AccountID
+	// Collaborators are the accounts that it is shared with.
+	Collaborators map[AccountID]Collaborator
+	Maintenance   bool
 	// Features are those that were switched, by name; see [App.FeatureOn].
 	Features map[string]bool
 	// Buildpacks are the names or URLs of those that build the app from its

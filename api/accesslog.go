@@ -20,7 +20,7 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 		v := visitOf(r)
 		s.log.Log(context.WithoutCancel(r.Context()), level, "api request", "request", v.id,
 			"method", r.Method, "path", r.URL.Path, "status", seen.code(), "duration", s.now().Sub(start),
-			"account", v.account.ID, "app", v.app)
+			"account", v.bearer.Account.ID, "app", v.app)
 	})
 }
 
@@ -29,7 +29,8 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 func (s *Server) audit(r *http.Request, action, app string, facts ...any) {
 	v := visitOf(r)
 	s.log.With(facts...).Info("audit", "action", action, "app", app,
-		"account", v.account.ID, "email", v.account.Email, "request", v.id, "from", r.RemoteAddr)
+		"account", v.bearer.Account.ID, "email", v.bearer.Account.Email, "token", v.bearer.Authorization.ID,
+		"request", v.id, "from", r.RemoteAddr)
 }
 
 // watched remembers the status that was sent.

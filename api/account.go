@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 	"github.com/gorilla/mux"
@@ -15,6 +16,8 @@ import (
 type Accounts interface {
 	// Account is NotFound for an id that nobody has.
 	Account(ctx context.Context, id renga.AccountID) (renga.Account, error)
+	// AccountByEmail is NotFound for an email that nobody has, in any case.
+	AccountByEmail(ctx context.Context, email string) (renga.Account, error)
 }
 
 func (s *Server) accountRoutes() []route {
@@ -87,6 +90,7 @@ func ownAccount(r *http.Request) error {
 type people struct {
 	accounts Accounts
 	domain   string
+	mu       sync.Mutex // guards known
 	known    map[renga.AccountID]person
 }
 
@@ -97,6 +101,8 @@ func (s *Server) people() *people {
 // find is the person behind an id. Who is gone, or never was an account, has a
 // name that says so.
 func (p *people) find(ctx context.Context, id renga.AccountID) (person, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if who, ok := p.known[id]; ok {
 		return who, nil
 	}

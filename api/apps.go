@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/gorilla/mux"
-
 	"renga"
 )
 
@@ -130,27 +128,13 @@ func (o Options) below(name string) string {
 	return at
 }
 
-// appOf finds the app of the path. One that is being deleted is there no more.
+// appOf is the app of the path, which access has let the caller have. One that
+// is being deleted is there no more.
 func (s *Server) appOf(r *http.Request) (renga.App, error) {
-	a, err := s.ownApp(r)
-	if err == nil && a.Deleting {
+	a := visitOf(r).target
+	if a.ID == "" || a.Deleting {
 		return renga.App{}, notFound("app")
 	}
-	return a, err
-}
-
-// ownApp finds the app of the path, by name or id, and checks that the caller
-// may have it.
-func (s *Server) ownApp(r *http.Request) (renga.App, error) {
-	identity := mux.Vars(r)["app"]
-	a, err := s.findApp(r.Context(), identity)
-	if err != nil {
-		return renga.App{}, orNotFound(err, "app")
-	}
-	if a.Owner != caller(r).ID {
-		return renga.App{}, renga.Errorf(renga.Forbidden, "You do not have access to the app %s.", identity)
-	}
-	visitOf(r).app = a.Name
 	return a, nil
 }
 
@@ -165,7 +149,11 @@ func (s *Server) findApp(ctx context.Context, identity string) (renga.App, error
 }
 
 // showApp completes an app for the wire.
-func (s *Server) showApp(ctx context.Context, a renga.App, owner person) (app, error) {
+func (s *Server) showApp(ctx context.Context, a renga.App, known *people) (app, error) {
+	owner, err := known.find(ctx, a.Owner)
+	if err != nil {
+		return app{}, err
+	}
 	newest, err := s.newest(ctx, a.ID)
 	if err != nil {
 		return app{}, err
@@ -174,15 +162,12 @@ func (s *Server) showApp(ctx context.Context, a renga.App, owner person) (app, e
 }
 
 func (s *Server) replyApp(w http.ResponseWriter, r *http.Request, status int, a renga.App) error {
-	wire, err := s.showApp(r.Context(), a, personOf(caller(r)))
+	wire, err := s.showApp(r.Context(), a, s.people())
 	if err != nil {
 		return err
 	}
 	return answer(w, status, wire)
 }
-
-// personOf is the owner of all apps that the account can see.
-func personOf(a renga.Account) person { return person{Email: a.Email, ID: string(a.ID)} }
 
 func (s *Server) appInfo(w http.ResponseWriter, r *http.Request) error {
 	a, err := s.appOf(r)
@@ -268,6 +253,9 @@ func (s *Server) updateApp(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) rename(r *http.Request, a renga.App, name string) (renga.App, error) {
+	if err := a.Permit(caller(r).ID, renga.MayManage); err != nil {
+		return renga.App{}, err
+	}
 	renamed, err := s.parts.Renamer.Rename(r.Context(), a.ID, name)
 	if err != nil {
 		return renga.App{}, orNotFound(err, "app")
@@ -291,11 +279,8 @@ func (s *Server) setMaintenance(r *http.Request, a renga.App, on bool) (renga.Ap
 
 // deleteApp may be asked again when it was cut short.
 func (s *Server) deleteApp(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.ownApp(r)
-	if err != nil {
-		return err
-	}
-	wire, err := s.showApp(r.Context(), a, personOf(caller(r)))
+	a := visitOf(r).target
+	wire, err := s.showApp(r.Context(), a, s.people())
 	if err != nil {
 		return err
 	}

@@ -10,9 +10,9 @@ import (
 
 // Tokens knows the API tokens.
 type Tokens interface {
-	// AccountByToken is the account that holds the token; Unauthorized when
+	// Bearer is who holds the token, and how far it goes; Unauthorized when
 	// nobody does.
-	AccountByToken(ctx context.Context, token string) (renga.Account, error)
+	Bearer(ctx context.Context, token string) (renga.Bearer, error)
 }
 
 // tokenHeader is the second place for a token: some commands of the official
@@ -23,24 +23,24 @@ const tokenHeader = "X-Renga-Token"
 // whose it is.
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		account, err := s.accountOf(r)
+		bearer, err := s.bearerOf(r)
 		if err != nil {
 			return err
 		}
-		visitOf(r).account = account
+		visitOf(r).bearer = bearer
 		next.ServeHTTP(w, r)
 		return nil
 	})
 }
 
-func (s *Server) accountOf(r *http.Request) (renga.Account, error) {
+func (s *Server) bearerOf(r *http.Request) (renga.Bearer, error) {
 	for _, token := range credentials(r) {
-		account, err := s.parts.Tokens.AccountByToken(r.Context(), token)
+		bearer, err := s.parts.Tokens.Bearer(r.Context(), token)
 		if renga.KindOf(err) != renga.Unauthorized {
-			return account, err
+			return bearer, err
 		}
 	}
-	return renga.Account{}, errUnauthorized()
+	return renga.Bearer{}, errUnauthorized()
 }
 
 // credentials are the tokens of a request in the order in which they are

@@ -59,7 +59,7 @@ func newRig(checks map[string]func(context.Context) error) *rig {
 // newStore is a store with the accounts and apps that every world has.
 func newStore() *store.Store {
 	db, err := storetest.New()
-	for token, a := range map[string]renga.Account{"ada-token": ada, "bob-token": bob} {
+	for token, a := range map[string]renga.Account{"ada-token": ada, "bob-token": bob, "carol-token": carol} {
 		if err == nil {
 			err = db.EnsureAccount(context.Background(), a, token)
 		}

@@ -131,7 +131,7 @@ type route struct {
 
 func (s *Server) routes() []route {
 	return slices.Concat(
-		s.accountRoutes(), s.appRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.formationRoutes(),
+		s.accountRoutes(), s.appRoutes(), s.collaboratorRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.formationRoutes(),
 		s.dynoRoutes(), s.oneOffRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.featureRoutes(),
 		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
 		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(), s.filterRoutes(),
@@ -151,7 +151,7 @@ func (s *Server) unlocked(locked http.Handler) http.Handler {
 }
 
 func (s *Server) resources() http.Handler {
-	m := s.mux(s.routes())
+	m := s.mux(s.guarded(s.routes()))
 	m.NotFoundHandler = s.handle(noEndpoint)
 	m.MethodNotAllowedHandler = s.handle(otherMethod(m))
 	return m

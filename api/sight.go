@@ -43,7 +43,7 @@ func (s *Server) seenApps(r *http.Request) (map[renga.AppID]renga.App, error) {
 		return nil, err
 	}
 	apps := map[renga.AppID]renga.App{}
-	for _, a := range ownedBy(caller(r).ID, all) {
+	for _, a := range seenBy(caller(r).ID, all) {
 		apps[a.ID] = a
 	}
 	return apps, nil
@@ -105,18 +105,9 @@ func (s *Server) ownPipelineNamed(r *http.Request, identity string) (renga.Pipel
 
 // appToOperate and appToDeploy find an app that a body names.
 func (s *Server) appToOperate(r *http.Request, identity string) (renga.App, error) {
-	a, err := s.findApp(r.Context(), identity)
-	switch {
-	case err != nil:
-		return renga.App{}, orNotFound(err, "app")
-	case a.Deleting:
-		return renga.App{}, notFound("app")
-	case a.Owner != caller(r).ID:
-		return renga.App{}, renga.Errorf(renga.Forbidden, "You do not have access to the app %s.", identity)
-	}
-	return a, nil
+	return s.appNamed(r, identity, renga.MayOperate)
 }
 
 func (s *Server) appToDeploy(r *http.Request, identity string) (renga.App, error) {
-	return s.appToOperate(r, identity)
+	return s.appNamed(r, identity, renga.MayDeploy)
 }

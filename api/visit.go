@@ -13,9 +13,10 @@ import (
 // visit is what becomes known of one request on its way: who asks, for which
 // app. The access log reads it at the end.
 type visit struct {
-	id      string
-	account renga.Account
-	app     string
+	id     string
+	bearer renga.Bearer
+	target renga.App // that the path names
+	app    string    // its name, for the logs
 }
 
 type visitKey struct{}
@@ -48,4 +49,4 @@ func visitOf(r *http.Request) *visit {
 }
 
 // caller is the account that asks.
-func caller(r *http.Request) renga.Account { return visitOf(r).account }
+func caller(r *http.Request) renga.Account { return visitOf(r).bearer.Account }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 // and is as strict as they are.
 type world struct {
 	mu        sync.Mutex
-	accounts  map[string]renga.Account // by token
+	accounts  map[string]renga.Account // by token, which "token/scope" narrows
 	apps      map[renga.AppID]renga.App
 	releases  map[renga.AppID][]renga.Release
 	outcomes  map[int]renga.Outcome // of the first app's releases
@@ -40,19 +41,42 @@ var (
 	born  = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	ada   = renga.Account{ID: "10000000-0000-4000-8000-000000000001", Email: "ada@example.com", CreatedAt: born, UpdatedAt: born}
 	bob   = renga.Account{ID: "10000000-0000-4000-8000-000000000002", Email: "bob@example.com", CreatedAt: born, UpdatedAt: born}
+	carol = renga.Account{ID: "10000000-0000-4000-8000-000000000003", Email: "carol@example.com", CreatedAt: born, UpdatedAt: born}
 	hello = renga.AppID("20000000-0000-4000-8000-000000000001")
 	other = renga.AppID("20000000-0000-4000-8000-000000000002")
+
+	shared  = renga.AppID("20000000-0000-4000-8000-000000000003")
+	sharing = renga.Collaborator{ID: "40000000-0000-4000-8000-000000000001", Account: ada.ID, Permissions: []renga.Permission{renga.MayDeploy, renga.MayOperate, renga.MayView}, CreatedAt: born, UpdatedAt: born}
 )
 
 func image(t renga.ProcessType, n int) renga.Image {
 	return renga.Image{Repository: "hello/" + string(t), Digest: fmt.Sprintf("sha256:%064d", n), Command: []string{"/bin/app", "--say", "it is"}, Size: 1000}
 }
 
-// newWorld has the app hello of Ada's with four releases, and one of Bob's.
+const sharingID = "40000000-0000-4000-8000-000000000001"
+
+// with shares an app with an account.
+func with(a renga.Account, may ...renga.Permission) map[renga.AccountID]renga.Collaborator {
+	may, err := renga.SharedPermissions(may)
+	if err != nil {
+		panic(err) // a mistake of the test
+	}
+	return map[renga.AccountID]renga.Collaborator{a.ID: {ID: sharingID, Account: a.ID, Permissions: may, CreatedAt: born, UpdatedAt: born}}
+}
+
+// share adds an app of Bob's that is shared with Ada.
+func share(w *world) {
+	w.apps[shared] = renga.App{ID: shared, Name: "shared", Owner: bob.ID, CreatedAt: born, UpdatedAt: born,
+		Collaborators: with(ada)}
+	w.add(shared, "Initial release", renga.Inputs{})
+}
+
+// newWorld has the app hello of Ada's with four releases, which Carol has access
+// to, and one of Bob's.
 func newWorld() *world {
-	w := &world{accounts: map[string]renga.Account{"ada-token": ada, "bob-token": bob},
+	w := &world{accounts: map[string]renga.Account{"ada-token": ada, "bob-token": bob, "carol-token": carol},
 		apps: map[renga.AppID]renga.App{}, releases: map[renga.AppID][]renga.Release{}}
-	w.apps[hello] = renga.App{ID: hello, Name: "hello", Owner: ada.ID, CreatedAt: born, UpdatedAt: born}
+	w.apps[hello] = renga.App{ID: hello, Name: "hello", Owner: ada.ID, Collaborators: with(carol), CreatedAt: born, UpdatedAt: born}
 	w.apps[other] = renga.App{ID: other, Name: "other", Owner: bob.ID, CreatedAt: born, UpdatedAt: born}
 	in := renga.Inputs{}.Clone()
 	w.add(hello, "Initial release", in)
@@ -78,16 +102,30 @@ func (w *world) add(app renga.AppID, description string, in renga.Inputs) renga.
 	return rel
 }
 
-func (w *world) AccountByToken(_ context.Context, token string) (renga.Account, error) {
-	if a, ok := w.accounts[token]; ok {
-		return a, w.broken
+func (w *world) Bearer(_ context.Context, token string) (renga.Bearer, error) {
+	name, scope, scoped := strings.Cut(token, "/")
+	if !scoped {
+		scope = string(renga.ScopeGlobal)
 	}
-	return renga.Account{}, renga.Errorf(renga.Unauthorized, "no such token")
+	if a, ok := w.accounts[name]; ok {
+		grant := renga.Authorization{ID: "grant of " + name, Account: a.ID, Scopes: renga.Scopes{renga.Scope(scope)}}
+		return renga.Bearer{Account: a, Authorization: grant}, w.broken
+	}
+	return renga.Bearer{}, renga.Errorf(renga.Unauthorized, "no such token")
 }
 
 func (w *world) Account(_ context.Context, id renga.AccountID) (renga.Account, error) {
 	for _, a := range w.accounts {
 		if a.ID == id {
+			return a, nil
+		}
+	}
+	return renga.Account{}, renga.Errorf(renga.NotFound, "no such account")
+}
+
+func (w *world) AccountByEmail(_ context.Context, email string) (renga.Account, error) {
+	for _, a := range w.accounts {
+		if strings.EqualFold(a.Email, email) {
 			return a, nil
 		}
 	}

@@ -9,9 +9,11 @@ import (
 	"renga"
 )
 
-// caller is who asks: an account, or the dyno manager, which may pull.
+// caller is who asks: an account, as far as its token goes, or the dyno
+// manager, which may pull.
 type caller struct {
 	account renga.Account
+	scopes  renga.Scopes
 	puller  bool
 }
 
@@ -28,11 +30,11 @@ func (r *Registry) authenticate(req *http.Request) (caller, error) {
 	case r.o.PullToken != "" && subtle.ConstantTimeCompare([]byte(token), []byte(r.o.PullToken)) == 1:
 		return caller{puller: true}, nil
 	}
-	account, err := r.dir.AccountByToken(req.Context(), token)
+	bearer, err := r.dir.Bearer(req.Context(), token)
 	if renga.KindOf(err) == renga.Unauthorized {
 		return caller{}, errLogin
 	}
-	return caller{account: account}, err
+	return caller{account: bearer.Account, scopes: bearer.Authorization.Scopes}, err
 }
 
 func tokenOf(req *http.Request) string {
@@ -57,6 +59,13 @@ func (r *Registry) authorize(ctx context.Context, who caller, c call, writes boo
 	case writes && c.process == releasesPart:
 		return renga.App{}, errReadOnly
 	}
+	scope, permission := renga.ScopeRead, renga.MayView
+	if writes {
+		scope, permission = renga.ScopeWrite, renga.MayDeploy
+	}
+	if !who.scopes.Allow(scope) {
+		return renga.App{}, renga.Errorf(renga.Forbidden, "The scope of this token does not allow this; it takes %s.", scope)
+	}
 	app, err := r.dir.AppByRepository(ctx, c.app)
 	switch {
 	case renga.KindOf(err) == renga.NotFound && writes && r.o.CreateOnPush:
@@ -67,8 +76,8 @@ func (r *Registry) authorize(ctx context.Context, who caller, c call, writes boo
 		return renga.App{}, renga.Errorf(renga.NotFound, "There is no app %s.", c.app)
 	case err != nil:
 		return renga.App{}, err
-	case app.Owner != who.account.ID:
-		return renga.App{}, renga.Errorf(renga.Forbidden, "You do not have access to the app %s.", c.app)
+	case app.Permit(who.account.ID, permission) != nil:
+		return renga.App{}, app.Permit(who.account.ID, permission)
 	case app.Deleting && writes:
 		return renga.App{}, renga.Errorf(renga.Forbidden, "The app %s is being deleted.", c.app)
 	}

@@ -16,6 +16,11 @@ import (
 func TestWhoMayDoWhat(t *testing.T) {
 	w := newWorld(t)
 	w.push(t, "hello/web:latest", image(t))
+	shared := renga.App{ID: "app-hello", Name: "hello", Owner: "alice", Collaborators: map[renga.AccountID]renga.Collaborator{
+		"carol": {Permissions: []renga.Permission{renga.MayDeploy, renga.MayOperate, renga.MayView}},
+		"dave":  {Permissions: []renga.Permission{renga.MayView}},
+	}}
+	w.set(shared)
 	w.set(renga.App{ID: "app-dying", Name: "dying", Owner: "alice", Deleting: true})
 	const manifest, upload = "/manifests/latest", "/blobs/uploads/"
 	for _, row := range []struct {
@@ -38,6 +43,18 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"pull-secret", "DELETE", "/v2/hello/web" + manifest, 403, "DENIED"},
 		{"bob-token", "GET", "/v2/hello/web" + manifest, 403, "DENIED"},
 		{"bob-token", "POST", "/v2/hello/web" + upload, 403, "DENIED"},
+		{"carol-token", "GET", "/v2/hello/web" + manifest, 200, ""},
+		{"carol-token", "POST", "/v2/hello/web" + upload, 202, ""},
+		{"carol-token", "POST", "/v2/other/web" + upload, 403, "DENIED"},
+		{"dave-token", "GET", "/v2/hello/web" + manifest, 200, ""},
+		{"dave-token", "POST", "/v2/hello/web" + upload, 403, "DENIED"},
+		{"alice-read-token", "GET", "/v2/", 200, ""},
+		{"alice-read-token", "GET", "/v2/hello/web" + manifest, 200, ""},
+		{"alice-read-token", "POST", "/v2/hello/web" + upload, 403, "DENIED"},
+		{"alice-write-token", "GET", "/v2/hello/web" + manifest, 200, ""},
+		{"alice-write-token", "POST", "/v2/hello/web" + upload, 202, ""},
+		{"alice-identity-token", "GET", "/v2/hello/web" + manifest, 403, "DENIED"},
+		{"alice-identity-token", "POST", "/v2/nobody/web" + upload, 403, "DENIED"},
 		{"alice-token", "GET", "/v2/nobody/web" + manifest, 404, "NAME_UNKNOWN"},
 		{"alice-token", "POST", "/v2/nobody/web" + upload, 202, ""},
 		{"alice-token", "POST", "/v2/dying/web" + upload, 403, "DENIED"},
@@ -94,8 +111,8 @@ func TestUnknownAppIsRefusedWhenPushesDoNotCreate(t *testing.T) {
 // away is a Directory whose store does not answer.
 type away struct{}
 
-func (away) AccountByToken(context.Context, string) (renga.Account, error) {
-	return renga.Account{}, renga.Errorf(renga.Unavailable, "Redis is away.")
+func (away) Bearer(context.Context, string) (renga.Bearer, error) {
+	return renga.Bearer{}, renga.Errorf(renga.Unavailable, "Redis is away.")
 }
 
 func (away) AppByRepository(context.Context, string) (renga.App, error) {

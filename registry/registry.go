@@ -36,9 +36,9 @@ import (
 
 // Directory knows accounts and apps.
 type Directory interface {
-	// AccountByToken is the account that holds an API token; an error of kind
+	// Bearer is who holds an API token, and how far it goes; an error of kind
 	// Unauthorized when nobody has it.
-	AccountByToken(ctx context.Context, token string) (renga.Account, error)
+	Bearer(ctx context.Context, token string) (renga.Bearer, error)
 	// AppByRepository is the app of that name, or else the one that had it last;
 	// an error of kind NotFound when there is none.
 	AppByRepository(ctx context.Context, name string) (renga.App, error)

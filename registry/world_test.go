@@ -26,7 +26,8 @@ import (
 	"renga/registry"
 )
 
-// town is a Directory and a Releaser in memory. Tokens are "<account>-token".
+// town is a Directory and a Releaser in memory. Tokens are
+// "<account>-token", and "<account>-<scope>-token" for less than all.
 type town struct {
 	mu     sync.Mutex
 	apps   map[string]renga.App
@@ -35,11 +36,19 @@ type town struct {
 	fail   error             // what Push answers
 }
 
-func (t *town) AccountByToken(_ context.Context, token string) (renga.Account, error) {
-	if id, ok := strings.CutSuffix(token, "-token"); ok {
-		return renga.Account{ID: renga.AccountID(id)}, nil
+func (t *town) Bearer(_ context.Context, token string) (renga.Bearer, error) {
+	id, ok := strings.CutSuffix(token, "-token")
+	if !ok {
+		return renga.Bearer{}, renga.Errorf(renga.Unauthorized, "no such token")
 	}
-	return renga.Account{}, renga.Errorf(renga.Unauthorized, "no such token")
+	id, scope, scoped := strings.Cut(id, "-")
+	if !scoped {
+		scope = string(renga.ScopeGlobal)
+	}
+	return renga.Bearer{
+		Account:       renga.Account{ID: renga.AccountID(id)},
+		Authorization: renga.Authorization{Scopes: renga.Scopes{renga.Scope(scope)}},
+	}, nil
 }
 
 func (t *town) AppByRepository(_ context.Context, name string) (renga.App, error) {

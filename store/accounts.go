@@ -2,108 +2,192 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 
 	"github.com/redis/go-redis/v9"
 
 	"renga"
 )
 
-// EnsureAccount writes an account and lets token speak for it. Doing so again
-// is no error; then the time of creation stays as it was. Of the token only
-// the SHA-256 is stored. A token of another account is renga.Conflict.
+// CreateAccount writes a new account, without a password. An email that another
+// account has is renga.Conflict.
+func (s *Store) CreateAccount(ctx context.Context, a renga.Account) error {
+	return s.do(ctx, "create account "+string(a.ID), func(ctx context.Context) error {
+		if err := s.ready(ctx); err != nil {
+			return err
+		}
+		return s.transact(ctx, func(tx *redis.Tx) error {
+			if err := emailFree(ctx, tx, a.Email); err != nil {
+				return err
+			}
+			return multi(ctx, tx, func(p redis.Pipeliner) { writeAccount(ctx, p, accountRecord{}.with(a)) })
+		}, keyEmail(a.Email))
+	})
+}
+
+// emailFree needs the email's key to be watched.
+func emailFree(ctx context.Context, tx *redis.Tx, email string) error {
+	taken, err := tx.Exists(ctx, keyEmail(email)).Result()
+	if err == nil && taken > 0 {
+		return renga.Errorf(renga.Conflict, "Email %s is taken by another account.", email)
+	}
+	return err
+}
+
+// writeAccount leaves an email that another account has with that one.
+func writeAccount(ctx context.Context, p redis.Pipeliner, r accountRecord) {
+	p.Set(ctx, keyAccount(r.ID), encode(r), 0)
+	p.SetNX(ctx, keyEmail(r.Email), string(r.ID), 0)
+}
+
+// EnsureAccount makes the account if there is none of that id, and gives it the
+// token as its default authorization. A token is given once: when the account
+// has had it, nothing is changed, also if it was revoked meanwhile. A token of
+// another account is renga.Conflict.
 func (s *Store) EnsureAccount(ctx context.Context, a renga.Account, token string) error {
 	hash := tokenHash(token)
 	return s.do(ctx, "ensure account "+string(a.ID), func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {
 			return err
 		}
-		return s.transact(ctx, func(tx *redis.Tx) error {
-			holder, err := tx.Get(ctx, keyToken(hash)).Result()
-			if err != nil && !missing(err) {
-				return err
-			}
-			if err == nil && holder != string(a.ID) {
-				return renga.Errorf(renga.Conflict, "This API token belongs to another account; make a new one.")
-			}
-			record, err := ensuredAccount(ctx, tx, a)
-			if err != nil {
-				return err
-			}
-			return multi(ctx, tx, func(p redis.Pipeliner) {
-				p.Set(ctx, keyAccount(a.ID), encode(record), 0)
-				p.Set(ctx, keyToken(hash), string(a.ID), 0)
-			})
-		}, keyToken(hash), keyAccount(a.ID))
+		return s.transact(ctx, func(tx *redis.Tx) error { return ensureAccount(ctx, tx, a, token) },
+			keyToken(hash), keyAccount(a.ID), keyGrants(a.ID))
 	})
 }
 
-// ensuredAccount is a's record; what is there already says since when.
-func ensuredAccount(ctx context.Context, tx *redis.Tx, a renga.Account) (accountRecord, error) {
-	record := newAccountRecord(a)
-	stored, err := tx.Get(ctx, keyAccount(a.ID)).Result()
-	if missing(err) {
-		return record, nil
-	}
-	if err != nil {
-		return record, err
-	}
-	old, err := decode[accountRecord](keyAccount(a.ID), stored)
-	if err != nil {
-		return record, err
-	}
-	record.CreatedAt = old.CreatedAt
-	if old.Email == record.Email {
-		record.UpdatedAt = old.UpdatedAt
-	}
-	return record, nil
-}
-
-// AccountByToken finds whose API token this is. An unknown one is
-// renga.Unauthorized.
-func (s *Store) AccountByToken(ctx context.Context, token string) (renga.Account, error) {
-	var a renga.Account
-	err := s.do(ctx, "find account by token", func(ctx context.Context) error {
-		var id *redis.StringCmd
-		if err := s.read(ctx, func(p redis.Pipeliner) { id = p.Get(ctx, keyToken(tokenHash(token))) }); err != nil {
-			return err
-		}
-		if missing(id.Err()) {
-			return renga.Errorf(renga.Unauthorized, "This API token is not valid.")
-		}
-		var err error
-		a, err = s.account(ctx, renga.AccountID(id.Val()))
+func ensureAccount(ctx context.Context, tx *redis.Tx, a renga.Account, token string) error {
+	hash := tokenHash(token)
+	record, there, err := readRecord[accountRecord](ctx, tx, keyAccount(a.ID))
+	if err != nil || record.Ensured == hash {
 		return err
+	}
+	if !there {
+		record = accountRecord{}.with(a)
+	}
+	record.Ensured = hash
+	holder, known, err := readToken(ctx, tx, hash)
+	if err != nil {
+		return err
+	}
+	if known && holder.Account != a.ID {
+		return renga.Errorf(renga.Conflict, "This API token belongs to another account; make a new one.")
+	}
+	grants, err := readGrants(ctx, tx, a.ID)
+	if err != nil {
+		return err
+	}
+	after := grants.withDefault(a, token)
+	return multi(ctx, tx, func(p redis.Pipeliner) {
+		writeAccount(ctx, p, record)
+		writeGrants(ctx, p, a.ID, grants, after)
 	})
-	return a, err
 }
 
 // Account reads one account; renga.NotFound when there is none of that id.
 func (s *Store) Account(ctx context.Context, id renga.AccountID) (renga.Account, error) {
 	var a renga.Account
-	err := s.do(ctx, "read account "+string(id), func(ctx context.Context) (err error) {
-		a, err = s.account(ctx, id)
+	err := s.do(ctx, "read account "+string(id), func(ctx context.Context) error {
+		r, err := s.account(ctx, id)
+		a = r.account()
 		return err
 	})
 	return a, err
 }
 
-func (s *Store) account(ctx context.Context, id renga.AccountID) (renga.Account, error) {
+func (s *Store) account(ctx context.Context, id renga.AccountID) (accountRecord, error) {
 	var stored *redis.StringCmd
 	if err := s.read(ctx, func(p redis.Pipeliner) { stored = p.Get(ctx, keyAccount(id)) }); err != nil {
-		return renga.Account{}, err
+		return accountRecord{}, err
 	}
 	if missing(stored.Err()) {
-		return renga.Account{}, renga.Errorf(renga.NotFound, "Couldn't find account %s.", id)
+		return accountRecord{}, renga.Errorf(renga.NotFound, "Couldn't find account %s.", id)
 	}
-	r, err := decode[accountRecord](keyAccount(id), stored.Val())
+	return decode[accountRecord](keyAccount(id), stored.Val())
+}
+
+// AccountByEmail reads the account that has the email, in any case;
+// renga.NotFound when none has.
+func (s *Store) AccountByEmail(ctx context.Context, email string) (renga.Account, error) {
+	a, _, err := s.Password(ctx, email)
+	return a, err
+}
+
+// Password reads the account that has the email and the hash of its password,
+// which is empty when it has none. renga.NotFound when no account has the email.
+func (s *Store) Password(ctx context.Context, email string) (renga.Account, string, error) {
+	var r accountRecord
+	err := s.do(ctx, "read account by email", func(ctx context.Context) error {
+		var id *redis.StringCmd
+		if err := s.read(ctx, func(p redis.Pipeliner) { id = p.Get(ctx, keyEmail(email)) }); err != nil {
+			return err
+		}
+		if missing(id.Err()) {
+			return renga.Errorf(renga.NotFound, "There is no account with this email.")
+		}
+		var err error
+		r, err = s.account(ctx, renga.AccountID(id.Val()))
+		return err
+	})
+	return r.account(), r.Password, err
+}
+
+// SetPassword replaces the hash of an account's password.
+func (s *Store) SetPassword(ctx context.Context, id renga.AccountID, hash string) error {
+	_, err := s.editAccount(ctx, id, func(r *accountRecord) error {
+		r.Password = hash
+		return nil
+	})
+	return err
+}
+
+// UpdateAccount lets edit change an account and gives back what was written.
+// edit may be called several times, and its error is the answer. Id and email
+// stay as they are.
+func (s *Store) UpdateAccount(ctx context.Context, id renga.AccountID, edit func(*renga.Account) error) (renga.Account, error) {
+	r, err := s.editAccount(ctx, id, func(r *accountRecord) error {
+		a := r.account()
+		if err := edit(&a); err != nil {
+			return err
+		}
+		a.ID, a.Email = r.ID, r.Email
+		*r = r.with(a)
+		return nil
+	})
 	return r.account(), err
 }
 
-// tokenHash is how a token is stored. Tokens are long and random, so a plain
-// hash cannot be searched.
-func tokenHash(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])
+func (s *Store) editAccount(ctx context.Context, id renga.AccountID, edit func(*accountRecord) error) (accountRecord, error) {
+	var r accountRecord
+	err := s.do(ctx, "update account "+string(id), func(ctx context.Context) error {
+		if err := s.ready(ctx); err != nil {
+			return err
+		}
+		return s.transact(ctx, func(tx *redis.Tx) error {
+			before, there, err := readRecord[accountRecord](ctx, tx, keyAccount(id))
+			if err == nil && !there {
+				err = renga.Errorf(renga.NotFound, "Couldn't find account %s.", id)
+			}
+			if err != nil {
+				return err
+			}
+			r = before
+			if err := edit(&r); err != nil {
+				return err
+			}
+			return multi(ctx, tx, func(p redis.Pipeliner) { p.Set(ctx, keyAccount(id), encode(r), 0) })
+		}, keyAccount(id))
+	})
+	return r, err
+}
+
+// readRecord reads a record under WATCH and tells whether it is there.
+func readRecord[R any](ctx context.Context, tx *redis.Tx, key string) (r R, there bool, err error) {
+	stored, err := tx.Get(ctx, key).Result()
+	if missing(err) {
+		return r, false, nil
+	}
+	if err != nil {
+		return r, false, err
+	}
+	r, err = decode[R](key, stored)
+	return r, true, err
 }

@@ -17,23 +17,23 @@ func TestAccountIsFoundByItsTokenWhichIsStoredAsHashOnly(t *testing.T) {
 	check(t, s.EnsureAccount(t.Context(), later, "token-marker-1"))
 	check(t, s.EnsureAccount(t.Context(), later, "token-marker-2"))
 
-	for _, token := range []string{"token-marker-1", "token-marker-2"} {
-		got, err := s.AccountByToken(t.Context(), token)
-		check(t, err)
-		if got != a {
-			t.Fatalf("got %+v, want %+v", got, a)
-		}
+	bearer, err := s.Bearer(t.Context(), "token-marker-2")
+	check(t, err)
+	if grant := bearer.Authorization; bearer.Account != a || !grant.Default || !grant.Scopes.Allow(renga.ScopeGlobal) {
+		t.Fatalf("got %+v, want %+v with all rights", bearer, a)
 	}
+	_, err = s.Bearer(t.Context(), "token-marker-1") // the other one took its place
+	wantKind(t, err, renga.Unauthorized)
 	got, err := s.Account(t.Context(), "acc")
 	check(t, err)
 	if got != a {
 		t.Fatalf("got %+v", got)
 	}
-	_, err = s.AccountByToken(t.Context(), "wrong")
+	_, err = s.Bearer(t.Context(), "wrong")
 	wantKind(t, err, renga.Unauthorized)
 	_, err = s.Account(t.Context(), "nobody")
 	wantKind(t, err, renga.NotFound)
-	wantKind(t, s.EnsureAccount(t.Context(), renga.Account{ID: "other"}, "token-marker-1"), renga.Conflict)
+	wantKind(t, s.EnsureAccount(t.Context(), renga.Account{ID: "other"}, "token-marker-2"), renga.Conflict)
 
 	raw := p.raw(t)
 	keys, err := raw.Keys(t.Context(), "*").Result()

@@ -198,6 +198,7 @@ func (s *Store) updateApp(ctx context.Context, tx *redis.Tx, id renga.AppID, edi
 	}
 	after := before
 	after.Features = maps.Clone(before.Features) // an edit that is tried again must not see its own changes
+	after.Collaborators = maps.Clone(before.Collaborators)
 	if err := edit(&after); err != nil {
 		return renga.App{}, err
 	}

@@ -206,7 +206,7 @@ func TestRemoveAppLeavesNoKey(t *testing.T) {
 	}
 	for name, call := range calls(s, a) {
 		switch name {
-		case "Ping", "EnsureAccount", "CreateApp", "Apps", "AppIDs", "RemoveApp", "AccountByToken", "Account":
+		case "Ping", "EnsureAccount", "CreateApp", "Apps", "AppIDs", "RemoveApp", "Bearer", "Account":
 			continue
 		}
 		if err := call(t.Context()); renga.KindOf(err) != renga.NotFound {

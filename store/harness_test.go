@@ -223,15 +223,15 @@ func freePort(t testing.TB) string {
 func calls(s *store.Store, a renga.App) map[string]func(context.Context) error {
 	id := a.ID
 	return map[string]func(context.Context) error{
-		"Ping":           s.Ping,
-		"EnsureAccount":  func(ctx context.Context) error { return s.EnsureAccount(ctx, renga.Account{ID: "a"}, "token") },
-		"AccountByToken": func(ctx context.Context) error { _, err := s.AccountByToken(ctx, "token"); return err },
-		"Account":        func(ctx context.Context) error { _, err := s.Account(ctx, "a"); return err },
-		"CreateApp":      func(ctx context.Context) error { b := newApp("another"); return s.CreateApp(ctx, b, firstRelease(b)) },
-		"App":            func(ctx context.Context) error { _, err := s.App(ctx, id); return err },
-		"AppByName":      func(ctx context.Context) error { _, err := s.AppByName(ctx, a.Name); return err },
-		"Apps":           func(ctx context.Context) error { _, err := s.Apps(ctx); return err },
-		"AppIDs":         func(ctx context.Context) error { _, err := s.AppIDs(ctx); return err },
+		"Ping":          s.Ping,
+		"EnsureAccount": func(ctx context.Context) error { return s.EnsureAccount(ctx, renga.Account{ID: "a"}, "token") },
+		"Bearer":        func(ctx context.Context) error { _, err := s.Bearer(ctx, "token"); return err },
+		"Account":       func(ctx context.Context) error { _, err := s.Account(ctx, "a"); return err },
+		"CreateApp":     func(ctx context.Context) error { b := newApp("another"); return s.CreateApp(ctx, b, firstRelease(b)) },
+		"App":           func(ctx context.Context) error { _, err := s.App(ctx, id); return err },
+		"AppByName":     func(ctx context.Context) error { _, err := s.AppByName(ctx, a.Name); return err },
+		"Apps":          func(ctx context.Context) error { _, err := s.Apps(ctx); return err },
+		"AppIDs":        func(ctx context.Context) error { _, err := s.AppIDs(ctx); return err },
 		"UpdateApp": func(ctx context.Context) error {
 			_, err := s.UpdateApp(ctx, id, func(a *renga.App) error { a.Maintenance = !a.Maintenance; return nil })
 			return err

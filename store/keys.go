@@ -1,6 +1,10 @@
 package store
 
-import "renga"
+import (
+	"strings"
+
+	"renga"
+)
 
 // All keys. Those of one app share the hash tag {app-id}, the others share
 // {platform}, so that each group lies in one slot of a Cluster and can be
@@ -11,8 +15,10 @@ import "renga"
 //	renga:{platform}:apps            hash    app id → {name, removing}: the apps there are releaser (create), api (remove)
 //	renga:{platform}:name:<name>     string  app id; a claim until apps has the id so named  releaser (create, rename), api (remove)
 //	renga:{platform}:aliases         hash    former name → app id, until an app takes it   releaser (rename)
-//	renga:{platform}:account:<id>    string  JSON account                                  cmd
-//	renga:{platform}:token:<sha256>  string  account id, by the token's hash in hex        cmd
+//	renga:{platform}:account:<id>    string  JSON account, the password's hash too         cmd, accounts
+//	renga:{platform}:email:<email>   string  account id, by the email in lower case        cmd, accounts
+//	renga:{platform}:grants:<id>     hash    authorization id → JSON, of one account       accounts
+//	renga:{platform}:token:<sha256>  string  JSON {account, grant}, by the token's hash    accounts
 //	renga:{platform}:pipelines       hash    pipeline id → JSON with its couplings         api
 //	renga:{platform}:promotions      hash    promotion id → JSON, kept for a week          releaser
 //	renga:{platform}:answer:<sha256> string  a claim, or a sealed answer, for minutes      api (requests that may be repeated)
@@ -47,6 +53,8 @@ const (
 
 func keyName(name string) string              { return "renga:{platform}:name:" + name }
 func keyAccount(id renga.AccountID) string    { return "renga:{platform}:account:" + string(id) }
+func keyEmail(email string) string            { return "renga:{platform}:email:" + strings.ToLower(email) }
+func keyGrants(id renga.AccountID) string     { return "renga:{platform}:grants:" + string(id) }
 func keyToken(hash string) string             { return "renga:{platform}:token:" + hash }
 func keyAnswer(request string) string         { return "renga:{platform}:answer:" + request }
 func keyApp(id renga.AppID) string            { return appKey(id, "app") }

@@ -13,10 +13,33 @@ import (
 // meaning; fields that a newer Renga added are skipped when read.
 
 type accountRecord struct {
-	ID        renga.AccountID `json:"id"`
-	Email     string          `json:"email"`
-	CreatedAt time.Time       `json:"created_at,omitzero"`
-	UpdatedAt time.Time       `json:"updated_at,omitzero"`
+	ID            renga.AccountID `json:"id"`
+	Email         string          `json:"email"`
+	Name          string          `json:"name,omitempty"`
+	AllowTracking bool            `json:"allow_tracking,omitempty"`
+	Beta          bool            `json:"beta,omitempty"`
+	CreatedAt     time.Time       `json:"created_at,omitzero"`
+	UpdatedAt     time.Time       `json:"updated_at,omitzero"`
+	LastLogin     time.Time       `json:"last_login,omitzero"`
+	Password      string          `json:"password,omitempty"` // its hash
+	Ensured       string          `json:"ensured,omitempty"`  // hash of the token that EnsureAccount gave it
+}
+
+type authorizationRecord struct {
+	Description string       `json:"description"`
+	Scopes      renga.Scopes `json:"scopes"`
+	Default     bool         `json:"default,omitempty"`
+	Token       string       `json:"token"` // its hash
+	Redacted    string       `json:"redacted"`
+	CreatedAt   time.Time    `json:"created_at,omitzero"`
+	UpdatedAt   time.Time    `json:"updated_at,omitzero"`
+	ExpiresAt   time.Time    `json:"expires_at,omitzero"`
+}
+
+// tokenRecord says which authorization a token belongs to.
+type tokenRecord struct {
+	Account renga.AccountID `json:"account"`
+	Grant   string          `json:"grant"`
 }
 
 type appRecord struct {
@@ -29,6 +52,15 @@ type appRecord struct {
 	Deleting    bool            `json:"deleting,omitempty"`
 	CreatedAt   time.Time       `json:"created_at,omitzero"`
 	UpdatedAt   time.Time       `json:"updated_at,omitzero"`
+
+	Collaborators map[renga.AccountID]collaboratorRecord `json:"collaborators,omitempty"`
+}
+
+type collaboratorRecord struct {
+	ID          string             `json:"id"`
+	Permissions []renga.Permission `json:"permissions"`
+	CreatedAt   time.Time          `json:"created_at,omitzero"`
+	UpdatedAt   time.Time          `json:"updated_at,omitzero"`
 }
 
 // listing is an app's entry in the index of all apps.
@@ -93,18 +125,41 @@ type exitRecord struct {
 	LastLines   []string `json:"last_lines,omitempty"`
 }
 
-func newAccountRecord(a renga.Account) accountRecord {
-	return accountRecord{ID: a.ID, Email: a.Email, CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC()}
+// with is the record of what a is now; what is not a's stays.
+func (r accountRecord) with(a renga.Account) accountRecord {
+	return accountRecord{
+		ID: a.ID, Email: a.Email, Name: a.Name, AllowTracking: a.AllowTracking, Beta: a.Beta,
+		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(), LastLogin: a.LastLogin.UTC(),
+		Password: r.Password, Ensured: r.Ensured,
+	}
 }
 
 func (r accountRecord) account() renga.Account {
-	return renga.Account{ID: r.ID, Email: r.Email, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}
+	return renga.Account{
+		ID: r.ID, Email: r.Email, Name: r.Name, AllowTracking: r.AllowTracking, Beta: r.Beta,
+		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), LastLogin: r.LastLogin.UTC(),
+	}
+}
+
+func newAuthorizationRecord(a renga.Authorization, hash string) authorizationRecord {
+	return authorizationRecord{
+		Description: a.Description, Scopes: a.Scopes, Default: a.Default, Token: hash, Redacted: a.Redacted,
+		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(), ExpiresAt: a.ExpiresAt.UTC(),
+	}
+}
+
+func (r authorizationRecord) authorization(account renga.AccountID, id string) renga.Authorization {
+	return renga.Authorization{
+		ID: id, Account: account, Description: r.Description, Scopes: r.Scopes, Default: r.Default, Redacted: r.Redacted,
+		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), ExpiresAt: r.ExpiresAt.UTC(),
+	}
 }
 
 func newAppRecord(a renga.App) appRecord {
 	return appRecord{
 		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, Features: a.Features, Buildpacks: a.Buildpacks, Deleting: a.Deleting,
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
+		Collaborators: newCollaboratorRecords(a.Collaborators),
 	}
 }
 
@@ -112,7 +167,27 @@ func (r appRecord) app() renga.App {
 	return renga.App{
 		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, Features: r.Features, Buildpacks: r.Buildpacks, Deleting: r.Deleting,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+		Collaborators: r.collaborators(),
 	}
+}
+
+func newCollaboratorRecords(all map[renga.AccountID]renga.Collaborator) map[renga.AccountID]collaboratorRecord {
+	records := make(map[renga.AccountID]collaboratorRecord, len(all))
+	for who, c := range all {
+		records[who] = collaboratorRecord{ID: c.ID, Permissions: c.Permissions, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC()}
+	}
+	return records
+}
+
+func (r appRecord) collaborators() map[renga.AccountID]renga.Collaborator {
+	if len(r.Collaborators) == 0 {
+		return nil
+	}
+	all := make(map[renga.AccountID]renga.Collaborator, len(r.Collaborators))
+	for who, c := range r.Collaborators {
+		all[who] = renga.Collaborator{ID: c.ID, Account: who, Permissions: c.Permissions, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC()}
+	}
+	return all
 }
 
 func newReleaseRecord(r renga.ReleaseRecord, push string) releaseRecord {

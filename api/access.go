@@ -1,0 +1,165 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// need is what a route asks of whoever calls it: a scope of the token, and a
+// permission on the app that the path names. What is empty is not asked for.
+type need struct {
+	scope renga.Scope
+	app   renga.Permission
+}
+
+// policy is what looking at a path asks for, and what changing it does.
+type policy struct{ look, change need }
+
+// The policies that most resources have.
+var (
+	everybody   = policy{}
+	appList     = policy{need{scope: renga.ScopeRead}, need{scope: renga.ScopeWrite}}
+	appPart     = policy{need{renga.ScopeRead, renga.MayView}, need{renga.ScopeWrite, renga.MayOperate}}
+	appDeploy   = policy{need{renga.ScopeRead, renga.MayView}, need{renga.ScopeWrite, renga.MayDeploy}}
+	appManaged  = policy{need{renga.ScopeRead, renga.MayView}, need{renga.ScopeWrite, renga.MayManage}}
+	appSecrets  = policy{need{renga.ScopeReadProtected, renga.MayView}, need{renga.ScopeWriteProtected, renga.MayOperate}}
+	appPrograms = policy{appPart.look, appSecrets.change} // who runs a program can have it print its config vars
+)
+
+// access says who may call what, so that handlers need not: a policy for each
+// path in the form that routes have. A path that ends in a slash speaks for
+// all below it too, and the longest one that fits holds; with a method in front
+// it holds for that method only. A route that no line speaks for is refused to
+// everybody.
+var access = map[string]policy{
+	"/account":                             {need{scope: renga.ScopeIdentity}, need{scope: renga.ScopeGlobal}},
+	"/actions/addon-attachments/":          appList,
+	"/actions/addons/":                     appList,
+	"/addon-attachments/":                  appList,
+	"/addon-region-capabilities/":          everybody,
+	"/addon-services/":                     everybody,
+	"/addons/":                             appList,
+	"/apps":                                appList,
+	"/apps/{app}":                          appPart, // renaming asks for more
+	"DELETE /apps/{app}":                   appManaged,
+	"/apps/{app}/addon-attachments/":       appPart,
+	"/apps/{app}/addons/":                  appPart,
+	"/apps/{app}/buildpack-installations/": appPart,
+	"/apps/{app}/builds/":                  appDeploy,
+	"/apps/{app}/collaborators/":           appManaged,
+	"DELETE /apps/{app}/collaborators/{collaborator}": {change: need{renga.ScopeWrite, renga.MayView}}, // of others asks for more
+	"/apps/{app}/config-vars":                         appSecrets,
+	"/apps/{app}/dynos/":                              appPart,
+	"POST /apps/{app}/dynos":                          appPrograms,
+	"/apps/{app}/features/":                           appPart,
+	"/apps/{app}/formation/":                          appPart,
+	"PATCH /apps/{app}/formation":                     appDeploy,
+	"/apps/{app}/formations/":                         appPart,
+	"/apps/{app}/log-sessions":                        {change: need{renga.ScopeRead, renga.MayView}}, // it changes nothing
+	"/apps/{app}/releases/":                           appDeploy,
+	"/apps/{app}/releases/{release}/config-vars":      appSecrets,
+	"/apps/{app}/usage":                               appPart,
+	"/apps/{app}/pipeline-couplings":                  appPart,
+	"/filters/":                                       {change: need{scope: renga.ScopeRead}}, // it changes nothing
+	"/pipeline-couplings/":                            appList,
+	"/pipeline-promotions/":                           appList,
+	"/pipeline-transfers":                             appList,
+	"/pipelines/":                                     appList,
+	"/pipelines/{pipeline}/stage/":                    {need{scope: renga.ScopeReadProtected}, need{scope: renga.ScopeWriteProtected}},
+	"/users/~/pipeline-couplings":                     appList,
+	"/dyno-sizes/":                                    everybody,
+	"/regions/":                                       everybody,
+	"/spaces":                                         appList,
+	"/stacks/":                                        everybody,
+	"/teams":                                          appList,
+	"/teams/apps":                                     appList,
+	"/teams/apps/{app}":                               appPart,
+	"/users/{account}":                                {need{scope: renga.ScopeIdentity}, need{scope: renga.ScopeGlobal}},
+	"/users/{account}/addons":                         appList,
+	"/users/{account}/apps":                           appList,
+}
+
+// lineOf is the line of access that speaks for a route.
+func lineOf(method, path string) (line string, p policy, ok bool) {
+	for key := path; key != ""; key = key[:strings.LastIndex(key, "/")] {
+		for _, line := range []string{method + " " + key, key, method + " " + key + "/", key + "/"} {
+			if p, ok := access[line]; ok && (key == path || strings.HasSuffix(line, "/")) {
+				return line, p, true
+			}
+		}
+	}
+	return "", policy{}, false
+}
+
+// needOf is what a route asks for; of a route without a line, what nobody has.
+func needOf(method, path string) need {
+	_, p, ok := lineOf(method, path)
+	switch {
+	case !ok:
+		return need{scope: "none"}
+	case method == http.MethodGet:
+		return p.look
+	}
+	return p.change
+}
+
+// guarded puts what each route asks for in front of it.
+func (s *Server) guarded(routes []route) []route {
+	safe := make([]route, len(routes))
+	for i, rt := range routes {
+		asked := needOf(rt.method, rt.path)
+		safe[i] = route{rt.method, rt.path, func(w http.ResponseWriter, r *http.Request) error {
+			if err := s.admit(r, asked); err != nil {
+				return err
+			}
+			return rt.do(w, r)
+		}}
+	}
+	return safe
+}
+
+// admit lets a request through that has what is asked for, and notes the app
+// that its path names.
+func (s *Server) admit(r *http.Request, asked need) error {
+	v := visitOf(r)
+	if asked.scope != "" && !v.bearer.Authorization.Scopes.Allow(asked.scope) {
+		return renga.Errorf(renga.Forbidden, "The scope of this OAuth authorization does not allow access to this resource; it takes the scope %s.", asked.scope)
+	}
+	if asked.app == "" {
+		return nil
+	}
+	a, err := s.reach(r, mux.Vars(r)["app"], asked.app)
+	if err != nil {
+		return err
+	}
+	v.target, v.app = a, a.Name
+	return nil
+}
+
+// reach finds an app by name or id, if the caller may do that with it. It is
+// there until nothing of it is left.
+func (s *Server) reach(r *http.Request, identity string, p renga.Permission) (renga.App, error) {
+	a, err := s.findApp(r.Context(), identity)
+	if err != nil {
+		return renga.App{}, orNotFound(err, "app")
+	}
+	asked := a
+	asked.Name = clip(identity) // who knows only its id is not told its name
+	if err := asked.Permit(caller(r).ID, p); err != nil {
+		return renga.App{}, err
+	}
+	return a, nil
+}
+
+// appNamed finds the app that a body names, if the caller may do that with it.
+func (s *Server) appNamed(r *http.Request, identity string, p renga.Permission) (renga.App, error) {
+	a, err := s.reach(r, identity, p)
+	if err == nil && a.Deleting {
+		return renga.App{}, notFound("app")
+	}
+	return a, err
+}

@@ -1,0 +1,66 @@
+package renga
+
+import (
+	"slices"
+	"time"
+)
+
+// Permission is what an account may do with an app that is not its own.
+type Permission string
+
+// Heroku's permissions.
+const (
+	MayView    Permission = "view"    // look at everything
+	MayDeploy  Permission = "deploy"  // push and release
+	MayOperate Permission = "operate" // configure, scale, restart, run
+	MayManage  Permission = "manage"  // rename, transfer and delete the app, say who has access
+)
+
+// everything is what an app's owner may do.
+var everything = []Permission{MayDeploy, MayManage, MayOperate, MayView}
+
+// Collaborator is an account that an app is shared with.
+type Collaborator struct {
+	ID          string // of the sharing: a UUID
+	Account     AccountID
+	Permissions []Permission
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// SharedPermissions are those of a collaborator when none were asked for, or
+// else those asked for; looking is always among them.
+func SharedPermissions(asked []Permission) ([]Permission, error) {
+	if len(asked) == 0 {
+		return []Permission{MayDeploy, MayOperate, MayView}, nil
+	}
+	all := append([]Permission{MayView}, asked...)
+	for _, p := range asked {
+		if !slices.Contains(everything, p) {
+			return nil, Errorf(Invalid, "Permission %q does not exist; there are view, deploy, operate and manage.", clip(string(p), 40))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// Permissions are what an account may do with the app; none for strangers.
+func (a App) Permissions(who AccountID) []Permission {
+	if who == a.Owner {
+		return everything
+	}
+	return a.Collaborators[who].Permissions
+}
+
+// Permit is nil when an account may do that with the app, and otherwise says
+// why not. API, registry and git all ask here.
+func (a App) Permit(who AccountID, p Permission) error {
+	has := a.Permissions(who)
+	switch {
+	case slices.Contains(has, p):
+		return nil
+	case len(has) == 0:
+		return Errorf(Forbidden, "You do not have access to the app %s.", a.Name)
+	}
+	return Errorf(Forbidden, "You do not have permission to do that with the app %s. You need to have %s permission on this app.", a.Name, p)
+}
