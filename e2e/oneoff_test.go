@@ -11,9 +11,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -142,18 +139,9 @@ func TestOneOffsOfAnImageWithoutAShell(t *testing.T) {
 // pushShell pushes an image with the test app and this machine's shell.
 func (s *story) pushShell(version string) {
 	s.Helper()
-	files := map[string]string{"bin/sh": "/bin/sh"}
-	out, err := exec.CommandContext(s.Context(), "ldd", "/bin/sh").Output()
+	files, err := e2e.ShellFiles(s.Context())
 	s.must(err)
-	for _, lib := range regexp.MustCompile(`/\S+`).FindAllString(string(out), -1) {
-		files[strings.TrimPrefix(lib, "/")] = lib
-	}
-	content := map[string][]byte{}
-	for name, from := range files {
-		content[name], err = os.ReadFile(from)
-		s.must(err)
-	}
-	img, err := s.w.Image(e2e.Image{Version: version, Files: content})
+	img, err := s.w.Image(e2e.Image{Version: version, Files: files})
 	s.must(err)
 	s.must(s.tryPush("hello", img, http.DefaultTransport))
 }

@@ -58,7 +58,7 @@ type pairs []string
 func (p *pairs) String() string     { return strings.Join(*p, " ") }
 func (p *pairs) Set(s string) error { *p = append(*p, s); return nil }
 
-func image(_ context.Context, s *Script, _ io.Writer, args []string) error {
+func image(ctx context.Context, s *Script, _ io.Writer, args []string) error {
 	var spec Image
 	var labels, env pairs
 	flags := flag.NewFlagSet("image", flag.ContinueOnError)
@@ -66,6 +66,7 @@ func image(_ context.Context, s *Script, _ io.Writer, args []string) error {
 	flags.Var(&env, "env", "k=v")
 	flags.StringVar(&spec.Platform, "platform", "", "os/arch")
 	flags.BoolVar(&spec.Bare, "bare", false, "no command")
+	shell := flags.Bool("shell", false, "with /bin/sh")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -73,6 +74,12 @@ func image(_ context.Context, s *Script, _ io.Writer, args []string) error {
 		return errors.New("usage: image [flags] NAME [VERB ARGS…]")
 	}
 	spec.Version, spec.Command, spec.Env = flags.Arg(0), flags.Args()[1:], env
+	if *shell {
+		var err error
+		if spec.Files, err = ShellFiles(ctx); err != nil {
+			return err
+		}
+	}
 	spec.Labels = map[string]string{}
 	for _, label := range labels {
 		name, value, _ := strings.Cut(label, "=")
