@@ -27,7 +27,7 @@ const (
 	// endOfInput is what ends the input of a client without a terminal.
 	endOfInput = 0x04
 	// endPause tells a last byte 0x04 that ends the input from one within it:
-	// nothing follows for so long.
+	// nothing follows for so long. The input may be binary.
 	endPause = 250 * time.Millisecond
 	// farewell is how long the connection stays open for the client's 0x04.
 	farewell = 250 * time.Millisecond
@@ -80,6 +80,7 @@ type caller struct {
 	in    *bufio.Reader
 	guest Guest
 	pulse pulse
+	began bool          // the dyno got input
 	over  chan struct{} // closed when the client has ended its input
 }
 
@@ -91,21 +92,20 @@ func (c *caller) Write(p []byte) (int, error) {
 
 // End tells the exit code, if the client wants it, in one write: the client
 // looks for it in each piece by itself. Then it waits a little for the client's
-// end of input.
+// end of input, and hangs up: the client need not wait until all is removed.
 func (c *caller) End(code int) error {
 	if c.guest.Marked {
 		if _, err := fmt.Fprintf(c.conn, markFormat, code); err != nil {
 			return err
 		}
 	}
-	if c.guest.Terminal {
-		return nil
+	if !c.guest.Terminal {
+		select {
+		case <-c.over:
+		case <-time.After(farewell):
+		}
 	}
-	select {
-	case <-c.over:
-	case <-time.After(farewell):
-	}
-	return nil
+	return c.conn.Close()
 }
 
 // Pass hands on the client's input until it is gone.
@@ -139,6 +139,7 @@ func (c *caller) pass(piece []byte, to Stream) (ended bool, err error) {
 	}
 	body, marked := bytes.CutSuffix(piece, []byte{endOfInput})
 	if len(body) > 0 {
+		c.began = true
 		if _, err := to.Write(body); err != nil {
 			return c.end(to), nil
 		}
@@ -146,7 +147,7 @@ func (c *caller) pass(piece []byte, to Stream) (ended bool, err error) {
 	if !marked {
 		return false, nil
 	}
-	if c.more() {
+	if c.began && c.more() { // alone and first, it ends an empty input
 		_, err := to.Write([]byte{endOfInput})
 		return false, err
 	}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -42,31 +41,12 @@ func marked(command string) string {
 	return command + " ; echo \"\uFFFF heroku-command-exit-status: $?\""
 }
 
-// attach opens a dyno's rendezvous as Heroku's CLI does: over TLS without a
-// server name, to a certificate that is checked all the same.
+// attach opens a dyno's rendezvous.
 func (s *story) attach(d oneOff) *tls.Conn {
 	s.Helper()
-	u, err := url.Parse(d.Rendezvous)
-	s.must(err)
-	roots, err := s.w.CA()
-	s.must(err)
-	conn, err := tls.Dial("tcp", s.w.TLSAddr, &tls.Config{
-		InsecureSkipVerify: true, // there is no name to check by itself
-		VerifyConnection: func(state tls.ConnectionState) error {
-			_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: u.Hostname(), Roots: roots})
-			return err
-		},
-	})
+	conn, err := s.w.Rendezvous(s.Context(), d.Rendezvous)
 	s.must(err)
 	s.Cleanup(func() { _ = conn.Close() }) // closed before, or by the other side
-	_, err = io.WriteString(conn, strings.TrimPrefix(u.Path, "/")+"\r\n")
-	s.must(err)
-	first := make([]byte, 100)
-	n, err := conn.Read(first)
-	s.must(err)
-	if string(first[:n]) != "rendezvous\r\n" {
-		s.Fatalf("the rendezvous begins with %q", first[:n])
-	}
 	return conn
 }
 

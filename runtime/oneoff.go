@@ -178,9 +178,9 @@ func (m *Manager) launch(ctx context.Context, spec Spec, line string) (renga.Dyn
 	d := World{Instances: []Seen{{Instance: i}}}.oneOffs()
 	if spec.Attach == nil {
 		release()
-		s = nil
+		m.Wake(spec.App)
+		return d[0], nil, nil
 	}
-	m.Wake(spec.App)
 	return d[0], s, nil
 }
 
@@ -241,7 +241,6 @@ func (s *Session) Begin(ctx context.Context) (Stream, error) {
 		return nil, err
 	}
 	s.m.say(s.app, s.instance.Name, "State changed from starting to up")
-	s.m.Wake(s.app)
 	return attended{s.stream, s}, nil
 }
 
