@@ -7,6 +7,11 @@ type AccountID string
 
 // Account is somebody who may use the platform. Its password and its tokens
 // are stored beside it, as hashes only.
+// Platform is who acts when the platform does so by itself.
+const Platform AccountID = "platform"
+
+// Account is somebody who may use the platform. Its API tokens are stored
+// beside it, as hashes only.
 type Account struct {
 	ID            AccountID
 	Email         string // as it was written; two that differ only in case are one

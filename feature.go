@@ -21,7 +21,7 @@ const (
 	// Exec lets people into running dynos (heroku ps:exec).
 	Exec = "runtime-heroku-exec"
 	// RollbackOnCrash takes an app back to the release before when a new one
-	// crashes or fails requests in its first minutes.
+	// crashes again and again in its first minutes.
 	RollbackOnCrash = "rollback-on-crash"
 )
 
@@ -30,7 +30,7 @@ func Features() []Feature {
 	return []Feature{
 		{Name: Preboot, Default: true, Description: "Start new web dynos, and wait until they listen, before the old ones are stopped."},
 		{Name: ReleaseOnPush, Default: true, Description: "Release an image as soon as it is pushed. Without it a push stores the image, and container:release releases it."},
-		{Name: RollbackOnCrash, Default: true, Description: "Take the app back to the release before when a new release crashes or fails requests in its first minutes."},
+		{Name: RollbackOnCrash, Default: true, Description: "Take the app back to the release before when a new one crashes again and again in its first minutes."},
 		{Name: Exec, Default: true, Description: "Open a shell in a running dyno with ps:exec."},
 	}
 }

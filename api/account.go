@@ -107,6 +107,10 @@ func (p *people) find(ctx context.Context, id renga.AccountID) (person, error) {
 		return who, nil
 	}
 	who := person{Email: "unknown@" + p.domain, ID: uuid.Nil.String()}
+	if id == renga.Platform {
+		who.Email = "platform@" + p.domain
+		return who, nil
+	}
 	if isUUID(string(id)) {
 		who.ID = string(id)
 	}

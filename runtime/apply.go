@@ -43,6 +43,8 @@ func (w *worker) apply(ctx, brief context.Context, world World, plan Plan) error
 			errs = append(errs, w.mark(brief, s))
 		case Finish:
 			errs = append(errs, w.finish(brief, s))
+		case Rescue:
+			errs = append(errs, w.rescue(brief, s))
 		}
 	}
 	return errors.Join(errs...)

@@ -41,7 +41,7 @@ func (w *worker) look(ctx context.Context) (again time.Time, over bool, err erro
 // wish asks what is wanted. When the store is away it remembers, and gives its
 // error besides.
 func (w *worker) wish(ctx context.Context) (World, error) {
-	world := World{App: w.app, Domain: w.m.opts.Domain, PhaseLimit: w.m.opts.PhaseLimit}
+	world := World{App: w.app, Domain: w.m.opts.Domain, PhaseLimit: w.m.opts.PhaseLimit, WatchWindow: w.m.opts.WatchWindow}
 	d, err := w.m.db.Desired(ctx, w.app)
 	switch kind := renga.KindOf(err); {
 	case err == nil:

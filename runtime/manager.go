@@ -60,11 +60,14 @@ type Options struct {
 	StopGrace    time.Duration         // SIGTERM to SIGKILL; 30s
 	Settle       time.Duration         // how long another dyno must run to count as up; 1s
 	PhaseLimit   time.Duration         // for a release command to end; 1h
+	WatchWindow  time.Duration         // for a release to hold after it took over; 5m
 	Resync       time.Duration         // between two looks if nothing happens; 30s
 	Log          *slog.Logger
 	Now          func() time.Time
 	// Outputs keeps what release commands print; nil to keep nothing.
 	Outputs Outputs
+	// Rescuer takes apps back from releases that do not hold; nil for nobody.
+	Rescuer Rescuer
 	// Logs keeps what dynos print and what is said of them; nil to keep nothing.
 	Logs Logs
 	// Probe tells whether somebody listens at host:port. The default is a TCP
@@ -80,12 +83,16 @@ func (o Options) orDefaults() Options {
 	o.StopGrace = orDefault(o.StopGrace, 30*time.Second)
 	o.Settle = orDefault(o.Settle, time.Second)
 	o.PhaseLimit = orDefault(o.PhaseLimit, time.Hour)
+	o.WatchWindow = orDefault(o.WatchWindow, 5*time.Minute)
 	o.Resync = orDefault(o.Resync, 30*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Rescuer == nil {
+		o.Rescuer = noRescuer{}
 	}
 	if o.Logs == nil {
 		o.Logs = noLogs{}

@@ -24,6 +24,8 @@ type World struct {
 	Starts map[string]Attempt
 	// PhaseLimit is how long a release command may run.
 	PhaseLimit time.Duration
+	// WatchWindow is how long a release is watched after it took over.
+	WatchWindow time.Duration
 	// Turns is when the world changes without an event: a dyno has run long
 	// enough to count, or too long without listening. Zero for never.
 	Turns time.Time
@@ -139,6 +141,7 @@ func (w World) Plan() Plan {
 	p.keepPhases()
 	p.keepOneOffs()
 	p.tendLive()
+	p.watchLive()
 	p.tendNext()
 	stops := p.stops()
 	route := p.route(stops)

@@ -23,11 +23,13 @@ type deeds struct {
 
 // Did adds a line such as "Deploy 0123abcd by user ada@example.com".
 func (d deeds) Did(ctx context.Context, app renga.AppID, by renga.AccountID, what string) {
-	who := string(by)
-	if account, err := d.db.Account(ctx, by); err == nil {
-		who = account.Email
+	who := "user " + string(by)
+	if by == renga.Platform {
+		who = "the platform"
+	} else if account, err := d.db.Account(ctx, by); err == nil {
+		who = "user " + account.Email
 	}
-	d.logs.Line(app, renga.SourceApp, "api", what+" by user "+who)
+	d.logs.Line(app, renga.SourceApp, "api", what+" by "+who)
 }
 
 // routerLines writes the router's line of each request into its app's log, without

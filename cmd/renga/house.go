@@ -86,15 +86,17 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	did := deeds{logs: appLogs, db: db}
 	outputs := output.New(output.Options{Dir: s.path("outputs")})
 	var manager *runtime.Manager
+	var rescue rescuer
 	rt := router.New(router.Options{Log: log, Lines: routerLines{appLogs}, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
 	manager = runtime.New(runtime.Options{
 		Domain: s.Domain, Sizes: s.Sizes, Port: s.Port, BootTimeout: s.BootTimeout,
-		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, Outputs: outputs,
+		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, WatchWindow: s.WatchWindow, Rescuer: &rescue, Outputs: outputs,
 		Logs: appLogs, Log: log,
 	}, db, ledgerReleases{ledger}, engine, rt)
-	rel := releaser.New(releaser.Parts{
+	rescue.Releaser = releaser.New(releaser.Parts{
 		Apps: db, Store: db, Ledger: ledger, Runner: manager, Lines: did, Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
+	rel := rescue.Releaser
 	reg, err := registry.New(registry.Options{
 		Dir: s.path("registry"), IntentDir: s.path("pushes"), Secret: d.secret, Platform: s.Platform,
 		MaxImageBytes: s.MaxImageSize, MinFreeBytes: s.MinFreeDisk, CreateOnPush: s.CreateOnPush,
@@ -139,6 +141,9 @@ func (h *house) resume(ctx context.Context) {
 		h.log.Error("resume deletions", "err", err)
 	}
 }
+
+// rescuer is the releaser, which is made after the dyno manager that needs it.
+type rescuer struct{ *releaser.Releaser }
 
 // ledgerReleases gives the dyno manager whole releases.
 type ledgerReleases struct{ ledger *registry.Ledger }

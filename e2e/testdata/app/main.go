@@ -11,6 +11,7 @@
 //	window      prints its terminal's columns and rows
 //	silent      runs, and never listens
 //	elsewhere   listens on port 9999 instead of $PORT
+//	shaky MS    serves for so many milliseconds, then ends with code 5
 //	stubborn    serves, and ignores SIGTERM
 //	eat         allocates memory until it is stopped from outside
 package main
@@ -51,6 +52,8 @@ func run(ctx context.Context, verb string, args []string) error {
 		return serve(ctx, os.Getenv("PORT"))
 	case "elsewhere":
 		return serve(ctx, "9999")
+	case "shaky":
+		return shaky(ctx, args)
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 		return serve(context.Background(), os.Getenv("PORT"))
@@ -83,6 +86,16 @@ func run(ctx context.Context, verb string, args []string) error {
 		return os.WriteFile(args[0], nil, 0o600)
 	}
 	return fmt.Errorf("no such verb: %s", verb)
+}
+
+// shaky is well at first.
+func shaky(ctx context.Context, args []string) error {
+	ms, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	time.AfterFunc(time.Duration(ms)*time.Millisecond, func() { os.Exit(5) })
+	return serve(ctx, os.Getenv("PORT"))
 }
 
 func exit(args []string) error {
