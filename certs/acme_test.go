@@ -345,7 +345,7 @@ func TestFailuresAreToldAndTheLocalCAHelpsOut(t *testing.T) {
 		t.Error(err)
 	}
 	what := told.await(t, "hello."+domain)
-	if what.State != certs.Failing || !strings.Contains(what.Reason, "refused") {
+	if what.State != certs.Failing || !strings.Contains(what.Reason, "127.0.0.1:") {
 		t.Errorf("told %+v", what)
 	}
 }
