@@ -51,7 +51,7 @@ func newRig(checks map[string]func(context.Context) error) *rig {
 	}, api.Parts{
 		Repeats: db, Tokens: w, Accounts: w, Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w,
 		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Waker: w, Lines: w, Logs: &w.journal, Attach: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "attached at "+r.URL.Path) }),
-		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db},
+		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w,
 	})
 	return &rig{Server: server, world: w, db: db, log: log}
 }
@@ -70,6 +70,11 @@ func newStore() *store.Store {
 				App: a.ID, Version: 1, Description: "Initial release", By: a.Owner, CreatedAt: a.CreatedAt,
 			})
 		}
+	}
+	if err == nil {
+		err = db.AddDrain(context.Background(), renga.Drain{
+			ID: "50000000-0000-4000-8000-000000000001", App: hello, URL: "https://user:" + marker + "@logs.example.com/a?b=c", Token: "d.1", CreatedAt: born, UpdatedAt: born,
+		})
 	}
 	if err != nil {
 		panic(err) // without a store no test here can say anything

@@ -71,6 +71,9 @@ type Parts struct {
 	Pipelines    Pipelines
 	PipelineVars PipelineVars
 	Promotions   Promotions
+
+	Drains  Drains
+	Drainer Waker // of an app's drains
 }
 
 // Lines takes what people do to an app, for its log.
@@ -132,7 +135,7 @@ type route struct {
 func (s *Server) routes() []route {
 	return slices.Concat(
 		s.accountRoutes(), s.appRoutes(), s.collaboratorRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.formationRoutes(),
-		s.dynoRoutes(), s.oneOffRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.featureRoutes(),
+		s.dynoRoutes(), s.oneOffRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.logDrainRoutes(), s.featureRoutes(),
 		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
 		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(), s.filterRoutes(),
 	)

@@ -232,14 +232,17 @@ type Stats struct {
 	Lost    uint64 // that the disk did not take
 	Dropped uint64 // that came faster than they could be written
 	Missed  uint64 // that readers were too slow for
+	// Undrained are those that drains did not take in time.
+	Undrained uint64
 }
 
-type counters struct{ lines, lost, dropped, missed atomic.Uint64 }
+type counters struct{ lines, lost, dropped, missed, undrained atomic.Uint64 }
 
 // Stats reads the counts.
 func (l *Logs) Stats() Stats {
 	return Stats{
 		Lines: l.stats.lines.Load(), Lost: l.stats.lost.Load(),
 		Dropped: l.stats.dropped.Load(), Missed: l.stats.missed.Load(),
+		Undrained: l.stats.undrained.Load(),
 	}
 }

@@ -2,7 +2,7 @@
 # Installs what is missing and starts a Docker daemon where none answers:
 # Docker Engine and redis-server, from Debian's packages. What is there already
 # is left as it is. With --test also what the tests need: a C compiler, for the
-# race detector, and npm, for the official CLI.
+# race detector, npm, for the official CLI, and rsyslog, for log drains.
 #
 # DOCKER_HOST says which daemon to ask; DOCKERD_ARGS is handed to a dockerd that
 # has to be started.
@@ -39,6 +39,7 @@ missing_packages() {
 	[ "${1:-}" = --test ] || return 0
 	has gcc || echo gcc libc6-dev
 	has npm || echo nodejs npm
+	has rsyslogd || echo rsyslog
 }
 
 # install_packages keeps services from being started by their packages: Renga
@@ -56,18 +57,21 @@ install_packages() {
 	fi
 	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
 		-o DPkg::Lock::Timeout=300 "$@" || die "apt-get could not install: $*. Its messages above say why."
-	case " $* " in
-	*" redis-server "*) disable_redis_service ;;
-	esac
+	local service
+	for service in redis-server rsyslog; do
+		case " $* " in
+		*" $service "*) disable_service "$service" ;;
+		esac
+	done
 }
 
-# disable_redis_service keeps the service that was installed just now from
-# being started at the next boot.
-disable_redis_service() {
+# disable_service keeps the service that was installed just now from being
+# started at the next boot.
+disable_service() {
 	if has systemctl; then
-		systemctl disable --quiet redis-server.service >/dev/null 2>&1 && return
+		systemctl disable --quiet "$1.service" >/dev/null 2>&1 && return
 	fi
-	update-rc.d redis-server disable >/dev/null 2>&1 || true # no init system: nothing starts it
+	update-rc.d "$1" disable >/dev/null 2>&1 || true # no init system: nothing starts it
 }
 
 start_docker() {

@@ -253,7 +253,15 @@ func calls(s *store.Store, a renga.App) map[string]func(context.Context) error {
 		"Dynos":     func(ctx context.Context) error { _, err := s.Dynos(ctx, id); return err },
 		"SaveDynos": func(ctx context.Context) error { return s.SaveDynos(ctx, id, nil) },
 		"Restart":   func(ctx context.Context) error { return s.Restart(ctx, id, renga.RestartAll) },
-		"Desired":   func(ctx context.Context) error { _, err := s.Desired(ctx, id); return err },
+		"Drains":    func(ctx context.Context) error { _, err := s.Drains(ctx, id); return err },
+		"AddDrain":  func(ctx context.Context) error { return s.AddDrain(ctx, renga.Drain{ID: "d", App: id}) },
+		"RemoveDrain": func(ctx context.Context) error {
+			if err := s.AddDrain(ctx, renga.Drain{ID: "r", App: id, URL: "r"}); err != nil {
+				return err
+			}
+			return s.RemoveDrain(ctx, id, "r")
+		},
+		"Desired": func(ctx context.Context) error { _, err := s.Desired(ctx, id); return err },
 	}
 }
 

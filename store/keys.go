@@ -30,6 +30,7 @@ import (
 //	renga:{<app>}:formation          hash    process type → JSON scale                     api (releaser fills in missing types)
 //	renga:{<app>}:dynos              string  JSON array; there as long as the app is       runtime
 //	renga:{<app>}:restarts           hash    dyno, type or * → time                        api
+//	renga:{<app>}:drains             hash    drain id → JSON drain, its URL sealed         api
 //
 // Times are RFC 3339 with nanoseconds, UTC. Hashes hold one field per thing so
 // that a window can be read without the rest.
@@ -65,6 +66,7 @@ func keyPush(id renga.AppID, p string) string { return appKey(id, "push:"+p) }
 func keyFormation(id renga.AppID) string      { return appKey(id, "formation") }
 func keyDynos(id renga.AppID) string          { return appKey(id, "dynos") }
 func keyRestarts(id renga.AppID) string       { return appKey(id, "restarts") }
+func keyDrains(id renga.AppID) string         { return appKey(id, "drains") }
 
 func appKey(id renga.AppID, what string) string { return "renga:{" + string(id) + "}:" + what }
 
@@ -72,6 +74,6 @@ func appKey(id renga.AppID, what string) string { return "renga:{" + string(id) 
 func appKeys(id renga.AppID) []string {
 	return []string{
 		keyApp(id), keyReleases(id), keyOutcomes(id), keyHead(id),
-		keyFormation(id), keyDynos(id), keyRestarts(id),
+		keyFormation(id), keyDynos(id), keyRestarts(id), keyDrains(id),
 	}
 }

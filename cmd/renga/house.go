@@ -14,6 +14,7 @@ import (
 	"renga/attach"
 	"renga/certs"
 	"renga/config"
+	"renga/egress"
 	"renga/logs"
 	"renga/output"
 	"renga/registry"
@@ -39,6 +40,7 @@ type house struct {
 	certs    *certs.Certs
 	desk     *attach.Desk
 	logs     *logs.Logs
+	drainer  *logs.Drainer
 	// endStreams ends what clients of the API follow.
 	endStreams func()
 	metrics    http.Handler
@@ -84,6 +86,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 		return nil, err
 	}
 	did := deeds{logs: appLogs, db: db}
+	drainer := logs.NewDrainer(appLogs, db, logs.DrainOptions{Dial: egress.New(s.EgressAllow).Dial, Log: log})
 	outputs := output.New(output.Options{Dir: s.path("outputs")})
 	var manager *runtime.Manager
 	var rescue rescuer
@@ -111,14 +114,14 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	}
 	scheme, port := s.front()
 	desk := attach.New(attach.Options{Log: log})
-	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), promoter: releaser.NewPromoter(db, rel), certs: tlsCerts, logs: appLogs, desk: desk, rendezvous: desk.Rendezvous}
+	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), promoter: releaser.NewPromoter(db, rel), certs: tlsCerts, logs: appLogs, drainer: drainer, desk: desk, rendezvous: desk.Rendezvous}
 	web := api.New(api.Options{
 		Domain: s.Domain, Scheme: scheme, Port: port, Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), StreamKey: d.streamKey, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{
 		Repeats: db, Tokens: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel,
 		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did, Logs: appLogs,
-		Pipelines: db, PipelineVars: db, Promotions: h.promoter,
+		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer,
 	})
 	h.door, h.endStreams = &door{domain: s.Domain, registry: h.pushes, router: rt, api: web}, web.EndStreams
 	h.metrics = metrics(reg, manager, rt, appLogs)

@@ -48,7 +48,7 @@ var (
 	failures     = desc("router_errors_total", "Requests the router answered itself, by Heroku's code.", "code")
 	inFlight     = desc("router_requests_in_flight", "Requests under way.")
 	routedApps   = desc("router_apps", "Apps with a route.")
-	logLines     = desc("log_lines_total", "Lines of apps' logs by what became of them: kept; lost, for the disk did not take them; dropped, for they came too fast; missed by readers that were too slow.", "result")
+	logLines     = desc("log_lines_total", "Lines of apps' logs by what became of them: kept; lost, for the disk did not take them; dropped, for they came too fast; missed by readers that were too slow; undrained, for drains did not take them in time.", "result")
 	dynos        = desc("dynos", "Dynos by state.", "state")
 	looks        = desc("manager_looks_total", "Looks of the dyno manager at an app.")
 	steps        = desc("manager_steps_total", "Steps taken by the dyno manager.", "step")
@@ -86,6 +86,7 @@ func (r *rooms) Collect(out chan<- prometheus.Metric) {
 	count(logLines, float64(lines.Lost), "lost")
 	count(logLines, float64(lines.Dropped), "dropped")
 	count(logLines, float64(lines.Missed), "missed")
+	count(logLines, float64(lines.Undrained), "undrained")
 	r.collectManager(count, gauge)
 }
 

@@ -1,0 +1,125 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// Drains keeps the apps' log drains.
+type Drains interface {
+	Drains(ctx context.Context, app renga.AppID) ([]renga.Drain, error)
+	// AddDrain is Invalid when the app has it already, or has too many.
+	AddDrain(ctx context.Context, d renga.Drain) error
+	RemoveDrain(ctx context.Context, app renga.AppID, id string) error
+}
+
+func (s *Server) logDrainRoutes() []route {
+	return []route{
+		{"GET", "/apps/{app}/log-drains", s.listDrains},
+		{"POST", "/apps/{app}/log-drains", s.createDrain},
+		// A drain is named by its id, its token, or its URL, escaped.
+		{"GET", "/apps/{app}/log-drains/{drain:.+}", s.drainInfo},
+		{"DELETE", "/apps/{app}/log-drains/{drain:.+}", s.deleteDrain},
+	}
+}
+
+// logDrain is a drain on the wire.
+type logDrain struct {
+	AddOn     *ref   `json:"addon"`
+	CreatedAt string `json:"created_at"`
+	ID        string `json:"id"`
+	Token     string `json:"token"`
+	UpdatedAt string `json:"updated_at"`
+	URL       string `json:"url"`
+}
+
+func newLogDrain(d renga.Drain) logDrain {
+	return logDrain{CreatedAt: stamp(d.CreatedAt), ID: d.ID, Token: d.Token, UpdatedAt: stamp(d.UpdatedAt), URL: d.URL}
+}
+
+// drainsOf are the drains of the path's app.
+func (s *Server) drainsOf(r *http.Request) (renga.App, []renga.Drain, error) {
+	a, err := s.appOf(r)
+	if err != nil {
+		return renga.App{}, nil, err
+	}
+	drains, err := s.parts.Drains.Drains(r.Context(), a.ID)
+	return a, drains, orNotFound(err, "app")
+}
+
+// drainOf finds the drain of the path.
+func (s *Server) drainOf(r *http.Request) (renga.App, renga.Drain, error) {
+	a, drains, err := s.drainsOf(r)
+	if err != nil {
+		return renga.App{}, renga.Drain{}, err
+	}
+	identity := mux.Vars(r)["drain"]
+	for _, d := range drains {
+		if identity == d.ID || identity == d.Token || identity == d.URL {
+			return a, d, nil
+		}
+	}
+	return renga.App{}, renga.Drain{}, notFound("log drain")
+}
+
+func (s *Server) listDrains(w http.ResponseWriter, r *http.Request) error {
+	_, drains, err := s.drainsOf(r)
+	if err != nil {
+		return err
+	}
+	wire := make([]logDrain, 0, len(drains))
+	for _, d := range drains {
+		wire = append(wire, newLogDrain(d))
+	}
+	return list(w, r, wire, by("id", func(d logDrain) string { return d.ID }))
+}
+
+func (s *Server) drainInfo(w http.ResponseWriter, r *http.Request) error {
+	_, d, err := s.drainOf(r)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, newLogDrain(d))
+}
+
+func (s *Server) createDrain(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		URL string `json:"url"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if err := renga.ValidateDrainURL(body.URL); err != nil {
+		return err
+	}
+	now := s.now().UTC()
+	d := renga.Drain{ID: uuid.NewString(), App: a.ID, URL: body.URL, Token: "d." + uuid.NewString(), CreatedAt: now, UpdatedAt: now}
+	if err := s.parts.Drains.AddDrain(r.Context(), d); err != nil {
+		return orNotFound(err, "app")
+	}
+	s.parts.Drainer.Wake(a.ID)
+	s.audit(r, "log drain added", a.Name, "drain", d.Token)
+	return answer(w, http.StatusCreated, newLogDrain(d))
+}
+
+func (s *Server) deleteDrain(w http.ResponseWriter, r *http.Request) error {
+	a, d, err := s.drainOf(r)
+	if err != nil {
+		return err
+	}
+	if err := s.parts.Drains.RemoveDrain(r.Context(), a.ID, d.ID); err != nil {
+		return orNotFound(err, "log drain")
+	}
+	s.parts.Drainer.Wake(a.ID)
+	s.audit(r, "log drain removed", a.Name, "drain", d.Token)
+	return answer(w, http.StatusOK, newLogDrain(d))
+}

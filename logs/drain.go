@@ -1,0 +1,233 @@
+package logs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"renga"
+)
+
+const (
+	// drainBuffer is how many lines may wait for a drain; of more the newest
+	// stay, as on Heroku.
+	drainBuffer = 1024
+	// The pauses between two tries, which double.
+	firstDrainRetry   = time.Second
+	longestDrainRetry = time.Minute
+	// sendLimit bounds one try.
+	sendLimit = 15 * time.Second
+	// placePause is how often the place of a busy drain is written down: what
+	// was sent since is sent again after a crash.
+	placePause = time.Second
+)
+
+// sink takes lines to a drain's receiver.
+type sink interface {
+	// send sends all of the lines or returns an error. Frame names the lines:
+	// who sends them again uses the same one.
+	send(ctx context.Context, frame string, lines []renga.LogLine) error
+	close()
+}
+
+// drainWorker sends one app's log to one drain.
+type drainWorker struct {
+	renga.Drain
+	d    *Drainer
+	sink sink
+
+	after        uint64 // the last line that was sent
+	written      time.Time
+	dropped      uint64
+	droppedSince time.Time
+	failing      bool
+}
+
+func newDrainWorker(d *Drainer, one renga.Drain) (*drainWorker, error) {
+	s, err := d.newSink(one)
+	if err != nil {
+		return nil, err
+	}
+	return &drainWorker{Drain: one, d: d, sink: s}, nil
+}
+
+// run sends until ctx ends. A log that was removed ends, and may be there again
+// before the drain is gone.
+func (w *drainWorker) run(ctx context.Context) {
+	defer w.sink.close()
+	w.after = w.d.logs.place(w.App, w.ID)
+	for ctx.Err() == nil {
+		err := w.d.logs.Follow(ctx, w.App, w.after, func(lines []renga.LogLine, missed uint64) error {
+			w.drop(missed)
+			return w.deliver(ctx, lines)
+		})
+		if errors.Is(err, errClosed) {
+			return
+		}
+		if ctx.Err() == nil {
+			w.d.opt.Log.Error("log drain reads the log", "app", w.App, "drain", w.Drain, "err", err)
+			pause(ctx, firstDrainRetry)
+		}
+	}
+	if errors.Is(context.Cause(ctx), errRemoved) {
+		w.d.logs.forgetPlace(w.App, w.ID)
+		return
+	}
+	w.write()
+}
+
+// deliver sends lines, again and again until they arrive, are too many, or ctx
+// ends.
+func (w *drainWorker) deliver(ctx context.Context, lines []renga.LogLine) error {
+	end, retry := lines[len(lines)-1].ID, firstDrainRetry
+	for {
+		lines = w.newest(lines)
+		sent, err := w.try(ctx, lines)
+		lines = lines[sent:]
+		switch {
+		case err == nil && len(lines) == 0:
+			w.arrived(end)
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			w.fail(err)
+			pause(ctx, retry)
+			retry = min(2*retry, longestDrainRetry)
+		}
+	}
+}
+
+// try sends some of the lines, after the news of those that were dropped, and
+// tells how many.
+func (w *drainWorker) try(ctx context.Context, lines []renga.LogLine) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, sendLimit)
+	defer cancel()
+	some := lines[:min(len(lines), drainBuffer)]
+	batch, dropped := some, w.dropped
+	if dropped > 0 {
+		batch = append([]renga.LogLine{w.overflow()}, some...)
+	}
+	if len(batch) == 0 {
+		return 0, nil
+	}
+	frame := fmt.Sprintf("%s-%d-%d", w.ID, batch[len(batch)-1].ID, len(batch))
+	if err := w.sink.send(ctx, frame, batch); err != nil {
+		return 0, err
+	}
+	w.dropped -= dropped
+	return len(some), nil
+}
+
+// newest leaves out the lines that are too far behind.
+func (w *drainWorker) newest(lines []renga.LogLine) []renga.LogLine {
+	end := w.d.logs.end(w.App)
+	n := 0
+	for n < len(lines) && lines[n].ID+drainBuffer <= end {
+		n++
+	}
+	w.drop(uint64(n))
+	return lines[n:]
+}
+
+func (w *drainWorker) drop(n uint64) {
+	if n > 0 && w.dropped == 0 {
+		w.droppedSince = w.d.logs.opt.Now()
+	}
+	w.dropped += n
+	w.d.logs.stats.undrained.Add(n)
+}
+
+// overflow is the line that tells the receiver what it does not get.
+func (w *drainWorker) overflow() renga.LogLine {
+	return renga.LogLine{
+		Time: w.d.logs.opt.Now(), Source: renga.SourceHeroku, Dyno: logplex,
+		Text: overflow("L10", "output buffer overflow", int(w.dropped), "dropped", w.droppedSince),
+	}
+}
+
+// arrived notes that all up to a line is done with.
+func (w *drainWorker) arrived(end uint64) {
+	w.after = end
+	if w.failing {
+		w.failing = false
+		w.d.logs.Line(w.App, renga.SourceHeroku, logplex, "Drain "+w.Token+" takes lines again")
+	}
+	if time.Since(w.written) >= placePause {
+		w.write()
+	}
+}
+
+// fail tells the app's owner, once, that the drain does not take lines. The
+// cause may hold an address, and no password: URLs are not part of errors here.
+func (w *drainWorker) fail(err error) {
+	if w.failing {
+		return
+	}
+	w.failing = true
+	w.d.opt.Log.Warn("log drain does not take lines", "app", w.App, "drain", w.Drain, "err", err)
+	w.d.logs.Line(w.App, renga.SourceHeroku, logplex, fmt.Sprintf("Drain %s does not take lines: %v", w.Token, err))
+}
+
+func (w *drainWorker) write() {
+	w.written = time.Now()
+	if err := w.d.logs.keepPlace(w.App, w.ID, w.after); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.d.opt.Log.Warn("log drain's place is not written down", "app", w.App, "drain", w.Drain, "err", err)
+	}
+}
+
+// end is the id of the newest line.
+func (l *Logs) end(app renga.AppID) uint64 {
+	r, err := l.known(app)
+	if err != nil || r == nil {
+		return 0
+	}
+	_, next := r.snapshot()
+	return next - 1
+}
+
+// place is where a drain is in the log; a new one begins at the end.
+func (l *Logs) place(app renga.AppID, drain string) uint64 {
+	if dir, err := l.dir(app); err == nil {
+		text, err := os.ReadFile(placeFile(dir, drain))
+		if id, bad := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil && bad == nil {
+			return id
+		}
+	}
+	return l.end(app)
+}
+
+func (l *Logs) keepPlace(app renga.AppID, drain string, id uint64) error {
+	dir, err := l.dir(app)
+	if err != nil {
+		return err
+	}
+	file := placeFile(dir, drain)
+	if err := os.WriteFile(file+".new", strconv.AppendUint(nil, id, 10), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
+}
+
+func (l *Logs) forgetPlace(app renga.AppID, drain string) {
+	if dir, err := l.dir(app); err == nil {
+		_ = os.Remove(placeFile(dir, drain)) // it may never have been written
+	}
+}
+
+func placeFile(dir, drain string) string { return filepath.Join(dir, drain+".drain") }
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

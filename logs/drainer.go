@@ -1,0 +1,179 @@
+package logs
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"renga"
+)
+
+// Drains tells which drains there are.
+type Drains interface {
+	AppIDs(ctx context.Context) ([]renga.AppID, error)
+	// Drains is NotFound for an app that is gone.
+	Drains(ctx context.Context, app renga.AppID) ([]renga.Drain, error)
+}
+
+// DrainOptions say how drains are reached. Dial has no default.
+type DrainOptions struct {
+	// Dial connects; it decides which addresses may be connected to.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Roots are whom to trust over TLS; nil for whom the system trusts.
+	Roots *x509.CertPool
+	Log   *slog.Logger
+}
+
+const (
+	// lookAgain is how often all apps' drains are looked up, for wakes may have
+	// been lost.
+	lookAgain = 5 * time.Minute
+	// lookRetry is the pause after the store could not be asked.
+	lookRetry = 5 * time.Second
+	lookLimit = 30 * time.Second
+)
+
+// Drainer sends apps' logs to their drains. Each drain has a place in the log,
+// which is kept beside it, so that a restart neither loses nor skips anything.
+type Drainer struct {
+	logs   *Logs
+	drains Drains
+	opt    DrainOptions
+	tls    *tls.Config
+	signal chan struct{}
+
+	mu    sync.Mutex
+	woken map[renga.AppID]bool
+
+	running map[renga.AppID]map[string]context.CancelCauseFunc // by the drain's id; Run's alone
+	workers sync.WaitGroup
+}
+
+// NewDrainer makes a Drainer, which does nothing before Run.
+func NewDrainer(l *Logs, d Drains, o DrainOptions) *Drainer {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Drainer{
+		logs: l, drains: d, opt: o, tls: &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12},
+		signal: make(chan struct{}, 1), woken: map[renga.AppID]bool{},
+		running: map[renga.AppID]map[string]context.CancelCauseFunc{},
+	}
+}
+
+// Wake has the drains of an app looked up soon.
+func (d *Drainer) Wake(app renga.AppID) {
+	d.mu.Lock()
+	d.woken[app] = true
+	d.mu.Unlock()
+	select {
+	case d.signal <- struct{}{}:
+	default:
+	}
+}
+
+// Run drains until ctx ends.
+func (d *Drainer) Run(ctx context.Context) error {
+	defer d.workers.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.signal:
+			if !d.lookAt(ctx, d.takeWoken()) {
+				timer.Reset(lookRetry)
+			}
+		case <-timer.C:
+			timer.Reset(d.lookAtAll(ctx))
+		}
+	}
+}
+
+func (d *Drainer) takeWoken() []renga.AppID {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var apps []renga.AppID
+	for app := range d.woken {
+		apps = append(apps, app)
+	}
+	clear(d.woken)
+	return apps
+}
+
+// lookAtAll looks at every app and tells when to do so again.
+func (d *Drainer) lookAtAll(ctx context.Context) time.Duration {
+	brief, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	apps, err := d.drains.AppIDs(brief)
+	for app := range d.running {
+		apps = append(apps, app)
+	}
+	if !d.lookAt(ctx, apps) || err != nil {
+		return lookRetry
+	}
+	return lookAgain
+}
+
+// lookAt starts and stops drains so that they are those of the apps. It tells
+// whether it could find out.
+func (d *Drainer) lookAt(ctx context.Context, apps []renga.AppID) bool {
+	known := true
+	for _, app := range apps {
+		brief, cancel := context.WithTimeout(ctx, lookLimit)
+		wanted, err := d.drains.Drains(brief, app)
+		cancel()
+		if err != nil && renga.KindOf(err) != renga.NotFound {
+			known = false
+			if renga.KindOf(err) != renga.Unavailable {
+				d.opt.Log.Error("look up log drains", "app", app, "err", err)
+			}
+			continue
+		}
+		d.arrange(ctx, app, wanted)
+	}
+	return known
+}
+
+// errRemoved ends a drain that is no more.
+var errRemoved = errors.New("the drain was removed")
+
+// arrange has exactly these drains of an app run.
+func (d *Drainer) arrange(ctx context.Context, app renga.AppID, wanted []renga.Drain) {
+	ids := map[string]bool{}
+	for _, one := range wanted {
+		ids[one.ID] = true
+		if d.running[app][one.ID] == nil {
+			d.start(ctx, one)
+		}
+	}
+	for id, stop := range d.running[app] {
+		if !ids[id] {
+			stop(errRemoved)
+			delete(d.running[app], id)
+		}
+	}
+	if len(d.running[app]) == 0 {
+		delete(d.running, app)
+	}
+}
+
+func (d *Drainer) start(ctx context.Context, one renga.Drain) {
+	w, err := newDrainWorker(d, one)
+	if err != nil {
+		d.opt.Log.Error("start log drain", "app", one.App, "drain", one, "err", err)
+		return
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	if d.running[one.App] == nil {
+		d.running[one.App] = map[string]context.CancelCauseFunc{}
+	}
+	d.running[one.App][one.ID] = stop
+	d.workers.Go(func() { w.run(ctx) })
+}
