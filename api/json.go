@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -16,7 +17,7 @@ import (
 
 // decode reads a JSON body into what the pointer into points at. An empty body
 // changes nothing; fields that are not known are ignored, as on Heroku. What is
-// no JSON is a bad request, a field of a wrong type an invalid parameter.
+// no JSON is a bad request, of another media type unsupported, a field of a wrong type an invalid parameter.
 // Messages never repeat what the body holds.
 func decode(r *http.Request, into any) error {
 	body, err := io.ReadAll(r.Body)
@@ -26,10 +27,22 @@ func decode(r *http.Request, into any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
 	}
+	if kind := r.Header.Get("Content-Type"); !mayBeJSON(kind) {
+		return &problem{
+			kind: renga.Invalid, status: http.StatusUnsupportedMediaType, id: "unsupported_media_type",
+			message: fmt.Sprintf("A body of type %q is not understood; send JSON, with Content-Type: application/json.", clip(kind)),
+		}
+	}
 	if !utf8.Valid(body) {
 		return badRequest("The request body is not valid UTF-8.")
 	}
 	return mistyped(json.Unmarshal(body, into))
+}
+
+// mayBeJSON tells whether a body of that declared type is read as JSON. What
+// curl calls a form when nobody says otherwise is.
+func mayBeJSON(contentType string) bool {
+	return contentType == "" || isJSON(contentType) || strings.HasPrefix(contentType, "application/x-www-form-urlencoded")
 }
 
 func unreadable(err error) error {
