@@ -45,7 +45,7 @@ var rooms = map[string][]string{
 // testRooms says which further packages of ours the tests of a package may
 // import.
 var testRooms = map[string][]string{
-	"api":            {"store", "store/storetest"},
+	"api":            {"config", "registry", "releaser", "store", "store/storetest"},
 	"runtime":        {"runtime/enginetest"},
 	"runtime/docker": {"runtime/enginetest"},
 	"store":          {"store/storetest"},

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"renga"
 )
 
@@ -36,18 +34,27 @@ func seenBy(who renga.AccountID, all []renga.App) []renga.App {
 	return seen
 }
 
-// showApps completes a page of apps. Each needs a look at its newest release,
-// some at a time.
+// showApps completes apps, with one look at the newest releases of all.
 func (s *Server) showApps(ctx context.Context, page []renga.App) ([]app, error) {
-	known := s.people()
-	wire := make([]app, len(page))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(16)
+	ids := make([]renga.AppID, len(page))
 	for i, a := range page {
-		g.Go(func() (err error) {
-			wire[i], err = s.showApp(ctx, a, known)
-			return err
-		})
+		ids[i] = a.ID
 	}
-	return wire, g.Wait()
+	newest, err := s.parts.Releases.Newest(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	wire, known := make([]app, len(page)), s.people()
+	for i, a := range page {
+		owner, err := known.find(ctx, a.Owner)
+		if err != nil {
+			return nil, err
+		}
+		var rec *renga.ReleaseRecord // nil for an app that goes while we look
+		if r, ok := newest[a.ID]; ok {
+			rec = &r
+		}
+		wire[i] = newApp(a, owner, rec, s.options)
+	}
+	return wire, nil
 }

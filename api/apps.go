@@ -149,20 +149,16 @@ func (s *Server) findApp(ctx context.Context, identity string) (renga.App, error
 }
 
 // showApp completes an app for the wire.
-func (s *Server) showApp(ctx context.Context, a renga.App, known *people) (app, error) {
-	owner, err := known.find(ctx, a.Owner)
+func (s *Server) showApp(ctx context.Context, a renga.App) (app, error) {
+	wire, err := s.showApps(ctx, []renga.App{a})
 	if err != nil {
 		return app{}, err
 	}
-	newest, err := s.newest(ctx, a.ID)
-	if err != nil {
-		return app{}, err
-	}
-	return newApp(a, owner, newest, s.options), nil
+	return wire[0], nil
 }
 
 func (s *Server) replyApp(w http.ResponseWriter, r *http.Request, status int, a renga.App) error {
-	wire, err := s.showApp(r.Context(), a, s.people())
+	wire, err := s.showApp(r.Context(), a)
 	if err != nil {
 		return err
 	}
@@ -280,7 +276,7 @@ func (s *Server) setMaintenance(r *http.Request, a renga.App, on bool) (renga.Ap
 // deleteApp may be asked again when it was cut short.
 func (s *Server) deleteApp(w http.ResponseWriter, r *http.Request) error {
 	a := visitOf(r).target
-	wire, err := s.showApp(r.Context(), a, s.people())
+	wire, err := s.showApp(r.Context(), a)
 	if err != nil {
 		return err
 	}

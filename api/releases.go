@@ -17,6 +17,8 @@ type Releases interface {
 	// Release is NotFound for a version that the app has not.
 	Release(ctx context.Context, app renga.AppID, version int) (renga.ReleaseRecord, error)
 	Releases(ctx context.Context, app renga.AppID, q renga.ReleaseQuery) ([]renga.ReleaseRecord, error)
+	// Newest leaves out apps that are gone.
+	Newest(ctx context.Context, apps []renga.AppID) (map[renga.AppID]renga.ReleaseRecord, error)
 }
 
 // Releaser makes releases and opens them.
@@ -113,16 +115,14 @@ func digests(images map[renga.ProcessType]renga.Image) map[string]string {
 	return byType
 }
 
-// newest is the record of the app's newest release; nil when it has none.
+// newest is the record of the app's newest release; nil when the app is going
+// while we look.
 func (s *Server) newest(ctx context.Context, app renga.AppID) (*renga.ReleaseRecord, error) {
-	records, err := s.parts.Releases.Releases(ctx, app, renga.ReleaseQuery{Descending: true, Max: 1})
-	switch {
-	case renga.KindOf(err) == renga.NotFound: // the app is going while we look
-		return nil, nil
-	case err != nil || len(records) == 0:
-		return nil, err
+	all, err := s.parts.Releases.Newest(ctx, []renga.AppID{app})
+	if rec, ok := all[app]; ok {
+		return &rec, err
 	}
-	return &records[0], nil
+	return nil, err
 }
 
 // showRelease completes a record for the wire.

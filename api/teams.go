@@ -58,7 +58,7 @@ func newTeamApp(a app) teamApp {
 }
 
 func (s *Server) replyTeamApp(w http.ResponseWriter, r *http.Request, status int, a renga.App) error {
-	wire, err := s.showApp(r.Context(), a, s.people())
+	wire, err := s.showApp(r.Context(), a)
 	if err != nil {
 		return err
 	}

@@ -240,6 +240,16 @@ func (w *world) Releases(_ context.Context, app renga.AppID, q renga.ReleaseQuer
 	return all, nil
 }
 
+func (w *world) Newest(_ context.Context, apps []renga.AppID) (map[renga.AppID]renga.ReleaseRecord, error) {
+	all := map[renga.AppID]renga.ReleaseRecord{}
+	for _, app := range apps {
+		if n := len(w.releases[app]); n > 0 {
+			all[app] = w.record(app, n)
+		}
+	}
+	return all, nil
+}
+
 func (w *world) Rollback(ctx context.Context, app renga.AppID, n int, part renga.RollbackPart, by renga.AccountID) (renga.ReleaseRecord, error) {
 	rec, err := w.Release(ctx, app, n)
 	if err == nil {

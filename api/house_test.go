@@ -1,0 +1,76 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"renga"
+	"renga/api"
+	"renga/config"
+	"renga/registry"
+	"renga/releaser"
+	"renga/store"
+	"renga/store/storetest"
+)
+
+// house is the API over the real rooms behind it: releaser, ledger, store. Only
+// what would act upon releases, the dyno manager, is left out.
+type house struct {
+	*httptest.Server
+	db     *store.Store
+	ledger *registry.Ledger
+}
+
+// nobody looks at apps and takes no lines.
+type nobody struct{}
+
+func (nobody) Wake(renga.AppID)                                          {}
+func (nobody) Did(context.Context, renga.AppID, renga.AccountID, string) {}
+
+// newHouse serves the rooms on a store until the test ends.
+func newHouse(tb testing.TB, db *store.Store) *house {
+	tb.Helper()
+	ledger, err := registry.OpenLedger(tb.TempDir(), storetest.Sealer{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	rel := releaser.New(releaser.Parts{
+		Apps: db, Store: db, Ledger: ledger, Runner: nobody{}, Lines: nobody{}, Log: log, Now: time.Now, NewID: uuid.NewString,
+	})
+	h := &house{db: db, ledger: ledger, Server: httptest.NewServer(api.New(api.Options{
+		Domain: "renga.localhost", Scheme: "http", Sizes: sizes, Log: log,
+	}, api.Parts{
+		Repeats: db, Tokens: db, Accounts: db, Apps: db, Creator: rel, Releases: db, Releaser: rel,
+		Vars: config.New(rel), Formations: db, Dynos: db, Waker: nobody{}, Lines: nobody{},
+	}))}
+	tb.Cleanup(h.Close)
+	return h
+}
+
+// ask sends one request as Ada and tells the status, the body in into.
+func (h *house) ask(ctx context.Context, method, path, body string, into any) (status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, h.URL+path, strings.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	res, err := h.Client().Do(asAda(req))
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	if into == nil {
+		_, err = io.Copy(io.Discard, res.Body)
+		return res.StatusCode, err
+	}
+	return res.StatusCode, json.NewDecoder(res.Body).Decode(into)
+}
