@@ -196,6 +196,7 @@ func TestRemoveAppLeavesNoKey(t *testing.T) {
 	commit(t, s, a.ID, 2)
 	check(t, s.SaveDynos(t.Context(), a.ID, []renga.Dyno{{ID: "d", Name: "web.1"}}))
 	check(t, s.Restart(t.Context(), a.ID, renga.RestartAll))
+	addDomain(t, s, a, "www.example.com")
 	check(t, s.RemoveApp(t.Context(), a.ID))
 	check(t, s.RemoveApp(t.Context(), a.ID)) // again
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -30,12 +31,13 @@ func (s *Store) Desired(ctx context.Context, app renga.AppID) (renga.Desired, er
 // desiredApp reads all but the releases.
 func (s *Store) desiredApp(ctx context.Context, app renga.AppID, d *renga.Desired) (head, error) {
 	var stored *redis.StringCmd
-	var scales, restarts *redis.MapStringStringCmd
+	var scales, restarts, domains *redis.MapStringStringCmd
 	var heads *redis.SliceCmd
 	err := s.read(ctx, func(p redis.Pipeliner) {
 		stored = p.Get(ctx, keyApp(app))
 		scales = p.HGetAll(ctx, keyFormation(app))
 		restarts = p.HGetAll(ctx, keyRestarts(app))
+		domains = p.HGetAll(ctx, keyDomains(app))
 		heads = p.HMGet(ctx, keyHead(app), fieldCurrent, fieldLive)
 	})
 	if err != nil {
@@ -54,8 +56,27 @@ func (s *Store) desiredApp(ctx context.Context, app renga.AppID, d *renga.Desire
 	if d.Formation, err = decodeFormation(keyFormation(app), scales.Val()); err != nil {
 		return head{}, err
 	}
+	if d.Hosts, err = decodeHosts(app, domains.Val()); err != nil {
+		return head{}, err
+	}
 	d.Restarts, err = decodeTimes(keyRestarts(app), restarts.Val())
 	return h, err
+}
+
+// decodeHosts gives the names of an app's domains, in order.
+func decodeHosts(app renga.AppID, fields map[string]string) ([]string, error) {
+	records, err := decodeShelf[domainRecord](keyDomains(app), fields)
+	if err != nil {
+		return nil, err
+	}
+	var hosts []string
+	for _, r := range records {
+		if r.Step == inPlace {
+			hosts = append(hosts, r.Hostname)
+		}
+	}
+	slices.Sort(hosts)
+	return hosts, nil
 }
 
 // choose picks what serves and what is to take its place. A failed release

@@ -261,7 +261,14 @@ func calls(s *store.Store, a renga.App) map[string]func(context.Context) error {
 			}
 			return s.RemoveDrain(ctx, id, "r")
 		},
-		"Desired": func(ctx context.Context) error { _, err := s.Desired(ctx, id); return err },
+		"Desired":   func(ctx context.Context) error { _, err := s.Desired(ctx, id); return err },
+		"Domains":   func(ctx context.Context) error { _, err := s.Domains(ctx, id); return err },
+		"AddDomain": func(ctx context.Context) error { _, err := s.AddDomain(ctx, domain(a, "new.example.com")); return err },
+		"UpdateDomain": func(ctx context.Context) error {
+			_, err := s.UpdateDomain(ctx, id, "d", func(*renga.Domain) error { return nil })
+			return err
+		},
+		"RemoveDomain": func(ctx context.Context) error { return s.RemoveDomain(ctx, id, "d") },
 	}
 }
 

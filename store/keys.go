@@ -15,6 +15,7 @@ import (
 //	renga:{platform}:apps            hash    app id → {name, removing}: the apps there are releaser (create), api (remove)
 //	renga:{platform}:name:<name>     string  app id; a claim until apps has the id so named  releaser (create, rename), api (remove)
 //	renga:{platform}:aliases         hash    former name → app id, until an app takes it   releaser (rename)
+//	renga:{platform}:domains         hash    host name → {app, domain's id}: its claim     api
 //	renga:{platform}:account:<id>    string  JSON account, the password's hash too         cmd, accounts
 //	renga:{platform}:email:<email>   string  account id, by the email in lower case        cmd, accounts
 //	renga:{platform}:grants:<id>     hash    authorization id → JSON, of one account       accounts
@@ -31,6 +32,7 @@ import (
 //	renga:{<app>}:dynos              string  JSON array; there as long as the app is       runtime
 //	renga:{<app>}:restarts           hash    dyno, type or * → time                        api
 //	renga:{<app>}:drains             hash    drain id → JSON drain, its URL sealed         api
+//	renga:{<app>}:domains            hash    id → JSON domain; see domains.go              api (ACM status: cmd)
 //
 // Times are RFC 3339 with nanoseconds, UTC. Hashes hold one field per thing so
 // that a window can be read without the rest.
@@ -38,6 +40,7 @@ const (
 	keyPlatform = "renga:{platform}:platform"
 	keyApps     = "renga:{platform}:apps"
 	keyAliases  = "renga:{platform}:aliases"
+	keyClaims   = "renga:{platform}:domains"
 
 	keyPipelines  = "renga:{platform}:pipelines"
 	keyPromotions = "renga:{platform}:promotions"
@@ -67,6 +70,7 @@ func keyFormation(id renga.AppID) string      { return appKey(id, "formation") }
 func keyDynos(id renga.AppID) string          { return appKey(id, "dynos") }
 func keyRestarts(id renga.AppID) string       { return appKey(id, "restarts") }
 func keyDrains(id renga.AppID) string         { return appKey(id, "drains") }
+func keyDomains(id renga.AppID) string        { return appKey(id, "domains") }
 
 func appKey(id renga.AppID, what string) string { return "renga:{" + string(id) + "}:" + what }
 
@@ -75,5 +79,6 @@ func appKeys(id renga.AppID) []string {
 	return []string{
 		keyApp(id), keyReleases(id), keyOutcomes(id), keyHead(id),
 		keyFormation(id), keyDynos(id), keyRestarts(id), keyDrains(id),
+		keyDomains(id),
 	}
 }

@@ -155,6 +155,9 @@ func (s *Store) RemoveApp(ctx context.Context, id renga.AppID) error {
 		if err != nil || name == "" {
 			return err
 		}
+		if err := s.releaseAll(ctx, id); err != nil {
+			return err
+		}
 		if err := s.dropKeys(ctx, id); err != nil {
 			return err
 		}

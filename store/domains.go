@@ -1,0 +1,249 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"renga"
+)
+
+// How a domain comes and goes. An app's domains and the claims of all apps lie
+// in different slots of a Cluster, so no one transaction can write both.
+//
+//	Adding                                  Removing
+//	1. a record of the app's, "coming"      1. the record is "leaving"
+//	2. the claim, if nobody has it          2. the claim goes
+//	3. the record is a domain               3. the record goes
+//
+// Only a record without a step is a domain: routed, listed, given certificates.
+// So a name can be at most one app's at any moment, whatever dies. A record cut
+// short on its way is settled when the app's domains are next read: one that
+// comes and has its claim is a domain, one that leaves goes. One that comes and
+// has no claim is still being added, or never will be: nobody sees it, and
+// adding the name again goes on from there.
+//
+// A claim holds while its app is listed, so a removed app's never stand in the
+// way.
+
+// step is how far a domain is on its way.
+type step string
+
+const (
+	inPlace step = ""
+	coming  step = "coming"
+	leaving step = "leaving"
+)
+
+// domainRecord is a domain on its way when Step says so.
+type domainRecord struct {
+	Hostname  string    `json:"hostname"`
+	Step      step      `json:"step,omitempty"`
+	Endpoint  string    `json:"endpoint,omitempty"`
+	ACM       acmRecord `json:"acm,omitzero"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
+}
+
+type acmRecord struct {
+	State  string `json:"state"`
+	Reason string `json:"reason,omitempty"`
+}
+
+func newDomainRecord(d renga.Domain) domainRecord {
+	return domainRecord{
+		Hostname: d.Hostname, Endpoint: d.Endpoint, ACM: acmRecord(d.ACM),
+		CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(),
+	}
+}
+
+func (r domainRecord) domain(app renga.AppID, id string) renga.Domain {
+	return renga.Domain{
+		ID: id, App: app, Hostname: r.Hostname, Endpoint: r.Endpoint, ACM: renga.ACMStatus(r.ACM),
+		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+	}
+}
+
+func domainShelf(app renga.AppID) shelf { return appShelf(app, keyDomains(app)) }
+
+// Domains lists an app's custom domains in order of their host names.
+func (s *Store) Domains(ctx context.Context, app renga.AppID) ([]renga.Domain, error) {
+	records, err := s.settledDomains(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	var all []renga.Domain
+	for id, r := range records {
+		if r.Step == inPlace {
+			all = append(all, r.domain(app, id))
+		}
+	}
+	slices.SortFunc(all, func(a, b renga.Domain) int { return cmp.Compare(a.Hostname, b.Hostname) })
+	return all, nil
+}
+
+// AddDomain claims d.Hostname for d.App. The domain given back has another id
+// than d when the same was being added already. A name that the app or another
+// one has, or that overlaps with a wildcard of another owner's app, is
+// renga.Conflict.
+func (s *Store) AddDomain(ctx context.Context, d renga.Domain) (renga.Domain, error) {
+	if _, err := s.settledDomains(ctx, d.App); err != nil {
+		return renga.Domain{}, err
+	}
+	d, err := s.announce(ctx, d)
+	if err != nil {
+		return renga.Domain{}, err
+	}
+	if err := s.claimHost(ctx, d); err != nil {
+		if renga.KindOf(err) == renga.Conflict {
+			return renga.Domain{}, cmp.Or(s.withdraw(ctx, d), err)
+		}
+		return renga.Domain{}, err
+	}
+	return d, s.arrive(ctx, d.App, d.ID)
+}
+
+// announce is step 1 of adding. A record of the same name that is on its way
+// is gone on with.
+func (s *Store) announce(ctx context.Context, d renga.Domain) (renga.Domain, error) {
+	announced := d
+	err := editShelf(ctx, s, domainShelf(d.App), func(all map[string]domainRecord) error {
+		announced = d
+		for id, r := range all {
+			switch {
+			case r.Hostname != d.Hostname:
+			case r.Step == inPlace:
+				return renga.Errorf(renga.Conflict, "Domain already added to this app.")
+			case r.Step == coming:
+				announced = r.domain(d.App, id)
+				return nil
+			}
+		}
+		if len(all) >= renga.MaxDomains {
+			return renga.Errorf(renga.Invalid, "An app cannot have more than %d domains; remove one first.", renga.MaxDomains)
+		}
+		r := newDomainRecord(d)
+		r.Step = coming
+		all[d.ID] = r
+		return nil
+	})
+	return announced, err
+}
+
+// withdraw undoes announce.
+func (s *Store) withdraw(ctx context.Context, d renga.Domain) error {
+	return editShelf(ctx, s, domainShelf(d.App), func(all map[string]domainRecord) error {
+		if all[d.ID].Step == coming {
+			delete(all, d.ID)
+		}
+		return nil
+	})
+}
+
+// arrive is step 3 of adding.
+func (s *Store) arrive(ctx context.Context, app renga.AppID, id string) error {
+	return editShelf(ctx, s, domainShelf(app), func(all map[string]domainRecord) error {
+		r, ok := all[id]
+		if !ok || r.Step == leaving {
+			return renga.Errorf(renga.Conflict, "The domain was removed while it was being added.")
+		}
+		r.Step = inPlace
+		all[id] = r
+		return nil
+	})
+}
+
+// UpdateDomain lets edit change a domain and gives back what was written. edit
+// may be called several times, and its error is the answer. Id, app and host
+// name stay as they are.
+func (s *Store) UpdateDomain(ctx context.Context, app renga.AppID, id string, edit func(*renga.Domain) error) (renga.Domain, error) {
+	var after renga.Domain
+	err := editShelf(ctx, s, domainShelf(app), func(all map[string]domainRecord) error {
+		r, ok := all[id]
+		if !ok || r.Step != inPlace {
+			return noDomain(id)
+		}
+		before := r.domain(app, id)
+		after = before
+		if err := edit(&after); err != nil {
+			return err
+		}
+		if after == before {
+			return nil
+		}
+		after.UpdatedAt = now()
+		all[id] = newDomainRecord(after)
+		return nil
+	})
+	return after, err
+}
+
+func noDomain(id string) error {
+	return renga.Errorf(renga.NotFound, "Couldn't find domain %s.", id)
+}
+
+// RemoveDomain frees a domain's name. One that is not there is renga.NotFound.
+func (s *Store) RemoveDomain(ctx context.Context, app renga.AppID, id string) error {
+	var host string
+	err := editShelf(ctx, s, domainShelf(app), func(all map[string]domainRecord) error {
+		r, ok := all[id]
+		if !ok {
+			return noDomain(id)
+		}
+		host, r.Step = r.Hostname, leaving
+		all[id] = r
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.leave(ctx, app, id, host)
+}
+
+// leave is the rest of removing.
+func (s *Store) leave(ctx context.Context, app renga.AppID, id, host string) error {
+	if err := s.releaseHosts(ctx, map[string]claimRecord{host: {App: app, ID: id}}); err != nil {
+		return err
+	}
+	return editShelf(ctx, s, domainShelf(app), func(all map[string]domainRecord) error {
+		delete(all, id)
+		return nil
+	})
+}
+
+// settledDomains reads an app's domains after ending what was cut short.
+func (s *Store) settledDomains(ctx context.Context, app renga.AppID) (map[string]domainRecord, error) {
+	all, err := readShelf[domainRecord](ctx, s, domainShelf(app))
+	if err != nil {
+		return nil, err
+	}
+	settled := true
+	for id, r := range all {
+		if r.Step == inPlace {
+			continue
+		}
+		settled = false
+		if err := s.settleDomain(ctx, app, id, r); err != nil {
+			return nil, err
+		}
+	}
+	if settled {
+		return all, nil
+	}
+	return readShelf[domainRecord](ctx, s, domainShelf(app))
+}
+
+func (s *Store) settleDomain(ctx context.Context, app renga.AppID, id string, r domainRecord) error {
+	if r.Step == leaving {
+		return s.leave(ctx, app, id, r.Hostname)
+	}
+	held, err := s.holds(ctx, r.Hostname, claimRecord{App: app, ID: id})
+	if err != nil || !held {
+		return err
+	}
+	if err := s.arrive(ctx, app, id); renga.KindOf(err) != renga.Conflict { // else somebody removes it now
+		return err
+	}
+	return nil
+}
