@@ -28,6 +28,7 @@ const (
 	H26 Code = "H26" // the request is malformed
 	H27 Code = "H27" // the client went away
 	H28 Code = "H28" // the client let the connection idle
+	H31 Code = "H31" // the connection is for another app than the request
 	H80 Code = "H80" // maintenance mode
 	H81 Code = "H81" // nothing was released yet
 	H99 Code = "H99" // a fault of the platform's own
@@ -78,6 +79,7 @@ func answers() map[Code]answer {
 		H26:       {http.StatusBadRequest, "Request Error", page(failed, H26, "The request is malformed.")},
 		H27:       {statusClientClosed, "Client Request Interrupted", nil},
 		H28:       {statusClientClosed, "Client Connection Idle", nil},
+		H31:       {http.StatusMisdirectedRequest, "Misdirected Request", page(failed, H31, "The request came over a connection that was made for another application.")},
 		H80:       {busy, "Maintenance mode", page(maintenance, H80, "The application is being worked on and will be back soon.")},
 		H81:       {busy, "Blank app", page(blank, H81, "Nothing was released here yet. The first push of an image will show up at this address.")},
 		H99:       {busy, "Platform error", page(failed, H99, "The platform made a mistake. Try again in a moment.")},

@@ -124,6 +124,9 @@ func (x *exchange) closeBody() {
 func (x *exchange) claim() error {
 	for {
 		x.app = x.rt.lookup(x.host)
+		if x.misdirected() {
+			return &failure{H31, nil}
+		}
 		switch code := x.app.standing(); code {
 		case "":
 		case NoSuchApp:
@@ -157,6 +160,20 @@ func (x *exchange) claim() error {
 		case gone: // the table has changed
 		}
 	}
+}
+
+// misdirected tells whether the TLS connection was made for another app: its
+// certificate is then not this one's. Browsers try again over a new one.
+func (x *exchange) misdirected() bool {
+	if x.in.TLS == nil || x.app == nil {
+		return false
+	}
+	named := hostname(x.in.TLS.ServerName)
+	if named == x.host {
+		return false
+	}
+	other := x.rt.lookup(named)
+	return other != nil && other.route.App != x.app.route.App
 }
 
 // awaitTable waits, at the first look at an unknown host, until the table is

@@ -14,7 +14,7 @@ import (
 // table finds apps by host. It never changes: each change makes a new one, so
 // requests read it without a lock.
 type table struct {
-	hosts map[string]*app
+	hosts map[string]*app // by key
 }
 
 // app is one app's route. It never changes either, but for the claims its
@@ -49,7 +49,31 @@ func (rt *Router) Route(r renga.Route) {
 // matter.
 func (rt *Router) Serves(host string) bool { return rt.lookup(hostname(host)) != nil }
 
-func (rt *Router) lookup(host string) *app { return rt.table.Load().hosts[host] }
+func (rt *Router) lookup(host string) *app { return rt.table.Load().lookup(host) }
+
+// longestHost is that of names; what is longer lies below no wildcard.
+const longestHost = 253
+
+// lookup finds whose host it is: that of the very name before that of the
+// longest wildcard.
+func (t *table) lookup(host string) *app {
+	if exact := t.hosts[host]; exact != nil || len(host) > longestHost {
+		return exact
+	}
+	for i := range len(host) {
+		if host[i] != '.' {
+			continue
+		}
+		if below := t.hosts[host[i:]]; below != nil {
+			return below
+		}
+	}
+	return nil
+}
+
+// key is what a route's host is found by. That of a wildcard, "*.example.com",
+// begins with the dot, as the end of a name below it does.
+func key(host string) string { return strings.TrimPrefix(hostname(host), "*") }
 
 // nextLocked makes r's entry and notes it; nil when r has no hosts.
 func (rt *Router) nextLocked(r renga.Route, old *app) *app {
@@ -117,14 +141,14 @@ func (t *table) replace(old, next *app) *table {
 	maps.Copy(hosts, t.hosts)
 	if old != nil {
 		for _, h := range old.route.Hosts {
-			if h = hostname(h); hosts[h] == old {
+			if h = key(h); hosts[h] == old {
 				delete(hosts, h)
 			}
 		}
 	}
 	if next != nil {
 		for _, h := range next.route.Hosts {
-			hosts[hostname(h)] = next
+			hosts[key(h)] = next
 		}
 	}
 	return &table{hosts: hosts}
