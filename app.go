@@ -16,6 +16,8 @@ type App struct {
 	// Collaborators are the accounts that it is shared with.
 	Collaborators map[AccountID]Collaborator
 	Maintenance   bool
+	// ACM says that the certificates of its custom domains are managed.
+	ACM bool
 	// Features are those that were switched, by name; see [App.FeatureOn].
 	Features map[string]bool
 	// Buildpacks are the names or URLs of those that build the app from its

@@ -69,6 +69,11 @@ func validLabels(labels []string) bool {
 // IsWildcard tells whether the domain stands for many names.
 func (d Domain) IsWildcard() bool { return strings.HasPrefix(d.Hostname, "*.") }
 
+// Managed tells whether the platform is to get the domain's certificate: the
+// app said so, and the domain has none of the app's own. Wildcards cannot have
+// one, for nobody can prove by HTTP that all names are theirs.
+func (d Domain) Managed(a App) bool { return a.ACM && d.Endpoint == "" && !d.IsWildcard() }
+
 // WildcardsOf lists the wildcards that a host name, or a wildcard, lies below;
 // the longest comes first.
 func WildcardsOf(host string) []string {

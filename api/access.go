@@ -53,6 +53,9 @@ var access = map[string]policy{
 	"/apps/{app}/collaborators/":           appManaged,
 	"DELETE /apps/{app}/collaborators/{collaborator}": {change: need{renga.ScopeWrite, renga.MayView}}, // of others asks for more
 	"/apps/{app}/config-vars":                         appSecrets,
+	"/apps/{app}/acm":                                 appPart,
+	"/apps/{app}/domains/":                            appPart,
+	"/apps/{app}/sni-endpoints/":                      appPart,
 	"/apps/{app}/dynos/":                              appPart,
 	"POST /apps/{app}/dynos":                          appPrograms,
 	"/apps/{app}/features/":                           appPart,

@@ -85,7 +85,7 @@ func generationRef() ref { return ref{ID: generationID, Name: "cedar"} }
 // newApp maps an app; newest is its newest release, nil when there is none.
 func newApp(a renga.App, owner person, newest *renga.ReleaseRecord, o Options) app {
 	wire := app{
-		BuildStack: stackRef(), CreatedAt: stamp(a.CreatedAt), GitURL: o.gitURL(a.Name), ID: string(a.ID),
+		ACM: a.ACM, BuildStack: stackRef(), CreatedAt: stamp(a.CreatedAt), GitURL: o.gitURL(a.Name), ID: string(a.ID),
 		Maintenance: a.Maintenance, Name: a.Name, Owner: owner, Region: regionRef(), Stack: stackRef(),
 		UpdatedAt: stamp(a.UpdatedAt), WebURL: o.webURL(a.Name),
 		CreateStatus: "complete", Generation: generationRef(),

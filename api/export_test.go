@@ -8,3 +8,6 @@ func Routes() [][2]string {
 	}
 	return all
 }
+
+// HostnameOf is hostnameOf.
+func HostnameOf(text string) (string, error) { return hostnameOf(text) }

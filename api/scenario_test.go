@@ -43,15 +43,23 @@ type rig struct {
 }
 
 func newRig(checks map[string]func(context.Context) error) *rig {
+	return newRigWith(func(o *api.Options) { o.Checks = checks })
+}
+
+// newRigWith is a rig with other options.
+func newRigWith(change func(*api.Options)) *rig {
 	w, db, log := newWorld(), newStore(), &bytes.Buffer{}
-	server := api.New(api.Options{
-		Domain: "renga.localhost", Scheme: "http", Port: "5000", Sizes: sizes, Checks: checks, StreamKey: []byte("stream key"), RendezvousPort: "5443", Version: "1.2.3",
+	options := api.Options{
+		Domain: "renga.localhost", Scheme: "http", Port: "5000", Sizes: sizes, StreamKey: []byte("stream key"), RendezvousPort: "5443", Version: "1.2.3",
 		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now: func() time.Time { return born.Add(24*time.Hour + w.late) },
-	}, api.Parts{
+	}
+	change(&options)
+	server := api.New(options, api.Parts{
 		Repeats: db, Tokens: w, Accounts: w, Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w,
 		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Waker: w, Lines: w, Logs: &w.journal, Attach: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "attached at "+r.URL.Path) }),
 		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w,
+		Domains: db, Endpoints: db, Orders: w,
 	})
 	return &rig{Server: server, world: w, db: db, log: log}
 }
@@ -75,6 +83,9 @@ func newStore() *store.Store {
 		err = db.AddDrain(context.Background(), renga.Drain{
 			ID: "50000000-0000-4000-8000-000000000001", App: hello, URL: "https://user:" + marker + "@logs.example.com/a?b=c", Token: "d.1", CreatedAt: born, UpdatedAt: born,
 		})
+	}
+	if err == nil {
+		err = furnish(db)
 	}
 	if err != nil {
 		panic(err) // without a store no test here can say anything

@@ -41,9 +41,12 @@ var implemented = []struct {
 	{"add-on-service", "List", "GET", "/addon-services", "", 200},
 	{"app", "Create", "POST", "/apps", `{"name":"fresh"}`, 201},
 	{"app", "Delete", "DELETE", "/apps/hello", "", 200},
+	{"app", "Disable ACM", "DELETE", "/apps/hello/acm", "", 200},
+	{"app", "Enable ACM", "POST", "/apps/hello/acm", "", 200},
 	{"app", "Info", "GET", "/apps/hello", "", 200},
 	{"app", "List", "GET", "/apps", "", 200},
 	{"app", "List Owned and Collaborated", "GET", "/users/~/apps", "", 200},
+	{"app", "Refresh ACM", "PATCH", "/apps/hello/acm", `{"acm_refresh":true}`, 200},
 	{"app", "Update", "PATCH", "/apps/hello", `{"maintenance":true}`, 200},
 	{"app-feature", "Info", "GET", "/apps/hello/features/preboot", "", 200},
 	{"app-feature", "List", "GET", "/apps/hello/features", "", 200},
@@ -58,6 +61,11 @@ var implemented = []struct {
 	{"config-var", "Info for App", "GET", "/apps/hello/config-vars", "", 200},
 	{"config-var", "Info for App Release", "GET", "/apps/hello/releases/3/config-vars", "", 200},
 	{"config-var", "Update", "PATCH", "/apps/hello/config-vars", `{"A":"b","COLOR":null}`, 200},
+	{"domain", "Create", "POST", "/apps/hello/domains", `{"hostname":"new.example.com","sni_endpoint":null}`, 201},
+	{"domain", "Delete", "DELETE", "/apps/hello/domains/www.example.com", "", 200},
+	{"domain", "Info", "GET", "/apps/hello/domains/www.example.com", "", 200},
+	{"domain", "List", "GET", "/apps/hello/domains", "", 200},
+	{"domain", "Update", "PATCH", "/apps/hello/domains/www.example.com", `{"sni_endpoint":"` + endpointID + `"}`, 200},
 	{"dyno", "Create", "POST", "/apps/hello/dynos", `{"command":"bash","attach":true}`, 201},
 	{"dyno", "Info", "GET", "/apps/hello/dynos/web.1", "", 200},
 	{"dyno", "List", "GET", "/apps/hello/dynos", "", 200},
@@ -106,6 +114,11 @@ var implemented = []struct {
 	{"release", "Info", "GET", "/apps/hello/releases/4", "", 200},
 	{"release", "List", "GET", "/apps/hello/releases", "", 200},
 	{"release", "Rollback", "POST", "/apps/hello/releases", `{"release":"3"}`, 201},
+	{"sni-endpoint", "Create", "POST", "/apps/hello/sni-endpoints", certificateBody, 201},
+	{"sni-endpoint", "Delete", "DELETE", "/apps/hello/sni-endpoints/" + endpointID, "", 200},
+	{"sni-endpoint", "Info", "GET", "/apps/hello/sni-endpoints/" + endpointID, "", 200},
+	{"sni-endpoint", "List", "GET", "/apps/hello/sni-endpoints", "", 200},
+	{"sni-endpoint", "Update", "PATCH", "/apps/hello/sni-endpoints/" + endpointID, certificateBody, 200},
 	{"space", "List", "GET", "/spaces", "", 200},
 	{"stack", "Info", "GET", "/stacks/container", "", 200},
 	{"stack", "List", "GET", "/stacks", "", 200},
@@ -126,6 +139,7 @@ var extra = map[string][]string{
 	"pipeline-deployment": {"eligible_for_rollback", "images", "log", "reason"},
 	"pipeline-release":    {"eligible_for_rollback", "images", "log", "reason"},
 	"release":             {"eligible_for_rollback", "images", "log", "reason"},
+	"sni-endpoint":        {"ssl_cert.acm"},
 }
 
 func TestAnswersFollowHerokusSchema(t *testing.T) {
@@ -200,6 +214,9 @@ func neutral(node any) {
 		delete(node, "$schema")
 		if pattern, ok := node["pattern"].(string); ok && (strings.Contains(pattern, "heroku") || strings.Contains(pattern, "(?!")) {
 			delete(node, "pattern")
+		}
+		if node["description"] == "full hostname" {
+			delete(node, "format") // it says uri, which no host name is, Heroku's neither
 		}
 		for _, child := range node {
 			neutral(child)

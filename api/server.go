@@ -30,6 +30,9 @@ type Options struct {
 	Domain string
 	// Scheme and Port complete apps' URLs. An empty Port is left out.
 	Scheme, Port string
+	// ACME says that certificates are ordered for domains, from a CA that
+	// everybody trusts.
+	ACME bool
 	// Sizes are the dyno sizes by their lower-case name.
 	Sizes map[string]renga.Size
 	// RendezvousPort is where Heroku's CLI finds attached dynos, over TLS; empty
@@ -74,6 +77,10 @@ type Parts struct {
 
 	Drains  Drains
 	Drainer Waker // of an app's drains
+
+	Domains   Domains
+	Endpoints Endpoints
+	Orders    Orders
 }
 
 // Lines takes what people do to an app, for its log.
@@ -138,6 +145,7 @@ func (s *Server) routes() []route {
 		s.dynoRoutes(), s.oneOffRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.logDrainRoutes(), s.featureRoutes(),
 		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
 		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(), s.filterRoutes(),
+		s.domainRoutes(), s.sniEndpointRoutes(), s.acmRoutes(),
 	)
 }
 

@@ -29,6 +29,7 @@ type world struct {
 	did       []string      // the lines in apps' logs
 	late      time.Duration // how much later it is than usual
 	journal   journal
+	ordered   []string // hosts that are to get certificates
 	asked     []renga.ReleaseQuery
 	outputs   map[int]string
 	ran       []renga.OneOff
@@ -76,7 +77,7 @@ func share(w *world) {
 func newWorld() *world {
 	w := &world{accounts: map[string]renga.Account{"ada-token": ada, "bob-token": bob, "carol-token": carol},
 		apps: map[renga.AppID]renga.App{}, releases: map[renga.AppID][]renga.Release{}}
-	w.apps[hello] = renga.App{ID: hello, Name: "hello", Owner: ada.ID, Collaborators: with(carol), CreatedAt: born, UpdatedAt: born}
+	w.apps[hello] = renga.App{ID: hello, Name: "hello", Owner: ada.ID, ACM: true, Collaborators: with(carol), CreatedAt: born, UpdatedAt: born}
 	w.apps[other] = renga.App{ID: other, Name: "other", Owner: bob.ID, CreatedAt: born, UpdatedAt: born}
 	in := renga.Inputs{}.Clone()
 	w.add(hello, "Initial release", in)
@@ -382,6 +383,8 @@ func (w *world) Restart(_ context.Context, _ renga.AppID, key string) error {
 }
 
 func (w *world) Wake(app renga.AppID) { w.woken = append(w.woken, app) }
+
+func (w *world) Order(host string) { w.ordered = append(w.ordered, host) }
 
 func (w *world) Did(_ context.Context, _ renga.AppID, by renga.AccountID, what string) {
 	w.mu.Lock()

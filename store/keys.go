@@ -33,6 +33,7 @@ import (
 //	renga:{<app>}:restarts           hash    dyno, type or * → time                        api
 //	renga:{<app>}:drains             hash    drain id → JSON drain, its URL sealed         api
 //	renga:{<app>}:domains            hash    id → JSON domain; see domains.go              api (ACM status: cmd)
+//	renga:{<app>}:endpoints          hash    id → JSON certificate, its key sealed         api
 //
 // Times are RFC 3339 with nanoseconds, UTC. Hashes hold one field per thing so
 // that a window can be read without the rest.
@@ -71,6 +72,7 @@ func keyDynos(id renga.AppID) string          { return appKey(id, "dynos") }
 func keyRestarts(id renga.AppID) string       { return appKey(id, "restarts") }
 func keyDrains(id renga.AppID) string         { return appKey(id, "drains") }
 func keyDomains(id renga.AppID) string        { return appKey(id, "domains") }
+func keyEndpoints(id renga.AppID) string      { return appKey(id, "endpoints") }
 
 func appKey(id renga.AppID, what string) string { return "renga:{" + string(id) + "}:" + what }
 
@@ -79,6 +81,6 @@ func appKeys(id renga.AppID) []string {
 	return []string{
 		keyApp(id), keyReleases(id), keyOutcomes(id), keyHead(id),
 		keyFormation(id), keyDynos(id), keyRestarts(id), keyDrains(id),
-		keyDomains(id),
+		keyDomains(id), keyEndpoints(id),
 	}
 }

@@ -47,6 +47,7 @@ type appRecord struct {
 	Name        string          `json:"name"`
 	Owner       renga.AccountID `json:"owner,omitempty"`
 	Maintenance bool            `json:"maintenance,omitempty"`
+	ACM         bool            `json:"acm,omitempty"`
 	Features    map[string]bool `json:"features,omitempty"`
 	Buildpacks  []string        `json:"buildpacks,omitempty"`
 	Deleting    bool            `json:"deleting,omitempty"`
@@ -157,7 +158,7 @@ func (r authorizationRecord) authorization(account renga.AccountID, id string) r
 
 func newAppRecord(a renga.App) appRecord {
 	return appRecord{
-		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, Features: a.Features, Buildpacks: a.Buildpacks, Deleting: a.Deleting,
+		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, ACM: a.ACM, Features: a.Features, Buildpacks: a.Buildpacks, Deleting: a.Deleting,
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
 		Collaborators: newCollaboratorRecords(a.Collaborators),
 	}
@@ -165,7 +166,7 @@ func newAppRecord(a renga.App) appRecord {
 
 func (r appRecord) app() renga.App {
 	return renga.App{
-		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, Features: r.Features, Buildpacks: r.Buildpacks, Deleting: r.Deleting,
+		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, ACM: r.ACM, Features: r.Features, Buildpacks: r.Buildpacks, Deleting: r.Deleting,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 		Collaborators: r.collaborators(),
 	}

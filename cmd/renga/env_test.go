@@ -84,7 +84,7 @@ func start(t *testing.T, s Settings) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openCerts(s, nil, newLogger(s)); err != nil {
+	if _, err := openCerts(s, nil, nil, newLogger(s)); err != nil {
 		t.Fatal(err)
 	}
 	if err := writeJSON(s.path("serving.json"), servingOf(s)); err != nil {

@@ -38,6 +38,7 @@ type house struct {
 	promoter *releaser.Promoter
 	door     *door
 	certs    *certs.Certs
+	notes    *acmNotes
 	desk     *attach.Desk
 	logs     *logs.Logs
 	drainer  *logs.Drainer
@@ -108,20 +109,26 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	tlsCerts, err := openCerts(s, db, log)
+	notes := newACMNotes(db, log)
+	tlsCerts, err := openCerts(s, db, notes, log)
 	if err != nil {
 		return nil, err
 	}
 	scheme, port := s.front()
 	desk := attach.New(attach.Options{Log: log})
-	h := &house{settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg}, remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), promoter: releaser.NewPromoter(db, rel), certs: tlsCerts, logs: appLogs, drainer: drainer, desk: desk, rendezvous: desk.Rendezvous}
+	h := &house{
+		settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg},
+		remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), promoter: releaser.NewPromoter(db, rel),
+		certs: tlsCerts, notes: notes, logs: appLogs, drainer: drainer, desk: desk, rendezvous: desk.Rendezvous,
+	}
 	web := api.New(api.Options{
-		Domain: s.Domain, Scheme: scheme, Port: port, Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), StreamKey: d.streamKey, Version: versionName(), Log: log,
+		Domain: s.Domain, Scheme: scheme, Port: port, ACME: s.ACMEDirectory != "", Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), StreamKey: d.streamKey, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{
 		Repeats: db, Tokens: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel,
 		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did, Logs: appLogs,
 		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer,
+		Domains: db, Endpoints: db, Orders: tlsCerts,
 	})
 	h.door, h.endStreams = &door{domain: s.Domain, registry: h.pushes, router: rt, api: web}, web.EndStreams
 	h.metrics = metrics(reg, manager, rt, appLogs)

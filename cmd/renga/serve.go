@@ -188,6 +188,7 @@ func (h *house) run(ctx context.Context, doorways []doorway) error {
 	loop(h.logs.Run)
 	loop(h.promoter.Run)
 	loop(h.drainer.Run)
+	loop(h.notes.Run)
 	for _, d := range doorways {
 		doors.Go(func() error {
 			defer closeDoors()

@@ -10,27 +10,29 @@ import (
 
 	"renga"
 	"renga/certs"
+	"renga/store"
 )
 
 // caFile is the local CA's certificate. It is no secret; the key is in keys/.
 func (s *Settings) caFile() string { return s.path("ca.crt") }
 
 // openCerts opens everything that TLS needs; the local CA is made at the first
-// start.
-func openCerts(s Settings, apps appFinder, log *slog.Logger) (*certs.Certs, error) {
+// start. What becomes of orders is told to w.
+func openCerts(s Settings, db *store.Store, w certs.Watcher, log *slog.Logger) (*certs.Certs, error) {
 	ca, err := certs.OpenCA(s.path("keys", "ca.key"), s.caFile(), time.Now())
 	if err != nil {
 		return nil, err
 	}
 	host, httpPort := hostPort(s.Listen)
 	_, tlsPort := hostPort(s.ListenTLS)
+	domains := store.NewHosts(db)
 	return certs.New(certs.Options{
 		Domain: s.Domain, IPs: listenIPs(s), CA: ca, CertFile: s.TLSCert, KeyFile: s.TLSKey, Log: log,
 		ACME: certs.ACME{
 			Directory: s.ACMEDirectory, Email: s.ACMEEmail, RootFile: s.ACMERoot, Dir: s.path("keys", "acme"),
 			Host: host, HTTPPort: httpPort, TLSPort: tlsPort,
 		},
-	}, ownHosts{apps, s.Domain}, nil, nil)
+	}, ownHosts{Hosts: domains, apps: db, domain: s.Domain}, domains, w)
 }
 
 // hostPort takes the first of several addresses apart.
@@ -55,19 +57,19 @@ func listenIPs(s Settings) []net.IP {
 	return ips
 }
 
-type appFinder interface {
-	AppByName(ctx context.Context, name string) (renga.App, error)
-}
-
-// ownHosts are the apps' default hosts.
+// ownHosts are the apps' default hosts and the custom domains.
 type ownHosts struct {
-	apps   appFinder
+	*store.Hosts
+	apps   *store.Store
 	domain string
 }
 
 func (o ownHosts) Ours(ctx context.Context, host string) (bool, error) {
 	name, below := strings.CutSuffix(host, "."+o.domain)
-	if !below || renga.ValidateAppName(name) != nil {
+	if !below {
+		return o.Hosts.Ours(ctx, host)
+	}
+	if renga.ValidateAppName(name) != nil {
 		return false, nil
 	}
 	_, err := o.apps.AppByName(ctx, name)
@@ -76,5 +78,3 @@ func (o ownHosts) Ours(ctx context.Context, host string) (bool, error) {
 	}
 	return err == nil, err
 }
-
-func (ownHosts) Managed(context.Context) ([]string, error) { return nil, nil }

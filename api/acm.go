@@ -1,0 +1,113 @@
+package api
+
+import (
+	"net/http"
+
+	"renga"
+)
+
+// Orders asks for certificates of custom domains. What becomes of an order is
+// noted at the domain.
+type Orders interface {
+	Order(host string)
+}
+
+func (s *Server) acmRoutes() []route {
+	return []route{
+		{"POST", "/apps/{app}/acm", s.enableACM},
+		{"PATCH", "/apps/{app}/acm", s.refreshACM},
+		{"DELETE", "/apps/{app}/acm", s.disableACM},
+	}
+}
+
+const (
+	acmIssued  = "cert issued"
+	acmFailed  = "failed"
+	acmPending = "pending"
+
+	noWildcards = "Wildcards cannot have a managed certificate; add one of your own with certs:add."
+	localCA     = "Issued by this platform's own CA, which only machines trust that installed it with renga ca. For one that everybody trusts, set RENGA_ACME_DIRECTORY, or use certs:add."
+)
+
+// acmOf says how it stands with a domain's managed certificate; nothing when it
+// has none because it needs none.
+func acmOf(d renga.Domain, a renga.App, hasOwn bool, o Options) (status, reason *string) {
+	state := renga.ACMStatus{State: acmPending}
+	switch {
+	case !a.ACM || hasOwn:
+		return nil, nil
+	case d.IsWildcard():
+		state = renga.ACMStatus{State: acmFailed, Reason: noWildcards}
+	case !o.ACME:
+		state = renga.ACMStatus{State: acmIssued, Reason: localCA}
+	case d.ACM.State != "":
+		state = d.ACM
+	}
+	if state.Reason != "" {
+		reason = &state.Reason
+	}
+	return &state.State, reason
+}
+
+// order asks for a domain's certificate if it is to have a managed one.
+func (s *Server) order(a renga.App, d renga.Domain) {
+	if d.Managed(a) {
+		s.parts.Orders.Order(d.Hostname)
+	}
+}
+
+func (s *Server) enableACM(w http.ResponseWriter, r *http.Request) error {
+	return s.setACM(w, r, true)
+}
+
+func (s *Server) disableACM(w http.ResponseWriter, r *http.Request) error {
+	return s.setACM(w, r, false)
+}
+
+func (s *Server) setACM(w http.ResponseWriter, r *http.Request, on bool) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	a, err = s.parts.Apps.UpdateApp(r.Context(), a.ID, func(a *renga.App) error {
+		a.ACM = on
+		return nil
+	})
+	if err != nil {
+		return orNotFound(err, "app")
+	}
+	if err := s.orderAll(r, a); err != nil {
+		return err
+	}
+	s.audit(r, "automatic certificates set", a.Name, "on", on)
+	return s.replyApp(w, r, http.StatusOK, a)
+}
+
+// refreshACM tries again what failed.
+func (s *Server) refreshACM(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	if !a.ACM {
+		return invalid("Automatic certificates are off for this app; turn them on with certs:auto:enable.")
+	}
+	if err := s.orderAll(r, a); err != nil {
+		return err
+	}
+	s.audit(r, "automatic certificates refreshed", a.Name)
+	return s.replyApp(w, r, http.StatusOK, a)
+}
+
+func (s *Server) orderAll(r *http.Request, a renga.App) error {
+	all, err := s.parts.Domains.Domains(r.Context(), a.ID)
+	if err != nil {
+		return orNotFound(err, "app")
+	}
+	for _, d := range all {
+		if d.ACM.State != acmIssued {
+			s.order(a, d)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,265 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/mux"
+	"golang.org/x/net/idna"
+
+	"renga"
+)
+
+// Domains keeps the apps' custom domains.
+type Domains interface {
+	Domains(ctx context.Context, app renga.AppID) ([]renga.Domain, error)
+	// AddDomain is Conflict when the name is taken. It gives back the domain that
+	// was added, which has another id when the same was under way already.
+	AddDomain(ctx context.Context, d renga.Domain) (renga.Domain, error)
+	UpdateDomain(ctx context.Context, app renga.AppID, id string, edit func(*renga.Domain) error) (renga.Domain, error)
+	RemoveDomain(ctx context.Context, app renga.AppID, id string) error
+}
+
+func (s *Server) domainRoutes() []route {
+	return []route{
+		{"GET", "/apps/{app}/domains", s.listDomains},
+		{"POST", "/apps/{app}/domains", s.addDomain},
+		{"GET", "/apps/{app}/domains/{domain}", s.domainInfo},
+		{"PATCH", "/apps/{app}/domains/{domain}", s.updateDomain},
+		{"DELETE", "/apps/{app}/domains/{domain}", s.removeDomain},
+	}
+}
+
+// domain is a domain on the wire.
+type domain struct {
+	ACMStatus       *string `json:"acm_status"`
+	ACMStatusReason *string `json:"acm_status_reason"`
+	App             ref     `json:"app"`
+	CName           *string `json:"cname"`
+	CreatedAt       string  `json:"created_at"`
+	Hostname        string  `json:"hostname"`
+	ID              string  `json:"id"`
+	Kind            string  `json:"kind"`
+	SNIEndpoint     *ref    `json:"sni_endpoint"`
+	Status          string  `json:"status"`
+	UpdatedAt       string  `json:"updated_at"`
+}
+
+// domainStatus says that there is nothing to wait for: a domain answers as soon
+// as it is added.
+const domainStatus = "none"
+
+// newDomain maps a custom domain. Its cname is what the name is to lead to.
+func newDomain(d renga.Domain, a renga.App, endpoints []renga.Endpoint, o Options) domain {
+	cname := o.defaultHost(a)
+	wire := domain{
+		App: ref{ID: string(a.ID), Name: a.Name}, CName: &cname, CreatedAt: stamp(d.CreatedAt), Hostname: d.Hostname,
+		ID: d.ID, Kind: "custom", Status: domainStatus, UpdatedAt: stamp(d.UpdatedAt),
+	}
+	if i := slices.IndexFunc(endpoints, func(e renga.Endpoint) bool { return e.ID == d.Endpoint }); i >= 0 {
+		wire.SNIEndpoint = &ref{ID: d.Endpoint, Name: endpoints[i].Name}
+	}
+	wire.ACMStatus, wire.ACMStatusReason = acmOf(d, a, wire.SNIEndpoint != nil, o)
+	return wire
+}
+
+// defaultDomain is the host below the platform's domain, which every app has.
+func defaultDomain(a renga.App, o Options) domain {
+	return domain{
+		App: ref{ID: string(a.ID), Name: a.Name}, CreatedAt: stamp(a.CreatedAt), Hostname: o.defaultHost(a),
+		ID: defaultDomainID(a.ID), Kind: "heroku", Status: domainStatus, UpdatedAt: stamp(a.CreatedAt),
+	}
+}
+
+func (o Options) defaultHost(a renga.App) string { return a.Name + "." + o.Domain }
+
+// defaultDomainID is the same for ever, though nothing is stored.
+func defaultDomainID(app renga.AppID) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:default-domain:"+string(app))).String()
+}
+
+func (s *Server) listDomains(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	all, err := s.parts.Domains.Domains(r.Context(), a.ID)
+	if err != nil {
+		return orNotFound(err, "app")
+	}
+	endpoints, err := s.parts.Endpoints.Endpoints(r.Context(), a.ID)
+	if err != nil {
+		return orNotFound(err, "app")
+	}
+	wires := []domain{defaultDomain(a, s.options)}
+	for _, d := range all {
+		wires = append(wires, newDomain(d, a, endpoints, s.options))
+	}
+	return list(w, r, wires,
+		by("id", func(d domain) string { return d.ID }),
+		by("hostname", func(d domain) string { return d.Hostname }))
+}
+
+func (s *Server) replyDomain(w http.ResponseWriter, r *http.Request, status int, a renga.App, d renga.Domain) error {
+	endpoints, err := s.parts.Endpoints.Endpoints(r.Context(), a.ID)
+	if err != nil {
+		return orNotFound(err, "app")
+	}
+	return answer(w, status, newDomain(d, a, endpoints, s.options))
+}
+
+// customDomain finds the app and the custom domain of the path, by id or by
+// host name.
+func (s *Server) customDomain(r *http.Request) (renga.App, renga.Domain, error) {
+	a, err := s.appOf(r)
+	if err != nil {
+		return renga.App{}, renga.Domain{}, err
+	}
+	all, err := s.parts.Domains.Domains(r.Context(), a.ID)
+	if err != nil {
+		return renga.App{}, renga.Domain{}, orNotFound(err, "app")
+	}
+	identity := mux.Vars(r)["domain"]
+	host, err := hostnameOf(identity)
+	i := slices.IndexFunc(all, func(d renga.Domain) bool {
+		return err == nil && d.Hostname == host || d.ID == strings.ToLower(identity)
+	})
+	if i < 0 {
+		return a, renga.Domain{}, notFound("domain")
+	}
+	return a, all[i], nil
+}
+
+// isDefault tells whether the path names the app's default domain.
+func (s *Server) isDefault(r *http.Request, a renga.App) bool {
+	identity := strings.ToLower(mux.Vars(r)["domain"])
+	return identity == s.options.defaultHost(a) || identity == defaultDomainID(a.ID)
+}
+
+func (s *Server) domainInfo(w http.ResponseWriter, r *http.Request) error {
+	a, d, err := s.customDomain(r)
+	if a.ID != "" && s.isDefault(r, a) {
+		return answer(w, http.StatusOK, defaultDomain(a, s.options))
+	}
+	if err != nil {
+		return err
+	}
+	return s.replyDomain(w, r, http.StatusOK, a, d)
+}
+
+// addDomain takes the certificate that the body names; if it names none and the
+// app has one only, that one if it is good for the name.
+func (s *Server) addDomain(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		Hostname    string  `json:"hostname"`
+		SNIEndpoint *string `json:"sni_endpoint"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	host, err := hostnameOf(body.Hostname)
+	if err != nil {
+		return err
+	}
+	if err := renga.ValidateHostname(host, s.options.Domain); err != nil {
+		return err
+	}
+	now := s.now()
+	d := renga.Domain{ID: uuid.NewString(), App: a.ID, Hostname: host, CreatedAt: now, UpdatedAt: now}
+	if d.Endpoint, err = s.endpointFor(r.Context(), a, host, body.SNIEndpoint); err != nil {
+		return err
+	}
+	if d, err = s.parts.Domains.AddDomain(r.Context(), d); err != nil {
+		return orNotFound(err, "app")
+	}
+	s.parts.Waker.Wake(a.ID)
+	s.order(a, d)
+	s.audit(r, "domain added", a.Name, "domain", d.Hostname)
+	return s.replyDomain(w, r, http.StatusCreated, a, d)
+}
+
+func (s *Server) updateDomain(w http.ResponseWriter, r *http.Request) error {
+	a, d, err := s.changeable(r)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		SNIEndpoint *string `json:"sni_endpoint"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	id := ""
+	if body.SNIEndpoint != nil {
+		if id, err = s.namedEndpoint(r.Context(), a, *body.SNIEndpoint); err != nil {
+			return err
+		}
+	}
+	d, err = s.parts.Domains.UpdateDomain(r.Context(), a.ID, d.ID, func(d *renga.Domain) error {
+		d.Endpoint = id
+		return nil
+	})
+	if err != nil {
+		return orNotFound(err, "domain")
+	}
+	s.order(a, d)
+	s.audit(r, "domain updated", a.Name, "domain", d.Hostname, "endpoint", d.Endpoint)
+	return s.replyDomain(w, r, http.StatusOK, a, d)
+}
+
+// changeable is customDomain for changes, which the default domain does not
+// take.
+func (s *Server) changeable(r *http.Request) (renga.App, renga.Domain, error) {
+	a, d, err := s.customDomain(r)
+	if a.ID != "" && s.isDefault(r, a) {
+		return a, d, invalid("The domain %s belongs to the app for as long as it is there.", s.options.defaultHost(a))
+	}
+	return a, d, err
+}
+
+func (s *Server) removeDomain(w http.ResponseWriter, r *http.Request) error {
+	a, d, err := s.changeable(r)
+	if err != nil {
+		return err
+	}
+	endpoints, err := s.parts.Endpoints.Endpoints(r.Context(), a.ID)
+	if err != nil {
+		return orNotFound(err, "app")
+	}
+	if err := s.parts.Domains.RemoveDomain(r.Context(), a.ID, d.ID); err != nil {
+		return orNotFound(err, "domain")
+	}
+	s.parts.Waker.Wake(a.ID)
+	s.audit(r, "domain removed", a.Name, "domain", d.Hostname)
+	return answer(w, http.StatusOK, newDomain(d, a, endpoints, s.options))
+}
+
+// hostnameOf brings a host name into the one form that is kept and compared:
+// lower case, punycode, no final dot.
+func hostnameOf(text string) (string, error) {
+	host := strings.ToLower(strings.TrimSuffix(strings.TrimSpace(text), "."))
+	if isASCII(host) {
+		return host, nil
+	}
+	name, isWildcard := strings.CutPrefix(host, "*.")
+	ascii, err := idna.Lookup.ToASCII(name)
+	if err != nil {
+		return "", invalid("Domain %q is not a valid host name.", clip(strings.ToValidUTF8(text, "?")))
+	}
+	if isWildcard {
+		ascii = "*." + ascii
+	}
+	return ascii, nil
+}
+
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+}

@@ -1,0 +1,227 @@
+package store
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/singleflight"
+
+	"renga"
+)
+
+const (
+	// hostFresh is how long what is known of a host is taken for true.
+	hostFresh = 500 * time.Millisecond
+	// hostPatience is how long a TLS client waits for Redis.
+	hostPatience = 300 * time.Millisecond
+	// hostsKept bounds the hosts that are remembered.
+	hostsKept = 10_000
+)
+
+// Hosts knows custom domains by their names, for TLS: it asks Redis about each
+// at most twice a second, and goes by what it knew last while Redis is away.
+// All methods may be called at once from several goroutines.
+type Hosts struct {
+	db     *Store
+	flight singleflight.Group
+
+	mu   sync.Mutex
+	held map[string]hostFacts
+}
+
+// hostFacts is what is known of a host name.
+type hostFacts struct {
+	asked   time.Time
+	known   bool // it is a domain's, maybe by wildcard
+	managed bool // its certificate is the platform's to get
+	cert    *tls.Certificate
+	certID  string
+}
+
+// NewHosts makes Hosts that know nothing yet.
+func NewHosts(db *Store) *Hosts { return &Hosts{db: db, held: map[string]hostFacts{}} }
+
+// Certificate is the one that the host's domain was given; nil when none was.
+func (h *Hosts) Certificate(ctx context.Context, host string) (*tls.Certificate, error) {
+	f, err := h.facts(ctx, host)
+	return f.cert, err
+}
+
+// Ours tells whether the host is a custom domain whose certificate is managed.
+func (h *Hosts) Ours(ctx context.Context, host string) (bool, error) {
+	f, err := h.facts(ctx, host)
+	return f.managed, err
+}
+
+// Managed lists all such hosts.
+func (h *Hosts) Managed(ctx context.Context) ([]string, error) {
+	apps, err := h.db.Apps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var hosts []string
+	for _, a := range apps {
+		if !a.ACM {
+			continue
+		}
+		domains, err := h.db.Domains(ctx, a.ID)
+		if err != nil && renga.KindOf(err) != renga.NotFound { // else it was removed meanwhile
+			return nil, err
+		}
+		for _, d := range domains {
+			if d.Managed(a) {
+				hosts = append(hosts, d.Hostname)
+			}
+		}
+	}
+	return hosts, nil
+}
+
+// facts gives what is known of a host, after another look when that is old.
+func (h *Hosts) facts(ctx context.Context, host string) (hostFacts, error) {
+	h.mu.Lock()
+	old, has := h.held[host]
+	h.mu.Unlock()
+	if has && time.Since(old.asked) < hostFresh {
+		return old, nil
+	}
+	found, err, _ := h.flight.Do(host, func() (any, error) {
+		patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), hostPatience)
+		defer cancel()
+		return h.look(patient, host, old)
+	})
+	if err != nil && has {
+		h.keep(host, old) // and do not ask again at once
+		return old, nil
+	}
+	fresh, _ := found.(hostFacts)
+	if err == nil {
+		h.keep(host, fresh)
+	}
+	return fresh, err
+}
+
+// keep remembers a host as asked about now.
+func (h *Hosts) keep(host string, f hostFacts) {
+	f.asked = time.Now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.held) >= hostsKept {
+		// Whoever asks for all kinds of names must not push out the real ones.
+		maps.DeleteFunc(h.held, func(_ string, f hostFacts) bool { return !f.known })
+	}
+	if len(h.held) < hostsKept {
+		h.held[host] = f
+	}
+}
+
+// look asks Redis.
+func (h *Hosts) look(ctx context.Context, host string, old hostFacts) (hostFacts, error) {
+	d, err := h.db.domainByHost(ctx, host)
+	if renga.KindOf(err) == renga.NotFound {
+		return hostFacts{}, nil
+	}
+	if err != nil {
+		return hostFacts{}, err
+	}
+	a, err := h.db.App(ctx, d.App)
+	if renga.KindOf(err) == renga.NotFound { // removed in between
+		return hostFacts{}, nil
+	}
+	if err != nil {
+		return hostFacts{}, err
+	}
+	f := hostFacts{known: true, managed: d.Managed(a)}
+	if d.Endpoint == "" {
+		return f, nil
+	}
+	f.cert, f.certID, err = h.db.keyPair(ctx, d.App, d.Endpoint, old)
+	return f, err
+}
+
+// domainByHost finds the domain that a host name belongs to: the very name
+// before the longest wildcard. renga.NotFound when there is none.
+func (s *Store) domainByHost(ctx context.Context, host string) (renga.Domain, error) {
+	var d renga.Domain
+	err := s.do(ctx, "find domain "+host, func(ctx context.Context) error {
+		var claims *redis.SliceCmd
+		err := s.read(ctx, func(p redis.Pipeliner) {
+			claims = p.HMGet(ctx, keyClaims, append([]string{host}, renga.WildcardsOf(host)...)...)
+		})
+		if err != nil {
+			return err
+		}
+		for i := range claims.Val() {
+			claim, ok := text(claims.Val(), i)
+			if !ok {
+				continue
+			}
+			c, err := decode[claimRecord](keyClaims+" "+host, claim)
+			if err != nil {
+				return err
+			}
+			d, err = s.domainByID(ctx, c.App, c.ID)
+			return err
+		}
+		return noDomain(host)
+	})
+	return d, err
+}
+
+func (s *Store) domainByID(ctx context.Context, app renga.AppID, id string) (renga.Domain, error) {
+	stored, err := s.db.HGet(ctx, keyDomains(app), id).Result()
+	if missing(err) {
+		return renga.Domain{}, noDomain(id)
+	}
+	if err != nil {
+		return renga.Domain{}, err
+	}
+	r, err := decode[domainRecord](keyDomains(app)+" "+id, stored)
+	if err == nil && r.Step != inPlace {
+		return renga.Domain{}, noDomain(id)
+	}
+	return r.domain(app, id), err
+}
+
+// keyPair opens an endpoint's certificate and key; none when there is no such
+// endpoint. What is old and unchanged is not opened again.
+func (s *Store) keyPair(ctx context.Context, app renga.AppID, id string, old hostFacts) (*tls.Certificate, string, error) {
+	all, err := readShelf[endpointRecord](ctx, s, endpointShelf(app))
+	r, ok := all[id]
+	if err != nil || !ok {
+		return nil, "", err
+	}
+	if r.CertificateID == old.certID {
+		return old.cert, old.certID, nil
+	}
+	key, err := s.unseal(endpointSecret(app, id, r.CertificateID), r.Key)
+	if err != nil {
+		return nil, "", err
+	}
+	pair, err := tls.X509KeyPair([]byte(r.Chain), []byte(key))
+	if err != nil {
+		return nil, "", errors.New("the certificate of " + id + " and its key do not fit") // without a word of the key
+	}
+	return &pair, r.CertificateID, nil
+}
+
+// SetACM notes how it stands with the managed certificate of a host. Whose it is
+// no more is no error.
+func (s *Store) SetACM(ctx context.Context, host string, status renga.ACMStatus) error {
+	d, err := s.domainByHost(ctx, host)
+	if err == nil && d.Hostname == host {
+		_, err = s.UpdateDomain(ctx, d.App, d.ID, func(d *renga.Domain) error {
+			d.ACM = status
+			return nil
+		})
+	}
+	if renga.KindOf(err) == renga.NotFound {
+		return nil
+	}
+	return err
+}
