@@ -5,13 +5,11 @@ import "time"
 // AccountID names an account for ever: a UUID.
 type AccountID string
 
-// Account is somebody who may use the platform. Its password and its tokens
-// are stored beside it, as hashes only.
 // Platform is who acts when the platform does so by itself.
 const Platform AccountID = "platform"
 
-// Account is somebody who may use the platform. Its API tokens are stored
-// beside it, as hashes only.
+// Account is somebody who may use the platform. Its password and its tokens
+// are stored beside it, as hashes only.
 type Account struct {
 	ID            AccountID
 	Email         string // as it was written; two that differ only in case are one
