@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 )
 
 // logAccess writes one line per request, without query and bodies. Health
@@ -19,9 +20,19 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 		}
 		v := visitOf(r)
 		s.log.Log(context.WithoutCancel(r.Context()), level, "api request", "request", v.id,
-			"method", r.Method, "path", r.URL.Path, "status", seen.code(), "duration", s.now().Sub(start),
+			"method", r.Method, "path", shownPath(r.URL.Path), "status", seen.code(), "duration", s.now().Sub(start),
 			"account", v.bearer.Account.ID, "app", v.app)
 	})
+}
+
+// shownPath is a path without the URL of a log drain, by which clients name it:
+// it may hold a password.
+func shownPath(path string) string {
+	const drains = "/log-drains/"
+	if before, _, ok := strings.Cut(path, drains); ok {
+		return before + drains + "…"
+	}
+	return path
 }
 
 // audit writes the line of a change: who did what to which app. Facts are

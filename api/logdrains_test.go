@@ -39,6 +39,7 @@ func TestAnAppHasFiveDrainsAtMost(t *testing.T) {
 	if len(rig.world.woken) != 4 {
 		t.Errorf("the drainer was woken %d times, want 4", len(rig.world.woken))
 	}
+	rig.ask("DELETE", "/apps/hello/log-drains/"+url.PathEscape("https://user:"+marker+"@logs.example.com/a?b=c"), "", nil)
 	if strings.Contains(rig.log.String(), "logs.example.com") {
 		t.Error("the platform's log tells a drain's URL")
 	}
