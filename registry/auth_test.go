@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -162,8 +163,12 @@ func TestSchema2OnlyClientGetsAnImage(t *testing.T) {
 			pushes := w.released()
 			want := pushes[len(pushes)-1].Images[renga.Web]
 			for _, ref := range []string{"latest", want.Pushed, want.Digest} {
-				header := http.Header{"Accept": {"application/vnd.docker.distribution.manifest.v2+json"}}
-				res, body := w.do(t, "alice-token", "GET", "/v2/hello/web/manifests/"+ref, header, nil)
+				// As Heroku's CLI asks, with no user's name.
+				header := http.Header{
+					"Accept":        {"application/vnd.docker.distribution.manifest.v2+json"},
+					"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(":alice-token"))},
+				}
+				res, body := w.do(t, "", "GET", "/v2/hello/web/manifests/"+ref, header, nil)
 				var m struct{ Config struct{ Digest string } }
 				if err := json.Unmarshal([]byte(body), &m); err != nil || m.Config.Digest != want.Config {
 					t.Errorf("%s: %d %s", ref, res.StatusCode, body)

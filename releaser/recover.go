@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"renga"
 )
@@ -22,6 +23,9 @@ type Chains interface {
 type Restorer interface {
 	// Restore records an app with its releases; the last one is current.
 	Restore(ctx context.Context, a renga.App, rs []renga.ReleaseRecord) error
+	// RestoreAlias lets a former name lead to a recovered app's repositories,
+	// unless another app has it.
+	RestoreAlias(ctx context.Context, app renga.AppID, name string) error
 }
 
 // Recovered is what Recover brought back of one app.
@@ -36,6 +40,7 @@ type Recovered struct {
 // Recover rebuilds the records of every app from the ledger: apps with their
 // ids and owners, every release of the unbroken chain, the newest as current.
 // What a release does not hold starts anew: formations, maintenance, outcomes.
+// Former names come back as far as releases were made under them.
 func Recover(ctx context.Context, from Chains, to Restorer) ([]Recovered, error) {
 	names, err := from.Apps(ctx)
 	if err != nil {
@@ -67,5 +72,21 @@ func recoverApp(ctx context.Context, name string, from Chains, to Restorer) (int
 	if err := to.Restore(ctx, app, records); err != nil {
 		return 0, err
 	}
+	for _, former := range formerNames(chain, name) {
+		if err := to.RestoreAlias(ctx, app.ID, former); err != nil {
+			return 0, err
+		}
+	}
 	return len(records), broken
+}
+
+// formerNames are those that an app had when its releases were made, each once.
+func formerNames(chain []renga.Release, name string) []string {
+	var former []string
+	for _, rel := range chain {
+		if rel.AppName != name && !slices.Contains(former, rel.AppName) {
+			former = append(former, rel.AppName)
+		}
+	}
+	return former
 }

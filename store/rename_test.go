@@ -106,6 +106,21 @@ func TestARenameThatWasCutShortIsEndedByTheSameAgain(t *testing.T) {
 	named(t, s, "world", a.ID, a.ID)
 }
 
+func TestFormerNamesComeBackWithARestore(t *testing.T) {
+	s, _ := newStore(t)
+	a, b := newApp("world"), newApp("other")
+	wantKind(t, s.RestoreAlias(t.Context(), platform, a.ID, "hello"), renga.Internal) // not begun
+	check(t, s.BeginRestore(t.Context(), platform))
+	for _, app := range []renga.App{a, b} {
+		check(t, s.Restore(t.Context(), platform, app, []renga.ReleaseRecord{firstRelease(app)}))
+		check(t, s.RestoreAlias(t.Context(), platform, app.ID, "hello")) // the first keeps it
+	}
+	check(t, s.RestoreAlias(t.Context(), platform, a.ID, "other"))
+	check(t, s.EndRestore(t.Context(), platform))
+	named(t, s, "hello", "", a.ID)
+	named(t, s, "other", b.ID, b.ID)
+}
+
 func TestOfManyWhoWantANameOneGetsIt(t *testing.T) {
 	s, _ := newStore(t)
 	const n = 8

@@ -92,6 +92,24 @@ func (s *Store) relist(ctx context.Context, a renga.App) error {
 	}, keyName(a.Name))
 }
 
+// RestoreAlias lets a former name of a restored app lead to its repositories,
+// between BeginRestore and EndRestore. A name that an app has, or that is an
+// alias already, stays as it is.
+func (s *Store) RestoreAlias(ctx context.Context, platformID string, app renga.AppID, name string) error {
+	return s.do(ctx, "restore alias "+name, func(ctx context.Context) error {
+		return s.transact(ctx, func(tx *redis.Tx) error {
+			if err := s.restoring(ctx, tx, platformID); err != nil {
+				return err
+			}
+			taken, err := tx.Exists(ctx, keyName(name)).Result()
+			if err != nil || taken > 0 {
+				return err
+			}
+			return multi(ctx, tx, func(p redis.Pipeliner) { p.HSetNX(ctx, keyAliases, name, string(app)) })
+		}, keyPlatform, keyName(name))
+	})
+}
+
 func checkChain(a renga.App, rs []renga.ReleaseRecord) error {
 	if len(rs) == 0 {
 		return fmt.Errorf("restore app %s: it has no releases", a.Name)

@@ -208,6 +208,10 @@ func (r restorer) Restore(ctx context.Context, a renga.App, rs []renga.ReleaseRe
 	return r.db.Restore(ctx, r.platform, a, rs)
 }
 
+func (r restorer) RestoreAlias(ctx context.Context, app renga.AppID, name string) error {
+	return r.db.RestoreAlias(ctx, r.platform, app, name)
+}
+
 func (p *program) reportRecovered(all []releaser.Recovered) error {
 	bad := 0
 	for _, one := range all {
