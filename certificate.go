@@ -123,8 +123,8 @@ func parseKey(der []byte) any {
 }
 
 func sameKey(a, b crypto.PublicKey) bool {
-	comparable, ok := a.(interface{ Equal(x crypto.PublicKey) bool })
-	return ok && comparable.Equal(b)
+	own, ok := a.(interface{ Equal(x crypto.PublicKey) bool })
+	return ok && own.Equal(b)
 }
 
 // inOrder is the chain that starts with leaf, as far as the others go.

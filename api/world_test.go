@@ -46,8 +46,7 @@ var (
 	hello = renga.AppID("20000000-0000-4000-8000-000000000001")
 	other = renga.AppID("20000000-0000-4000-8000-000000000002")
 
-	shared  = renga.AppID("20000000-0000-4000-8000-000000000003")
-	sharing = renga.Collaborator{ID: "40000000-0000-4000-8000-000000000001", Account: ada.ID, Permissions: []renga.Permission{renga.MayDeploy, renga.MayOperate, renga.MayView}, CreatedAt: born, UpdatedAt: born}
+	shared = renga.AppID("20000000-0000-4000-8000-000000000003")
 )
 
 func image(t renga.ProcessType, n int) renga.Image {

@@ -331,7 +331,7 @@ func TestAWebSocketCarriesBothWaysAndTheExitCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }() // the test is over
 	for _, m := range []struct {
 		kind websocket.MessageType
 		text string

@@ -110,7 +110,7 @@ func shake(t *testing.T, c *certs.Certs, name string, client *tls.Config) (*x509
 	conn := tls.Client(here, client)
 	err := conn.HandshakeContext(t.Context())
 	_ = here.Close() // a pipe
-	<-done           // the client's error says more
+	_ = <-done       // the client's error says more
 	return got, err
 }
 

@@ -46,7 +46,7 @@ func (d *Door) Run(ctx context.Context) error {
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.Patience)
 	defer cancel()
 	err := d.Server.Shutdown(stopping)
-	<-ended // http.ErrServerClosed, now
+	_ = <-ended // http.ErrServerClosed, now
 	if errors.Is(err, context.DeadlineExceeded) {
 		return d.Server.Close()
 	}

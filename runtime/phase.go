@@ -54,22 +54,22 @@ func (p *planner) passed(r renga.ReleaseRecord) bool {
 	if mayRun(r) {
 		return true
 	}
-	own, clear := p.phases(r.Version)
+	own, free := p.phases(r.Version)
 	switch {
 	case own != nil:
 		p.judge(r, *own)
 	case r.Outcome.Phase == renga.PhaseBegun:
 		p.failPhase(r, "The release command's dyno is gone, so nobody knows how it ended", "")
-	case clear:
+	case free:
 		p.startPhase(r)
 	}
 	return false
 }
 
-// phases finds the dyno of a release's command; clear tells whether none is in
+// phases finds the dyno of a release's command; free tells whether none is in
 // the way of starting it: an older release's that still runs, or leftovers.
-func (p *planner) phases(version int) (own *Seen, clear bool) {
-	clear = true
+func (p *planner) phases(version int) (own *Seen, free bool) {
+	free = true
 	for n := range p.Instances {
 		i := &p.Instances[n]
 		switch {
@@ -77,10 +77,10 @@ func (p *planner) phases(version int) (own *Seen, clear bool) {
 		case i.Release == version && i.State != Created:
 			own = better(own, i)
 		case i.State != Exited:
-			clear = false
+			free = false
 		}
 	}
-	return own, clear
+	return own, free
 }
 
 // judge says what a release command's dyno means for its release.
