@@ -200,7 +200,7 @@ func nameServer(t *testing.T) string {
 		<-started
 		t.Cleanup(func() {
 			_ = server.Shutdown() // the test is over
-			_ = <-ended // killed
+			_ = <-ended           // killed
 		})
 	}
 	return l.Addr().String()
