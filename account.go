@@ -16,6 +16,7 @@ type Account struct {
 	Name          string
 	AllowTracking bool
 	Beta          bool
+	Preferences   string // what clients have kept for it, as JSON; may be empty
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
 	LastLogin     time.Time // zero when nobody has logged in with the password yet
@@ -35,6 +36,8 @@ type Authorization struct {
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	ExpiresAt time.Time // zero for never
+	// Lifetime is how long each of its tokens lasts; zero for ever.
+	Lifetime time.Duration
 }
 
 // Expired tells whether the authorization is over at that time.
@@ -57,4 +60,15 @@ func RedactToken(token string) string {
 		return "**********"
 	}
 	return token[:shown] + "**********" + token[len(token)-shown:]
+}
+
+// LoginTime is how long a login waits for a browser.
+const LoginTime = 10 * time.Minute
+
+// PendingLogin is a client that waits until somebody logs in with a browser.
+type PendingLogin struct {
+	ID          string
+	Description string // what the client says of itself
+	From        string // its address
+	CreatedAt   time.Time
 }

@@ -17,6 +17,7 @@ const (
 	Conflict     Kind = "conflict"     // it was changed or taken meanwhile
 	Forbidden    Kind = "forbidden"    // known, and not allowed
 	Unauthorized Kind = "unauthorized" // not known
+	TooMany      Kind = "too_many"     // asked too often; try again later
 	Unavailable  Kind = "unavailable"  // a part of the platform is away; try again
 	NoSpace      Kind = "no_space"     // the disk is full, or nearly
 )

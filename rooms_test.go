@@ -17,6 +17,7 @@ import (
 // program knows them all.
 var rooms = map[string][]string{
 	".":                  {},
+	"accounts":           {"."},
 	"api":                {"."},
 	"attach":             {"."},
 	"certs":              {"."},
@@ -35,7 +36,7 @@ var rooms = map[string][]string{
 	"store":              {"."},
 	"store/storetest":    {"store"},
 	"cmd/renga": {
-		".", "api", "attach", "certs", "config", "egress", "front", "logs", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store",
+		".", "accounts", "api", "attach", "certs", "config", "egress", "front", "logs", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store",
 	},
 	"e2e":            {"."},
 	"e2e/bench":      {".", "e2e"},
@@ -45,7 +46,8 @@ var rooms = map[string][]string{
 // testRooms says which further packages of ours the tests of a package may
 // import.
 var testRooms = map[string][]string{
-	"api":            {"config", "registry", "releaser", "store", "store/storetest"},
+	"accounts":       {"store", "store/storetest"},
+	"api":            {"accounts", "config", "registry", "releaser", "store", "store/storetest"},
 	"runtime":        {"runtime/enginetest"},
 	"runtime/docker": {"runtime/enginetest"},
 	"store":          {"store/storetest"},
@@ -79,9 +81,11 @@ var libraries = map[string][]string{
 	"github.com/sirupsen/logrus":               {"registry"},
 	"github.com/tink-crypto/tink-go/v2":        {"seal"},
 	"go.uber.org/zap":                          {"certs"},
+	"golang.org/x/crypto":                      {"accounts", "api"},
 	"golang.org/x/net":                         {"api"},
 	"golang.org/x/sync":                        {anyRoom},
 	"golang.org/x/sys":                         {anyRoom},
+	"golang.org/x/time":                        {"api"},
 	"pgregory.net/rapid":                       {"runtime/enginetest", "e2e"},
 }
 

@@ -37,11 +37,6 @@ func (s Scopes) Allow(need Scope) bool {
 	})
 }
 
-// AllowAll tells whether other goes nowhere that s does not go.
-func (s Scopes) AllowAll(other Scopes) bool {
-	return !slices.ContainsFunc(other, func(need Scope) bool { return !s.Allow(need) })
-}
-
 // ValidateScopes tells whether a token may be made with these scopes.
 func ValidateScopes(s Scopes) error {
 	if len(s) == 0 {

@@ -8,9 +8,9 @@ import (
 	"renga"
 )
 
-// CreateAccount writes a new account, without a password. An email that another
-// account has is renga.Conflict.
-func (s *Store) CreateAccount(ctx context.Context, a renga.Account) error {
+// CreateAccount writes a new account with the hash of its password and its first
+// token. An email that another account has is renga.Conflict.
+func (s *Store) CreateAccount(ctx context.Context, a renga.Account, password string, grant renga.Authorization, token string) error {
 	return s.do(ctx, "create account "+string(a.ID), func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {
 			return err
@@ -19,7 +19,11 @@ func (s *Store) CreateAccount(ctx context.Context, a renga.Account) error {
 			if err := emailFree(ctx, tx, a.Email); err != nil {
 				return err
 			}
-			return multi(ctx, tx, func(p redis.Pipeliner) { writeAccount(ctx, p, accountRecord{}.with(a)) })
+			record := accountRecord{Password: password}.with(a)
+			return multi(ctx, tx, func(p redis.Pipeliner) {
+				writeAccount(ctx, p, record)
+				writeGrants(ctx, p, a.ID, nil, grants{grant.ID: newAuthorizationRecord(grant, tokenHash(token))})
+			})
 		}, keyEmail(a.Email))
 	})
 }

@@ -117,11 +117,10 @@ func (s *Store) Authorizations(ctx context.Context, account renga.AccountID) ([]
 	return all, nil
 }
 
-// SaveAuthorization writes an authorization with a token of its own. One of the
-// same id is replaced, and its token is valid no more.
+// SaveAuthorization writes a new authorization and its token.
 func (s *Store) SaveAuthorization(ctx context.Context, a renga.Authorization, token string) error {
 	return s.editGrants(ctx, a.Account, func(all grants) error {
-		if _, there := all[a.ID]; !there && len(all) >= maxGrants {
+		if len(all) >= maxGrants {
 			return renga.Errorf(renga.Invalid, "This account has %d authorizations; revoke some first.", len(all))
 		}
 		all[a.ID] = newAuthorizationRecord(a, tokenHash(token))
@@ -143,6 +142,26 @@ func (s *Store) UpdateAuthorization(ctx context.Context, account renga.AccountID
 			return err
 		}
 		all[id] = newAuthorizationRecord(a, r.Token)
+		return nil
+	})
+	return a, err
+}
+
+// ReplaceToken gives an authorization another token, which lasts as long as the
+// one before was to; that one is valid no more. renga.NotFound when the account
+// has none of that id.
+func (s *Store) ReplaceToken(ctx context.Context, account renga.AccountID, id, token string) (renga.Authorization, error) {
+	var a renga.Authorization
+	err := s.editGrants(ctx, account, func(all grants) error {
+		r, there := all[id]
+		if !there {
+			return noGrant(id)
+		}
+		r.Token, r.Redacted, r.UpdatedAt = tokenHash(token), renga.RedactToken(token), now()
+		if r.Lifetime > 0 {
+			r.ExpiresAt = r.UpdatedAt.Add(r.Lifetime)
+		}
+		all[id], a = r, r.authorization(account, id)
 		return nil
 	})
 	return a, err

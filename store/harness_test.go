@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -222,16 +223,13 @@ func freePort(t testing.TB) string {
 // calls is every operation of a store, for faults that hit all of them.
 func calls(s *store.Store, a renga.App) map[string]func(context.Context) error {
 	id := a.ID
-	return map[string]func(context.Context) error{
-		"Ping":          s.Ping,
-		"EnsureAccount": func(ctx context.Context) error { return s.EnsureAccount(ctx, renga.Account{ID: "a"}, "token") },
-		"Bearer":        func(ctx context.Context) error { _, err := s.Bearer(ctx, "token"); return err },
-		"Account":       func(ctx context.Context) error { _, err := s.Account(ctx, "a"); return err },
-		"CreateApp":     func(ctx context.Context) error { b := newApp("another"); return s.CreateApp(ctx, b, firstRelease(b)) },
-		"App":           func(ctx context.Context) error { _, err := s.App(ctx, id); return err },
-		"AppByName":     func(ctx context.Context) error { _, err := s.AppByName(ctx, a.Name); return err },
-		"Apps":          func(ctx context.Context) error { _, err := s.Apps(ctx); return err },
-		"AppIDs":        func(ctx context.Context) error { _, err := s.AppIDs(ctx); return err },
+	all := map[string]func(context.Context) error{
+		"Ping":      s.Ping,
+		"CreateApp": func(ctx context.Context) error { b := newApp("another"); return s.CreateApp(ctx, b, firstRelease(b)) },
+		"App":       func(ctx context.Context) error { _, err := s.App(ctx, id); return err },
+		"AppByName": func(ctx context.Context) error { _, err := s.AppByName(ctx, a.Name); return err },
+		"Apps":      func(ctx context.Context) error { _, err := s.Apps(ctx); return err },
+		"AppIDs":    func(ctx context.Context) error { _, err := s.AppIDs(ctx); return err },
 		"UpdateApp": func(ctx context.Context) error {
 			_, err := s.UpdateApp(ctx, id, func(a *renga.App) error { a.Maintenance = !a.Maintenance; return nil })
 			return err
@@ -269,6 +267,49 @@ func calls(s *store.Store, a renga.App) map[string]func(context.Context) error {
 			return err
 		},
 		"RemoveDomain": func(ctx context.Context) error { return s.RemoveDomain(ctx, id, "d") },
+	}
+	maps.Copy(all, accountCalls(s))
+	return all
+}
+
+// accountCalls are those of the operations that have to do with no app.
+func accountCalls(s *store.Store) map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{
+		"EnsureAccount": func(ctx context.Context) error { return s.EnsureAccount(ctx, renga.Account{ID: "a"}, "token") },
+		"Bearer":        func(ctx context.Context) error { _, err := s.Bearer(ctx, "token"); return err },
+		"Account":       func(ctx context.Context) error { _, err := s.Account(ctx, "a"); return err },
+		"CreateAccount": func(ctx context.Context) error {
+			return s.CreateAccount(ctx, renga.Account{ID: "b", Email: "b@example.com"}, "hash", renga.Authorization{ID: "g", Account: "b"}, "b-token")
+		},
+		"AccountByEmail": func(ctx context.Context) error { _, err := s.AccountByEmail(ctx, "a@example.com"); return err },
+		"SetPassword":    func(ctx context.Context) error { return s.SetPassword(ctx, "a", "hash") },
+		"UpdateAccount": func(ctx context.Context) error {
+			_, err := s.UpdateAccount(ctx, "a", func(a *renga.Account) error { a.Name += "x"; return nil })
+			return err
+		},
+		"Authorizations": func(ctx context.Context) error { _, err := s.Authorizations(ctx, "a"); return err },
+		"SaveAuthorization": func(ctx context.Context) error {
+			return s.SaveAuthorization(ctx, renga.Authorization{ID: "g2", Account: "a"}, "another token")
+		},
+		"UpdateAuthorization": func(ctx context.Context) error {
+			_, err := s.UpdateAuthorization(ctx, "a", "g2", func(*renga.Authorization) error { return nil })
+			return err
+		},
+		"ReplaceToken":        func(ctx context.Context) error { _, err := s.ReplaceToken(ctx, "a", "g2", "a third"); return err },
+		"DeleteAuthorization": func(ctx context.Context) error { return s.DeleteAuthorization(ctx, "a", "g2") },
+		"Attempt": func(ctx context.Context) error {
+			_, err := s.Attempt(ctx, "me", func(int) time.Duration { return 0 })
+			return err
+		},
+		"Excuse":       func(ctx context.Context) error { return s.Excuse(ctx, "me") },
+		"StartLogin":   func(ctx context.Context) error { return s.StartLogin(ctx, renga.PendingLogin{ID: "l"}, "secret") },
+		"PendingLogin": func(ctx context.Context) error { _, err := s.PendingLogin(ctx, "l"); return err },
+		"LoginToken":   func(ctx context.Context) error { _, err := s.LoginToken(ctx, "l", "secret"); return err },
+		"Keys":         func(ctx context.Context) error { _, err := s.Keys(ctx, "a"); return err },
+		"AddKey": func(ctx context.Context) error {
+			return s.AddKey(ctx, renga.SSHKey{ID: "k", Account: "a", Fingerprint: "f"})
+		},
+		"DeleteKey": func(ctx context.Context) error { return s.DeleteKey(ctx, "a", "k") },
 	}
 }
 

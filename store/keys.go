@@ -20,6 +20,9 @@ import (
 //	renga:{platform}:email:<email>   string  account id, by the email in lower case        cmd, accounts
 //	renga:{platform}:grants:<id>     hash    authorization id → JSON, of one account       accounts
 //	renga:{platform}:token:<sha256>  string  JSON {account, grant}, by the token's hash    accounts
+//	renga:{platform}:sshkeys         hash    key id → JSON, of all accounts                api
+//	renga:{platform}:login:<id>      string  JSON login with a browser, for ten minutes    accounts
+//	renga:{platform}:attempts:<who>  string  JSON failed logins of an account or address   accounts
 //	renga:{platform}:pipelines       hash    pipeline id → JSON with its couplings         api
 //	renga:{platform}:promotions      hash    promotion id → JSON, kept for a week          releaser
 //	renga:{platform}:answer:<sha256> string  a claim, or a sealed answer, for minutes      api (requests that may be repeated)
@@ -40,6 +43,7 @@ import (
 const (
 	keyPlatform = "renga:{platform}:platform"
 	keyApps     = "renga:{platform}:apps"
+	keySSHKeys  = "renga:{platform}:sshkeys"
 	keyAliases  = "renga:{platform}:aliases"
 	keyClaims   = "renga:{platform}:domains"
 
@@ -60,6 +64,8 @@ func keyName(name string) string              { return "renga:{platform}:name:" 
 func keyAccount(id renga.AccountID) string    { return "renga:{platform}:account:" + string(id) }
 func keyEmail(email string) string            { return "renga:{platform}:email:" + strings.ToLower(email) }
 func keyGrants(id renga.AccountID) string     { return "renga:{platform}:grants:" + string(id) }
+func keyLogin(id string) string               { return "renga:{platform}:login:" + id }
+func keyAttempts(who string) string           { return "renga:{platform}:attempts:" + who }
 func keyToken(hash string) string             { return "renga:{platform}:token:" + hash }
 func keyAnswer(request string) string         { return "renga:{platform}:answer:" + request }
 func keyApp(id renga.AppID) string            { return appKey(id, "app") }

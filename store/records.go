@@ -18,6 +18,7 @@ type accountRecord struct {
 	Name          string          `json:"name,omitempty"`
 	AllowTracking bool            `json:"allow_tracking,omitempty"`
 	Beta          bool            `json:"beta,omitempty"`
+	Preferences   string          `json:"preferences,omitempty"`
 	CreatedAt     time.Time       `json:"created_at,omitzero"`
 	UpdatedAt     time.Time       `json:"updated_at,omitzero"`
 	LastLogin     time.Time       `json:"last_login,omitzero"`
@@ -34,12 +35,31 @@ type authorizationRecord struct {
 	CreatedAt   time.Time    `json:"created_at,omitzero"`
 	UpdatedAt   time.Time    `json:"updated_at,omitzero"`
 	ExpiresAt   time.Time    `json:"expires_at,omitzero"`
+
+	Lifetime time.Duration `json:"lifetime,omitempty"`
 }
 
 // tokenRecord says which authorization a token belongs to.
 type tokenRecord struct {
 	Account renga.AccountID `json:"account"`
 	Grant   string          `json:"grant"`
+}
+
+type sshKeyRecord struct {
+	Account     renga.AccountID `json:"account"`
+	Comment     string          `json:"comment,omitempty"`
+	Fingerprint string          `json:"fingerprint"`
+	PublicKey   string          `json:"public_key"`
+	CreatedAt   time.Time       `json:"created_at,omitzero"`
+}
+
+// loginRecord is a client that waits for somebody to log in with a browser.
+type loginRecord struct {
+	Description string    `json:"description,omitempty"`
+	From        string    `json:"from,omitempty"`
+	Secret      string    `json:"secret"`          // hash of what the client must show
+	Token       string    `json:"token,omitempty"` // sealed, once somebody has logged in
+	CreatedAt   time.Time `json:"created_at,omitzero"`
 }
 
 type appRecord struct {
@@ -129,7 +149,7 @@ type exitRecord struct {
 // with is the record of what a is now; what is not a's stays.
 func (r accountRecord) with(a renga.Account) accountRecord {
 	return accountRecord{
-		ID: a.ID, Email: a.Email, Name: a.Name, AllowTracking: a.AllowTracking, Beta: a.Beta,
+		ID: a.ID, Email: a.Email, Name: a.Name, AllowTracking: a.AllowTracking, Beta: a.Beta, Preferences: a.Preferences,
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(), LastLogin: a.LastLogin.UTC(),
 		Password: r.Password, Ensured: r.Ensured,
 	}
@@ -137,7 +157,7 @@ func (r accountRecord) with(a renga.Account) accountRecord {
 
 func (r accountRecord) account() renga.Account {
 	return renga.Account{
-		ID: r.ID, Email: r.Email, Name: r.Name, AllowTracking: r.AllowTracking, Beta: r.Beta,
+		ID: r.ID, Email: r.Email, Name: r.Name, AllowTracking: r.AllowTracking, Beta: r.Beta, Preferences: r.Preferences,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), LastLogin: r.LastLogin.UTC(),
 	}
 }
@@ -145,15 +165,23 @@ func (r accountRecord) account() renga.Account {
 func newAuthorizationRecord(a renga.Authorization, hash string) authorizationRecord {
 	return authorizationRecord{
 		Description: a.Description, Scopes: a.Scopes, Default: a.Default, Token: hash, Redacted: a.Redacted,
-		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(), ExpiresAt: a.ExpiresAt.UTC(),
+		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(), ExpiresAt: a.ExpiresAt.UTC(), Lifetime: a.Lifetime,
 	}
 }
 
 func (r authorizationRecord) authorization(account renga.AccountID, id string) renga.Authorization {
 	return renga.Authorization{
 		ID: id, Account: account, Description: r.Description, Scopes: r.Scopes, Default: r.Default, Redacted: r.Redacted,
-		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), ExpiresAt: r.ExpiresAt.UTC(),
+		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), ExpiresAt: r.ExpiresAt.UTC(), Lifetime: r.Lifetime,
 	}
+}
+
+func newSSHKeyRecord(k renga.SSHKey) sshKeyRecord {
+	return sshKeyRecord{Account: k.Account, Comment: k.Comment, Fingerprint: k.Fingerprint, PublicKey: k.PublicKey, CreatedAt: k.CreatedAt.UTC()}
+}
+
+func (r sshKeyRecord) sshKey(id string) renga.SSHKey {
+	return renga.SSHKey{ID: id, Account: r.Account, Comment: r.Comment, Fingerprint: r.Fingerprint, PublicKey: r.PublicKey, CreatedAt: r.CreatedAt.UTC()}
 }
 
 func newAppRecord(a renga.App) appRecord {

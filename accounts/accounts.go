@@ -1,0 +1,134 @@
+// Package accounts knows who may come in. It makes accounts, checks passwords,
+// and makes the tokens that speak for an account afterwards.
+//
+// Passwords are kept as argon2id hashes (password.go), tokens as SHA-256 ones.
+// Guessing a password is slow: whoever fails too often, for one account or from
+// one address, has to wait ever longer (login.go).
+package accounts
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"net/mail"
+	"time"
+
+	"github.com/google/uuid"
+
+	"renga"
+)
+
+// Store keeps what there is to know.
+type Store interface {
+	People
+	Grants
+	Attempts
+	Pending
+}
+
+// People keeps accounts and the hashes of their passwords.
+type People interface {
+	// CreateAccount is Conflict when the email is taken, in any case.
+	CreateAccount(ctx context.Context, a renga.Account, password string, grant renga.Authorization, token string) error
+	// Password is the account of that email and its hash, which may be empty;
+	// NotFound when nobody has the email.
+	Password(ctx context.Context, email string) (renga.Account, string, error)
+	SetPassword(ctx context.Context, id renga.AccountID, hash string) error
+	UpdateAccount(ctx context.Context, id renga.AccountID, edit func(*renga.Account) error) (renga.Account, error)
+}
+
+// Grants keeps authorizations.
+type Grants interface {
+	SaveAuthorization(ctx context.Context, a renga.Authorization, token string) error
+	// ReplaceToken is NotFound when the account has no such authorization.
+	ReplaceToken(ctx context.Context, account renga.AccountID, id, token string) (renga.Authorization, error)
+}
+
+// Accounts lets people in.
+type Accounts struct {
+	store  Store
+	cost   Cost
+	hashes *bounded
+}
+
+// New starts nothing. What Store keeps under one cost can be checked under
+// another.
+func New(s Store, cost Cost) *Accounts {
+	return &Accounts{store: s, cost: cost, hashes: newBounded()}
+}
+
+// Create makes an account with a password and a token that may do everything.
+// The token is shown here and never again.
+func (a *Accounts) Create(ctx context.Context, email, password string) (renga.Account, string, error) {
+	if err := validateEmail(email); err != nil {
+		return renga.Account{}, "", err
+	}
+	hash, err := a.hash(ctx, password)
+	if err != nil {
+		return renga.Account{}, "", err
+	}
+	now := time.Now().UTC()
+	who := renga.Account{ID: renga.AccountID(uuid.NewString()), Email: email, CreatedAt: now, UpdatedAt: now}
+	grant, token := newGrant(who.ID, now)
+	grant.Description, grant.Scopes, grant.Default = "Default authorization", renga.Scopes{renga.ScopeGlobal}, true
+	return who, token, a.store.CreateAccount(ctx, who, hash, grant, token)
+}
+
+func validateEmail(email string) error {
+	const longest = 254
+	parsed, err := mail.ParseAddress(email)
+	if err != nil || parsed.Address != email || len(email) > longest {
+		return renga.Errorf(renga.Invalid, "This is no email address of the form name@example.com.")
+	}
+	return nil
+}
+
+// SetPassword replaces an account's password. Its tokens stay valid.
+func (a *Accounts) SetPassword(ctx context.Context, email, password string) error {
+	who, _, err := a.store.Password(ctx, email)
+	if err != nil {
+		return err
+	}
+	hash, err := a.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return a.store.SetPassword(ctx, who.ID, hash)
+}
+
+// Authorize makes a token for an account. It ends after lifetime, never when
+// that is zero, and is shown here and never again.
+func (a *Accounts) Authorize(ctx context.Context, account renga.AccountID, description string, scopes renga.Scopes, lifetime time.Duration) (renga.Authorization, string, error) {
+	if err := renga.ValidateScopes(scopes); err != nil {
+		return renga.Authorization{}, "", err
+	}
+	now := time.Now().UTC()
+	grant, token := newGrant(account, now)
+	grant.Description, grant.Scopes, grant.Lifetime = description, scopes, lifetime
+	if lifetime > 0 {
+		grant.ExpiresAt = now.Add(lifetime)
+	}
+	return grant, token, a.store.SaveAuthorization(ctx, grant, token)
+}
+
+// Regenerate gives an authorization a new token, which lasts as long as the one
+// before was to, and ends that one.
+func (a *Accounts) Regenerate(ctx context.Context, account renga.AccountID, id string) (renga.Authorization, string, error) {
+	token := NewToken()
+	grant, err := a.store.ReplaceToken(ctx, account, id, token)
+	return grant, token, err
+}
+
+func newGrant(account renga.AccountID, now time.Time) (renga.Authorization, string) {
+	token := NewToken()
+	return renga.Authorization{
+		ID: uuid.NewString(), Account: account, Redacted: renga.RedactToken(token), CreatedAt: now, UpdatedAt: now,
+	}, token
+}
+
+// NewToken is 256 random bits in hex.
+func NewToken() string {
+	b := make([]byte, 32)
+	rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}

@@ -1,0 +1,77 @@
+package accounts
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"renga"
+)
+
+// Pending keeps logins that wait for a browser, for as long as [renga.LoginTime].
+type Pending interface {
+	StartLogin(ctx context.Context, l renga.PendingLogin, secret string) error
+	PendingLogin(ctx context.Context, id string) (renga.PendingLogin, error)
+	// EndLogin hands a token over. It is NotFound when the login is not pending.
+	EndLogin(ctx context.Context, id, token string) error
+	// LoginToken is the token, for whoever shows the login's secret; empty when
+	// there is none yet.
+	LoginToken(ctx context.Context, id, secret string) (string, error)
+}
+
+// tokenLifetime is how long those who log in with a browser stay so, as with
+// Heroku's CLI.
+const tokenLifetime = 30 * 24 * time.Hour
+
+// freeForBrowser is how many logins an address may start in an hour without a
+// pause.
+const freeForBrowser = 60
+
+// Begin starts a login that a client wants and a browser is to end. The client
+// gets its token with the secret.
+func (a *Accounts) Begin(ctx context.Context, description, from string) (l renga.PendingLogin, secret string, err error) {
+	d := door{"browser of " + from, freeForBrowser}
+	if err := a.knock(ctx, d); err != nil {
+		return l, "", err
+	}
+	l = renga.PendingLogin{ID: strings.ToLower(rand.Text()), Description: clip(description), From: from, CreatedAt: time.Now().UTC()}
+	secret = NewToken()
+	return l, secret, a.store.StartLogin(ctx, l, secret)
+}
+
+// clip keeps what a stranger says of itself short.
+func clip(text string) string {
+	const most = 200
+	if len(text) > most {
+		text = text[:most]
+	}
+	return strings.ToValidUTF8(text, "")
+}
+
+// Waiting is a login that waits for a browser; NotFound when it does not.
+func (a *Accounts) Waiting(ctx context.Context, id string) (renga.PendingLogin, error) {
+	return a.store.PendingLogin(ctx, id)
+}
+
+// Finish logs somebody in with a password and gives the waiting client a token.
+func (a *Accounts) Finish(ctx context.Context, id, email, password, from string) (renga.Bearer, error) {
+	l, err := a.store.PendingLogin(ctx, id)
+	if err != nil {
+		return renga.Bearer{}, err
+	}
+	who, err := a.Login(ctx, email, password, from)
+	if err != nil {
+		return renga.Bearer{}, err
+	}
+	grant, token, err := a.Authorize(ctx, who.ID, l.Description, renga.Scopes{renga.ScopeGlobal}, tokenLifetime)
+	if err != nil {
+		return renga.Bearer{}, err
+	}
+	return renga.Bearer{Account: who, Authorization: grant}, a.store.EndLogin(ctx, id, token)
+}
+
+// Token is what a waiting client waits for; empty while it must go on waiting.
+func (a *Accounts) Token(ctx context.Context, id, secret string) (string, error) {
+	return a.store.LoginToken(ctx, id, secret)
+}

@@ -1,0 +1,97 @@
+package accounts
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"renga"
+)
+
+// Attempts counts what was tried. A count is forgotten an hour after the last
+// try.
+type Attempts interface {
+	// Attempt counts one more failed try of who. One that comes before the pause
+	// after the last is over is not counted; then the answer is how long that
+	// still takes.
+	Attempt(ctx context.Context, who string, pause func(failed int) time.Duration) (time.Duration, error)
+	// Excuse takes one failed try back.
+	Excuse(ctx context.Context, who string) error
+}
+
+// How many tries may fail without a pause. An address may stand for many people.
+const (
+	freeForAccount = 5
+	freeForAddress = 20
+	longestPause   = time.Minute
+)
+
+// errCredentials does not tell whether there is such an account.
+var errCredentials = renga.Errorf(renga.Unauthorized, "Email and password do not match.")
+
+// Login is the account with that email, if the password is its own. From is the
+// address that asks.
+func (a *Accounts) Login(ctx context.Context, email, password, from string) (renga.Account, error) {
+	doors := []door{{"address " + from, freeForAddress}, {"account " + strings.ToLower(email), freeForAccount}}
+	for _, d := range doors {
+		if err := a.knock(ctx, d); err != nil {
+			return renga.Account{}, err
+		}
+	}
+	who, err := a.verified(ctx, email, password)
+	if err != nil {
+		return renga.Account{}, err
+	}
+	for _, d := range doors {
+		if err := a.store.Excuse(ctx, d.who); err != nil {
+			return renga.Account{}, err
+		}
+	}
+	return a.store.UpdateAccount(ctx, who.ID, func(who *renga.Account) error {
+		who.LastLogin = time.Now().UTC()
+		return nil
+	})
+}
+
+// door is somewhere that is tried.
+type door struct {
+	who  string
+	free int
+}
+
+// knock counts a try at a door, if it does not come too early.
+func (a *Accounts) knock(ctx context.Context, d door) error {
+	wait, err := a.store.Attempt(ctx, d.who, d.pause)
+	if err == nil && wait > 0 {
+		err = renga.Errorf(renga.TooMany, "Too many tries; try again in %s.", max(wait, time.Second).Round(time.Second))
+	}
+	return err
+}
+
+// pause doubles with every try beyond the free ones.
+func (d door) pause(failed int) time.Duration {
+	over := failed - d.free
+	switch {
+	case over < 0:
+		return 0
+	case over > 6:
+		return longestPause
+	}
+	return min(time.Second<<over, longestPause)
+}
+
+// verified checks a password. It takes as long when there is no such account.
+func (a *Accounts) verified(ctx context.Context, email, password string) (renga.Account, error) {
+	who, kept, err := a.store.Password(ctx, email)
+	if err != nil && renga.KindOf(err) != renga.NotFound {
+		return renga.Account{}, err
+	}
+	right, err := a.matches(ctx, password, kept)
+	if err != nil {
+		return renga.Account{}, err
+	}
+	if !right {
+		return renga.Account{}, errCredentials
+	}
+	return who, nil
+}
