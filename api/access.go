@@ -22,6 +22,7 @@ type policy struct{ look, change need }
 // The policies that most resources have.
 var (
 	everybody   = policy{}
+	wholeToken  = policy{need{scope: renga.ScopeGlobal}, need{scope: renga.ScopeGlobal}}
 	appList     = policy{need{scope: renga.ScopeRead}, need{scope: renga.ScopeWrite}}
 	appPart     = policy{need{renga.ScopeRead, renga.MayView}, need{renga.ScopeWrite, renga.MayOperate}}
 	appDeploy   = policy{need{renga.ScopeRead, renga.MayView}, need{renga.ScopeWrite, renga.MayDeploy}}
@@ -37,6 +38,11 @@ var (
 // everybody.
 var access = map[string]policy{
 	"/account":                             {need{scope: renga.ScopeIdentity}, need{scope: renga.ScopeGlobal}},
+	"/account/features/":                   wholeToken,
+	"/account/keys/":                       wholeToken,
+	"/account/rate-limits":                 everybody,
+	"/oauth/":                              wholeToken,
+	"/users/{account}/preferences":         wholeToken,
 	"/actions/addon-attachments/":          appList,
 	"/actions/addons/":                     appList,
 	"/addon-attachments/":                  appList,

@@ -41,7 +41,7 @@ func (s *Server) audit(r *http.Request, action, app string, facts ...any) {
 	v := visitOf(r)
 	s.log.With(facts...).Info("audit", "action", action, "app", app,
 		"account", v.bearer.Account.ID, "email", v.bearer.Account.Email, "token", v.bearer.Authorization.ID,
-		"request", v.id, "from", r.RemoteAddr)
+		"request", v.id, "from", from(r))
 }
 
 // watched remembers the status that was sent.

@@ -18,12 +18,18 @@ type Accounts interface {
 	Account(ctx context.Context, id renga.AccountID) (renga.Account, error)
 	// AccountByEmail is NotFound for an email that nobody has, in any case.
 	AccountByEmail(ctx context.Context, email string) (renga.Account, error)
+	// UpdateAccount changes all but id and email; edit may run several times.
+	UpdateAccount(ctx context.Context, id renga.AccountID, edit func(*renga.Account) error) (renga.Account, error)
 }
 
 func (s *Server) accountRoutes() []route {
 	return []route{
 		{"GET", "/account", s.accountInfo},
+		{"PATCH", "/account", s.updateAccount},
+		{"DELETE", "/account", s.deleteAccount},
 		{"GET", "/users/{account}", s.accountInfo},
+		{"PATCH", "/users/{account}", s.updateAccount},
+		{"DELETE", "/users/{account}", s.deleteAccount},
 	}
 }
 
@@ -62,10 +68,14 @@ type person struct {
 }
 
 func newAccount(a renga.Account) account {
-	return account{
-		CreatedAt: stamp(a.CreatedAt), Email: a.Email, ID: string(a.ID),
-		UpdatedAt: stamp(a.UpdatedAt), Verified: true,
+	wire := account{
+		AllowTracking: a.AllowTracking, Beta: a.Beta, CreatedAt: stamp(a.CreatedAt), Email: a.Email, ID: string(a.ID),
+		Name: orNull(a.Name), UpdatedAt: stamp(a.UpdatedAt), Verified: true,
 	}
+	if !a.LastLogin.IsZero() {
+		wire.LastLogin = orNull(stamp(a.LastLogin))
+	}
+	return wire
 }
 
 func (s *Server) accountInfo(w http.ResponseWriter, r *http.Request) error {
@@ -73,6 +83,50 @@ func (s *Server) accountInfo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return answer(w, http.StatusOK, newAccount(caller(r)))
+}
+
+func (s *Server) updateAccount(w http.ResponseWriter, r *http.Request) error {
+	if err := ownAccount(r); err != nil {
+		return err
+	}
+	const longestName = 200
+	var body struct {
+		AllowTracking *bool   `json:"allow_tracking"`
+		Beta          *bool   `json:"beta"`
+		Name          *string `json:"name"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if body.Name != nil && len(*body.Name) > longestName {
+		return invalid("A name may be %d bytes long.", longestName)
+	}
+	a, err := s.parts.Accounts.UpdateAccount(r.Context(), caller(r).ID, func(a *renga.Account) error {
+		set(&a.AllowTracking, body.AllowTracking)
+		set(&a.Beta, body.Beta)
+		set(&a.Name, body.Name)
+		a.UpdatedAt = s.now()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.audit(r, "account updated", "")
+	return answer(w, http.StatusOK, newAccount(a))
+}
+
+// set changes what a body names.
+func set[T any](field *T, asked *T) {
+	if asked != nil {
+		*field = *asked
+	}
+}
+
+func (s *Server) deleteAccount(_ http.ResponseWriter, r *http.Request) error {
+	if err := ownAccount(r); err != nil {
+		return err
+	}
+	return renga.Errorf(renga.Forbidden, "Accounts stay, because releases name them. Revoke this one's authorizations instead; nobody gets in with it then.")
 }
 
 // ownAccount lets a path's account through that is the caller: "~", the id or

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"strings"
 
@@ -19,8 +20,8 @@ type Tokens interface {
 // CLI send an Authorization header that is none.
 const tokenHeader = "X-Renga-Token"
 
-// authenticate lets requests through that carry a good token, and remembers
-// whose it is.
+// authenticate lets requests through that carry good credentials and are not
+// too many, and remembers whose they are.
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
 		bearer, err := s.bearerOf(r)
@@ -28,6 +29,9 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 			return err
 		}
 		visitOf(r).bearer = bearer
+		if err := s.count(w, r); err != nil {
+			return err
+		}
 		next.ServeHTTP(w, r)
 		return nil
 	})
@@ -40,7 +44,18 @@ func (s *Server) bearerOf(r *http.Request) (renga.Bearer, error) {
 			return bearer, err
 		}
 	}
-	return renga.Bearer{}, errUnauthorized()
+	email, password, ok := r.BasicAuth()
+	if !ok || !strings.Contains(email, "@") || !takesPassword(r) {
+		return renga.Bearer{}, errUnauthorized()
+	}
+	account, err := s.parts.Logins.Login(r.Context(), email, password, from(r))
+	return renga.Bearer{Account: account, Authorization: renga.Authorization{Scopes: renga.Scopes{renga.ScopeGlobal}}}, err
+}
+
+// takesPassword tells whether email and password are credentials too: where a
+// token is made out of them.
+func takesPassword(r *http.Request) bool {
+	return r.Method == http.MethodPost && r.URL.Path == authorizationsPath
 }
 
 // credentials are the tokens of a request in the order in which they are
@@ -61,4 +76,13 @@ func credentials(r *http.Request) []string {
 	}
 	add(r.Header.Get(tokenHeader))
 	return tokens
+}
+
+// from is the address that a request comes from, without its port.
+func from(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }

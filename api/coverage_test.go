@@ -17,6 +17,11 @@ import (
 // notes say what a link, or all of a resource, does here that its name does not
 // tell. A link that is answered and always refused needs one.
 var notes = map[string]string{
+	"account/Delete":               "accounts stay, because releases name them; revoke their authorizations instead",
+	"account/Delete By User":       "accounts stay, because releases name them; revoke their authorizations instead",
+	"account-feature":              "accounts have no features to switch",
+	"oauth-client":                 "there are no third parties' clients",
+	"oauth-token":                  "there are no third parties' clients",
 	"add-on":                       "the catalogue of add-ons is empty yet",
 	"add-on-attachment":            "the catalogue of add-ons is empty yet",
 	"add-on-region-capability":     "the catalogue of add-ons is empty yet",
@@ -217,6 +222,11 @@ errors. The schema itself is at `+"`/schema`"+`.
 
 // beyond says why there are routes that the schema does not describe.
 var beyond = map[string]string{
+	"POST /account/keys":                              "`heroku keys:add`",
+	"DELETE /account/keys/{key}":                      "`heroku keys:remove`",
+	"PATCH /oauth/authorizations/{authorization}":     "`heroku authorizations:update`",
+	"GET /oauth/sessions":                             "`heroku sessions`; there are none",
+	"DELETE /oauth/sessions/{session}":                "`heroku logout`; there are none",
 	"GET /apps/{app}/usage":                           "`heroku usage:addons`",
 	"DELETE /apps/{app}/formations/{type}":            "`heroku ps:restart --process-type`",
 	"POST /apps/{app}/formations/{type}/actions/stop": "`heroku ps:stop --process-type`",

@@ -45,6 +45,8 @@ func form(kind renga.Kind) (status int, id string) {
 		return http.StatusForbidden, "forbidden"
 	case renga.Unauthorized:
 		return http.StatusUnauthorized, "unauthorized"
+	case renga.TooMany:
+		return http.StatusTooManyRequests, "rate_limit"
 	case renga.Unavailable:
 		return http.StatusServiceUnavailable, "service_unavailable"
 	case renga.NoSpace:

@@ -42,6 +42,9 @@ var word = regexp.MustCompile(`[A-Za-z0-9]+`)
 func methodName(text string) string {
 	var name strings.Builder
 	for _, w := range word.FindAllString(text, -1) {
+		if w == "oauth" {
+			w = "OAuth"
+		}
 		name.WriteString(strings.ToUpper(w[:1]) + w[1:])
 	}
 	return name.String()

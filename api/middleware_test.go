@@ -153,8 +153,17 @@ func TestAccessLogHasOneLinePerRequest(t *testing.T) {
 	}
 }
 
-// audited finds the audit line of an action, with who did it.
+// audited finds the audit line of an action on an app, with who did it.
 func audited(action string) func(*testing.T, *rig, *http.Response) {
+	return auditLine(action, func(fields map[string]any) bool { return fields["app"] != "" })
+}
+
+// auditedOfAccount is audited for what has to do with no app.
+func auditedOfAccount(action string) func(*testing.T, *rig, *http.Response) {
+	return auditLine(action, func(fields map[string]any) bool { return fields["app"] == "" })
+}
+
+func auditLine(action string, fits func(fields map[string]any) bool) func(*testing.T, *rig, *http.Response) {
 	return func(t *testing.T, r *rig, _ *http.Response) {
 		t.Helper()
 		for line := range bytes.Lines(r.log.Bytes()) {
@@ -162,7 +171,8 @@ func audited(action string) func(*testing.T, *rig, *http.Response) {
 			if err := json.Unmarshal(line, &fields); err != nil {
 				t.Fatal(err)
 			}
-			if fields["msg"] == "audit" && fields["action"] == action && fields["account"] == string(ada.ID) && fields["app"] != "" {
+			whole := fields["token"] != "" && fields["from"] == "192.0.2.1" && fields["request"] != ""
+			if fields["msg"] == "audit" && fields["action"] == action && fields["account"] == string(ada.ID) && whole && fits(fields) {
 				return
 			}
 		}

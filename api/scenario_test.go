@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/accounts"
 	"renga/api"
 	"renga/store"
 	"renga/store/storetest"
@@ -37,9 +38,10 @@ var sizes = map[string]renga.Size{
 // apps too.
 type rig struct {
 	*api.Server
-	world *world
-	db    *store.Store
-	log   *bytes.Buffer
+	world  *world
+	db     *store.Store
+	people *accounts.Accounts
+	log    *bytes.Buffer
 }
 
 func newRig(checks map[string]func(context.Context) error) *rig {
@@ -49,6 +51,7 @@ func newRig(checks map[string]func(context.Context) error) *rig {
 // newRigWith is a rig with other options.
 func newRigWith(change func(*api.Options)) *rig {
 	w, db, log := newWorld(), newStore(), &bytes.Buffer{}
+	people := accounts.New(db, accounts.Cost{Memory: 64, Passes: 1, Threads: 1})
 	options := api.Options{
 		Domain: "renga.localhost", Scheme: "http", Port: "5000", Sizes: sizes, StreamKey: []byte("stream key"), RendezvousPort: "5443", Version: "1.2.3",
 		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -56,12 +59,27 @@ func newRigWith(change func(*api.Options)) *rig {
 	}
 	change(&options)
 	server := api.New(options, api.Parts{
-		Repeats: db, Tokens: w, Accounts: w, Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w,
+		Repeats: db, Tokens: tokens{w, db}, Accounts: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w,
 		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Waker: w, Lines: w, Logs: &w.journal, Attach: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "attached at "+r.URL.Path) }),
 		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w,
 		Domains: db, Endpoints: db, Orders: w,
 	})
-	return &rig{Server: server, world: w, db: db, log: log}
+	return &rig{Server: server, world: w, db: db, people: people, log: log}
+}
+
+// tokens are the store's; "token/scope" is one that is narrowed to a scope.
+type tokens struct {
+	*world
+	db *store.Store
+}
+
+func (t tokens) Bearer(ctx context.Context, token string) (renga.Bearer, error) {
+	token, scope, narrowed := strings.Cut(token, "/")
+	b, err := t.db.Bearer(ctx, token)
+	if narrowed {
+		b.Authorization.Scopes = renga.Scopes{renga.Scope(scope)}
+	}
+	return b, cmp.Or(t.broken, err)
 }
 
 // newStore is a store with the accounts and apps that every world has.
@@ -71,6 +89,9 @@ func newStore() *store.Store {
 		if err == nil {
 			err = db.EnsureAccount(context.Background(), a, token)
 		}
+	}
+	if err == nil {
+		err = db.AddKey(context.Background(), adasKey)
 	}
 	for _, a := range newWorld().apps {
 		if err == nil {

@@ -40,6 +40,9 @@ type Options struct {
 	RendezvousPort string
 	// StreamKey signs the URLs of streams, which are secrets by themselves.
 	StreamKey []byte
+	// RateLimit is how many requests an account may make in an hour; 0 for
+	// Heroku's 4,500.
+	RateLimit int
 	// Checks are what /healthz asks, by name. Each ends when its context does.
 	Checks  map[string]func(context.Context) error
 	Version string
@@ -49,22 +52,26 @@ type Options struct {
 
 // Parts are who does the work.
 type Parts struct {
-	Repeats    Repeats
-	Tokens     Tokens
-	Accounts   Accounts
-	Apps       Apps
-	Creator    Creator
-	Deleter    Deleter
-	Renamer    Renamer
-	Releases   Releases
-	Outputs    Outputs
-	Releaser   Releaser
-	Vars       Vars
-	Formations Formations
-	Images     Images
-	Deployer   Deployer
-	Dynos      Dynos
-	OneOffs    OneOffs
+	Repeats        Repeats
+	Tokens         Tokens
+	Logins         Logins
+	Authorizations Authorizations
+	Browsers       BrowserLogins
+	Keys           Keys
+	Accounts       Accounts
+	Apps           Apps
+	Creator        Creator
+	Deleter        Deleter
+	Renamer        Renamer
+	Releases       Releases
+	Outputs        Outputs
+	Releaser       Releaser
+	Vars           Vars
+	Formations     Formations
+	Images         Images
+	Deployer       Deployer
+	Dynos          Dynos
+	OneOffs        OneOffs
 	// Attach speaks with the clients of attached dynos.
 	Attach http.Handler
 	Waker  Waker
@@ -102,6 +109,7 @@ type Server struct {
 	parts   Parts
 	log     *slog.Logger
 	now     func() time.Time
+	rates   *rates
 	handler http.Handler
 	// ending is closed when streams that go on for ever are to end.
 	ending     chan struct{}
@@ -110,7 +118,7 @@ type Server struct {
 
 // New makes a Server. Nothing is started.
 func New(o Options, p Parts) *Server {
-	s := &Server{options: o, parts: p, log: o.Log, now: o.Now, ending: make(chan struct{})}
+	s := &Server{options: o, parts: p, log: o.Log, now: o.Now, rates: newRates(o.RateLimit), ending: make(chan struct{})}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -141,7 +149,8 @@ type route struct {
 
 func (s *Server) routes() []route {
 	return slices.Concat(
-		s.accountRoutes(), s.appRoutes(), s.collaboratorRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.formationRoutes(),
+		s.accountRoutes(), s.accountFeatureRoutes(), s.authorizationRoutes(), s.keyRoutes(), s.preferenceRoutes(), s.rateLimitRoutes(),
+		s.appRoutes(), s.collaboratorRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.formationRoutes(),
 		s.dynoRoutes(), s.oneOffRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.logDrainRoutes(), s.featureRoutes(),
 		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
 		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(), s.filterRoutes(),
@@ -149,9 +158,10 @@ func (s *Server) routes() []route {
 	)
 }
 
-// openRoutes are those whose URL is a secret that needs no token besides.
+// openRoutes are those whose URL is a secret that needs no token besides, and
+// those of people who have no token yet.
 func (s *Server) openRoutes() []route {
-	return slices.Concat(s.releaseOutputRoutes(), s.attachRoutes(), s.logStreamRoutes())
+	return slices.Concat(s.releaseOutputRoutes(), s.attachRoutes(), s.logStreamRoutes(), s.browserLoginRoutes())
 }
 
 // unlocked answers the open routes itself and leaves all else to locked.

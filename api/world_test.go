@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +17,6 @@ import (
 // and is as strict as they are.
 type world struct {
 	mu        sync.Mutex
-	accounts  map[string]renga.Account // by token, which "token/scope" narrows
 	apps      map[renga.AppID]renga.App
 	releases  map[renga.AppID][]renga.Release
 	outcomes  map[int]renga.Outcome // of the first app's releases
@@ -74,8 +72,7 @@ func share(w *world) {
 // newWorld has the app hello of Ada's with four releases, which Carol has access
 // to, and one of Bob's.
 func newWorld() *world {
-	w := &world{accounts: map[string]renga.Account{"ada-token": ada, "bob-token": bob, "carol-token": carol},
-		apps: map[renga.AppID]renga.App{}, releases: map[renga.AppID][]renga.Release{}}
+	w := &world{apps: map[renga.AppID]renga.App{}, releases: map[renga.AppID][]renga.Release{}}
 	w.apps[hello] = renga.App{ID: hello, Name: "hello", Owner: ada.ID, ACM: true, Collaborators: with(carol), CreatedAt: born, UpdatedAt: born}
 	w.apps[other] = renga.App{ID: other, Name: "other", Owner: bob.ID, CreatedAt: born, UpdatedAt: born}
 	in := renga.Inputs{}.Clone()
@@ -100,36 +97,6 @@ func (w *world) add(app renga.AppID, description string, in renga.Inputs) renga.
 	rel := renga.Release{App: app, Version: n, Inputs: in.Clone(), Description: description, By: ada.ID, CreatedAt: born.Add(time.Duration(n) * time.Minute)}
 	w.releases[app] = append(w.releases[app], rel)
 	return rel
-}
-
-func (w *world) Bearer(_ context.Context, token string) (renga.Bearer, error) {
-	name, scope, scoped := strings.Cut(token, "/")
-	if !scoped {
-		scope = string(renga.ScopeGlobal)
-	}
-	if a, ok := w.accounts[name]; ok {
-		grant := renga.Authorization{ID: "grant of " + name, Account: a.ID, Scopes: renga.Scopes{renga.Scope(scope)}}
-		return renga.Bearer{Account: a, Authorization: grant}, w.broken
-	}
-	return renga.Bearer{}, renga.Errorf(renga.Unauthorized, "no such token")
-}
-
-func (w *world) Account(_ context.Context, id renga.AccountID) (renga.Account, error) {
-	for _, a := range w.accounts {
-		if a.ID == id {
-			return a, nil
-		}
-	}
-	return renga.Account{}, renga.Errorf(renga.NotFound, "no such account")
-}
-
-func (w *world) AccountByEmail(_ context.Context, email string) (renga.Account, error) {
-	for _, a := range w.accounts {
-		if strings.EqualFold(a.Email, email) {
-			return a, nil
-		}
-	}
-	return renga.Account{}, renga.Errorf(renga.NotFound, "no such account")
 }
 
 func (w *world) App(_ context.Context, id renga.AppID) (renga.App, error) {

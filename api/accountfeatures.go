@@ -1,0 +1,22 @@
+package api
+
+import "net/http"
+
+// Accounts have no features to switch. The official CLI asks here first for
+// each name, and goes by the 404 to the features of apps.
+
+func (s *Server) accountFeatureRoutes() []route {
+	return []route{
+		{"GET", "/account/features", listNone},
+		{"GET", "/account/features/{feature}", noneOf("feature", "feature")},
+		{"PATCH", "/account/features/{feature}", updateNoFeature},
+	}
+}
+
+func updateNoFeature(_ http.ResponseWriter, r *http.Request) error {
+	var body struct{}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	return notFound("feature")
+}

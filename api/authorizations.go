@@ -1,0 +1,252 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// Authorizations keeps the authorizations of accounts.
+type Authorizations interface {
+	// Authorizations lists those that are not over, oldest first.
+	Authorizations(ctx context.Context, account renga.AccountID) ([]renga.Authorization, error)
+	UpdateAuthorization(ctx context.Context, account renga.AccountID, id string, edit func(*renga.Authorization) error) (renga.Authorization, error)
+	DeleteAuthorization(ctx context.Context, account renga.AccountID, id string) error
+}
+
+// Logins lets people in, and gives them tokens.
+type Logins interface {
+	// Login is the account of that email and password, asked for from an address.
+	// Unauthorized when they do not match, TooMany when that was so too often.
+	Login(ctx context.Context, email, password, from string) (renga.Account, error)
+	// Authorize makes an authorization that ends after lifetime, never when that
+	// is zero. Its token is told here and never again.
+	Authorize(ctx context.Context, account renga.AccountID, description string, scopes renga.Scopes, lifetime time.Duration) (renga.Authorization, string, error)
+	// Regenerate gives an authorization another token; NotFound when there is none.
+	Regenerate(ctx context.Context, account renga.AccountID, id string) (renga.Authorization, string, error)
+}
+
+// authorizationsPath is where a token is made out of email and password.
+const authorizationsPath = "/oauth/authorizations"
+
+func (s *Server) authorizationRoutes() []route {
+	const one = authorizationsPath + "/{authorization}"
+	return []route{
+		{"GET", authorizationsPath, s.listAuthorizations},
+		{"POST", authorizationsPath, s.createAuthorization},
+		{"GET", one, s.authorizationInfo},
+		{"DELETE", one, s.revokeAuthorization},
+		{"POST", one + "/actions/regenerate-tokens", s.regenerateTokens},
+		// Not in Heroku's schema, and what its CLI sends.
+		{"PATCH", one, s.updateAuthorization},
+		{"GET", "/oauth/sessions", listNone},
+		{"DELETE", "/oauth/sessions/{session}", noneOf("session", "session")},
+	}
+}
+
+// authorization is an authorization on the wire. The description is not in
+// Heroku's schema; the official CLI shows it.
+type authorization struct {
+	AccessToken  accessToken `json:"access_token"`
+	Client       *ref        `json:"client"`
+	CreatedAt    string      `json:"created_at"`
+	Grant        *ref        `json:"grant"`
+	ID           string      `json:"id"`
+	RefreshToken *ref        `json:"refresh_token"`
+	Scope        []string    `json:"scope"`
+	UpdatedAt    string      `json:"updated_at"`
+	User         grantee     `json:"user"`
+
+	Description string `json:"description"`
+}
+
+type accessToken struct {
+	ExpiresIn *int   `json:"expires_in"` // seconds; null for never
+	ID        string `json:"id"`
+	Token     string `json:"token"`
+}
+
+type grantee struct {
+	Email    string  `json:"email"`
+	FullName *string `json:"full_name"`
+	ID       string  `json:"id"`
+}
+
+// newAuthorization maps an authorization; token is shown in place of its
+// redacted form when it is not empty.
+func newAuthorization(a renga.Authorization, who renga.Account, token string, now time.Time) authorization {
+	wire := authorization{
+		AccessToken: accessToken{ID: accessTokenID(a), Token: cmp.Or(token, a.Redacted)},
+		CreatedAt:   stamp(a.CreatedAt), ID: a.ID, UpdatedAt: stamp(a.UpdatedAt), Description: a.Description,
+		User: grantee{Email: who.Email, FullName: orNull(who.Name), ID: string(who.ID)},
+	}
+	if !a.ExpiresAt.IsZero() {
+		left := max(0, int(a.ExpiresAt.Sub(now).Seconds()))
+		wire.AccessToken.ExpiresIn = &left
+	}
+	for _, one := range a.Scopes {
+		wire.Scope = append(wire.Scope, string(one))
+	}
+	return wire
+}
+
+// accessTokenID is made of the authorization, as nobody stores it.
+func accessTokenID(a renga.Authorization) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:access-token:"+a.ID)).String()
+}
+
+// orNull is a text on the wire that is null when there is none.
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+func (s *Server) replyAuthorization(w http.ResponseWriter, r *http.Request, status int, a renga.Authorization, token string) error {
+	return answer(w, status, newAuthorization(a, caller(r), token, s.now()))
+}
+
+func (s *Server) listAuthorizations(w http.ResponseWriter, r *http.Request) error {
+	all, err := s.parts.Authorizations.Authorizations(r.Context(), caller(r).ID)
+	if err != nil {
+		return err
+	}
+	wire := make([]authorization, 0, len(all))
+	for _, a := range all {
+		wire = append(wire, newAuthorization(a, caller(r), "", s.now()))
+	}
+	return list(w, r, wire, by("id", func(a authorization) string { return a.ID }))
+}
+
+// authorizationOf finds the authorization of the path: one of the caller's own
+// by its id, or "~", the default one.
+func (s *Server) authorizationOf(r *http.Request) (renga.Authorization, error) {
+	all, err := s.parts.Authorizations.Authorizations(r.Context(), caller(r).ID)
+	if err != nil {
+		return renga.Authorization{}, err
+	}
+	identity := mux.Vars(r)["authorization"]
+	for _, a := range all {
+		if a.ID == identity || identity == "~" && a.Default {
+			return a, nil
+		}
+	}
+	return renga.Authorization{}, notFound("authorization")
+}
+
+func (s *Server) authorizationInfo(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.authorizationOf(r)
+	if err != nil {
+		return err
+	}
+	return s.replyAuthorization(w, r, http.StatusOK, a, "")
+}
+
+// seconds is a number that clients also write as a string.
+type seconds int
+
+func (n *seconds) UnmarshalJSON(b []byte) error {
+	var text string
+	if json.Unmarshal(b, &text) != nil {
+		text = string(b)
+	}
+	parsed, err := strconv.ParseUint(text, 10, 31)
+	if err != nil || parsed == 0 {
+		return invalid("Field \"expires_in\" must be a whole number of seconds above zero.")
+	}
+	*n = seconds(parsed)
+	return nil
+}
+
+func (s *Server) createAuthorization(w http.ResponseWriter, r *http.Request) error {
+	body := struct {
+		Client      json.RawMessage `json:"client"`
+		Description string          `json:"description"`
+		ExpiresIn   *seconds        `json:"expires_in"`
+		Scope       renga.Scopes    `json:"scope"`
+	}{Description: "Long-lived user authorization", Scope: renga.Scopes{renga.ScopeGlobal}}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if err := noClient(body.Client); err != nil {
+		return err
+	}
+	var lifetime time.Duration
+	if body.ExpiresIn != nil {
+		lifetime = time.Duration(*body.ExpiresIn) * time.Second
+	}
+	a, token, err := s.parts.Logins.Authorize(r.Context(), caller(r).ID, body.Description, body.Scope, lifetime)
+	if err != nil {
+		return err
+	}
+	s.audit(r, "authorization created", "", "authorization", a.ID, "scope", a.Scopes, "expires_in", lifetime)
+	return s.replyAuthorization(w, r, http.StatusCreated, a, token)
+}
+
+// noClient refuses what third parties' clients would need.
+func noClient(client json.RawMessage) error {
+	if len(client) > 0 && string(client) != "null" {
+		return invalid("There are no OAuth clients on this platform; make an authorization without a client.")
+	}
+	return nil
+}
+
+func (s *Server) updateAuthorization(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.authorizationOf(r)
+	if err != nil {
+		return err
+	}
+	body := struct {
+		Client      json.RawMessage `json:"client"`
+		Description string          `json:"description"`
+	}{Description: a.Description}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if err := noClient(body.Client); err != nil {
+		return err
+	}
+	a, err = s.parts.Authorizations.UpdateAuthorization(r.Context(), a.Account, a.ID, func(a *renga.Authorization) error {
+		a.Description, a.UpdatedAt = body.Description, s.now()
+		return nil
+	})
+	if err != nil {
+		return orNotFound(err, "authorization")
+	}
+	s.audit(r, "authorization updated", "", "authorization", a.ID)
+	return s.replyAuthorization(w, r, http.StatusOK, a, "")
+}
+
+func (s *Server) revokeAuthorization(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.authorizationOf(r)
+	if err != nil {
+		return err
+	}
+	if err := s.parts.Authorizations.DeleteAuthorization(r.Context(), a.Account, a.ID); err != nil {
+		return orNotFound(err, "authorization")
+	}
+	s.audit(r, "authorization revoked", "", "authorization", a.ID)
+	return s.replyAuthorization(w, r, http.StatusOK, a, "")
+}
+
+func (s *Server) regenerateTokens(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.authorizationOf(r)
+	if err != nil {
+		return err
+	}
+	a, token, err := s.parts.Logins.Regenerate(r.Context(), a.Account, a.ID)
+	if err != nil {
+		return orNotFound(err, "authorization")
+	}
+	s.audit(r, "token regenerated", "", "authorization", a.ID)
+	return s.replyAuthorization(w, r, http.StatusOK, a, token)
+}

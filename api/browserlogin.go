@@ -1,0 +1,214 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// The official CLI logs in with a browser: it begins a login here, opens the
+// page of it, and waits with a secret of its own until somebody has logged in
+// there.
+
+// BrowserLogins are logins that begin in a client and end in a browser.
+type BrowserLogins interface {
+	// Begin is TooMany when an address begins too many.
+	Begin(ctx context.Context, description, from string) (l renga.PendingLogin, secret string, err error)
+	// Waiting and Finish are NotFound when the login is over.
+	Waiting(ctx context.Context, id string) (renga.PendingLogin, error)
+	// Finish is Unauthorized when email and password do not match.
+	Finish(ctx context.Context, id, email, password, from string) (renga.Bearer, error)
+	// Token is for the client that began the login; empty until it has ended.
+	Token(ctx context.Context, id, secret string) (string, error)
+}
+
+const (
+	browserPath, waitPath = "/auth/browser/", "/auth/cli/"
+
+	// loginPoll is how often is looked for the end of a login.
+	loginPoll = 500 * time.Millisecond
+	// quiet is for how long a waiting client hears nothing. It gives up after a
+	// minute of that.
+	quiet = 45 * time.Second
+)
+
+func (s *Server) browserLoginRoutes() []route {
+	return []route{
+		{"POST", "/auth", s.beginLogin},
+		{"GET", waitPath + "{login}", s.awaitLogin},
+		{"GET", browserPath + "{login}", s.showLogin},
+		{"POST", browserPath + "{login}", s.finishLogin},
+	}
+}
+
+// browserLogin is a login that has begun on the wire. URLs are paths.
+type browserLogin struct {
+	BrowserURL string `json:"browser_url"`
+	CLIURL     string `json:"cli_url"`
+	Token      string `json:"token"`
+}
+
+func (s *Server) beginLogin(w http.ResponseWriter, r *http.Request) error {
+	body := struct {
+		Description string `json:"description"`
+	}{"A program without a name"}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	l, secret, err := s.parts.Browsers.Begin(r.Context(), body.Description, from(r))
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusCreated, browserLogin{BrowserURL: browserPath + l.ID, CLIURL: waitPath + l.ID, Token: secret})
+}
+
+// loginResult ends the client's wait on the wire.
+type loginResult struct {
+	AccessToken string `json:"access_token,omitempty"`
+	Error       string `json:"error,omitempty"`
+}
+
+// awaitLogin answers when somebody has logged in, or when that can be no more.
+// Spaces in front of the answer tell the client meanwhile that it is not
+// forgotten. When the server ends the client asks again.
+func (s *Server) awaitLogin(w http.ResponseWriter, r *http.Request) error {
+	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	look, speak := time.NewTicker(loginPoll), time.NewTicker(quiet)
+	defer look.Stop()
+	defer speak.Stop()
+	wait := &patience{w: w}
+	for {
+		token, err := s.parts.Browsers.Token(r.Context(), mux.Vars(r)["login"], secret)
+		switch {
+		case renga.KindOf(err) == renga.NotFound:
+			return wait.end(loginResult{Error: renga.MessageOf(err, "")})
+		case err != nil:
+			return wait.fail(err)
+		case token != "":
+			return wait.end(loginResult{AccessToken: token})
+		}
+		select {
+		case <-look.C:
+		case <-speak.C:
+			wait.hold()
+		case <-s.ending:
+			return wait.fail(renga.Errorf(renga.Unavailable, "The platform is being restarted; ask again."))
+		case <-r.Context().Done():
+			return wait.fail(fmt.Errorf("wait for a login: %w", r.Context().Err()))
+		}
+	}
+}
+
+// patience is an answer that takes its time.
+type patience struct {
+	w     http.ResponseWriter
+	began bool
+}
+
+// hold sends a space, which JSON may begin with.
+func (p *patience) hold() {
+	if !p.began {
+		p.began = true
+		p.w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		p.w.Header().Set("Cache-Control", "private, no-store")
+	}
+	_, _ = p.w.Write([]byte(" "))               // a client that left is noticed by the request's context
+	_ = http.NewResponseController(p.w).Flush() // the same
+}
+
+func (p *patience) end(result loginResult) error { return answer(p.w, http.StatusOK, result) }
+
+// fail is err as long as nothing has been sent. Later it cuts the connection:
+// half an answer would be taken for a whole one.
+func (p *patience) fail(err error) error {
+	if p.began {
+		panic(http.ErrAbortHandler)
+	}
+	return err
+}
+
+//go:embed pages/login.html
+var pages embed.FS
+
+var loginPage = template.Must(template.ParseFS(pages, "pages/login.html"))
+
+// loginView is what the page shows.
+type loginView struct {
+	Heading, Text string
+	Alert, Form   bool
+	Client, From  string
+	Email         string
+}
+
+func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) error {
+	l, err := s.parts.Browsers.Waiting(r.Context(), mux.Vars(r)["login"])
+	if err != nil {
+		return s.showLoginError(w, r, l, err)
+	}
+	return showPage(w, http.StatusOK, formOf(l))
+}
+
+func formOf(l renga.PendingLogin) loginView {
+	return loginView{Heading: "Log in to Renga", Text: "A program wants to act for you.", Form: true, Client: l.Description, From: l.From}
+}
+
+// finishLogin takes the page's form. Other sites cannot send it: browsers say
+// where a form comes from.
+func (s *Server) finishLogin(w http.ResponseWriter, r *http.Request) error {
+	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+		return renga.Errorf(renga.Forbidden, "This form came from another site.")
+	}
+	id := mux.Vars(r)["login"]
+	l, err := s.parts.Browsers.Waiting(r.Context(), id)
+	if err != nil {
+		return s.showLoginError(w, r, l, err)
+	}
+	bearer, err := s.parts.Browsers.Finish(r.Context(), id, r.PostFormValue("email"), r.PostFormValue("password"), from(r))
+	if err != nil {
+		return s.showLoginError(w, r, l, err)
+	}
+	visitOf(r).bearer = bearer
+	s.audit(r, "authorization created", "", "authorization", bearer.Authorization.ID, "scope", bearer.Authorization.Scopes, "for", l.From)
+	return showPage(w, http.StatusOK, loginView{Heading: "You are logged in", Text: "Close this page and go back to the program that you came from."})
+}
+
+// showLoginError shows the form again where that helps.
+func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, l renga.PendingLogin, err error) error {
+	status, _ := form(renga.KindOf(err))
+	view := loginView{Heading: "This login is over", Text: "Start it again in the program that you came from.", Alert: true}
+	switch renga.KindOf(err) {
+	case renga.NotFound:
+	case renga.Unauthorized, renga.TooMany, renga.Unavailable:
+		view = formOf(l)
+		view.Text, view.Alert, view.Email = renga.MessageOf(err, ""), true, r.PostFormValue("email")
+	default:
+		return err
+	}
+	return showPage(w, status, view)
+}
+
+// showPage sends a page that may load nothing and be put into no other.
+func showPage(w http.ResponseWriter, status int, view loginView) error {
+	var page bytes.Buffer
+	if err := loginPage.Execute(&page, view); err != nil {
+		return fmt.Errorf("show the login page: %w", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "private, no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Referrer-Policy", "same-origin") // with no-referrer browsers would not say where the form comes from
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(page.Bytes()) // a browser that left misses nothing
+	return nil
+}

@@ -1,0 +1,137 @@
+package api
+
+import (
+	"context"
+	"crypto/rsa"
+	"net/http"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/mux"
+	"golang.org/x/crypto/ssh"
+
+	"renga"
+)
+
+// Keys keeps people's public SSH keys.
+type Keys interface {
+	// Keys lists those of an account, oldest first.
+	Keys(ctx context.Context, account renga.AccountID) ([]renga.SSHKey, error)
+	// AddKey is Conflict when an account has the key already.
+	AddKey(ctx context.Context, k renga.SSHKey) error
+	DeleteKey(ctx context.Context, account renga.AccountID, id string) error
+}
+
+func (s *Server) keyRoutes() []route {
+	return []route{
+		{"GET", "/account/keys", s.listKeys},
+		{"GET", "/account/keys/{key}", s.keyInfo},
+		// Not in Heroku's schema, and what its CLI sends.
+		{"POST", "/account/keys", s.addKey},
+		{"DELETE", "/account/keys/{key}", s.deleteKey},
+	}
+}
+
+// key is a public SSH key on the wire.
+type key struct {
+	Comment     string `json:"comment"`
+	CreatedAt   string `json:"created_at"`
+	Email       string `json:"email"`
+	Fingerprint string `json:"fingerprint"`
+	ID          string `json:"id"`
+	PublicKey   string `json:"public_key"`
+	UpdatedAt   string `json:"updated_at"`
+}
+
+func newKey(k renga.SSHKey, who renga.Account) key {
+	return key{
+		Comment: k.Comment, CreatedAt: stamp(k.CreatedAt), Email: who.Email, Fingerprint: k.Fingerprint, ID: k.ID,
+		PublicKey: k.PublicKey, UpdatedAt: stamp(k.CreatedAt),
+	}
+}
+
+func (s *Server) listKeys(w http.ResponseWriter, r *http.Request) error {
+	all, err := s.parts.Keys.Keys(r.Context(), caller(r).ID)
+	if err != nil {
+		return err
+	}
+	wire := make([]key, 0, len(all))
+	for _, k := range all {
+		wire = append(wire, newKey(k, caller(r)))
+	}
+	return list(w, r, wire,
+		by("id", func(k key) string { return k.ID }),
+		by("fingerprint", func(k key) string { return k.Fingerprint }))
+}
+
+// keyOf finds the caller's key of the path by its id or fingerprint.
+func (s *Server) keyOf(r *http.Request) (renga.SSHKey, error) {
+	all, err := s.parts.Keys.Keys(r.Context(), caller(r).ID)
+	if err != nil {
+		return renga.SSHKey{}, err
+	}
+	identity := mux.Vars(r)["key"]
+	for _, k := range all {
+		if k.ID == identity || k.Fingerprint == identity {
+			return k, nil
+		}
+	}
+	return renga.SSHKey{}, notFound("key")
+}
+
+func (s *Server) keyInfo(w http.ResponseWriter, r *http.Request) error {
+	k, err := s.keyOf(r)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, newKey(k, caller(r)))
+}
+
+func (s *Server) addKey(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		PublicKey string `json:"public_key"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	k, err := parseKey(body.PublicKey)
+	if err != nil {
+		return err
+	}
+	k.ID, k.Account, k.CreatedAt = uuid.NewString(), caller(r).ID, s.now()
+	if err := s.parts.Keys.AddKey(r.Context(), k); err != nil {
+		return err
+	}
+	s.audit(r, "key added", "", "fingerprint", k.Fingerprint)
+	return answer(w, http.StatusCreated, newKey(k, caller(r)))
+}
+
+// parseKey reads a line as ssh-keygen writes it. Keys that servers no longer
+// trust are refused.
+func parseKey(line string) (renga.SSHKey, error) {
+	const leastBits = 2048
+	public, comment, options, rest, err := ssh.ParseAuthorizedKey([]byte(line))
+	if err != nil || len(options)+len(rest) > 0 {
+		return renga.SSHKey{}, invalid("Field \"public_key\" must be one line of a public SSH key, such as the file id_ed25519.pub holds.")
+	}
+	if public.Type() == ssh.InsecureKeyAlgoDSA {
+		return renga.SSHKey{}, invalid("DSA keys are not safe any more; make a key with ssh-keygen -t ed25519.")
+	}
+	if wrapped, ok := public.(ssh.CryptoPublicKey); ok {
+		if plain, ok := wrapped.CryptoPublicKey().(*rsa.PublicKey); ok && plain.N.BitLen() < leastBits {
+			return renga.SSHKey{}, invalid("RSA keys must have %d bits at the least; make a key with ssh-keygen -t ed25519.", leastBits)
+		}
+	}
+	return renga.SSHKey{Comment: comment, Fingerprint: ssh.FingerprintLegacyMD5(public), PublicKey: line}, nil
+}
+
+func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request) error {
+	k, err := s.keyOf(r)
+	if err != nil {
+		return err
+	}
+	if err := s.parts.Keys.DeleteKey(r.Context(), k.Account, k.ID); err != nil {
+		return orNotFound(err, "key")
+	}
+	s.audit(r, "key removed", "", "fingerprint", k.Fingerprint)
+	return answer(w, http.StatusOK, newKey(k, caller(r)))
+}

@@ -1,0 +1,68 @@
+package api
+
+import (
+	"cmp"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"renga"
+)
+
+// rateLimitPath is where an account asks how many requests it has left. The
+// question costs none.
+const rateLimitPath = "/account/rate-limits"
+
+func (s *Server) rateLimitRoutes() []route {
+	return []route{{"GET", rateLimitPath, s.rateLimitInfo}}
+}
+
+// rateLimit is what is left of an account's requests on the wire.
+type rateLimit struct {
+	Remaining int `json:"remaining"`
+}
+
+// rates count the requests of each account. What is used comes back steadily,
+// all of it within an hour.
+type rates struct {
+	perHour int
+	mu      sync.Mutex // guards account
+	account map[renga.AccountID]*rate.Limiter
+}
+
+func newRates(perHour int) *rates {
+	return &rates{perHour: cmp.Or(perHour, 4500), account: map[renga.AccountID]*rate.Limiter{}}
+}
+
+func (l *rates) of(id renga.AccountID) *rate.Limiter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	one, ok := l.account[id]
+	if !ok {
+		one = rate.NewLimiter(rate.Limit(float64(l.perHour)/time.Hour.Seconds()), l.perHour)
+		l.account[id] = one
+	}
+	return one
+}
+
+// count takes one request from the caller's, and tells what is left in the
+// answer's RateLimit-Remaining header.
+func (s *Server) count(w http.ResponseWriter, r *http.Request) error {
+	own, now := s.rates.of(caller(r).ID), s.now()
+	free := r.URL.Path == rateLimitPath
+	allowed := free || own.AllowN(now, 1)
+	w.Header().Set("RateLimit-Remaining", strconv.Itoa(left(own, now)))
+	if allowed {
+		return nil
+	}
+	return renga.Errorf(renga.TooMany, "Your account reached the API rate limit. Please wait a few minutes before making new requests.")
+}
+
+func left(l *rate.Limiter, now time.Time) int { return max(0, int(l.TokensAt(now))) }
+
+func (s *Server) rateLimitInfo(w http.ResponseWriter, r *http.Request) error {
+	return answer(w, http.StatusOK, rateLimit{Remaining: left(s.rates.of(caller(r).ID), s.now())})
+}
