@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -20,7 +21,7 @@ import (
 // does.
 func words() map[string]Word {
 	return map[string]Word{
-		"renga": renga, "image": image, "push": push, "api": api, "curl": curl, "tls": showTLS,
+		"renga": renga, "image": image, "push": push, "api": api, "login": login, "curl": curl, "tls": showTLS,
 		"containers": containers, "docker": docker, "redis": redis,
 		"capture": capture, "waitfor": waitfor, "waitup": waitup, "waitgone": waitgone,
 	}
@@ -144,6 +145,23 @@ func api(ctx context.Context, s *Script, out io.Writer, args []string) error {
 		compact.Write(answer.Body)
 	}
 	fmt.Fprintf(out, "%d\n%s\n", answer.Status, compact.String())
+	return refused(answer)
+}
+
+// login makes a token out of an email and a password, as heroku login does.
+func login(ctx context.Context, s *Script, out io.Writer, args []string) error {
+	if len(args) != 2 {
+		return errors.New("usage: login EMAIL PASSWORD")
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte(args[0] + ":" + args[1]))
+	answer, err := s.World.Do(ctx, Request{
+		Method: "POST", Path: "/oauth/authorizations", Body: []byte(`{"scope":["global"],"expires_in":2592000}`),
+		Header: http.Header{"Authorization": {"Basic " + basic}, "Content-Type": {"application/json"}},
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%d\n%s", answer.Status, answer.Body)
 	return refused(answer)
 }
 

@@ -239,7 +239,7 @@ func (w *World) Env() []string {
 	}
 	return append(env,
 		"RENGA_DATA="+w.Dir, "RENGA_LISTEN="+w.listen, "RENGA_LISTEN_TLS="+w.TLSAddr, "RENGA_METRICS_LISTEN="+w.Metrics,
-		"RENGA_DOMAIN="+w.Domain, "DOCKER_CONFIG="+filepath.Join(w.home, "docker"))
+		"RENGA_DOMAIN="+w.Domain, "RENGA_RATE_LIMIT=1000000000", "DOCKER_CONFIG="+filepath.Join(w.home, "docker"))
 }
 
 func (w *World) logFile() string { return filepath.Join(w.home, "renga.log") }

@@ -14,6 +14,7 @@ import (
 type caller struct {
 	account renga.Account
 	scopes  renga.Scopes
+	token   string // the id of its authorization
 	puller  bool
 }
 
@@ -34,7 +35,7 @@ func (r *Registry) authenticate(req *http.Request) (caller, error) {
 	if renga.KindOf(err) == renga.Unauthorized {
 		return caller{}, errLogin
 	}
-	return caller{account: bearer.Account, scopes: bearer.Authorization.Scopes}, err
+	return caller{account: bearer.Account, scopes: bearer.Authorization.Scopes, token: bearer.Authorization.ID}, err
 }
 
 func tokenOf(req *http.Request) string {

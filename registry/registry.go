@@ -212,9 +212,9 @@ func (r *Registry) dispatch(w http.ResponseWriter, req *http.Request, rq request
 	reads := req.Method == http.MethodGet || req.Method == http.MethodHead
 	switch {
 	case rq.kind == callManifest && req.Method == http.MethodPut:
-		return r.putManifest(w, req, rq)
+		return r.audited("manifest pushed", w, req, rq, r.putManifest)
 	case rq.kind == callManifest && req.Method == http.MethodDelete:
-		return r.deleteTag(w, req, rq)
+		return r.audited("tag deleted", w, req, rq, r.deleteTag)
 	case rq.kind == callManifest && req.Method == http.MethodHead:
 		return r.headManifest(w, req, rq)
 	case rq.kind == callManifest && reads:

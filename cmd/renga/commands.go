@@ -9,9 +9,6 @@ import (
 	"os"
 	"runtime/debug"
 	"syscall"
-	"time"
-
-	"github.com/google/uuid"
 
 	"renga"
 	"renga/registry"
@@ -67,28 +64,6 @@ func operator(s Settings) (operatorFile, error) {
 		err = fmt.Errorf("no platform has been started on %s yet: run `renga serve`, or name its data directory with --data", s.Data)
 	}
 	return o, err
-}
-
-// addAccount makes an account beside the operator's and prints its token, which
-// is shown this once.
-func addAccount(ctx context.Context, p *program, args []string) error {
-	s, rest, err := p.parseSettings("account", args)
-	if err != nil {
-		return err
-	}
-	if len(rest) != 1 {
-		return errors.New("usage: renga account [settings] EMAIL")
-	}
-	return withStore(ctx, p, s, func(db *store.Store) error {
-		now := time.Now().UTC()
-		token := newToken()
-		a := renga.Account{ID: renga.AccountID(uuid.NewString()), Email: rest[0], CreatedAt: now, UpdatedAt: now}
-		if err := db.EnsureAccount(ctx, a, token); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(p.out, token)
-		return err
-	})
 }
 
 // verify walks the chain of an app's releases and names the first bad one. It

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"renga"
+	"renga/accounts"
 )
 
 // dataVersion is the layout of the data directory that this binary writes.
@@ -82,17 +81,17 @@ func (d *data) load(s Settings) (err error) {
 		return fmt.Errorf("the data directory %s was written by a newer Renga (layout %d, this one knows %d): start that one, or restore a backup", d.dir, d.platform.Version, dataVersion)
 	}
 	d.operator, err = loadOrMake(s.path("operator.json"), func() operatorFile {
-		return operatorFile{ID: uuid.NewString(), Email: s.OwnerEmail, Token: newToken(), Created: time.Now().UTC()}
+		return operatorFile{ID: uuid.NewString(), Email: s.OwnerEmail, Token: accounts.NewToken(), Created: time.Now().UTC()}
 	})
 	if err != nil {
 		return err
 	}
-	secret, err := loadOrMake(s.path("keys", "upload.json"), newToken)
+	secret, err := loadOrMake(s.path("keys", "upload.json"), accounts.NewToken)
 	if err != nil {
 		return err
 	}
 	d.secret = []byte(secret)
-	streamKey, err := loadOrMake(s.path("keys", "streams.json"), newToken)
+	streamKey, err := loadOrMake(s.path("keys", "streams.json"), accounts.NewToken)
 	d.streamKey = []byte(streamKey)
 	return err
 }
@@ -108,13 +107,6 @@ func (d *data) adopted() error {
 
 // Close gives the directory back.
 func (d *data) Close() error { return d.lock.Close() }
-
-// newToken is 256 random bits in hex.
-func newToken() string {
-	b := make([]byte, 32)
-	rand.Read(b) // never fails
-	return hex.EncodeToString(b)
-}
 
 // writable makes the directory and writes a file into it, so that a read-only
 // or foreign directory is found out at the start and not at the first push.

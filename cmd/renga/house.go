@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"renga"
+	"renga/accounts"
 	"renga/api"
 	"renga/attach"
 	"renga/certs"
@@ -74,7 +75,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	pullToken := newToken()
+	pullToken := accounts.NewToken()
 	engine, err := docker.New(docker.Options{
 		Host: s.DockerHost, Platform: d.platform.ID, Registry: s.registryAddress(), PullToken: pullToken,
 		NetworkPool: s.NetworkPool, LogMaxBytes: logMaxBytes, Log: log,
@@ -121,11 +122,12 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 		remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), promoter: releaser.NewPromoter(db, rel),
 		certs: tlsCerts, notes: notes, logs: appLogs, drainer: drainer, desk: desk, rendezvous: desk.Rendezvous,
 	}
+	people := accounts.New(db, accounts.DefaultCost)
 	web := api.New(api.Options{
-		Domain: s.Domain, Scheme: scheme, Port: port, ACME: s.ACMEDirectory != "", Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), StreamKey: d.streamKey, Version: versionName(), Log: log,
+		Domain: s.Domain, Scheme: scheme, Port: port, ACME: s.ACMEDirectory != "", Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), StreamKey: d.streamKey, RateLimit: s.RateLimit, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{
-		Repeats: db, Tokens: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel,
+		Repeats: db, Tokens: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel,
 		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did, Logs: appLogs,
 		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer,
 		Domains: db, Endpoints: db, Orders: tlsCerts,

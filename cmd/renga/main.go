@@ -35,6 +35,7 @@ type command struct {
 // program is what every command gets.
 type program struct {
 	getenv   func(string) string
+	in       io.Reader
 	out, err io.Writer
 }
 
@@ -44,7 +45,8 @@ var commands = []command{
 	{"env", "", "print the environment for the heroku CLI, git, curl and docker: eval \"$(renga env)\"", printEnv},
 	{"ca", "", "print the local CA's certificate; --install makes this system trust it, --uninstall undoes that", printCA},
 	{"hosts", "", "print the lines for /etc/hosts; --install writes them, --uninstall removes them", hosts},
-	{"account", "EMAIL", "make an account and print its API token", addAccount},
+	{"account", "EMAIL [-]", "make an account; print its API token, and its password unless - reads that", addAccount},
+	{"password", "EMAIL [-]", "give an account another password; print it, unless - reads it", setPassword},
 	{"verify", "APP", "check every release of an app, byte by byte", verify},
 	{"recover", "", "rebuild the records in Redis from the registry", recoverRecords},
 	{"rotate", "", "seal new releases with a new key; old ones stay readable", rotate},
@@ -53,7 +55,7 @@ var commands = []command{
 
 // run is main without the process: it picks the command and runs it.
 func run(ctx context.Context, args []string, getenv func(string) string, out, errOut io.Writer) error {
-	p := &program{getenv: getenv, out: out, err: errOut}
+	p := &program{getenv: getenv, in: os.Stdin, out: out, err: errOut}
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		return p.usage()
 	}

@@ -30,7 +30,7 @@ func serve(ctx context.Context, p *program, args []string) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("serve takes no argument, and got %q", rest)
 	}
-	log := newLogger(s)
+	log := withTrail(newLogger(s), &trail{path: s.auditPath(), max: auditMaxBytes})
 	d, err := openData(s)
 	if err != nil {
 		return err

@@ -38,6 +38,7 @@ type Settings struct {
 	EgressAllow     []netip.Prefix
 	Platform        string
 	OwnerEmail      string
+	RateLimit       int
 	CreateOnPush    bool
 	MaxImageSize    int64
 	MinFreeDisk     int64
@@ -82,6 +83,7 @@ func table() []setting {
 		{"egress-allow", "RENGA_EGRESS_ALLOW", "", "loopback, private or link-local networks that webhooks and log drains may reach all the same, prefixes separated by commas", networks(func(s *Settings) *[]netip.Prefix { return &s.EgressAllow })},
 		{"platform", "RENGA_PLATFORM", defaultPlatform, "platform that images must be for, os/architecture", text(func(s *Settings) *string { return &s.Platform })},
 		{"owner-email", "RENGA_OWNER_EMAIL", "operator@renga.localhost", "email of the account made at the first start", text(func(s *Settings) *string { return &s.OwnerEmail })},
+		{"rate-limit", "RENGA_RATE_LIMIT", "4500", "API requests that each account may make in an hour", number(func(s *Settings) *int { return &s.RateLimit })},
 		{"create-on-push", "RENGA_CREATE_ON_PUSH", "true", "whether a push to an unknown app creates it, true or false", boolean(func(s *Settings) *bool { return &s.CreateOnPush })},
 		{"max-image-size", "RENGA_MAX_IMAGE_SIZE", "10GB", "largest image, its compressed layers together, in bytes or with kB, MB, GB; 0 for no limit", size(func(s *Settings) *int64 { return &s.MaxImageSize })},
 		{"min-free-disk", "RENGA_MIN_FREE_DISK", "1GB", "free disk space below which pushes are refused, in bytes or with kB, MB, GB", size(func(s *Settings) *int64 { return &s.MinFreeDisk })},
@@ -181,6 +183,7 @@ func (s *Settings) validate() []error {
 	check(strings.Contains(s.OwnerEmail, "@"), "--owner-email: %q is no email address", s.OwnerEmail)
 	check(s.LogBytes >= 1_000_000, "--log-bytes: %d is less than 1MB", s.LogBytes)
 	check(s.Port >= 1 && s.Port <= 65535, "--port: %d is no port", s.Port)
+	check(s.RateLimit > 0, "--rate-limit: %d is no number above zero", s.RateLimit)
 	check(slices.Contains([]string{"debug", "info", "warn", "error"}, s.LogLevel), "--log-level: %q is none of debug, info, warn, error", s.LogLevel)
 	check(s.LogFormat == "text" || s.LogFormat == "json", "--log-format: %q is neither text nor json", s.LogFormat)
 	return wrong

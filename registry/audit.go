@@ -1,0 +1,36 @@
+package registry
+
+import (
+	"net"
+	"net/http"
+)
+
+// audited does a change, and writes the line of it when it has been made: who
+// did what, from where, with which token.
+func (r *Registry) audited(action string, w http.ResponseWriter, req *http.Request, rq request, do func(http.ResponseWriter, *http.Request, request) error) error {
+	seen := &watched{ResponseWriter: w, status: http.StatusOK}
+	if err := do(seen, req, rq); err != nil || seen.status >= http.StatusMultipleChoices {
+		return err
+	}
+	from, _, err := net.SplitHostPort(req.RemoteAddr)
+	if err != nil {
+		from = req.RemoteAddr
+	}
+	r.log.Info("audit", "action", action, "app", rq.call.app, "process", rq.process, "reference", rq.ref,
+		"account", rq.who.account.ID, "email", rq.who.account.Email, "token", rq.who.token, "from", from)
+	return nil
+}
+
+// watched remembers the status that was sent.
+type watched struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *watched) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController find the writer's other abilities.
+func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
