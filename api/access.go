@@ -38,6 +38,7 @@ var (
 // everybody.
 var access = map[string]policy{
 	"/account":                             {need{scope: renga.ScopeIdentity}, need{scope: renga.ScopeGlobal}},
+	"/account/app-transfers/":              wholeToken,
 	"/account/features/":                   wholeToken,
 	"/account/keys/":                       wholeToken,
 	"/account/rate-limits":                 everybody,

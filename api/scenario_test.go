@@ -59,7 +59,7 @@ func newRigWith(change func(*api.Options)) *rig {
 	}
 	change(&options)
 	server := api.New(options, api.Parts{
-		Repeats: db, Tokens: tokens{w, db}, Accounts: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w,
+		Repeats: db, Tokens: tokens{w, db}, Accounts: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w,
 		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Waker: w, Lines: w, Logs: &w.journal, Attach: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "attached at "+r.URL.Path) }),
 		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w,
 		Domains: db, Endpoints: db, Orders: w,
@@ -92,6 +92,11 @@ func newStore() *store.Store {
 	}
 	if err == nil {
 		err = db.AddKey(context.Background(), adasKey)
+	}
+	for _, t := range offers {
+		if err == nil {
+			_, err = db.AddTransfer(context.Background(), t)
+		}
 	}
 	for _, a := range newWorld().apps {
 		if err == nil {

@@ -58,6 +58,7 @@ type Parts struct {
 	Authorizations Authorizations
 	Browsers       BrowserLogins
 	Keys           Keys
+	Transfers      Transfers
 	Accounts       Accounts
 	Apps           Apps
 	Creator        Creator
@@ -149,7 +150,7 @@ type route struct {
 
 func (s *Server) routes() []route {
 	return slices.Concat(
-		s.accountRoutes(), s.accountFeatureRoutes(), s.authorizationRoutes(), s.keyRoutes(), s.preferenceRoutes(), s.rateLimitRoutes(),
+		s.accountRoutes(), s.accountFeatureRoutes(), s.authorizationRoutes(), s.keyRoutes(), s.preferenceRoutes(), s.rateLimitRoutes(), s.transferRoutes(),
 		s.appRoutes(), s.collaboratorRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.formationRoutes(),
 		s.dynoRoutes(), s.oneOffRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.logDrainRoutes(), s.featureRoutes(),
 		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),

@@ -309,7 +309,17 @@ func accountCalls(s *store.Store) map[string]func(context.Context) error {
 		"AddKey": func(ctx context.Context) error {
 			return s.AddKey(ctx, renga.SSHKey{ID: "k", Account: "a", Fingerprint: "f"})
 		},
-		"DeleteKey": func(ctx context.Context) error { return s.DeleteKey(ctx, "a", "k") },
+		"Transfers": func(ctx context.Context) error { _, err := s.Transfers(ctx); return err },
+		"AddTransfer": func(ctx context.Context) error {
+			_, err := s.AddTransfer(ctx, renga.Transfer{ID: "t", App: "x", State: renga.TransferPending})
+			return err
+		},
+		"UpdateTransfer": func(ctx context.Context) error {
+			_, err := s.UpdateTransfer(ctx, "t", func(*renga.Transfer) error { return nil })
+			return err
+		},
+		"DeleteTransfer": func(ctx context.Context) error { return s.DeleteTransfer(ctx, "t") },
+		"DeleteKey":      func(ctx context.Context) error { return s.DeleteKey(ctx, "a", "k") },
 	}
 }
 

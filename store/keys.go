@@ -21,6 +21,7 @@ import (
 //	renga:{platform}:grants:<id>     hash    authorization id → JSON, of one account       accounts
 //	renga:{platform}:token:<sha256>  string  JSON {account, grant}, by the token's hash    accounts
 //	renga:{platform}:sshkeys         hash    key id → JSON, of all accounts                api
+//	renga:{platform}:transfers       hash    transfer id → JSON, an app's offer            api
 //	renga:{platform}:login:<id>      string  JSON login with a browser, for ten minutes    accounts
 //	renga:{platform}:attempts:<who>  string  JSON failed logins of an account or address   accounts
 //	renga:{platform}:pipelines       hash    pipeline id → JSON with its couplings         api
@@ -41,11 +42,12 @@ import (
 // Times are RFC 3339 with nanoseconds, UTC. Hashes hold one field per thing so
 // that a window can be read without the rest.
 const (
-	keyPlatform = "renga:{platform}:platform"
-	keyApps     = "renga:{platform}:apps"
-	keySSHKeys  = "renga:{platform}:sshkeys"
-	keyAliases  = "renga:{platform}:aliases"
-	keyClaims   = "renga:{platform}:domains"
+	keyPlatform  = "renga:{platform}:platform"
+	keyApps      = "renga:{platform}:apps"
+	keyTransfers = "renga:{platform}:transfers"
+	keySSHKeys   = "renga:{platform}:sshkeys"
+	keyAliases   = "renga:{platform}:aliases"
+	keyClaims    = "renga:{platform}:domains"
 
 	keyPipelines  = "renga:{platform}:pipelines"
 	keyPromotions = "renga:{platform}:promotions"

@@ -53,6 +53,15 @@ type sshKeyRecord struct {
 	CreatedAt   time.Time       `json:"created_at,omitzero"`
 }
 
+type transferRecord struct {
+	App       renga.AppID         `json:"app"`
+	Owner     renga.AccountID     `json:"owner"`
+	Recipient renga.AccountID     `json:"recipient"`
+	State     renga.TransferState `json:"state"`
+	CreatedAt time.Time           `json:"created_at,omitzero"`
+	UpdatedAt time.Time           `json:"updated_at,omitzero"`
+}
+
 // loginRecord is a client that waits for somebody to log in with a browser.
 type loginRecord struct {
 	Description string    `json:"description,omitempty"`
@@ -182,6 +191,20 @@ func newSSHKeyRecord(k renga.SSHKey) sshKeyRecord {
 
 func (r sshKeyRecord) sshKey(id string) renga.SSHKey {
 	return renga.SSHKey{ID: id, Account: r.Account, Comment: r.Comment, Fingerprint: r.Fingerprint, PublicKey: r.PublicKey, CreatedAt: r.CreatedAt.UTC()}
+}
+
+func newTransferRecord(t renga.Transfer) transferRecord {
+	return transferRecord{
+		App: t.App, Owner: t.Owner, Recipient: t.Recipient, State: t.State,
+		CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
+	}
+}
+
+func (r transferRecord) transfer(id string) renga.Transfer {
+	return renga.Transfer{
+		ID: id, App: r.App, Owner: r.Owner, Recipient: r.Recipient, State: r.State,
+		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+	}
 }
 
 func newAppRecord(a renga.App) appRecord {

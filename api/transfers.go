@@ -1,0 +1,225 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// Transfers keeps offers of apps.
+type Transfers interface {
+	Transfers(ctx context.Context) ([]renga.Transfer, error)
+	// AddTransfer gives back the same offer when there is one already; Conflict
+	// when the app is on offer to somebody else.
+	AddTransfer(ctx context.Context, t renga.Transfer) (renga.Transfer, error)
+	UpdateTransfer(ctx context.Context, id string, edit func(*renga.Transfer) error) (renga.Transfer, error)
+	// DeleteTransfer is NotFound when the offer is pending no more.
+	DeleteTransfer(ctx context.Context, id string) error
+}
+
+func (s *Server) transferRoutes() []route {
+	return []route{
+		{"GET", "/account/app-transfers", s.listTransfers},
+		{"POST", "/account/app-transfers", s.createTransfer},
+		{"GET", "/account/app-transfers/{transfer}", s.transferInfo},
+		{"PATCH", "/account/app-transfers/{transfer}", s.updateTransfer},
+		{"DELETE", "/account/app-transfers/{transfer}", s.deleteTransfer},
+	}
+}
+
+// transfer is an app's transfer on the wire.
+type transfer struct {
+	App       ref    `json:"app"`
+	CreatedAt string `json:"created_at"`
+	ID        string `json:"id"`
+	Owner     person `json:"owner"`
+	Recipient person `json:"recipient"`
+	State     string `json:"state"`
+	UpdatedAt string `json:"updated_at"`
+}
+
+func newTransfer(t renga.Transfer, a renga.App, owner, recipient person) transfer {
+	return transfer{
+		App: appRef(a), CreatedAt: stamp(t.CreatedAt), ID: t.ID, Owner: owner, Recipient: recipient,
+		State: string(t.State), UpdatedAt: stamp(t.UpdatedAt),
+	}
+}
+
+// showTransfer completes an offer for the wire. It is NotFound when its app is
+// gone.
+func (s *Server) showTransfer(ctx context.Context, t renga.Transfer, known *people) (transfer, error) {
+	a, err := s.parts.Apps.App(ctx, t.App)
+	if err != nil {
+		return transfer{}, orNotFound(err, "app transfer")
+	}
+	owner, err := known.find(ctx, t.Owner)
+	if err != nil {
+		return transfer{}, err
+	}
+	recipient, err := known.find(ctx, t.Recipient)
+	return newTransfer(t, a, owner, recipient), err
+}
+
+func (s *Server) replyTransfer(w http.ResponseWriter, r *http.Request, status int, t renga.Transfer) error {
+	wire, err := s.showTransfer(r.Context(), t, s.people())
+	if err != nil {
+		return err
+	}
+	return answer(w, status, wire)
+}
+
+// ownTransfers are those that the caller has made or got.
+func (s *Server) ownTransfers(r *http.Request) ([]renga.Transfer, error) {
+	all, err := s.parts.Transfers.Transfers(r.Context())
+	var own []renga.Transfer
+	for _, t := range all {
+		if me := caller(r).ID; t.Owner == me || t.Recipient == me {
+			own = append(own, t)
+		}
+	}
+	return own, err
+}
+
+func (s *Server) listTransfers(w http.ResponseWriter, r *http.Request) error {
+	own, err := s.ownTransfers(r)
+	if err != nil {
+		return err
+	}
+	var wire []transfer
+	known := s.people()
+	for _, t := range own {
+		one, err := s.showTransfer(r.Context(), t, known)
+		if renga.KindOf(err) == renga.NotFound {
+			continue // its app is gone
+		}
+		if err != nil {
+			return err
+		}
+		wire = append(wire, one)
+	}
+	return list(w, r, wire, by("id", func(t transfer) string { return t.ID }))
+}
+
+// transferOf finds the transfer of the path by its id or its app's name.
+func (s *Server) transferOf(r *http.Request) (renga.Transfer, error) {
+	own, err := s.ownTransfers(r)
+	if err != nil {
+		return renga.Transfer{}, err
+	}
+	identity := mux.Vars(r)["transfer"]
+	for _, t := range own {
+		if t.ID == identity {
+			return t, nil
+		}
+	}
+	a, err := s.findApp(r.Context(), identity)
+	for _, t := range own {
+		if err == nil && t.App == a.ID && t.State == renga.TransferPending {
+			return t, nil
+		}
+	}
+	return renga.Transfer{}, notFound("app transfer")
+}
+
+func (s *Server) transferInfo(w http.ResponseWriter, r *http.Request) error {
+	t, err := s.transferOf(r)
+	if err != nil {
+		return err
+	}
+	return s.replyTransfer(w, r, http.StatusOK, t)
+}
+
+// createTransfer offers an app. Only its owner can: those who manage it may
+// share it and not give it away.
+func (s *Server) createTransfer(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		App       string `json:"app"`
+		Recipient string `json:"recipient"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	a, err := s.appNamed(r, body.App, renga.MayManage)
+	if err != nil {
+		return err
+	}
+	if a.Owner != caller(r).ID {
+		return renga.Errorf(renga.Forbidden, "Only the owner of the app %s can transfer it.", a.Name)
+	}
+	to, err := s.accountNamed(r.Context(), body.Recipient)
+	if err != nil {
+		return err
+	}
+	if to.ID == a.Owner {
+		return invalid("The app belongs to that user already.")
+	}
+	now := s.now()
+	t := renga.Transfer{ID: uuid.NewString(), App: a.ID, Owner: a.Owner, Recipient: to.ID, State: renga.TransferPending, CreatedAt: now, UpdatedAt: now}
+	if t, err = s.parts.Transfers.AddTransfer(r.Context(), t); err != nil {
+		return err
+	}
+	s.audit(r, "app offered", a.Name, "to", to.Email, "transfer", t.ID)
+	return s.replyTransfer(w, r, http.StatusCreated, t)
+}
+
+// updateTransfer takes the recipient's word. It is written down first and acted
+// upon then: what a crash leaves is ended by saying it again.
+func (s *Server) updateTransfer(w http.ResponseWriter, r *http.Request) error {
+	t, err := s.transferOf(r)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		State renga.TransferState `json:"state"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if body.State != renga.TransferAccepted && body.State != renga.TransferDeclined {
+		return invalid("Field \"state\" must be accepted or declined.")
+	}
+	if t.Recipient != caller(r).ID {
+		return renga.Errorf(renga.Forbidden, "Only the recipient of an app transfer can accept or decline it.")
+	}
+	t, err = s.parts.Transfers.UpdateTransfer(r.Context(), t.ID, func(t *renga.Transfer) error {
+		if t.State != renga.TransferPending && t.State != body.State {
+			return invalid("This app transfer is %s already.", t.State)
+		}
+		t.State, t.UpdatedAt = body.State, s.now()
+		return nil
+	})
+	if err != nil {
+		return orNotFound(err, "app transfer")
+	}
+	if t.State == renga.TransferAccepted {
+		_, err = s.parts.Apps.UpdateApp(r.Context(), t.App, func(a *renga.App) error { return a.HandOver(t) })
+	}
+	if err != nil {
+		return orNotFound(err, "app transfer")
+	}
+	s.audit(r, "app transfer "+string(t.State), "", "app_id", t.App, "transfer", t.ID)
+	return s.replyTransfer(w, r, http.StatusOK, t)
+}
+
+func (s *Server) deleteTransfer(w http.ResponseWriter, r *http.Request) error {
+	t, err := s.transferOf(r)
+	if err != nil {
+		return err
+	}
+	if t.Owner != caller(r).ID {
+		return renga.Errorf(renga.Forbidden, "Only who offered an app can take the offer back; decline it instead.")
+	}
+	wire, err := s.showTransfer(r.Context(), t, s.people())
+	if err != nil {
+		return err
+	}
+	if err := s.parts.Transfers.DeleteTransfer(r.Context(), t.ID); err != nil {
+		return orNotFound(err, "app transfer")
+	}
+	s.audit(r, "app offer taken back", "", "app_id", t.App, "transfer", t.ID)
+	return answer(w, http.StatusOK, wire)
+}
