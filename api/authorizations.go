@@ -188,7 +188,7 @@ func (s *Server) createAuthorization(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	s.audit(r, "authorization created", "", "authorization", a.ID, "scope", a.Scopes, "expires_in", lifetime)
+	s.audit(r, "authorization created", "", "authorization", a.ID, "scope", a.Scopes, "expires_in", lifetime.String())
 	return s.replyAuthorization(w, r, http.StatusCreated, a, token)
 }
 

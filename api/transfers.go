@@ -16,6 +16,7 @@ type Transfers interface {
 	// AddTransfer gives back the same offer when there is one already; Conflict
 	// when the app is on offer to somebody else.
 	AddTransfer(ctx context.Context, t renga.Transfer) (renga.Transfer, error)
+	// UpdateTransfer stamps what edit changes; edit may run several times.
 	UpdateTransfer(ctx context.Context, id string, edit func(*renga.Transfer) error) (renga.Transfer, error)
 	// DeleteTransfer is NotFound when the offer is pending no more.
 	DeleteTransfer(ctx context.Context, id string) error
@@ -189,7 +190,7 @@ func (s *Server) updateTransfer(w http.ResponseWriter, r *http.Request) error {
 		if t.State != renga.TransferPending && t.State != body.State {
 			return invalid("This app transfer is %s already.", t.State)
 		}
-		t.State, t.UpdatedAt = body.State, s.now()
+		t.State = body.State
 		return nil
 	})
 	if err != nil {

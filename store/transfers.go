@@ -50,8 +50,8 @@ func (s *Store) AddTransfer(ctx context.Context, t renga.Transfer) (renga.Transf
 	return kept, err
 }
 
-// UpdateTransfer lets edit change an offer and gives back what was written;
-// renga.NotFound when there is none of that id.
+// UpdateTransfer lets edit change an offer, stamps it and gives back what was
+// written; renga.NotFound when there is none of that id.
 func (s *Store) UpdateTransfer(ctx context.Context, id string, edit func(*renga.Transfer) error) (renga.Transfer, error) {
 	var t renga.Transfer
 	err := s.editTransfers(ctx, func(all map[string]transferRecord) error {
@@ -63,6 +63,7 @@ func (s *Store) UpdateTransfer(ctx context.Context, id string, edit func(*renga.
 		if err := edit(&t); err != nil {
 			return err
 		}
+		t.UpdatedAt = now()
 		all[id] = newTransferRecord(t)
 		return nil
 	})
