@@ -12,6 +12,10 @@ import (
 	"renga"
 )
 
+// dsaKey is the type of keys that are too short by design (RFC 4253, section
+// 6.6) and that OpenSSH takes no more.
+const dsaKey = "ssh-dss"
+
 // Keys keeps people's public SSH keys.
 type Keys interface {
 	// Keys lists those of an account, oldest first.
@@ -113,7 +117,7 @@ func parseKey(line string) (renga.SSHKey, error) {
 	if err != nil || len(options)+len(rest) > 0 {
 		return renga.SSHKey{}, invalid("Field \"public_key\" must be one line of a public SSH key, such as the file id_ed25519.pub holds.")
 	}
-	if public.Type() == ssh.InsecureKeyAlgoDSA {
+	if public.Type() == dsaKey {
 		return renga.SSHKey{}, invalid("DSA keys are not safe any more; make a key with ssh-keygen -t ed25519.")
 	}
 	if wrapped, ok := public.(ssh.CryptoPublicKey); ok {
