@@ -91,10 +91,11 @@ func as(ctx context.Context, s *e2e.Script, _ io.Writer, args []string) error {
 	}
 	known := "TOKEN_OF_" + args[0]
 	if s.Getenv(known) == "" {
-		token, errText, err := s.World.Run(ctx, "account", args[0])
+		printed, errText, err := s.World.Run(ctx, "account", args[0])
 		if err != nil {
 			return fmt.Errorf("renga account: %w: %s", err, errText)
 		}
+		token, _, _ := strings.Cut(printed, "\n") // the password comes after it
 		s.Setenv(known, strings.TrimSpace(token))
 	}
 	s.Setenv("RENGA_TOKEN", s.Getenv(known))
