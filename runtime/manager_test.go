@@ -84,6 +84,30 @@ func TestNextReleaseReplacesTheOneBeforeWithoutAGap(t *testing.T) {
 	})
 }
 
+func TestWithoutPrebootTheOneBeforeGoesFirst(t *testing.T) {
+	inHouse(t, func(h *house) {
+		h.store.desired.App.Features = map[string]bool{renga.Preboot: false}
+		h.run()
+		h.scale("web=1")
+		h.deploy(2, "web=serve")
+		h.did()
+		h.router.linger = 10 * time.Second
+		h.push(3, "web=serve")
+		h.after(5 * time.Second)
+		is(t, "running while the old drains", h.running(), "web.1 v2")
+		if got := h.route(); len(got.Targets) != 0 || got.Idle != renga.IdleStarting {
+			t.Errorf("route meanwhile: %+v", got)
+		}
+		h.after(30 * time.Second)
+		is(t, "did", h.did(), "stop web.1 v2", "start web.1 v3")
+		if got := h.outcome(3).Status; got != renga.Succeeded {
+			t.Errorf("outcome: %s", got)
+		}
+		h.deploy(4, "web=crash")
+		is(t, "running after a failure", h.running(), "web.1 v3")
+	})
+}
+
 func TestReleaseThatCrashesTwiceFailsAndTheOneBeforeServesOn(t *testing.T) {
 	inHouse(t, func(h *house) {
 		h.run()
