@@ -16,14 +16,15 @@ import (
 // Trust is where a system keeps the CAs that its programs trust.
 type Trust struct {
 	Dir    string   // one file for each
-	Update []string // the command that makes programs see a change
+	Update []string // the command that makes programs see a new one
+	Forget []string // and the one that makes them see that one is gone
 }
 
 // SystemTrust is this machine's.
 func SystemTrust() (Trust, error) {
 	for _, t := range []Trust{
-		{"/usr/local/share/ca-certificates", []string{"update-ca-certificates"}},
-		{"/etc/pki/ca-trust/source/anchors", []string{"update-ca-trust", "extract"}},
+		{"/usr/local/share/ca-certificates", []string{"update-ca-certificates"}, []string{"update-ca-certificates", "--fresh"}},
+		{"/etc/pki/ca-trust/source/anchors", []string{"update-ca-trust", "extract"}, []string{"update-ca-trust", "extract"}},
 	} {
 		if _, err := exec.LookPath(t.Update[0]); err == nil {
 			return t, nil
@@ -40,7 +41,7 @@ func (t Trust) Install(ctx context.Context, name string, ca []byte) error {
 	if err := writeFile(t.file(name), ca, 0o644); err != nil {
 		return err
 	}
-	return t.update(ctx)
+	return run(ctx, t.Update)
 }
 
 // Uninstall undoes it. It is no error when the CA was not installed.
@@ -52,15 +53,15 @@ func (t Trust) Uninstall(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return t.update(ctx)
+	return run(ctx, t.Forget)
 }
 
 func (t Trust) file(name string) string { return filepath.Join(t.Dir, name+".crt") }
 
-func (t Trust) update(ctx context.Context) error {
-	out, err := exec.CommandContext(ctx, t.Update[0], t.Update[1:]...).CombinedOutput()
+func run(ctx context.Context, command []string) error {
+	out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("run %s: %w\n%s", t.Update[0], err, out)
+		return fmt.Errorf("run %s: %w\n%s", command[0], err, out)
 	}
 	return nil
 }

@@ -180,6 +180,9 @@ func TestCurlAndGitTrustThePlatformAndAllOthers(t *testing.T) {
 		if out, err := u.do(context.Background(), "curl", "-fsS", url); err == nil {
 			t.Errorf("curl trusts the platform after it was told not to:\n%s", out)
 		}
+		if left, err := filepath.Glob("/etc/ssl/certs/*" + w.Domain + "*"); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v, err %v", left, err)
+		}
 	})
 	if _, stderr, err := w.Run(t.Context(), "ca", "--install"); err != nil {
 		t.Fatalf("renga ca --install: %v\n%s", err, stderr)
