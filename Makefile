@@ -36,7 +36,7 @@ e2e: ## run the end-to-end scripts; RUN=push runs those whose name matches
 
 bench: ## run the benchmarks, one package after the other (about 10 minutes)
 	@script/setup.sh
-	go test -p 1 -run '^$$' -bench . -timeout 20m ./logs ./registry ./router ./store ./e2e/bench
+	go test -p 1 -run '^$$' -bench . -timeout 20m ./api ./logs ./registry ./router ./store ./e2e/bench
 
 lint: ## run golangci-lint, installing it into .cache/bin when missing
 	@script/lint.sh

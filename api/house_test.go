@@ -48,7 +48,7 @@ func newHouse(tb testing.TB, db *store.Store) *house {
 		Apps: db, Store: db, Ledger: ledger, Runner: nobody{}, Lines: nobody{}, Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
 	h := &house{db: db, ledger: ledger, Server: httptest.NewServer(api.New(api.Options{
-		Domain: "renga.localhost", Scheme: "http", Sizes: sizes, Log: log,
+		Domain: "renga.localhost", Scheme: "http", Sizes: sizes, RateLimit: 1 << 30, Log: log,
 	}, api.Parts{
 		Repeats: db, Tokens: db, Accounts: db, Apps: db, Creator: rel, Releases: db, Releaser: rel,
 		Vars: config.New(rel), Formations: db, Dynos: db, Waker: nobody{}, Lines: nobody{},
@@ -59,10 +59,16 @@ func newHouse(tb testing.TB, db *store.Store) *house {
 
 // ask sends one request as Ada and tells the status, the body in into.
 func (h *house) ask(ctx context.Context, method, path, body string, into any) (status int, err error) {
+	return h.askRange(ctx, method, path, "", body, into)
+}
+
+// askRange is ask for a part of a list.
+func (h *house) askRange(ctx context.Context, method, path, ranged, body string, into any) (status int, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, h.URL+path, strings.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
+	req.Header.Set("Range", ranged)
 	res, err := h.Client().Do(asAda(req))
 	if err != nil {
 		return 0, err
