@@ -89,6 +89,7 @@ var access = map[string]policy{
 	"/teams":                                          appList,
 	"/teams/apps":                                     appList,
 	"/teams/apps/{app}":                               appPart,
+	"/teams/{team}/":                                  appList,
 	"/users/{account}":                                {need{scope: renga.ScopeIdentity}, need{scope: renga.ScopeGlobal}},
 	"/users/{account}/addons":                         appList,
 	"/users/{account}/apps":                           appList,

@@ -39,6 +39,6 @@ func TestTeamsAppsAreApps(t *testing.T) {
 		{name: "create for a team", method: "POST", url: "/teams/apps", body: `{"name":"fresh","team":"crew"}`, status: 404, has: []string{`"resource":"team"`}},
 		{name: "lock", method: "PATCH", url: "/teams/apps/hello", body: `{"locked":true}`, status: 422, has: []string{"no teams"}},
 		{name: "info", url: "/teams/apps/hello", has: []string{`"locked":false`, `"joined":true`}},
-		{name: "a team's apps", url: "/teams/crew/apps", status: 404, has: []string{`"id":"not_found"`}},
+		{name: "a team's apps", url: "/teams/crew/apps", status: 404, has: []string{`"resource":"team"`, "Couldn't find that team."}},
 	})
 }

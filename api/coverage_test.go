@@ -34,6 +34,8 @@ var notes = map[string]string{
 	"team/List":                    "there are no teams, so the list is empty",
 	"team-app/Create":              "the same as creating an app",
 	"team-app/Update Locked":       "an app can be left unlocked, and not be locked",
+	"team/Info":                    "there are no teams",
+	"team-app/List By Team":        "there are no teams",
 	"team-app/Transfer to Account": "there are no teams",
 	"team-app/Transfer to Team":    "there are no teams",
 }

@@ -17,6 +17,8 @@ func (s *Server) teamRoutes() []route {
 		{"POST", "/teams/apps", s.createTeamApp},
 		{"GET", "/teams/apps/{app}", s.teamAppInfo},
 		{"PATCH", "/teams/apps/{app}", s.updateTeamApp},
+		{"GET", "/teams/{team}", noneOf("team", "team")},
+		{"GET", "/teams/{team}/apps", noneOf("team", "team")},
 	}
 }
 
