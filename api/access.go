@@ -84,7 +84,7 @@ var access = map[string]policy{
 	"/users/~/pipeline-couplings":                     appList,
 	"/dyno-sizes/":                                    everybody,
 	"/regions/":                                       everybody,
-	"/spaces":                                         appList,
+	"/spaces/":                                        appList,
 	"/stacks/":                                        everybody,
 	"/teams":                                          appList,
 	"/teams/apps":                                     appList,

@@ -40,5 +40,6 @@ func TestTeamsAppsAreApps(t *testing.T) {
 		{name: "lock", method: "PATCH", url: "/teams/apps/hello", body: `{"locked":true}`, status: 422, has: []string{"no teams"}},
 		{name: "info", url: "/teams/apps/hello", has: []string{`"locked":false`, `"joined":true`}},
 		{name: "a team's apps", url: "/teams/crew/apps", status: 404, has: []string{`"resource":"team"`, "Couldn't find that team."}},
+		{name: "a space", url: "/spaces/private", status: 404, has: []string{`"resource":"space"`, "Couldn't find that space."}},
 	})
 }

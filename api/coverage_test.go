@@ -30,6 +30,7 @@ var notes = map[string]string{
 	"build/List":                   "images come built, so the list is empty",
 	"buildpack-installation":       "kept for builds from source; images need none",
 	"release/Create":               "A release is made of images, not of slugs; releases are rolled back here, and pushed.",
+	"space/Info":                   "there are no private spaces",
 	"space/List":                   "there are no private spaces, so the list is empty",
 	"team/List":                    "there are no teams, so the list is empty",
 	"team-app/Create":              "the same as creating an app",

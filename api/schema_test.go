@@ -139,6 +139,7 @@ var implemented = []struct {
 	{"sni-endpoint", "Info", "GET", "/apps/hello/sni-endpoints/" + endpointID, "", 200},
 	{"sni-endpoint", "List", "GET", "/apps/hello/sni-endpoints", "", 200},
 	{"sni-endpoint", "Update", "PATCH", "/apps/hello/sni-endpoints/" + endpointID, certificateBody, 200},
+	{"space", "Info", "GET", "/spaces/private", "", 404},
 	{"space", "List", "GET", "/spaces", "", 200},
 	{"stack", "Info", "GET", "/stacks/container", "", 200},
 	{"stack", "List", "GET", "/stacks", "", 200},

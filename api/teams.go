@@ -14,6 +14,7 @@ func (s *Server) teamRoutes() []route {
 	return []route{
 		{"GET", "/teams", listNone},
 		{"GET", "/spaces", listNone},
+		{"GET", "/spaces/{space}", noneOf("space", "space")},
 		{"POST", "/teams/apps", s.createTeamApp},
 		{"GET", "/teams/apps/{app}", s.teamAppInfo},
 		{"PATCH", "/teams/apps/{app}", s.updateTeamApp},
