@@ -12,6 +12,8 @@
 //	                       "as operator" goes back
 //	dockerfile NAME        make the folder NAME with a Dockerfile of the test app,
 //	                       for container:push
+//	certificate NAME HOST… make NAME.crt, a certificate for the hosts that "NAME CA"
+//	                       has signed, and NAME.key
 //
 // Every platform of these stories has names and ports as in real life, see
 // [renga/e2e.WithHosts], for the CLI wants port 443.

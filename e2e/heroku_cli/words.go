@@ -22,7 +22,7 @@ func words(bin string) map[string]e2e.Word {
 		"heroku": func(ctx context.Context, s *e2e.Script, out io.Writer, args []string) error {
 			return heroku(ctx, bin, s, out, args)
 		},
-		"as": as, "dockerfile": dockerfile,
+		"as": as, "dockerfile": dockerfile, "certificate": certificate,
 	}
 }
 
@@ -53,6 +53,7 @@ func environment(bin string, s *e2e.Script) []string {
 	env := append(s.World.Env(),
 		"HOME="+home, "XDG_CACHE_HOME="+home+"/.cache", "XDG_CONFIG_HOME="+home+"/.config", "XDG_DATA_HOME="+home+"/.local/share",
 		"GIT_CONFIG_GLOBAL="+home+"/.gitconfig", "GIT_CONFIG_SYSTEM=/dev/null", "BROWSER=none",
+		"OCLIF_COLUMNS=250", // sentences stay on one line, where stdout finds them
 		"PATH="+bin+":"+filepath.Dir(dockerWithoutPlugin())+":"+os.Getenv("PATH"), "RENGA="+s.World.Renga(), "RENGA_TOKEN="+s.Getenv("RENGA_TOKEN"))
 	for _, name := range []string{"HEROKU_APP", "HEROKU_API_KEY", "NODE_OPTIONS"} {
 		if value := s.Getenv(name); value != "" {
