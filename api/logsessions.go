@@ -93,9 +93,10 @@ func (s *Server) createLogSession(w http.ResponseWriter, r *http.Request) error 
 	})
 }
 
-// here is the address at which the client reached us, which it can resolve.
+// here is the address at which the client reached us, which it can resolve. Only
+// a trusted proxy's word on the scheme comes this far.
 func here(r *http.Request) string {
-	if r.TLS != nil {
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host

@@ -67,7 +67,7 @@ func (f *failure) Unwrap() error { return f.err }
 
 func newExchange(rt *Router, w http.ResponseWriter, in *http.Request) *exchange {
 	x := &exchange{rt: rt, in: in, host: hostname(in.Host), start: rt.opt.Now()}
-	x.fwd = newForwarding(in, x.start)
+	x.fwd = newForwarding(in, rt.opt.Trusted, x.start)
 	x.reply = reply{x: x, ResponseWriter: w}
 	rt.counts.inFlight.Add(1)
 	return x

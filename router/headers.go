@@ -1,7 +1,6 @@
 package router
 
 import (
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"strconv"
@@ -9,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"renga"
 )
 
 // via is what the router calls itself in Via headers, both ways.
@@ -16,17 +17,27 @@ const via = "1.1 renga"
 
 // forwarding is what the headers added to a request say.
 type forwarding struct {
-	requestID string
-	client    string // X-Forwarded-For
-	start     time.Time
+	requestID   string
+	chain       string // X-Forwarded-For
+	client      string // for the router's line: it ends with who the client is
+	proto, port string
+	start       time.Time
 }
 
 // newForwarding keeps the client's request id when it is valid, and puts the
-// client's address behind what it says of those before it.
-func newForwarding(in *http.Request, start time.Time) forwarding {
-	f := forwarding{start: start, client: clientAddr(in)}
-	if prior := in.Header["X-Forwarded-For"]; len(prior) > 0 {
-		f.client = strings.Join(prior, ", ") + ", " + f.client
+// peer's address behind what it says of those before it. A trusted peer is
+// believed how the client came to it, too.
+func newForwarding(in *http.Request, trusted renga.Proxies, start time.Time) forwarding {
+	f := forwarding{start: start, chain: renga.WithoutPort(in.RemoteAddr)}
+	prior := in.Header["X-Forwarded-For"]
+	if len(prior) > 0 {
+		f.chain = strings.Join(prior, ", ") + ", " + f.chain
+	}
+	f.client = f.chain
+	f.proto, f.port = arrival(in)
+	if trusted.Trust(in.RemoteAddr) {
+		f.client = trusted.Client(in.RemoteAddr, prior)
+		f.believe(in)
 	}
 	if ids := in.Header["X-Request-Id"]; len(ids) == 1 && validRequestID(ids[0]) {
 		f.requestID = ids[0]
@@ -36,20 +47,56 @@ func newForwarding(in *http.Request, start time.Time) forwarding {
 	return f
 }
 
-// apply puts the headers into out, made from in. One array holds all values.
-func (f forwarding) apply(in, out *http.Request) {
-	proto, port := "http", "80"
+// arrival is how a request came to us. The port is the one in its Host.
+func arrival(in *http.Request) (proto, port string) {
+	proto = "http"
 	if in.TLS != nil {
-		proto, port = "https", "443"
+		proto = "https"
 	}
 	if i := strings.LastIndexByte(in.Host, ':'); i >= 0 && !strings.HasSuffix(in.Host, "]") {
-		port = in.Host[i+1:]
+		return proto, in.Host[i+1:]
 	}
+	return proto, portOf(proto)
+}
+
+func portOf(proto string) string {
+	if proto == "https" {
+		return "443"
+	}
+	return "80"
+}
+
+// believe takes a trusted peer's word on how the client came to it. Of several
+// the last is its own.
+func (f *forwarding) believe(in *http.Request) {
+	if proto := lastOf(in.Header["X-Forwarded-Proto"]); proto == "http" || proto == "https" {
+		if f.port == portOf(f.proto) {
+			f.port = portOf(proto)
+		}
+		f.proto = proto
+	}
+	port := lastOf(in.Header["X-Forwarded-Port"])
+	if n, err := strconv.ParseUint(port, 10, 16); err == nil && n > 0 {
+		f.port = port
+	}
+}
+
+// lastOf is the last of the values that headers list.
+func lastOf(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	last := values[len(values)-1]
+	return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+}
+
+// apply puts the headers into out, made from in. One array holds all values.
+func (f forwarding) apply(in, out *http.Request) {
 	chain := via
 	if prior := in.Header["Via"]; len(prior) > 0 {
 		chain = strings.Join(prior, ", ") + ", " + via
 	}
-	v := [...]string{f.client, proto, port, f.requestID, strconv.FormatInt(f.start.UnixMilli(), 10), chain}
+	v := [...]string{f.chain, f.proto, f.port, f.requestID, strconv.FormatInt(f.start.UnixMilli(), 10), chain}
 	h := out.Header
 	h["X-Forwarded-For"] = v[0:1:1]
 	h["X-Forwarded-Proto"] = v[1:2:2]
@@ -77,14 +124,6 @@ func keepURL(pr *httputil.ProxyRequest) {
 	if strings.HasPrefix(raw, "/") && !strings.HasPrefix(raw, "//") && pr.Out.URL.EscapedPath() != raw {
 		pr.Out.URL.Opaque = raw
 	}
-}
-
-func clientAddr(in *http.Request) string {
-	host, _, err := net.SplitHostPort(in.RemoteAddr)
-	if err != nil {
-		return in.RemoteAddr
-	}
-	return host
 }
 
 // validRequestID tells whether a client may choose this id: 20 to 200 letters,

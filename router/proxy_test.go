@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"net/netip"
 	"net/textproto"
 	"regexp"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"renga"
 	"renga/router"
 )
 
@@ -282,5 +284,37 @@ func TestUnreadBodyDoesNotHarmTheConnection(t *testing.T) {
 		if err != nil || res.StatusCode != http.StatusNoContent {
 			t.Fatalf("request %d: %v, %v, %+v", i, res, err, r)
 		}
+	}
+}
+
+func TestATrustedProxyIsBelieved(t *testing.T) {
+	for _, test := range []struct {
+		name, trusted, proto, port string
+		want                       string // what the dyno gets
+		client                     string // in the router's line
+		tls                        bool
+	}{
+		{"somebody", "10.0.0.0/8", "https", "8443", "For: 6.6.6.6, 1.2.3.4, 127.0.0.1, Proto: http, Port: 80", "6.6.6.6, 1.2.3.4, 127.0.0.1", false},
+		{"the balancer", "127.0.0.0/8", "https", "8443", "For: 6.6.6.6, 1.2.3.4, 127.0.0.1, Proto: https, Port: 8443", "1.2.3.4", true},
+		{"one that says no port", "127.0.0.0/8", "http, https", "", "For: 6.6.6.6, 1.2.3.4, 127.0.0.1, Proto: https, Port: 443", "1.2.3.4", true},
+		{"one that talks nonsense", "127.0.0.0/8", "gopher", "70000", "For: 6.6.6.6, 1.2.3.4, 127.0.0.1, Proto: http, Port: 80", "1.2.3.4", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFront(t, router.Options{Trusted: renga.Proxies{netip.MustParsePrefix(test.trusted)}})
+			f.serve(backend(t, func(w http.ResponseWriter, r *http.Request) {
+				h := r.Header
+				fmt.Fprintf(w, "For: %s, Proto: %s, Port: %s", h.Get("X-Forwarded-For"), h.Get("X-Forwarded-Proto"), h.Get("X-Forwarded-Port"))
+			}))
+			r := f.request(t, http.MethodGet, "/", nil)
+			r.Header.Set("X-Forwarded-For", "6.6.6.6, 1.2.3.4")
+			r.Header.Set("X-Forwarded-Proto", test.proto)
+			r.Header.Set("X-Forwarded-Port", test.port)
+			if _, body := f.do(t, r); body != test.want {
+				t.Errorf("the dyno got %q, want %q", body, test.want)
+			}
+			if record := f.record(t); record.Forwarded != test.client || record.TLS != test.tls {
+				t.Errorf("the line says fwd=%q, tls %t, want %q, %t", record.Forwarded, record.TLS, test.client, test.tls)
+			}
+		})
 	}
 }

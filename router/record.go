@@ -18,12 +18,12 @@ type Record struct {
 	Host      string
 	Path      string // with the query, as the client sent it
 	RequestID string
-	Forwarded string // X-Forwarded-For as the dyno got it
+	Forwarded string // whom it comes from: X-Forwarded-For, or what a trusted proxy said
 	Dyno      string // web.1; empty when none was reached
 	Protocol  string // HTTP/1.1
-	TLS       bool
-	Status    int   // as Heroku counts it: 503 or 499 for an answer broken off
-	Bytes     int64 // of the answer's body
+	TLS       bool   // between the client and us, or the trusted proxy
+	Status    int    // as Heroku counts it: 503 or 499 for an answer broken off
+	Bytes     int64  // of the answer's body
 	Connect   time.Duration
 	Service   time.Duration // all of the time from the request to the answer's end
 	Code      Code          // empty when all went well
@@ -50,7 +50,7 @@ func (x *exchange) end() {
 
 func (x *exchange) record() Record {
 	r := Record{
-		Method: x.in.Method, Host: x.in.Host, Path: x.in.RequestURI, Protocol: x.in.Proto, TLS: x.in.TLS != nil,
+		Method: x.in.Method, Host: x.in.Host, Path: x.in.RequestURI, Protocol: x.in.Proto, TLS: x.fwd.proto == "https",
 		RequestID: x.fwd.requestID, Forwarded: x.fwd.client,
 		Status: x.reply.status, Bytes: x.reply.bytes, Connect: x.connect,
 		Service: x.rt.opt.Now().Sub(x.start), Code: x.code,

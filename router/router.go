@@ -57,6 +57,9 @@ type Options struct {
 	// MaxInFlightPerDyno bounds the requests one dyno has at a time, and those
 	// that wait for one app to start (200): H11.
 	MaxInFlightPerDyno int
+	// Trusted are the proxies whose word is taken on who the client is and how it
+	// came: X-Forwarded-For, -Proto and -Port.
+	Trusted renga.Proxies
 	// Lines gets a record of each request; nil means nobody does.
 	Lines Lines
 	// Settled returns once every app has its route, or with an error when ctx

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"renga"
 )
 
 // door sends every request to the room that answers it, by host name. On the
@@ -13,21 +15,45 @@ import (
 type door struct {
 	domain                string
 	api, registry, router http.Handler
+	trusted               renga.Proxies
 }
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	d.room(r).ServeHTTP(w, r)
+	if host := hostname(r.Host); d.isApps(host) {
+		d.router.ServeHTTP(w, r)
+	} else {
+		d.introduce(r)
+		d.room(host, r.URL.Path).ServeHTTP(w, r)
+	}
 }
 
-func (d *door) room(r *http.Request) http.Handler {
-	switch host := hostname(r.Host); {
+// isApps tells whether a host is an app's, and not the platform's own.
+func (d *door) isApps(host string) bool {
+	switch host {
+	case d.domain, "api." + d.domain, "registry." + d.domain:
+		return false
+	}
+	return !local(host)
+}
+
+// introduce tells the platform's own rooms who the client is: what a trusted
+// proxy says, and what anybody else says not. The router, which passes on what
+// was said, sees to it itself.
+func (d *door) introduce(r *http.Request) {
+	if !d.trusted.Trust(r.RemoteAddr) {
+		r.Header.Del("X-Forwarded-Proto")
+		return
+	}
+	r.RemoteAddr = net.JoinHostPort(d.trusted.Client(r.RemoteAddr, r.Header["X-Forwarded-For"]), "0")
+}
+
+func (d *door) room(host, path string) http.Handler {
+	switch {
 	case host == "registry."+d.domain:
 		return d.registry
 	case host == "api."+d.domain:
 		return d.api
-	case host != d.domain && !local(host):
-		return d.router
-	case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
+	case path == "/v2" || strings.HasPrefix(path, "/v2/"):
 		return d.registry
 	default:
 		return d.api

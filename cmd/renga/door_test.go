@@ -1,9 +1,14 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
+
+	"renga"
 )
 
 func TestTheDoorKnowsEveryRoomByItsHost(t *testing.T) {
@@ -34,5 +39,39 @@ func TestTheDoorKnowsEveryRoomByItsHost(t *testing.T) {
 		if got := w.Body.String(); got != c.want {
 			t.Errorf("%s%s went to the %s, want the %s", c.host, c.path, got, c.want)
 		}
+	}
+}
+
+// TestTheRoomsHearWhoTheClientIs asks over a connection from the loopback
+// address, which is a trusted proxy's or not.
+func TestTheRoomsHearWhoTheClientIs(t *testing.T) {
+	tell := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, renga.WithoutPort(r.RemoteAddr), " ", r.Header.Get("X-Forwarded-Proto"))
+	})
+	for trusted, want := range map[string]map[string]string{
+		"127.0.0.0/8": {"api": "1.2.3.4 https", "registry": "1.2.3.4 https", "hello": "127.0.0.1 https"},
+		"10.0.0.0/8":  {"api": "127.0.0.1 ", "registry": "127.0.0.1 ", "hello": "127.0.0.1 https"},
+	} {
+		d := &door{domain: "renga.localhost", api: tell, registry: tell, router: tell, trusted: renga.Proxies{netip.MustParsePrefix(trusted)}}
+		server := httptest.NewServer(d)
+		for name, who := range want {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Host = name + ".renga.localhost"
+			r.Header.Set("X-Forwarded-For", "6.6.6.6, 1.2.3.4")
+			r.Header.Set("X-Forwarded-Proto", "https")
+			res, err := server.Client().Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(res.Body)
+			if string(body) != who || err != nil {
+				t.Errorf("%s, trusting %s: %q, %v, want %q", name, trusted, body, err, who)
+			}
+			_ = res.Body.Close() // it was read
+		}
+		server.Close()
 	}
 }

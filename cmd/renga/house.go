@@ -92,7 +92,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	outputs := output.New(output.Options{Dir: s.path("outputs")})
 	var manager *runtime.Manager
 	var rescue rescuer
-	rt := router.New(router.Options{Log: log, Lines: routerLines{appLogs}, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
+	rt := router.New(router.Options{Log: log, Lines: routerLines{appLogs}, Trusted: s.TrustedProxies, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
 	manager = runtime.New(runtime.Options{
 		Domain: s.Domain, Sizes: s.Sizes, Port: s.Port, BootTimeout: s.BootTimeout,
 		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, WatchWindow: s.WatchWindow, Rescuer: &rescue, Outputs: outputs,
@@ -132,7 +132,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer,
 		Domains: db, Endpoints: db, Orders: tlsCerts,
 	})
-	h.door, h.endStreams = &door{domain: s.Domain, registry: h.pushes, router: rt, api: web}, web.EndStreams
+	h.door, h.endStreams = &door{domain: s.Domain, trusted: s.TrustedProxies, registry: h.pushes, router: rt, api: web}, web.EndStreams
 	h.metrics = metrics(reg, manager, rt, appLogs)
 	return h, nil
 }

@@ -36,6 +36,7 @@ type Settings struct {
 	RegistryAddress string
 	NetworkPool     string
 	EgressAllow     []netip.Prefix
+	TrustedProxies  renga.Proxies
 	Platform        string
 	OwnerEmail      string
 	RateLimit       int
@@ -81,6 +82,7 @@ func table() []setting {
 		{"registry-address", "RENGA_REGISTRY_ADDRESS", "", "host:port where the Docker Engine reaches the registry; empty for the first listen address", text(func(s *Settings) *string { return &s.RegistryAddress })},
 		{"network-pool", "RENGA_NETWORK_POOL", "10.224.0.0/12", "addresses for the apps' networks, a prefix; each app takes 256", text(func(s *Settings) *string { return &s.NetworkPool })},
 		{"egress-allow", "RENGA_EGRESS_ALLOW", "", "loopback, private or link-local networks that webhooks and log drains may reach all the same, prefixes separated by commas", networks(func(s *Settings) *[]netip.Prefix { return &s.EgressAllow })},
+		{"trusted-proxies", "RENGA_TRUSTED_PROXIES", "", "networks of the balancers and CDNs in front of Renga, prefixes separated by commas; their X-Forwarded-For, -Proto and -Port and their PROXY protocol are believed", networks(func(s *Settings) *[]netip.Prefix { return (*[]netip.Prefix)(&s.TrustedProxies) })},
 		{"platform", "RENGA_PLATFORM", defaultPlatform, "platform that images must be for, os/architecture", text(func(s *Settings) *string { return &s.Platform })},
 		{"owner-email", "RENGA_OWNER_EMAIL", "operator@renga.localhost", "email of the account made at the first start", text(func(s *Settings) *string { return &s.OwnerEmail })},
 		{"rate-limit", "RENGA_RATE_LIMIT", "4500", "API requests that each account may make in an hour", number(func(s *Settings) *int { return &s.RateLimit })},

@@ -1,0 +1,65 @@
+package renga
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Proxies are the networks of the balancers in front of the platform. What such
+// a peer says of the client that it speaks for is believed; what others say is
+// only passed on.
+type Proxies []netip.Prefix
+
+// Trust tells whether a peer is one of them. Peer is an address, with or without
+// a port.
+func (ps Proxies) Trust(peer string) bool {
+	if len(ps) == 0 {
+		return false
+	}
+	addr, ok := parseAddr(peer)
+	return ok && ps.hold(addr)
+}
+
+func (ps Proxies) hold(addr netip.Addr) bool {
+	return slices.ContainsFunc(ps, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// Client is the address that a request comes from: its peer's, or, when that is
+// trusted, the nearest one in its X-Forwarded-For that is not. What stands
+// before that one is only the client's word. An entry that is no address ends
+// the search: whoever wrote it is the last that is known.
+func (ps Proxies) Client(peer string, forwardedFor []string) string {
+	client := WithoutPort(peer)
+	if !ps.Trust(peer) {
+		return client
+	}
+	hops := strings.Split(strings.Join(forwardedFor, ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		addr, ok := parseAddr(strings.TrimSpace(hop))
+		if !ok {
+			break
+		}
+		if client = addr.String(); !ps.hold(addr) {
+			break
+		}
+	}
+	return client
+}
+
+// WithoutPort is the address of "host:port", and what is no such pair itself.
+func WithoutPort(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	return host
+}
+
+// parseAddr reads an address as it is compared: IPv4 is IPv4, whichever way it
+// is written, and zones do not count.
+func parseAddr(s string) (netip.Addr, bool) {
+	addr, err := netip.ParseAddr(strings.Trim(WithoutPort(s), "[]"))
+	return addr.Unmap().WithZone(""), err == nil
+}
