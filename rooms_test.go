@@ -74,6 +74,7 @@ var libraries = map[string][]string{
 	"github.com/mholt/acmez/v3":                {"certs"},
 	"github.com/opencontainers/go-digest":      {"registry", "runtime/docker"},
 	"github.com/opencontainers/image-spec":     {"registry", "runtime/docker"},
+	"github.com/pires/go-proxyproto":           {"front"},
 	"github.com/prometheus/client_golang":      {anyRoom},
 	"github.com/redis/go-redis/v9":             {"store"},
 	"github.com/rogpeppe/go-internal":          {"e2e"},

@@ -14,6 +14,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"renga"
 )
 
 // Door is one listener and what stands behind it.
@@ -28,6 +30,9 @@ type Door struct {
 	// with one; the connection is closed then. At the end it is closed under it
 	// once the requests have finished. Nil means that all is HTTP.
 	Other func(net.Conn)
+	// Trusted are the balancers that may say, by the PROXY protocol, whom a
+	// connection comes from. They need not.
+	Trusted renga.Proxies
 	// Patience is how long requests may take to finish at the end.
 	Patience time.Duration
 }

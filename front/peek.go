@@ -80,6 +80,15 @@ func (h *head) read(p []byte, rest io.Reader) (int, error) {
 type plainConn struct {
 	*net.TCPConn
 	head head
+	from net.Addr // whom it comes from, when a balancer said so
+}
+
+// RemoteAddr is the client's address.
+func (c *plainConn) RemoteAddr() net.Addr {
+	if c.from != nil {
+		return c.from
+	}
+	return c.TCPConn.RemoteAddr()
 }
 
 // Read reads the head first.

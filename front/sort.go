@@ -86,7 +86,13 @@ func (s *sorter) deliver(next accepted) bool {
 // sort brings one connection where it belongs.
 func (s *sorter) sort(c net.Conn) {
 	stop := context.AfterFunc(s.closed, func() { _ = c.Close() }) // nothing was answered
-	found, isOther, err := s.look(c)
+	found, isOther, err := c, false, error(nil)
+	if s.door.Trusted.Trust(c.RemoteAddr().String()) {
+		found, err = s.introduce(c)
+	}
+	if err == nil {
+		found, isOther, err = s.look(found)
+	}
 	switch {
 	case !stop() || err != nil:
 		_ = c.Close() // the peer left, stayed silent, or came too late
@@ -108,21 +114,30 @@ func (s *sorter) handOver(c net.Conn) {
 // look finds out what a connection speaks. The one returned has still all of
 // its bytes to read.
 func (s *sorter) look(c net.Conn) (found net.Conn, isOther bool, err error) {
-	switch tcp, isTCP := c.(*net.TCPConn); {
+	switch {
 	case s.door.TLS != nil && s.door.Other != nil:
 		return s.lookTLS(tls.Server(c, s.door.TLS))
 	case s.door.TLS != nil:
 		return tls.Server(c, s.door.TLS), false, nil // the server shakes hands
-	case s.door.Other != nil && isTCP:
-		return s.lookPlain(tcp)
+	case s.door.Other != nil:
+		return s.lookPlain(c)
 	default:
 		return c, false, nil
 	}
 }
 
-func (s *sorter) lookPlain(c *net.TCPConn) (net.Conn, bool, error) {
-	first, isOther, err := s.peek(c, judgePlain)
-	return &plainConn{c, first}, isOther, err
+func (s *sorter) lookPlain(c net.Conn) (net.Conn, bool, error) {
+	plain, ok := c.(*plainConn)
+	if !ok {
+		tcp, ok := c.(*net.TCPConn)
+		if !ok {
+			return c, false, nil
+		}
+		plain = &plainConn{TCPConn: tcp}
+	}
+	first, isOther, err := s.peek(plain, judgePlain)
+	plain.head = append(first, plain.head...)
+	return plain, isOther, err
 }
 
 // lookTLS shakes hands. A handshake that goes wrong is the server's to tell: a

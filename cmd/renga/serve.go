@@ -225,7 +225,7 @@ func (h *house) behind(d doorway) *front.Door {
 	server := &http.Server{Handler: h.door}
 	router.Limits(server)
 	server.RegisterOnShutdown(h.endStreams)
-	door := &front.Door{Listener: d, Server: server, Patience: h.settings.ShutdownTimeout}
+	door := &front.Door{Listener: d, Server: server, Trusted: h.settings.TrustedProxies, Patience: h.settings.ShutdownTimeout}
 	switch d.kind {
 	case metricsDoor:
 		server.Handler = h.metrics

@@ -1,0 +1,41 @@
+package front
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+)
+
+// longestIntroduction bounds a PROXY header with all that a balancer adds to
+// it. The protocol wants at least 536 bytes to be taken.
+const longestIntroduction = 4096
+
+// introduce takes a trusted balancer's word on whom a connection comes from: a
+// header of the PROXY protocol, version 1 or 2, before everything else, TLS
+// included. A connection without one is the balancer's own, and so is one that
+// it calls local, as when it looks whether we live.
+func (s *sorter) introduce(c net.Conn) (net.Conn, error) {
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return c, nil
+	}
+	if err := c.SetReadDeadline(time.Now().Add(s.patience())); err != nil {
+		return c, err
+	}
+	r := bufio.NewReaderSize(c, longestIntroduction)
+	header, err := proxyproto.Read(r)
+	if err != nil && !errors.Is(err, proxyproto.ErrNoProxyProtocol) {
+		return c, err
+	}
+	found := &plainConn{TCPConn: tcp}
+	if header != nil && header.Command.IsProxy() {
+		if client, _, ok := header.TCPAddrs(); ok {
+			found.from = client
+		}
+	}
+	found.head, _ = r.Peek(r.Buffered()) // all that is there can be had
+	return found, c.SetReadDeadline(time.Time{})
+}
