@@ -3,6 +3,7 @@ package renga
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -81,3 +82,14 @@ func (t PromotionTarget) Open() bool { return t.Release == 0 && t.Failure == "" 
 
 // Open tells whether releases are still to be made.
 func (p Promotion) Open() bool { return slices.ContainsFunc(p.Targets, PromotionTarget.Open) }
+
+// promotionID begins the ids of the changes that promotions make.
+const promotionID = "promotion "
+
+// ChangeID is the id under which the target's release is made, once.
+func (t PromotionTarget) ChangeID() string { return promotionID + t.ID }
+
+// FromPush tells whether the id of a change is that of an image push.
+func FromPush(changeID string) bool {
+	return changeID != "" && !strings.HasPrefix(changeID, promotionID)
+}

@@ -35,8 +35,9 @@ var rooms = map[string][]string{
 	"seal":               {"."},
 	"store":              {"."},
 	"store/storetest":    {"store"},
+	"webhooks":           {"."},
 	"cmd/renga": {
-		".", "accounts", "api", "attach", "certs", "config", "egress", "front", "logs", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store",
+		".", "accounts", "api", "attach", "certs", "config", "egress", "front", "logs", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store", "webhooks",
 	},
 	"e2e":            {"."},
 	"e2e/bench":      {".", "e2e"},
@@ -51,6 +52,7 @@ var testRooms = map[string][]string{
 	"runtime":        {"runtime/enginetest"},
 	"runtime/docker": {"runtime/enginetest"},
 	"store":          {"store/storetest"},
+	"webhooks":       {"egress", "store", "store/storetest"},
 }
 
 // anyRoom is the owner of a library that every room but the root may import.

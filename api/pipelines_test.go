@@ -37,7 +37,7 @@ func furnished() *rig {
 		},
 	})
 	if err == nil {
-		_, err = rig.db.AddPromotion(context.Background(), renga.Promotion{
+		err = rig.db.AddPromotion(context.Background(), renga.Promotion{
 			ID: promoted, Pipeline: pipe, Source: hello, Release: 3, By: ada.ID, CreatedAt: born, UpdatedAt: born,
 			Targets: []renga.PromotionTarget{{ID: "51000000-0000-4000-8000-000000000001", App: shop, Release: 2}},
 		})
@@ -62,7 +62,7 @@ func (p promotions) Promotable(ctx context.Context, app renga.AppID) (renga.Rele
 	return p.world.Release(ctx, app, 3)
 }
 
-func (p promotions) Promote(ctx context.Context, promotion renga.Promotion) (renga.Promotion, error) {
+func (p promotions) Promote(ctx context.Context, promotion renga.Promotion) error {
 	return p.AddPromotion(ctx, promotion)
 }
 
@@ -199,9 +199,6 @@ func TestAPromotionIsPendingFirst(t *testing.T) {
 		t.Fatalf("%d: %s", res.StatusCode, body)
 	}
 	made := fields(t, "["+body+"]", "id")[0]
-	if again := fields(t, "["+second(rig.ask("POST", "/pipeline-promotions", promote(hello, shop), nil))+"]", "id")[0]; again != made {
-		t.Errorf("asked again it is %s, want %s", again, made)
-	}
 	targets := "/pipeline-promotions/" + made + "/promotion-targets"
 	scenario{url: targets, has: []string{`"status":"pending"`, `"release":null`, `"error_message":null`}}.play(t, rig)
 	open, err := rig.db.OpenPromotions(t.Context())
@@ -214,8 +211,6 @@ func TestAPromotionIsPendingFirst(t *testing.T) {
 	}
 	scenario{url: targets, has: []string{`"status":"failed"`, `"error_message":"The app shop is being deleted."`}}.play(t, rig)
 }
-
-func second[A, B any](_ A, b B) B { return b }
 
 func TestAppsAreFilteredByID(t *testing.T) {
 	ids := `{"in":{"id":["` + string(hello) + `","` + string(other) + `","` + string(hello) + `","` + stagingOfIt + `"]}}`

@@ -17,9 +17,8 @@ type Promotions interface {
 	// Promotable is the release of an app that a promotion takes; Invalid, with
 	// the reason, when there is none.
 	Promotable(ctx context.Context, app renga.AppID) (renga.ReleaseRecord, error)
-	// Promote records a promotion that is carried out afterwards, and gives the
-	// one that is recorded now: the same, asked for again, is made once.
-	Promote(ctx context.Context, p renga.Promotion) (renga.Promotion, error)
+	// Promote records a promotion that is carried out afterwards.
+	Promote(ctx context.Context, p renga.Promotion) error
 	Promotion(ctx context.Context, id string) (renga.Promotion, error)
 }
 
@@ -134,7 +133,7 @@ func (s *Server) createPromotion(w http.ResponseWriter, r *http.Request) error {
 		return orNotFound(err, "app")
 	}
 	p.ID, p.By, p.Release, p.CreatedAt, p.UpdatedAt = uuid.NewString(), caller(r).ID, live.Version, s.now(), s.now()
-	if p, err = s.parts.Promotions.Promote(r.Context(), p); err != nil {
+	if err := s.parts.Promotions.Promote(r.Context(), p); err != nil {
 		return err
 	}
 	for _, t := range p.Targets {

@@ -30,7 +30,7 @@ func (r *Releaser) Promote(ctx context.Context, p renga.Promotion, t renga.Promo
 	if err != nil {
 		return renga.Release{}, err
 	}
-	if done, rel, err := r.replayed(ctx, to, t.ID); done || err != nil {
+	if done, rel, err := r.replayed(ctx, to, t.ChangeID()); done || err != nil {
 		return rel, err
 	}
 	from, err := r.living(ctx, p.Source)
@@ -45,7 +45,7 @@ func (r *Releaser) Promote(ctx context.Context, p renga.Promotion, t renga.Promo
 		return renga.Release{}, err
 	}
 	return r.tryNext(ctx, t.App, renga.Change{
-		Description: promoteName(from, taken), By: p.By, PushID: t.ID,
+		Description: promoteName(from, taken), By: p.By, PushID: t.ChangeID(),
 		Edit: func(in *renga.Inputs) error {
 			promote(in, to, taken.Images)
 			return nil

@@ -9,9 +9,7 @@ import (
 
 // Promotions keeps promotions.
 type Promotions interface {
-	// AddPromotion gives the promotion that is recorded now: an equal one that
-	// was asked for a moment ago, or this.
-	AddPromotion(ctx context.Context, p renga.Promotion) (renga.Promotion, error)
+	AddPromotion(ctx context.Context, p renga.Promotion) error
 	// OpenPromotions are those with targets that have no release yet.
 	OpenPromotions(ctx context.Context) ([]renga.Promotion, error)
 	SetPromotionTarget(ctx context.Context, promotion string, t renga.PromotionTarget) error
@@ -47,13 +45,13 @@ func (p *Promoter) Promotable(ctx context.Context, app renga.AppID) (renga.Relea
 }
 
 // Promote records a promotion and has it carried out soon.
-func (p *Promoter) Promote(ctx context.Context, promotion renga.Promotion) (renga.Promotion, error) {
-	added, err := p.AddPromotion(ctx, promotion)
+func (p *Promoter) Promote(ctx context.Context, promotion renga.Promotion) error {
+	err := p.AddPromotion(ctx, promotion)
 	select {
 	case p.wake <- struct{}{}:
 	default: // it will look anyway
 	}
-	return added, err
+	return err
 }
 
 // Run carries out what is open and what comes, until ctx ends.

@@ -209,5 +209,12 @@ func (s *Store) updateApp(ctx context.Context, tx *redis.Tx, id renga.AppID, edi
 		return before, nil
 	}
 	after.UpdatedAt = now()
-	return after, multi(ctx, tx, func(p redis.Pipeliner) { p.Set(ctx, keyApp(id), encode(newAppRecord(after)), 0) })
+	box, err := outboxOf(ctx, tx, id)
+	if err != nil {
+		return renga.App{}, err
+	}
+	return after, multi(ctx, tx, func(p redis.Pipeliner) {
+		p.Set(ctx, keyApp(id), encode(newAppRecord(after)), 0)
+		box.post(ctx, p, appEvents(before, after)...)
+	})
 }

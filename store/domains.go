@@ -65,7 +65,9 @@ func (r domainRecord) domain(app renga.AppID, id string) renga.Domain {
 	}
 }
 
-func domainShelf(app renga.AppID) shelf { return appShelf(app, keyDomains(app)) }
+func domainShelf(app renga.AppID) shelf {
+	return shelf{key: keyDomains(app), app: app, news: domainEvents}
+}
 
 // Domains lists an app's custom domains in order of their host names.
 func (s *Store) Domains(ctx context.Context, app renga.AppID) ([]renga.Domain, error) {

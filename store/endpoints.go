@@ -24,7 +24,9 @@ type endpointRecord struct {
 	UpdatedAt     time.Time `json:"updated_at,omitzero"`
 }
 
-func endpointShelf(app renga.AppID) shelf { return appShelf(app, keyEndpoints(app)) }
+func endpointShelf(app renga.AppID) shelf {
+	return shelf{key: keyEndpoints(app), app: app, news: endpointEvents}
+}
 
 func (r endpointRecord) endpoint(app renga.AppID, id string) renga.Endpoint {
 	return renga.Endpoint{

@@ -67,6 +67,10 @@ func (s *Store) setFormation(ctx context.Context, tx *redis.Tx, app renga.AppID,
 	if len(set)+len(remove) == 0 {
 		return after, nil
 	}
+	box, err := outboxOf(ctx, tx, app)
+	if err != nil {
+		return nil, err
+	}
 	return after, multi(ctx, tx, func(p redis.Pipeliner) {
 		if len(set) > 0 {
 			p.HSet(ctx, keyFormation(app), set)
@@ -74,6 +78,7 @@ func (s *Store) setFormation(ctx context.Context, tx *redis.Tx, app renga.AppID,
 		if len(remove) > 0 {
 			p.HDel(ctx, keyFormation(app), remove...)
 		}
+		box.post(ctx, p, scaleEvents(before, after)...)
 	})
 }
 
@@ -124,20 +129,37 @@ func (s *Store) Dynos(ctx context.Context, app renga.AppID) ([]renga.Dyno, error
 // SaveDynos replaces what is known of an app's dynos. After the app's removal
 // it is renga.NotFound and writes nothing.
 func (s *Store) SaveDynos(ctx context.Context, app renga.AppID, ds []renga.Dyno) error {
-	records := make([]dynoRecord, 0, len(ds))
-	for _, d := range ds {
-		records = append(records, newDynoRecord(d))
-	}
 	return s.do(ctx, "save dynos of app "+string(app), func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {
 			return err
 		}
-		// XX: the key is there exactly as long as the app is.
-		there, err := s.db.SetXX(ctx, keyDynos(app), encode(records), 0).Result()
-		if err == nil && !there {
-			return s.absent(ctx, app)
-		}
+		return s.transact(ctx, func(tx *redis.Tx) error { return s.saveDynos(ctx, tx, app, ds) }, keyDynos(app))
+	})
+}
+
+func (s *Store) saveDynos(ctx context.Context, tx *redis.Tx, app renga.AppID, ds []renga.Dyno) error {
+	stored, err := tx.Get(ctx, keyDynos(app)).Result()
+	if missing(err) { // the key is there exactly as long as the app is
+		return s.absent(ctx, app)
+	}
+	if err != nil {
 		return err
+	}
+	before, err := decodeDynos(app, stored)
+	if err != nil {
+		return err
+	}
+	box, err := outboxOf(ctx, tx, app)
+	if err != nil {
+		return err
+	}
+	records := make([]dynoRecord, 0, len(ds))
+	for _, d := range ds {
+		records = append(records, newDynoRecord(d))
+	}
+	return multi(ctx, tx, func(p redis.Pipeliner) {
+		p.Set(ctx, keyDynos(app), encode(records), 0)
+		box.post(ctx, p, dynoEvents(before, ds)...)
 	})
 }
 

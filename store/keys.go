@@ -38,6 +38,13 @@ import (
 //	renga:{<app>}:drains             hash    drain id → JSON drain, its URL sealed         api
 //	renga:{<app>}:domains            hash    id → JSON domain; see domains.go              api (ACM status: cmd)
 //	renga:{<app>}:endpoints          hash    id → JSON certificate, its key sealed         api
+//	renga:{platform}:hooked          set     ids of the apps that have or had webhooks     api, webhooks
+//	renga:{<app>}:webhooks           hash    webhook id → JSON, secrets sealed             api
+//	renga:{<app>}:events             hash    event id → JSON, for days; see outbox         whoever writes the fact, webhooks (trim)
+//	renga:{<app>}:deliveries         hash    delivery id → JSON                            the same, webhooks
+//	renga:{<app>}:due                zset    webhook id/delivery id by next attempt, in ms the same, webhooks
+//
+// The last four outlive their app for as long as something is due.
 //
 // Times are RFC 3339 with nanoseconds, UTC. Hashes hold one field per thing so
 // that a window can be read without the rest.
@@ -51,6 +58,7 @@ const (
 
 	keyPipelines  = "renga:{platform}:pipelines"
 	keyPromotions = "renga:{platform}:promotions"
+	keyHooked     = "renga:{platform}:hooked"
 
 	fieldID        = "id"
 	fieldSchema    = "schema"
@@ -82,13 +90,23 @@ func keyDrains(id renga.AppID) string         { return appKey(id, "drains") }
 func keyDomains(id renga.AppID) string        { return appKey(id, "domains") }
 func keyEndpoints(id renga.AppID) string      { return appKey(id, "endpoints") }
 
+func keyWebhooks(id renga.AppID) string   { return appKey(id, "webhooks") }
+func keyEvents(id renga.AppID) string     { return appKey(id, "events") }
+func keyDeliveries(id renga.AppID) string { return appKey(id, "deliveries") }
+func keyDue(id renga.AppID) string        { return appKey(id, "due") }
+
 func appKey(id renga.AppID, what string) string { return "renga:{" + string(id) + "}:" + what }
 
-// appKeys are all keys of an app but those of its pushes.
+// appKeys are all keys of an app but those of its pushes and its queue.
 func appKeys(id renga.AppID) []string {
 	return []string{
 		keyApp(id), keyReleases(id), keyOutcomes(id), keyHead(id),
 		keyFormation(id), keyDynos(id), keyRestarts(id), keyDrains(id),
 		keyDomains(id), keyEndpoints(id),
 	}
+}
+
+// queueKeys are those of an app's webhooks and their queue.
+func queueKeys(id renga.AppID) []string {
+	return []string{keyWebhooks(id), keyEvents(id), keyDeliveries(id), keyDue(id)}
 }

@@ -193,7 +193,14 @@ func (s *Store) dropKeys(ctx context.Context, id renga.AppID) error {
 	if err != nil {
 		return err
 	}
+	due, err := s.db.ZCard(ctx, keyDue(id)).Result()
+	if err != nil {
+		return err
+	}
 	keys := appKeys(id)
+	if due == 0 {
+		keys = append(keys, queueKeys(id)...)
+	}
 	for _, text := range records {
 		// A damaged record must not keep the app from being removed; its push
 		// key expires by itself.

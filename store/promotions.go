@@ -9,15 +9,9 @@ import (
 	"renga"
 )
 
-const (
-	// promotionMemory is how long promotions are known: much longer than anybody
-	// waits for one.
-	promotionMemory = 7 * 24 * time.Hour
-	// promotionRepeat is for how long the same promotion, asked for again by the
-	// same account, is the one that was asked for before: clients repeat a
-	// request whose answer they did not get.
-	promotionRepeat = 30 * time.Second
-)
+// promotionMemory is how long promotions are known: much longer than anybody
+// waits for one.
+const promotionMemory = 7 * 24 * time.Hour
 
 type promotionRecord struct {
 	ID        string            `json:"id"`
@@ -39,31 +33,17 @@ type promotionTarget struct {
 
 var promotions = shelf{key: keyPromotions}
 
-// AddPromotion records a promotion that is to be carried out, and gives the one
-// that is recorded now: when the same was asked for a moment ago, that one.
-func (s *Store) AddPromotion(ctx context.Context, p renga.Promotion) (renga.Promotion, error) {
-	var added renga.Promotion
-	err := editShelf(ctx, s, promotions, func(all map[string]promotionRecord) error {
-		added = p
+// AddPromotion records a promotion that is to be carried out.
+func (s *Store) AddPromotion(ctx context.Context, p renga.Promotion) error {
+	return editShelf(ctx, s, promotions, func(all map[string]promotionRecord) error {
 		for id, old := range all {
-			switch age := p.CreatedAt.Sub(old.CreatedAt); {
-			case age < promotionRepeat && old.asks(p):
-				added = old.promotion()
-				return nil
-			case age > promotionMemory:
+			if p.CreatedAt.Sub(old.CreatedAt) > promotionMemory {
 				delete(all, id)
 			}
 		}
 		all[p.ID] = newPromotionRecord(p)
 		return nil
 	})
-	return added, err
-}
-
-// asks tells whether p is asked for by the same account in the same words.
-func (r promotionRecord) asks(p renga.Promotion) bool {
-	return r.By == p.By && r.Pipeline == p.Pipeline && r.Source == p.Source && r.Release == p.Release &&
-		slices.EqualFunc(r.Targets, p.Targets, func(a promotionTarget, b renga.PromotionTarget) bool { return a.App == b.App })
 }
 
 // Promotion reads one promotion; renga.NotFound when there is none of that id.

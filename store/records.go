@@ -226,9 +226,17 @@ func (r appRecord) app() renga.App {
 func newCollaboratorRecords(all map[renga.AccountID]renga.Collaborator) map[renga.AccountID]collaboratorRecord {
 	records := make(map[renga.AccountID]collaboratorRecord, len(all))
 	for who, c := range all {
-		records[who] = collaboratorRecord{ID: c.ID, Permissions: c.Permissions, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC()}
+		records[who] = newCollaboratorRecord(c)
 	}
 	return records
+}
+
+func newCollaboratorRecord(c renga.Collaborator) collaboratorRecord {
+	return collaboratorRecord{ID: c.ID, Permissions: c.Permissions, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC()}
+}
+
+func (r collaboratorRecord) collaborator(who renga.AccountID) renga.Collaborator {
+	return renga.Collaborator{ID: r.ID, Account: who, Permissions: r.Permissions, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}
 }
 
 func (r appRecord) collaborators() map[renga.AccountID]renga.Collaborator {
@@ -237,7 +245,7 @@ func (r appRecord) collaborators() map[renga.AccountID]renga.Collaborator {
 	}
 	all := make(map[renga.AccountID]renga.Collaborator, len(r.Collaborators))
 	for who, c := range r.Collaborators {
-		all[who] = renga.Collaborator{ID: c.ID, Account: who, Permissions: c.Permissions, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC()}
+		all[who] = c.collaborator(who)
 	}
 	return all
 }

@@ -66,14 +66,19 @@ func (s *Store) commit(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord,
 	if err != nil {
 		return err
 	}
+	box, events, err := commitEvents(ctx, tx, r, pushID, former)
+	if err != nil {
+		return err
+	}
 	err = multi(ctx, tx, func(p redis.Pipeliner) {
 		putRelease(ctx, p, r, pushID)
+		box.post(ctx, p, events...)
 		p.HSet(ctx, keyHead(r.App), fieldCurrent, r.Version)
 		if r.Outcome.Status == renga.Succeeded {
 			p.HSet(ctx, keyHead(r.App), fieldLive, r.Version)
 		}
 		if former.Status == renga.Pending {
-			putSuperseded(ctx, p, r)
+			p.HSet(ctx, keyOutcomes(r.App), strconv.Itoa(r.Version-1), encode(newOutcomeRecord(supersededBy(r))))
 		}
 		for t, scale := range fill {
 			scale.CreatedAt, scale.UpdatedAt = orNow(scale.CreatedAt), orNow(scale.UpdatedAt)
@@ -148,12 +153,13 @@ func refuseDeleting(id renga.AppID, text string) error {
 	return nil
 }
 
-func putSuperseded(ctx context.Context, p redis.Pipeliner, by renga.ReleaseRecord) {
-	p.HSet(ctx, keyOutcomes(by.App), strconv.Itoa(by.Version-1), encode(outcomeRecord{
+// supersededBy is the outcome of a release that was pending when the next came.
+func supersededBy(next renga.ReleaseRecord) renga.Outcome {
+	return renga.Outcome{
 		Status: renga.Superseded,
-		Reason: fmt.Sprintf("superseded by v%d before its dynos were up", by.Version),
+		Reason: fmt.Sprintf("superseded by v%d before its dynos were up", next.Version),
 		At:     now(),
-	}))
+	}
 }
 
 // settle finds out whether a commit was done whose answer was lost. The caller
@@ -243,7 +249,12 @@ func (s *Store) setOutcome(ctx context.Context, tx *redis.Tx, app renga.AppID, v
 	if old.Status != o.Status && !mayBecome(old.Status, o.Status) {
 		return renga.Errorf(renga.Conflict, "Release v%d is %s and cannot become %s.", version, old.Status, o.Status)
 	}
+	box, events, err := outcomeEvents(ctx, tx, app, version, old.outcome(), o)
+	if err != nil {
+		return err
+	}
 	return multi(ctx, tx, func(p redis.Pipeliner) {
+		box.post(ctx, p, events...)
 		p.HSet(ctx, keyOutcomes(app), strconv.Itoa(version), encode(newOutcomeRecord(o)))
 		if o.Status == renga.Succeeded && version > h.live {
 			p.HSet(ctx, keyHead(app), fieldLive, version)

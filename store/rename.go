@@ -89,8 +89,16 @@ func (s *Store) rewriteName(ctx context.Context, id renga.AppID, name string) (r
 		if a, err = decodeApp(id, stored); err != nil || a.Name == name {
 			return err
 		}
+		before := a
 		a.Name, a.UpdatedAt = name, now()
-		return multi(ctx, tx, func(p redis.Pipeliner) { p.Set(ctx, keyApp(id), encode(newAppRecord(a)), 0) })
+		box, err := outboxOf(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		return multi(ctx, tx, func(p redis.Pipeliner) {
+			p.Set(ctx, keyApp(id), encode(newAppRecord(a)), 0)
+			box.post(ctx, p, appEvents(before, a)...)
+		})
 	}, keyApp(id))
 	return a, err
 }

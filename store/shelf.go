@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/redis/go-redis/v9"
 
@@ -14,6 +15,8 @@ import (
 type shelf struct {
 	key string
 	app renga.AppID // whose it is; empty for the platform's own
+	// news is what a change of the records means to webhooks; nil for nothing.
+	news func(before, after map[string]string) ([]happening, error)
 }
 
 // appShelf is a shelf of one app's; its key must be in appKeys too.
@@ -83,7 +86,12 @@ func rearrange[R any](ctx context.Context, s *Store, tx *redis.Tx, sh shelf, edi
 	if len(set)+len(remove) == 0 {
 		return nil
 	}
+	box, events, err := shelfEvents(ctx, tx, sh, before, set, remove)
+	if err != nil {
+		return err
+	}
 	return multi(ctx, tx, func(p redis.Pipeliner) {
+		box.post(ctx, p, events...)
 		if len(set) > 0 {
 			p.HSet(ctx, sh.key, set)
 		}
@@ -91,6 +99,25 @@ func rearrange[R any](ctx context.Context, s *Store, tx *redis.Tx, sh shelf, edi
 			p.HDel(ctx, sh.key, remove...)
 		}
 	})
+}
+
+// shelfEvents says what a change of a shelf means to webhooks, and gives the
+// outbox for it.
+func shelfEvents(ctx context.Context, tx *redis.Tx, sh shelf, before, set map[string]string, remove []string) (outbox, []happening, error) {
+	if sh.news == nil {
+		return outbox{}, nil, nil
+	}
+	box, err := outboxOf(ctx, tx, sh.app)
+	if err != nil || len(box.hooks) == 0 {
+		return outbox{}, nil, err
+	}
+	after := maps.Clone(before)
+	maps.Copy(after, set)
+	for _, id := range remove {
+		delete(after, id)
+	}
+	events, err := sh.news(before, after)
+	return box, events, err
 }
 
 // shelfChanges lists what to write and what to remove.

@@ -1,0 +1,159 @@
+package renga
+
+import (
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// Secret is a word that only its owner and whoever it is meant for may see. It
+// prints as "[redacted]" and refuses to be marshalled by accident.
+type Secret string
+
+// String hides the secret.
+func (Secret) String() string { return "[redacted]" }
+
+// GoString hides the secret from %#v.
+func (Secret) GoString() string { return "[redacted]" }
+
+// LogValue hides the secret from slog.
+func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+
+// MarshalJSON hides the secret: whoever may write it converts to a plain string
+// first.
+func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"[redacted]"`), nil }
+
+// Webhook asks that an app's events be told to a URL.
+type Webhook struct {
+	ID      string // a UUID
+	URL     string
+	Level   WebhookLevel
+	Include []EventKind
+	// Secret signs what is sent.
+	Secret Secret
+	// Authorization is the header of that name; empty for none.
+	Authorization Secret
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
+// WebhookLevel is how hard an event is tried to be delivered.
+type WebhookLevel string
+
+// The levels.
+const (
+	Notify WebhookLevel = "notify" // once
+	Sync   WebhookLevel = "sync"   // until it is taken
+)
+
+// EventKind is what kind of thing an event happened to, in Heroku's words.
+type EventKind string
+
+// The kinds of events.
+const (
+	AppEvent          EventKind = "api:app"
+	BuildEvent        EventKind = "api:build"
+	CollaboratorEvent EventKind = "api:collaborator"
+	DomainEvent       EventKind = "api:domain"
+	EndpointEvent     EventKind = "api:sni-endpoint"
+	FormationEvent    EventKind = "api:formation"
+	ReleaseEvent      EventKind = "api:release"
+	DynoEvent         EventKind = "dyno"
+)
+
+// EventKinds are all that a webhook may ask for. Some of them happen to nothing
+// yet.
+var EventKinds = []EventKind{
+	"api:addon", "api:addon-attachment", AppEvent, BuildEvent, CollaboratorEvent, DomainEvent, "api:dyno",
+	FormationEvent, ReleaseEvent, EndpointEvent, DynoEvent,
+}
+
+// Wants tells whether the webhook asks for a kind of events. Heroku has two
+// names for those of dynos.
+func (w Webhook) Wants(k EventKind) bool {
+	return slices.Contains(w.Include, k) || k == DynoEvent && slices.Contains(w.Include, "api:dyno")
+}
+
+// Event is something that happened to an app, with what it happened to as that
+// was then.
+type Event struct {
+	ID     string // a UUID that sorts by time
+	Kind   EventKind
+	Action EventAction
+	At     time.Time
+	By     AccountID // who did it; empty for the platform itself
+	App    App
+	// Subject is what it happened to, Before what that was before; of what was
+	// created there is nothing before.
+	Subject, Before Subject
+}
+
+// EventAction is what happened.
+type EventAction string
+
+// The actions.
+const (
+	Create  EventAction = "create"
+	Update  EventAction = "update"
+	Destroy EventAction = "destroy"
+)
+
+// Subject is one of the things that events happen to; the others are nil.
+type Subject struct {
+	App          *App
+	Release      *ReleaseRecord // of releases and builds
+	Dyno         *Dyno
+	Process      *Process
+	Collaborator *Collaborator
+	Domain       *Domain
+	Endpoint     *Endpoint
+}
+
+// Process is a process type with its scale.
+type Process struct {
+	Type  ProcessType
+	Scale Scale
+}
+
+// Delivery is one event on its way to one webhook.
+type Delivery struct {
+	ID          string // a UUID that sorts by time
+	Event       string
+	Kind        EventKind
+	Webhook     string
+	Level       WebhookLevel
+	Status      DeliveryStatus
+	Attempts    int
+	NextAttempt time.Time // zero when there will be none
+	Last        *Attempt  // nil before the first
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// DeliveryStatus is how a delivery fares.
+type DeliveryStatus string
+
+// The states of a delivery.
+const (
+	DeliveryPending   DeliveryStatus = "pending"  // not tried yet
+	DeliveryRetrying  DeliveryStatus = "retrying" // to be tried again
+	DeliveryFailed    DeliveryStatus = "failed"
+	DeliverySucceeded DeliveryStatus = "succeeded"
+)
+
+// Attempt is one try of a delivery.
+type Attempt struct {
+	ID        string // a UUID
+	Code      int    // the receiver's status; 0 when it gave none
+	Error     string // why there was none: a word such as "timeout"
+	Succeeded bool
+	Began     time.Time
+	Ended     time.Time
+}
+
+// Parcel is a delivery with all that is needed to try it.
+type Parcel struct {
+	Delivery Delivery
+	Webhook  Webhook
+	Event    Event
+}

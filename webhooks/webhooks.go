@@ -1,0 +1,190 @@
+// Package webhooks delivers what happened to apps to whoever asked for it: one
+// signed POST per event and webhook, as Heroku sends them.
+//
+// The store queues a delivery in the very transaction that makes its event a
+// fact; this room works the queues off. It keeps nothing: what it dies over is
+// still due at the next start, so a receiver may get an event twice, never not
+// at all. One slow receiver holds up nobody but itself.
+package webhooks
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"renga"
+)
+
+// Queue keeps deliveries, by app.
+type Queue interface {
+	// HookedApps are those that may have any.
+	HookedApps(ctx context.Context) ([]renga.AppID, error)
+	// DueDeliveries are ids by webhook, the longest due first.
+	DueDeliveries(ctx context.Context, app renga.AppID, at time.Time) (map[string][]string, error)
+	// Parcel is NotFound when there is nothing to deliver, or nobody to.
+	Parcel(ctx context.Context, app renga.AppID, webhook, delivery string) (renga.Parcel, error)
+	// SaveDelivery keeps it due for as long as it has a next attempt.
+	SaveDelivery(ctx context.Context, app renga.AppID, d renga.Delivery) error
+	// TrimEvents forgets events, with their deliveries.
+	TrimEvents(ctx context.Context, app renga.AppID, before time.Time, most int) error
+}
+
+// Renderer writes events as the API shows them.
+type Renderer interface {
+	// Payload is an event as JSON objects, all but what is about its delivery.
+	Payload(ctx context.Context, e renga.Event) (map[string]any, error)
+}
+
+const (
+	// look is how often the queues are looked at.
+	look = 500 * time.Millisecond
+	// perHook and together bound how many deliveries are under way at once.
+	perHook  = 2
+	together = 256
+	// timeout is how long a receiver may take.
+	timeout = 15 * time.Second
+	// memory and most are for how long, and how many, events are kept of an app.
+	memory = 4 * 24 * time.Hour
+	most   = 2000
+	tidy   = time.Hour
+)
+
+// Options are what the room works with.
+type Options struct {
+	// Dial connects; it refuses addresses that are not to be reached.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Pause is how long to wait after so many attempts; nil for what Heroku does.
+	Pause func(attempts int) time.Duration
+	Log   *slog.Logger
+	Now   func() time.Time
+}
+
+// Webhooks delivers.
+type Webhooks struct {
+	Options
+	queue    Queue
+	renderer Renderer
+	client   *http.Client
+	slots    chan struct{}
+
+	mu       sync.Mutex
+	underWay map[string]map[string]bool // by webhook, then by delivery
+	free     chan struct{}              // told when a delivery ends
+	tries    sync.WaitGroup
+}
+
+// New makes the room. Nothing is started.
+func New(o Options, q Queue, r Renderer) *Webhooks {
+	if o.Pause == nil {
+		o.Pause = pause
+	}
+	return &Webhooks{
+		Options: o, queue: q, renderer: r, slots: make(chan struct{}, together),
+		underWay: map[string]map[string]bool{}, free: make(chan struct{}, 1),
+		client: &http.Client{
+			Timeout: timeout,
+			// No proxy of the environment's: it would connect where Dial may not.
+			Transport:     &http.Transport{DialContext: o.Dial, TLSHandshakeTimeout: timeout, MaxIdleConns: together, IdleConnTimeout: time.Minute},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// Run delivers what is due until ctx ends, and then waits for what is under way.
+func (w *Webhooks) Run(ctx context.Context) error {
+	defer w.client.CloseIdleConnections()
+	defer w.tries.Wait()
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	var tidied time.Time
+	for {
+		w.deliver(ctx)
+		if w.Now().Sub(tidied) > tidy {
+			w.tidyUp(ctx)
+			tidied = w.Now()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-w.free:
+		}
+	}
+}
+
+// deliver begins all deliveries that are due and have room.
+func (w *Webhooks) deliver(ctx context.Context) {
+	w.eachApp(ctx, "find due deliveries", func(app renga.AppID) error {
+		due, err := w.queue.DueDeliveries(ctx, app, w.Now())
+		for hook, ids := range due {
+			for _, id := range ids {
+				if w.begin(hook, id) {
+					w.tries.Go(func() {
+						defer w.end(hook, id)
+						w.try(ctx, app, hook, id)
+					})
+				}
+			}
+		}
+		return err
+	})
+}
+
+func (w *Webhooks) tidyUp(ctx context.Context) {
+	w.eachApp(ctx, "trim events", func(app renga.AppID) error {
+		return w.queue.TrimEvents(ctx, app, w.Now().Add(-memory), most)
+	})
+}
+
+// eachApp does something for each app that may have webhooks. What fails is
+// tried again at the next look.
+func (w *Webhooks) eachApp(ctx context.Context, what string, do func(app renga.AppID) error) {
+	apps, err := w.queue.HookedApps(ctx)
+	for _, app := range apps {
+		if err == nil {
+			err = do(app)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		w.Log.Warn("webhooks wait", "what", what, "err", err)
+	}
+}
+
+// begin takes a place for a delivery, if it is not under way and there is one.
+func (w *Webhooks) begin(hook, id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	busy := w.underWay[hook]
+	if busy[id] || len(busy) >= perHook {
+		return false
+	}
+	select {
+	case w.slots <- struct{}{}:
+	default:
+		return false
+	}
+	if busy == nil {
+		busy = map[string]bool{}
+		w.underWay[hook] = busy
+	}
+	busy[id] = true
+	return true
+}
+
+// end gives the place back.
+func (w *Webhooks) end(hook, id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.underWay[hook], id)
+	if len(w.underWay[hook]) == 0 {
+		delete(w.underWay, hook)
+	}
+	<-w.slots
+	select {
+	case w.free <- struct{}{}:
+	default:
+	}
+}
