@@ -74,6 +74,9 @@ var access = map[string]policy{
 	"/apps/{app}/releases/":                           appDeploy,
 	"/apps/{app}/releases/{release}/config-vars":      appSecrets,
 	"/apps/{app}/usage":                               appPart,
+	"/apps/{app}/webhook-deliveries/":                 appPart,
+	"/apps/{app}/webhook-events/":                     appPart,
+	"/apps/{app}/webhooks/":                           appPart,
 	"/apps/{app}/pipeline-couplings":                  appPart,
 	"/filters/":                                       {change: need{scope: renga.ScopeRead}}, // it changes nothing
 	"/pipeline-couplings/":                            appList,

@@ -32,7 +32,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		if err := s.count(w, r); err != nil {
 			return err
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(renga.ActedBy(r.Context(), bearer.Account.ID)))
 		return nil
 	})
 }

@@ -41,7 +41,8 @@ type rig struct {
 	world  *world
 	db     *store.Store
 	people *accounts.Accounts
-	log    *bytes.Buffer
+	*mailbox
+	log *bytes.Buffer
 }
 
 func newRig(checks map[string]func(context.Context) error) *rig {
@@ -52,8 +53,9 @@ func newRig(checks map[string]func(context.Context) error) *rig {
 func newRigWith(change func(*api.Options)) *rig {
 	w, db, log := newWorld(), newStore(), &bytes.Buffer{}
 	people := accounts.New(db, accounts.Cost{Memory: 64, Passes: 1, Threads: 1})
+	box := newMailbox(w)
 	options := api.Options{
-		Domain: "renga.localhost", Scheme: "http", Port: "5000", Sizes: sizes, StreamKey: []byte("stream key"), RendezvousPort: "5443", Version: "1.2.3",
+		Domain: "renga.localhost", Scheme: "http", Port: "5000", Sizes: sizes, StreamKey: []byte("stream key"), Reachable: reachable, RendezvousPort: "5443", Version: "1.2.3",
 		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now: func() time.Time { return born.Add(24*time.Hour + w.late) },
 	}
@@ -62,9 +64,9 @@ func newRigWith(change func(*api.Options)) *rig {
 		Repeats: db, Tokens: tokens{w, db}, Accounts: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w,
 		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Waker: w, Lines: w, Logs: &w.journal, Attach: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "attached at "+r.URL.Path) }),
 		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w,
-		Domains: db, Endpoints: db, Orders: w,
+		Domains: db, Endpoints: db, Orders: w, Webhooks: box,
 	})
-	return &rig{Server: server, world: w, db: db, people: people, log: log}
+	return &rig{Server: server, world: w, db: db, people: people, mailbox: box, log: log}
 }
 
 // tokens are the store's; "token/scope" is one that is narrowed to a scope.

@@ -66,6 +66,15 @@ var implemented = []struct {
 	{"build", "List", "GET", "/apps/hello/builds", "", 200},
 	{"buildpack-installation", "List", "GET", "/apps/hello/buildpack-installations", "", 200},
 	{"buildpack-installation", "Update", "PUT", "/apps/hello/buildpack-installations", `{"updates":[{"buildpack":"https://example.com/a.tgz"}]}`, 200},
+	{"app-webhook", "Create", "POST", "/apps/hello/webhooks", `{"include":["api:release"],"level":"notify","url":"https://example.com/in"}`, 201},
+	{"app-webhook", "Delete", "DELETE", "/apps/hello/webhooks/60000000-0000-4000-8000-000000000001", "", 200},
+	{"app-webhook", "Info", "GET", "/apps/hello/webhooks/60000000-0000-4000-8000-000000000001", "", 200},
+	{"app-webhook", "List", "GET", "/apps/hello/webhooks", "", 200},
+	{"app-webhook", "Update", "PATCH", "/apps/hello/webhooks/60000000-0000-4000-8000-000000000001", `{"level":"notify"}`, 200},
+	{"app-webhook-delivery", "Info", "GET", "/apps/hello/webhook-deliveries/62000000-0000-4000-8000-000000000001", "", 200},
+	{"app-webhook-delivery", "List", "GET", "/apps/hello/webhook-deliveries", "", 200},
+	{"app-webhook-event", "Info", "GET", "/apps/hello/webhook-events/61000000-0000-4000-8000-000000000001", "", 200},
+	{"app-webhook-event", "List", "GET", "/apps/hello/webhook-events", "", 200},
 	{"collaborator", "Create", "POST", "/apps/hello/collaborators", `{"user":"Bob@example.com","silent":true}`, 201},
 	{"collaborator", "Delete", "DELETE", "/apps/hello/collaborators/carol@example.com", "", 200},
 	{"collaborator", "Info", "GET", "/apps/hello/collaborators/carol@example.com", "", 200},
@@ -158,6 +167,7 @@ var implemented = []struct {
 // extra are the properties that answers have beyond the schema, by resource.
 var extra = map[string][]string{
 	"oauth-authorization": {"description"},
+	"app-webhook-event":   {"payload.id", "payload.created_at", "payload.updated_at", "payload.published_at", "payload.sequence"},
 	"app":                 {"create_status", "generation"},
 	"dyno":                {"exit", "websocket_url"},
 	"pipeline":            {"generation"},

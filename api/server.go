@@ -15,6 +15,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -43,6 +44,9 @@ type Options struct {
 	// RateLimit is how many requests an account may make in an hour; 0 for
 	// Heroku's 4,500.
 	RateLimit int
+	// Reachable says why webhooks may not be delivered to an address; nil where
+	// they may, and everywhere without it.
+	Reachable func(netip.Addr) error
 	// Checks are what /healthz asks, by name. Each ends when its context does.
 	Checks  map[string]func(context.Context) error
 	Version string
@@ -82,6 +86,7 @@ type Parts struct {
 	Pipelines    Pipelines
 	PipelineVars PipelineVars
 	Promotions   Promotions
+	Webhooks     Webhooks
 
 	Drains  Drains
 	Drainer Waker // of an app's drains
@@ -156,6 +161,7 @@ func (s *Server) routes() []route {
 		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
 		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(), s.filterRoutes(),
 		s.domainRoutes(), s.sniEndpointRoutes(), s.acmRoutes(),
+		s.webhookRoutes(), s.webhookEventRoutes(), s.webhookDeliveryRoutes(),
 	)
 }
 

@@ -25,6 +25,7 @@ import (
 	"renga/runtime/docker"
 	"renga/seal"
 	"renga/store"
+	"renga/webhooks"
 )
 
 // house is all rooms put together.
@@ -37,6 +38,7 @@ type house struct {
 	remover  *releaser.Remover
 	renamer  *releaser.Renamer
 	promoter *releaser.Promoter
+	hooks    *webhooks.Webhooks
 	door     *door
 	certs    *certs.Certs
 	notes    *acmNotes
@@ -88,7 +90,8 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 		return nil, err
 	}
 	did := deeds{logs: appLogs, db: db}
-	drainer := logs.NewDrainer(appLogs, db, logs.DrainOptions{Dial: egress.New(s.EgressAllow).Dial, Log: log})
+	outside := egress.New(s.EgressAllow)
+	drainer := logs.NewDrainer(appLogs, db, logs.DrainOptions{Dial: outside.Dial, Log: log})
 	outputs := output.New(output.Options{Dir: s.path("outputs")})
 	var manager *runtime.Manager
 	var rescue rescuer
@@ -124,14 +127,15 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	}
 	people := accounts.New(db, accounts.DefaultCost)
 	web := api.New(api.Options{
-		Domain: s.Domain, Scheme: scheme, Port: port, ACME: s.ACMEDirectory != "", Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), StreamKey: d.streamKey, RateLimit: s.RateLimit, Version: versionName(), Log: log,
+		Domain: s.Domain, Scheme: scheme, Port: port, ACME: s.ACMEDirectory != "", Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), StreamKey: d.streamKey, RateLimit: s.RateLimit, Reachable: outside.Check, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{
 		Repeats: db, Tokens: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel,
 		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did, Logs: appLogs,
-		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer,
+		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer, Webhooks: db,
 		Domains: db, Endpoints: db, Orders: tlsCerts,
 	})
+	h.hooks = webhooks.New(webhooks.Options{Dial: outside.Dial, Log: log, Now: time.Now}, db, web)
 	h.door, h.endStreams = &door{domain: s.Domain, trusted: s.TrustedProxies, registry: h.pushes, router: rt, api: web}, web.EndStreams
 	h.metrics = metrics(reg, manager, rt, appLogs)
 	return h, nil

@@ -187,6 +187,7 @@ func (h *house) run(ctx context.Context, doorways []doorway) error {
 	loop(h.desk.Run)
 	loop(h.logs.Run)
 	loop(h.promoter.Run)
+	loop(h.hooks.Run)
 	loop(h.drainer.Run)
 	loop(h.notes.Run)
 	for _, d := range doorways {

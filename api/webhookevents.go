@@ -1,0 +1,231 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+func (s *Server) webhookEventRoutes() []route {
+	return []route{
+		{"GET", "/apps/{app}/webhook-events", s.listWebhookEvents},
+		{"GET", "/apps/{app}/webhook-events/{event}", s.webhookEventInfo},
+	}
+}
+
+// webhookEvent is an event on the wire. Heroku's schema has fewer properties of
+// the payload than Heroku sends.
+type webhookEvent struct {
+	CreatedAt string         `json:"created_at"`
+	ID        string         `json:"id"`
+	Include   string         `json:"include"`
+	Payload   map[string]any `json:"payload"`
+	UpdatedAt string         `json:"updated_at"`
+}
+
+func (s *Server) showEvents(ctx context.Context, page []renga.Event) ([]webhookEvent, error) {
+	var wire []webhookEvent
+	for _, e := range page {
+		payload, err := s.Payload(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		wire = append(wire, webhookEvent{
+			CreatedAt: stamp(e.At), ID: e.ID, Include: string(e.Kind), Payload: payload, UpdatedAt: stamp(e.At),
+		})
+	}
+	return wire, nil
+}
+
+// events reads the events of the path's app.
+func (s *Server) events(r *http.Request) ([]renga.Event, error) {
+	a, err := s.appOf(r)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.parts.Webhooks.Events(r.Context(), a.ID)
+	return all, orNotFound(err, "app")
+}
+
+func (s *Server) listWebhookEvents(w http.ResponseWriter, r *http.Request) error {
+	all, err := s.events(r)
+	if err != nil {
+		return err
+	}
+	show := func(page []renga.Event) ([]webhookEvent, error) { return s.showEvents(r.Context(), page) }
+	id := func(e renga.Event) string { return e.ID } // which sorts by time
+	return listAs(w, r, all, show, by("seq", id), by("id", id))
+}
+
+func (s *Server) webhookEventInfo(w http.ResponseWriter, r *http.Request) error {
+	all, err := s.events(r)
+	if err != nil {
+		return err
+	}
+	id := mux.Vars(r)["event"]
+	i := slices.IndexFunc(all, func(e renga.Event) bool { return strings.EqualFold(e.ID, id) })
+	if i < 0 {
+		return notFound("webhook event")
+	}
+	wire, err := s.showEvents(r.Context(), all[i:i+1])
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, wire[0])
+}
+
+// payloadVersion says how what a payload holds is to be read.
+const payloadVersion = "application/vnd.heroku+json; version=3"
+
+// Payload is an event as receivers of webhooks get it, all but what is about its
+// delivery.
+func (s *Server) Payload(ctx context.Context, e renga.Event) (map[string]any, error) {
+	known := s.people()
+	by := e.By
+	if by == "" {
+		by = renga.Platform
+	}
+	actor, err := known.find(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	data, err := s.subject(ctx, e, e.Subject, known)
+	if err != nil {
+		return nil, err
+	}
+	before, err := s.subject(ctx, e, e.Before, known)
+	if err != nil {
+		return nil, err
+	}
+	at := stamp(e.At)
+	return map[string]any{
+		"action": e.Action, "actor": actor, "created_at": at, "data": data, "id": e.ID, "previous_data": differing(before, data),
+		"published_at": at, "resource": strings.TrimPrefix(string(e.Kind), "api:"), "sequence": nil, "updated_at": at,
+		"version": payloadVersion,
+	}, nil
+}
+
+// subject is what an event happened to as the API shows it.
+func (s *Server) subject(ctx context.Context, e renga.Event, sub renga.Subject, known *people) (map[string]any, error) {
+	var wire any
+	var err error
+	switch {
+	case sub.App != nil:
+		wire, err = s.showApp(ctx, *sub.App)
+	case sub.Release != nil:
+		wire, err = s.showReleaseOf(ctx, e, *sub.Release, known)
+	case sub.Dyno != nil:
+		wire = newDyno(e.App, *sub.Dyno)
+	case sub.Process != nil:
+		wire = newFormation(e.App, sub.Process.Type, sub.Process.Scale, nil)
+	case sub.Collaborator != nil:
+		wire, err = s.showCollaborator(ctx, e.App, *sub.Collaborator, known)
+	case sub.Domain != nil:
+		wire, err = s.showDomainOf(ctx, e.App, *sub.Domain)
+	case sub.Endpoint != nil:
+		wire, err = s.showEndpointOf(ctx, e.App, *sub.Endpoint)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return objectOf(wire), nil
+}
+
+// showReleaseOf is the release of an event, or the build that made it.
+func (s *Server) showReleaseOf(ctx context.Context, e renga.Event, rec renga.ReleaseRecord, known *people) (any, error) {
+	by, err := known.find(ctx, rec.By)
+	if err != nil {
+		return nil, err
+	}
+	if e.Kind == renga.BuildEvent {
+		return newPushedBuild(e.App, rec, by), nil
+	}
+	return newRelease(e.App, rec, by, nil), nil
+}
+
+// showDomainOf is the domain of an event, with its certificate as that is now.
+func (s *Server) showDomainOf(ctx context.Context, a renga.App, d renga.Domain) (any, error) {
+	endpoints, err := s.parts.Endpoints.Endpoints(ctx, a.ID)
+	return newDomain(d, a, endpoints, s.options), unlessGone(err)
+}
+
+// showEndpointOf is the certificate of an event, with its domains as they are
+// now.
+func (s *Server) showEndpointOf(ctx context.Context, a renga.App, e renga.Endpoint) (any, error) {
+	domains, err := s.parts.Domains.Domains(ctx, a.ID)
+	return newSNIEndpoint(e, a, domains), unlessGone(err)
+}
+
+// unlessGone forgives that an app is no more: its last events are told all the
+// same.
+func unlessGone(err error) error {
+	if renga.KindOf(err) == renga.NotFound {
+		return nil
+	}
+	return err
+}
+
+// objectOf is a wire struct as an object; of nothing it is empty.
+func objectOf(wire any) map[string]any {
+	object := map[string]any{}
+	if wire == nil {
+		return object
+	}
+	text, err := json.Marshal(wire)
+	if err == nil {
+		err = json.Unmarshal(text, &object)
+	}
+	if err != nil {
+		panic(fmt.Errorf("encode %T: %w", wire, err)) // a wire struct that is no object is a bug
+	}
+	return object
+}
+
+// differing are the properties of before that are not the same any more.
+func differing(before, after map[string]any) map[string]any {
+	old := maps.Clone(before)
+	maps.DeleteFunc(old, func(name string, value any) bool { return reflect.DeepEqual(value, after[name]) })
+	return old
+}
+
+// pushedBuild is an image push as a build on the wire: the image was built
+// elsewhere, and pushing it was the last step.
+type pushedBuild struct {
+	App             onlyID      `json:"app"`
+	Buildpacks      []string    `json:"buildpacks"`
+	CreatedAt       string      `json:"created_at"`
+	ID              string      `json:"id"`
+	OutputStreamURL *string     `json:"output_stream_url"`
+	Release         onlyID      `json:"release"`
+	Slug            *onlyID     `json:"slug"`
+	SourceBlob      buildSource `json:"source_blob"`
+	Stack           string      `json:"stack"`
+	Status          string      `json:"status"`
+	UpdatedAt       string      `json:"updated_at"`
+	User            person      `json:"user"`
+}
+
+type buildSource struct {
+	Checksum           *string `json:"checksum"`
+	URL                string  `json:"url"`
+	Version            *string `json:"version"`
+	VersionDescription *string `json:"version_description"`
+}
+
+func newPushedBuild(a renga.App, rec renga.ReleaseRecord, by person) pushedBuild {
+	return pushedBuild{
+		App: onlyID{string(a.ID)}, Buildpacks: []string{}, CreatedAt: stamp(rec.CreatedAt),
+		ID: derivedID(a.ID, "build:"+renga.VersionName(rec.Version)), Release: onlyID{releaseID(a.ID, rec.Version)},
+		SourceBlob: buildSource{VersionDescription: &rec.Description}, Stack: stackName, Status: string(renga.Succeeded),
+		UpdatedAt: stamp(rec.CreatedAt), User: by,
+	}
+}

@@ -1,0 +1,266 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// Webhooks keeps webhooks, what happened, and what was told of it.
+type Webhooks interface {
+	// Webhooks come without their secrets.
+	Webhooks(ctx context.Context, app renga.AppID) ([]renga.Webhook, error)
+	// EditWebhooks lets edit change all of an app's, by id, with their secrets.
+	EditWebhooks(ctx context.Context, app renga.AppID, edit func(hooks map[string]renga.Webhook) error) error
+	// Events and Deliveries are in order of their time.
+	Events(ctx context.Context, app renga.AppID) ([]renga.Event, error)
+	Deliveries(ctx context.Context, app renga.AppID) ([]renga.Delivery, error)
+}
+
+const (
+	// maxWebhooks is how many an app may have.
+	maxWebhooks = 10
+	// secretHeader tells a webhook's secret, once.
+	secretHeader = "Heroku-Webhook-Secret"
+)
+
+func (s *Server) webhookRoutes() []route {
+	return []route{
+		{"GET", "/apps/{app}/webhooks", s.listWebhooks},
+		{"POST", "/apps/{app}/webhooks", s.createWebhook},
+		{"GET", "/apps/{app}/webhooks/{webhook}", s.webhookInfo},
+		{"PATCH", "/apps/{app}/webhooks/{webhook}", s.updateWebhook},
+		{"DELETE", "/apps/{app}/webhooks/{webhook}", s.deleteWebhook},
+	}
+}
+
+// webhook is a webhook on the wire. Its secrets are never shown.
+type webhook struct {
+	App       ref      `json:"app"`
+	CreatedAt string   `json:"created_at"`
+	ID        string   `json:"id"`
+	Include   []string `json:"include"`
+	Level     string   `json:"level"`
+	UpdatedAt string   `json:"updated_at"`
+	URL       string   `json:"url"`
+}
+
+func newWebhook(a renga.App, hook renga.Webhook) webhook {
+	wire := webhook{
+		App: appRef(a), CreatedAt: stamp(hook.CreatedAt), ID: hook.ID, Include: []string{}, Level: string(hook.Level),
+		UpdatedAt: stamp(hook.UpdatedAt), URL: hook.URL,
+	}
+	for _, kind := range hook.Include {
+		wire.Include = append(wire.Include, string(kind))
+	}
+	return wire
+}
+
+func (s *Server) listWebhooks(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	hooks, err := s.parts.Webhooks.Webhooks(r.Context(), a.ID)
+	if err != nil {
+		return orNotFound(err, "app")
+	}
+	var wire []webhook
+	for _, hook := range hooks {
+		wire = append(wire, newWebhook(a, hook))
+	}
+	return list(w, r, wire, by("id", func(w webhook) string { return w.ID }))
+}
+
+// webhookOf finds the webhook of the path.
+func (s *Server) webhookOf(r *http.Request) (renga.App, renga.Webhook, error) {
+	a, err := s.appOf(r)
+	if err != nil {
+		return a, renga.Webhook{}, err
+	}
+	hooks, err := s.parts.Webhooks.Webhooks(r.Context(), a.ID)
+	if err != nil {
+		return a, renga.Webhook{}, orNotFound(err, "app")
+	}
+	id := mux.Vars(r)["webhook"]
+	i := slices.IndexFunc(hooks, func(h renga.Webhook) bool { return strings.EqualFold(h.ID, id) })
+	if i < 0 {
+		return a, renga.Webhook{}, notFound("webhook")
+	}
+	return a, hooks[i], nil
+}
+
+func (s *Server) webhookInfo(w http.ResponseWriter, r *http.Request) error {
+	a, hook, err := s.webhookOf(r)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, newWebhook(a, hook))
+}
+
+// webhookBody is what clients say of a webhook; nil is what they leave out.
+type webhookBody struct {
+	Include       *[]renga.EventKind  `json:"include"`
+	Level         *renga.WebhookLevel `json:"level"`
+	URL           *string             `json:"url"`
+	Secret        *string             `json:"secret"`
+	Authorization json.RawMessage     `json:"authorization"` // null takes it away
+}
+
+// decodeWebhook reads a body and lays it over a webhook.
+func (s *Server) decodeWebhook(r *http.Request, hook *renga.Webhook) (change func(*renga.Webhook), err error) {
+	var body webhookBody
+	if err := decode(r, &body); err != nil {
+		return nil, err
+	}
+	var authorization *string
+	if len(body.Authorization) > 0 && json.Unmarshal(body.Authorization, &authorization) != nil {
+		return nil, invalid("Field %q must be %s.", "authorization", "a string, or null")
+	}
+	change = func(hook *renga.Webhook) {
+		set(&hook.Include, body.Include)
+		set(&hook.Level, body.Level)
+		set(&hook.URL, body.URL)
+		if body.Secret != nil && *body.Secret != "" {
+			hook.Secret = renga.Secret(*body.Secret)
+		}
+		if len(body.Authorization) > 0 {
+			hook.Authorization = ""
+			set(&hook.Authorization, (*renga.Secret)(authorization))
+		}
+	}
+	change(hook)
+	return change, s.checkWebhook(*hook)
+}
+
+func (s *Server) checkWebhook(hook renga.Webhook) error {
+	if hook.Level != renga.Notify && hook.Level != renga.Sync {
+		return invalid("Level must be %q, to be told once, or %q, to be told until it is taken.", renga.Notify, renga.Sync)
+	}
+	if len(hook.Include) == 0 {
+		return invalid("Name what to include, such as %q.", renga.ReleaseEvent)
+	}
+	for _, kind := range hook.Include {
+		if !slices.Contains(renga.EventKinds, kind) {
+			return invalid("There are no events of %q.", clip(string(kind)))
+		}
+	}
+	for _, secret := range []renga.Secret{hook.Secret, hook.Authorization} {
+		if len(secret) > 1024 || strings.ContainsFunc(string(secret), func(c rune) bool { return c < ' ' || c > '~' }) {
+			return invalid("Secret and authorization may have up to 1024 printable ASCII characters.")
+		}
+	}
+	return s.checkReceiver(hook.URL)
+}
+
+// checkReceiver refuses URLs that will never be delivered to. What a name stands
+// for is found out with each delivery.
+func (s *Server) checkReceiver(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || len(text) > 2048 || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
+		return invalid("The url must be one that begins with https:// or http://.")
+	case u.User != nil:
+		return invalid("The url must hold no user name or password; give them as authorization.")
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	ip, err := netip.ParseAddr(host)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		ip, err = netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
+	}
+	if err != nil || s.options.Reachable == nil {
+		return nil
+	}
+	if err := s.options.Reachable(ip); err != nil {
+		return invalid("%s", renga.MessageOf(err, "The url leads where no webhook may be delivered."))
+	}
+	return nil
+}
+
+func (s *Server) createWebhook(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	hook := renga.Webhook{ID: uuid.NewString(), Secret: newSecret(), CreatedAt: s.now(), UpdatedAt: s.now()}
+	if _, err := s.decodeWebhook(r, &hook); err != nil {
+		return err
+	}
+	err = s.parts.Webhooks.EditWebhooks(r.Context(), a.ID, func(hooks map[string]renga.Webhook) error {
+		if len(hooks) >= maxWebhooks {
+			return invalid("An app may have %d webhooks; remove one first.", maxWebhooks)
+		}
+		hooks[hook.ID] = hook
+		return nil
+	})
+	if err != nil {
+		return orNotFound(err, "app")
+	}
+	s.audit(r, "webhook added", a.Name, "webhook", hook.ID)
+	w.Header().Set(secretHeader, string(hook.Secret))
+	return answer(w, http.StatusCreated, newWebhook(a, hook))
+}
+
+func newSecret() renga.Secret {
+	var random [30]byte
+	_, _ = rand.Read(random[:]) // it never fails
+	return renga.Secret(hex.EncodeToString(random[:]))
+}
+
+func (s *Server) updateWebhook(w http.ResponseWriter, r *http.Request) error {
+	a, hook, err := s.webhookOf(r)
+	if err != nil {
+		return err
+	}
+	change, err := s.decodeWebhook(r, &hook)
+	if err != nil {
+		return err
+	}
+	err = s.editWebhook(r, a, hook.ID, func(hooks map[string]renga.Webhook, now renga.Webhook) {
+		change(&now)
+		now.UpdatedAt = s.now()
+		hooks[now.ID], hook = now, now
+	})
+	if err != nil {
+		return err
+	}
+	s.audit(r, "webhook changed", a.Name, "webhook", hook.ID)
+	return answer(w, http.StatusOK, newWebhook(a, hook))
+}
+
+// editWebhook changes one webhook, if it is still there.
+func (s *Server) editWebhook(r *http.Request, a renga.App, id string, edit func(hooks map[string]renga.Webhook, now renga.Webhook)) error {
+	err := s.parts.Webhooks.EditWebhooks(r.Context(), a.ID, func(hooks map[string]renga.Webhook) error {
+		now, ok := hooks[id]
+		if !ok {
+			return notFound("webhook")
+		}
+		edit(hooks, now)
+		return nil
+	})
+	return orNotFound(err, "app")
+}
+
+func (s *Server) deleteWebhook(w http.ResponseWriter, r *http.Request) error {
+	a, hook, err := s.webhookOf(r)
+	if err != nil {
+		return err
+	}
+	err = s.editWebhook(r, a, hook.ID, func(hooks map[string]renga.Webhook, _ renga.Webhook) { delete(hooks, hook.ID) })
+	if err != nil {
+		return err
+	}
+	s.audit(r, "webhook removed", a.Name, "webhook", hook.ID)
+	return answer(w, http.StatusOK, newWebhook(a, hook))
+}
