@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"renga"
@@ -12,15 +13,55 @@ func (s *Server) listApps(w http.ResponseWriter, r *http.Request) error {
 	if err := ownAccount(r); err != nil {
 		return err
 	}
-	all, err := s.parts.Apps.Apps(r.Context())
+	sp, err := parseRange(r.Header.Get("Range"), "id", "name", "updated_at")
+	if err != nil {
+		return err
+	}
+	apps, err := s.appsFor(r, sp)
 	if err != nil {
 		return err
 	}
 	show := func(page []renga.App) ([]app, error) { return s.showApps(r.Context(), page) }
-	return listAs(w, r, seenBy(caller(r).ID, all), show,
+	return listAs(w, r, apps, show,
 		by("id", func(a renga.App) string { return string(a.ID) }),
 		by("name", func(a renga.App) string { return a.Name }),
 		byTime("updated_at", func(a renga.App) (time.Time, string) { return a.UpdatedAt, string(a.ID) }))
+}
+
+// appsFor are the apps that the caller may see, and all of them that a page can
+// need: ordered by id, as lists are unless somebody says otherwise, no more are
+// read than fill it.
+func (s *Server) appsFor(r *http.Request, sp span) ([]renga.App, error) {
+	ids, err := s.parts.Apps.AppIDs(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	if sp.field != "id" {
+		return s.seenOf(r, ids)
+	}
+	enough := sp.max
+	sp.max = len(ids)
+	ids, _, err = cut(ids, sp, by("id", func(id renga.AppID) string { return string(id) }))
+	if err != nil {
+		return nil, err
+	}
+	var seen []renga.App
+	for some := range slices.Chunk(ids, max(enough+1, defaultPage)) {
+		apps, err := s.seenOf(r, some)
+		if err != nil {
+			return nil, err
+		}
+		if seen = append(seen, apps...); len(seen) > enough {
+			break
+		}
+	}
+	return seen, nil
+}
+
+// seenOf are those of some apps that the caller may see.
+func (s *Server) seenOf(r *http.Request, ids []renga.AppID) ([]renga.App, error) {
+	apps, err := s.parts.Apps.SomeApps(r.Context(), ids)
+	return seenBy(caller(r).ID, apps), err
 }
 
 // seenBy are the account's own apps and those shared with it.

@@ -15,7 +15,9 @@ type Apps interface {
 	// deleted is still there.
 	App(ctx context.Context, id renga.AppID) (renga.App, error)
 	AppByName(ctx context.Context, name string) (renga.App, error)
-	Apps(ctx context.Context) ([]renga.App, error)
+	// AppIDs are those of all apps; SomeApps leaves out those that are not there.
+	AppIDs(ctx context.Context) ([]renga.AppID, error)
+	SomeApps(ctx context.Context, ids []renga.AppID) ([]renga.App, error)
 	// UpdateApp changes an app at once and stamps it; edit may run several times.
 	UpdateApp(ctx context.Context, id renga.AppID, edit func(*renga.App) error) (renga.App, error)
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -82,6 +83,40 @@ func TestAppListPagesInEveryOrder(t *testing.T) {
 			seen := walk(t, rig, "/apps", order, "name")
 			if len(seen) != len(names) {
 				t.Errorf("saw %v, want each of %v once", seen, names)
+			}
+		})
+	}
+}
+
+func TestAppListReadsOnlyThePageAndFindsWhatIsSharedBehindOthers(t *testing.T) {
+	rig := newRig(nil)
+	for i := range 500 {
+		id := renga.AppID(fmt.Sprintf("30000000-0000-4000-8000-%012d", i))
+		rig.world.apps[id] = renga.App{ID: id, Name: fmt.Sprintf("app-%d", i), Owner: ada.ID, CreatedAt: born, UpdatedAt: born}
+	}
+	for _, test := range []struct {
+		name, header string
+		owner        renga.AccountID // of all but the last of them
+		seen, read   int
+	}{
+		{"a page", "id ..; max=5", ada.ID, 5, 200},
+		{"the usual page", "", ada.ID, 200, 201},
+		{"the page behind", "id ]30000000-0000-4000-8000-000000000397..", ada.ID, 102, 102},
+		{"from the end", "id ..; max=300, order=desc", ada.ID, 300, 301},
+		{"somebody else's", "id 3..", bob.ID, 1, 500},
+		{"by name", "name app..", ada.ID, 200, 502},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for id, a := range rig.world.apps {
+				if a.Name != "app-499" && a.Name != "hello" {
+					a.Owner = test.owner
+					rig.world.apps[id] = a
+				}
+			}
+			rig.world.read = 0
+			got := listed(t, rig, "/apps", test.header, "name")
+			if len(got) != test.seen || rig.world.read != test.read {
+				t.Errorf("saw %d apps and read %d, want %d and %d", len(got), rig.world.read, test.seen, test.read)
 			}
 		})
 	}

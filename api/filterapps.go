@@ -1,7 +1,6 @@
 package api
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,17 +23,20 @@ func (s *Server) filterApps(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &body); err != nil {
 		return err
 	}
-	seen, err := s.seenApps(r)
+	asked := map[renga.AppID]bool{}
+	for _, id := range body.In.ID {
+		asked[renga.AppID(strings.ToLower(id))] = true
+	}
+	ids, err := s.parts.Apps.AppIDs(r.Context())
 	if err != nil {
 		return err
 	}
-	asked := map[renga.AppID]renga.App{} // each once
-	for _, id := range body.In.ID {
-		if a, ok := seen[renga.AppID(strings.ToLower(id))]; ok {
-			asked[a.ID] = a
-		}
+	ids = slices.DeleteFunc(ids, func(id renga.AppID) bool { return !asked[id] })
+	seen, err := s.seenOf(r, ids)
+	if err != nil {
+		return err
 	}
-	return listAs(w, r, slices.Collect(maps.Values(asked)), func(page []renga.App) ([]teamApp, error) { return s.showTeamApps(r, page) },
+	return listAs(w, r, seen, func(page []renga.App) ([]teamApp, error) { return s.showTeamApps(r, page) },
 		by("id", func(a renga.App) string { return string(a.ID) }),
 		by("name", func(a renga.App) string { return a.Name }))
 }

@@ -38,12 +38,16 @@ func (s *Server) sight(r *http.Request) (sight, error) {
 
 // seenApps are the apps that the caller may see, by id.
 func (s *Server) seenApps(r *http.Request) (map[renga.AppID]renga.App, error) {
-	all, err := s.parts.Apps.Apps(r.Context())
+	ids, err := s.parts.Apps.AppIDs(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	apps := map[renga.AppID]renga.App{}
-	for _, a := range seenBy(caller(r).ID, all) {
+	seen, err := s.seenOf(r, ids)
+	if err != nil {
+		return nil, err
+	}
+	apps := make(map[renga.AppID]renga.App, len(seen))
+	for _, a := range seen {
 		apps[a.ID] = a
 	}
 	return apps, nil

@@ -29,6 +29,7 @@ type world struct {
 	journal   journal
 	ordered   []string // hosts that are to get certificates
 	asked     []renga.ReleaseQuery
+	read      int // how many apps were read for lists
 	outputs   map[int]string
 	ran       []renga.OneOff
 	creating  func(context.Context) error // before an app is made, when set
@@ -119,8 +120,19 @@ func (w *world) AppByName(_ context.Context, name string) (renga.App, error) {
 	return renga.App{}, renga.Errorf(renga.NotFound, "no such app")
 }
 
-func (w *world) Apps(context.Context) ([]renga.App, error) {
-	return slices.Collect(maps.Values(w.apps)), nil
+func (w *world) AppIDs(context.Context) ([]renga.AppID, error) {
+	return slices.Sorted(maps.Keys(w.apps)), nil
+}
+
+func (w *world) SomeApps(_ context.Context, ids []renga.AppID) ([]renga.App, error) {
+	w.read += len(ids)
+	var apps []renga.App
+	for _, id := range ids {
+		if a, ok := w.apps[id]; ok {
+			apps = append(apps, a)
+		}
+	}
+	return apps, nil
 }
 
 func (w *world) UpdateApp(_ context.Context, id renga.AppID, edit func(*renga.App) error) (renga.App, error) {

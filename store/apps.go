@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -127,17 +128,34 @@ func (s *Store) Apps(ctx context.Context) ([]renga.App, error) {
 		if err != nil {
 			return err
 		}
-		for batch := range slices.Chunk(ids, readBatch) {
-			some, err := s.appBatch(ctx, batch)
-			if err != nil {
-				return err
-			}
-			apps = append(apps, some...)
-		}
-		return nil
+		apps, err = s.someApps(ctx, ids)
+		return err
 	})
 	slices.SortFunc(apps, func(a, b renga.App) int { return cmp.Compare(a.Name, b.Name) })
 	return apps, err
+}
+
+// SomeApps reads the apps of those ids, in their order. Apps that are not there
+// are left out.
+func (s *Store) SomeApps(ctx context.Context, ids []renga.AppID) ([]renga.App, error) {
+	var apps []renga.App
+	err := s.do(ctx, fmt.Sprintf("read %d apps", len(ids)), func(ctx context.Context) (err error) {
+		apps, err = s.someApps(ctx, ids)
+		return err
+	})
+	return apps, err
+}
+
+func (s *Store) someApps(ctx context.Context, ids []renga.AppID) ([]renga.App, error) {
+	var apps []renga.App
+	for batch := range slices.Chunk(ids, readBatch) {
+		some, err := s.appBatch(ctx, batch)
+		if err != nil {
+			return nil, err
+		}
+		apps = append(apps, some...)
+	}
+	return apps, nil
 }
 
 func (s *Store) appBatch(ctx context.Context, ids []renga.AppID) ([]renga.App, error) {

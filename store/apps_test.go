@@ -120,6 +120,17 @@ func TestFiftyCreatorsOfFiftyNamesAllWin(t *testing.T) {
 	}
 }
 
+func TestSomeAppsAreInTheOrderAskedForWithoutThoseThatAreGone(t *testing.T) {
+	s, _ := newStore(t)
+	first, second, gone := createApp(t, s, "first"), createApp(t, s, "second"), createApp(t, s, "gone")
+	check(t, s.RemoveApp(t.Context(), gone.ID))
+	apps, err := s.SomeApps(t.Context(), []renga.AppID{second.ID, gone.ID, first.ID})
+	check(t, err)
+	if len(apps) != 2 || !sameApp(apps[0], second) || !sameApp(apps[1], first) {
+		t.Fatalf("got %+v", apps)
+	}
+}
+
 func TestClaimLeftByCrashIsTakenOver(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -207,7 +218,7 @@ func TestRemoveAppLeavesNoKey(t *testing.T) {
 	}
 	for name, call := range calls(s, a) {
 		switch name {
-		case "Ping", "CreateApp", "Apps", "AppIDs", "RemoveApp":
+		case "Ping", "CreateApp", "Apps", "AppIDs", "SomeApps", "RemoveApp":
 			continue
 		}
 		if accountCalls(s)[name] != nil {

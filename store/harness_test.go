@@ -230,6 +230,7 @@ func calls(s *store.Store, a renga.App) map[string]func(context.Context) error {
 		"AppByName": func(ctx context.Context) error { _, err := s.AppByName(ctx, a.Name); return err },
 		"Apps":      func(ctx context.Context) error { _, err := s.Apps(ctx); return err },
 		"AppIDs":    func(ctx context.Context) error { _, err := s.AppIDs(ctx); return err },
+		"SomeApps":  func(ctx context.Context) error { _, err := s.SomeApps(ctx, []renga.AppID{id}); return err },
 		"UpdateApp": func(ctx context.Context) error {
 			_, err := s.UpdateApp(ctx, id, func(a *renga.App) error { a.Maintenance = !a.Maintenance; return nil })
 			return err
