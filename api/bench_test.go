@@ -18,11 +18,16 @@ import (
 
 // BenchmarkAPI says the median and the 99th percentile of what people and
 // programs ask for most, with 16 clients at once, over HTTP, the real ledger and
-// a supervised Redis that fsyncs every write.
+// a supervised Redis that fsyncs every write. The floor is one round trip to that
+// Redis, which reads, and one more, which writes.
 func BenchmarkAPI(b *testing.B) {
 	for _, size := range []struct{ apps, releases int }{{1000, 100}, {100, 10}, {100, 1000}} {
 		b.Run(fmt.Sprintf("apps=%d/releases=%d", size.apps, size.releases), func(b *testing.B) {
 			h := benchHouse(b, size.apps, size.releases)
+			b.Run("floor_read", func(b *testing.B) { sampled(b, h.db.Ping) })
+			b.Run("floor_write", func(b *testing.B) {
+				sampled(b, func(ctx context.Context) error { return h.db.SaveDynos(ctx, appNumbered(0), nil) })
+			})
 			var n atomic.Int64
 			one := func() string { return fmt.Sprintf("/apps/app-%d", n.Add(1)%int64(size.apps)) }
 			changed := func() string { return fmt.Sprintf("/apps/app-%d", n.Add(1)%clients) }
@@ -122,9 +127,13 @@ func benchHouse(b *testing.B, apps, releases int) *house {
 	return h
 }
 
+func appNumbered(i int) renga.AppID {
+	return renga.AppID(fmt.Sprintf("20000000-0000-4000-8000-%012d", i))
+}
+
 func (h *house) restore(ctx context.Context, i, releases int) error {
 	a := renga.App{
-		ID: renga.AppID(fmt.Sprintf("20000000-0000-4000-8000-%012d", i)), Name: fmt.Sprintf("app-%d", i),
+		ID: appNumbered(i), Name: fmt.Sprintf("app-%d", i),
 		Owner: ada.ID, CreatedAt: born, UpdatedAt: born,
 	}
 	rel := renga.Release{
