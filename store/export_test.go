@@ -11,6 +11,9 @@ var (
 	DecodeApp       = decodeApp
 )
 
+// HostsKept is for the test of what is pushed out.
+const HostsKept = hostsKept
+
 // Head is what DecodeRelease wants to know.
 type Head = head
 
