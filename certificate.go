@@ -3,6 +3,7 @@ package renga
 import (
 	"bytes"
 	"crypto"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -38,8 +39,12 @@ func (c Certificate) Covers(host string) bool {
 // Parse gives the chain's certificates.
 func (c Certificate) Parse() ([]*x509.Certificate, error) { return parseChain(c.Chain) }
 
-// maxChain bounds the certificates of one chain.
-const maxChain = 20
+// What is more than anybody needs, and would take long to compute with.
+const (
+	maxChain    = 20 // certificates
+	maxRSABits  = 8192
+	maxKeyBytes = 8 << 10 // of a private key
+)
 
 // CheckCertificate reads a chain of certificates and their key, both PEM, and
 // tells whether they can serve now. The chain is brought into order: the one
@@ -81,6 +86,9 @@ func parseChain(text string) ([]*x509.Certificate, error) {
 		if err != nil {
 			return nil, Errorf(Invalid, "Certificate %d of the chain cannot be read; it must be X.509 in PEM form.", len(certs)+1)
 		}
+		if public, ok := c.PublicKey.(*rsa.PublicKey); ok && public.N.BitLen() > maxRSABits {
+			return nil, Errorf(Invalid, "Certificate %d of the chain has an RSA key of more than %d bits, which TLS clients refuse.", len(certs)+1, maxRSABits)
+		}
 		if certs = append(certs, c); len(certs) > maxChain {
 			return nil, Errorf(Invalid, "The chain holds more than %d certificates.", maxChain)
 		}
@@ -99,6 +107,9 @@ func publicOf(text string) (crypto.PublicKey, error) {
 		}
 		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
 			continue
+		}
+		if len(block.Bytes) > maxKeyBytes {
+			return nil, Errorf(Invalid, "The private key is too long; RSA keys may have %d bits at the most.", maxRSABits)
 		}
 		if private, ok := parseKey(block.Bytes).(crypto.Signer); ok {
 			return private.Public(), nil

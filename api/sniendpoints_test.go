@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"encoding/base64"
+	"encoding/pem"
 	"net/http"
 	"strings"
 	"testing"
@@ -74,4 +76,29 @@ func TestACertificateKnowsItsDomainsUntilItGoes(t *testing.T) {
 	if len(rig.world.ordered) != 1 {
 		t.Errorf("ordered %v: the domain is managed again", rig.world.ordered)
 	}
+}
+
+// FuzzCertificateBodies: whatever a client calls a certificate and its key, it is
+// taken or refused, and the key is shown nowhere.
+func FuzzCertificateBodies(f *testing.F) {
+	stranger := newPair(born, "www.example.net")
+	f.Add(own.chain, own.key)
+	f.Add(own.chain+stranger.chain, stranger.key)
+	f.Add(own.chain, stranger.key)
+	f.Add(own.key, own.chain)
+	f.Add("", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
+	rig := newRig(nil)
+	f.Fuzz(func(t *testing.T, chain, key string) {
+		res, body := rig.ask("PATCH", "/apps/hello/sni-endpoints/"+endpointID, pair{chain, key}.body(), nil)
+		if res.StatusCode != 200 && res.StatusCode != 422 {
+			t.Errorf("got %d: %s", res.StatusCode, body)
+		}
+		if block, _ := pem.Decode([]byte(key)); block != nil && strings.HasSuffix(block.Type, "PRIVATE KEY") && len(block.Bytes) > 60 {
+			secret := base64.StdEncoding.EncodeToString(block.Bytes)[:60]
+			if strings.Contains(body+rig.log.String(), secret) && !strings.Contains(chain, secret) {
+				t.Errorf("the key is shown: %s", body)
+			}
+		}
+		rig.log.Reset()
+	})
 }
