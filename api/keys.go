@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rsa"
 	"net/http"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/gorilla/mux"
@@ -112,9 +113,10 @@ func (s *Server) addKey(w http.ResponseWriter, r *http.Request) error {
 // parseKey reads a line as ssh-keygen writes it. Keys that servers no longer
 // trust are refused.
 func parseKey(line string) (renga.SSHKey, error) {
-	const leastBits = 2048
+	const leastBits, mostBytes = 2048, 16 << 10
 	public, comment, options, rest, err := ssh.ParseAuthorizedKey([]byte(line))
-	if err != nil || len(options)+len(rest) > 0 {
+	several := strings.Contains(strings.TrimSpace(line), "\n") // the parser skips those that are none
+	if err != nil || several || len(options)+len(rest) > 0 || len(line) > mostBytes {
 		return renga.SSHKey{}, invalid("Field \"public_key\" must be one line of a public SSH key, such as the file id_ed25519.pub holds.")
 	}
 	if public.Type() == dsaKey {

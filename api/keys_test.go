@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -30,11 +31,46 @@ func TestKeys(t *testing.T) {
 		{name: "add none", method: "POST", url: path, body: `{"public_key":"ssh-ed25519 nonsense"}`, status: 422},
 		{name: "add nothing", method: "POST", url: path, body: `{}`, status: 422},
 		{name: "add two", method: "POST", url: path, body: `{"public_key":"` + adasLine + `\n` + otherLine + `"}`, status: 422},
+		{name: "add one behind another line", method: "POST", url: path, body: `{"public_key":"command=\n` + otherLine + `"}`, status: 422},
+		{name: "add one that is too long", method: "POST", url: path, body: `{"public_key":"` + otherLine + strings.Repeat("x", 16<<10) + `"}`, status: 422},
 		{name: "add one with options", method: "POST", url: path, body: `{"public_key":"command=\"sh\" ` + otherLine + `"}`, status: 422},
 		{name: "remove", method: "DELETE", url: path + "/" + adasKey.ID, has: []string{adasPrint}, after: auditedOfAccount("key removed")},
 		{name: "remove by fingerprint", method: "DELETE", url: path + "/" + adasPrint},
 		{name: "remove another's", method: "DELETE", url: path + "/" + adasKey.ID, headers: asBob, status: 404},
 		{name: "remove none", method: "DELETE", url: path + "/nothing", status: 404, has: []string{`"resource":"key"`}},
+	})
+}
+
+// FuzzPublicKeys: what is taken as a key is one line of one key, and is found by
+// its fingerprint.
+func FuzzPublicKeys(f *testing.F) {
+	for _, seed := range []string{adasLine, otherLine, otherLine + "\n", "# a comment\n" + otherLine, "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAAA==", "\n" + otherLine, `from="*" ` + otherLine, "ssh-dss AAAA", otherLine + "\r\n", ""} {
+		f.Add(seed)
+	}
+	rig := newRig(nil)
+	f.Fuzz(func(t *testing.T, line string) {
+		res, body := rig.ask("POST", "/account/keys", `{"public_key":`+quoted(line)+`}`, nil)
+		switch res.StatusCode {
+		case 201:
+			var k struct {
+				Fingerprint string
+				PublicKey   string `json:"public_key"`
+			}
+			if err := json.Unmarshal([]byte(body), &k); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(strings.TrimSpace(k.PublicKey), "\n") {
+				t.Errorf("%q is taken as one key", line)
+			}
+			for _, method := range []string{"GET", "DELETE"} { // the next one may be the same
+				if res, body := rig.ask(method, "/account/keys/"+k.Fingerprint, "", nil); res.StatusCode != 200 {
+					t.Errorf("%s of %q by its fingerprint gets %d: %s", method, line, res.StatusCode, body)
+				}
+			}
+		case 422:
+		default:
+			t.Errorf("%q gets %d: %s", line, res.StatusCode, body)
+		}
 	})
 }
 
