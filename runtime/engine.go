@@ -93,6 +93,13 @@ type PortLister interface {
 	Ports(ctx context.Context, id string) ([]string, error)
 }
 
+// Measurer is an Engine that can tell what instances use.
+type Measurer interface {
+	// Measure tells what a running instance uses now. One that does not run is
+	// renga.NotFound.
+	Measure(ctx context.Context, id string) (renga.Usage, error)
+}
+
 // Forgetter is an Engine that keeps things per app besides instances, such as
 // networks.
 type Forgetter interface {

@@ -48,6 +48,7 @@ func (w *worker) wish(ctx context.Context) (World, error) {
 		w.m.stats.store(nil)
 		w.wanted = &d
 		w.name.Store(&d.App.Name)
+		w.m.apps.note(d.App)
 		world.Desired, world.Gone = d, d.App.Deleting
 		return world, nil
 	case kind == renga.NotFound:

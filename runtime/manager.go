@@ -131,6 +131,7 @@ type Manager struct {
 	stats                 *counters
 	oneOffs               holders
 	shellless             digests // images that have no shell
+	apps                  appBook
 
 	mu      sync.Mutex
 	woken   map[renga.AppID]bool // to be looked at
@@ -266,6 +267,7 @@ func (m *Manager) forget(app renga.AppID, again bool) {
 	delete(m.known, app)
 	m.mu.Unlock()
 	m.stats.forget(app)
+	m.apps.forget(app)
 	if again {
 		m.Wake(app)
 	}

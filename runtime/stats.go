@@ -55,6 +55,16 @@ func (c *counters) all() Stats {
 	return s
 }
 
+func (c *counters) allDynos() []renga.Dyno {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []renga.Dyno
+	for _, ds := range c.dynos {
+		all = append(all, ds...)
+	}
+	return all
+}
+
 func (c *counters) look(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

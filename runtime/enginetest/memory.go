@@ -35,6 +35,9 @@ type Program struct {
 	Echo bool
 	// Lines are its output; $NAME in them stands for its environment's NAME.
 	Lines []string
+	// Memory is what it uses at all times; a MB when it is 0. It keeps one
+	// processor busy.
+	Memory int64
 	// Bye is a line that it prints on SIGTERM, unless empty.
 	Bye string
 }
@@ -84,6 +87,7 @@ var (
 	_ runtime.OutputReader = (*Memory)(nil)
 	_ runtime.Ender        = (*Memory)(nil)
 	_ runtime.PortLister   = (*Memory)(nil)
+	_ runtime.Measurer     = (*Memory)(nil)
 	_ runtime.Forgetter    = (*Memory)(nil)
 	_ runtime.Attacher     = (*Memory)(nil)
 )
@@ -415,6 +419,20 @@ func (m *Memory) Ports(ctx context.Context, id string) ([]string, error) {
 		return nil, nil
 	}
 	return []string{cmp.Or(p.program.Elsewhere, net.JoinHostPort("0.0.0.0", strconv.Itoa(p.spec.Port)))}, nil
+}
+
+// Measure is runtime.Measurer's.
+func (m *Memory) Measure(ctx context.Context, id string) (renga.Usage, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.awayLocked(ctx); err != nil {
+		return renga.Usage{}, err
+	}
+	p, ok := m.instances[id]
+	if !ok || p.State != runtime.Running {
+		return renga.Usage{}, renga.Errorf(renga.NotFound, "No instance %q runs.", id)
+	}
+	return renga.Usage{RSS: cmp.Or(p.program.Memory, 1<<20), CPU: max(1, m.now().Sub(p.StartedAt))}, nil
 }
 
 // Forget is runtime.Forgetter's. There is nothing to forget here.

@@ -90,6 +90,7 @@ func Suite(t *testing.T, w World) {
 		{"megabytes go through an attached one", testAttachMuch},
 		{"the environment arrives", testEnv},
 		{"ports lists what is listened on", testPorts},
+		{"measure tells what a running one uses", testMeasure},
 		{"forget is harmless, twice and before another start", testForget},
 	} {
 		t.Run(c.must, func(t *testing.T) { c.test(newBench(t, w)) })
@@ -520,6 +521,30 @@ func testPorts(b *bench) {
 			return err == nil && host != "" && p == fmt.Sprint(port)
 		})
 	})
+}
+
+func testMeasure(b *bench) {
+	measurer, ok := b.Engine.(runtime.Measurer)
+	if !ok {
+		return
+	}
+	i := b.start(b.spec(b.Serve, renga.Web, 1))
+	before, err := measurer.Measure(b.Context(), i.ID)
+	if err != nil || before.RSS <= 0 || before.Memory() < before.RSS || before.CPU <= 0 {
+		b.Errorf("it uses %+v, %v", before, err)
+	}
+	again, err := measurer.Measure(b.Context(), i.ID)
+	if err != nil || again.CPU < before.CPU {
+		b.Errorf("after %+v it uses %+v, %v", before, again, err)
+	}
+	if err := b.Engine.Kill(b.Context(), i.ID); err != nil {
+		b.Fatal(err)
+	}
+	for _, id := range []string{i.ID, "0123456789ab"} {
+		if used, err := measurer.Measure(b.Context(), id); renga.KindOf(err) != renga.NotFound {
+			b.Errorf("%s, which does not run, uses %+v, %v", id, used, err)
+		}
+	}
 }
 
 func testForget(b *bench) {
