@@ -73,13 +73,13 @@ func TestAChangedSizeHoldsInTheControlGroup(t *testing.T) {
 }
 
 // limits is nil when the app's dyno feels those: bytes, processes, microseconds
-// of processor in each tenth of a second.
+// of processor in each tenth of a second. A dyno is stopped at twice its memory.
 func (s *story) limits(memory, pids, cpu int) error {
 	answer, err := s.w.Get(s.Context(), "hello", "/cgroup")
 	if err != nil {
 		return err
 	}
-	want := fmt.Sprintf("memory.max %d\npids.max %d\ncpu.max %d", memory, pids, cpu)
+	want := fmt.Sprintf("memory.max %d\npids.max %d\ncpu.max %d", 2*memory, pids, cpu)
 	if got := strings.TrimSpace(string(answer.Body)); got != want && got != want+" 100000" {
 		return fmt.Errorf("limits are\n%s\nwant\n%s", got, want)
 	}

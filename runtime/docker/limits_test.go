@@ -18,7 +18,8 @@ func TestSizeIsAppliedToTheCgroup(t *testing.T) {
 	pid := w.inspect(w.start(s).ID).State.Pid
 
 	for _, c := range []struct{ controller, v1, v2, want string }{
-		{"memory", "memory.limit_in_bytes", "memory.max", "50331648"},
+		{"memory", "memory.limit_in_bytes", "memory.max", "100663296"},
+		{"memory", "memory.soft_limit_in_bytes", "memory.low", "50331648"},
 		{"cpu", "cpu.cfs_quota_us", "cpu.max", "25000"},
 		{"pids", "pids.max", "pids.max", "33"},
 	} {

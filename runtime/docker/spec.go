@@ -98,10 +98,16 @@ func (e *Engine) hostConfig(size renga.Size, networkID string) *container.HostCo
 	}
 }
 
+// overuse is how many times its memory a dyno may use before it is killed, as on
+// Heroku: what uses more than once is told so (R14), and is the first to give
+// when the machine runs short.
+const overuse = 2
+
 // resources are the limits of a size. What it leaves at 0 is not limited.
 func resources(size renga.Size) container.Resources {
+	most := overuse * size.MemoryBytes
 	// Swap is part of the second number: the same means none.
-	r := container.Resources{Memory: size.MemoryBytes, MemorySwap: size.MemoryBytes}
+	r := container.Resources{Memory: most, MemorySwap: most, MemoryReservation: size.MemoryBytes}
 	if size.CPUs > 0 {
 		r.CPUPeriod = cpuPeriod
 		// The kernel's least quota is a millisecond.

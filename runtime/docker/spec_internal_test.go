@@ -57,7 +57,7 @@ func TestEnvironmentIsCompleteInOrderAndOnlyThere(t *testing.T) {
 
 func TestLimitsAreOfTheKernelsUnits(t *testing.T) {
 	r := resources(renga.Size{MemoryBytes: 1 << 29, CPUs: 1.5, Pids: 256})
-	if r.Memory != 1<<29 || r.MemorySwap != r.Memory || r.CPUQuota != 150_000 || r.CPUPeriod != 100_000 || *r.PidsLimit != 256 {
+	if r.Memory != 1<<30 || r.MemorySwap != r.Memory || r.MemoryReservation != 1<<29 || r.CPUQuota != 150_000 || r.CPUPeriod != 100_000 || *r.PidsLimit != 256 {
 		t.Errorf("%+v", r)
 	}
 	if r := resources(renga.Size{CPUs: 0.001}); r.CPUQuota != 1000 || r.PidsLimit != nil {
