@@ -25,6 +25,7 @@ var rooms = map[string][]string{
 	"egress":             {"."},
 	"front":              {"."},
 	"logs":               {"."},
+	"meter":              {"."},
 	"output":             {"."},
 	"registry":           {"."},
 	"releaser":           {"."},
@@ -37,7 +38,7 @@ var rooms = map[string][]string{
 	"store/storetest":    {"store"},
 	"webhooks":           {"."},
 	"cmd/renga": {
-		".", "accounts", "api", "attach", "certs", "config", "egress", "front", "logs", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store", "webhooks",
+		".", "accounts", "api", "attach", "certs", "config", "egress", "front", "logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store", "webhooks",
 	},
 	"e2e":            {"."},
 	"e2e/bench":      {".", "e2e"},

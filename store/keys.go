@@ -36,6 +36,7 @@ import (
 //	renga:{<app>}:dynos              string  JSON array; there as long as the app is       runtime
 //	renga:{<app>}:restarts           hash    dyno, type or * → time                        api
 //	renga:{<app>}:drains             hash    drain id → JSON drain, its URL sealed         api
+//	renga:{<app>}:minutes            list    JSON per minute: what its types used, a day   meter
 //	renga:{<app>}:domains            hash    id → JSON domain; see domains.go              api (ACM status: cmd)
 //	renga:{<app>}:endpoints          hash    id → JSON certificate, its key sealed         api
 //	renga:{platform}:hooked          set     ids of the apps that have or had webhooks     api, webhooks
@@ -87,6 +88,7 @@ func keyFormation(id renga.AppID) string      { return appKey(id, "formation") }
 func keyDynos(id renga.AppID) string          { return appKey(id, "dynos") }
 func keyRestarts(id renga.AppID) string       { return appKey(id, "restarts") }
 func keyDrains(id renga.AppID) string         { return appKey(id, "drains") }
+func keyMinutes(id renga.AppID) string        { return appKey(id, "minutes") }
 func keyDomains(id renga.AppID) string        { return appKey(id, "domains") }
 func keyEndpoints(id renga.AppID) string      { return appKey(id, "endpoints") }
 
@@ -102,7 +104,7 @@ func appKeys(id renga.AppID) []string {
 	return []string{
 		keyApp(id), keyReleases(id), keyOutcomes(id), keyHead(id),
 		keyFormation(id), keyDynos(id), keyRestarts(id), keyDrains(id),
-		keyDomains(id), keyEndpoints(id),
+		keyMinutes(id), keyDomains(id), keyEndpoints(id),
 	}
 }
 
