@@ -20,6 +20,8 @@ const (
 	Preboot = "preboot"
 	// Exec lets people into running dynos (heroku ps:exec).
 	Exec = "runtime-heroku-exec"
+	// RuntimeMetrics has the log tell what each dyno uses.
+	RuntimeMetrics = "log-runtime-metrics"
 	// RollbackOnCrash takes an app back to the release before when a new one
 	// crashes again and again in its first minutes.
 	RollbackOnCrash = "rollback-on-crash"
@@ -28,6 +30,7 @@ const (
 // Features lists what an app can switch, in the order of their names.
 func Features() []Feature {
 	return []Feature{
+		{Name: RuntimeMetrics, Lab: true, Description: "Log what each dyno uses of memory and processors, every 20 seconds."},
 		{Name: Preboot, Default: true, Description: "Start new web dynos, and wait until they listen, before the old ones are stopped."},
 		{Name: ReleaseOnPush, Default: true, Description: "Release an image as soon as it is pushed. Without it a push stores the image, and container:release releases it."},
 		{Name: RollbackOnCrash, Default: true, Description: "Take the app back to the release before when a new one crashes again and again in its first minutes."},

@@ -71,6 +71,7 @@ var access = map[string]policy{
 	"/apps/{app}/formations/":                         appPart,
 	"/apps/{app}/log-drains/":                         appSecrets,                                     // their URLs may hold passwords
 	"/apps/{app}/log-sessions":                        {change: need{renga.ScopeRead, renga.MayView}}, // it changes nothing
+	"/apps/{app}/metrics":                             appPart,
 	"/apps/{app}/releases/":                           appDeploy,
 	"/apps/{app}/releases/{release}/config-vars":      appSecrets,
 	"/apps/{app}/usage":                               appPart,

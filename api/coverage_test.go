@@ -234,6 +234,7 @@ var beyond = map[string]string{
 	"DELETE /apps/{app}/formations/{type}":            "`heroku ps:restart --process-type`",
 	"POST /apps/{app}/formations/{type}/actions/stop": "`heroku ps:stop --process-type`",
 	"GET /apps/{app}/releases/{release}/diff":         "what two releases differ in",
+	"GET /apps/{app}/metrics":                         "what dynos used and did, by the minute; see [Beyond Heroku](beyond-heroku.md)",
 }
 
 func TestRoutesBeyondTheSchemaSayWhy(t *testing.T) {

@@ -355,6 +355,14 @@ func (w *world) Dynos(context.Context, renga.AppID) ([]renga.Dyno, error) {
 	return slices.Clone(w.dynos), nil
 }
 
+func (w *world) Minutes(context.Context, renga.AppID) ([]renga.Minute, error) {
+	at := born.Truncate(time.Minute)
+	return []renga.Minute{
+		{At: at, Type: renga.Web, Dynos: 2, Memory: 1000, MaxMemory: 2000, Quota: 4000, CPU: .5, Requests: 10, Errors: 1, Service: 1500 * time.Microsecond},
+		{At: at.Add(time.Minute), Type: "worker", Dynos: 1, Memory: 500},
+	}, nil
+}
+
 func (w *world) Restart(_ context.Context, _ renga.AppID, key string) error {
 	w.restarts = append(w.restarts, key)
 	return nil

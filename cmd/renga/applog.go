@@ -32,13 +32,17 @@ func (d deeds) Did(ctx context.Context, app renga.AppID, by renga.AccountID, wha
 	d.logs.Line(app, renga.SourceApp, "api", what+" by "+who)
 }
 
-// routerLines writes the router's line of each request into its app's log, without
-// holding it up.
-type routerLines struct{ logs *logs.Logs }
+// routerLines writes the router's line of each request into its app's log, and has
+// it counted, without holding it up.
+type routerLines struct {
+	logs  *logs.Logs
+	count func(router.Record)
+}
 
 // Request adds a line, unless no app was asked for.
 func (r routerLines) Request(record router.Record) {
 	if record.App != "" {
+		r.count(record)
 		r.logs.Offer(record.App, renga.SourceHeroku, "router", record)
 	}
 }

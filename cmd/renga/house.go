@@ -17,6 +17,7 @@ import (
 	"renga/config"
 	"renga/egress"
 	"renga/logs"
+	"renga/meter"
 	"renga/output"
 	"renga/registry"
 	"renga/releaser"
@@ -45,6 +46,7 @@ type house struct {
 	desk     *attach.Desk
 	logs     *logs.Logs
 	drainer  *logs.Drainer
+	meter    *meter.Meter
 	// endStreams ends what clients of the API follow.
 	endStreams func()
 	metrics    http.Handler
@@ -95,12 +97,15 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	outputs := output.New(output.Options{Dir: s.path("outputs")})
 	var manager *runtime.Manager
 	var rescue rescuer
-	rt := router.New(router.Options{Log: log, Lines: routerLines{appLogs}, Trusted: s.TrustedProxies, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
+	var gauge *meter.Meter
+	requests := func(r router.Record) { gauge.Request(r.App, string(r.Code), r.Status, r.Service) }
+	rt := router.New(router.Options{Log: log, Lines: routerLines{appLogs, requests}, Trusted: s.TrustedProxies, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
 	manager = runtime.New(runtime.Options{
 		Domain: s.Domain, Sizes: s.Sizes, Port: s.Port, BootTimeout: s.BootTimeout,
 		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, WatchWindow: s.WatchWindow, Rescuer: &rescue, Outputs: outputs,
 		Logs: appLogs, Log: log,
 	}, db, ledgerReleases{ledger}, engine, rt)
+	gauge = meter.New(meter.Options{Log: log}, manager, appLogs, db)
 	rescue.Releaser = releaser.New(releaser.Parts{
 		Apps: db, Store: db, Ledger: ledger, Runner: manager, Lines: did, Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
@@ -123,7 +128,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	h := &house{
 		settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg},
 		remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), promoter: releaser.NewPromoter(db, rel),
-		certs: tlsCerts, notes: notes, logs: appLogs, drainer: drainer, desk: desk, rendezvous: desk.Rendezvous,
+		certs: tlsCerts, notes: notes, logs: appLogs, drainer: drainer, meter: gauge, desk: desk, rendezvous: desk.Rendezvous,
 	}
 	people := accounts.New(db, accounts.DefaultCost)
 	web := api.New(api.Options{
@@ -132,12 +137,12 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	}, api.Parts{
 		Repeats: db, Tokens: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel,
 		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did, Logs: appLogs,
-		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer, Webhooks: db,
+		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer, Minutes: db, Webhooks: db,
 		Domains: db, Endpoints: db, Orders: tlsCerts,
 	})
 	h.hooks = webhooks.New(webhooks.Options{Dial: outside.Dial, Log: log, Now: time.Now}, db, web)
 	h.door, h.endStreams = &door{domain: s.Domain, trusted: s.TrustedProxies, registry: h.pushes, router: rt, api: web}, web.EndStreams
-	h.metrics = metrics(reg, manager, rt, appLogs)
+	h.metrics = metrics(reg, manager, rt, appLogs, gauge)
 	return h, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"renga/logs"
+	"renga/meter"
 	"renga/registry"
 	"renga/router"
 	"renga/runtime"
@@ -16,12 +17,13 @@ import (
 
 // metrics serves the rooms' own counts at /metrics. It has a registry of its
 // own, for distribution fills the default one.
-func metrics(reg *registry.Registry, manager *runtime.Manager, rt *router.Router, appLogs *logs.Logs) http.Handler {
+func metrics(reg *registry.Registry, manager *runtime.Manager, rt *router.Router, appLogs *logs.Logs, gauge *meter.Meter) http.Handler {
 	all := prometheus.NewRegistry()
 	all.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&rooms{registry: reg, manager: manager, router: rt, logs: appLogs},
+		gauge,
 	)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(all, promhttp.HandlerOpts{}))

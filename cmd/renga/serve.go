@@ -189,6 +189,7 @@ func (h *house) run(ctx context.Context, doorways []doorway) error {
 	loop(h.promoter.Run)
 	loop(h.hooks.Run)
 	loop(h.drainer.Run)
+	loop(h.meter.Run)
 	loop(h.notes.Run)
 	for _, d := range doorways {
 		doors.Go(func() error {

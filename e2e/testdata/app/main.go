@@ -13,6 +13,7 @@
 //	elsewhere   listens on port 9999 instead of $PORT
 //	shaky MS    serves for so many milliseconds, then ends with code 5
 //	stubborn    serves, and ignores SIGTERM
+//	hold MB     holds so much memory, and serves
 //	eat         allocates memory until it is stopped from outside
 package main
 
@@ -63,6 +64,8 @@ func run(ctx context.Context, verb string, args []string) error {
 		fmt.Println("I shall not listen")
 		<-ctx.Done()
 		return nil
+	case "hold":
+		return hold(ctx, args)
 	case "eat":
 		return eat(ctx)
 	case "exit":
@@ -144,6 +147,21 @@ func eat(ctx context.Context) error {
 	}
 	fmt.Println("held", len(held)*8, "MiB")
 	return nil
+}
+
+// hold serves with so many MB in its hands.
+func hold(ctx context.Context, args []string) error {
+	mb, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	held := make([]byte, mb<<20)
+	for i := 0; i < len(held); i += 4096 {
+		held[i] = 1
+	}
+	err = serve(ctx, os.Getenv("PORT"))
+	fmt.Println("held", len(held)>>20, "MiB")
+	return err
 }
 
 // serve answers until ctx ends, then finishes what is under way.

@@ -1,0 +1,67 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"renga"
+)
+
+// Minutes tells what apps used and did.
+type Minutes interface {
+	// Minutes are those of the last day, oldest first.
+	Minutes(ctx context.Context, app renga.AppID) ([]renga.Minute, error)
+}
+
+func (s *Server) metricRoutes() []route {
+	return []route{
+		// Not Heroku's: see docs/beyond-heroku.md.
+		{"GET", "/apps/{app}/metrics", s.listMetrics},
+	}
+}
+
+// metric is a minute of a process type on the wire.
+type metric struct {
+	At          string  `json:"at"`
+	ProcessType string  `json:"process_type"`
+	Dynos       int     `json:"dynos"`
+	Memory      int64   `json:"memory_bytes"`
+	MaxMemory   int64   `json:"memory_max_bytes"`
+	Quota       int64   `json:"memory_quota_bytes"`
+	CPU         float64 `json:"cpus"`
+	Requests    int64   `json:"requests"`
+	Errors      int64   `json:"errors"`
+	ServiceMS   float64 `json:"service_ms"`
+}
+
+func newMetric(m renga.Minute) metric {
+	return metric{
+		At: stamp(m.At), ProcessType: string(m.Type), Dynos: m.Dynos, Memory: m.Memory, MaxMemory: m.MaxMemory, Quota: m.Quota,
+		CPU: m.CPU, Requests: m.Requests, Errors: m.Errors, ServiceMS: float64(m.Service) / float64(time.Millisecond),
+	}
+}
+
+func (s *Server) listMetrics(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	var since time.Time
+	if text := r.URL.Query().Get("since"); text != "" {
+		if since, err = time.Parse(time.RFC3339, text); err != nil {
+			return invalid("Parameter \"since\" must be a time such as 2026-01-02T15:04:05Z.")
+		}
+	}
+	minutes, err := s.parts.Minutes.Minutes(r.Context(), a.ID)
+	if err != nil {
+		return orNotFound(err, "app")
+	}
+	wire := []metric{}
+	for _, m := range minutes {
+		if typ := r.URL.Query().Get("process_type"); (typ == "" || typ == string(m.Type)) && !m.At.Before(since) {
+			wire = append(wire, newMetric(m))
+		}
+	}
+	return answer(w, http.StatusOK, wire)
+}
