@@ -78,11 +78,19 @@ func newAccount(a renga.Account) account {
 	return wire
 }
 
+// accountInfo tells of the caller all, and of others what is needed to give them
+// something, as the official CLI does with pipelines: whose email has which id.
 func (s *Server) accountInfo(w http.ResponseWriter, r *http.Request) error {
-	if err := ownAccount(r); err != nil {
+	if ownAccount(r) == nil {
+		return answer(w, http.StatusOK, newAccount(caller(r)))
+	}
+	other, err := s.accountNamed(r.Context(), mux.Vars(r)["account"])
+	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newAccount(caller(r)))
+	return answer(w, http.StatusOK, newAccount(renga.Account{
+		ID: other.ID, Email: other.Email, CreatedAt: other.CreatedAt, UpdatedAt: other.CreatedAt,
+	}))
 }
 
 func (s *Server) updateAccount(w http.ResponseWriter, r *http.Request) error {

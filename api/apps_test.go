@@ -15,7 +15,8 @@ func TestAccount(t *testing.T) {
 		{name: "own account as user", url: "/users/~", has: []string{`"email":"ada@example.com"`}},
 		{name: "own account by email", url: "/users/ada@example.com", has: []string{`"email":"ada@example.com"`}},
 		{name: "own account by id", url: "/users/" + string(ada.ID), has: []string{`"email":"ada@example.com"`}},
-		{name: "another's account", url: "/users/bob@example.com", status: 404, has: []string{`{"resource":"user","id":"not_found","message":"Couldn't find that user."}`}},
+		{name: "another's account, but for what is theirs to know", url: "/users/bob@example.com", has: []string{`"email":"bob@example.com"`, `"id":"` + string(bob.ID) + `"`, `"last_login":null`, `"name":null`}},
+		{name: "nobody's account", url: "/users/nobody@example.com", status: 404, has: []string{`{"resource":"user","id":"not_found","message":"Couldn't find that user."}`}},
 		{name: "another's apps", url: "/users/bob@example.com/apps", status: 404},
 	})
 }
