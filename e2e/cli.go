@@ -7,21 +7,34 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 )
 
-// cliVersion is the official CLI that the platform is tried with.
-const cliVersion = "11.10.0"
+const (
+	// cliVersion is the official CLI that the platform is tried with.
+	cliVersion = "11.10.0"
+	// nodeWanted is the oldest Node that it runs on, and nodeVersion the one that
+	// is installed beside it where that of the machine is older, as Debian 12's is.
+	nodeWanted  = 20
+	nodeVersion = "20.20.2"
+)
 
 // InstallCLI gives the path of the official CLI. When it is not in the user's
-// cache it is installed there, once, however many ask at the same time.
+// cache it is installed there, once, however many ask at the same time. Its
+// folder is to come first in PATH: it holds the Node that the CLI needs, when the
+// machine has none.
 func InstallCLI(ctx context.Context) (heroku string, err error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, "renga-e2e", "heroku-"+cliVersion)
+	name, packages := "heroku-"+cliVersion, []string{"heroku@" + cliVersion}
+	if version, _ := exec.CommandContext(ctx, "node", "--version").Output(); nodeIsOld(string(version)) {
+		name, packages = name+"-node-"+nodeVersion, append(packages, "node@"+nodeVersion)
+	}
+	dir := filepath.Join(cache, "renga-e2e", name)
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return "", err
 	}
@@ -37,19 +50,27 @@ func InstallCLI(ctx context.Context) (heroku string, err error) {
 	if _, err := os.Stat(heroku); err == nil {
 		return heroku, nil
 	}
-	return heroku, npmInstall(ctx, dir, "heroku@"+cliVersion)
+	return heroku, npmInstall(ctx, dir, packages...)
+}
+
+// nodeIsOld looks at what node --version printed, which may be nothing.
+func nodeIsOld(version string) bool {
+	major, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
+	n, err := strconv.Atoi(major)
+	return err != nil || n < nodeWanted
 }
 
 // npmInstall installs into a directory beside and renames it, so that one that
 // was cut short is never used.
-func npmInstall(ctx context.Context, dir, what string) error {
+func npmInstall(ctx context.Context, dir string, packages ...string) error {
 	fresh := dir + ".new"
 	if err := errors.Join(os.RemoveAll(fresh), os.Mkdir(fresh, 0o700)); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "npm", "install", "--no-audit", "--no-fund", "--prefix", fresh, what)
+	cmd := exec.CommandContext(ctx, "npm", "install", "--no-audit", "--no-fund", "--prefix", fresh)
+	cmd.Args = append(cmd.Args, packages...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm install %s: %w\n%s", what, err, out)
+		return fmt.Errorf("npm install %s: %w\n%s", strings.Join(packages, " "), err, out)
 	}
 	return os.Rename(fresh, dir)
 }

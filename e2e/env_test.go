@@ -35,7 +35,7 @@ func newUser(t *testing.T, w *e2e.World, flags ...string) *user {
 	}
 	u := &user{heroku: heroku, home: t.TempDir()}
 	u.connects = filepath.Join(u.home, "connects")
-	u.env = append(env, "NODE_OPTIONS=--require="+hook, "CONNECTS="+u.connects, "CONNECTS_DOMAIN="+w.Domain)
+	u.env = append(env, "PATH="+filepath.Dir(heroku)+":"+os.Getenv("PATH"), "NODE_OPTIONS=--require="+hook, "CONNECTS="+u.connects, "CONNECTS_DOMAIN="+w.Domain)
 	return u
 }
 
