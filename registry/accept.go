@@ -1,11 +1,15 @@
 package registry
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"mime"
 	"net/http"
 	"slices"
 	"strings"
+
+	"renga"
 )
 
 var manifestTypes = []string{typeOCIManifest, typeOCIIndex, typeDockerManifest, typeDockerList}
@@ -30,6 +34,10 @@ func (r *Registry) headManifest(w http.ResponseWriter, req *http.Request, rq req
 func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rq request) error {
 	rq, leave := r.locate(req.Context(), rq)
 	defer leave()
+	rq, err := r.asReleased(req, rq)
+	if err != nil {
+		return err
+	}
 	req = rq.canonical(req)
 	accepted := acceptedTypes(req.Header.Values("Accept"))
 	if singleOnly(accepted) {
@@ -41,6 +49,45 @@ func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rq requ
 	req.Header = req.Header.Clone()
 	req.Header["Accept"] = manifestTypes
 	return r.pass(w, req)
+}
+
+// asReleased turns the release tag of an app that releases what is pushed into
+// the digest that the newest release runs. After a rollback that is not what was
+// pushed last, and whoever pushes the latter again must not be told that it is
+// there: clients then send no manifest, and nothing is released. Where the
+// release runs nothing of the repository, a client that only asks is told that
+// there is nothing; one that reads gets what was pushed last.
+func (r *Registry) asReleased(req *http.Request, rq request) (request, error) {
+	if rq.ref != r.o.ReleaseTag || rq.app.ID == "" || rq.process == releasesPart || !rq.app.FeatureOn(renga.ReleaseOnPush) {
+		return rq, nil
+	}
+	repo, err := r.repository(req.Context(), rq.repository())
+	if err != nil {
+		return rq, err
+	}
+	tagged, err := repo.tag(req.Context(), rq.ref)
+	if err != nil || tagged == "" {
+		return rq, err
+	}
+	newest, err := r.dir.Head(req.Context(), rq.app.ID)
+	if err != nil {
+		return rq, err
+	}
+	img := newest.Images[rq.process]
+	runs := cmp.Or(img.Pushed, img.Digest)
+	if runs == tagged {
+		return rq, nil
+	}
+	_, _, err = repo.manifest(req.Context(), runs)
+	switch {
+	case err == nil:
+		rq.ref = runs
+	case !errors.Is(err, errNotStored):
+		return rq, err
+	case req.Method == http.MethodHead:
+		return rq, errNotReleased
+	}
+	return rq, nil
 }
 
 // acceptedTypes are the media types of Accept headers, without parameters.

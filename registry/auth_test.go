@@ -116,6 +116,10 @@ func (away) Bearer(context.Context, string) (renga.Bearer, error) {
 	return renga.Bearer{}, renga.Errorf(renga.Unavailable, "Redis is away.")
 }
 
+func (away) Head(context.Context, renga.AppID) (renga.ReleaseRecord, error) {
+	return renga.ReleaseRecord{}, renga.Errorf(renga.Unavailable, "Redis is away.")
+}
+
 func (away) AppByRepository(context.Context, string) (renga.App, error) {
 	return renga.App{}, renga.Errorf(renga.Unavailable, "Redis is away.")
 }

@@ -26,6 +26,7 @@ var (
 	errUnsupported = refusal{http.StatusMethodNotAllowed, "UNSUPPORTED", "This registry does not support that here. Tags can be deleted, manifests and blobs cannot: releases may need them."}
 	errBadDigest   = refusal{http.StatusBadRequest, "DIGEST_INVALID", "This is no digest; they are like sha256:<64 hex digits>."}
 	errNoUpload    = refusal{http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", "There is no such upload; start the push again."}
+	errNotReleased = refusal{http.StatusNotFound, "MANIFEST_UNKNOWN", "The app's newest release runs nothing of this repository."}
 	errReadOnly    = refusal{http.StatusForbidden, "DENIED", "The repository <app>/releases is written by the platform only."}
 	errPullOnly    = refusal{http.StatusForbidden, "DENIED", "This token may only pull."}
 	errBigManifest = refusal{http.StatusRequestEntityTooLarge, "MANIFEST_INVALID", "The manifest is larger than 4 MiB."}

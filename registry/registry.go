@@ -34,7 +34,7 @@ import (
 	"renga"
 )
 
-// Directory knows accounts and apps.
+// Directory knows accounts, apps and their releases.
 type Directory interface {
 	// Bearer is who holds an API token, and how far it goes; an error of kind
 	// Unauthorized when nobody has it.
@@ -42,6 +42,9 @@ type Directory interface {
 	// AppByRepository is the app of that name, or else the one that had it last;
 	// an error of kind NotFound when there is none.
 	AppByRepository(ctx context.Context, name string) (renga.App, error)
+	// Head is an app's newest release; an error of kind NotFound when the app is
+	// gone.
+	Head(ctx context.Context, app renga.AppID) (renga.ReleaseRecord, error)
 }
 
 // Releaser makes releases. Push may be called again with the same push id and

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -32,8 +33,9 @@ type town struct {
 	mu     sync.Mutex
 	apps   map[string]renga.App
 	pushes []renga.Push
-	former map[string]string // names of apps that have another now
-	fail   error             // what Push answers
+	newest map[renga.ProcessType]renga.Image // of the app hello, as a push leaves it or a test
+	former map[string]string                 // names of apps that have another now
+	fail   error                             // what Push answers
 }
 
 func (t *town) Bearer(_ context.Context, token string) (renga.Bearer, error) {
@@ -68,8 +70,22 @@ func (t *town) Push(_ context.Context, p renga.Push) error {
 	defer t.mu.Unlock()
 	if t.fail == nil {
 		t.pushes = append(t.pushes, p)
+		t.newest = maps.Clone(p.Images)
 	}
 	return t.fail
+}
+
+func (t *town) Head(context.Context, renga.AppID) (renga.ReleaseRecord, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return renga.ReleaseRecord{Images: t.newest}, nil
+}
+
+// runs makes a new release of images that were pushed before, as a rollback does.
+func (t *town) runs(images map[renga.ProcessType]renga.Image) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.newest = images
 }
 
 func (t *town) set(app renga.App) {
