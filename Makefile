@@ -34,7 +34,7 @@ e2e: ## run the end-to-end scripts; RUN=push runs those whose name matches
 	@script/setup.sh --test
 	go test -race -count=1 -timeout 30m $(if $(RUN),-run '$(RUN)') -v ./e2e/...
 
-bench: ## run the benchmarks, one package after the other (about 10 minutes)
+bench: ## run the benchmarks, one package after the other (about 15 minutes)
 	@script/setup.sh
 	go test -p 1 -run '^$$' -bench . -timeout 20m ./api ./logs ./registry ./router ./store ./e2e/bench
 
