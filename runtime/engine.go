@@ -158,7 +158,23 @@ type Instance struct {
 	FinishedAt time.Time // zero unless Exited
 	ExitCode   int       // when Exited
 	OOMKilled  bool      // when Exited
+
+	// Health is what the image's own check says of a running web dyno, and
+	// HealthSaid what that printed when it failed.
+	Health     Health
+	HealthSaid string
 }
+
+// Health is what an image's own check says.
+type Health string
+
+// What it may say.
+const (
+	NoHealth  Health = "" // there is no check
+	Untried   Health = "untried"
+	Healthy   Health = "healthy"
+	Unhealthy Health = "unhealthy"
+)
 
 // InstanceState is what an instance does. It only moves forward.
 type InstanceState string

@@ -128,7 +128,7 @@ func TestContainerIsMadeAsAgreed(t *testing.T) {
 		"log files":   {c.HostConfig.LogConfig.Config["max-file"], "2"},
 		"restart":     {string(c.HostConfig.RestartPolicy.Name), "no"},
 		"stop signal": {c.Config.StopSignal, "SIGTERM"},
-		"healthcheck": {fmt.Sprint(c.Config.Healthcheck.Test), "[NONE]"},
+		"healthcheck": {fmt.Sprint(c.Config.Healthcheck.Test, c.Config.Healthcheck.Interval), "[CMD /bin/dyno exit] 1s"},
 		"command":     {fmt.Sprint(c.Config.Entrypoint, c.Config.Cmd), "[/bin/dyno serve] []"},
 		"published":   {fmt.Sprint(c.HostConfig.PortBindings), "map[]"},
 		"networks":    {fmt.Sprint(len(c.NetworkSettings.Networks)), "1"},

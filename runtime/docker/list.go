@@ -75,6 +75,7 @@ func instance(c container.InspectResponse) runtime.Instance {
 	case c.State.Running || c.State.Paused || c.State.Restarting:
 		in.State = runtime.Running
 		in.Addr = address(c, in.App)
+		in.Health, in.HealthSaid = health(c.State.Health)
 	default:
 		in.State = runtime.Exited
 		in.FinishedAt = timestamp(c.State.FinishedAt)

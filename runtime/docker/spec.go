@@ -54,8 +54,7 @@ func (e *Engine) plan(s runtime.Spec, imageID, networkID string) (plan, error) {
 			Cmd:        nil,
 			Env:        environ(s.Env),
 			Labels:     labels,
-			// The platform asks on $PORT; a check of the image's would only
-			// cost.
+			// The image's own check is meant for its web process.
 			Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 			StopSignal:  "SIGTERM",
 		},

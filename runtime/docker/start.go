@@ -53,6 +53,11 @@ func (e *Engine) ready(ctx context.Context, s runtime.Spec) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
+	if s.Type == renga.Web && s.Attach == nil {
+		if p.config.Healthcheck, err = e.imageCheck(ctx, imageID); err != nil {
+			return plan{}, err
+		}
+	}
 	return p, ctx.Err()
 }
 

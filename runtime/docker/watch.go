@@ -38,7 +38,7 @@ func (e *Engine) Watch(ctx context.Context, wake func(renga.AppID)) error {
 func (e *Engine) endings() filters.Args {
 	f := e.ours("", "")
 	f.Add("type", string(events.ContainerEventType))
-	for _, action := range []events.Action{events.ActionStart, events.ActionDie, events.ActionOOM, events.ActionDestroy} {
+	for _, action := range []events.Action{events.ActionStart, events.ActionDie, events.ActionOOM, events.ActionDestroy, events.ActionHealthStatus} {
 		f.Add("event", string(action))
 	}
 	return f
