@@ -23,8 +23,10 @@ type App struct {
 	// Buildpacks are the names or URLs of those that build the app from its
 	// source, in their order.
 	Buildpacks []string
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	// HealthCheck is how its web dynos are asked whether they are well.
+	HealthCheck HealthCheck
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 	// Deleting is set from the moment the app's end was asked for until
 	// nothing of it is left. Its name stays taken for that time.
 	Deleting bool

@@ -36,7 +36,7 @@ func (w *worker) apply(ctx, brief context.Context, world World, plan Plan) error
 		case Start:
 			w.start(ctx, world.Desired.App, s)
 		case Kill:
-			w.end(ctx, s.Instance, "kill", w.kill)
+			w.end(ctx, s.Instance, "kill", func(ctx context.Context, i Instance) error { return w.kill(ctx, i, s.Gently) })
 		case Stop:
 			w.end(ctx, s.Instance, "stop", func(ctx context.Context, i Instance) error { return w.stop(ctx, i, s.Drain) })
 		case Mark:
@@ -64,7 +64,7 @@ func (w *worker) start(ctx context.Context, app renga.App, s Start) {
 			return // the next process finds what came of it
 		}
 		w.m.stats.step("start", err)
-		w.started(ctx, key, i, err)
+		w.started(ctx, app, key, i, err)
 		if err != nil {
 			w.logger().WarnContext(ctx, "dyno does not start", "dyno", s.Name, "release", s.Release.Version, "err", err)
 			w.say(s.Name, "Process could not be started: %s", renga.MessageOf(err, "an internal error, which is in Renga's log"))
@@ -101,7 +101,7 @@ func (w *worker) startDyno(ctx context.Context, app renga.App, s Start, dyno str
 
 // started notes what came of a start. A web dyno is probed right away; the next
 // look would do it a little later.
-func (w *worker) started(ctx context.Context, key string, i Instance, err error) {
+func (w *worker) started(ctx context.Context, app renga.App, key string, i Instance, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.m.opts.Now()
@@ -113,7 +113,7 @@ func (w *worker) started(ctx context.Context, key string, i Instance, err error)
 	s := w.sightLocked(i.ID, now)
 	w.followLocked(ctx, i, s)
 	if i.Type == renga.Web {
-		w.probeLocked(ctx, i, s, w.m.opts.BootTimeout)
+		w.probeLocked(ctx, app, i, s, w.m.opts.BootTimeout)
 	}
 }
 
@@ -123,6 +123,7 @@ func (w *worker) end(ctx context.Context, i Instance, verb string, do func(conte
 	s := w.sightLocked(i.ID, w.m.opts.Now())
 	s.stopping, s.killing = verb == "stop", verb == "kill"
 	s.stopProbe()
+	s.stopAttending()
 	w.mu.Unlock()
 	w.tasks.Go(func() {
 		err := do(ctx, i)
@@ -151,7 +152,16 @@ func (w *worker) ended(s *sight, err error) {
 	s.failed++
 }
 
-func (w *worker) kill(ctx context.Context, i Instance) error {
+// kill ends an instance and keeps it, gently when requests may be under way.
+func (w *worker) kill(ctx context.Context, i Instance, gently bool) error {
+	if ender, ok := w.m.engine.(Ender); ok && gently {
+		ctx, cancel := context.WithTimeout(ctx, w.m.opts.StopGrace+stopSlack)
+		defer cancel()
+		if err := w.terminate(ctx, ender, i); err != nil {
+			return fmt.Errorf("end %s: %w", i.Name, err)
+		}
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, killTimeout)
 	defer cancel()
 	if err := w.m.engine.Kill(ctx, i.ID); err != nil {

@@ -79,7 +79,7 @@ func (w *worker) observe(ctx, brief context.Context, world *World) error {
 	}
 	world.Now = w.m.opts.Now()
 	for _, i := range instances {
-		seen, turns := w.see(ctx, i, world.Now)
+		seen, turns := w.see(ctx, world.Desired.App, i, world.Now)
 		if e, ok := busy[i.ID]; ok {
 			seen.Stopping, seen.Killing = e.stopping, e.killing
 		}
@@ -124,6 +124,7 @@ func (w *worker) prune(instances []Instance, d renga.Desired) {
 	for id, s := range w.sights {
 		if !there[id] && !s.stopping && !s.killing {
 			s.stopProbe()
+			s.stopAttending()
 			delete(w.sights, id)
 		}
 	}

@@ -73,6 +73,9 @@ type Options struct {
 	// Probe tells whether somebody listens at host:port. The default is a TCP
 	// connection.
 	Probe func(ctx context.Context, addr string) error
+	// Get asks a web dyno by HTTP for a path of a host, and tells what was wrong
+	// with the answer. The default is a GET.
+	Get func(ctx context.Context, addr, host, path string) error
 }
 
 // orDefaults fills in what is not set.
@@ -99,6 +102,9 @@ func (o Options) orDefaults() Options {
 	}
 	if o.Probe == nil {
 		o.Probe = connect
+	}
+	if o.Get == nil {
+		o.Get = get
 	}
 	return o
 }

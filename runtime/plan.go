@@ -38,7 +38,7 @@ type Seen struct {
 	// ReadyAt is since when it counts as up, as long as it runs: a web dyno
 	// since it listens, another since it ran for a while. Zero for not yet.
 	ReadyAt time.Time
-	// Late says that it did not listen in time (R10).
+	// Late says that it did not listen in time (R10), or failed its health check.
 	Late bool
 	// Reason says why it is not up, when it exited or is late.
 	Reason string
@@ -100,8 +100,12 @@ type Start struct {
 	Crashes int // in a row, before this start
 }
 
-// Kill ends an instance that is beyond help, and keeps it as a crashed one.
-type Kill struct{ Instance Instance }
+// Kill ends an instance that is beyond help, and keeps it as a crashed one. One
+// that served has the time to finish what it does.
+type Kill struct {
+	Instance Instance
+	Gently   bool
+}
 
 // Mark says how far the release command of a pending release came.
 type Mark struct {
@@ -228,7 +232,7 @@ func (p *planner) tend(v view) {
 	switch {
 	case v.alive != nil && v.alive.Late && !v.alive.Killing && !p.Away:
 		if p.due(v.alive.NotBefore) {
-			p.steps = append(p.steps, Kill{v.alive.Instance})
+			p.steps = append(p.steps, Kill{v.alive.Instance, !v.alive.ReadyAt.IsZero()})
 		}
 	case v.alive == nil && !v.attempt.Busy && !p.waits(v):
 		crashes, at := v.nextTry(p.Now)

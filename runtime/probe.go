@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -25,8 +26,11 @@ const (
 type sight struct {
 	firstSeen time.Time
 	readyAt   time.Time
-	late      string             // the reason, once it is late
+	late      string             // the reason, once it is late or unwell
 	probe     context.CancelFunc // of the probe under way; nil for none
+	answer    error              // the last one to the probe
+	attend    context.CancelFunc // of the check that goes on; nil for none
+	attended  checkup            // what that asks
 
 	recording, recorded bool          // its output, into Outputs
 	kept                chan struct{} // closed once all its output is kept; nil when nobody follows it
@@ -68,13 +72,13 @@ func (w *worker) busyEnds() map[string]sight {
 	return busy
 }
 
-// see adds to an instance what the manager knows of it, and tells when that
-// changes with time.
-func (w *worker) see(ctx context.Context, i Instance, now time.Time) (seen Seen, turns time.Time) {
+// see adds to an instance of an app what the manager knows of it, and tells when
+// that changes with time.
+func (w *worker) see(ctx context.Context, app renga.App, i Instance, now time.Time) (seen Seen, turns time.Time) {
 	late := w.overdue(i, now)
 	var reason string
 	if late {
-		reason = w.lateReason(ctx, i)
+		reason = w.lateReason(ctx, app, i)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -85,16 +89,23 @@ func (w *worker) see(ctx context.Context, i Instance, now time.Time) (seen Seen,
 		w.say(i.Name, "Error R10 (Boot timeout) -> %s", strings.Replace(reason, " (R10)", "", 1))
 		w.say(i.Name, "Stopping process with SIGKILL")
 	}
+	w.judgeLocked(i, s)
 	switch {
 	case i.State != Running || s.stopping || s.late != "":
 		s.stopProbe()
+		s.stopAttending()
 	case i.Type != renga.Web:
 		turns = s.settle(i.StartedAt.Add(w.m.opts.Settle), now)
 	case s.readyAt.IsZero():
 		turns = w.deadline(i, s)
-		w.probeLocked(ctx, i, s, turns.Sub(now))
+		w.probeLocked(ctx, app, i, s, turns.Sub(now))
+	default:
+		w.attendLocked(ctx, i, s, w.checkup(app, i))
 	}
 	seen = Seen{Instance: i, ReadyAt: s.readyAt, Late: s.late != "", Reason: s.late, NotBefore: s.notBefore}
+	if i.Type == renga.Web && i.Health == Untried && s.late == "" {
+		seen.ReadyAt = time.Time{}
+	}
 	seen.Held = i.Type == renga.Run && w.m.oneOffs.holds(i.Dyno)
 	seen.Recording = w.recordLocked(ctx, i, s)
 	if i.State == Exited {
@@ -135,7 +146,10 @@ func (w *worker) overdue(i Instance, now time.Time) bool {
 }
 
 // lateReason says what a late dyno did instead, as far as the engine can tell.
-func (w *worker) lateReason(ctx context.Context, i Instance) string {
+func (w *worker) lateReason(ctx context.Context, app renga.App, i Instance) string {
+	if app.HealthCheck.On() {
+		return fmt.Sprintf("Health check did not pass within %.0f seconds of launch (R10): %v", w.m.opts.BootTimeout.Seconds(), w.answerOf(i.ID))
+	}
 	lister, ok := w.m.engine.(PortLister)
 	var listens []string
 	if ok {
@@ -150,33 +164,48 @@ func (w *worker) lateReason(ctx context.Context, i Instance) string {
 	return lateReason(w.m.opts.BootTimeout, w.m.opts.Port, listens, ok)
 }
 
-// probeLocked begins to ask a web dyno whether it listens, unless that goes on
+// answerOf is the last answer to an instance's probe.
+func (w *worker) answerOf(id string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sights[id].answer
+}
+
+// probeLocked begins to ask a web dyno whether it is up, unless that goes on
 // already.
-func (w *worker) probeLocked(ctx context.Context, i Instance, s *sight, within time.Duration) {
+func (w *worker) probeLocked(ctx context.Context, app renga.App, i Instance, s *sight, within time.Duration) {
 	if s.probe != nil || i.Addr == "" {
 		return
 	}
 	ctx, s.probe = context.WithTimeout(ctx, within)
 	w.tasks.Go(func() {
-		if w.answers(ctx, i.Addr) {
+		if w.answers(ctx, i.ID, w.checkup(app, i)) {
 			w.ready(i.ID, w.m.opts.Now())
 			poke(w.wake)
 		}
 	})
 }
 
-// answers asks until somebody listens, or ctx ends.
-func (w *worker) answers(ctx context.Context, addr string) bool {
+// answers asks until the answer is good, or ctx ends.
+func (w *worker) answers(ctx context.Context, id string, c checkup) bool {
 	for begin := w.m.opts.Now(); ctx.Err() == nil; {
-		brief, cancel := context.WithTimeout(ctx, probeTimeout)
-		err := w.m.opts.Probe(brief, addr)
-		cancel()
+		err := w.ask(ctx, c)
 		if err == nil {
 			return true
 		}
+		w.answered(id, err)
 		wait(ctx, min(max(w.m.opts.Now().Sub(begin)/50, firstProbe), longestProbe))
 	}
 	return false
+}
+
+// answered notes a bad answer.
+func (w *worker) answered(id string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s, ok := w.sights[id]; ok {
+		s.answer = err
+	}
 }
 
 // ready notes since when a dyno listens.

@@ -79,11 +79,20 @@ type appRecord struct {
 	ACM         bool            `json:"acm,omitempty"`
 	Features    map[string]bool `json:"features,omitempty"`
 	Buildpacks  []string        `json:"buildpacks,omitempty"`
+	HealthCheck *healthRecord   `json:"health_check,omitempty"`
 	Deleting    bool            `json:"deleting,omitempty"`
 	CreatedAt   time.Time       `json:"created_at,omitzero"`
 	UpdatedAt   time.Time       `json:"updated_at,omitzero"`
 
 	Collaborators map[renga.AccountID]collaboratorRecord `json:"collaborators,omitempty"`
+}
+
+// healthRecord is an app's health check; times are in nanoseconds.
+type healthRecord struct {
+	Path      string        `json:"path"`
+	Interval  time.Duration `json:"interval"`
+	Timeout   time.Duration `json:"timeout"`
+	Threshold int           `json:"threshold"`
 }
 
 type collaboratorRecord struct {
@@ -209,7 +218,7 @@ func (r transferRecord) transfer(id string) renga.Transfer {
 
 func newAppRecord(a renga.App) appRecord {
 	return appRecord{
-		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, ACM: a.ACM, Features: a.Features, Buildpacks: a.Buildpacks, Deleting: a.Deleting,
+		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, ACM: a.ACM, Features: a.Features, Buildpacks: a.Buildpacks, HealthCheck: newHealthRecord(a.HealthCheck), Deleting: a.Deleting,
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
 		Collaborators: newCollaboratorRecords(a.Collaborators),
 	}
@@ -217,10 +226,25 @@ func newAppRecord(a renga.App) appRecord {
 
 func (r appRecord) app() renga.App {
 	return renga.App{
-		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, ACM: r.ACM, Features: r.Features, Buildpacks: r.Buildpacks, Deleting: r.Deleting,
+		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, ACM: r.ACM, Features: r.Features, Buildpacks: r.Buildpacks, HealthCheck: r.HealthCheck.check(), Deleting: r.Deleting,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 		Collaborators: r.collaborators(),
 	}
+}
+
+func newHealthRecord(c renga.HealthCheck) *healthRecord {
+	if !c.On() {
+		return nil
+	}
+	r := healthRecord(c)
+	return &r
+}
+
+func (r *healthRecord) check() renga.HealthCheck {
+	if r == nil {
+		return renga.HealthCheck{}
+	}
+	return renga.HealthCheck(*r)
 }
 
 func newCollaboratorRecords(all map[renga.AccountID]renga.Collaborator) map[renga.AccountID]collaboratorRecord {

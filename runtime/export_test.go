@@ -1,0 +1,4 @@
+package runtime
+
+// Get is the health check by HTTP.
+var Get = get

@@ -1,0 +1,139 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"renga"
+)
+
+// checkup is what one web dyno is asked.
+type checkup struct {
+	renga.HealthCheck
+	addr, host string
+}
+
+// checkup is by HTTP when the app has a check, and else by TCP.
+func (w *worker) checkup(app renga.App, i Instance) checkup {
+	return checkup{app.HealthCheck, i.Addr, app.Name + "." + w.m.opts.Domain}
+}
+
+// ask asks once.
+func (w *worker) ask(ctx context.Context, c checkup) error {
+	if !c.On() {
+		ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+		defer cancel()
+		return w.m.opts.Probe(ctx, c.addr)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	return w.m.opts.Get(ctx, c.addr, c.host, c.Path)
+}
+
+// attendLocked goes on asking a web dyno that serves, as long as its app has a
+// check. One that answers badly too often is late: it is asked no more requests
+// and ends.
+func (w *worker) attendLocked(ctx context.Context, i Instance, s *sight, c checkup) {
+	if s.attended == c {
+		return
+	}
+	s.stopAttending()
+	if s.attended = c; !c.On() {
+		return
+	}
+	ctx, s.attend = context.WithCancel(ctx)
+	w.tasks.Go(func() {
+		if reason := w.attend(ctx, c); reason != "" {
+			w.unwell(i, reason)
+		}
+	})
+}
+
+func (s *sight) stopAttending() {
+	if s.attend != nil {
+		s.attend()
+		s.attend, s.attended = nil, checkup{}
+	}
+}
+
+// attend asks until ctx ends, or the dyno has failed as often in a row as it
+// may; then it says how.
+func (w *worker) attend(ctx context.Context, c checkup) (reason string) {
+	for failures := 0; ; {
+		wait(ctx, c.Interval)
+		err := w.ask(ctx, c)
+		switch {
+		case ctx.Err() != nil:
+			return ""
+		case err == nil:
+			failures = 0
+		default:
+			failures++
+		}
+		if failures >= c.Threshold {
+			return fmt.Sprintf("Health check failed %d times in a row: %s", failures, err)
+		}
+	}
+}
+
+// unwell notes that a dyno which served is to be ended.
+func (w *worker) unwell(i Instance, reason string) {
+	w.mu.Lock()
+	s, ok := w.sights[i.ID]
+	news := ok && s.late == "" && !s.stopping
+	if news {
+		s.late = reason
+	}
+	w.mu.Unlock()
+	if news {
+		w.say(i.Name, "%s", reason)
+		poke(w.wake)
+	}
+}
+
+// judgeLocked takes in what the image's own HEALTHCHECK says: a dyno is not up
+// before it passed, and ends when it failed.
+func (w *worker) judgeLocked(i Instance, s *sight) {
+	if i.Type == renga.Web && i.State == Running && i.Health == Unhealthy && s.late == "" && !s.stopping {
+		s.late = "The HEALTHCHECK of the image failed"
+		if i.HealthSaid != "" {
+			s.late += ": " + i.HealthSaid
+		}
+		w.say(i.Name, "%s", s.late)
+	}
+}
+
+// checks are made by a client that keeps nothing: a dyno is to take a new
+// connection, as it must from the router.
+var checks = http.Client{
+	Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// get is the check by HTTP. It passes with a status from 200 to 399: an app
+// that sends everybody to HTTPS is well.
+func get(ctx context.Context, addr, host, path string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
+	if err != nil {
+		return err
+	}
+	r.Host = host
+	r.Header.Set("User-Agent", "Renga-Health-Check")
+	begin := time.Now()
+	res, err := checks.Do(r)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("GET %s had no answer within %.0fs", path, time.Since(begin).Seconds())
+	case err != nil:
+		return fmt.Errorf("GET %s had no answer: the connection was refused or broken off", path)
+	}
+	_, _ = io.CopyN(io.Discard, res.Body, 4096) // so that a short answer ends in peace
+	_ = res.Body.Close()                        // there is nothing to lose
+	if res.StatusCode < 200 || res.StatusCode > 399 {
+		return fmt.Errorf("GET %s answered %s", path, res.Status)
+	}
+	return nil
+}
