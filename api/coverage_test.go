@@ -235,6 +235,9 @@ var beyond = map[string]string{
 	"POST /apps/{app}/formations/{type}/actions/stop": "`heroku ps:stop --process-type`",
 	"GET /apps/{app}/releases/{release}/diff":         "what two releases differ in",
 	"GET /apps/{app}/metrics":                         "what dynos used and did, by the minute; see [Beyond Heroku](beyond-heroku.md)",
+	"GET /apps/{app}/health-check":                    "how web dynos are asked whether they are well",
+	"PATCH /apps/{app}/health-check":                  "asks them by HTTP, see health-checks.md",
+	"DELETE /apps/{app}/health-check":                 "asks them no more",
 }
 
 func TestRoutesBeyondTheSchemaSayWhy(t *testing.T) {

@@ -1,0 +1,116 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"renga"
+)
+
+func (s *Server) healthCheckRoutes() []route {
+	return []route{
+		{"GET", "/apps/{app}/health-check", s.healthCheckInfo},
+		{"PATCH", "/apps/{app}/health-check", s.updateHealthCheck},
+		{"DELETE", "/apps/{app}/health-check", s.deleteHealthCheck},
+	}
+}
+
+// healthCheck is an app's health check on the wire. Times are in seconds, and
+// path is null when there is no check.
+type healthCheck struct {
+	App       ref     `json:"app"`
+	Interval  int     `json:"interval"`
+	Path      *string `json:"path"`
+	Threshold int     `json:"threshold"`
+	Timeout   int     `json:"timeout"`
+	UpdatedAt string  `json:"updated_at"`
+}
+
+func newHealthCheck(a renga.App) healthCheck {
+	c, path := a.HealthCheck, &a.HealthCheck.Path
+	if !c.On() {
+		c, path = renga.DefaultHealthCheck(), nil
+	}
+	return healthCheck{
+		App: appRef(a), Path: path, Threshold: c.Threshold,
+		Interval: int(c.Interval.Seconds()), Timeout: int(c.Timeout.Seconds()), UpdatedAt: stamp(a.UpdatedAt),
+	}
+}
+
+func (s *Server) healthCheckInfo(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, newHealthCheck(a))
+}
+
+// healthCheckUpdate is a change of a check; what is left out stays.
+type healthCheckUpdate struct {
+	Path      *string `json:"path"`
+	Interval  *int    `json:"interval"`
+	Timeout   *int    `json:"timeout"`
+	Threshold *int    `json:"threshold"`
+}
+
+// of is the check that the change makes out of another.
+func (u healthCheckUpdate) of(c renga.HealthCheck) (renga.HealthCheck, error) {
+	if !c.On() {
+		c = renga.DefaultHealthCheck()
+	}
+	if u.Path != nil {
+		c.Path = *u.Path
+	}
+	if u.Interval != nil {
+		c.Interval = time.Duration(*u.Interval) * time.Second
+	}
+	if u.Timeout != nil {
+		c.Timeout = time.Duration(*u.Timeout) * time.Second
+	}
+	if u.Threshold != nil {
+		c.Threshold = *u.Threshold
+	}
+	return c, c.Validate()
+}
+
+func (s *Server) updateHealthCheck(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	var body healthCheckUpdate
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if a, err = s.setHealthCheck(r, a, body.of); err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, newHealthCheck(a))
+}
+
+func (s *Server) deleteHealthCheck(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	before := newHealthCheck(a)
+	if _, err := s.setHealthCheck(r, a, func(renga.HealthCheck) (renga.HealthCheck, error) { return renga.HealthCheck{}, nil }); err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, before)
+}
+
+// setHealthCheck has the web dynos asked in the new way from the next look on;
+// none is started anew for it.
+func (s *Server) setHealthCheck(r *http.Request, a renga.App, change func(renga.HealthCheck) (renga.HealthCheck, error)) (renga.App, error) {
+	a, err := s.parts.Apps.UpdateApp(r.Context(), a.ID, func(a *renga.App) (err error) {
+		a.HealthCheck, err = change(a.HealthCheck)
+		return err
+	})
+	if err != nil {
+		return renga.App{}, orNotFound(err, "app")
+	}
+	s.parts.Waker.Wake(a.ID)
+	s.audit(r, "health check set", a.Name, "path", a.HealthCheck.Path)
+	return a, nil
+}
