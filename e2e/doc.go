@@ -27,7 +27,7 @@
 //	renga restart                              stop, and start as before
 //	renga log                                  print what it logged
 //	renga run ARGS…                            run the binary with other arguments, on the same data
-//	image [-label k=v] [-env k=v] [-platform os/arch] [-bare] NAME [VERB ARGS…]
+//	image [-label k=v] [-env k=v] [-platform os/arch] [-bare] [-healthcheck VERB] NAME [VERB ARGS…]
 //	                                           make an image of the test app; GET / answers "hello from NAME"
 //	push [docker|crane] NAME REPOSITORY[:TAG]  push it: in process, or with the docker or crane command
 //	api METHOD PATH [BODY]                     ask the API; prints the status, then the JSON without spaces

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -39,6 +40,8 @@ type Image struct {
 	Platform string
 	// Files are further executable files, by their path without a leading slash.
 	Files map[string][]byte
+	// HealthCheck is what the app does as the image's HEALTHCHECK; none by default.
+	HealthCheck []string
 	// Bare leaves out entrypoint and command.
 	Bare bool
 }
@@ -86,6 +89,11 @@ func (w *World) describe(file *v1.ConfigFile, spec Image) error {
 	file.Config.Env = append([]string{"PATH=/", "APP_VERSION=" + spec.Version}, spec.Env...)
 	file.Config.Labels = map[string]string{worldLabel: w.id}
 	maps.Copy(file.Config.Labels, spec.Labels)
+	if len(spec.HealthCheck) > 0 {
+		file.Config.Healthcheck = &v1.HealthConfig{
+			Test: append([]string{"CMD", "/app"}, spec.HealthCheck...), Interval: 500 * time.Millisecond, Retries: 2,
+		}
+	}
 	if spec.Bare {
 		return nil
 	}

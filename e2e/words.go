@@ -68,6 +68,7 @@ func image(ctx context.Context, s *Script, _ io.Writer, args []string) error {
 	flags.Var(&env, "env", "k=v")
 	flags.StringVar(&spec.Platform, "platform", "", "os/arch")
 	flags.BoolVar(&spec.Bare, "bare", false, "no command")
+	check := flags.String("healthcheck", "", "VERB ARGS…")
 	shell := flags.Bool("shell", false, "with /bin/sh")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -76,6 +77,7 @@ func image(ctx context.Context, s *Script, _ io.Writer, args []string) error {
 		return errors.New("usage: image [flags] NAME [VERB ARGS…]")
 	}
 	spec.Version, spec.Command, spec.Env = flags.Arg(0), flags.Args()[1:], env
+	spec.HealthCheck = strings.Fields(*check)
 	if *shell {
 		var err error
 		if spec.Files, err = ShellFiles(ctx); err != nil {

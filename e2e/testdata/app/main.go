@@ -27,6 +27,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -215,6 +216,14 @@ func routes() http.Handler {
 		_ = r.Header.Write(w) // the client is gone: nobody to tell
 	})
 	mux.HandleFunc("GET /cgroup", cgroup)
+	var ill atomic.Bool // from the start with ILL in the environment
+	ill.Store(os.Getenv("ILL") != "")
+	mux.HandleFunc("GET /ill", func(http.ResponseWriter, *http.Request) { ill.Store(true) })
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+		if ill.Load() {
+			http.Error(w, "ill", http.StatusInternalServerError)
+		}
+	})
 	mux.HandleFunc("GET /slow", slow)
 	mux.HandleFunc("GET /stream", stream)
 	mux.HandleFunc("GET /ws", echo)
