@@ -107,6 +107,12 @@ type Target struct {
 	Addr string // host:port
 }
 
+// Tally is what became of the requests that a target was asked.
+type Tally struct {
+	Requests int64
+	Failed   int64 // answered with 500 and above, by the app or for it
+}
+
 // Idle is why an app has no target.
 type Idle string
 

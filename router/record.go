@@ -39,6 +39,9 @@ func (x *exchange) end() {
 	}
 	x.reply.release()
 	record := x.record()
+	if t := x.asked(); t != nil {
+		t.count(record.Status)
+	}
 	if x.target != nil {
 		x.target.release()
 	}
@@ -58,16 +61,22 @@ func (x *exchange) record() Record {
 	if x.app != nil {
 		r.App, r.AppName = x.app.route.App, x.app.route.Name
 	}
-	if x.target != nil {
-		r.Dyno = x.target.Dyno
-	} else if n := len(x.tried); n > 0 {
-		r.Dyno = x.tried[n-1].Dyno
+	if t := x.asked(); t != nil {
+		r.Dyno = t.Dyno
 	}
 	if x.code != "" {
 		a := x.rt.answers[x.code]
 		r.Status, r.Desc, r.Err = a.status, a.desc, x.cause
 	}
 	return r
+}
+
+// asked is the dyno that was asked last; nil when none was.
+func (x *exchange) asked() *target {
+	if n := len(x.tried); x.target == nil && n > 0 {
+		return x.tried[n-1]
+	}
+	return x.target
 }
 
 // log leaves the query out: people put secrets there.

@@ -32,6 +32,8 @@ type target struct {
 	state       atomic.Int64
 	quarantined atomic.Int64 // until then, in unix nanoseconds
 
+	requests, failed atomic.Int64 // that ended, see renga.Tally
+
 	mu       sync.Mutex
 	waiters  []chan struct{} // closed when nothing is in flight
 	upgraded map[net.Conn]struct{}
@@ -131,6 +133,14 @@ func (t *target) healthy(now time.Time) bool {
 
 func (t *target) quarantine(until time.Time) { t.quarantined.Store(until.UnixNano()) }
 
+// count adds a request to the tally.
+func (t *target) count(status int) {
+	t.requests.Add(1)
+	if status >= http.StatusInternalServerError {
+		t.failed.Add(1)
+	}
+}
+
 func (t *target) closeIdle() {
 	t.pool.CloseIdleConnections()
 	t.own.CloseIdleConnections()
@@ -190,6 +200,17 @@ func (rt *Router) Drain(ctx context.Context, id renga.AppID, dyno string) error 
 		return fmt.Errorf("drain dyno %s: %d requests in flight: %w", dyno, left, context.Cause(ctx))
 	}
 	return nil
+}
+
+// Tally counts the requests that the target with that id was asked since it was
+// routed to first; none of one that nobody knows.
+func (rt *Router) Tally(id renga.AppID, dyno string) renga.Tally {
+	var sum renga.Tally
+	for _, t := range rt.find(id, dyno) {
+		sum.Requests += t.requests.Load()
+		sum.Failed += t.failed.Load()
+	}
+	return sum
 }
 
 // find lists the targets with that id: more than one when its address changed.
