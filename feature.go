@@ -23,7 +23,7 @@ const (
 	// RuntimeMetrics has the log tell what each dyno uses.
 	RuntimeMetrics = "log-runtime-metrics"
 	// RollbackOnCrash takes an app back to the release before when a new one
-	// crashes again and again in its first minutes.
+	// crashes again and again in its first minutes, or fails most of its requests.
 	RollbackOnCrash = "rollback-on-crash"
 )
 
@@ -33,7 +33,7 @@ func Features() []Feature {
 		{Name: RuntimeMetrics, Lab: true, Description: "Log what each dyno uses of memory and processors, every 20 seconds."},
 		{Name: Preboot, Default: true, Description: "Start new web dynos, and wait until they listen, before the old ones are stopped."},
 		{Name: ReleaseOnPush, Default: true, Description: "Release an image as soon as it is pushed. Without it a push stores the image, and container:release releases it."},
-		{Name: RollbackOnCrash, Default: true, Description: "Take the app back to the release before when a new one crashes again and again in its first minutes."},
+		{Name: RollbackOnCrash, Default: true, Description: "Take the app back to the release before when a new one crashes again and again in its first minutes, or fails most of its requests."},
 		{Name: Exec, Default: true, Description: "Open a shell in a running dyno with ps:exec."},
 	}
 }

@@ -190,6 +190,7 @@ type router struct {
 	routes []renga.Route
 	drains []string
 	linger time.Duration // how long a drain takes
+	tally  renga.Tally   // of every target
 	hook   func(renga.Route)
 }
 
@@ -214,6 +215,12 @@ func (r *router) Drain(ctx context.Context, _ renga.AppID, target string) error 
 	case <-time.After(linger):
 		return nil
 	}
+}
+
+func (r *router) Tally(renga.AppID, string) renga.Tally {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.tally
 }
 
 // house is a manager among fakes, in a bubble of time.

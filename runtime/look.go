@@ -28,6 +28,7 @@ func (w *worker) look(ctx context.Context) (again time.Time, over bool, err erro
 		w.announce(world)
 		return time.Time{}, false, errors.Join(wishErr, err)
 	}
+	world.Tally = w.tally(world)
 	plan := world.Plan()
 	err = errors.Join(wishErr, w.apply(ctx, brief, world, plan))
 	world.Starts = w.attempts()

@@ -39,6 +39,8 @@ type Router interface {
 	// Drain returns when the target, a [renga.Target.ID], has no requests in
 	// flight, or ctx ends. It returns at once for a target it does not know.
 	Drain(ctx context.Context, app renga.AppID, target string) error
+	// Tally counts what became of the target's requests.
+	Tally(app renga.AppID, target string) renga.Tally
 }
 
 // Outputs keeps what release commands print.

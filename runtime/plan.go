@@ -26,6 +26,8 @@ type World struct {
 	PhaseLimit time.Duration
 	// WatchWindow is how long a release is watched after it took over.
 	WatchWindow time.Duration
+	// Tally is of the serving release's web dynos, while it is watched.
+	Tally renga.Tally
 	// Turns is when the world changes without an event: a dyno has run long
 	// enough to count, or too long without listening. Zero for never.
 	Turns time.Time

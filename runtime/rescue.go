@@ -3,14 +3,22 @@ package runtime
 import (
 	"context"
 	"fmt"
-	"slices"
+	"time"
 
 	"renga"
 )
 
-// rescueAfter is how often in a row a dyno of a release in its first minutes may
-// crash before the app is taken back to the release before.
-const rescueAfter = 3
+// When a release in its first minutes does not hold, so that the app is taken
+// back to the one before.
+const (
+	// rescueAfter is how often in a row one of its dynos may crash.
+	rescueAfter = 3
+	// rescueRequests is how many requests its web dynos must have been asked
+	// before it counts that more than half of them failed.
+	rescueRequests = 20
+	// watchPause is how long it may take until that is seen.
+	watchPause = 5 * time.Second
+)
 
 // Rescue takes the app back from a release that does not hold.
 type Rescue struct {
@@ -27,23 +35,61 @@ type Rescuer interface {
 	Rescue(ctx context.Context, app renga.AppID, version int, reason string) error
 }
 
-// watchLive watches the serving release in its first minutes, when the app asks
-// for it. A release that was made to rescue the app is let be: taking back what
-// was taken back would never end.
+// watched is the serving release in its first minutes, when the app asks for it;
+// nil otherwise. A release that was made to rescue the app is let be: taking
+// back what was taken back would never end.
+func (w World) watched() *renga.ReleaseRecord {
+	live := w.Desired.Live
+	if w.Away || w.Gone || live == nil || w.Desired.Next != nil || live.By == renga.Platform ||
+		live.Outcome.Status != renga.Succeeded || !w.Desired.App.FeatureOn(renga.RollbackOnCrash) ||
+		w.Now.Sub(live.Outcome.At) > w.WatchWindow {
+		return nil
+	}
+	return live
+}
+
+// watchLive takes a watched release back that does not hold. Nobody wakes us
+// for failing requests, so it looks again soon.
 func (p *planner) watchLive() {
-	live := p.Desired.Live
-	if p.Away || p.Gone || live == nil || p.Desired.Next != nil || live.By == renga.Platform ||
-		live.Outcome.Status != renga.Succeeded || !p.Desired.App.FeatureOn(renga.RollbackOnCrash) ||
-		p.Now.Sub(live.Outcome.At) > p.WatchWindow {
+	live := p.watched()
+	if live == nil {
 		return
 	}
-	broken := slices.IndexFunc(p.live, func(v view) bool {
-		return v.exited != nil && v.exited.FinishedAt.After(live.Outcome.At) && crashes(v.exited.Instance) >= rescueAfter
-	})
-	if broken >= 0 {
-		v := p.live[broken]
-		p.steps = append(p.steps, Rescue{live.Version, fmt.Sprintf("%s crashed %d times in a row: %s", v.name, rescueAfter, v.exited.Reason)})
+	p.due(p.Now.Add(watchPause))
+	if reason := p.broken(live.Outcome.At); reason != "" {
+		p.steps = append(p.steps, Rescue{live.Version, reason})
 	}
+}
+
+// broken says why a release that took over at since does not hold, "" when it
+// does.
+func (p *planner) broken(since time.Time) string {
+	for _, v := range p.live {
+		if v.exited != nil && v.exited.FinishedAt.After(since) && crashes(v.exited.Instance) >= rescueAfter {
+			return fmt.Sprintf("%s crashed %d times in a row: %s", v.name, rescueAfter, v.exited.Reason)
+		}
+	}
+	if t := p.Tally; t.Requests >= rescueRequests && t.Failed > t.Requests/2 {
+		return fmt.Sprintf("%d of its first %d requests failed with a status of 500 or above", t.Failed, t.Requests)
+	}
+	return ""
+}
+
+// tally sums up what became of the requests to a watched release's web dynos.
+func (w *worker) tally(world World) renga.Tally {
+	var sum renga.Tally
+	live := world.watched()
+	if live == nil {
+		return sum
+	}
+	for _, i := range world.Instances {
+		if i.Type == renga.Web && i.Release == live.Version {
+			one := w.m.rt.Tally(w.app, i.Dyno)
+			sum.Requests += one.Requests
+			sum.Failed += one.Failed
+		}
+	}
+	return sum
 }
 
 // rescue has the app taken back. The releaser wakes the worker by itself.

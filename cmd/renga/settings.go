@@ -95,7 +95,7 @@ func table() []setting {
 		{"boot-timeout", "RENGA_BOOT_TIMEOUT", "60s", "how long a web dyno may take to listen, a duration", duration(func(s *Settings) *time.Duration { return &s.BootTimeout })},
 		{"drain-timeout", "RENGA_DRAIN_TIMEOUT", "30s", "how long requests in flight may take before an old dyno is told to end, a duration", duration(func(s *Settings) *time.Duration { return &s.DrainTimeout })},
 		{"stop-grace", "RENGA_STOP_GRACE", "30s", "how long a dyno has between SIGTERM and SIGKILL, a duration", duration(func(s *Settings) *time.Duration { return &s.StopGrace })},
-		{"watch-window", "RENGA_WATCH_WINDOW", "5m", "how long a release is watched after it took over; one that crashes again and again meanwhile is taken back, a duration", duration(func(s *Settings) *time.Duration { return &s.WatchWindow })},
+		{"watch-window", "RENGA_WATCH_WINDOW", "5m", "how long a release is watched after it took over; one that crashes again and again meanwhile, or fails most of its requests, is taken back, a duration", duration(func(s *Settings) *time.Duration { return &s.WatchWindow })},
 		{"release-timeout", "RENGA_RELEASE_TIMEOUT", "1h", "how long a release command may run, a duration", duration(func(s *Settings) *time.Duration { return &s.ReleaseTimeout })},
 		{"shutdown-timeout", "RENGA_SHUTDOWN_TIMEOUT", "60s", "how long pushes and requests may take to finish when Renga ends, a duration", duration(func(s *Settings) *time.Duration { return &s.ShutdownTimeout })},
 		{"log-level", "RENGA_LOG_LEVEL", "info", "debug, info, warn or error", text(func(s *Settings) *string { return &s.LogLevel })},
