@@ -56,8 +56,9 @@ func newRigWith(change func(*api.Options)) *rig {
 	box := newMailbox(w)
 	options := api.Options{
 		Domain: "renga.localhost", Scheme: "http", Port: "5000", Sizes: sizes, StreamKey: []byte("stream key"), Reachable: reachable, RendezvousPort: "5443", Version: "1.2.3",
-		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now: func() time.Time { return born.Add(24*time.Hour + w.late) },
+		RateLimit: 1 << 30, // more than fuzzing asks for
+		Log:       slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Now:       func() time.Time { return born.Add(24*time.Hour + w.late) },
 	}
 	change(&options)
 	server := api.New(options, api.Parts{
