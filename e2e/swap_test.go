@@ -14,13 +14,14 @@ import (
 )
 
 const (
-	swapDeploys   = 20
-	swapRollbacks = 5
-	swapClients   = 8
+	swapDeploys    = 20
+	swapRollbacks  = 5
+	swapScaleDowns = 5
+	swapClients    = 8
 )
 
-// TestNoRequestIsLostInSwaps deploys and rolls back under a steady load: every
-// single request must be answered by one of the releases.
+// TestNoRequestIsLostInSwaps deploys, rolls back and scales down under a steady
+// load: every single request must be answered by one of the releases.
 func TestNoRequestIsLostInSwaps(t *testing.T) {
 	w := kit.World(t)
 	if err := w.Start(t.Context()); err != nil {
@@ -38,6 +39,10 @@ func TestNoRequestIsLostInSwaps(t *testing.T) {
 	}
 	for n := range swapRollbacks {
 		rollback(t, w, "swap", n+2, fmt.Sprintf("swap-%d", n))
+	}
+	for range swapScaleDowns {
+		scale(t, w, "swap", 2)
+		scale(t, w, "swap", 1)
 	}
 	stop()
 	clients.Wait()
@@ -65,6 +70,30 @@ func rollback(t *testing.T, w *e2e.World, app string, release int, version strin
 		t.Fatalf("roll back to v%d: %d %s %v", release, status, body, err)
 	}
 	waitFor(t, w, app, version)
+}
+
+// scale changes the number of web dynos and waits until so many are up, and no
+// others are left.
+func scale(t *testing.T, w *e2e.World, app string, quantity int) {
+	t.Helper()
+	status, body, err := w.API(t.Context(), http.MethodPatch, "/apps/"+app+"/formation/web", map[string]any{"quantity": quantity})
+	if err != nil || status != http.StatusOK {
+		t.Fatalf("scale to %d: %d %s %v", quantity, status, body, err)
+	}
+	err = e2e.Poll(t.Context(), func() error {
+		_, dynos, err := w.API(t.Context(), http.MethodGet, "/apps/"+app+"/dynos", nil)
+		if err != nil {
+			return err
+		}
+		containers, err := w.Containers(t.Context(), app)
+		if up := strings.Count(string(dynos), `"state":"up"`); err == nil && (up != quantity || len(containers) != quantity) {
+			err = fmt.Errorf("%d dynos are up in %d containers, want %d", up, len(containers), quantity)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, w.Log())
+	}
 }
 
 // waitFor waits until the newest release has succeeded and its version answers.
@@ -133,7 +162,7 @@ func (l *load) ask(ctx context.Context) {
 
 func (l *load) judge(t *testing.T) {
 	t.Helper()
-	t.Logf("%d requests over %d deploys and %d rollbacks, %d failed, answered by %d versions", l.asked, swapDeploys, swapRollbacks, len(l.wrong), len(l.seen))
+	t.Logf("%d requests over %d deploys, %d rollbacks and %d scale-downs, %d failed, answered by %d versions", l.asked, swapDeploys, swapRollbacks, swapScaleDowns, len(l.wrong), len(l.seen))
 	if len(l.wrong) > 0 {
 		shown, _ := json.MarshalIndent(l.wrong[:min(len(l.wrong), 10)], "", " ")
 		t.Errorf("%d requests failed, such as\n%s\n%s", len(l.wrong), shown, l.w.Log())
