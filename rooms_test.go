@@ -85,7 +85,7 @@ var libraries = map[string][]string{
 	"github.com/sirupsen/logrus":               {"registry"},
 	"github.com/tink-crypto/tink-go/v2":        {"seal"},
 	"go.uber.org/zap":                          {"certs"},
-	"golang.org/x/crypto":                      {"accounts", "api"},
+	"golang.org/x/crypto":                      {"accounts", "api", "attach"},
 	"golang.org/x/net":                         {"api"},
 	"golang.org/x/sync":                        {anyRoom},
 	"golang.org/x/sys":                         {anyRoom},

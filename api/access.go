@@ -70,8 +70,9 @@ var access = map[string]policy{
 	"PATCH /apps/{app}/formation":                     appDeploy,
 	"/apps/{app}/health-check":                        appPart,
 	"/apps/{app}/formations/":                         appPart,
-	"/apps/{app}/log-drains/":                         appSecrets,                                     // their URLs may hold passwords
-	"/apps/{app}/log-sessions":                        {change: need{renga.ScopeRead, renga.MayView}}, // it changes nothing
+	"/apps/{app}/log-drains/":                         appSecrets,                                                             // their URLs may hold passwords
+	"/apps/{app}/log-sessions":                        {change: need{renga.ScopeRead, renga.MayView}},                         // it changes nothing
+	"/api/v2/":                                        {need{scope: renga.ScopeRead}, need{scope: renga.ScopeWriteProtected}}, // the app is no part of the path
 	"/apps/{app}/metrics":                             appPart,
 	"/apps/{app}/releases/":                           appDeploy,
 	"/apps/{app}/releases/{release}/config-vars":      appSecrets,

@@ -234,6 +234,8 @@ var beyond = map[string]string{
 	"DELETE /apps/{app}/formations/{type}":            "`heroku ps:restart --process-type`",
 	"POST /apps/{app}/formations/{type}/actions/stop": "`heroku ps:stop --process-type`",
 	"GET /apps/{app}/releases/{release}/diff":         "what two releases differ in",
+	"GET /api/v2":                                     "`heroku ps:exec --status`",
+	"PUT /api/v2/{dyno}":                              "`heroku ps:exec`",
 	"GET /apps/{app}/metrics":                         "what dynos used and did, by the minute; see [Beyond Heroku](beyond-heroku.md)",
 	"GET /apps/{app}/health-check":                    "how web dynos are asked whether they are well",
 	"PATCH /apps/{app}/health-check":                  "asks them by HTTP, see health-checks.md",

@@ -363,6 +363,12 @@ func (w *world) Minutes(context.Context, renga.AppID) ([]renga.Minute, error) {
 	}, nil
 }
 
+func (w *world) Admit(_ context.Context, _ renga.App, dyno, key string) (string, error) {
+	return "visitor of " + dyno + " with " + key, nil
+}
+
+func (w *world) HostKey() string { return "ssh-ed25519 BBBB" }
+
 func (w *world) Restart(_ context.Context, _ renga.AppID, key string) error {
 	w.restarts = append(w.restarts, key)
 	return nil

@@ -1,6 +1,6 @@
 // Package attach speaks with the clients of attached one-off dynos: in the
 // rendezvous protocol of Heroku's CLI over a bare TLS connection, and over
-// WebSocket for everybody else.
+// WebSocket for everybody else. Over SSH it lets people into running dynos.
 //
 // A [Desk] holds each dyno that waits, under a secret that is in the client's
 // URL and good for one client. The dyno starts when that client comes and ends
@@ -74,6 +74,8 @@ type Desk struct {
 
 	mu      sync.Mutex
 	waiting map[string]waiting // by secret
+
+	tickets *tickets
 }
 
 type waiting struct {
@@ -92,7 +94,7 @@ func New(o Options) *Desk {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Desk{Options: o, waiting: map[string]waiting{}}
+	d := &Desk{Options: o, waiting: map[string]waiting{}, tickets: newTickets()}
 	d.ctx, d.end = context.WithCancelCause(context.Background())
 	return d
 }

@@ -128,7 +128,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	h := &house{
 		settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg},
 		remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), promoter: releaser.NewPromoter(db, rel),
-		certs: tlsCerts, notes: notes, logs: appLogs, drainer: drainer, meter: gauge, desk: desk, rendezvous: desk.Rendezvous,
+		certs: tlsCerts, notes: notes, logs: appLogs, drainer: drainer, meter: gauge, desk: desk, rendezvous: desk.Rendezvous, ssh: desk.SSH,
 	}
 	people := accounts.New(db, accounts.DefaultCost)
 	web := api.New(api.Options{
@@ -137,7 +137,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	}, api.Parts{
 		Repeats: db, Tokens: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel,
 		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did, Logs: appLogs,
-		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer, Minutes: db, Webhooks: db,
+		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer, Minutes: db, Visits: visits{desk, manager}, Webhooks: db,
 		Domains: db, Endpoints: db, Orders: tlsCerts,
 	})
 	h.hooks = webhooks.New(webhooks.Options{Dial: outside.Dial, Log: log, Now: time.Now}, db, web)

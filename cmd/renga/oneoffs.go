@@ -31,3 +31,29 @@ type sessions struct{ *runtime.Session }
 
 // Begin starts the dyno.
 func (s sessions) Begin(ctx context.Context) (attach.Stream, error) { return s.Session.Begin(ctx) }
+
+// visits let people into running dynos over SSH.
+type visits struct {
+	*attach.Desk
+	manager *runtime.Manager
+}
+
+// Admit lets whoever has the key run commands in a dyno of the app.
+func (v visits) Admit(_ context.Context, app renga.App, dyno, key string) (string, error) {
+	return v.Desk.Admit(key, attach.Visit{
+		App: app.Name, Dyno: dyno,
+		Open: func(ctx context.Context, line string, terminal *renga.Window) (attach.Session, error) {
+			x, err := v.manager.Exec(ctx, app.ID, dyno, line, terminal)
+			if err != nil {
+				return nil, err
+			}
+			return executions{x}, nil
+		},
+	})
+}
+
+// executions are the dyno manager's as the desk sees them.
+type executions struct{ *runtime.Execution }
+
+// Begin starts the command.
+func (x executions) Begin(ctx context.Context) (attach.Stream, error) { return x.Execution.Begin(ctx) }

@@ -56,7 +56,7 @@ func (e *Engine) attach(ctx context.Context, s runtime.Spec, p plan) (runtime.In
 	if err != nil {
 		return runtime.Instance{}, nil, e.fault(err)
 	}
-	return instance(seen), newStream(e, id, s, conn), nil
+	return instance(seen), newStream(e, id, s.Image.Command[0], s.Attach.Terminal, conn), nil
 }
 
 // stream is an attached container. Without a terminal its output comes in
@@ -70,8 +70,8 @@ type stream struct {
 	out     io.Reader
 }
 
-func newStream(e *Engine, id string, s runtime.Spec, conn types.HijackedResponse) *stream {
-	st := &stream{e: e, id: id, command: s.Image.Command[0], window: s.Attach.Terminal, conn: conn}
+func newStream(e *Engine, id, command string, terminal *renga.Window, conn types.HijackedResponse) *stream {
+	st := &stream{e: e, id: id, command: command, window: terminal, conn: conn}
 	if st.window != nil {
 		st.out = conn.Reader
 		return st

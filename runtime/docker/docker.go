@@ -31,6 +31,7 @@ var (
 	_ runtime.PortLister   = (*Engine)(nil)
 	_ runtime.Forgetter    = (*Engine)(nil)
 	_ runtime.Attacher     = (*Engine)(nil)
+	_ runtime.Execer       = (*Engine)(nil)
 	_ runtime.Measurer     = (*Engine)(nil)
 )
 

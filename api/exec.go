@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// Visits lets people run commands in running dynos, over SSH.
+type Visits interface {
+	// Admit gives the user name for whoever has the private half of a key. It is
+	// good for a minute, once.
+	Admit(ctx context.Context, app renga.App, dyno, key string) (user string, err error)
+	// HostKey is what the SSH server shows.
+	HostKey() string
+}
+
+// These are not of the Platform API: on Heroku another host answers them, which
+// the CLI finds in HEROKU_EXEC_URL. The app's name is the user of Basic
+// authentication.
+func (s *Server) execRoutes() []route {
+	return []route{
+		{"GET", "/api/v2", s.listVisitable},
+		{"PUT", "/api/v2/{dyno}", s.visitDyno},
+	}
+}
+
+// visitable is a dyno that can be visited.
+type visitable struct {
+	DynoName string `json:"dyno_name"`
+}
+
+// passage is how a client comes into a dyno. It goes to port 80.
+type passage struct {
+	TunnelHost     string `json:"tunnel_host"`
+	ClientUser     string `json:"client_user"`
+	ProxyPublicKey string `json:"proxy_public_key"`
+	DynoIP         string `json:"dyno_ip"`
+}
+
+// visitedApp is the app that the request's user name names, with its dynos.
+func (s *Server) visitedApp(r *http.Request) (renga.App, []renga.Dyno, error) {
+	name, _, _ := r.BasicAuth()
+	a, err := s.appNamed(r, name, renga.MayOperate)
+	if err != nil {
+		return renga.App{}, nil, err
+	}
+	if !a.FeatureOn(renga.Exec) {
+		return renga.App{}, nil, renga.Errorf(renga.Forbidden, "The feature %s is off for the app %s.", renga.Exec, a.Name)
+	}
+	all, err := s.parts.Dynos.Dynos(r.Context(), a.ID)
+	all = slices.DeleteFunc(all, func(d renga.Dyno) bool { return d.State != renga.Up && d.State != renga.Starting })
+	return a, all, orNotFound(err, "app")
+}
+
+func (s *Server) listVisitable(w http.ResponseWriter, r *http.Request) error {
+	_, dynos, err := s.visitedApp(r)
+	if err != nil {
+		return err
+	}
+	wire := make([]visitable, 0, len(dynos))
+	for _, d := range dynos {
+		wire = append(wire, visitable{d.Name})
+	}
+	return answer(w, http.StatusOK, wire)
+}
+
+func (s *Server) visitDyno(w http.ResponseWriter, r *http.Request) error {
+	a, dynos, err := s.visitedApp(r)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		ClientKey string `json:"client_key"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	name := mux.Vars(r)["dyno"]
+	if !slices.ContainsFunc(dynos, func(d renga.Dyno) bool { return d.Name == name }) {
+		return notFound("dyno")
+	}
+	user, err := s.parts.Visits.Admit(r.Context(), a, name, body.ClientKey)
+	if err != nil {
+		return err
+	}
+	s.parts.Lines.Did(r.Context(), a.ID, caller(r).ID, "Session in "+name+" opened")
+	s.audit(r, "dyno visited", a.Name, "dyno", name)
+	return answer(w, http.StatusOK, passage{
+		TunnelHost: "api." + s.options.Domain, ClientUser: user, ProxyPublicKey: s.parts.Visits.HostKey(),
+	})
+}

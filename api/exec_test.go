@@ -1,0 +1,42 @@
+package api_test
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"renga"
+)
+
+// asUserOf is Basic authentication as Heroku's CLI sends it for ps:exec.
+func asUserOf(app string) map[string]string {
+	return header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(app+":"+"ada-token")))
+}
+
+func TestDynosAreVisited(t *testing.T) {
+	rig := newRig(nil)
+	const body = `{"client_key":"ssh-rsa AAAA"}`
+	for _, c := range []struct {
+		name, method, url, app, body string
+		status                       int
+		has                          string
+	}{
+		{"those that can be", "GET", "/api/v2", "hello", "", 200, `[{"dyno_name":"web.2"},{"dyno_name":"web.1"}]`},
+		{"one", "PUT", "/api/v2/web.1", "hello", body, 200, `{"tunnel_host":"api.renga.localhost","client_user":"visitor of web.1 with ssh-rsa AAAA","proxy_public_key":"ssh-ed25519 BBBB","dyno_ip":""}`},
+		{"one that is not there", "PUT", "/api/v2/web.9", "hello", body, 404, "Couldn't find that dyno"},
+		{"one of another's app", "PUT", "/api/v2/web.1", "other", body, 403, ""},
+		{"one of no app", "PUT", "/api/v2/web.1", "absent", body, 404, ""},
+	} {
+		res, got := rig.ask(c.method, c.url, c.body, asUserOf(c.app))
+		if res.StatusCode != c.status || !strings.Contains(got, c.has) {
+			t.Errorf("%s: %d %s", c.name, res.StatusCode, got)
+		}
+	}
+	if said := strings.Join(rig.world.did, "\n"); said != "Session in web.1 opened by "+string(ada.ID) {
+		t.Errorf("the app's log says %q", said)
+	}
+	rig.ask("PATCH", "/apps/hello/features/"+renga.Exec, `{"enabled":false}`, nil)
+	if res, got := rig.ask("PUT", "/api/v2/web.1", body, asUserOf("hello")); res.StatusCode != 403 || !strings.Contains(got, renga.Exec) {
+		t.Errorf("with the feature off: %d %s", res.StatusCode, got)
+	}
+}

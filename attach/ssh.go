@@ -1,0 +1,251 @@
+package attach
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"renga"
+)
+
+// Over SSH a client runs commands in a dyno that runs already. It has shown the
+// API who it is, and made a key there for this one connection; user name and key
+// are its ticket. The host's key is new at every start: the API tells it
+// together with the ticket.
+
+// Visit is a running dyno that a client may run commands in.
+type Visit struct {
+	App, Dyno string // names, for the log
+	// Open readies a command, a line for the dyno's shell. An empty one is a
+	// shell.
+	Open func(ctx context.Context, line string, terminal *renga.Window) (Session, error)
+}
+
+// ticket is a visit that waits for its client.
+type ticket struct {
+	Visit
+	key   ssh.PublicKey
+	until time.Time
+}
+
+// tickets are those of all visits, and the host's key.
+type tickets struct {
+	host ssh.Signer
+	mu   sync.Mutex
+	all  map[string]ticket // by user name
+}
+
+func newTickets() *tickets {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		panic(err) // it never fails
+	}
+	host, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		panic(err) // nor with such a key
+	}
+	return &tickets{host: host, all: map[string]ticket{}}
+}
+
+// HostKey is the SSH server's public key, as in a file of known hosts.
+func (d *Desk) HostKey() string {
+	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(d.tickets.host.PublicKey())))
+}
+
+// Admit lets whoever has the key visit a dyno, once, as that user, if it comes
+// within [Options.Patience].
+func (d *Desk) Admit(key string, v Visit) (user string, err error) {
+	public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(key))
+	if err != nil {
+		return "", renga.Errorf(renga.Invalid, "The client's key is no public key of SSH.")
+	}
+	b := make([]byte, secretBytes)
+	rand.Read(b) // never fails
+	user = hex.EncodeToString(b)
+	d.tickets.mu.Lock()
+	defer d.tickets.mu.Unlock()
+	now := time.Now()
+	for name, t := range d.tickets.all {
+		if now.After(t.until) {
+			delete(d.tickets.all, name)
+		}
+	}
+	d.tickets.all[user] = ticket{v, public, now.Add(d.Patience)}
+	return user, nil
+}
+
+// recognise tells whether a key is that of a user's ticket.
+func (t *tickets) recognise(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	one, ok := t.all[c.User()]
+	if !ok || time.Now().After(one.until) || !bytes.Equal(one.key.Marshal(), key.Marshal()) {
+		return nil, errors.New("no such visitor")
+	}
+	return nil, nil
+}
+
+// take gives a ticket up.
+func (t *tickets) take(user string) (Visit, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	one, ok := t.all[user]
+	delete(t.all, user)
+	return one.Visit, ok
+}
+
+// handshakeTime is how long a client may take to show its key.
+const handshakeTime = 30 * time.Second
+
+// SSH serves one client over SSH.
+func (d *Desk) SSH(c net.Conn) {
+	config := &ssh.ServerConfig{PublicKeyCallback: d.tickets.recognise}
+	config.AddHostKey(d.tickets.host)
+	if err := c.SetDeadline(time.Now().Add(handshakeTime)); err != nil {
+		return // it is gone
+	}
+	server, channels, requests, err := ssh.NewServerConn(c, config)
+	if err != nil {
+		d.Log.Debug("client of SSH refused", "err", err)
+		return
+	}
+	defer func() { _ = server.Close() }() // the client may have
+	v, ok := d.tickets.take(server.User())
+	if err := c.SetDeadline(time.Time{}); err != nil || !ok {
+		return
+	}
+	stop := context.AfterFunc(d.ctx, func() { _ = server.Close() })
+	defer stop()
+	go ssh.DiscardRequests(requests) // ends with the connection
+	for offered := range channels {
+		if offered.ChannelType() != "session" {
+			_ = offered.Reject(ssh.UnknownChannelType, "only sessions are served") // it may be gone
+			continue
+		}
+		if channel, asked, err := offered.Accept(); err == nil {
+			go d.command(v, channel, asked) // ends with the connection
+		}
+	}
+}
+
+// command serves one channel: what the client asks for before its command, and
+// then the command.
+func (d *Desk) command(v Visit, channel ssh.Channel, asked <-chan *ssh.Request) {
+	c := &guestOverSSH{Channel: channel, asked: asked}
+	for r := range asked {
+		switch r.Type {
+		case "shell", "exec":
+			answerTo(r, true)
+			d.serve(v, c, lineOf(r))
+			return
+		case "pty-req":
+			answerTo(r, c.takeTerminal(r.Payload))
+		default:
+			answerTo(r, false)
+		}
+	}
+}
+
+// serve runs a command for a client.
+func (d *Desk) serve(v Visit, c *guestOverSSH, line string) {
+	defer func() { _ = c.Close() }() // the client may have
+	session, err := v.Open(d.ctx, line, c.terminal)
+	if err != nil {
+		session = refusal{err}
+	}
+	d.talks.Add(1) // as claim does
+	d.Log.Info("visitor of a dyno came", "app", v.App, "dyno", v.Dyno)
+	err = d.talk(Guest{Session: session, App: v.App, Dyno: v.Dyno, Terminal: c.terminal != nil}, c, &c.pulse)
+	d.Log.Info("visitor of a dyno went", "app", v.App, "dyno", v.Dyno, "reason", err)
+}
+
+// refusal is a session that does not begin.
+type refusal struct{ why error }
+
+func (r refusal) Begin(context.Context) (Stream, error) { return nil, r.why }
+func (refusal) Close(context.Context) error             { return nil }
+
+// lineOf is the command of an exec request; none of a shell's.
+func lineOf(r *ssh.Request) string {
+	var payload struct{ Command string }
+	if r.Type != "exec" || ssh.Unmarshal(r.Payload, &payload) != nil {
+		return ""
+	}
+	return payload.Command
+}
+
+func answerTo(r *ssh.Request, yes bool) {
+	if r.WantReply {
+		_ = r.Reply(yes, nil) // the client may be gone
+	}
+}
+
+// guestOverSSH is a client on a channel of SSH.
+type guestOverSSH struct {
+	ssh.Channel
+	asked    <-chan *ssh.Request
+	terminal *renga.Window
+	pulse    pulse
+}
+
+// takeTerminal reads the size of a terminal that is asked for.
+func (c *guestOverSSH) takeTerminal(payload []byte) bool {
+	var p struct {
+		Term                         string
+		Columns, Rows, Width, Height uint32
+		Modes                        string
+	}
+	if ssh.Unmarshal(payload, &p) != nil {
+		return false
+	}
+	c.terminal = &renga.Window{Columns: uint16(p.Columns), Rows: uint16(p.Rows)}
+	return true
+}
+
+// Write sends output.
+func (c *guestOverSSH) Write(p []byte) (int, error) {
+	c.pulse.beat()
+	return c.Channel.Write(p)
+}
+
+// End tells the exit code.
+func (c *guestOverSSH) End(code int) error {
+	_, err := c.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(code)}))
+	return err
+}
+
+// Pass hands on the client's input and its terminal's sizes until it is gone.
+func (c *guestOverSSH) Pass(ctx context.Context, to Stream) error {
+	go func() { // ends with the channel
+		_, _ = io.Copy(writer{to}, reader{beating{c}}) // a command that reads no more may still print
+		_ = to.CloseWrite()
+	}()
+	for r := range c.asked {
+		var size struct{ Columns, Rows, Width, Height uint32 }
+		resized := r.Type == "window-change" && ssh.Unmarshal(r.Payload, &size) == nil
+		if resized {
+			_ = to.Resize(ctx, renga.Window{Columns: uint16(size.Columns), Rows: uint16(size.Rows)}) // it may have ended
+		}
+		answerTo(r, resized)
+	}
+	return nil
+}
+
+// beating is a client's input, each piece of which shows that it is there.
+type beating struct{ c *guestOverSSH }
+
+func (b beating) Read(p []byte) (int, error) {
+	n, err := b.c.Channel.Read(p)
+	b.c.pulse.beat()
+	return n, err
+}

@@ -1,0 +1,163 @@
+package attach_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"renga"
+	"renga/attach"
+)
+
+// keyPair is a client's key, and its public half as the API gets it.
+func keyPair(t *testing.T) (ssh.Signer, string) {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer, string(ssh.MarshalAuthorizedKey(signer.PublicKey()))
+}
+
+// visit comes as a user with a key.
+func (d *desk) visit(t *testing.T, user string, key ssh.Signer) (*ssh.Client, error) {
+	t.Helper()
+	host, _, _, _, err := ssh.ParseAuthorizedKey([]byte(d.HostKey()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }() // it served one
+	go func() {                      // ends with the connection
+		if theirs, err := l.Accept(); err == nil {
+			d.SSH(theirs)
+			_ = theirs.Close() // the client may have
+		}
+	}()
+	ours, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, channels, requests, err := ssh.NewClientConn(ours, "dyno", &ssh.ClientConfig{
+		User: user, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.FixedHostKey(host),
+	})
+	if err != nil {
+		return nil, errors.Join(err, ours.Close())
+	}
+	client := ssh.NewClient(conn, channels, requests)
+	t.Cleanup(func() { _ = client.Close() }) // it may be closed
+	return client, nil
+}
+
+func TestAVisitorOverSSHRunsACommand(t *testing.T) {
+	d, one := newDesk(t, attach.Options{}), newDyno()
+	var line string
+	var first *renga.Window
+	key, public := keyPair(t)
+	user, err := d.Admit(public, attach.Visit{App: "hello", Dyno: "web.1", Open: func(_ context.Context, l string, w *renga.Window) (attach.Session, error) {
+		line, first = l, w
+		return one, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := d.visit(t, user, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := client.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	session.Stdout = &out
+	in, err := session.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(session.RequestPty("xterm", 24, 80, nil), session.Start("rake db:seed"), session.WindowChange(30, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(in, "hello\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var exit *ssh.ExitError
+	if err := session.Wait(); !errors.As(err, &exit) || exit.ExitStatus() != 5 {
+		t.Errorf("it ended with %v, want status 5", err)
+	}
+	if out.String() != "ready\nhello\n" || line != "rake db:seed" || first == nil || *first != (renga.Window{Columns: 80, Rows: 24}) {
+		t.Errorf("it ran %q in %+v and printed %q", line, first, out.String())
+	}
+	one.left(t)
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	if !slices.Equal(one.windows, []renga.Window{{Columns: 100, Rows: 30}}) {
+		t.Errorf("windows %+v", one.windows)
+	}
+}
+
+func TestAVisitorWhoGoesLeavesNothing(t *testing.T) {
+	d, one := newDesk(t, attach.Options{}), newDyno()
+	key, public := keyPair(t)
+	user, err := d.Admit(public, attach.Visit{Open: func(context.Context, string, *renga.Window) (attach.Session, error) { return one, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := d.visit(t, user, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := client.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(session.Shell(), client.Close()); err != nil {
+		t.Fatal(err)
+	}
+	one.left(t)
+}
+
+func TestOnlyTheTicketsKeyComesInAndOnlyOnce(t *testing.T) {
+	d := newDesk(t, attach.Options{})
+	key, public := keyPair(t)
+	other, _ := keyPair(t)
+	user, err := d.Admit(public, attach.Visit{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, try := range map[string]struct {
+		user string
+		key  ssh.Signer
+	}{"another key": {user, other}, "another user": {"root", key}} {
+		if _, err := d.visit(t, try.user, try.key); err == nil {
+			t.Errorf("%s came in", name)
+		}
+	}
+	if _, err := d.visit(t, user, key); err != nil {
+		t.Errorf("the one who was admitted: %v", err)
+	}
+	if _, err := d.visit(t, user, key); err == nil {
+		t.Error("it came in a second time")
+	}
+	if _, err := d.Admit("no key", attach.Visit{}); renga.KindOf(err) != renga.Invalid {
+		t.Errorf("no key: %v", err)
+	}
+}

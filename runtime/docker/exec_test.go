@@ -1,0 +1,54 @@
+package docker_test
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"renga"
+)
+
+func TestACommandRunsBesideTheDynosOwn(t *testing.T) {
+	w := newWorld(t)
+	in := w.start(w.spec("serve"))
+	for _, c := range []struct {
+		name     string
+		terminal *renga.Window
+		typed    string
+		has      string
+	}{
+		{"without a terminal", nil, "hello\n", "ready\nhello\nterminal: false\n"},
+		{"with a terminal", &renga.Window{Columns: 80, Rows: 24}, "hello\n\x04", "terminal: true"},
+	} {
+		stream, err := w.engine.Exec(t.Context(), in.ID, []string{"/bin/dyno", "echo"}, c.terminal)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if _, err := io.WriteString(stream, c.typed); err != nil {
+			t.Fatal(err)
+		}
+		if c.terminal == nil {
+			if err := stream.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out, err := io.ReadAll(stream)
+		if err != nil || !strings.Contains(string(out), c.has) {
+			t.Errorf("%s: it printed %q, %v", c.name, out, err)
+		}
+		if code, err := stream.Wait(t.Context()); err != nil || code != 5 {
+			t.Errorf("%s: it ended with %d, %v", c.name, code, err)
+		}
+		_ = stream.Close() // it has ended
+	}
+	if _, err := w.engine.Exec(t.Context(), in.ID, []string{"/bin/absent"}, nil); renga.KindOf(err) != renga.Invalid {
+		t.Errorf("a command that is not there: %v", err)
+	}
+	if err := w.engine.Kill(t.Context(), in.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.exited(in.App, in.ID)
+	if _, err := w.engine.Exec(t.Context(), in.ID, []string{"/bin/dyno", "echo"}, nil); renga.KindOf(err) != renga.NotFound {
+		t.Errorf("in a dyno that has ended: %v", err)
+	}
+}

@@ -1,0 +1,84 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"renga"
+)
+
+// Execer is an Engine that can run commands beside an instance's own.
+type Execer interface {
+	// Exec runs a command in a running instance, with the instance's environment.
+	// NotFound means that the instance does not run, Invalid that an absolute
+	// path is not in its image. The stream has begun; closing it hangs up.
+	Exec(ctx context.Context, id string, argv []string, terminal *renga.Window) (Stream, error)
+}
+
+// Exec readies a command in the running dyno of that name. The line is for the
+// image's shell, and words where that is missing; an empty one is a shell.
+func (m *Manager) Exec(ctx context.Context, app renga.AppID, name, line string, terminal *renga.Window) (*Execution, error) {
+	execer, ok := m.engine.(Execer)
+	if !ok {
+		return nil, renga.Errorf(renga.Unavailable, "Commands in running dynos are more than this engine can do.")
+	}
+	instances, err := m.engine.List(ctx, app)
+	m.stats.engine(err)
+	if err != nil {
+		return nil, fmt.Errorf("list dynos: %w", err)
+	}
+	instances = slices.DeleteFunc(instances, func(i Instance) bool { return i.Name != name || i.State != Running })
+	if len(instances) == 0 {
+		return nil, renga.Errorf(renga.NotFound, "Dyno %s does not run.", name)
+	}
+	newest := slices.MaxFunc(instances, func(a, b Instance) int { return a.StartedAt.Compare(b.StartedAt) })
+	return &Execution{execer: execer, instance: newest, line: line, terminal: terminal}, nil
+}
+
+// Execution is a command in a running dyno.
+type Execution struct {
+	execer   Execer
+	instance Instance
+	line     string
+	terminal *renga.Window
+	stream   Stream
+}
+
+// Begin starts the command.
+func (x *Execution) Begin(ctx context.Context) (Stream, error) {
+	var err error
+	for _, argv := range x.tries() {
+		x.stream, err = x.execer.Exec(ctx, x.instance.ID, argv, x.terminal)
+		if renga.KindOf(err) != renga.Invalid {
+			return x.stream, err
+		}
+	}
+	if x.line == "" {
+		return nil, renga.Errorf(renga.Invalid, "There is no shell in the image; name a command.")
+	}
+	return nil, err
+}
+
+// tries are the ways to run the line, the best first.
+func (x *Execution) tries() [][]string {
+	made := len(x.instance.Command) > 0 && strings.HasPrefix(x.instance.Command[0], "/cnb/process/")
+	switch {
+	case x.line == "" && made:
+		return [][]string{{launcher, "bash"}}
+	case x.line == "":
+		return [][]string{{"/bin/bash"}, {"/bin/sh"}}
+	case made:
+		return [][]string{{launcher, x.line}}
+	}
+	return [][]string{{"/bin/sh", "-c", x.line}, strings.Fields(x.line)}
+}
+
+// Close hangs up.
+func (x *Execution) Close(context.Context) error {
+	if x.stream == nil {
+		return nil
+	}
+	return x.stream.Close()
+}
