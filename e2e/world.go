@@ -187,6 +187,33 @@ func (w *World) Restart(ctx context.Context) error {
 	return w.Start(ctx, w.lastArgs()...)
 }
 
+// Replace has the platform replaced by another one on the same ports, with
+// SIGUSR2, and waits until that one is healthy.
+func (w *World) Replace(ctx context.Context) error {
+	p := w.running()
+	if p == nil {
+		return errors.New("the platform does not run")
+	}
+	const served = "renga serves"
+	before := strings.Count(w.Log(), served)
+	if err := p.cmd.Process.Signal(syscall.SIGUSR2); err != nil {
+		return err
+	}
+	err := poll(ctx, func() error {
+		if !w.Running() {
+			return final{fmt.Errorf("renga ended: %w\n%s", orClean(p.err), tail(w.Log(), 20))}
+		}
+		if strings.Count(w.Log(), served) == before {
+			return errors.New("the next Renga does not serve yet")
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return w.WaitHealthy(ctx)
+}
+
 // Running tells whether the platform runs.
 func (w *World) Running() bool {
 	p := w.running()

@@ -41,6 +41,7 @@ type Door struct {
 func (d *Door) Run(ctx context.Context) error {
 	s := newSorter(d)
 	defer s.finish()
+	bye := newFarewell(d.Server)
 	ended := make(chan error, 1)
 	go func() { ended <- d.Server.Serve(s) }() // waited for below
 	select {
@@ -48,6 +49,9 @@ func (d *Door) Run(ctx context.Context) error {
 		return fmt.Errorf("serve %s: %w", d.Listener.Addr(), err)
 	case <-ctx.Done():
 	}
+	bye.say()
+	s.pause()
+	bye.quiet()
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.Patience)
 	defer cancel()
 	err := d.Server.Shutdown(stopping)

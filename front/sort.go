@@ -3,7 +3,9 @@ package front
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -21,6 +23,7 @@ type sorter struct {
 	over   context.Context // ends when handed-over connections must
 	end    context.CancelFunc
 	work   sync.WaitGroup
+	looks  sync.WaitGroup // the loop, and looks at what it accepted
 }
 
 type accepted struct {
@@ -32,6 +35,7 @@ func newSorter(d *Door) *sorter {
 	s := &sorter{Listener: d.Listener, door: d, ready: make(chan accepted)}
 	s.closed, s.close = context.WithCancel(context.Background())
 	s.over, s.end = context.WithCancel(context.Background())
+	s.looks.Add(1)
 	s.work.Go(s.loop)
 	return s
 }
@@ -53,6 +57,24 @@ func (s *sorter) Close() error {
 	return s.Listener.Close()
 }
 
+// pause stops accepting, without giving up the port: who comes now waits in the
+// system's queue. It returns when the server has what was accepted before.
+func (s *sorter) pause() {
+	l, ok := s.Listener.(interface{ SetDeadline(t time.Time) error })
+	if !ok || l.SetDeadline(time.Unix(1, 0)) != nil {
+		return
+	}
+	sorted := make(chan struct{})
+	s.work.Go(func() {
+		s.looks.Wait()
+		close(sorted)
+	})
+	select {
+	case <-sorted:
+	case <-time.After(lastCall):
+	}
+}
+
 // finish closes what was handed over and waits for all goroutines.
 func (s *sorter) finish() {
 	_ = s.Close() // mostly a second time
@@ -62,12 +84,17 @@ func (s *sorter) finish() {
 
 // loop accepts until the listener is closed.
 func (s *sorter) loop() {
+	defer s.looks.Done()
 	for s.closed.Err() == nil {
 		c, err := s.Listener.Accept()
+		if errors.Is(err, os.ErrDeadlineExceeded) { // paused, until it is closed
+			return
+		}
 		if err != nil {
 			s.deliver(accepted{err: err})
 			continue
 		}
+		s.looks.Add(1)
 		s.work.Go(func() { s.sort(c) })
 	}
 }
@@ -93,13 +120,13 @@ func (s *sorter) sort(c net.Conn) {
 	if err == nil {
 		found, isOther, err = s.look(found)
 	}
-	switch {
-	case !stop() || err != nil:
+	stays := stop() && err == nil
+	if !stays || !isOther && !s.deliver(accepted{conn: found}) {
 		_ = c.Close() // the peer left, stayed silent, or came too late
-	case isOther:
+	}
+	s.looks.Done()
+	if stays && isOther {
 		s.handOver(found)
-	case !s.deliver(accepted{conn: found}):
-		_ = c.Close() // too late
 	}
 }
 

@@ -42,5 +42,17 @@ stop() {
 	rm -f "$pidfile"
 }
 
+# replace has Renga put the new binary in its own place, with no port closed
+# meanwhile, and waits for that.
+replace() {
+	kill -USR2 "$1"
+	for _ in $(seq 600); do
+		[ -d "/proc/$1" ] && outdated "$1" || return 0
+		sleep 0.2
+	done
+	echo "Renga (pid $1) is still draining after 2 minutes; see $logfile. Run this again to wait on." >&2
+	return 1
+}
+
 # hosts_told tells whether /etc/hosts has this platform's block.
 hosts_told() { grep -qsxF "# begin renga $domain" /etc/hosts; }

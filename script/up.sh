@@ -165,8 +165,8 @@ say_how() {
 }
 
 if pid=$(our_pid) && outdated "$pid"; then
-	echo "Renga was built anew: restarting it"
-	stop "$pid"
+	echo "Renga was built anew: putting it in the old one's place"
+	replace "$pid"
 fi
 log_start=0
 if pid=$(our_pid); then

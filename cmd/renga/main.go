@@ -18,6 +18,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	stop()
+	var next *successor
+	if errors.As(err, &next) {
+		err = next.start()
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:

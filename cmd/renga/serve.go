@@ -36,11 +36,21 @@ func serve(ctx context.Context, p *program, args []string) error {
 		return err
 	}
 	defer closing(log, "data directory", d.Close)
-	doorways, err := listen(ctx, s)
+	left, err := inherited(p.getenv(inheritedName))
 	if err != nil {
 		return err
 	}
-	return serveOn(ctx, s, d, doorways, log)
+	doorways, err := listen(ctx, s, left)
+	if err != nil {
+		return err
+	}
+	next := &successor{doorways: doorways}
+	serving, stop := next.await(ctx)
+	err = serveOn(serving, s, d, doorways, log)
+	if stop(); err == nil && next.asked() && ctx.Err() == nil {
+		return next
+	}
+	return err
 }
 
 // newLogger writes one line per event to standard error.
@@ -70,12 +80,13 @@ type doorway struct {
 }
 
 // listen takes the ports before anything else is started, so that a taken one
-// is found out at once.
-func listen(ctx context.Context, s Settings) ([]doorway, error) {
+// is found out at once. Those that were left open are taken over; the rest of
+// them is closed.
+func listen(ctx context.Context, s Settings, left map[string]net.Listener) ([]doorway, error) {
 	var all []doorway
 	open := func(kind doorKind, addresses ...string) error {
 		for _, address := range addresses {
-			l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+			l, err := openListener(ctx, address, left)
 			if err != nil {
 				return fmt.Errorf("cannot listen on %s: %w; %s", address, err, remedy(err, kind))
 			}
@@ -90,6 +101,9 @@ func listen(ctx context.Context, s Settings) ([]doorway, error) {
 	if err == nil && s.MetricsListen != "" {
 		err = open(metricsDoor, s.MetricsListen)
 	}
+	for _, l := range left {
+		err = errors.Join(err, l.Close())
+	}
 	if err != nil {
 		for _, d := range all {
 			err = errors.Join(err, d.Close())
@@ -97,6 +111,13 @@ func listen(ctx context.Context, s Settings) ([]doorway, error) {
 		return nil, err
 	}
 	return all, nil
+}
+
+func openListener(ctx context.Context, address string, left map[string]net.Listener) (net.Listener, error) {
+	if l, ok := take(left, address); ok {
+		return l, nil
+	}
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 }
 
 // remedy says what to do about a port that could not be taken.
@@ -227,7 +248,7 @@ func (h *house) behind(d doorway) *front.Door {
 	server := &http.Server{Handler: h.door}
 	router.Limits(server)
 	server.RegisterOnShutdown(h.endStreams)
-	door := &front.Door{Listener: d, Server: server, Trusted: h.settings.TrustedProxies, Patience: h.settings.ShutdownTimeout}
+	door := &front.Door{Listener: d.Listener, Server: server, Trusted: h.settings.TrustedProxies, Patience: h.settings.ShutdownTimeout}
 	switch d.kind {
 	case metricsDoor:
 		server.Handler = h.metrics

@@ -122,7 +122,7 @@ func TestAPortThatCannotBeTakenSaysWhatToDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := listen(t.Context(), s); err == nil || !strings.Contains(err.Error(), "choose another with --listen-tls") {
+	if _, err := listen(t.Context(), s, nil); err == nil || !strings.Contains(err.Error(), "choose another with --listen-tls") {
 		t.Errorf("taken: %v", err)
 	}
 }
