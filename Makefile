@@ -35,7 +35,7 @@ e2e: ## run the end-to-end scripts; RUN=push runs those whose name matches
 	go test -race -count=1 -timeout 30m $(if $(RUN),-run '$(RUN)') -v ./e2e/...
 
 bench: ## run the benchmarks, one package after the other (about 15 minutes)
-	@script/setup.sh
+	@script/setup.sh --bench
 	go test -p 1 -run '^$$' -bench . -timeout 20m ./api ./logs ./registry ./router ./store ./e2e/bench
 
 lint: ## run golangci-lint, installing it into .cache/bin when missing

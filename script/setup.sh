@@ -2,7 +2,8 @@
 # Installs what is missing and starts a Docker daemon where none answers:
 # Docker Engine and redis-server, from Debian's packages. What is there already
 # is left as it is. With --test also what the tests need: a C compiler, for the
-# race detector, npm, for the official CLI, and rsyslog, for log drains.
+# race detector, npm, for the official CLI, and rsyslog, for log drains; with
+# --bench what the router is measured with and against: wrk, nginx and Caddy.
 #
 # DOCKER_HOST says which daemon to ask; DOCKERD_ARGS is handed to a dockerd that
 # has to be started.
@@ -36,10 +37,18 @@ missing_packages() {
 	fi
 	has redis-server || echo redis-server
 	has curl || echo curl
-	[ "${1:-}" = --test ] || return 0
-	has gcc || echo gcc libc6-dev
-	has npm || echo nodejs npm
-	has rsyslogd || echo rsyslog
+	case "${1:-}" in
+	--test)
+		has gcc || echo gcc libc6-dev
+		has npm || echo nodejs npm
+		has rsyslogd || echo rsyslog
+		;;
+	--bench)
+		has wrk || echo wrk
+		[ -x /usr/sbin/nginx ] || echo nginx-light
+		has caddy || echo caddy
+		;;
+	esac
 }
 
 # install_packages keeps services from being started by their packages: Renga
@@ -58,7 +67,7 @@ install_packages() {
 	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
 		-o DPkg::Lock::Timeout=300 "$@" || die "apt-get could not install: $*. Its messages above say why."
 	local service
-	for service in redis-server rsyslog; do
+	for service in redis-server rsyslog nginx caddy; do
 		case " $* " in
 		*" $service "*) disable_service "$service" ;;
 		esac

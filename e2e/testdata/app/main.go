@@ -216,6 +216,7 @@ func routes() http.Handler {
 		_ = r.Header.Write(w) // the client is gone: nobody to tell
 	})
 	mux.HandleFunc("GET /cgroup", cgroup)
+	mux.HandleFunc("GET /bytes", fill)
 	var ill atomic.Bool // from the start with ILL in the environment
 	ill.Store(os.Getenv("ILL") != "")
 	mux.HandleFunc("GET /ill", func(http.ResponseWriter, *http.Request) { ill.Store(true) })
@@ -264,6 +265,18 @@ func cgroup(w http.ResponseWriter, _ *http.Request) {
 			}
 		}
 	}
+}
+
+// fill answers with ?n= bytes.
+func fill(w http.ResponseWriter, r *http.Request) {
+	n, err := strconv.Atoi(r.FormValue("n"))
+	if err != nil || n < 0 {
+		http.Error(w, "n is no number of bytes", http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.Itoa(n))
+	_, _ = w.Write(make([]byte, n)) // the client is gone: nobody to tell
 }
 
 // slow answers after ?ms= milliseconds.
