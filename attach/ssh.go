@@ -218,9 +218,14 @@ func (c *guestOverSSH) Write(p []byte) (int, error) {
 	return c.Channel.Write(p)
 }
 
-// End tells the exit code.
+// lastWord is how long Heroku's CLI may take to send the end of its input after
+// a command's end: it breaks down when it writes to a channel that is closed.
+const lastWord = 250 * time.Millisecond
+
+// End tells the exit code, and waits for the client's last word.
 func (c *guestOverSSH) End(code int) error {
 	_, err := c.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(code)}))
+	time.Sleep(lastWord)
 	return err
 }
 
