@@ -66,10 +66,10 @@ install_packages() {
 	fi
 	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
 		-o DPkg::Lock::Timeout=300 "$@" || die "apt-get could not install: $*. Its messages above say why."
-	local service
-	for service in redis-server rsyslog nginx caddy; do
+	local package
+	for package in redis-server rsyslog nginx-light caddy; do
 		case " $* " in
-		*" $service "*) disable_service "$service" ;;
+		*" $package "*) disable_service "${package%-light}" ;;
 		esac
 	done
 }
