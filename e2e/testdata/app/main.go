@@ -73,6 +73,8 @@ func run(ctx context.Context, verb string, args []string) error {
 		return exit(args)
 	case "await":
 		return await(ctx, args[0])
+	case "count":
+		return count(ctx, args)
 	case "print":
 		fmt.Println(os.Getenv(args[0]))
 		return nil
@@ -122,6 +124,20 @@ func await(ctx context.Context, file string) error {
 		time.Sleep(20 * time.Millisecond)
 	}
 	return ctx.Err()
+}
+
+// count prints numbered lines, one a millisecond at most, and stays.
+func count(ctx context.Context, args []string) error {
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	for i := 1; i <= n && ctx.Err() == nil; i++ {
+		fmt.Println("line", i)
+		time.Sleep(time.Millisecond)
+	}
+	<-ctx.Done()
+	return nil
 }
 
 func work(ctx context.Context) error {
