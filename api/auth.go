@@ -71,8 +71,11 @@ func credentials(r *http.Request) []string {
 	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
 		add(token)
 	}
-	if _, password, ok := r.BasicAuth(); ok {
+	if user, password, ok := r.BasicAuth(); ok {
 		add(password)
+		if strings.Contains(user, "@") {
+			return tokens // who names an account means that one, and must not become another
+		}
 	}
 	add(r.Header.Get(tokenHeader))
 	return tokens

@@ -31,6 +31,7 @@ func TestCredentials(t *testing.T) {
 		{name: "basic without user", url: "/account", headers: with(basic("", "ada-token"), "")},
 		{name: "own header", url: "/account", headers: with("", "ada-token")},
 		{name: "own header beside a useless one", url: "/account", headers: with(basic("", "undefined"), "ada-token")},
+		{name: "own header beside an account that is named", url: "/account", headers: with(basic("bob@example.com", "nope"), "ada-token"), status: 401, has: refused},
 		{name: "the first good one counts", url: "/account", headers: with("Bearer bob-token", "ada-token"), has: []string{"bob@"}},
 		{name: "none", url: "/account", headers: with("", ""), status: 401, has: refused, after: challenged},
 		{name: "wrong", url: "/account", headers: with("Bearer nope", ""), status: 401, has: refused},
