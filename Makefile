@@ -32,7 +32,7 @@ test: ## set up and run everything: lint, unit, integration, end to end (under 2
 
 e2e: ## run the end-to-end scripts; RUN=push runs those whose name matches
 	@script/setup.sh --test
-	go test -race -count=1 -timeout 30m $(if $(RUN),-run '$(RUN)') -v ./e2e/...
+	go test -race -count=1 -timeout 60m $(if $(RUN),-run '$(RUN)') -v ./e2e/...
 
 bench: ## run the benchmarks, one package after the other (about 15 minutes)
 	@script/setup.sh --bench
