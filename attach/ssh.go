@@ -141,7 +141,7 @@ func (d *Desk) SSH(c net.Conn) {
 // command serves one channel: what the client asks for before its command, and
 // then the command.
 func (d *Desk) command(v Visit, channel ssh.Channel, asked <-chan *ssh.Request) {
-	c := &guestOverSSH{Channel: channel, asked: asked}
+	c := &guestOverSSH{Channel: channel, asked: asked, said: make(chan struct{})}
 	for r := range asked {
 		switch r.Type {
 		case "shell", "exec":
@@ -194,6 +194,7 @@ func answerTo(r *ssh.Request, yes bool) {
 type guestOverSSH struct {
 	ssh.Channel
 	asked    <-chan *ssh.Request
+	said     chan struct{} // closed when its input has ended
 	terminal *renga.Window
 	pulse    pulse
 }
@@ -225,13 +226,17 @@ const lastWord = 250 * time.Millisecond
 // End tells the exit code, and waits for the client's last word.
 func (c *guestOverSSH) End(code int) error {
 	_, err := c.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(code)}))
-	time.Sleep(lastWord)
+	select {
+	case <-c.said:
+	case <-time.After(lastWord):
+	}
 	return err
 }
 
 // Pass hands on the client's input and its terminal's sizes until it is gone.
 func (c *guestOverSSH) Pass(ctx context.Context, to Stream) error {
 	go func() { // ends with the channel
+		defer close(c.said)
 		_, _ = io.Copy(writer{to}, reader{beating{c}}) // a command that reads no more may still print
 		_ = to.CloseWrite()
 	}()

@@ -64,6 +64,20 @@ func (d *desk) visit(t *testing.T, user string, key ssh.Signer) (*ssh.Client, er
 	return client, nil
 }
 
+// open is visit for somebody who is let in, with a session.
+func (d *desk) open(t *testing.T, user string, key ssh.Signer) (*ssh.Client, *ssh.Session) {
+	t.Helper()
+	client, err := d.visit(t, user, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := client.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client, session
+}
+
 func TestAVisitorOverSSHRunsACommand(t *testing.T) {
 	d, one := newDesk(t, attach.Options{}), newDyno()
 	var line string
@@ -76,14 +90,7 @@ func TestAVisitorOverSSHRunsACommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := d.visit(t, user, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	session, err := client.NewSession()
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, session := d.open(t, user, key)
 	var out bytes.Buffer
 	session.Stdout = &out
 	in, err := session.StdinPipe()
@@ -121,14 +128,7 @@ func TestAVisitorWhoGoesLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := d.visit(t, user, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	session, err := client.NewSession()
-	if err != nil {
-		t.Fatal(err)
-	}
+	client, session := d.open(t, user, key)
 	if err := errors.Join(session.Shell(), client.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -29,32 +29,33 @@ func releaseEvents(r renga.ReleaseRecord, pushID string) []happening {
 // commitEvents says what it means that a release is made: also for the former
 // one, if that was still pending. It gives the outbox for it.
 func commitEvents(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord, pushID string, former renga.Outcome) (outbox, []happening, error) {
-	var events []happening
-	if former.Status == renga.Pending {
-		var err error
-		if _, events, err = outcomeEvents(ctx, tx, r.App, r.Version-1, former, supersededBy(r)); err != nil {
-			return outbox{}, nil, err
-		}
-	}
 	box, err := outboxOf(ctx, tx, r.App)
-	return box, append(releaseEvents(r, pushID), events...), err
-}
-
-// outcomeEvents says what became of a release, and gives the outbox for it.
-func outcomeEvents(ctx context.Context, tx *redis.Tx, app renga.AppID, version int, was, is renga.Outcome) (outbox, []happening, error) {
-	box, err := outboxOf(ctx, tx, app)
-	if err != nil || len(box.hooks) == 0 || was.Status == is.Status {
-		return outbox{}, nil, err
-	}
-	stored, err := tx.HGet(ctx, keyReleases(app), strconv.Itoa(version)).Result()
 	if err != nil {
 		return outbox{}, nil, err
+	}
+	events := releaseEvents(r, pushID)
+	if former.Status == renga.Pending {
+		replaced, err := box.outcomeEvents(ctx, tx, r.Version-1, former, supersededBy(r))
+		return box, append(events, replaced...), err
+	}
+	return box, events, nil
+}
+
+// outcomeEvents says what became of a release, if anybody wants to know.
+func (box outbox) outcomeEvents(ctx context.Context, tx *redis.Tx, version int, was, is renga.Outcome) ([]happening, error) {
+	if len(box.hooks) == 0 || was.Status == is.Status {
+		return nil, nil
+	}
+	app := box.app.ID
+	stored, err := tx.HGet(ctx, keyReleases(app), strconv.Itoa(version)).Result()
+	if err != nil {
+		return nil, err
 	}
 	record, err := decode[releaseRecord](keyReleases(app), stored)
 	if err != nil {
-		return outbox{}, nil, err
+		return nil, err
 	}
-	return box, []happening{{
+	return []happening{{
 		kind: renga.ReleaseEvent, action: renga.Update, by: record.By,
 		subject: releaseSubject(record.release(app, is), is.Status == renga.Succeeded),
 		before:  releaseSubject(record.release(app, was), false),
@@ -168,11 +169,11 @@ func endpointEvents(before, after map[string]string) ([]happening, error) {
 // recordEvents says what became of the records of a shelf. show gives what is
 // told of one, and whether it is there for others to see.
 func recordEvents[R any](kind renga.EventKind, before, after map[string]string, show func(id string, r R) (subjectRecord, bool)) ([]happening, error) {
-	was, err := subjectsOf(before, show)
+	was, err := subjectsOf(kind, before, show)
 	if err != nil {
 		return nil, err
 	}
-	is, err := subjectsOf(after, show)
+	is, err := subjectsOf(kind, after, show)
 	if err != nil {
 		return nil, err
 	}
@@ -194,8 +195,8 @@ func recordEvents[R any](kind renga.EventKind, before, after map[string]string, 
 	return all, nil
 }
 
-func subjectsOf[R any](fields map[string]string, show func(id string, r R) (subjectRecord, bool)) (map[string]subjectRecord, error) {
-	records, err := decodeShelf[R]("shelf", fields)
+func subjectsOf[R any](kind renga.EventKind, fields map[string]string, show func(id string, r R) (subjectRecord, bool)) (map[string]subjectRecord, error) {
+	records, err := decodeShelf[R](string(kind), fields)
 	if err != nil {
 		return nil, err
 	}

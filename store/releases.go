@@ -249,7 +249,11 @@ func (s *Store) setOutcome(ctx context.Context, tx *redis.Tx, app renga.AppID, v
 	if old.Status != o.Status && !mayBecome(old.Status, o.Status) {
 		return renga.Errorf(renga.Conflict, "Release v%d is %s and cannot become %s.", version, old.Status, o.Status)
 	}
-	box, events, err := outcomeEvents(ctx, tx, app, version, old.outcome(), o)
+	box, err := outboxOf(ctx, tx, app)
+	if err != nil {
+		return err
+	}
+	events, err := box.outcomeEvents(ctx, tx, version, old.outcome(), o)
 	if err != nil {
 		return err
 	}

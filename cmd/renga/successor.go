@@ -95,8 +95,8 @@ func (n *successor) start() error {
 	return nil
 }
 
-// inherited opens the listeners that the Renga before has left, by address.
-// What cannot be read is left alone, but for a closed door nobody is harmed.
+// inherited opens the listeners that the Renga before has left, by address, out
+// of what [inheritedName] holds: nothing at a first start.
 func inherited(names string) (map[string]net.Listener, error) {
 	all := map[string]net.Listener{}
 	if err := os.Unsetenv(inheritedName); err != nil { // it is not for the programs that we start
