@@ -25,7 +25,7 @@ build: ## build bin/renga, one static binary
 check: ## the quick part: gofmt, vet, unit tests without Docker (under 2 minutes)
 	@script/check.sh
 
-test: ## set up and run everything: lint, unit, integration, end to end (under 20 minutes)
+test: ## set up and run everything: lint, unit, integration, end to end (half an hour on 2 cores)
 	@script/setup.sh --test
 	@script/lint.sh
 	@script/test.sh
