@@ -126,7 +126,7 @@ func get(ctx context.Context, addr, host, path string) error {
 	res, err := checks.Do(r)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return fmt.Errorf("GET %s had no answer within %.0fs", path, time.Since(begin).Seconds())
+		return fmt.Errorf("GET %s had no answer within %s", path, time.Since(begin).Round(100*time.Millisecond))
 	case err != nil:
 		return fmt.Errorf("GET %s had no answer: the connection was refused or broken off", path)
 	}

@@ -19,10 +19,16 @@ import (
 type clinic struct {
 	wrong atomic.Pointer[string]
 	asked atomic.Int64
+	takes atomic.Int64 // ns to an answer
 }
 
-func (c *clinic) get(_ context.Context, _, host, path string) error {
+func (c *clinic) get(ctx context.Context, _, host, path string) error {
 	c.asked.Add(1)
+	select {
+	case <-ctx.Done():
+		return errors.New("no answer")
+	case <-time.After(time.Duration(c.takes.Load())):
+	}
 	if host != "shop.renga.localhost" || path != "/health" {
 		return fmt.Errorf("asked for %s of %s", path, host)
 	}
@@ -71,6 +77,19 @@ func TestAReleaseFailsWhoseHealthCheckDoesNotPass(t *testing.T) {
 		h.push(3, "web=work")
 		h.after(61 * time.Second)
 		if got := h.outcome(3); got.Status != renga.Failed || !strings.Contains(got.Reason, "Health check did not pass within 60 seconds of launch (R10): GET /health answered 500") {
+			t.Errorf("outcome: %+v", got)
+		}
+	})
+}
+
+func TestAReleaseFailsWithAnAnswerThatWasHeardToItsEnd(t *testing.T) {
+	inClinic(t, func(h *house, c *clinic) {
+		h.deploy(2, "web=serve")
+		c.says("GET /health answered 500 Internal Server Error")
+		c.takes.Store(int64(600 * time.Millisecond)) // so that the deadline cuts the last one
+		h.push(3, "web=work")
+		h.after(62 * time.Second)
+		if got := h.outcome(3); got.Status != renga.Failed || !strings.Contains(got.Reason, "(R10): GET /health answered 500") {
 			t.Errorf("outcome: %+v", got)
 		}
 	})
@@ -143,7 +162,7 @@ func TestHealthChecksOverHTTP(t *testing.T) {
 	defer server.Close()
 	for path, want := range map[string]string{
 		"/good": "", "/moved": "", "/ill": "GET /ill answered 503 Service Unavailable",
-		"/silent": "GET /silent had no answer within 0s", "/cut": "GET /cut had no answer: the connection was refused or broken off",
+		"/silent": "GET /silent had no answer within 300ms", "/cut": "GET /cut had no answer: the connection was refused or broken off",
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		if path != "/silent" {

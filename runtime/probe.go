@@ -193,17 +193,18 @@ func (w *worker) answers(ctx context.Context, id string, c checkup) bool {
 		if err == nil {
 			return true
 		}
-		w.answered(id, err)
+		w.answered(id, err, ctx.Err() != nil)
 		wait(ctx, min(max(w.m.opts.Now().Sub(begin)/50, firstProbe), longestProbe))
 	}
 	return false
 }
 
-// answered notes a bad answer.
-func (w *worker) answered(id string, err error) {
+// answered notes a bad answer. One that the deadline cut short says nothing of
+// the dyno, and does not take the place of one that does.
+func (w *worker) answered(id string, err error, cut bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s, ok := w.sights[id]; ok {
+	if s, ok := w.sights[id]; ok && (s.answer == nil || !cut) {
 		s.answer = err
 	}
 }
