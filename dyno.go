@@ -67,6 +67,8 @@ type Desired struct {
 	// Next is the newest release while it is pending; nil otherwise. It takes
 	// Live's place once its dynos are up.
 	Next *ReleaseRecord
+	// Barred is the newest release when it must never run; 0 otherwise.
+	Barred int
 	// Restarts says that dynos created before a time are to be replaced. Keys
 	// are dyno names, process types, or RestartAll.
 	Restarts map[string]time.Time

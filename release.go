@@ -120,7 +120,7 @@ const (
 	PhaseNone   ReleasePhase = ""       // not begun yet, or there is none
 	PhaseBegun  ReleasePhase = "begun"  // it was started, and never will be again
 	PhasePassed ReleasePhase = "passed" // it ended well: the release may go on
-	PhaseFailed ReleasePhase = "failed" // the release must never run
+	PhaseFailed ReleasePhase = "failed" // or called off: the release must never run
 )
 
 // HasPhase tells whether the release has a release command.

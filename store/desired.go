@@ -23,6 +23,9 @@ func (s *Store) Desired(ctx context.Context, app renga.AppID) (renga.Desired, er
 			return err
 		}
 		d.Live, d.Next = choose(rs[0], rs[1])
+		if rs[1].Outcome.Phase == renga.PhaseFailed {
+			d.Barred = rs[1].Version
+		}
 		return nil
 	})
 	return d, err
@@ -80,8 +83,7 @@ func decodeHosts(app renga.AppID, fields map[string]string) ([]string, error) {
 }
 
 // choose picks what serves and what is to take its place. A failed release
-// serves only when nothing better ever did, and never when its release command
-// failed.
+// serves only when nothing better ever did, and never when it must not run.
 func choose(live, newest renga.ReleaseRecord) (serving, next *renga.ReleaseRecord) {
 	switch {
 	case len(live.Images) > 0:

@@ -244,6 +244,12 @@ func calls(s *store.Store, a renga.App) map[string]func(context.Context) error {
 		"SetOutcome": func(ctx context.Context) error {
 			return s.SetOutcome(ctx, id, 1, renga.Outcome{Status: renga.Succeeded})
 		},
+		"CancelRelease": func(ctx context.Context) error {
+			if err := s.CancelRelease(ctx, id, 1, "why"); renga.KindOf(err) != renga.Conflict {
+				return err
+			}
+			return nil
+		},
 		"Formation": func(ctx context.Context) error { _, err := s.Formation(ctx, id); return err },
 		"SetFormation": func(ctx context.Context) error {
 			_, err := s.SetFormation(ctx, id, func(f renga.Formation) error { f["x"] = renga.Scale{}; return nil })

@@ -29,12 +29,12 @@ import (
 //	renga:{platform}:answer:<sha256> string  a claim, or a sealed answer, for minutes      api (requests that may be repeated)
 //	renga:{<app>}:app                string  JSON app                                      api
 //	renga:{<app>}:releases           hash    version → JSON record, never rewritten        releaser
-//	renga:{<app>}:outcomes           hash    version → JSON outcome                        runtime (releaser: first one, superseded)
+//	renga:{<app>}:outcomes           hash    version → JSON outcome                        runtime (releaser: first one, superseded; api: canceled)
 //	renga:{<app>}:head               hash    current, live: versions; fence: see settle    releaser (live also runtime)
 //	renga:{<app>}:push:<push id>     string  version, for 30 days                          releaser
 //	renga:{<app>}:formation          hash    process type → JSON scale                     api (releaser fills in missing types)
 //	renga:{<app>}:dynos              string  JSON array; there as long as the app is       runtime
-//	renga:{<app>}:restarts           hash    dyno, type or * → time                        api
+//	renga:{<app>}:restarts           hash    dyno, type or * → time                        api (also when it cancels a release)
 //	renga:{<app>}:drains             hash    drain id → JSON drain, its URL sealed         api
 //	renga:{<app>}:minutes            list    JSON per minute: what its types used, a day   meter
 //	renga:{<app>}:domains            hash    id → JSON domain; see domains.go              api (ACM status: cmd)

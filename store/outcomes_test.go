@@ -1,0 +1,80 @@
+package store_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"renga"
+)
+
+func TestAPendingReleaseIsCanceled(t *testing.T) {
+	s, _ := newStore(t)
+	a := createApp(t, s, "haiku")
+	hook(t, s, a.ID, renga.ReleaseEvent)
+	commit(t, s, a.ID, 2)
+	check(t, s.CancelRelease(t.Context(), a.ID, 2, "Canceled by ada@example.com"))
+	r, err := s.Release(t.Context(), a.ID, 2)
+	check(t, err)
+	if o := r.Outcome; o.Status != renga.Failed || o.Reason != "Canceled by ada@example.com" || o.Phase != renga.PhaseFailed || o.At.IsZero() || r.Live {
+		t.Errorf("outcome: %+v, live %v", o, r.Live)
+	}
+	d, err := s.Desired(t.Context(), a.ID)
+	check(t, err)
+	if d.Live != nil || d.Next != nil || d.Barred != 2 || d.Restarts["release.2"].IsZero() {
+		t.Errorf("desired: %+v", d)
+	}
+	if got := told(t, s, a.ID); strings.Join(got, ", ") != "api:release create, api:release update" {
+		t.Errorf("told: %q", got)
+	}
+	commit(t, s, a.ID, 3)
+	if d, err = s.Desired(t.Context(), a.ID); err != nil || d.Barred != 0 || d.Next == nil {
+		t.Errorf("after the next one: %+v, %v", d, err)
+	}
+}
+
+func TestOnlyAPendingReleaseCanBeCanceled(t *testing.T) {
+	s, _ := newStore(t)
+	a := createApp(t, s, "haiku")
+	for i, status := range []renga.ReleaseStatus{renga.Succeeded, renga.Failed, renga.Superseded} {
+		version := i + 2
+		commit(t, s, a.ID, version)
+		setStatus(t, s, a.ID, version, status)
+		before, err := s.Release(t.Context(), a.ID, version)
+		check(t, err)
+		err = s.CancelRelease(t.Context(), a.ID, version, "why")
+		wantKind(t, err, renga.Conflict)
+		if !strings.Contains(err.Error(), string(status)) {
+			t.Errorf("%s: %v", status, err)
+		}
+		after, err := s.Release(t.Context(), a.ID, version)
+		check(t, err)
+		if after.Outcome.Status != status || after.Outcome.Reason != before.Outcome.Reason {
+			t.Errorf("%s became %+v", status, after.Outcome)
+		}
+	}
+	wantKind(t, s.CancelRelease(t.Context(), a.ID, 9, "why"), renga.NotFound)
+	wantKind(t, s.CancelRelease(t.Context(), "nobody", 1, "why"), renga.NotFound)
+}
+
+// TestCancelAndSuccessRace: whoever comes first wins, and the other is told.
+func TestCancelAndSuccessRace(t *testing.T) {
+	s, _ := newStore(t)
+	a := createApp(t, s, "haiku")
+	for version := 2; version < 22; version++ {
+		commit(t, s, a.ID, version)
+		var canceled, succeeded error
+		var race sync.WaitGroup
+		race.Go(func() { canceled = s.CancelRelease(t.Context(), a.ID, version, "Canceled") })
+		race.Go(func() {
+			succeeded = s.SetOutcome(t.Context(), a.ID, version, renga.Outcome{Status: renga.Succeeded})
+		})
+		race.Wait()
+		r, err := s.Release(t.Context(), a.ID, version)
+		check(t, err)
+		if (canceled == nil) == (succeeded == nil) || r.Live != (succeeded == nil) || (r.Outcome.Status == renga.Failed) != (canceled == nil) {
+			t.Fatalf("v%d is %s, live %v; cancel: %v, success: %v", version, r.Outcome.Status, r.Live, canceled, succeeded)
+		}
+		wantKind(t, map[bool]error{true: succeeded, false: canceled}[canceled == nil], renga.Conflict)
+	}
+}
