@@ -53,15 +53,21 @@ func (w *worker) apply(ctx, brief context.Context, world World, plan Plan) error
 // start begins to start a dyno.
 func (w *worker) start(ctx context.Context, app renga.App, s Start) {
 	key, dyno := StartKey(s.Name, s.Release.Version), uuid.NewString()
+	wanted, abort := context.WithCancel(ctx)
 	w.mu.Lock()
 	a := w.starts[key]
 	a.Dyno, a.Busy, a.Since = dyno, true, w.m.opts.Now()
-	w.starts[key] = a
+	w.starts[key], w.aborts[key] = a, abort
 	w.mu.Unlock()
 	w.tasks.Go(func() {
-		i, err := w.startDyno(ctx, app, s, dyno)
+		defer abort()
+		i, err := w.startDyno(wanted, app, s, dyno)
 		if ctx.Err() != nil {
 			return // the next process finds what came of it
+		}
+		if err != nil && wanted.Err() != nil {
+			w.aborted(key)
+			return
 		}
 		w.m.stats.step("start", err)
 		w.started(ctx, app, key, i, err)
@@ -71,6 +77,15 @@ func (w *worker) start(ctx context.Context, app renga.App, s Start) {
 		}
 		poke(w.wake)
 	})
+}
+
+// aborted forgets a start that nobody wanted any more.
+func (w *worker) aborted(key string) {
+	w.mu.Lock()
+	delete(w.starts, key)
+	delete(w.aborts, key)
+	w.mu.Unlock()
+	poke(w.wake)
 }
 
 // startDyno starts a dyno when it is its turn.
@@ -105,6 +120,7 @@ func (w *worker) started(ctx context.Context, app renga.App, key string, i Insta
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.m.opts.Now()
+	delete(w.aborts, key)
 	if err != nil {
 		w.starts[key] = w.starts[key].failed(err, now)
 		return
@@ -218,7 +234,7 @@ func (w *worker) mark(ctx context.Context, m Mark) error {
 	err := w.m.db.SetOutcome(ctx, w.app, m.Version, o)
 	w.m.stats.store(err)
 	if err != nil {
-		return fmt.Errorf("mark %s: %w", renga.VersionName(m.Version), err)
+		return w.overtaken(fmt.Errorf("mark %s: %w", renga.VersionName(m.Version), err))
 	}
 	w.logger().InfoContext(ctx, "release command", "release", m.Version, "phase", m.Phase)
 	if m != w.marked { // as for finish
@@ -235,13 +251,24 @@ func (w *worker) finish(ctx context.Context, f Finish) error {
 	w.m.stats.step("finish", err)
 	w.m.stats.store(err)
 	if err != nil {
-		return fmt.Errorf("finish %s: %w", renga.VersionName(f.Version), err)
+		return w.overtaken(fmt.Errorf("finish %s: %w", renga.VersionName(f.Version), err))
 	}
 	w.logger().InfoContext(ctx, "release finished", "release", f.Version, "status", f.Status, "reason", f.Reason)
 	if f != w.finished { // a store that forgets it must not keep the worker spinning
 		w.finished = f
 		poke(w.wake)
 	}
+	return nil
+}
+
+// overtaken lets an error pass, unless it is that somebody else has said before
+// what became of the release: then another look finds that out.
+func (w *worker) overtaken(err error) error {
+	if renga.KindOf(err) != renga.Conflict {
+		return err
+	}
+	w.logger().Info("the release's outcome is another meanwhile", "err", err)
+	poke(w.wake)
 	return nil
 }
 

@@ -34,6 +34,7 @@ func programs() map[string]enginetest.Program {
 		"elsewhere": {Elsewhere: "127.0.0.1:9999"},
 		"stubborn":  {Stops: -1},
 		"slowpull":  {Pull: time.Second},
+		"longpull":  {Pull: 100 * time.Hour},
 		"migrate":   {Exits: true, After: 10 * time.Second, Lines: []string{"migrating $DATABASE_URL"}},
 		"botch":     {Exits: true, After: time.Second, Code: 3, Lines: []string{"no such table"}},
 		"/bin/sh":   {Exits: true, After: time.Minute, Lines: []string{"$GREETING"}},
@@ -131,6 +132,9 @@ func (s *store) SetOutcome(_ context.Context, _ renga.AppID, version int, o reng
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return s.err
+	}
+	if was := s.outcomes[version]; was.Status == renga.Failed && was.Phase == renga.PhaseFailed && o.Status != renga.Failed {
+		return renga.Errorf(renga.Conflict, "Release v%d is failed.", version)
 	}
 	if o.Phase == renga.PhaseNone {
 		o.Phase = s.outcomes[version].Phase

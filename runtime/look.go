@@ -113,8 +113,8 @@ func (w *worker) attempts() map[string]Attempt {
 	return maps.Clone(w.starts)
 }
 
-// prune forgets instances that are gone and starts of releases that no longer
-// matter.
+// prune forgets instances that are gone and starts of dynos that are not wanted
+// any more; those under way are broken off.
 func (w *worker) prune(instances []Instance, d renga.Desired) {
 	there := map[string]bool{}
 	for _, i := range instances {
@@ -130,7 +130,11 @@ func (w *worker) prune(instances []Instance, d renga.Desired) {
 		}
 	}
 	for key, a := range w.starts {
-		if !a.Busy && !concerns(key, d) {
+		switch {
+		case concerns(key, d):
+		case a.Busy:
+			w.aborts[key]()
+		default:
 			delete(w.starts, key)
 		}
 	}

@@ -37,9 +37,10 @@ func (p *planner) keepPhases() {
 	}
 }
 
-// askedToStop tells whether somebody had this one dyno stopped.
+// askedToStop tells whether somebody had this release command stopped, or its
+// release canceled, be it before it began: it is the only dyno of its name.
 func (p *planner) askedToStop(i Seen) bool {
-	return p.Desired.Restarts[i.Name].After(i.CreatedAt)
+	return !p.Desired.Restarts[i.Name].IsZero()
 }
 
 // overtime tells whether a release command runs for too long; if not, the plan

@@ -62,9 +62,12 @@ func (p *planner) webWanted() int {
 }
 
 // mayServe tells whether an instance may be asked at all: a pending release's
-// may not before all of it is up.
+// may not before all of it is up, and one that must never run may not at all.
 func (p *planner) mayServe(i Instance) bool {
 	next := p.Desired.Next
+	if i.Release == p.Desired.Barred {
+		return false
+	}
 	return next == nil || i.Release != next.Version || p.serving == nil || p.serving.Version == next.Version
 }
 

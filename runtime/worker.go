@@ -35,14 +35,15 @@ type worker struct {
 	adopted   bool                       // the first look at the engine is over
 
 	mu     sync.Mutex
-	starts map[string]Attempt // by StartKey
-	sights map[string]*sight  // by the engine's id
+	starts map[string]Attempt            // by StartKey
+	aborts map[string]context.CancelFunc // of those under way
+	sights map[string]*sight             // by the engine's id
 }
 
 func newWorker(m *Manager, app renga.AppID) *worker {
 	return &worker{
 		m: m, app: app, wake: make(chan struct{}, 1),
-		starts: map[string]Attempt{}, sights: map[string]*sight{},
+		starts: map[string]Attempt{}, aborts: map[string]context.CancelFunc{}, sights: map[string]*sight{},
 	}
 }
 
