@@ -148,6 +148,11 @@ func (s *Server) releaseInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return s.replyRelease(w, r, a, version)
+}
+
+// replyRelease answers a release as it is now, with the log of its failure.
+func (s *Server) replyRelease(w http.ResponseWriter, r *http.Request, a renga.App, version int) error {
 	rec, err := s.parts.Releases.Release(r.Context(), a.ID, version)
 	if err != nil {
 		return orNotFound(err, "release")

@@ -71,6 +71,7 @@ type Parts struct {
 	Releases       Releases
 	Outputs        Outputs
 	Releaser       Releaser
+	Rollouts       Rollouts
 	Vars           Vars
 	Formations     Formations
 	Images         Images
@@ -159,7 +160,7 @@ type route struct {
 func (s *Server) routes() []route {
 	return slices.Concat(
 		s.accountRoutes(), s.accountFeatureRoutes(), s.authorizationRoutes(), s.keyRoutes(), s.preferenceRoutes(), s.rateLimitRoutes(), s.transferRoutes(),
-		s.appRoutes(), s.collaboratorRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.formationRoutes(),
+		s.appRoutes(), s.collaboratorRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.releaseActionRoutes(), s.formationRoutes(),
 		s.dynoRoutes(), s.oneOffRoutes(), s.execRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.logDrainRoutes(), s.featureRoutes(), s.metricRoutes(), s.healthCheckRoutes(),
 		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
 		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(), s.filterRoutes(),

@@ -246,6 +246,19 @@ func (w *world) Rerelease(_ context.Context, app renga.AppID, description string
 	return w.record(app, rel.Version), nil
 }
 
+func (w *world) CancelRelease(_ context.Context, app renga.AppID, n int, reason string) error {
+	if n > len(w.releases[app]) {
+		return renga.Errorf(renga.NotFound, "no such release")
+	}
+	o := w.outcomes[n]
+	if app != hello || o.Status != renga.Pending {
+		return renga.Errorf(renga.Conflict, "Release v%d has %s already, so it cannot be canceled.", n, o.Status)
+	}
+	o.Status, o.Reason = renga.Failed, reason
+	w.outcomes[n] = o
+	return nil
+}
+
 func (w *world) RunOneOff(_ context.Context, a renga.App, asked renga.OneOff) (renga.Dyno, string, error) {
 	w.ran = append(w.ran, asked)
 	d := renga.Dyno{

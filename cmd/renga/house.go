@@ -135,7 +135,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 		Domain: s.Domain, Scheme: scheme, Port: port, ACME: s.ACMEDirectory != "", Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), StreamKey: d.streamKey, RateLimit: s.RateLimit, Reachable: outside.Check, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{
-		Repeats: db, Tokens: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel,
+		Repeats: db, Tokens: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel, Rollouts: db,
 		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did, Logs: appLogs,
 		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer, Minutes: db, Visits: visits{desk, manager}, Webhooks: db,
 		Domains: db, Endpoints: db, Orders: tlsCerts,

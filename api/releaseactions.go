@@ -1,0 +1,46 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"renga"
+)
+
+// Rollouts decides on releases that have not taken over yet.
+type Rollouts interface {
+	// CancelRelease makes a pending release fail for the reason; Conflict when it
+	// is not pending.
+	CancelRelease(ctx context.Context, app renga.AppID, version int, reason string) error
+}
+
+func (s *Server) releaseActionRoutes() []route {
+	return []route{
+		{"POST", "/apps/{app}/releases/{release}/actions/cancel", s.cancelRelease},
+	}
+}
+
+// cancelRelease has a pending release fail at once; its dynos are stopped
+// afterwards.
+func (s *Server) cancelRelease(w http.ResponseWriter, r *http.Request) error {
+	return s.actOnRelease(w, r, "canceled", func(ctx context.Context, app renga.AppID, version int) error {
+		return s.parts.Rollouts.CancelRelease(ctx, app, version, "Canceled by "+caller(r).Email)
+	})
+}
+
+// actOnRelease does something with the release of the path, tells of it, and
+// answers what the release is then.
+func (s *Server) actOnRelease(w http.ResponseWriter, r *http.Request, done string, act func(ctx context.Context, app renga.AppID, version int) error) error {
+	a, version, err := s.releaseOf(r)
+	if err != nil {
+		return err
+	}
+	if err := act(r.Context(), a.ID, version); err != nil {
+		return orNotFound(err, "release")
+	}
+	s.parts.Waker.Wake(a.ID)
+	name := renga.VersionName(version)
+	s.audit(r, "release "+done, a.Name, "release", name)
+	s.parts.Lines.Did(r.Context(), a.ID, caller(r).ID, "Release "+name+" "+done)
+	return s.replyRelease(w, r, a, version)
+}
