@@ -151,7 +151,7 @@ func (noLines) Request(Record) {}
 // bufferPool lends the buffers that bodies are copied through.
 type bufferPool struct{ pool sync.Pool }
 
-const bufferBytes = 32 << 10
+const bufferBytes = 64 << 10
 
 func newBufferPool() *bufferPool {
 	return &bufferPool{sync.Pool{New: func() any { return new([bufferBytes]byte) }}}
