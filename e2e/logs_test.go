@@ -12,12 +12,15 @@ import (
 
 // log is all that the app's dynos said, oldest first, without what stands before
 // each line.
-func (s *story) log(app string) []string {
+func (s *story) log(app string) []string { return s.logFrom(app, "app") }
+
+// logFrom is log for another source: heroku is the platform.
+func (s *story) logFrom(app, source string) []string {
 	s.Helper()
 	var session struct {
 		URL string `json:"logplex_url"`
 	}
-	s.must(json.Unmarshal(s.api(http.StatusCreated, http.MethodPost, "/apps/"+app+"/log-sessions", map[string]any{"lines": 100_000, "source": "app"}), &session))
+	s.must(json.Unmarshal(s.api(http.StatusCreated, http.MethodPost, "/apps/"+app+"/log-sessions", map[string]any{"lines": 100_000, "source": source}), &session))
 	u, err := url.Parse(session.URL)
 	s.must(err)
 	stream := s.follow(u.RequestURI())

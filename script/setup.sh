@@ -2,8 +2,9 @@
 # Installs what is missing and starts a Docker daemon where none answers:
 # Docker Engine and redis-server, from Debian's packages. What is there already
 # is left as it is. With --test also what the tests need: a C compiler, for the
-# race detector, npm, for the official CLI, and rsyslog, for log drains; with
-# --bench what the router is measured with and against: wrk, nginx and Caddy.
+# race detector, npm, for the official CLI, rsyslog, for log drains, and HAProxy,
+# for what balancers say of clients; with --bench what the router is measured
+# with and against: wrk, nginx and Caddy.
 #
 # DOCKER_HOST says which daemon to ask; DOCKERD_ARGS is handed to a dockerd that
 # has to be started.
@@ -42,6 +43,7 @@ missing_packages() {
 		has gcc || echo gcc libc6-dev
 		has npm || echo nodejs npm
 		has rsyslogd || echo rsyslog
+		has haproxy || echo haproxy
 		;;
 	--bench)
 		has wrk || echo wrk
@@ -67,7 +69,7 @@ install_packages() {
 	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
 		-o DPkg::Lock::Timeout=300 "$@" || die "apt-get could not install: $*. Its messages above say why."
 	local package
-	for package in redis-server rsyslog nginx-light caddy; do
+	for package in redis-server rsyslog haproxy nginx-light caddy; do
 		case " $* " in
 		*" $package "*) disable_service "${package%-light}" ;;
 		esac
