@@ -78,6 +78,7 @@ var libraries = map[string][]string{
 	"github.com/opencontainers/go-digest":      {"registry", "runtime/docker"},
 	"github.com/opencontainers/image-spec":     {"registry", "runtime/docker"},
 	"github.com/pires/go-proxyproto":           {"front"},
+	"github.com/pkg/sftp":                      {"attach"},
 	"github.com/prometheus/client_golang":      {anyRoom},
 	"github.com/redis/go-redis/v9":             {"store"},
 	"github.com/rogpeppe/go-internal":          {"e2e"},

@@ -49,6 +49,10 @@ type Options struct {
 	Patience time.Duration
 	// Idle is how long neither side may be silent; 1h.
 	Idle time.Duration
+	// Spool is the folder for files on their way to a client; os.TempDir.
+	Spool string
+	// Room tells why so many bytes are too many for it; nil when none are.
+	Room func(bytes int64) error
 	Log  *slog.Logger
 }
 
@@ -76,6 +80,7 @@ type Desk struct {
 	waiting map[string]waiting // by secret
 
 	tickets *tickets
+	spools  chan struct{} // one for each file in the spool
 }
 
 type waiting struct {
@@ -91,10 +96,13 @@ func New(o Options) *Desk {
 	if o.Idle <= 0 {
 		o.Idle = time.Hour
 	}
+	if o.Room == nil {
+		o.Room = func(int64) error { return nil }
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Desk{Options: o, waiting: map[string]waiting{}, tickets: newTickets()}
+	d := &Desk{Options: o, waiting: map[string]waiting{}, tickets: newTickets(), spools: make(chan struct{}, maxSpooled)}
 	d.ctx, d.end = context.WithCancelCause(context.Background())
 	return d
 }

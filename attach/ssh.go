@@ -23,12 +23,19 @@ import (
 // are its ticket. The host's key is new at every start: the API tells it
 // together with the ticket.
 
-// Visit is a running dyno that a client may run commands in.
-type Visit struct {
-	App, Dyno string // names, for the log
-	// Open readies a command, a line for the dyno's shell. An empty one is a
+// Place is a running dyno that clients come into.
+type Place interface {
+	// Command readies a command, a line for the dyno's shell. An empty one is a
 	// shell.
-	Open func(ctx context.Context, line string, terminal *renga.Window) (Session, error)
+	Command(ctx context.Context, line string, terminal *renga.Window) (Session, error)
+	// Files readies the dyno's files.
+	Files(ctx context.Context) (Files, error)
+}
+
+// Visit is a place that a client may come into.
+type Visit struct {
+	Place
+	App, Dyno string // names, for the log
 }
 
 // ticket is a visit that waits for its client.
@@ -148,6 +155,9 @@ func (d *Desk) command(v Visit, channel ssh.Channel, asked <-chan *ssh.Request) 
 			answerTo(r, true)
 			d.serve(v, c, lineOf(r))
 			return
+		case "subsystem":
+			d.lend(v, c, r)
+			return
 		case "pty-req":
 			answerTo(r, c.takeTerminal(r.Payload))
 		default:
@@ -159,7 +169,7 @@ func (d *Desk) command(v Visit, channel ssh.Channel, asked <-chan *ssh.Request) 
 // serve runs a command for a client.
 func (d *Desk) serve(v Visit, c *guestOverSSH, line string) {
 	defer func() { _ = c.Close() }() // the client may have
-	session, err := v.Open(d.ctx, line, c.terminal)
+	session, err := v.Command(d.ctx, line, c.terminal)
 	if err != nil {
 		session = refusal{err}
 	}
@@ -213,6 +223,13 @@ func (c *guestOverSSH) takeTerminal(payload []byte) bool {
 	return true
 }
 
+// Read gives input.
+func (c *guestOverSSH) Read(p []byte) (int, error) {
+	n, err := c.Channel.Read(p)
+	c.pulse.beat()
+	return n, err
+}
+
 // Write sends output.
 func (c *guestOverSSH) Write(p []byte) (int, error) {
 	c.pulse.beat()
@@ -237,7 +254,7 @@ func (c *guestOverSSH) End(code int) error {
 func (c *guestOverSSH) Pass(ctx context.Context, to Stream) error {
 	go func() { // ends with the channel
 		defer close(c.said)
-		_, _ = io.Copy(writer{to}, reader{beating{c}}) // a command that reads no more may still print
+		_, _ = io.Copy(writer{to}, reader{c}) // a command that reads no more may still print
 		_ = to.CloseWrite()
 	}()
 	for r := range c.asked {
@@ -249,13 +266,4 @@ func (c *guestOverSSH) Pass(ctx context.Context, to Stream) error {
 		answerTo(r, resized)
 	}
 	return nil
-}
-
-// beating is a client's input, each piece of which shows that it is there.
-type beating struct{ c *guestOverSSH }
-
-func (b beating) Read(p []byte) (int, error) {
-	n, err := b.c.Channel.Read(p)
-	b.c.pulse.beat()
-	return n, err
 }

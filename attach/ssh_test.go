@@ -6,10 +6,13 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"slices"
 	"testing"
+	"testing/fstest"
 
 	"golang.org/x/crypto/ssh"
 
@@ -29,6 +32,42 @@ func keyPair(t *testing.T) (ssh.Signer, string) {
 		t.Fatal(err)
 	}
 	return signer, string(ssh.MarshalAuthorizedKey(signer.PublicKey()))
+}
+
+// place is a dyno with one session, a few files and nothing else.
+type place struct {
+	session attach.Session
+	files   fstest.MapFS
+	said    chan string // lines that were run, and their windows
+}
+
+func (p *place) Command(_ context.Context, line string, w *renga.Window) (attach.Session, error) {
+	if p.said != nil {
+		p.said <- fmt.Sprint(line, " in ", w)
+	}
+	return p.session, nil
+}
+
+func (p *place) Files(context.Context) (attach.Files, error) { return p, nil }
+func (p *place) Home() string                                { return "/app" }
+
+func (p *place) Open(_ context.Context, path string) (fs.File, error) {
+	f, err := p.files.Open(path[1:])
+	if errors.Is(err, fs.ErrNotExist) {
+		err = renga.Errorf(renga.NotFound, "There is no such file.")
+	}
+	return f, err
+}
+
+// admit makes a ticket for a place, with its key.
+func (d *desk) admit(t *testing.T, p *place) (user string, key ssh.Signer) {
+	t.Helper()
+	key, public := keyPair(t)
+	user, err := d.Admit(public, attach.Visit{App: "hello", Dyno: "web.1", Place: p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return user, key
 }
 
 // visit comes as a user with a key.
@@ -80,16 +119,8 @@ func (d *desk) open(t *testing.T, user string, key ssh.Signer) (*ssh.Client, *ss
 
 func TestAVisitorOverSSHRunsACommand(t *testing.T) {
 	d, one := newDesk(t, attach.Options{}), newDyno()
-	var line string
-	var first *renga.Window
-	key, public := keyPair(t)
-	user, err := d.Admit(public, attach.Visit{App: "hello", Dyno: "web.1", Open: func(_ context.Context, l string, w *renga.Window) (attach.Session, error) {
-		line, first = l, w
-		return one, nil
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	there := &place{session: one, said: make(chan string, 1)}
+	user, key := d.admit(t, there)
 	_, session := d.open(t, user, key)
 	var out bytes.Buffer
 	session.Stdout = &out
@@ -110,8 +141,8 @@ func TestAVisitorOverSSHRunsACommand(t *testing.T) {
 	if err := session.Wait(); !errors.As(err, &exit) || exit.ExitStatus() != 5 {
 		t.Errorf("it ended with %v, want status 5", err)
 	}
-	if out.String() != "ready\nhello\n" || line != "rake db:seed" || first == nil || *first != (renga.Window{Columns: 80, Rows: 24}) {
-		t.Errorf("it ran %q in %+v and printed %q", line, first, out.String())
+	if ran := <-there.said; out.String() != "ready\nhello\n" || ran != "rake db:seed in &{80 24}" {
+		t.Errorf("it ran %q and printed %q", ran, out.String())
 	}
 	one.left(t)
 	one.mu.Lock()
@@ -123,11 +154,7 @@ func TestAVisitorOverSSHRunsACommand(t *testing.T) {
 
 func TestAVisitorWhoGoesLeavesNothing(t *testing.T) {
 	d, one := newDesk(t, attach.Options{}), newDyno()
-	key, public := keyPair(t)
-	user, err := d.Admit(public, attach.Visit{Open: func(context.Context, string, *renga.Window) (attach.Session, error) { return one, nil }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	user, key := d.admit(t, &place{session: one})
 	client, session := d.open(t, user, key)
 	if err := errors.Join(session.Shell(), client.Close()); err != nil {
 		t.Fatal(err)

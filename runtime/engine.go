@@ -153,6 +153,7 @@ type Instance struct {
 
 	State      InstanceState
 	Addr       string // host:port of a running web dyno, as the router reaches it
+	Dir        string // that its command runs in
 	CreatedAt  time.Time
 	StartedAt  time.Time
 	FinishedAt time.Time // zero unless Exited

@@ -24,17 +24,25 @@ func (m *Manager) Exec(ctx context.Context, app renga.AppID, name, line string, 
 	if !ok {
 		return nil, renga.Errorf(renga.Unavailable, "Commands in running dynos are more than this engine can do.")
 	}
+	i, err := m.running(ctx, app, name)
+	if err != nil {
+		return nil, err
+	}
+	return &Execution{execer: execer, instance: i, line: line, terminal: terminal}, nil
+}
+
+// running finds the instance of a dyno that runs, of two the newer one.
+func (m *Manager) running(ctx context.Context, app renga.AppID, name string) (Instance, error) {
 	instances, err := m.engine.List(ctx, app)
 	m.stats.engine(err)
 	if err != nil {
-		return nil, fmt.Errorf("list dynos: %w", err)
+		return Instance{}, fmt.Errorf("list dynos: %w", err)
 	}
 	instances = slices.DeleteFunc(instances, func(i Instance) bool { return i.Name != name || i.State != Running })
 	if len(instances) == 0 {
-		return nil, renga.Errorf(renga.NotFound, "Dyno %s does not run.", name)
+		return Instance{}, renga.Errorf(renga.NotFound, "Dyno %s does not run.", name)
 	}
-	newest := slices.MaxFunc(instances, func(a, b Instance) int { return a.StartedAt.Compare(b.StartedAt) })
-	return &Execution{execer: execer, instance: newest, line: line, terminal: terminal}, nil
+	return slices.MaxFunc(instances, func(a, b Instance) int { return a.StartedAt.Compare(b.StartedAt) }), nil
 }
 
 // Execution is a command in a running dyno.

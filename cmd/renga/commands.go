@@ -244,6 +244,15 @@ func borrowRedis(ctx context.Context, s Settings, log *slog.Logger) (url string,
 	}, nil
 }
 
+// room tells whether so many bytes more leave enough of the disk free.
+func (s Settings) room(bytes int64) error {
+	free, err := freeBytes(s.Data)
+	if err == nil && free-bytes < s.MinFreeDisk {
+		err = renga.Errorf(renga.NoSpace, "%d MB are free below %s, too few for %d MB more: free some space.", free>>20, s.Data, bytes>>20)
+	}
+	return err
+}
+
 // freeBytes is what a user without privileges may still write below dir.
 func freeBytes(dir string) (int64, error) {
 	var st syscall.Statfs_t

@@ -124,7 +124,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 		return nil, err
 	}
 	scheme, port := s.front()
-	desk := attach.New(attach.Options{Log: log})
+	desk := attach.New(attach.Options{Spool: s.Data, Room: s.room, Log: log})
 	h := &house{
 		settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg},
 		remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), promoter: releaser.NewPromoter(db, rel),

@@ -38,18 +38,34 @@ type visits struct {
 	manager *runtime.Manager
 }
 
-// Admit lets whoever has the key run commands in a dyno of the app.
+// Admit lets whoever has the key come into a dyno of the app.
 func (v visits) Admit(_ context.Context, app renga.App, dyno, key string) (string, error) {
-	return v.Desk.Admit(key, attach.Visit{
-		App: app.Name, Dyno: dyno,
-		Open: func(ctx context.Context, line string, terminal *renga.Window) (attach.Session, error) {
-			x, err := v.manager.Exec(ctx, app.ID, dyno, line, terminal)
-			if err != nil {
-				return nil, err
-			}
-			return executions{x}, nil
-		},
-	})
+	return v.Desk.Admit(key, attach.Visit{App: app.Name, Dyno: dyno, Place: place{v.manager, app.ID, dyno}})
+}
+
+// place is a dyno as its visitors use it.
+type place struct {
+	manager *runtime.Manager
+	app     renga.AppID
+	dyno    string
+}
+
+// Command readies a command.
+func (p place) Command(ctx context.Context, line string, terminal *renga.Window) (attach.Session, error) {
+	x, err := p.manager.Exec(ctx, p.app, p.dyno, line, terminal)
+	if err != nil {
+		return nil, err
+	}
+	return executions{x}, nil
+}
+
+// Files readies the dyno's files.
+func (p place) Files(ctx context.Context) (attach.Files, error) {
+	files, err := p.manager.Files(ctx, p.app, p.dyno)
+	if err != nil {
+		return nil, err
+	}
+	return files, nil
 }
 
 // executions are the dyno manager's as the desk sees them.

@@ -32,6 +32,7 @@ var (
 	_ runtime.Forgetter    = (*Engine)(nil)
 	_ runtime.Attacher     = (*Engine)(nil)
 	_ runtime.Execer       = (*Engine)(nil)
+	_ runtime.Filer        = (*Engine)(nil)
 	_ runtime.Measurer     = (*Engine)(nil)
 )
 

@@ -67,6 +67,7 @@ func instances(seen []container.InspectResponse) []runtime.Instance {
 func instance(c container.InspectResponse) runtime.Instance {
 	in := fromLabels(c.Config.Labels)
 	in.ID = c.ID
+	in.Dir = absolute("/", c.Config.WorkingDir)
 	in.CreatedAt = timestamp(c.Created)
 	in.StartedAt = timestamp(c.State.StartedAt)
 	switch {

@@ -1,0 +1,180 @@
+package attach
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+
+	"renga"
+)
+
+// Over SFTP a client copies files out of a dyno. It asks for pieces in any
+// order, at its own pace, and the engine gives a file once, from its beginning,
+// and minds waiting: so each file is in a spool first, which has no name and
+// goes with whoever holds it.
+
+// Files are those of a dyno that runs.
+type Files interface {
+	// Home is where paths begin that are not absolute.
+	Home() string
+	// Open opens a file by its absolute path.
+	Open(ctx context.Context, path string) (fs.File, error)
+}
+
+const (
+	// maxCopy bounds one file.
+	maxCopy = 1 << 30
+	// maxSpooled bounds the files that are copied at once.
+	maxSpooled = 8
+)
+
+// lend serves a client that asks for a subsystem, of which there is one.
+func (d *Desk) lend(v Visit, c *guestOverSSH, r *ssh.Request) {
+	d.talks.Add(1)
+	defer d.talks.Done()
+	defer func() { _ = c.Close() }() // the client may have
+	var payload struct{ Name string }
+	if ssh.Unmarshal(r.Payload, &payload) != nil || payload.Name != "sftp" {
+		answerTo(r, false)
+		return
+	}
+	files, err := v.Files(d.ctx)
+	answerTo(r, err == nil)
+	if err != nil {
+		d.Log.Warn("files of a dyno are not lent", "app", v.App, "dyno", v.Dyno, "err", err)
+		return
+	}
+	go ssh.DiscardRequests(c.asked) // ends with the channel
+	stop := c.pulse.watch(d.Idle, func() { _ = c.Close() })
+	defer stop()
+	s := &shelf{desk: d, visit: v, files: files, lent: map[string]fs.FileInfo{}}
+	err = sftp.NewRequestServer(c, sftp.Handlers{FileGet: s, FilePut: s, FileCmd: s, FileList: s}, sftp.WithStartDirectory(files.Home())).Serve()
+	d.Log.Debug("files of a dyno were lent", "app", v.App, "dyno", v.Dyno, "reason", err)
+}
+
+// shelf is a dyno's files as the library's server sees them.
+type shelf struct {
+	desk  *Desk
+	visit Visit
+	files Files
+
+	mu   sync.Mutex
+	lent map[string]fs.FileInfo // by path: what was opened, whatever became of it
+}
+
+// Fileread opens a file.
+func (s *shelf) Fileread(r *sftp.Request) (io.ReaderAt, error) {
+	f, err := s.files.Open(s.desk.ctx, r.Filepath)
+	if err != nil {
+		return nil, s.excuse(err)
+	}
+	spooled, info, err := s.desk.spool(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, s.excuse(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lent[r.Filepath] = info
+	return spooled, nil
+}
+
+// Filelist tells of one file. That of an open one is what it was then: its
+// client must not wait for more than there is in the spool.
+func (s *shelf) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
+	if r.Method != "Stat" {
+		return nil, renga.Errorf(renga.Invalid, "Folders cannot be listed; name a file.")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if info, ok := s.lent[r.Filepath]; ok {
+		return one{info}, nil
+	}
+	f, err := s.files.Open(s.desk.ctx, r.Filepath)
+	if err != nil {
+		return nil, s.excuse(err)
+	}
+	info, err := f.Stat()
+	return one{info}, errors.Join(err, f.Close())
+}
+
+var errReadOnly = renga.Errorf(renga.Invalid, "Files can be copied from a dyno, and not to it or within it; a dyno's files are gone with it.")
+
+// Filewrite is refused.
+func (s *shelf) Filewrite(*sftp.Request) (io.WriterAt, error) { return nil, errReadOnly }
+
+// Filecmd is refused.
+func (s *shelf) Filecmd(*sftp.Request) error { return errReadOnly }
+
+// excuse is an error as a client may read it.
+func (s *shelf) excuse(err error) error {
+	s.desk.Log.Info("file of a dyno is not lent", "app", s.visit.App, "dyno", s.visit.Dyno, "err", err)
+	if renga.KindOf(err) == renga.NotFound {
+		return fs.ErrNotExist
+	}
+	return errors.New(renga.MessageOf(err, "The file could not be read for a reason that is in Renga's log."))
+}
+
+// one is a list of one.
+type one struct{ info fs.FileInfo }
+
+// ListAt gives the one.
+func (o one) ListAt(to []fs.FileInfo, from int64) (int, error) {
+	if from > 0 {
+		return 0, io.EOF
+	}
+	return copy(to, []fs.FileInfo{o.info}), io.EOF
+}
+
+// spooled is a file that was read to its end.
+type spooled struct {
+	*os.File
+	release func()
+}
+
+// Close drops the file.
+func (s *spooled) Close() error {
+	s.release()
+	return s.File.Close()
+}
+
+// spool reads a file to its end.
+func (d *Desk) spool(f fs.File) (*spooled, fs.FileInfo, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if info.Size() > maxCopy {
+		return nil, nil, renga.Errorf(renga.Invalid, "It has %d MB, and at most %d MB can be copied.", info.Size()>>20, maxCopy>>20)
+	}
+	if err := d.Room(info.Size()); err != nil {
+		return nil, nil, err
+	}
+	select {
+	case d.spools <- struct{}{}:
+	default:
+		return nil, nil, renga.Errorf(renga.Unavailable, "%d files are copied already; wait until one has ended.", maxSpooled)
+	}
+	s := &spooled{release: sync.OnceFunc(func() { <-d.spools })}
+	if s.File, err = nameless(d.Spool); err == nil {
+		if _, err = io.Copy(s.File, f); err == nil {
+			return s, info, nil
+		}
+	}
+	return nil, nil, errors.Join(err, s.Close())
+}
+
+// nameless makes a file that is gone when it is closed, by whatever.
+func nameless(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "copied-")
+	if err != nil {
+		return nil, fmt.Errorf("make room for a copy: %w", err)
+	}
+	return f, os.Remove(f.Name())
+}
