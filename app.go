@@ -25,8 +25,11 @@ type App struct {
 	Buildpacks []string
 	// HealthCheck is how its web dynos are asked whether they are well.
 	HealthCheck HealthCheck
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	// SleepAfter is how long no request must come until the app sleeps; 0 for
+	// never.
+	SleepAfter time.Duration
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
 	// Deleting is set from the moment the app's end was asked for until
 	// nothing of it is left. Its name stays taken for that time.
 	Deleting bool

@@ -17,6 +17,7 @@ const (
 	Up       DynoState = "up"
 	Crashed  DynoState = "crashed"
 	Down     DynoState = "down"
+	Asleep   DynoState = "idle" // until the next request
 )
 
 // Dyno is one running copy of a process type, as last seen.
@@ -74,6 +75,9 @@ type Desired struct {
 	Restarts map[string]time.Time
 	// Hosts are the custom domains; the default host comes from the name.
 	Hosts []string
+	// AsleepSince is when the app fell asleep; zero when it is awake. Whether it
+	// still sleeps tells [Desired.Asleep].
+	AsleepSince time.Time
 }
 
 // RestartAll is the key in Desired.Restarts that means every dyno.
@@ -125,6 +129,7 @@ const (
 	IdleScaled   Idle = "scaled"   // no web dynos wanted: H14
 	IdleStarting Idle = "starting" // they are on their way: wait, then H20
 	IdleCrashed  Idle = "crashed"  // they crashed: H10
+	IdleAsleep   Idle = "asleep"   // they sleep: wake them and wait, then H20
 )
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./$-]+$`)

@@ -33,13 +33,14 @@ func (s *Store) Desired(ctx context.Context, app renga.AppID) (renga.Desired, er
 
 // desiredApp reads all but the releases.
 func (s *Store) desiredApp(ctx context.Context, app renga.AppID, d *renga.Desired) (head, error) {
-	var stored *redis.StringCmd
+	var stored, asleep *redis.StringCmd
 	var scales, restarts, domains *redis.MapStringStringCmd
 	var heads *redis.SliceCmd
 	err := s.read(ctx, func(p redis.Pipeliner) {
 		stored = p.Get(ctx, keyApp(app))
 		scales = p.HGetAll(ctx, keyFormation(app))
 		restarts = p.HGetAll(ctx, keyRestarts(app))
+		asleep = p.Get(ctx, keyAsleep(app))
 		domains = p.HGetAll(ctx, keyDomains(app))
 		heads = p.HMGet(ctx, keyHead(app), fieldCurrent, fieldLive)
 	})
@@ -60,6 +61,9 @@ func (s *Store) desiredApp(ctx context.Context, app renga.AppID, d *renga.Desire
 		return head{}, err
 	}
 	if d.Hosts, err = decodeHosts(app, domains.Val()); err != nil {
+		return head{}, err
+	}
+	if d.AsleepSince, err = decodeAsleep(app, asleep); err != nil {
 		return head{}, err
 	}
 	d.Restarts, err = decodeTimes(keyRestarts(app), restarts.Val())

@@ -167,21 +167,9 @@ func (s *Store) saveDynos(ctx context.Context, tx *redis.Tx, app renga.AppID, ds
 // name, a process type or renga.RestartAll.
 func (s *Store) Restart(ctx context.Context, app renga.AppID, key string) error {
 	return s.do(ctx, "restart "+key+" of app "+string(app), func(ctx context.Context) error {
-		if err := s.ready(ctx); err != nil {
-			return err
-		}
-		return s.transact(ctx, func(tx *redis.Tx) error {
-			n, err := tx.Exists(ctx, keyApp(app)).Result()
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				return s.absent(ctx, app)
-			}
-			return multi(ctx, tx, func(p redis.Pipeliner) {
-				p.HSet(ctx, keyRestarts(app), key, now().Format(time.RFC3339Nano))
-			})
-		}, keyApp(app))
+		return s.writeOf(ctx, app, func(p redis.Pipeliner) {
+			p.HSet(ctx, keyRestarts(app), key, now().Format(time.RFC3339Nano))
+		})
 	})
 }
 
@@ -199,4 +187,21 @@ func (s *Store) readOf(ctx context.Context, app renga.AppID, queue func(redis.Pi
 		return s.absent(ctx, app)
 	}
 	return nil
+}
+
+// writeOf sends queue's commands for an app that must be there.
+func (s *Store) writeOf(ctx context.Context, app renga.AppID, queue func(redis.Pipeliner)) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	return s.transact(ctx, func(tx *redis.Tx) error {
+		n, err := tx.Exists(ctx, keyApp(app)).Result()
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return s.absent(ctx, app)
+		}
+		return multi(ctx, tx, queue)
+	}, keyApp(app))
 }

@@ -258,6 +258,7 @@ func calls(s *store.Store, a renga.App) map[string]func(context.Context) error {
 		"Dynos":     func(ctx context.Context) error { _, err := s.Dynos(ctx, id); return err },
 		"SaveDynos": func(ctx context.Context) error { return s.SaveDynos(ctx, id, nil) },
 		"Restart":   func(ctx context.Context) error { return s.Restart(ctx, id, renga.RestartAll) },
+		"SetAsleep": func(ctx context.Context) error { return s.SetAsleep(ctx, id, time.Now()) },
 		"Drains":    func(ctx context.Context) error { _, err := s.Drains(ctx, id); return err },
 		"AddDrain":  func(ctx context.Context) error { return s.AddDrain(ctx, renga.Drain{ID: "d", App: id}) },
 		"RemoveDrain": func(ctx context.Context) error {

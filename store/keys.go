@@ -35,6 +35,7 @@ import (
 //	renga:{<app>}:formation          hash    process type → JSON scale                     api (releaser fills in missing types)
 //	renga:{<app>}:dynos              string  JSON array; there as long as the app is       runtime
 //	renga:{<app>}:restarts           hash    dyno, type or * → time                        api (also when it cancels a release)
+//	renga:{<app>}:asleep             string  time since when it sleeps; none for awake     runtime
 //	renga:{<app>}:drains             hash    drain id → JSON drain, its URL sealed         api
 //	renga:{<app>}:minutes            list    JSON per minute: what its types used, a day   meter
 //	renga:{<app>}:domains            hash    id → JSON domain; see domains.go              api (ACM status: cmd)
@@ -87,6 +88,7 @@ func keyPush(id renga.AppID, p string) string { return appKey(id, "push:"+p) }
 func keyFormation(id renga.AppID) string      { return appKey(id, "formation") }
 func keyDynos(id renga.AppID) string          { return appKey(id, "dynos") }
 func keyRestarts(id renga.AppID) string       { return appKey(id, "restarts") }
+func keyAsleep(id renga.AppID) string         { return appKey(id, "asleep") }
 func keyDrains(id renga.AppID) string         { return appKey(id, "drains") }
 func keyMinutes(id renga.AppID) string        { return appKey(id, "minutes") }
 func keyDomains(id renga.AppID) string        { return appKey(id, "domains") }
@@ -103,7 +105,7 @@ func appKey(id renga.AppID, what string) string { return "renga:{" + string(id) 
 func appKeys(id renga.AppID) []string {
 	return []string{
 		keyApp(id), keyReleases(id), keyOutcomes(id), keyHead(id),
-		keyFormation(id), keyDynos(id), keyRestarts(id), keyDrains(id),
+		keyFormation(id), keyDynos(id), keyRestarts(id), keyAsleep(id), keyDrains(id),
 		keyMinutes(id), keyDomains(id), keyEndpoints(id),
 	}
 }

@@ -80,6 +80,7 @@ type appRecord struct {
 	Features    map[string]bool `json:"features,omitempty"`
 	Buildpacks  []string        `json:"buildpacks,omitempty"`
 	HealthCheck *healthRecord   `json:"health_check,omitempty"`
+	SleepAfter  time.Duration   `json:"sleep_after,omitempty"` // in nanoseconds
 	Deleting    bool            `json:"deleting,omitempty"`
 	CreatedAt   time.Time       `json:"created_at,omitzero"`
 	UpdatedAt   time.Time       `json:"updated_at,omitzero"`
@@ -218,7 +219,7 @@ func (r transferRecord) transfer(id string) renga.Transfer {
 
 func newAppRecord(a renga.App) appRecord {
 	return appRecord{
-		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, ACM: a.ACM, Features: a.Features, Buildpacks: a.Buildpacks, HealthCheck: newHealthRecord(a.HealthCheck), Deleting: a.Deleting,
+		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, ACM: a.ACM, Features: a.Features, Buildpacks: a.Buildpacks, HealthCheck: newHealthRecord(a.HealthCheck), SleepAfter: a.SleepAfter, Deleting: a.Deleting,
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
 		Collaborators: newCollaboratorRecords(a.Collaborators),
 	}
@@ -226,7 +227,7 @@ func newAppRecord(a renga.App) appRecord {
 
 func (r appRecord) app() renga.App {
 	return renga.App{
-		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, ACM: r.ACM, Features: r.Features, Buildpacks: r.Buildpacks, HealthCheck: r.HealthCheck.check(), Deleting: r.Deleting,
+		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, ACM: r.ACM, Features: r.Features, Buildpacks: r.Buildpacks, HealthCheck: r.HealthCheck.check(), SleepAfter: r.SleepAfter, Deleting: r.Deleting,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 		Collaborators: r.collaborators(),
 	}
