@@ -192,13 +192,15 @@ func (x *exchange) awaitTable() error {
 	return &failure{H99, err}
 }
 
-// awaitStart waits until the app's route changes, up to the start timeout.
+// awaitStart waits until the app's route changes, up to the start timeout. An app
+// that sleeps is woken.
 func (x *exchange) awaitStart() error {
-	waiting := x.app.waiting
-	defer waiting.Add(-1)
-	if waiting.Add(1) > int64(x.rt.opt.MaxInFlightPerDyno) {
+	pulse := x.app.pulse
+	defer pulse.waiting.Add(-1)
+	if pulse.waiting.Add(1) > int64(x.rt.opt.MaxInFlightPerDyno) {
 		return &failure{H11, nil}
 	}
+	x.app.rouse(x.rt.opt.Wake)
 	left := x.rt.opt.StartTimeout - x.rt.opt.Now().Sub(x.start)
 	if left <= 0 {
 		return &failure{H20, nil}

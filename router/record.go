@@ -39,6 +39,7 @@ func (x *exchange) end() {
 	}
 	x.reply.release()
 	record := x.record()
+	x.app.beat(x.start.Add(record.Service), x.code)
 	if t := x.asked(); t != nil {
 		t.count(record.Status)
 	}

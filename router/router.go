@@ -66,6 +66,9 @@ type Options struct {
 	// ends before. Until then an unknown host may yet become known. Nil means
 	// that routes are complete from the start.
 	Settled func(ctx context.Context) error
+	// Wake is told of an app that sleeps and has a request. It must not block. Nil
+	// means that no app sleeps.
+	Wake func(app renga.AppID)
 	// Log gets failed requests at level info, all others at debug.
 	Log *slog.Logger
 	// Now is the clock for logs, X-Request-Start and quarantine.
@@ -127,6 +130,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Settled == nil {
 		o.Settled = func(context.Context) error { return nil }
+	}
+	if o.Wake == nil {
+		o.Wake = func(renga.AppID) {}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -17,13 +17,19 @@ type table struct {
 	hosts map[string]*app // by key
 }
 
-// app is one app's route. It never changes either, but for the claims its
-// targets count.
+// app is one app's route. It never changes either, but for what it counts.
 type app struct {
+	*pulse
 	route   renga.Route
 	targets []*target
-	waiting *atomic.Int64 // requests held until it has started; shared by its successors
 	changed chan struct{} // closed when a successor is in the table
+	roused  atomic.Bool   // somebody was told that it is to wake
+}
+
+// pulse is what goes on in an app, whatever its route: successors share it.
+type pulse struct {
+	waiting atomic.Int64 // requests held until it has started
+	last    atomic.Int64 // when a request ended last, in unix nanoseconds
 }
 
 // Route replaces one app's route at once; one without hosts removes the app.
@@ -81,9 +87,9 @@ func (rt *Router) nextLocked(r renga.Route, old *app) *app {
 		delete(rt.apps, r.App)
 		return nil
 	}
-	next := &app{route: r, waiting: new(atomic.Int64), changed: make(chan struct{})}
+	next := &app{route: r, pulse: new(pulse), changed: make(chan struct{})}
 	if old != nil {
-		next.waiting = old.waiting
+		next.pulse = old.pulse
 	}
 	for _, t := range r.Targets {
 		next.targets = append(next.targets, rt.targetLocked(r.App, t, old))
@@ -196,7 +202,7 @@ func (a *app) standing() Code {
 		return H81
 	case renga.IdleScaled:
 		return H14
-	case renga.IdleStarting:
+	case renga.IdleStarting, renga.IdleAsleep:
 		return H20
 	case renga.IdleCrashed:
 		return H10

@@ -1,0 +1,46 @@
+package router
+
+import (
+	"slices"
+	"time"
+
+	"renga"
+)
+
+// LastRequest is when a request to the app ended last: now while one is under
+// way, upgraded connections and waiting ones included; zero when none came since
+// the router was made. What maintenance mode answers does not count.
+//
+// After a Route that took all targets away no request goes by it unseen: it has
+// either claimed its target before, and counts, or it waits, and counts.
+func (rt *Router) LastRequest(id renga.AppID) time.Time {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	a := rt.apps[id]
+	if a == nil {
+		return time.Time{}
+	}
+	busy := func(t *target) bool { return t.app == id && t.inFlight() > 0 }
+	if a.waiting.Load() > 0 || slices.ContainsFunc(a.targets, busy) || slices.ContainsFunc(rt.leaving, busy) {
+		return rt.opt.Now()
+	}
+	if at := a.last.Load(); at > 0 { // only now: it is noted before the target is given back
+		return time.Unix(0, at)
+	}
+	return time.Time{}
+}
+
+// rouse has an app woken that sleeps: the first of its requests tells, the others
+// only wait.
+func (a *app) rouse(wake func(renga.AppID)) {
+	if a.route.Idle == renga.IdleAsleep && a.roused.CompareAndSwap(false, true) {
+		wake(a.route.App)
+	}
+}
+
+// beat notes that a request has ended.
+func (a *app) beat(at time.Time, code Code) {
+	if a != nil && code != H80 {
+		a.last.Store(at.UnixNano())
+	}
+}
