@@ -45,6 +45,10 @@ func (w *worker) apply(ctx, brief context.Context, world World, plan Plan) error
 			errs = append(errs, w.finish(brief, s))
 		case Rescue:
 			errs = append(errs, w.rescue(brief, s))
+		case Doze:
+			errs = append(errs, w.doze(brief, world))
+		case Rouse:
+			errs = append(errs, w.rouse(brief, world))
 		}
 	}
 	return errors.Join(errs...)

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 func (w World) Dynos() []renga.Dyno {
 	if w.Gone {
 		return w.leftovers()
+	}
+	if w.asleep() {
+		return slices.Concat(w.sleepers(), w.phaseDynos(), w.oneOffs())
 	}
 	live, next := w.releases()
 	var all []renga.Dyno

@@ -161,6 +161,15 @@ func (s *store) SetOutcome(_ context.Context, _ renga.AppID, version int, o reng
 	return nil
 }
 
+func (s *store) SetAsleep(_ context.Context, _ renga.AppID, since time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.desired.AsleepSince = since
+	}
+	return s.err
+}
+
 func (s *store) Release(_ context.Context, _ renga.App, digest string) (renga.Release, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,6 +204,7 @@ type router struct {
 	drains []string
 	linger time.Duration // how long a drain takes
 	tally  renga.Tally   // of every target
+	last   time.Time     // request
 	hook   func(renga.Route)
 }
 
@@ -219,6 +229,12 @@ func (r *router) Drain(ctx context.Context, _ renga.AppID, target string) error 
 	case <-time.After(linger):
 		return nil
 	}
+}
+
+func (r *router) LastRequest(renga.AppID) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
 }
 
 func (r *router) Tally(renga.AppID, string) renga.Tally {

@@ -42,7 +42,10 @@ func (w *worker) look(ctx context.Context) (again time.Time, over bool, err erro
 // wish asks what is wanted. When the store is away it remembers, and gives its
 // error besides.
 func (w *worker) wish(ctx context.Context) (World, error) {
-	world := World{App: w.app, Domain: w.m.opts.Domain, PhaseLimit: w.m.opts.PhaseLimit, WatchWindow: w.m.opts.WatchWindow}
+	world := World{
+		App: w.app, Domain: w.m.opts.Domain, PhaseLimit: w.m.opts.PhaseLimit, WatchWindow: w.m.opts.WatchWindow,
+		Asked: w.m.opts.Now(),
+	}
 	d, err := w.m.db.Desired(ctx, w.app)
 	switch kind := renga.KindOf(err); {
 	case err == nil:
@@ -51,6 +54,11 @@ func (w *worker) wish(ctx context.Context) (World, error) {
 		w.name.Store(&d.App.Name)
 		w.m.apps.note(d.App)
 		world.Desired, world.Gone = d, d.App.Deleting
+		if d.AsleepSince.IsZero() {
+			w.m.isAwake(w.app)
+		}
+		world.Roused = w.m.isRoused(w.app)
+		world.QuietSince = later(w.m.rt.LastRequest(w.app), w.awake)
 		return world, nil
 	case kind == renga.NotFound:
 		w.m.stats.store(nil)
@@ -58,7 +66,7 @@ func (w *worker) wish(ctx context.Context) (World, error) {
 		world.Gone = true
 		return world, nil
 	case kind == renga.Unavailable && w.wanted != nil && !w.wanted.App.Deleting:
-		world.Desired, world.Away = *w.wanted, true
+		world.Desired, world.Away, world.Roused = *w.wanted, true, w.m.isRoused(w.app)
 	}
 	w.m.stats.store(err)
 	return world, fmt.Errorf("read what is wanted: %w", err)
@@ -89,7 +97,7 @@ func (w *worker) observe(ctx, brief context.Context, world *World) error {
 			world.Turns = turns
 		}
 	}
-	w.prune(instances, world.Desired)
+	w.prune(instances, *world)
 	return nil
 }
 
@@ -115,7 +123,7 @@ func (w *worker) attempts() map[string]Attempt {
 
 // prune forgets instances that are gone and starts of dynos that are not wanted
 // any more; those under way are broken off.
-func (w *worker) prune(instances []Instance, d renga.Desired) {
+func (w *worker) prune(instances []Instance, world World) {
 	there := map[string]bool{}
 	for _, i := range instances {
 		there[i.ID] = true
@@ -131,7 +139,7 @@ func (w *worker) prune(instances []Instance, d renga.Desired) {
 	}
 	for key, a := range w.starts {
 		switch {
-		case concerns(key, d):
+		case world.concerns(key):
 		case a.Busy:
 			w.aborts[key]()
 		default:
@@ -141,13 +149,12 @@ func (w *worker) prune(instances []Instance, d renga.Desired) {
 }
 
 // concerns tells whether a start is of a dyno that is wanted.
-func concerns(key string, d renga.Desired) bool {
-	w := World{Desired: d}
+func (w World) concerns(key string) bool {
 	live, next := w.releases()
-	if d.Next != nil && w.phaseView(*d.Next).key() == key {
+	if d := w.Desired; d.Next != nil && w.phaseView(*d.Next).key() == key {
 		return true
 	}
-	return slices.ContainsFunc(slices.Concat(w.views(live), w.views(next)), func(v view) bool { return v.key() == key })
+	return !w.asleep() && slices.ContainsFunc(slices.Concat(w.views(live), w.views(next)), func(v view) bool { return v.key() == key })
 }
 
 // save hands the dynos' records to the store when they changed, and says so.
@@ -192,6 +199,9 @@ func (w *worker) tell(ctx context.Context, dynos []renga.Dyno) {
 func (w *worker) sayStates(dynos []renga.Dyno) {
 	states := map[string]renga.DynoState{}
 	for _, d := range dynos {
+		if d.State == renga.Asleep {
+			continue // it is down
+		}
 		states[d.Name] = d.State
 		from, known := w.states[d.Name]
 		switch {

@@ -24,6 +24,8 @@ type Store interface {
 	// SetOutcome says what became of a release. One that succeeded is Live from
 	// then on. Setting the same outcome twice is no error.
 	SetOutcome(ctx context.Context, app renga.AppID, version int, o renga.Outcome) error
+	// SetAsleep says since when an app sleeps; zero for awake.
+	SetAsleep(ctx context.Context, app renga.AppID, since time.Time) error
 }
 
 // Releases opens releases. It is asked only when a dyno is started, for the
@@ -41,6 +43,9 @@ type Router interface {
 	Drain(ctx context.Context, app renga.AppID, target string) error
 	// Tally counts what became of the target's requests.
 	Tally(app renga.AppID, target string) renga.Tally
+	// LastRequest is when a request to the app ended last: now while one is under
+	// way or waits, zero when none came yet.
+	LastRequest(app renga.AppID) time.Time
 }
 
 // Outputs keeps what release commands print.
@@ -146,6 +151,7 @@ type Manager struct {
 	known   map[renga.AppID]bool // have a worker; true once it had a look
 	found   bool                 // all apps are known
 	awaited map[renga.AppID]bool // had no look yet, of all there were when found
+	roused  map[renga.AppID]bool // sleep and are asked for
 }
 
 // New makes a manager, which does nothing before Run.
@@ -156,7 +162,7 @@ func New(o Options, db Store, led Releases, e Engine, rt Router) *Manager {
 		startSlots: make(chan struct{}, maxStarts), lookSlots: make(chan struct{}, maxLooks),
 		signal: make(chan struct{}, 1), settled: make(chan struct{}),
 		stats: newCounters(), oneOffs: holders{held: map[string]bool{}},
-		woken: map[renga.AppID]bool{}, known: map[renga.AppID]bool{}, awaited: map[renga.AppID]bool{},
+		woken: map[renga.AppID]bool{}, known: map[renga.AppID]bool{}, awaited: map[renga.AppID]bool{}, roused: map[renga.AppID]bool{},
 	}
 }
 
@@ -273,6 +279,7 @@ func (m *Manager) forget(app renga.AppID, again bool) {
 	m.looked(app)
 	m.mu.Lock()
 	delete(m.known, app)
+	delete(m.roused, app)
 	m.mu.Unlock()
 	m.stats.forget(app)
 	m.apps.forget(app)

@@ -28,6 +28,11 @@ type World struct {
 	WatchWindow time.Duration
 	// Tally is of the serving release's web dynos, while it is watched.
 	Tally renga.Tally
+	// Roused says that somebody asks for the app while it sleeps.
+	Roused bool
+	// QuietSince is since when nobody asked for it: it begins anew with each wake
+	// and with each start of Renga. Asked is when Desired was asked for.
+	QuietSince, Asked time.Time
 	// Turns is when the world changes without an event: a dyno has run long
 	// enough to count, or too long without listening. Zero for never.
 	Turns time.Time
@@ -90,7 +95,8 @@ type Plan struct {
 	Again time.Time
 }
 
-// Step is one of [Start], [Kill], [Mark], [Finish] and [Stop].
+// Step is one of [Start], [Kill], [Mark], [Finish], [Rescue], [Doze], [Rouse] and
+// [Stop].
 type Step interface{ step() }
 
 // Start makes a dyno of a release.
@@ -146,12 +152,14 @@ func (w World) Plan() Plan {
 	p.keepSlots()
 	p.keepPhases()
 	p.keepOneOffs()
-	p.tendLive()
-	p.watchLive()
-	p.tendNext()
+	if p.dozing = p.dozes(); !p.dozing {
+		p.tendLive()
+		p.watchLive()
+		p.tendNext()
+	}
 	stops := p.stops()
 	route := p.route(stops)
-	return Plan{Route: route, Steps: append(p.steps, stops...), Again: p.again}
+	return Plan{Route: route, Steps: slices.Concat(p.rests(), p.steps, stops), Again: p.again}
 }
 
 // planner is a plan in the making.
@@ -161,6 +169,7 @@ type planner struct {
 	serving    *renga.ReleaseRecord
 	keep       map[string]bool // instances that stay, by id
 	begun      map[string]bool // starts in this plan, by StartKey
+	dozing     bool            // the app falls asleep
 	steps      []Step
 	again      time.Time
 }
@@ -171,8 +180,11 @@ func newPlanner(w World) *planner {
 		return p
 	}
 	live, next := w.releases()
-	p.live, p.next = w.views(live), w.views(next)
 	p.serving = live
+	if w.asleep() {
+		return p
+	}
+	p.live, p.next = w.views(live), w.views(next)
 	if next != nil && (live == nil || allUp(p.next) && mayRun(*next)) {
 		p.serving = next
 	}

@@ -147,6 +147,10 @@ func words(steps []runtime.Step) []string {
 			all = append(all, fmt.Sprintf("mark v%d %s", s.Version, s.Phase))
 		case runtime.Finish:
 			all = append(all, fmt.Sprintf("finish v%d %s", s.Version, s.Status))
+		case runtime.Doze:
+			all = append(all, "doze")
+		case runtime.Rouse:
+			all = append(all, "rouse")
 		}
 	}
 	return all

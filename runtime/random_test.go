@@ -50,7 +50,13 @@ func anyWorld(t *rapid.T) runtime.World {
 			Retry: now.Add(rapid.SampledFrom([]time.Duration{-time.Second, time.Minute}).Draw(t, "retry")),
 		}
 	}
-	return s.world()
+	w := s.world()
+	w.Asked, w.Roused = now, rapid.Bool().Draw(t, "roused")
+	if rapid.IntRange(0, 2).Draw(t, "sleeps") == 0 {
+		w.Desired.App.SleepAfter, w.QuietSince = time.Minute, now.Add(-rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "quiet"))
+		w.Desired.AsleepSince = rapid.SampledFrom([]time.Time{{}, now.Add(-time.Second), now.Add(-time.Hour)}).Draw(t, "asleep")
+	}
+	return w
 }
 
 // healthy lists by id the web dynos that answer.
@@ -66,12 +72,15 @@ func healthy(w runtime.World) map[string]runtime.Seen {
 
 // wants tells whether a release is to have web dynos.
 func wants(w runtime.World, r *renga.ReleaseRecord) bool {
-	if r == nil || w.Gone {
+	if r == nil || w.Gone || asleep(w) {
 		return false
 	}
 	_, ok := r.Images[renga.Web]
 	return ok && w.Desired.Formation[renga.Web].Quantity > 0
 }
+
+// asleep tells whether nothing is wanted until the next request.
+func asleep(w runtime.World) bool { return w.Desired.Asleep() && !w.Roused && !w.Gone }
 
 func TestPlanNeverDoesHarm(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -133,7 +142,7 @@ func checkStops(t *rapid.T, w runtime.World, plan runtime.Plan) {
 	if wanted && before > 0 && len(left) == 0 && len(plan.Route.Targets) == 0 {
 		t.Fatalf("stops the last web dyno: %v", words(plan.Steps))
 	}
-	if w.Away || !w.Gone && len(w.Desired.Formation) > 0 && w.Desired.Formation[renga.Web].Quantity+w.Desired.Formation["worker"].Quantity > 0 {
+	if w.Away || !w.Gone && !asleep(w) && len(w.Desired.Formation) > 0 && w.Desired.Formation[renga.Web].Quantity+w.Desired.Formation["worker"].Quantity > 0 {
 		return
 	}
 	for _, i := range w.Instances {
@@ -168,7 +177,7 @@ func checkStarts(t *rapid.T, w runtime.World, plan runtime.Plan) {
 		if next := w.Desired.Next; next != nil && s.Release.Version == next.Version && next.HasPhase() && next.Outcome.Phase != renga.PhasePassed {
 			t.Fatalf("starts %s before the release command passed", key)
 		}
-		if scale := w.Desired.Formation[typ]; err != nil || n > scale.Quantity || w.Gone {
+		if scale := w.Desired.Formation[typ]; err != nil || n > scale.Quantity || w.Gone || asleep(w) {
 			t.Fatalf("starts %s, which nobody wants", key)
 		}
 		after := w.Desired.RestartedAfter(s.Name, typ)
@@ -214,6 +223,12 @@ func checkRoute(t *rapid.T, w runtime.World, plan runtime.Plan) {
 			serving++
 		}
 	}
+	if plan.Route.Idle == renga.IdleAsleep {
+		if w.Desired.App.SleepAfter == 0 || w.Roused || next != nil {
+			t.Fatalf("it sleeps though it may not: %v", words(plan.Steps))
+		}
+		return
+	}
 	if wants(w, live) && (next == nil || wants(w, next)) && serving > 0 && len(plan.Route.Targets) == 0 {
 		t.Fatalf("nobody is asked, and %d could be", serving)
 	}
@@ -248,7 +263,9 @@ func onlyFinish(steps []runtime.Step) bool {
 	return !slices.ContainsFunc(steps, func(s runtime.Step) bool {
 		_, finish := s.(runtime.Finish)
 		_, mark := s.(runtime.Mark)
-		return !finish && !mark
+		_, doze := s.(runtime.Doze)
+		_, rouse := s.(runtime.Rouse)
+		return !finish && !mark && !doze && !rouse
 	})
 }
 

@@ -29,7 +29,7 @@ func (p *planner) stops() []Step {
 // that are wanted answers: as many as are wanted, the newest first.
 func (p *planner) spareWeb() {
 	wanted := p.webWanted()
-	if wanted == 0 || !p.preboots() {
+	if wanted == 0 || !p.preboots() || p.asleep() {
 		return
 	}
 	var spare []Seen
@@ -80,6 +80,10 @@ func (p *planner) route(stops []Step) renga.Route {
 	r := renga.Route{App: p.App, Name: app.Name, Hosts: p.hosts(), Maintenance: app.Maintenance}
 	if p.serving != nil {
 		r.Pages = p.serving.Pages
+	}
+	if p.dozing || p.asleep() {
+		r.Idle = renga.IdleAsleep
+		return r
 	}
 	for _, i := range p.servers(stops) {
 		r.Targets = append(r.Targets, renga.Target{ID: i.Dyno, Dyno: i.Name, Addr: i.Addr})

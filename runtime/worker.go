@@ -33,6 +33,7 @@ type worker struct {
 	marked    Mark                       // last
 	finished  Finish                     // last
 	adopted   bool                       // the first look at the engine is over
+	awake     time.Time                  // since when the app is, or this process
 
 	mu     sync.Mutex
 	starts map[string]Attempt            // by StartKey
@@ -42,7 +43,7 @@ type worker struct {
 
 func newWorker(m *Manager, app renga.AppID) *worker {
 	return &worker{
-		m: m, app: app, wake: make(chan struct{}, 1),
+		m: m, app: app, wake: make(chan struct{}, 1), awake: m.opts.Now(),
 		starts: map[string]Attempt{}, aborts: map[string]context.CancelFunc{}, sights: map[string]*sight{},
 	}
 }

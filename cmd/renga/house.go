@@ -99,7 +99,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	var rescue rescuer
 	var gauge *meter.Meter
 	requests := func(r router.Record) { gauge.Request(r.App, string(r.Code), r.Status, r.Service) }
-	rt := router.New(router.Options{Log: log, Lines: routerLines{appLogs, requests}, Trusted: s.TrustedProxies, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
+	rt := router.New(router.Options{Wake: func(app renga.AppID) { manager.Rouse(app) }, Log: log, Lines: routerLines{appLogs, requests}, Trusted: s.TrustedProxies, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
 	manager = runtime.New(runtime.Options{
 		Domain: s.Domain, Sizes: s.Sizes, Port: s.Port, BootTimeout: s.BootTimeout,
 		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, WatchWindow: s.WatchWindow, Rescuer: &rescue, Outputs: outputs,
@@ -137,7 +137,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	}, api.Parts{
 		Repeats: db, Tokens: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel, Rollouts: db,
 		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did, Logs: appLogs,
-		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer, Minutes: db, Visits: visits{desk, manager}, Webhooks: db,
+		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer, Minutes: db, Visits: visits{desk, manager}, Sleeps: sleeps{db, rt}, Webhooks: db,
 		Domains: db, Endpoints: db, Orders: tlsCerts,
 	})
 	h.hooks = webhooks.New(webhooks.Options{Dial: outside.Dial, Log: log, Now: time.Now}, db, web)
@@ -165,6 +165,12 @@ func (h *house) resume(ctx context.Context) {
 
 // rescuer is the releaser, which is made after the dyno manager that needs it.
 type rescuer struct{ *releaser.Releaser }
+
+// sleeps know which apps sleep, and since when nobody has asked for them.
+type sleeps struct {
+	*store.Store
+	*router.Router
+}
 
 // ledgerReleases gives the dyno manager whole releases.
 type ledgerReleases struct{ ledger *registry.Ledger }

@@ -1,0 +1,285 @@
+package runtime_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"renga"
+	"renga/runtime"
+)
+
+const nap = 30 * time.Minute
+
+func TestPlanOfAnAppThatMaySleep(t *testing.T) {
+	up := []string{"web.1 v2 up", "worker.1 v2 up"}
+	quiet := func(d time.Duration) func(*runtime.World) {
+		return func(w *runtime.World) { w.QuietSince = now.Add(-d) }
+	}
+	asleep := func(d time.Duration) func(*runtime.World) {
+		return func(w *runtime.World) { w.Desired.AsleepSince = now.Add(-d) }
+	}
+	for name, c := range map[string]struct {
+		situation
+		change func(*runtime.World)
+		steps  string
+		route  string
+		again  time.Duration
+	}{
+		"it stays up until the time is over": {situation{instances: up}, quiet(nap - time.Minute), "", "i1 ", time.Minute},
+		"it falls asleep then":               {situation{instances: up}, quiet(nap), "doze", "asleep", 0},
+		"one that never sleeps does not": {situation{instances: up}, func(w *runtime.World) { w.Desired.App.SleepAfter = 0 },
+			"", "i1 ", 0},
+		"with the store away nothing changes": {situation{instances: up, away: true}, quiet(time.Hour), "", "i1 ", 0},
+		"without web dynos nobody could wake it": {situation{live: "v2 worker", instances: []string{"worker.1 v2 up"}}, quiet(time.Hour),
+			"", "scaled", 0},
+		"a release keeps it awake": {situation{next: "v3 web=b", instances: append([]string{"web.1 v3 running"}, up...)}, quiet(time.Hour),
+			"", "i2 ", 0},
+		"a dyno on its way does": {situation{instances: []string{"web.1 v2 running", "worker.1 v2 up"}}, quiet(time.Hour), "", "starting", 0},
+		"one that crashed does not": {situation{instances: []string{"web.1 v2 exited crashes=4", "worker.1 v2 up"}}, quiet(time.Hour),
+			"doze", "asleep", 0},
+		"a restart begins the time anew": {situation{instances: up, restart: "worker"}, quiet(time.Hour), "", "i1 ", nap - time.Minute},
+		"so does another scale": {situation{instances: up}, func(w *runtime.World) {
+			quiet(time.Hour)(w)
+			w.Desired.Formation["worker"] = renga.Scale{Quantity: 1, UpdatedAt: now.Add(-10 * time.Minute)}
+		}, "", "i1 ", 20 * time.Minute},
+
+		"asleep all of it is stopped": {situation{instances: up}, asleep(time.Second), "stop i1,stop i2", "asleep", 0},
+		"but what is no part of the formation": {situation{instances: []string{"run.1234 v2 up", "release.1 v1 running", "web.1 v2 exited"}}, asleep(time.Second),
+			"stop i3", "asleep", 9*time.Minute + 30*time.Second},
+		"asleep nothing is started":        {situation{}, asleep(time.Hour), "", "asleep", 0},
+		"not even with the store away":     {situation{away: true}, asleep(time.Hour), "", "asleep", 0},
+		"then nothing is stopped, either":  {situation{away: true, instances: up}, asleep(time.Hour), "", "asleep", 0},
+		"one-off dynos' ends are no event": {situation{restart: "run.1234"}, asleep(time.Hour), "", "asleep", 0},
+		"a request wakes it": {situation{}, func(w *runtime.World) { asleep(time.Hour)(w); w.Roused = true },
+			"rouse,start web.1 v2,start worker.1 v2", "starting", 0},
+		"with the store away, too": {situation{away: true}, func(w *runtime.World) { asleep(time.Hour)(w); w.Roused = true },
+			"start web.1 v2,start worker.1 v2", "starting", 0},
+		"a release does": {situation{next: "v3 web=b"}, asleep(time.Hour),
+			"rouse,start web.1 v2,start worker.1 v2,start web.1 v3", "starting", 0},
+		"a restart does": {situation{restart: "*"}, asleep(time.Hour), "rouse,start web.1 v2,start worker.1 v2", "starting", 0},
+		"scaling does": {situation{}, func(w *runtime.World) {
+			asleep(time.Hour)(w)
+			w.Desired.Formation[renga.Web] = renga.Scale{Quantity: 2, UpdatedAt: now}
+		}, "rouse,start web.1 v2,start web.2 v2,start worker.1 v2", "starting", 0},
+		"that it may not sleep any more does": {situation{}, func(w *runtime.World) { asleep(time.Hour)(w); w.Desired.App.SleepAfter = 0 },
+			"rouse,start web.1 v2,start worker.1 v2", "starting", 0},
+		"the end of the app is the end of its sleep": {situation{gone: true, instances: up}, asleep(time.Hour), "stop i1,stop i2", "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.live == "" {
+				c.live = "v2 web=a worker=b"
+			}
+			c.formation = "web=1 worker=1"
+			w := c.world()
+			w.Desired.App.SleepAfter, w.Asked = nap, now
+			for n := range w.Instances {
+				if w.Instances[n].Type == renga.Run {
+					w.Instances[n].Until = time.Time{}
+				}
+			}
+			c.change(&w)
+			plan := w.Plan()
+			if got := strings.Join(words(plan.Steps), ","); got != c.steps {
+				t.Errorf("steps %q; want %q", got, c.steps)
+			}
+			if got := asked(plan.Route); got != c.route {
+				t.Errorf("route %q; want %q", got, c.route)
+			}
+			if got := plan.Again; got.IsZero() != (c.again == 0) || c.again != 0 && got.Sub(now) != c.again {
+				t.Errorf("looks again at %v; want after %v", got, c.again)
+			}
+		})
+	}
+}
+
+// inBedroom is inLoggedHouse with an app that runs and sleeps after half an
+// hour.
+func inBedroom(t *testing.T, test func(*house, *notebook)) {
+	inLoggedHouse(t, func(h *house, n *notebook) {
+		h.change(func(d *renga.Desired) { d.App.SleepAfter = nap })
+		h.run()
+		h.scale("web=1 worker=1")
+		h.deploy(2, "web=serve worker=work")
+		is(t, "running", h.running(), "web.1 v2", "worker.1 v2")
+		h.did()
+		n.said()
+		test(h, n)
+	})
+}
+
+func (h *house) asleep() bool {
+	h.store.mu.Lock()
+	defer h.store.mu.Unlock()
+	return !h.desired.AsleepSince.IsZero()
+}
+
+func (h *house) requested() {
+	h.router.mu.Lock()
+	defer h.router.mu.Unlock()
+	h.router.last = time.Now()
+}
+
+func TestAnAppSleepsWhenNobodyAsksForItAndWakes(t *testing.T) {
+	inBedroom(t, func(h *house, n *notebook) {
+		h.after(nap / 2)
+		h.requested()
+		h.after(nap - time.Second)
+		is(t, "running before", h.running(), "web.1 v2", "worker.1 v2")
+		h.after(time.Minute)
+		is(t, "running then", h.running())
+		is(t, "states", h.states(), "web.1 v2 idle", "worker.1 v2 idle")
+		if got := h.route(); got.Idle != renga.IdleAsleep || len(got.Targets) != 0 || len(h.drains) != 1 {
+			t.Errorf("route %+v, drained %q", got, h.drains)
+		}
+		said := n.said("web.1")
+		slices.Sort(said[1:]) // the state changes while it stops
+		is(t, "log", said, "heroku[web.1]: Idling", "heroku[web.1]: Process exited with status 143",
+			"heroku[web.1]: State changed from up to down", "heroku[web.1]: Stopping all processes with SIGTERM")
+		h.after(24 * time.Hour)
+		h.did()
+		n.said()
+		h.m.Rouse(app)
+		h.after(3 * time.Second)
+		is(t, "states awake", h.states(), "web.1 v2 up", "worker.1 v2 up")
+		said = n.said("web.1")
+		slices.Sort(said[1:])
+		is(t, "log of the wake", said, "heroku[web.1]: Unidling", "heroku[web.1]: Starting process with command `serve`",
+			"heroku[web.1]: State changed from down to starting", "heroku[web.1]: State changed from starting to up")
+		h.after(nap - 4*time.Second)
+		is(t, "running until the time is over again", h.running(), "web.1 v2", "worker.1 v2")
+		h.after(time.Minute)
+		is(t, "running then", h.running())
+	})
+}
+
+func TestASleepingAppSleepsOnWhenRengaIsStartedAnew(t *testing.T) {
+	inBedroom(t, func(h *house, n *notebook) {
+		h.after(nap + time.Minute)
+		h.did()
+		n.said()
+		h.run()
+		h.after(time.Hour)
+		is(t, "did", h.did())
+		is(t, "log", n.said())
+		is(t, "states", h.states(), "web.1 v2 idle", "worker.1 v2 idle")
+		h.m.Rouse(app)
+		h.after(3 * time.Second)
+		is(t, "running", h.running(), "web.1 v2", "worker.1 v2")
+		h.after(nap - time.Minute)
+		h.run() // the time begins anew
+		h.after(nap - time.Minute)
+		is(t, "running half an hour after the start", h.running(), "web.1 v2", "worker.1 v2")
+	})
+}
+
+func TestARequestThatComesWhileTheAppFallsAsleepKeepsItUp(t *testing.T) {
+	for name, come := range map[string]func(h *house){
+		"over its old route, just before it was taken away": (*house).requested,
+		"before that is written down": func(h *house) {
+			h.requested()
+			h.m.Rouse(app)
+		},
+		"when it is written down": func(h *house) { h.m.Rouse(app) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBedroom(t, func(h *house, _ *notebook) {
+				h.router.mu.Lock()
+				h.router.hook = func(r renga.Route) {
+					if r.Idle == renga.IdleAsleep {
+						come(h)
+					}
+				}
+				h.router.mu.Unlock()
+				h.after(nap)
+				is(t, "did", h.did())
+				is(t, "states", h.states(), "web.1 v2 up", "worker.1 v2 up")
+				if len(h.targets()) != 1 || h.asleep() {
+					t.Errorf("asked: %q, asleep: %v", h.targets(), h.asleep())
+				}
+			})
+		})
+	}
+}
+
+func TestRengaMayDieWhileAnAppFallsAsleepOrWakes(t *testing.T) {
+	inBedroom(t, func(h *house, _ *notebook) {
+		h.end()
+		h.change(func(d *renga.Desired) { d.AsleepSince = time.Now() }) // and then it was killed
+		h.run()
+		h.after(time.Second)
+		is(t, "did", slices.Sorted(slices.Values(h.did())), "stop web.1 v2", "stop worker.1 v2")
+		h.end()
+		h.change(func(d *renga.Desired) { d.AsleepSince = time.Time{} })
+		h.run()
+		h.after(3 * time.Second)
+		is(t, "states", h.states(), "web.1 v2 up", "worker.1 v2 up")
+	})
+}
+
+func TestAnAppWakesThoughTheStoreIsAway(t *testing.T) {
+	inBedroom(t, func(h *house, _ *notebook) {
+		h.after(nap + time.Minute)
+		h.store.fail(renga.Errorf(renga.Unavailable, "Redis is away."))
+		h.m.Rouse(app)
+		h.after(3 * time.Second)
+		is(t, "running", h.running(), "web.1 v2", "worker.1 v2")
+		if len(h.targets()) != 1 || !h.asleep() {
+			t.Errorf("asked: %q, asleep: %v", h.targets(), h.asleep())
+		}
+		h.store.fail(nil)
+		h.after(nap - time.Minute)
+		is(t, "running once it is back", h.running(), "web.1 v2", "worker.1 v2")
+		if h.asleep() {
+			t.Error("it is asleep to the store")
+		}
+	})
+}
+
+func TestAnAppDoesNotFallAsleepWhileTheStoreIsAway(t *testing.T) {
+	inBedroom(t, func(h *house, _ *notebook) {
+		h.store.fail(renga.Errorf(renga.Unavailable, "Redis is away."))
+		h.after(2 * nap)
+		is(t, "did", h.did())
+		if len(h.targets()) != 1 {
+			t.Errorf("asked: %q", h.targets())
+		}
+		h.store.fail(nil)
+		h.after(time.Minute)
+		is(t, "running when it is back", h.running())
+	})
+}
+
+func TestAReleaseWakesTheAppAndItSleepsAgain(t *testing.T) {
+	inBedroom(t, func(h *house, _ *notebook) {
+		h.after(nap + time.Minute)
+		h.deploy(3, "web=crash worker=work")
+		h.after(time.Minute)
+		is(t, "running after one that failed", h.running(), "web.1 v2", "worker.1 v2")
+		h.after(nap)
+		is(t, "running after the time", h.running())
+		h.deploy(4, "web=serve worker=work")
+		is(t, "running after one that works", h.running(), "web.1 v4", "worker.1 v4")
+		if h.outcome(4).Status != renga.Succeeded || h.asleep() {
+			t.Errorf("outcome %+v, asleep %v", h.outcome(4), h.asleep())
+		}
+		h.after(nap + time.Minute)
+		is(t, "running after the time", h.running())
+		is(t, "states", h.states(), "web.1 v4 idle", "worker.1 v4 idle")
+	})
+}
+
+func TestAnAppThatCrashesWhenItWakesIsToldOf(t *testing.T) {
+	inBedroom(t, func(h *house, _ *notebook) {
+		h.after(nap + time.Minute)
+		h.change(func(d *renga.Desired) { d.Live = record(2, "web=crash", renga.Succeeded) })
+		h.m.Rouse(app)
+		h.after(time.Second)
+		if got := h.route().Idle; got != renga.IdleCrashed {
+			t.Errorf("idle: %q", got)
+		}
+		h.after(2 * nap)
+		is(t, "states", h.states(), "web.1 v2 idle")
+	})
+}
