@@ -240,6 +240,8 @@ var beyond = map[string]string{
 	"GET /apps/{app}/health-check":                    "how web dynos are asked whether they are well",
 	"PATCH /apps/{app}/health-check":                  "asks them by HTTP, see health-checks.md",
 	"DELETE /apps/{app}/health-check":                 "asks them no more",
+	"GET /apps/{app}/sleep":                           "whether the app sleeps; see [Sleep](sleep.md)",
+	"PATCH /apps/{app}/sleep":                         "has it sleep after a time without requests",
 
 	"POST /apps/{app}/releases/{release}/actions/cancel": "calls off a release that has not taken over, see deploys.md",
 }

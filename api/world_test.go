@@ -26,6 +26,8 @@ type world struct {
 	woken     []renga.AppID
 	did       []string      // the lines in apps' logs
 	late      time.Duration // how much later it is than usual
+	asleep    time.Time     // since when the first app sleeps
+	requested time.Time     // its last request
 	journal   journal
 	ordered   []string // hosts that are to get certificates
 	asked     []renga.ReleaseQuery
@@ -388,6 +390,14 @@ func (w *world) Restart(_ context.Context, _ renga.AppID, key string) error {
 }
 
 func (w *world) Wake(app renga.AppID) { w.woken = append(w.woken, app) }
+
+func (w *world) Desired(_ context.Context, app renga.AppID) (renga.Desired, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return renga.Desired{App: w.apps[app], Formation: w.formation, AsleepSince: w.asleep}, nil
+}
+
+func (w *world) LastRequest(renga.AppID) time.Time { return w.requested }
 
 func (w *world) Order(host string) { w.ordered = append(w.ordered, host) }
 

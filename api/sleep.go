@@ -1,0 +1,116 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"renga"
+)
+
+// Sleeps knows which apps sleep, and since when nobody has asked for them.
+type Sleeps interface {
+	Desired(ctx context.Context, app renga.AppID) (renga.Desired, error)
+	// LastRequest is when a request to the app ended last: now while one is under
+	// way, zero when none came since the start of Renga.
+	LastRequest(app renga.AppID) time.Time
+}
+
+func (s *Server) sleepRoutes() []route {
+	return []route{
+		// Not Heroku's: see docs/beyond-heroku.md.
+		{"GET", "/apps/{app}/sleep", s.sleepInfo},
+		{"PATCH", "/apps/{app}/sleep", s.updateSleep},
+	}
+}
+
+// sleep is an app's sleep on the wire. After is in seconds, null for an app that
+// never sleeps; since is null while it is awake.
+type sleep struct {
+	After         *int    `json:"after"`
+	App           ref     `json:"app"`
+	Asleep        bool    `json:"asleep"`
+	LastRequestAt *string `json:"last_request_at"`
+	Since         *string `json:"since"`
+	UpdatedAt     string  `json:"updated_at"`
+}
+
+func newSleep(d renga.Desired, lastRequest time.Time) sleep {
+	wire := sleep{App: appRef(d.App), Asleep: d.Asleep(), LastRequestAt: stampOrNull(lastRequest), UpdatedAt: stamp(d.App.UpdatedAt)}
+	if after := int(d.App.SleepAfter.Seconds()); after > 0 {
+		wire.After = &after
+	}
+	if wire.Asleep {
+		wire.Since = stampOrNull(d.AsleepSince)
+	}
+	return wire
+}
+
+// stampOrNull is null for a time that never was.
+func stampOrNull(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	at := stamp(t)
+	return &at
+}
+
+func (s *Server) sleepInfo(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	return s.replySleep(w, r, a)
+}
+
+func (s *Server) replySleep(w http.ResponseWriter, r *http.Request, a renga.App) error {
+	d, err := s.parts.Sleeps.Desired(r.Context(), a.ID)
+	if err != nil {
+		return orNotFound(err, "app")
+	}
+	return answer(w, http.StatusOK, newSleep(d, s.parts.Sleeps.LastRequest(a.ID)))
+}
+
+// sleepAfter reads what the field after asks for: null is 0, for never.
+func sleepAfter(field json.RawMessage) (time.Duration, error) {
+	var seconds int32
+	if !bytes.Equal(field, []byte("null")) && json.Unmarshal(field, &seconds) != nil {
+		return 0, invalid("Field \"after\" must be a whole number of seconds, or null.")
+	}
+	after := time.Duration(seconds) * time.Second
+	return after, renga.ValidateSleepAfter(after)
+}
+
+// updateSleep has the app sleep after another time. One that sleeps goes on
+// sleeping, unless it is never to sleep.
+func (s *Server) updateSleep(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		After json.RawMessage `json:"after"`
+	}
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if body.After == nil {
+		return s.replySleep(w, r, a)
+	}
+	after, err := sleepAfter(body.After)
+	if err != nil {
+		return err
+	}
+	a, err = s.parts.Apps.UpdateApp(r.Context(), a.ID, func(a *renga.App) error {
+		a.SleepAfter = after
+		return nil
+	})
+	if err != nil {
+		return orNotFound(err, "app")
+	}
+	s.parts.Waker.Wake(a.ID)
+	s.audit(r, "sleep set", a.Name, "after", after.String())
+	return s.replySleep(w, r, a)
+}
