@@ -12,9 +12,9 @@ import (
 
 // Visits lets people run commands in running dynos, over SSH.
 type Visits interface {
-	// Admit gives the user name for whoever has the private half of a key. It is
-	// good for a minute, once.
-	Admit(ctx context.Context, app renga.App, dyno, key string) (user string, err error)
+	// Admit gives the user name for whoever has the private half of a key. Still
+	// is asked each time that somebody comes with it, and tells why not.
+	Admit(app renga.App, dyno, key string, still func(context.Context) error) (user string, err error)
 	// HostKey is what the SSH server shows.
 	HostKey() string
 }
@@ -69,8 +69,31 @@ func (s *Server) listVisitable(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusOK, wire)
 }
 
-func (s *Server) visitDyno(w http.ResponseWriter, r *http.Request) error {
+// visited is the app whose dyno of that name can be visited.
+func (s *Server) visited(r *http.Request, dyno string) (renga.App, error) {
 	a, dynos, err := s.visitedApp(r)
+	if err == nil && !slices.ContainsFunc(dynos, func(d renga.Dyno) bool { return d.Name == dyno }) {
+		err = notFound("dyno")
+	}
+	return a, err
+}
+
+// again asks what a request has asked, when it is long over: whether its token
+// is good still, and for this dyno.
+func (s *Server) again(r *http.Request, dyno string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		r := r.WithContext(context.WithValue(ctx, visitKey{}, visitOf(r)))
+		if _, err := s.bearerOf(r); err != nil {
+			return err
+		}
+		_, err := s.visited(r, dyno)
+		return err
+	}
+}
+
+func (s *Server) visitDyno(w http.ResponseWriter, r *http.Request) error {
+	name := mux.Vars(r)["dyno"]
+	a, err := s.visited(r, name)
 	if err != nil {
 		return err
 	}
@@ -80,11 +103,7 @@ func (s *Server) visitDyno(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &body); err != nil {
 		return err
 	}
-	name := mux.Vars(r)["dyno"]
-	if !slices.ContainsFunc(dynos, func(d renga.Dyno) bool { return d.Name == name }) {
-		return notFound("dyno")
-	}
-	user, err := s.parts.Visits.Admit(r.Context(), a, name, body.ClientKey)
+	user, err := s.parts.Visits.Admit(a, name, body.ClientKey, s.again(r, name))
 	if err != nil {
 		return err
 	}

@@ -35,8 +35,19 @@ func TestDynosAreVisited(t *testing.T) {
 	if said := strings.Join(rig.world.did, "\n"); said != "Session in web.1 opened by "+string(ada.ID) {
 		t.Errorf("the app's log says %q", said)
 	}
+	if err := rig.world.still(t.Context()); err != nil {
+		t.Errorf("when it comes again: %v", err)
+	}
+	rig.world.broken = renga.Errorf(renga.Unauthorized, "The token was revoked.")
+	if err := rig.world.still(t.Context()); renga.KindOf(err) != renga.Unauthorized {
+		t.Errorf("when its token is good no more: %v", err)
+	}
+	rig.world.broken = nil
 	rig.ask("PATCH", "/apps/hello/features/"+renga.Exec, `{"enabled":false}`, nil)
 	if res, got := rig.ask("PUT", "/api/v2/web.1", body, asUserOf("hello")); res.StatusCode != 403 || !strings.Contains(got, renga.Exec) {
 		t.Errorf("with the feature off: %d %s", res.StatusCode, got)
+	}
+	if err := rig.world.still(t.Context()); renga.KindOf(err) != renga.Forbidden {
+		t.Errorf("when it comes again then: %v", err)
 	}
 }

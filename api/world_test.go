@@ -37,6 +37,7 @@ type world struct {
 	creating  func(context.Context) error // before an app is made, when set
 	broken    error                       // what a look at a token ends in, when set
 	blind     error                       // what a look at images ends in, when set
+	still     func(context.Context) error // what the last visitor was let in with
 }
 
 var (
@@ -378,7 +379,8 @@ func (w *world) Minutes(context.Context, renga.AppID) ([]renga.Minute, error) {
 	}, nil
 }
 
-func (w *world) Admit(_ context.Context, _ renga.App, dyno, key string) (string, error) {
+func (w *world) Admit(_ renga.App, dyno, key string, still func(context.Context) error) (string, error) {
+	w.still = still
 	return "visitor of " + dyno + " with " + key, nil
 }
 

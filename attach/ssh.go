@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"strings"
 	"sync"
@@ -18,10 +19,13 @@ import (
 	"renga"
 )
 
-// Over SSH a client runs commands in a dyno that runs already. It has shown the
-// API who it is, and made a key there for this one connection; user name and key
-// are its ticket. The host's key is new at every start: the API tells it
-// together with the ticket.
+// Over SSH a client comes into a dyno that runs already. It has shown the API who
+// it is, and made a key for this; user name and key are its ticket. The host's
+// key is new at every start: the API tells it together with the ticket.
+//
+// A ticket is good for one session: a command, or files. Tunnels leave it good
+// for more of them, over new connections, until none was there for so long that
+// the client is taken for gone.
 
 // Place is a running dyno that clients come into.
 type Place interface {
@@ -30,12 +34,17 @@ type Place interface {
 	Command(ctx context.Context, line string, terminal *renga.Window) (Session, error)
 	// Files readies the dyno's files.
 	Files(ctx context.Context) (Files, error)
+	// Dial connects to a port from where the dyno is.
+	Dial(ctx context.Context, host string, port uint16) (net.Conn, error)
 }
 
 // Visit is a place that a client may come into.
 type Visit struct {
 	Place
 	App, Dyno string // names, for the log
+	// Still tells, each time that the client comes, why it may no more; nil
+	// when it may.
+	Still func(ctx context.Context) error
 }
 
 // ticket is a visit that waits for its client.
@@ -69,8 +78,7 @@ func (d *Desk) HostKey() string {
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(d.tickets.host.PublicKey())))
 }
 
-// Admit lets whoever has the key visit a dyno, once, as that user, if it comes
-// within [Options.Patience].
+// Admit lets whoever has the key visit a dyno as that user.
 func (d *Desk) Admit(key string, v Visit) (user string, err error) {
 	public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(key))
 	if err != nil {
@@ -79,16 +87,16 @@ func (d *Desk) Admit(key string, v Visit) (user string, err error) {
 	b := make([]byte, secretBytes)
 	rand.Read(b) // never fails
 	user = hex.EncodeToString(b)
-	d.tickets.mu.Lock()
-	defer d.tickets.mu.Unlock()
-	now := time.Now()
-	for name, t := range d.tickets.all {
-		if now.After(t.until) {
-			delete(d.tickets.all, name)
-		}
-	}
-	d.tickets.all[user] = ticket{v, public, now.Add(d.Patience)}
+	d.tickets.add(user, ticket{v, public, time.Now().Add(d.Idle)})
 	return user, nil
+}
+
+// add keeps a ticket, and drops those that have become too old.
+func (t *tickets) add(user string, one ticket) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.all, func(_ string, other ticket) bool { return time.Now().After(other.until) })
+	t.all[user] = one
 }
 
 // recognise tells whether a key is that of a user's ticket.
@@ -102,13 +110,31 @@ func (t *tickets) recognise(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permiss
 	return nil, nil
 }
 
-// take gives a ticket up.
-func (t *tickets) take(user string) (Visit, bool) {
+// find gives a ticket's visit.
+func (t *tickets) find(user string) (Visit, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	one, ok := t.all[user]
-	delete(t.all, user)
 	return one.Visit, ok
+}
+
+// take makes a ticket good for nobody else.
+func (t *tickets) take(user string) (ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, ok = t.all[user]
+	delete(t.all, user)
+	return ok
+}
+
+// renew keeps a ticket for a time from now.
+func (t *tickets) renew(user string, lasts time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if one, ok := t.all[user]; ok {
+		one.until = time.Now().Add(lasts)
+		t.all[user] = one
+	}
 }
 
 // handshakeTime is how long a client may take to show its key.
@@ -127,20 +153,44 @@ func (d *Desk) SSH(c net.Conn) {
 		return
 	}
 	defer func() { _ = server.Close() }() // the client may have
-	v, ok := d.tickets.take(server.User())
+	stop := context.AfterFunc(d.ctx, func() { _ = server.Close() })
+	defer stop()
+	v, ok := d.tickets.find(server.User())
 	if err := c.SetDeadline(time.Time{}); err != nil || !ok {
 		return
 	}
-	stop := context.AfterFunc(d.ctx, func() { _ = server.Close() })
-	defer stop()
+	if err := v.Still(d.ctx); err != nil {
+		d.tickets.take(server.User())
+		d.Log.Info("visitor of a dyno turned away", "app", v.App, "dyno", v.Dyno, "reason", err)
+		return
+	}
 	go ssh.DiscardRequests(requests) // ends with the connection
+	d.welcome(v, server.User(), channels)
+}
+
+// welcome serves what a client asks for, until it goes.
+func (d *Desk) welcome(v Visit, user string, channels <-chan ssh.NewChannel) {
+	ctx, cancel := context.WithCancel(d.ctx)
+	defer cancel()
+	had := false // a session
+	tunnels := make(chan struct{}, maxTunnels)
 	for offered := range channels {
-		if offered.ChannelType() != "session" {
-			_ = offered.Reject(ssh.UnknownChannelType, "only sessions are served") // it may be gone
-			continue
-		}
-		if channel, asked, err := offered.Accept(); err == nil {
-			go d.command(v, channel, asked) // ends with the connection
+		switch kind := offered.ChannelType(); {
+		case kind == "session" && (had || d.tickets.take(user)):
+			had = true
+			if channel, asked, err := offered.Accept(); err == nil {
+				go d.command(v, channel, asked) // ends with the connection
+			}
+		case kind == "direct-tcpip" && len(tunnels) < maxTunnels:
+			tunnels <- struct{}{}
+			d.tickets.renew(user, d.Idle)
+			go func() { // ends with the connection
+				d.tunnel(ctx, v, offered)
+				d.tickets.renew(user, d.Idle)
+				<-tunnels
+			}()
+		default:
+			_ = offered.Reject(ssh.Prohibited, "only a session and a few tunnels are served") // it may be gone
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/fstest"
 
@@ -39,6 +40,7 @@ type place struct {
 	session attach.Session
 	files   fstest.MapFS
 	said    chan string // lines that were run, and their windows
+	shut    error       // why nobody may come any more
 }
 
 func (p *place) Command(_ context.Context, line string, w *renga.Window) (attach.Session, error) {
@@ -50,6 +52,13 @@ func (p *place) Command(_ context.Context, line string, w *renga.Window) (attach
 
 func (p *place) Files(context.Context) (attach.Files, error) { return p, nil }
 func (p *place) Home() string                                { return "/app" }
+
+func (p *place) Dial(ctx context.Context, host string, port uint16) (net.Conn, error) {
+	if host != "0.0.0.0" {
+		return nil, renga.Errorf(renga.Unavailable, "connection refused.")
+	}
+	return (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
+}
 
 func (p *place) Open(_ context.Context, path string) (fs.File, error) {
 	f, err := p.files.Open(path[1:])
@@ -63,7 +72,7 @@ func (p *place) Open(_ context.Context, path string) (fs.File, error) {
 func (d *desk) admit(t *testing.T, p *place) (user string, key ssh.Signer) {
 	t.Helper()
 	key, public := keyPair(t)
-	user, err := d.Admit(public, attach.Visit{App: "hello", Dyno: "web.1", Place: p})
+	user, err := d.Admit(public, attach.Visit{App: "hello", Dyno: "web.1", Place: p, Still: func(context.Context) error { return p.shut }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,14 +171,11 @@ func TestAVisitorWhoGoesLeavesNothing(t *testing.T) {
 	one.left(t)
 }
 
-func TestOnlyTheTicketsKeyComesInAndOnlyOnce(t *testing.T) {
+func TestOnlyTheTicketsKeyComesInAndOnlyForOneSession(t *testing.T) {
 	d := newDesk(t, attach.Options{})
-	key, public := keyPair(t)
+	there := &place{}
+	user, key := d.admit(t, there)
 	other, _ := keyPair(t)
-	user, err := d.Admit(public, attach.Visit{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, try := range map[string]struct {
 		user string
 		key  ssh.Signer
@@ -178,13 +184,27 @@ func TestOnlyTheTicketsKeyComesInAndOnlyOnce(t *testing.T) {
 			t.Errorf("%s came in", name)
 		}
 	}
-	if _, err := d.visit(t, user, key); err != nil {
-		t.Errorf("the one who was admitted: %v", err)
-	}
+	d.open(t, user, key)
 	if _, err := d.visit(t, user, key); err == nil {
 		t.Error("it came in a second time")
 	}
 	if _, err := d.Admit("no key", attach.Visit{}); renga.KindOf(err) != renga.Invalid {
 		t.Errorf("no key: %v", err)
+	}
+}
+
+func TestWhoMayNoMoreIsTurnedAway(t *testing.T) {
+	d := newDesk(t, attach.Options{})
+	there := &place{shut: renga.Errorf(renga.Forbidden, "The app is not yours any more.")}
+	user, key := d.admit(t, there)
+	client, err := d.visit(t, user, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if session, err := client.NewSession(); err == nil {
+		t.Errorf("there is a session %v", session)
+	}
+	if _, err := d.visit(t, user, key); err == nil {
+		t.Error("the ticket is good still")
 	}
 }

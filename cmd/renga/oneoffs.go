@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 
 	"renga"
 	"renga/attach"
@@ -39,8 +40,8 @@ type visits struct {
 }
 
 // Admit lets whoever has the key come into a dyno of the app.
-func (v visits) Admit(_ context.Context, app renga.App, dyno, key string) (string, error) {
-	return v.Desk.Admit(key, attach.Visit{App: app.Name, Dyno: dyno, Place: place{v.manager, app.ID, dyno}})
+func (v visits) Admit(app renga.App, dyno, key string, still func(context.Context) error) (string, error) {
+	return v.Desk.Admit(key, attach.Visit{App: app.Name, Dyno: dyno, Place: place{v.manager, app.ID, dyno}, Still: still})
 }
 
 // place is a dyno as its visitors use it.
@@ -66,6 +67,11 @@ func (p place) Files(ctx context.Context) (attach.Files, error) {
 		return nil, err
 	}
 	return files, nil
+}
+
+// Dial connects to a port from where the dyno is.
+func (p place) Dial(ctx context.Context, host string, port uint16) (net.Conn, error) {
+	return p.manager.Dial(ctx, p.app, p.dyno, host, port)
 }
 
 // executions are the dyno manager's as the desk sees them.

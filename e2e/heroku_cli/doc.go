@@ -8,6 +8,9 @@
 //	heroku ARGS…           run the CLI in the environment that `renga env`
 //	                       prints; its output, both kinds, is the script's stdout
 //	heroku < FILE ARGS…    the same with the file as its input
+//	tunnel [-socks] URL… -- ARGS…
+//	                       run the CLI, ask the URLs meanwhile, with -socks through its
+//	                       proxy, and kill it; prints each answer, or why there is none
 //	as EMAIL               be another account from here on, made when it is new;
 //	                       "as operator" goes back
 //	dockerfile NAME        make the folder NAME with a Dockerfile of the test app,

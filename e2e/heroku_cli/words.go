@@ -22,6 +22,9 @@ func words(bin string) map[string]e2e.Word {
 		"heroku": func(ctx context.Context, s *e2e.Script, out io.Writer, args []string) error {
 			return heroku(ctx, bin, s, out, args)
 		},
+		"tunnel": func(ctx context.Context, s *e2e.Script, out io.Writer, args []string) error {
+			return tunnel(ctx, bin, s, out, args)
+		},
 		"as": as, "dockerfile": dockerfile, "certificate": certificate,
 	}
 }

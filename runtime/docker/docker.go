@@ -33,6 +33,7 @@ var (
 	_ runtime.Attacher     = (*Engine)(nil)
 	_ runtime.Execer       = (*Engine)(nil)
 	_ runtime.Filer        = (*Engine)(nil)
+	_ runtime.Dialer       = (*Engine)(nil)
 	_ runtime.Measurer     = (*Engine)(nil)
 )
 

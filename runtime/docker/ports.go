@@ -38,16 +38,24 @@ func (e *Engine) Ports(ctx context.Context, id string) ([]string, error) {
 	return nil, fmt.Errorf("ports of dyno %s: %w", c.Config.Labels[labelDyno], err)
 }
 
-// listeners reads the tables below a process's folder in /proc, once it is
-// sure that the process is the container's: seen from another pid namespace
-// the daemon's number belongs to somebody else.
-func listeners(proc, id string) ([]string, error) {
+// belongs makes sure that a process, by its folder in /proc, is a container's:
+// seen from another pid namespace, or from another machine, the daemon's number
+// is somebody else's.
+func belongs(proc, id string) error {
 	groups, err := os.ReadFile(filepath.Join(proc, "cgroup"))
 	if err != nil {
-		return nil, fmt.Errorf("the dyno's processes cannot be seen from here: %w", err)
+		return fmt.Errorf("the dyno's processes cannot be seen from here: %w", err)
 	}
 	if !strings.Contains(string(groups), id) {
-		return nil, fmt.Errorf("the dyno's processes cannot be seen from here: %s is another process", proc)
+		return fmt.Errorf("the dyno's processes cannot be seen from here: %s is another process", proc)
+	}
+	return nil
+}
+
+// listeners reads the tables below the folder in /proc of a container's process.
+func listeners(proc, id string) ([]string, error) {
+	if err := belongs(proc, id); err != nil {
+		return nil, err
 	}
 	var all []string
 	for _, table := range []string{"tcp", "tcp6"} {

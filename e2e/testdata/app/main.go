@@ -1,7 +1,7 @@
 // The app that the end-to-end tests push: a web app that can also misbehave in
 // the ways that apps do. Its first argument says how:
 //
-//	serve       (the default) answers on $PORT
+//	serve       (the default) answers on $PORT, and on $LOOPBACK for itself
 //	worker      prints a line now and then, serves nothing
 //	exit N      ends at once with code N
 //	await FILE  waits until there is such a file, then ends with code 0
@@ -187,9 +187,12 @@ func serve(ctx context.Context, port string) error {
 		port = "8080"
 	}
 	server := &http.Server{Addr: ":" + port, Handler: routes(), ReadHeaderTimeout: 10 * time.Second}
-	ended := make(chan error, 1)
+	ended := make(chan error, 2)
 	go func() { ended <- server.ListenAndServe() }()
 	fmt.Println("listening on", port)
+	if private := os.Getenv("LOOPBACK"); private != "" {
+		go func() { ended <- http.ListenAndServe("127.0.0.1:"+private, server.Handler) }()
+	}
 	select {
 	case err := <-ended:
 		return err

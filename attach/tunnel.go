@@ -1,0 +1,95 @@
+package attach
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"golang.org/x/crypto/ssh"
+
+	"renga"
+)
+
+// Through a tunnel a client speaks with a port that it names, from where the
+// dyno is. Heroku's CLI makes each over a connection of its own.
+
+// maxTunnels bounds the tunnels of one connection.
+const maxTunnels = 100
+
+// tunnel serves a client that asks for a connection.
+func (d *Desk) tunnel(ctx context.Context, v Visit, offered ssh.NewChannel) {
+	d.talks.Add(1)
+	defer d.talks.Done()
+	var to struct {
+		Host     string
+		Port     uint32
+		FromHost string
+		FromPort uint32
+	}
+	if ssh.Unmarshal(offered.ExtraData(), &to) != nil || to.Port == 0 || to.Port > 1<<16-1 {
+		_ = offered.Reject(ssh.ConnectionFailed, "no such port") // it may be gone
+		return
+	}
+	conn, err := v.Dial(ctx, to.Host, uint16(to.Port))
+	if err != nil {
+		d.Log.Info("tunnel into a dyno refused", "app", v.App, "dyno", v.Dyno, "host", to.Host, "port", to.Port, "err", err)
+		_ = offered.Reject(ssh.ConnectionFailed, renga.MessageOf(err, "the reason is in Renga's log"))
+		return
+	}
+	defer func() { _ = conn.Close() }() // it was read and written to the end
+	channel, asked, err := offered.Accept()
+	if err != nil {
+		return
+	}
+	go ssh.DiscardRequests(asked) // ends with the channel
+	d.Log.Info("tunnel into a dyno", "app", v.App, "dyno", v.Dyno, "host", to.Host, "port", to.Port)
+	d.join(ctx, channel, conn)
+}
+
+// join carries bytes both ways until both sides have ended, one has broken, or
+// neither has said a thing for too long.
+func (d *Desk) join(ctx context.Context, client ssh.Channel, dyno net.Conn) {
+	end := func() {
+		_ = client.Close()
+		_ = dyno.Close()
+	}
+	defer end()
+	stop := context.AfterFunc(ctx, end)
+	defer stop()
+	var alive pulse
+	idle := alive.watch(d.Idle, end)
+	defer idle()
+	back := make(chan error, 1)
+	go func() { back <- carry(client, dyno, &alive) }() // waited for below
+	if err := carry(dyno, client, &alive); err != nil {
+		end()
+	}
+	if err := <-back; err != nil {
+		end()
+	}
+}
+
+// carry carries bytes one way, to the end.
+func carry(to io.Writer, from io.Reader, alive *pulse) error {
+	_, err := io.CopyBuffer(writer{to}, heard{from, alive}, make([]byte, 32<<10))
+	half, ok := to.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.Join(err, fmt.Errorf("%T cannot end one way", to))
+	}
+	return errors.Join(err, half.CloseWrite())
+}
+
+// heard is a reader whose every piece is a beat.
+type heard struct {
+	io.Reader
+	alive *pulse
+}
+
+// Read gives what there is.
+func (h heard) Read(p []byte) (int, error) {
+	n, err := h.Reader.Read(p)
+	h.alive.beat()
+	return n, err
+}
