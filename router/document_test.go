@@ -17,7 +17,7 @@ func TestTheDocumentNamesEveryCodeWithATestThatExists(t *testing.T) {
 		}
 	}
 	var tests strings.Builder
-	for _, file := range []string{"bounds_test.go", "hosts_test.go", "proxy_test.go", "router_test.go"} {
+	for _, file := range []string{"bounds_test.go", "hosts_test.go", "proxy_test.go", "router_test.go", "sleep_test.go"} {
 		tests.Write(read(t, file))
 	}
 	for _, word := range strings.Split(text, "`") {
