@@ -21,6 +21,12 @@ type OneOff struct {
 	Env Vars
 	// Lasts is how long it may run; 0 means MaxOneOff.
 	Lasts time.Duration
+	// As is the process type that the dyno has, [Run] or [Scheduler]; empty for
+	// Run.
+	As ProcessType
+	// Dyno is the dyno's id. When there is a dyno of that id already, that one is
+	// meant, and none is started. Empty for a new one.
+	Dyno string
 	// Attach has it wait for a client and end with it.
 	Attach bool
 	// MarkExit says that an attached client looks for the exit code in the output.

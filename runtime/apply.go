@@ -38,7 +38,7 @@ func (w *worker) apply(ctx, brief context.Context, world World, plan Plan) error
 		case Kill:
 			w.end(ctx, s.Instance, "kill", func(ctx context.Context, i Instance) error { return w.kill(ctx, i, s.Gently) })
 		case Stop:
-			w.end(ctx, s.Instance, "stop", func(ctx context.Context, i Instance) error { return w.stop(ctx, i, s.Drain) })
+			w.end(ctx, s.Instance, "stop", func(ctx context.Context, i Instance) error { return w.stop(ctx, i, s.Drain, s.Why) })
 		case Mark:
 			errs = append(errs, w.mark(brief, s))
 		case Finish:
@@ -191,8 +191,8 @@ func (w *worker) kill(ctx context.Context, i Instance, gently bool) error {
 }
 
 // stop lets requests in flight finish, then ends the instance, and removes it
-// once its last lines are kept.
-func (w *worker) stop(ctx context.Context, i Instance, drain bool) error {
+// once its last lines are kept and it is told how a scheduled one ended.
+func (w *worker) stop(ctx context.Context, i Instance, drain bool, why string) error {
 	if drain {
 		w.drain(ctx, i)
 	}
@@ -206,6 +206,11 @@ func (w *worker) stop(ctx context.Context, i Instance, drain bool) error {
 		grace = 0
 	}
 	w.awaitLastLines(ctx, i.ID)
+	if i.scheduled() && i.State == Exited {
+		if err := w.m.opts.Ends.RunEnded(ctx, i.ended(why)); err != nil {
+			return fmt.Errorf("note the end of %s: %w", i.Name, err)
+		}
+	}
 	if err := w.m.engine.Stop(ctx, i.ID, grace); err != nil {
 		return fmt.Errorf("stop %s: %w", i.Name, err)
 	}

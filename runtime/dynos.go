@@ -85,6 +85,14 @@ func (s Seen) dyno() renga.Dyno {
 	return d
 }
 
+// ended is an instance that has ended, as users see it; why says what it did not
+// do well.
+func (i Instance) ended(why string) renga.Dyno {
+	d := Seen{Instance: i, Reason: why}.dyno()
+	d.Exit.LastLines = nil
+	return d
+}
+
 // exitReason says how an instance ended, in Heroku's words where there are any.
 func exitReason(i Instance) string {
 	if i.OOMKilled {

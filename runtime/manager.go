@@ -56,6 +56,13 @@ type Outputs interface {
 	Forget(app renga.AppID) error
 }
 
+// Ends is told how dynos ended that schedules had started.
+type Ends interface {
+	// RunEnded is told once or more; an error has it told again, and the dyno kept
+	// until then.
+	RunEnded(ctx context.Context, d renga.Dyno) error
+}
+
 // Options are a Manager's settings. Every zero value but Domain's and Sizes' has
 // a default.
 type Options struct {
@@ -73,6 +80,8 @@ type Options struct {
 	Now          func() time.Time
 	// Outputs keeps what release commands print; nil to keep nothing.
 	Outputs Outputs
+	// Ends is told how scheduled dynos ended; nil for nobody.
+	Ends Ends
 	// Rescuer takes apps back from releases that do not hold; nil for nobody.
 	Rescuer Rescuer
 	// Logs keeps what dynos print and what is said of them; nil to keep nothing.
@@ -84,6 +93,11 @@ type Options struct {
 	// with the answer. The default is a GET.
 	Get func(ctx context.Context, addr, host, path string) error
 }
+
+// noEnds tells nobody.
+type noEnds struct{}
+
+func (noEnds) RunEnded(context.Context, renga.Dyno) error { return nil }
 
 // orDefaults fills in what is not set.
 func (o Options) orDefaults() Options {
@@ -100,6 +114,9 @@ func (o Options) orDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Ends == nil {
+		o.Ends = noEnds{}
 	}
 	if o.Rescuer == nil {
 		o.Rescuer = noRescuer{}
@@ -161,7 +178,7 @@ func New(o Options, db Store, led Releases, e Engine, rt Router) *Manager {
 		opts: o, db: db, ledger: led, engine: e, rt: rt, log: o.Log,
 		startSlots: make(chan struct{}, maxStarts), lookSlots: make(chan struct{}, maxLooks),
 		signal: make(chan struct{}, 1), settled: make(chan struct{}),
-		stats: newCounters(), oneOffs: holders{held: map[string]bool{}},
+		stats: newCounters(), oneOffs: holders{held: map[string]holding{}},
 		woken: map[renga.AppID]bool{}, known: map[renga.AppID]bool{}, awaited: map[renga.AppID]bool{}, roused: map[renga.AppID]bool{},
 	}
 }

@@ -24,62 +24,118 @@ const (
 	hangUpGrace = 5 * time.Second
 )
 
+// oneOff tells whether the instance is a one-off dyno. An app may have a process
+// type of a scheduled one's name, and so only that it has an end tells them
+// apart.
+func (i Instance) oneOff() bool { return i.Type == renga.Run || i.scheduled() }
+
+// scheduled tells whether a schedule had the instance started.
+func (i Instance) scheduled() bool { return i.Type == renga.Scheduler && !i.Until.IsZero() }
+
 // keepOneOffs holds on to the one-off dynos that may go on. An attached one
 // ends with its client, and so with the process that had it: it is found here
-// without anybody who holds it.
+// without anybody who holds it. A scheduled one is ended first, and removed
+// once it is written down how it ended.
 func (p *planner) keepOneOffs() {
 	if p.Gone {
 		return
 	}
 	for _, i := range p.Instances {
-		if i.Type != renga.Run || p.askedToStop(i) || !i.Until.IsZero() && p.due(i.Until) {
-			continue
-		}
-		if i.Held || i.State == Running && !i.Attached {
+		switch overdue := i.oneOff() && p.overdue(i); {
+		case !i.oneOff():
+		case overdue && i.scheduled() && i.State == Running:
+			p.keep[i.ID] = true
+			if !p.Away && !i.Killing && p.due(i.NotBefore) {
+				p.steps = append(p.steps, Kill{i.Instance, true})
+			}
+		case !overdue && (i.Held || i.State == Running && !i.Attached):
 			p.keep[i.ID] = true
 		}
 	}
+}
+
+// overdue tells whether a one-off dyno must end; if not, the plan looks again
+// when it must.
+func (p *planner) overdue(i Seen) bool {
+	return p.askedToStop(i) || !i.Until.IsZero() && p.due(i.Until)
+}
+
+// whyEnded says why a one-off dyno did not end well; empty when it did.
+func (p *planner) whyEnded(i Seen) string {
+	switch {
+	case p.askedToStop(i) && !p.Desired.Restarts[i.Name].After(i.FinishedAt):
+		return "It was stopped."
+	case !i.FinishedAt.Before(i.Until):
+		return fmt.Sprintf("It had not ended after %s, and was stopped.", i.Until.Sub(i.CreatedAt).Round(time.Second))
+	case i.ExitCode != 0 || i.OOMKilled:
+		return exitReason(i.Instance) + "."
+	}
+	return ""
 }
 
 // oneOffs lists the one-off dynos that have not ended.
 func (w World) oneOffs() []renga.Dyno {
 	var all []renga.Dyno
 	for _, i := range w.Instances {
-		if i.Type != renga.Run || i.State == Exited || i.Stopping {
-			continue
+		if i.oneOff() && i.State != Exited && !i.Stopping {
+			all = append(all, i.oneOffDyno())
 		}
-		d := i.dyno()
-		d.State, d.Since, d.Reason = renga.Starting, i.CreatedAt, ""
-		if i.State == Running {
-			d.State, d.Since = renga.Up, i.StartedAt
-		}
-		all = append(all, d)
 	}
 	return all
+}
+
+// oneOffDyno is a one-off dyno that has not ended.
+func (s Seen) oneOffDyno() renga.Dyno {
+	d := s.dyno()
+	d.State, d.Since, d.Reason = renga.Starting, s.CreatedAt, ""
+	if s.State == Running {
+		d.State, d.Since = renga.Up, s.StartedAt
+	}
+	return d
 }
 
 // holders are the one-off dynos that somebody in this process sees to, by the
 // dyno's id.
 type holders struct {
 	mu   sync.Mutex
-	held map[string]bool
+	held map[string]holding
+}
+
+// holding is one of them: nobody else gets its name.
+type holding struct {
+	app  renga.AppID
+	name string
 }
 
 func (h *holders) holds(dyno string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.held[dyno]
+	_, ok := h.held[dyno]
+	return ok
 }
 
-func (h *holders) hold(dyno string) (release func()) {
+// hold finds a name for a dyno of an app that is not taken, and holds on to the
+// dyno until it is released.
+func (h *holders) hold(app renga.AppID, t renga.ProcessType, dyno string, taken map[string]bool) (name string, release func(), err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.held[dyno] = true
-	return func() {
+	for _, other := range h.held {
+		if other.app == app {
+			taken[other.name] = true
+		}
+	}
+	if len(taken) >= maxOneOffs {
+		return "", nil, renga.Errorf(renga.Invalid, "The app has %d one-off dynos already; wait until one has ended, or stop one.", len(taken))
+	}
+	for name == "" || taken[name] {
+		name = renga.DynoName(t, 1000+rand.IntN(9000))
+	}
+	h.held[dyno] = holding{app, name}
+	return name, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		delete(h.held, dyno)
-	}
+	}, nil
 }
 
 // RunOneOff runs a command in the release that serves. A detached one has been
@@ -90,30 +146,73 @@ func (m *Manager) RunOneOff(ctx context.Context, app renga.AppID, asked renga.On
 	if err != nil {
 		return renga.Dyno{}, nil, err
 	}
-	if d.Live == nil || len(d.Live.Images) == 0 {
-		return renga.Dyno{}, nil, renga.Errorf(renga.Invalid, "%s has no release with an image that works yet; push one first.", d.App.Name)
+	if asked, err = complete(asked, d); err != nil {
+		return renga.Dyno{}, nil, err
 	}
-	asked, err = complete(asked, d)
+	all, err := m.engine.List(ctx, app)
+	if err != nil {
+		return renga.Dyno{}, nil, fmt.Errorf("list dynos: %w", err)
+	}
+	if i := slices.IndexFunc(all, func(i Instance) bool { return i.Dyno == asked.Dyno }); i >= 0 {
+		return found(all[i])
+	}
+	name, release, err := m.oneOffs.hold(app, asked.As, asked.Dyno, oneOffNames(all))
 	if err != nil {
 		return renga.Dyno{}, nil, err
 	}
-	name, err := m.oneOffName(ctx, app)
+	dyno, session, err := m.oneOff(ctx, d, asked, name, release)
 	if err != nil {
-		return renga.Dyno{}, nil, err
+		release()
 	}
+	return dyno, session, err
+}
+
+// found is the dyno that was asked for and is there already. One that was made
+// and not started is on its way out.
+func found(i Instance) (renga.Dyno, *Session, error) {
+	if i.State == Created {
+		return renga.Dyno{}, nil, renga.Errorf(renga.Unavailable, "A dyno that was made before for the same is being removed; try again in a moment.")
+	}
+	return Seen{Instance: i}.oneOffDyno(), nil, nil
+}
+
+// oneOff runs a command as a dyno of that name.
+func (m *Manager) oneOff(ctx context.Context, d renga.Desired, asked renga.OneOff, name string, release func()) (renga.Dyno, *Session, error) {
 	r, err := m.ledger.Release(ctx, d.App, d.Live.Digest)
 	if err != nil {
 		return renga.Dyno{}, nil, fmt.Errorf("open %s: %w", renga.VersionName(d.Live.Version), err)
 	}
-	spec, err := m.opts.oneOffSpec(d.App, r, asked, name, uuid.NewString())
+	spec, err := m.opts.oneOffSpec(d.App, r, asked, name)
 	if err != nil {
 		return renga.Dyno{}, nil, err
 	}
-	return m.launch(ctx, spec, asked.Command)
+	return m.launch(ctx, spec, asked.Command, release)
+}
+
+// FindOneOff finds a one-off dyno by its id, one that has ended included. It is
+// renga.NotFound when there is none that was started.
+func (m *Manager) FindOneOff(ctx context.Context, app renga.AppID, dyno string) (renga.Dyno, error) {
+	all, err := m.engine.List(ctx, app)
+	if err != nil {
+		return renga.Dyno{}, fmt.Errorf("list dynos: %w", err)
+	}
+	for _, i := range all {
+		if i.Dyno == dyno && i.oneOff() && i.State != Created {
+			return Seen{Instance: i}.oneOffDyno(), nil
+		}
+	}
+	return renga.Dyno{}, renga.Errorf(renga.NotFound, "Couldn't find that one-off dyno.")
 }
 
 // complete fills in what was not asked for.
 func complete(asked renga.OneOff, d renga.Desired) (renga.OneOff, error) {
+	if d.App.Deleting {
+		return asked, renga.Errorf(renga.NotFound, "%s is being deleted.", d.App.Name)
+	}
+	if d.Live == nil || len(d.Live.Images) == 0 {
+		return asked, renga.Errorf(renga.Invalid, "%s has no release with an image that works yet; push one first.", d.App.Name)
+	}
+	asked.As, asked.Dyno = cmp.Or(asked.As, renga.Run), cmp.Or(asked.Dyno, uuid.NewString())
 	if asked.Type == "" {
 		asked.Type = renga.Web
 		if _, ok := d.Live.Images[renga.Web]; !ok {
@@ -130,31 +229,20 @@ func complete(asked renga.OneOff, d renga.Desired) (renga.OneOff, error) {
 	return asked, nil
 }
 
-// oneOffName finds a name that no dyno of the app has.
-func (m *Manager) oneOffName(ctx context.Context, app renga.AppID) (string, error) {
-	all, err := m.engine.List(ctx, app)
-	if err != nil {
-		return "", fmt.Errorf("list dynos: %w", err)
-	}
+// oneOffNames are the names that are taken.
+func oneOffNames(all []Instance) map[string]bool {
 	taken := map[string]bool{}
 	for _, i := range all {
-		if i.Type == renga.Run {
+		if i.oneOff() {
 			taken[i.Name] = true
 		}
 	}
-	if len(taken) >= maxOneOffs {
-		return "", renga.Errorf(renga.Invalid, "The app has %d one-off dynos already; wait until one has ended, or stop one.", len(taken))
-	}
-	for {
-		if name := renga.DynoName(renga.Run, 1000+rand.IntN(9000)); !taken[name] {
-			return name, nil
-		}
-	}
+	return taken
 }
 
-// launch starts a one-off dyno, or readies it when it is attached.
-func (m *Manager) launch(ctx context.Context, spec Spec, line string) (renga.Dyno, *Session, error) {
-	release := m.oneOffs.hold(spec.Dyno)
+// launch starts a one-off dyno, or readies it when it is attached. It is held
+// until its session ends; without one, until it has been started.
+func (m *Manager) launch(ctx context.Context, spec Spec, line string, release func()) (renga.Dyno, *Session, error) {
 	s := &Session{m: m, app: spec.App, release: release}
 	start := m.engine.Start
 	if spec.Attach != nil {
@@ -171,17 +259,16 @@ func (m *Manager) launch(ctx context.Context, spec Spec, line string) (renga.Dyn
 	i, err := m.shell(ctx, spec, line, start)
 	m.stats.step("start", err)
 	if err != nil {
-		release()
 		return renga.Dyno{}, nil, err
 	}
 	s.instance = i
-	d := World{Instances: []Seen{{Instance: i}}}.oneOffs()
+	d := Seen{Instance: i}.oneOffDyno()
 	if spec.Attach == nil {
 		release()
 		m.Wake(spec.App)
-		return d[0], nil, nil
+		return d, nil, nil
 	}
-	return d[0], s, nil
+	return d, s, nil
 }
 
 // launcher runs a command in an image that buildpacks made, with the environment

@@ -135,6 +135,8 @@ type Finish struct {
 type Stop struct {
 	Instance Instance
 	Drain    bool
+	// Why says what a scheduled dyno did not do well that has ended.
+	Why string
 }
 
 func (Start) step()  {}
@@ -261,7 +263,7 @@ func (p *planner) tend(v view) {
 // preboot those of its type that run for another release, or that it replaces.
 func (p *planner) waits(v view) bool {
 	return !p.preboots() && slices.ContainsFunc(p.Instances, func(i Seen) bool {
-		return i.State == Running && i.Type == v.typ && !v.fresh(i.Instance) && (i.Name == v.name || i.Release != v.release.Version)
+		return i.State == Running && i.Type == v.typ && !i.oneOff() && !v.fresh(i.Instance) && (i.Name == v.name || i.Release != v.release.Version)
 	})
 }
 

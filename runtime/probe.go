@@ -106,7 +106,7 @@ func (w *worker) see(ctx context.Context, app renga.App, i Instance, now time.Ti
 	if i.Type == renga.Web && i.Health == Untried && s.late == "" {
 		seen.ReadyAt = time.Time{}
 	}
-	seen.Held = i.Type == renga.Run && w.m.oneOffs.holds(i.Dyno)
+	seen.Held = i.oneOff() && w.m.oneOffs.holds(i.Dyno)
 	seen.Recording = w.recordLocked(ctx, i, s)
 	if i.State == Exited {
 		seen.LastLines = s.lastLines

@@ -20,7 +20,11 @@ func (p *planner) stops() []Step {
 		if p.keep[i.ID] || coming || i.Stopping || i.Killing || !p.due(i.NotBefore) {
 			continue
 		}
-		steps = append(steps, Stop{Instance: i.Instance, Drain: i.Type == renga.Web && i.State == Running})
+		stop := Stop{Instance: i.Instance, Drain: i.Type == renga.Web && i.State == Running}
+		if i.scheduled() && i.State == Exited {
+			stop.Why = p.whyEnded(i)
+		}
+		steps = append(steps, stop)
 	}
 	return steps
 }

@@ -38,12 +38,12 @@ func (o Options) spec(app renga.App, r renga.Release, s Start, dyno string) (Spe
 }
 
 // oneOffSpec is all that the engine must know to run a command in release r.
-func (o Options) oneOffSpec(app renga.App, r renga.Release, asked renga.OneOff, name, dyno string) (Spec, error) {
-	spec, err := o.spec(app, r, Start{Name: name, Type: asked.Type, Size: asked.Size, Release: r.Record()}, dyno)
+func (o Options) oneOffSpec(app renga.App, r renga.Release, asked renga.OneOff, name string) (Spec, error) {
+	spec, err := o.spec(app, r, Start{Name: name, Type: asked.Type, Size: asked.Size, Release: r.Record()}, asked.Dyno)
 	if err != nil {
 		return Spec{}, err
 	}
-	spec.Type, spec.Port, spec.Until = renga.Run, 0, o.Now().Add(asked.Lasts)
+	spec.Type, spec.Port, spec.Until = asked.As, 0, o.Now().Add(asked.Lasts)
 	delete(spec.Env, "PORT")
 	maps.Copy(spec.Env, asked.Env)
 	if asked.Attach {

@@ -1,0 +1,162 @@
+package runtime_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"renga"
+)
+
+// ends is told how scheduled dynos ended, and cannot write it down for a while.
+type ends struct {
+	mu    sync.Mutex
+	fails int
+	told  []string
+}
+
+func (e *ends) RunEnded(_ context.Context, d renga.Dyno) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.fails > 0 {
+		e.fails--
+		return errors.New("Redis is away")
+	}
+	e.told = append(e.told, fmt.Sprintf("%s v%d %d %s", d.ID, d.Release, d.Exit.Code, d.Reason))
+	return nil
+}
+
+// all is what it was told.
+func (e *ends) all() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.told)
+}
+
+// inScheduleHouse is inRunHouse with somebody who is told of ends.
+func inScheduleHouse(t *testing.T, test func(h *house, e *ends)) {
+	inHouse(t, func(h *house) {
+		e := &ends{}
+		h.options.Ends = e
+		h.run()
+		h.scale("web=1 scheduler=1")
+		h.deploy(2, "web=serve scheduler=work")
+		h.did()
+		test(h, e)
+	})
+}
+
+// scheduled runs a command whose image has no shell.
+func (h *house) scheduled(command, id string) renga.Dyno {
+	h.Helper()
+	h.Refuse(shellless)
+	d, _ := h.oneOff(renga.OneOff{Command: command, As: renga.Scheduler, Dyno: id})
+	return d
+}
+
+func TestAScheduledDynoIsKeptUntilItsEndIsTold(t *testing.T) {
+	inScheduleHouse(t, func(h *house, e *ends) {
+		e.fails = 3
+		d := h.scheduled("migrate", "run-1")
+		if typ, n, err := renga.ParseDynoName(d.Name); err != nil || typ != renga.Scheduler || n < 1000 || d.ID != "run-1" || d.Release != 2 {
+			t.Errorf("dyno: %+v", d)
+		}
+		h.after(5 * time.Second)
+		if !slices.Contains(h.states(), d.Name+" v2 up") {
+			t.Errorf("states: %q", h.states())
+		}
+		h.after(6 * time.Second)
+		is(t, "told too early", e.all())
+		if _, err := h.m.FindOneOff(t.Context(), app, "run-1"); err != nil {
+			t.Errorf("it is gone before its end was told: %v", err)
+		}
+		h.after(time.Minute)
+		is(t, "told", e.all(), "run-1 v2 0 ")
+		if _, err := h.m.FindOneOff(t.Context(), app, "run-1"); renga.KindOf(err) != renga.NotFound {
+			t.Errorf("after its end: %v", err)
+		}
+		h.scheduled("botch", "run-2")
+		h.after(5 * time.Second)
+		is(t, "told", e.all()[1:], "run-2 v2 3 Process exited with status 3.")
+	})
+}
+
+// TestAScheduledDynoThatIsThereIsNotStartedAgain: whoever died over the start
+// asks for it again.
+func TestAScheduledDynoThatIsThereIsNotStartedAgain(t *testing.T) {
+	inScheduleHouse(t, func(h *house, _ *ends) {
+		first := h.scheduled("work", "run-1")
+		h.run()
+		if again := h.scheduled("work", "run-1"); again.Name != first.Name || !again.Created.Equal(first.Created) {
+			t.Errorf("first %+v, then %+v", first, again)
+		}
+		h.after(time.Minute)
+		is(t, "running", h.running(), "scheduler.1 v2", first.Name+" v2", "web.1 v2")
+	})
+}
+
+func TestAScheduledDynoIsEndedWithAReason(t *testing.T) {
+	inScheduleHouse(t, func(h *house, e *ends) {
+		d := h.scheduled("work", "run-1")
+		h.after(time.Minute)
+		h.restart(d.Name)
+		h.after(time.Minute)
+		h.scheduled("work", "run-2")
+		h.after(23 * time.Hour)
+		is(t, "told", e.all(), "run-1 v2 143 It was stopped.")
+		h.after(2 * time.Hour)
+		is(t, "told", e.all()[1:], "run-2 v2 143 It had not ended after 24h0m0s, and was stopped.")
+		is(t, "running", h.running(), "scheduler.1 v2", "web.1 v2")
+	})
+}
+
+// TestAProcessTypeOfThatNameIsNoOneOff: it is replaced at a release, and its
+// dynos do not wait for those of schedules.
+func TestAProcessTypeOfThatNameIsNoOneOff(t *testing.T) {
+	inScheduleHouse(t, func(h *house, e *ends) {
+		h.change(func(d *renga.Desired) { d.App.Features = map[string]bool{renga.Preboot: false} })
+		d := h.scheduled("work", "run-1")
+		h.deploy(3, "web=serve scheduler=work")
+		h.after(time.Minute)
+		is(t, "running", h.running(), "scheduler.1 v3", d.Name+" v2", "web.1 v3")
+		h.scale("web=1 scheduler=0")
+		h.after(time.Minute)
+		is(t, "running", h.running(), d.Name+" v2", "web.1 v3")
+		h.change(func(d *renga.Desired) { d.App.Deleting = true })
+		if _, _, err := h.m.RunOneOff(t.Context(), app, renga.OneOff{Command: "work"}); renga.KindOf(err) != renga.NotFound {
+			t.Errorf("of an app on its way out: %v", err)
+		}
+		h.m.Wake(app)
+		h.after(time.Minute)
+		is(t, "running", h.running())
+		is(t, "told", e.all())
+	})
+}
+
+func TestOneOffsThatStartAtOnceHaveNamesOfTheirOwn(t *testing.T) {
+	inScheduleHouse(t, func(h *house, _ *ends) {
+		h.Refuse(shellless)
+		var wg sync.WaitGroup
+		for n := range 45 {
+			wg.Go(func() {
+				_, _, err := h.m.RunOneOff(context.Background(), app, renga.OneOff{Command: "slowpull", As: renga.Scheduler, Dyno: fmt.Sprint(n)})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		names := map[string]bool{}
+		all, err := h.Memory.List(t.Context(), app)
+		for _, i := range all {
+			names[i.Name] = true
+		}
+		if err != nil || len(names) != 47 {
+			t.Errorf("%d dynos have %d names, %v", len(all), len(names), err)
+		}
+	})
+}
