@@ -277,7 +277,27 @@ func calls(s *store.Store, a renga.App) map[string]func(context.Context) error {
 		"RemoveDomain": func(ctx context.Context) error { return s.RemoveDomain(ctx, id, "d") },
 	}
 	maps.Copy(all, accountCalls(s))
+	maps.Copy(all, scheduleCalls(s, id))
 	return all
+}
+
+// scheduleCalls are those of the operations that have to do with schedules.
+func scheduleCalls(s *store.Store, app renga.AppID) map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{
+		"DueApps":   func(ctx context.Context) error { _, err := s.DueApps(ctx); return err },
+		"Schedules": func(ctx context.Context) error { _, err := s.Schedules(ctx, app); return err },
+		"EditSchedules": func(ctx context.Context) error {
+			return s.EditSchedules(ctx, app, func(all map[string]renga.Schedule) error { all["s"] = renga.Schedule{}; return nil })
+		},
+		"RemoveSchedule": func(ctx context.Context) error { return s.RemoveSchedule(ctx, app, "s") },
+		"NoteRuns": func(ctx context.Context) error {
+			return s.NoteRuns(ctx, app, "s", func(*renga.Schedule, int) ([]renga.ScheduledRun, error) { return nil, nil })
+		},
+		"Runs":           func(ctx context.Context) error { _, err := s.Runs(ctx, app, "s"); return err },
+		"UnfinishedRuns": func(ctx context.Context) error { _, err := s.UnfinishedRuns(ctx); return err },
+		"UpdateRun":      func(ctx context.Context) error { return s.UpdateRun(ctx, app, "r", func(*renga.ScheduledRun) {}) },
+		"RunEnded":       func(ctx context.Context) error { return s.RunEnded(ctx, renga.Dyno{ID: "r", App: app}) },
+	}
 }
 
 // accountCalls are those of the operations that have to do with no app.

@@ -40,6 +40,9 @@ import (
 //	renga:{<app>}:minutes            list    JSON per minute: what its types used, a day   meter
 //	renga:{<app>}:domains            hash    id → JSON domain; see domains.go              api (ACM status: cmd)
 //	renga:{<app>}:endpoints          hash    id → JSON certificate, its key sealed         api
+//	renga:{<app>}:schedules          hash    schedule id → JSON, when it is due next, too  api, scheduler
+//	renga:{<app>}:unfinished         hash    run id → schedule id: runs that are not over  api, scheduler, runtime
+//	renga:{<app>}:runs:<schedule id> hash    run id → JSON, the newest 100                 the same
 //	renga:{platform}:hooked          set     ids of the apps that have or had webhooks     api, webhooks
 //	renga:{<app>}:webhooks           hash    webhook id → JSON, secrets sealed             api
 //	renga:{<app>}:events             hash    event id → JSON, for days; see outbox         whoever writes the fact, webhooks (trim)
@@ -94,6 +97,10 @@ func keyMinutes(id renga.AppID) string        { return appKey(id, "minutes") }
 func keyDomains(id renga.AppID) string        { return appKey(id, "domains") }
 func keyEndpoints(id renga.AppID) string      { return appKey(id, "endpoints") }
 
+func keySchedules(id renga.AppID) string             { return appKey(id, "schedules") }
+func keyUnfinished(id renga.AppID) string            { return appKey(id, "unfinished") }
+func keyRuns(id renga.AppID, schedule string) string { return appKey(id, "runs:"+schedule) }
+
 func keyWebhooks(id renga.AppID) string   { return appKey(id, "webhooks") }
 func keyEvents(id renga.AppID) string     { return appKey(id, "events") }
 func keyDeliveries(id renga.AppID) string { return appKey(id, "deliveries") }
@@ -101,12 +108,13 @@ func keyDue(id renga.AppID) string        { return appKey(id, "due") }
 
 func appKey(id renga.AppID, what string) string { return "renga:{" + string(id) + "}:" + what }
 
-// appKeys are all keys of an app but those of its pushes and its queue.
+// appKeys are all keys of an app but those of its pushes, its schedules' runs and
+// its queue.
 func appKeys(id renga.AppID) []string {
 	return []string{
 		keyApp(id), keyReleases(id), keyOutcomes(id), keyHead(id),
 		keyFormation(id), keyDynos(id), keyRestarts(id), keyAsleep(id), keyDrains(id),
-		keyMinutes(id), keyDomains(id), keyEndpoints(id),
+		keyMinutes(id), keyDomains(id), keyEndpoints(id), keySchedules(id), keyUnfinished(id),
 	}
 }
 

@@ -187,9 +187,13 @@ func (s *Store) markRemoving(ctx context.Context, id renga.AppID) (string, error
 	return l.Name, err
 }
 
-// dropKeys removes all keys of an app at once, those of its pushes included.
+// dropKeys removes all keys of an app at once, those of its pushes and runs included.
 func (s *Store) dropKeys(ctx context.Context, id renga.AppID) error {
 	records, err := s.db.HVals(ctx, keyReleases(id)).Result()
+	if err != nil {
+		return err
+	}
+	schedules, err := s.db.HKeys(ctx, keySchedules(id)).Result()
 	if err != nil {
 		return err
 	}
@@ -198,6 +202,9 @@ func (s *Store) dropKeys(ctx context.Context, id renga.AppID) error {
 		return err
 	}
 	keys := appKeys(id)
+	for _, schedule := range schedules {
+		keys = append(keys, keyRuns(id, schedule))
+	}
 	if due == 0 {
 		keys = append(keys, queueKeys(id)...)
 	}
