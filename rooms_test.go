@@ -33,12 +33,13 @@ var rooms = map[string][]string{
 	"runtime":            {"."},
 	"runtime/docker":     {".", "runtime"},
 	"runtime/enginetest": {".", "runtime"},
+	"scheduler":          {"."},
 	"seal":               {"."},
 	"store":              {"."},
 	"store/storetest":    {"store"},
 	"webhooks":           {"."},
 	"cmd/renga": {
-		".", "accounts", "api", "attach", "certs", "config", "egress", "front", "logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "seal", "store", "webhooks",
+		".", "accounts", "api", "attach", "certs", "config", "egress", "front", "logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "scheduler", "seal", "store", "webhooks",
 	},
 	"e2e":            {"."},
 	"e2e/bench":      {".", "e2e"},
@@ -49,9 +50,10 @@ var rooms = map[string][]string{
 // import.
 var testRooms = map[string][]string{
 	"accounts":       {"store", "store/storetest"},
-	"api":            {"accounts", "config", "registry", "releaser", "store", "store/storetest"},
+	"api":            {"accounts", "config", "registry", "releaser", "scheduler", "store", "store/storetest"},
 	"runtime":        {"runtime/enginetest"},
 	"runtime/docker": {"runtime/enginetest"},
+	"scheduler":      {"store", "store/storetest"},
 	"store":          {"store/storetest"},
 	"webhooks":       {"egress", "store", "store/storetest"},
 }
@@ -82,6 +84,7 @@ var libraries = map[string][]string{
 	"github.com/prometheus/client_golang":      {anyRoom},
 	"github.com/redis/go-redis/v9":             {"store"},
 	"github.com/rogpeppe/go-internal":          {"e2e"},
+	"github.com/robfig/cron/v3":                {"scheduler"},
 	"github.com/santhosh-tekuri/jsonschema/v6": {"api", "e2e"},
 	"github.com/sirupsen/logrus":               {"registry"},
 	"github.com/tink-crypto/tink-go/v2":        {"seal"},

@@ -1,0 +1,258 @@
+// Package scheduler starts one-off dynos at the times that apps' schedules name.
+//
+// A run is noted before it is started, in the transaction that moves its
+// schedule on to the next time, and its id is its dyno's: whoever comes after us
+// finds by it whether there is such a dyno. So no time has two runs, whenever we
+// are killed, and no run is for ever under way.
+//
+//	noted ──► its dyno is started ──► running ──► succeeded, failed
+//	  └────► nobody could in time ──► missed
+//
+// How a dyno ended is written down by the dyno manager, which keeps the dyno
+// until that is done.
+package scheduler
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"renga"
+)
+
+// Store keeps schedules. An app or a schedule that is gone is renga.NotFound.
+type Store interface {
+	// DueApps tells of each app with schedules when one is due next.
+	DueApps(ctx context.Context) (map[renga.AppID]time.Time, error)
+	Schedules(ctx context.Context, app renga.AppID) ([]renga.Schedule, error)
+	// EditSchedules lets edit add to an app's schedules, by id, and change them.
+	EditSchedules(ctx context.Context, app renga.AppID, edit func(all map[string]renga.Schedule) error) error
+	// RemoveSchedule removes one with its runs.
+	RemoveSchedule(ctx context.Context, app renga.AppID, id string) error
+}
+
+// Runs keeps the runs of schedules.
+type Runs interface {
+	// NoteRuns lets decide change a schedule and adds the runs that it gives back,
+	// all at once. going counts the schedule's runs that are not over.
+	NoteRuns(ctx context.Context, app renga.AppID, id string, decide func(s *renga.Schedule, going int) ([]renga.ScheduledRun, error)) error
+	// UnfinishedRuns are those of all apps that are not over.
+	UnfinishedRuns(ctx context.Context) (map[renga.AppID][]renga.ScheduledRun, error)
+	// UpdateRun changes a run that is not over; of another one nothing comes.
+	UpdateRun(ctx context.Context, app renga.AppID, id string, edit func(*renga.ScheduledRun)) error
+}
+
+// Runner runs one-off dynos.
+type Runner interface {
+	// RunOneOff starts a detached dyno. It is renga.Unavailable when that may work
+	// in a while.
+	RunOneOff(ctx context.Context, app renga.AppID, asked renga.OneOff) (renga.Dyno, error)
+	// FindOneOff finds a dyno by its id, whether it still runs or not; it is
+	// renga.NotFound when there is none.
+	FindOneOff(ctx context.Context, app renga.AppID, dyno string) (renga.Dyno, error)
+}
+
+// Lines takes what is said of an app's schedules, for its log.
+type Lines interface {
+	Line(app renga.AppID, source, dyno, text string)
+}
+
+const (
+	// MaxSchedules is how many an app may have.
+	MaxSchedules = 50
+	// grace is how late a run may be started. Within it one starts that was due
+	// while Renga was replaced, or the engine away for a moment.
+	grace = time.Minute
+	// survey is how often everything is looked at, whatever was heard.
+	survey = 5 * time.Minute
+	// retry is the pause after something went wrong.
+	retry = 2 * time.Second
+	// nap bounds the sleep, for clocks are set.
+	nap = time.Minute
+	// together bounds how many apps are looked at, or dynos started, at once.
+	together = 8
+)
+
+// Options are what the room works with.
+type Options struct {
+	Log *slog.Logger
+	Now func() time.Time
+}
+
+// Scheduler starts what is due.
+type Scheduler struct {
+	Options
+	store  Store
+	runs   Runs
+	runner Runner
+	lines  Lines
+
+	poked  chan struct{} // something is due earlier than it was
+	starts chan struct{} // as many as may be under way
+	tasks  sync.WaitGroup
+
+	mu       sync.Mutex
+	due      map[renga.AppID]time.Time // when to look at an app
+	held     map[string]bool           // runs that somebody in this process starts
+	ordered  []order
+	surveyed time.Time // the last survey that is to be relied on
+}
+
+// order is a run that somebody asked for.
+type order struct {
+	schedule renga.Schedule
+	run      renga.ScheduledRun
+}
+
+// New makes the room. Nothing is started.
+func New(o Options, s Store, runs Runs, r Runner, l Lines) *Scheduler {
+	return &Scheduler{
+		Options: o, store: s, runs: runs, runner: r, lines: l,
+		poked: make(chan struct{}, 1), starts: make(chan struct{}, together),
+		due: map[renga.AppID]time.Time{}, held: map[string]bool{},
+	}
+}
+
+// Run starts what is due until ctx ends, and then waits for the starts that are
+// under way. Dynos go on running.
+func (s *Scheduler) Run(ctx context.Context) error {
+	defer s.tasks.Wait()
+	said := ""
+	for ctx.Err() == nil {
+		err := s.look(ctx)
+		if err != nil && err.Error() != said && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "schedules wait", "err", err)
+		}
+		said = textOf(err)
+		timer := time.NewTimer(s.pause(err))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-s.poked:
+		}
+		timer.Stop()
+	}
+	return nil
+}
+
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// look does all that is due. What an error leaves undone, and what it may hide,
+// the next look finds.
+func (s *Scheduler) look(ctx context.Context) error {
+	if s.surveyIsDue() {
+		if err := s.survey(ctx); err != nil {
+			s.surveyAgain()
+			return err
+		}
+	}
+	for _, o := range s.takeOrdered() {
+		s.start(ctx, o.schedule, o.run)
+	}
+	var apps errgroup.Group
+	apps.SetLimit(together)
+	for _, app := range s.takeDue() {
+		apps.Go(func() error {
+			err := s.turn(ctx, app)
+			if err != nil {
+				s.lookAt(app, s.Now())
+				s.surveyAgain()
+			}
+			return err
+		})
+	}
+	return apps.Wait()
+}
+
+func (s *Scheduler) surveyIsDue() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	due := s.Now().Sub(s.surveyed) >= survey
+	if due {
+		s.surveyed = s.Now()
+	}
+	return due
+}
+
+// surveyAgain has the next look survey everything.
+func (s *Scheduler) surveyAgain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.surveyed = time.Time{}
+}
+
+func (s *Scheduler) takeOrdered() []order {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.ordered
+	s.ordered = nil
+	return all
+}
+
+// pause is how long nothing is due.
+func (s *Scheduler) pause(err error) time.Duration {
+	if err != nil {
+		return retry
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pause := nap
+	for _, at := range s.due {
+		pause = min(pause, max(0, at.Sub(s.Now())))
+	}
+	return pause
+}
+
+// lookAt has an app looked at by that time.
+func (s *Scheduler) lookAt(app renga.AppID, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known, ok := s.due[app]; !at.IsZero() && (!ok || at.Before(known)) {
+		s.due[app] = at
+	}
+}
+
+// takeDue takes the apps that are due out of the list.
+func (s *Scheduler) takeDue() []renga.AppID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var apps []renga.AppID
+	for app, at := range s.due {
+		if !at.After(s.Now()) {
+			apps = append(apps, app)
+			delete(s.due, app)
+		}
+	}
+	return apps
+}
+
+// turn notes and starts what is due of an app.
+func (s *Scheduler) turn(ctx context.Context, app renga.AppID) error {
+	all, err := s.store.Schedules(ctx, app)
+	if renga.KindOf(err) == renga.NotFound {
+		return nil
+	}
+	for _, sch := range all {
+		if !sch.Next.IsZero() && !sch.Next.After(s.Now()) && err == nil {
+			sch, err = s.claim(ctx, app, sch.ID)
+		}
+		s.lookAt(app, sch.Next)
+	}
+	return err
+}
+
+// poke ends the sleep.
+func (s *Scheduler) poke() {
+	select {
+	case s.poked <- struct{}{}:
+	default:
+	}
+}
