@@ -77,6 +77,7 @@ var access = map[string]policy{
 	"/apps/{app}/metrics":                             appPart,
 	"/apps/{app}/releases/":                           appDeploy,
 	"/apps/{app}/releases/{release}/config-vars":      appSecrets,
+	"/apps/{app}/schedules/":                          appPrograms,
 	"/apps/{app}/usage":                               appPart,
 	"/apps/{app}/webhook-deliveries/":                 appPart,
 	"/apps/{app}/webhook-events/":                     appPart,

@@ -244,6 +244,14 @@ var beyond = map[string]string{
 	"PATCH /apps/{app}/sleep":                         "has it sleep after a time without requests",
 
 	"POST /apps/{app}/releases/{release}/actions/cancel": "calls off a release that has not taken over, see deploys.md",
+
+	"GET /apps/{app}/schedules":                         "one-off dynos by crontab lines; see [Schedules](schedules.md)",
+	"POST /apps/{app}/schedules":                        "adds a schedule",
+	"GET /apps/{app}/schedules/{schedule}":              "a schedule, by id or name, with its last run",
+	"PATCH /apps/{app}/schedules/{schedule}":            "changes it",
+	"DELETE /apps/{app}/schedules/{schedule}":           "removes it",
+	"GET /apps/{app}/schedules/{schedule}/runs":         "its runs, the newest first",
+	"POST /apps/{app}/schedules/{schedule}/actions/run": "runs its command once, now",
 }
 
 func TestRoutesBeyondTheSchemaSayWhy(t *testing.T) {

@@ -78,15 +78,12 @@ func (v *looseVars) UnmarshalJSON(b []byte) error {
 // it comes in one piece.
 const exitSuffix = `; echo "` + "\uFFFF" + ` heroku-command-exit-status: $?"`
 
-// maxCommand bounds a command.
-const maxCommand = 32 << 10
-
 func (s *Server) oneOff(o dynoOrder) (renga.OneOff, error) {
 	asked := renga.OneOff{Type: o.Type, Env: renga.Vars(o.Env), Attach: o.Attach}
 	command, marked := strings.CutSuffix(strings.TrimSpace(o.Command), exitSuffix)
 	asked.Command, asked.MarkExit = strings.TrimSpace(command), marked
-	if n := len(asked.Command); n == 0 || n > maxCommand || strings.ContainsRune(asked.Command, 0) {
-		return asked, invalid("Field \"command\" must be a command of 1 to %d bytes.", maxCommand)
+	if n := len(asked.Command); n == 0 || n > renga.MaxCommand || strings.ContainsRune(asked.Command, 0) {
+		return asked, invalid("Field \"command\" must be a command of 1 to %d bytes.", renga.MaxCommand)
 	}
 	if err := renga.ValidateVars(asked.Env); err != nil {
 		return asked, err
@@ -159,7 +156,7 @@ func (o Options) attachURLs(secret string) (rendezvous, websocket *string) {
 // commandOf is a dyno's command as users gave it: a one-off dyno's goes through
 // a shell.
 func commandOf(d renga.Dyno) string {
-	if d.Type == renga.Run && len(d.Command) == 3 && d.Command[0] == "/bin/sh" && d.Command[1] == "-c" {
+	if (d.Type == renga.Run || d.Type == renga.Scheduler) && len(d.Command) == 3 && d.Command[0] == "/bin/sh" && d.Command[1] == "-c" {
 		return d.Command[2]
 	}
 	return renga.CommandLine(d.Command)

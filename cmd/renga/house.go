@@ -24,6 +24,7 @@ import (
 	"renga/router"
 	"renga/runtime"
 	"renga/runtime/docker"
+	"renga/scheduler"
 	"renga/seal"
 	"renga/store"
 	"renga/webhooks"
@@ -40,6 +41,7 @@ type house struct {
 	renamer  *releaser.Renamer
 	promoter *releaser.Promoter
 	hooks    *webhooks.Webhooks
+	schedule *scheduler.Scheduler
 	door     *door
 	certs    *certs.Certs
 	notes    *acmNotes
@@ -102,7 +104,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	rt := router.New(router.Options{Wake: func(app renga.AppID) { manager.Rouse(app) }, Log: log, Lines: routerLines{appLogs, requests}, Trusted: s.TrustedProxies, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
 	manager = runtime.New(runtime.Options{
 		Domain: s.Domain, Sizes: s.Sizes, Port: s.Port, BootTimeout: s.BootTimeout,
-		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, WatchWindow: s.WatchWindow, Rescuer: &rescue, Outputs: outputs,
+		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, WatchWindow: s.WatchWindow, Rescuer: &rescue, Ends: db, Outputs: outputs,
 		Logs: appLogs, Log: log,
 	}, db, ledgerReleases{ledger}, engine, rt)
 	gauge = meter.New(meter.Options{Log: log}, manager, appLogs, db)
@@ -125,10 +127,11 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	}
 	scheme, port := s.front()
 	desk := attach.New(attach.Options{Spool: s.Data, Room: s.room, Log: log})
+	schedule := scheduler.New(scheduler.Options{Log: log, Now: time.Now}, db, db, scheduled{manager}, appLogs)
 	h := &house{
 		settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg},
 		remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), promoter: releaser.NewPromoter(db, rel),
-		certs: tlsCerts, notes: notes, logs: appLogs, drainer: drainer, meter: gauge, desk: desk, rendezvous: desk.Rendezvous, ssh: desk.SSH,
+		certs: tlsCerts, notes: notes, schedule: schedule, logs: appLogs, drainer: drainer, meter: gauge, desk: desk, rendezvous: desk.Rendezvous, ssh: desk.SSH,
 	}
 	people := accounts.New(db, accounts.DefaultCost)
 	web := api.New(api.Options{
@@ -138,6 +141,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 		Repeats: db, Tokens: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel, Rollouts: db,
 		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did, Logs: appLogs,
 		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer, Minutes: db, Visits: visits{desk, manager}, Sleeps: sleeps{db, rt}, Webhooks: db,
+		Schedules: db, Scheduler: schedule,
 		Domains: db, Endpoints: db, Orders: tlsCerts,
 	})
 	h.hooks = webhooks.New(webhooks.Options{Dial: outside.Dial, Log: log, Now: time.Now}, db, web)

@@ -27,6 +27,15 @@ func (o oneOffs) RunOneOff(ctx context.Context, app renga.App, asked renga.OneOf
 	}), nil
 }
 
+// scheduled runs one-off dynos for schedules.
+type scheduled struct{ *runtime.Manager }
+
+// RunOneOff starts a detached one.
+func (s scheduled) RunOneOff(ctx context.Context, app renga.AppID, asked renga.OneOff) (renga.Dyno, error) {
+	d, _, err := s.Manager.RunOneOff(ctx, app, asked)
+	return d, err
+}
+
 // sessions are the dyno manager's as the desk sees them.
 type sessions struct{ *runtime.Session }
 

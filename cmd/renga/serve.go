@@ -209,6 +209,7 @@ func (h *house) run(ctx context.Context, doorways []doorway) error {
 	loop(h.logs.Run)
 	loop(h.promoter.Run)
 	loop(h.hooks.Run)
+	loop(h.schedule.Run)
 	loop(h.drainer.Run)
 	loop(h.meter.Run)
 	loop(h.notes.Run)

@@ -1,0 +1,304 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"renga"
+)
+
+// Schedules keeps apps' schedules and their runs.
+type Schedules interface {
+	// Schedules are in order of their age, each with its last run.
+	Schedules(ctx context.Context, app renga.AppID) ([]renga.Schedule, error)
+	// Runs are in order of their time.
+	Runs(ctx context.Context, app renga.AppID, schedule string) ([]renga.ScheduledRun, error)
+}
+
+// Scheduler starts one-off dynos by schedules.
+type Scheduler interface {
+	AddSchedule(ctx context.Context, s renga.Schedule) (renga.Schedule, error)
+	UpdateSchedule(ctx context.Context, app renga.AppID, id string, edit func(*renga.Schedule) error) (renga.Schedule, error)
+	RemoveSchedule(ctx context.Context, app renga.AppID, id string) error
+	// RunSchedule has the command run once, now.
+	RunSchedule(ctx context.Context, app renga.AppID, id string) (renga.ScheduledRun, error)
+}
+
+func (s *Server) scheduleRoutes() []route {
+	return []route{
+		{"GET", "/apps/{app}/schedules", s.listSchedules},
+		{"POST", "/apps/{app}/schedules", s.createSchedule},
+		{"GET", "/apps/{app}/schedules/{schedule}", s.scheduleInfo},
+		{"PATCH", "/apps/{app}/schedules/{schedule}", s.updateSchedule},
+		{"DELETE", "/apps/{app}/schedules/{schedule}", s.deleteSchedule},
+		{"GET", "/apps/{app}/schedules/{schedule}/runs", s.listScheduledRuns},
+		{"POST", "/apps/{app}/schedules/{schedule}/actions/run", s.runSchedule},
+	}
+}
+
+// schedule is a schedule on the wire. Name, type and size are null where nothing
+// was said.
+type schedule struct {
+	App       ref           `json:"app"`
+	Command   string        `json:"command"`
+	CreatedAt string        `json:"created_at"`
+	Cron      string        `json:"cron"`
+	Enabled   bool          `json:"enabled"`
+	ID        string        `json:"id"`
+	LastRun   *scheduledRun `json:"last_run"`
+	Name      *string       `json:"name"`
+	NextRunAt *string       `json:"next_run_at"`
+	Overlap   string        `json:"overlap"`
+	Size      *string       `json:"size"`
+	Timezone  string        `json:"timezone"`
+	Type      *string       `json:"type"`
+	UpdatedAt string        `json:"updated_at"`
+}
+
+// What becomes of a run while the one before is still going.
+const (
+	overlapAllow = "allow"
+	overlapSkip  = "skip"
+)
+
+func newSchedule(a renga.App, sch renga.Schedule) schedule {
+	wire := schedule{
+		App: appRef(a), Command: sch.Command, CreatedAt: stamp(sch.CreatedAt), Cron: sch.Cron, Enabled: sch.Enabled, ID: sch.ID,
+		Name: orNull(sch.Name), NextRunAt: stampOrNull(sch.Next), Overlap: overlapSkip, Timezone: "UTC", Type: orNull(string(sch.Type)),
+		UpdatedAt: stamp(sch.UpdatedAt),
+	}
+	if sch.Overlap {
+		wire.Overlap = overlapAllow
+	}
+	if sch.Zone != "" {
+		wire.Timezone = sch.Zone
+	}
+	if sch.Size != "" {
+		wire.Size = orNull(sizeOnWire(sch.Size))
+	}
+	if sch.Last != nil {
+		run := newScheduledRun(a, *sch.Last)
+		wire.LastRun = &run
+	}
+	return wire
+}
+
+// scheduledRun is a run of a schedule on the wire.
+type scheduledRun struct {
+	Dyno       *runDynoRef `json:"dyno"`
+	DueAt      string      `json:"due_at"`
+	ExitCode   *int        `json:"exit_code"`
+	FinishedAt *string     `json:"finished_at"`
+	ID         string      `json:"id"`
+	Reason     *string     `json:"reason"`
+	Release    *verseMark  `json:"release"`
+	StartedAt  *string     `json:"started_at"`
+	Status     string      `json:"status"`
+}
+
+// runDynoRef names the dyno of a run.
+type runDynoRef struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+func newScheduledRun(a renga.App, r renga.ScheduledRun) scheduledRun {
+	wire := scheduledRun{
+		DueAt: stamp(r.DueAt), ExitCode: r.ExitCode, FinishedAt: stampOrNull(r.FinishedAt), ID: r.ID, Reason: orNull(r.Reason),
+		StartedAt: stampOrNull(r.StartedAt), Status: string(r.Status),
+	}
+	if r.Dyno != "" {
+		wire.Dyno = &runDynoRef{ID: r.ID, Name: r.Dyno}
+		wire.Release = &verseMark{ID: releaseID(a.ID, r.Release), Version: r.Release}
+	}
+	return wire
+}
+
+// scheduleOf finds the schedule of the path, by id or name.
+func (s *Server) scheduleOf(r *http.Request) (renga.App, renga.Schedule, error) {
+	a, err := s.appOf(r)
+	if err != nil {
+		return a, renga.Schedule{}, err
+	}
+	all, err := s.parts.Schedules.Schedules(r.Context(), a.ID)
+	if err != nil {
+		return a, renga.Schedule{}, orNotFound(err, "app")
+	}
+	identity := mux.Vars(r)["schedule"]
+	i := slices.IndexFunc(all, func(sch renga.Schedule) bool { return strings.EqualFold(sch.ID, identity) || sch.Name == identity })
+	if i < 0 {
+		return a, renga.Schedule{}, notFound("schedule")
+	}
+	return a, all[i], nil
+}
+
+func (s *Server) listSchedules(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	all, err := s.parts.Schedules.Schedules(r.Context(), a.ID)
+	if err != nil {
+		return orNotFound(err, "app")
+	}
+	var wire []schedule
+	for _, sch := range all {
+		wire = append(wire, newSchedule(a, sch))
+	}
+	return list(w, r, wire, by("id", func(w schedule) string { return w.ID }))
+}
+
+func (s *Server) scheduleInfo(w http.ResponseWriter, r *http.Request) error {
+	a, sch, err := s.scheduleOf(r)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, newSchedule(a, sch))
+}
+
+// scheduleBody is what clients say of a schedule. What they leave out stays, and
+// null is as if nothing had been said.
+type scheduleBody struct {
+	Command  *string         `json:"command"`
+	Cron     *string         `json:"cron"`
+	Enabled  *bool           `json:"enabled"`
+	Name     json.RawMessage `json:"name"`
+	Overlap  *string         `json:"overlap"`
+	Size     json.RawMessage `json:"size"`
+	Timezone *string         `json:"timezone"`
+	Type     json.RawMessage `json:"type"`
+}
+
+// decodeSchedule reads a body; change lays it over a schedule.
+func (s *Server) decodeSchedule(r *http.Request) (change func(*renga.Schedule) error, err error) {
+	var body scheduleBody
+	if err := decode(r, &body); err != nil {
+		return nil, err
+	}
+	return func(sch *renga.Schedule) (err error) {
+		set(&sch.Command, body.Command)
+		set(&sch.Cron, body.Cron)
+		set(&sch.Enabled, body.Enabled)
+		set(&sch.Zone, body.Timezone)
+		sch.Command, sch.Cron = strings.TrimSpace(sch.Command), strings.TrimSpace(sch.Cron)
+		if body.Overlap != nil && *body.Overlap != overlapAllow && *body.Overlap != overlapSkip {
+			return invalid("Overlap must be %q or %q.", overlapSkip, overlapAllow)
+		}
+		if body.Overlap != nil {
+			sch.Overlap = *body.Overlap == overlapAllow
+		}
+		if err := setOrNull("name", &sch.Name, body.Name); err != nil {
+			return err
+		}
+		if err := setOrNull("type", (*string)(&sch.Type), body.Type); err != nil {
+			return err
+		}
+		if err := setOrNull("size", &sch.Size, body.Size); err != nil || sch.Size == "" {
+			return err
+		}
+		sch.Size, err = s.sizeNamed(sch.Size)
+		return err
+	}, nil
+}
+
+// setOrNull sets a field that null empties, if anything was said of it.
+func setOrNull(name string, field *string, said json.RawMessage) error {
+	if len(said) == 0 {
+		return nil
+	}
+	var value *string
+	if json.Unmarshal(said, &value) != nil {
+		return invalid("Field %q must be %s.", name, "a string, or null")
+	}
+	*field = ""
+	set(field, value)
+	return nil
+}
+
+func (s *Server) createSchedule(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	change, err := s.decodeSchedule(r)
+	if err != nil {
+		return err
+	}
+	sch := renga.Schedule{App: a.ID, Enabled: true}
+	if err := change(&sch); err != nil {
+		return err
+	}
+	if sch, err = s.parts.Scheduler.AddSchedule(r.Context(), sch); err != nil {
+		return orNotFound(err, "app")
+	}
+	s.audit(r, "schedule added", a.Name, "schedule", sch.Label(), "cron", sch.Cron)
+	return answer(w, http.StatusCreated, newSchedule(a, sch))
+}
+
+func (s *Server) updateSchedule(w http.ResponseWriter, r *http.Request) error {
+	a, before, err := s.scheduleOf(r)
+	if err != nil {
+		return err
+	}
+	change, err := s.decodeSchedule(r)
+	if err != nil {
+		return err
+	}
+	sch, err := s.parts.Scheduler.UpdateSchedule(r.Context(), a.ID, before.ID, change)
+	if err != nil {
+		return orNotFound(err, "schedule")
+	}
+	sch.Last = before.Last
+	s.audit(r, "schedule changed", a.Name, "schedule", sch.Label(), "cron", sch.Cron)
+	return answer(w, http.StatusOK, newSchedule(a, sch))
+}
+
+func (s *Server) deleteSchedule(w http.ResponseWriter, r *http.Request) error {
+	a, sch, err := s.scheduleOf(r)
+	if err != nil {
+		return err
+	}
+	if err := s.parts.Scheduler.RemoveSchedule(r.Context(), a.ID, sch.ID); err != nil {
+		return orNotFound(err, "schedule")
+	}
+	s.audit(r, "schedule removed", a.Name, "schedule", sch.Label())
+	return answer(w, http.StatusOK, newSchedule(a, sch))
+}
+
+// listScheduledRuns lists the newest run first when nobody says otherwise.
+func (s *Server) listScheduledRuns(w http.ResponseWriter, r *http.Request) error {
+	a, sch, err := s.scheduleOf(r)
+	if err != nil {
+		return err
+	}
+	runs, err := s.parts.Schedules.Runs(r.Context(), a.ID, sch.ID)
+	if err != nil {
+		return orNotFound(err, "app")
+	}
+	var wire []scheduledRun
+	for _, run := range runs {
+		wire = append(wire, newScheduledRun(a, run))
+	}
+	if r.Header.Get("Range") == "" {
+		r.Header.Set("Range", "id ..; order=desc")
+	}
+	return list(w, r, wire, by("id", func(w scheduledRun) string { return w.ID })) // which is in order of time
+}
+
+func (s *Server) runSchedule(w http.ResponseWriter, r *http.Request) error {
+	a, sch, err := s.scheduleOf(r)
+	if err != nil {
+		return err
+	}
+	run, err := s.parts.Scheduler.RunSchedule(r.Context(), a.ID, sch.ID)
+	if err != nil {
+		return orNotFound(err, "schedule")
+	}
+	s.audit(r, "schedule run", a.Name, "schedule", sch.Label(), "run", run.ID)
+	return answer(w, http.StatusCreated, newScheduledRun(a, run))
+}
