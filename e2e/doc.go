@@ -35,6 +35,7 @@
 //	curl [-i] [-any] HOST PATH                 ask an app through the router; HOST may be an app's name
 //	tls HOST                                   print whose certificate HTTPS has for a host
 //	containers APP                             list the app's running dynos: "web.1 v3 <container>"
+//	logs APP                                   print the app's log
 //	docker ARGS…                               run the docker command
 //	capture NAME PATTERN                       set NAME to what the pattern's group matched in stdout
 //	waitfor WORD ARGS… [-- PATTERN…]           repeat a word until it succeeds and stdout matches

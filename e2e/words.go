@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -23,7 +24,7 @@ import (
 func words() map[string]Word {
 	return map[string]Word{
 		"renga": renga, "image": image, "push": push, "api": api, "login": login, "curl": curl, "tls": showTLS,
-		"containers": containers, "docker": docker, "redis": redis,
+		"containers": containers, "logs": logs, "docker": docker, "redis": redis,
 		"capture": capture, "waitfor": waitfor, "waitup": waitup, "waitgone": waitgone,
 	}
 }
@@ -225,6 +226,34 @@ func containers(ctx context.Context, s *Script, out io.Writer, args []string) er
 	for _, d := range dynos {
 		fmt.Fprintf(out, "%s v%d %s\n", d.Dyno, d.Release, d.ID[:12])
 	}
+	return err
+}
+
+// logs prints the app's log.
+func logs(ctx context.Context, s *Script, out io.Writer, args []string) error {
+	if len(args) != 1 {
+		return errors.New("usage: logs APP")
+	}
+	token, err := s.World.Token(ctx)
+	if err != nil {
+		return err
+	}
+	var session struct {
+		URL string `json:"logplex_url"`
+	}
+	answer, err := s.World.APIAs(ctx, token, "POST", "/apps/"+args[0]+"/log-sessions", `{"lines":1500}`)
+	if err == nil {
+		err = json.Unmarshal(answer.Body, &session)
+	}
+	if err != nil {
+		return err
+	}
+	u, err := url.Parse(session.URL)
+	if err != nil {
+		return err
+	}
+	answer, err = s.World.Do(ctx, Request{Path: u.RequestURI()})
+	fmt.Fprintf(out, "%s", answer.Body)
 	return err
 }
 
