@@ -100,6 +100,10 @@ type Route struct {
 	Name    string
 	Hosts   []string // lower case, without port; none removes the app
 	Targets []Target
+	// Canary are dynos of a release that is tried: beside Targets they are asked
+	// Percent of the requests.
+	Canary  []Target
+	Percent int
 	// Idle says what to answer when there are no targets.
 	Idle        Idle
 	Maintenance bool

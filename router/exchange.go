@@ -7,6 +7,7 @@ import (
 	"net/http/httptrace"
 	"net/http/httputil"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -289,15 +290,22 @@ func repeatable(out *http.Request) bool {
 
 // another claims a dyno after the claimed one could not be reached.
 func (x *exchange) another(err *dialError) error {
-	x.target.quarantine(x.rt.opt.Now().Add(x.rt.opt.Quarantine))
-	x.tried = append(x.tried, x.target)
-	x.target.release()
+	refused := x.target
+	refused.quarantine(x.rt.opt.Now().Add(x.rt.opt.Quarantine))
+	x.tried = append(x.tried, refused)
+	refused.release()
 	x.target = nil
 	x.cause = err
 	if x.tries++; x.tries >= maxTries || x.rt.opt.Now().Sub(x.start) > x.rt.opt.StartTimeout {
 		return &failure{err.code(), err}
 	}
-	return x.claim()
+	if err := x.claim(); err != nil {
+		return err
+	}
+	if slices.Contains(x.app.canary, refused) {
+		refused.count(http.StatusServiceUnavailable) // it is judged, though another dyno helps out
+	}
+	return nil
 }
 
 // watch adds hooks to the trace that the proxy makes for each request: adding a

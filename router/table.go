@@ -21,7 +21,8 @@ type table struct {
 type app struct {
 	*pulse
 	route   renga.Route
-	targets []*target
+	targets []*target // all, the canary's last
+	canary  []*target
 	changed chan struct{} // closed when a successor is in the table
 	roused  atomic.Bool   // somebody was told that it is to wake
 }
@@ -91,9 +92,10 @@ func (rt *Router) nextLocked(r renga.Route, old *app) *app {
 	if old != nil {
 		next.pulse = old.pulse
 	}
-	for _, t := range r.Targets {
+	for _, t := range slices.Concat(r.Targets, r.Canary) {
 		next.targets = append(next.targets, rt.targetLocked(r.App, t, old))
 	}
+	next.canary = next.targets[len(r.Targets):]
 	rt.apps[r.App] = next
 	return next
 }
@@ -160,19 +162,37 @@ func (t *table) replace(old, next *app) *table {
 	return &table{hosts: hosts}
 }
 
+// sides are the targets to ask first and those to ask when none of them will do.
+// With a canary chance decides, and what was tried before: a request that could
+// not connect stays on its side.
+func (a *app) sides(tried []*target) (first, second []*target) {
+	stable := a.targets[:len(a.targets)-len(a.canary)]
+	if len(stable) == 0 || len(a.canary) == 0 {
+		return a.targets, nil
+	}
+	chosen := rand.IntN(100) < a.route.Percent
+	if len(tried) > 0 {
+		chosen = slices.Contains(a.canary, tried[0])
+	}
+	if chosen {
+		return a.canary, stable
+	}
+	return stable, a.canary
+}
+
 // claim takes a place on one of the targets, by chance: among those that are
 // not in quarantine if it can, and never one of tried. The verdict is the
 // worst seen when there was no place.
 func (a *app) claim(now time.Time, limit int64, tried []*target) (*target, verdict) {
-	first := a.targets[rand.IntN(len(a.targets))]
+	side, other := a.sides(tried)
+	first := side[rand.IntN(len(side))]
 	if first.healthy(now) && !slices.Contains(tried, first) && first.claim(limit) == taken {
 		return first, taken
 	}
 	worst := exhausted
-	order := rand.Perm(len(a.targets))
+	order := append(shuffled(side), shuffled(other)...)
 	for _, healthy := range []bool{true, false} {
-		for _, i := range order {
-			t := a.targets[i]
+		for _, t := range order {
 			if t.healthy(now) != healthy || slices.Contains(tried, t) {
 				continue
 			}
@@ -184,6 +204,12 @@ func (a *app) claim(now time.Time, limit int64, tried []*target) (*target, verdi
 		}
 	}
 	return nil, worst
+}
+
+func shuffled(targets []*target) []*target {
+	all := slices.Clone(targets)
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
 }
 
 // standing is the code an app is answered with before any dyno is asked, ""
