@@ -25,6 +25,8 @@ type App struct {
 	Buildpacks []string
 	// HealthCheck is how its web dynos are asked whether they are well.
 	HealthCheck HealthCheck
+	// Canary is how releases take over that bring code.
+	Canary Canary
 	// SleepAfter is how long no request must come until the app sleeps; 0 for
 	// never.
 	SleepAfter time.Duration

@@ -44,6 +44,8 @@ type Deploy struct {
 	Images map[ProcessType]map[ProcessType]Image
 	// Remove lists the process types that are to go.
 	Remove []ProcessType
+	// Canary is how the release takes over; the zero one for the app's own way.
+	Canary Canary
 }
 
 // Push is one image push that asks for a release.

@@ -45,6 +45,11 @@ type Change struct {
 	// PushID, when set, makes the change happen once however often it is asked
 	// for.
 	PushID string
+	// Canary is how the release takes over.
+	Canary Canary
+	// Deploys says that the change brings code: without a canary of its own it
+	// has the app's.
+	Deploys bool
 	// Edit makes the new inputs out of the current ones, in place. It may be
 	// called several times and must depend on nothing else.
 	Edit func(*Inputs) error
@@ -108,6 +113,9 @@ type Outcome struct {
 	At  time.Time
 	// Phase is how far the release command came.
 	Phase ReleasePhase
+	// CanaryUntil is when the release's time as a canary is over; zero before it
+	// has begun.
+	CanaryUntil time.Time
 }
 
 // ReleasePhase is how far a release command came: the command of a release's
@@ -139,6 +147,8 @@ type ReleaseRecord struct {
 	Description string
 	By          AccountID
 	CreatedAt   time.Time
+	// Canary is how it takes over.
+	Canary Canary
 	// Pages are what the router shows instead of its own pages.
 	Pages   Pages
 	Outcome Outcome

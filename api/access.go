@@ -70,6 +70,7 @@ var access = map[string]policy{
 	"PATCH /apps/{app}/formation":                     appDeploy,
 	"/apps/{app}/health-check":                        appPart,
 	"/apps/{app}/sleep":                               appPart,
+	"/apps/{app}/canary":                              appDeploy,
 	"/apps/{app}/formations/":                         appPart,
 	"/apps/{app}/log-drains/":                         appSecrets,                                                             // their URLs may hold passwords
 	"/apps/{app}/log-sessions":                        {change: need{renga.ScopeRead, renga.MayView}},                         // it changes nothing

@@ -243,7 +243,11 @@ var beyond = map[string]string{
 	"GET /apps/{app}/sleep":                           "whether the app sleeps; see [Sleep](sleep.md)",
 	"PATCH /apps/{app}/sleep":                         "has it sleep after a time without requests",
 
-	"POST /apps/{app}/releases/{release}/actions/cancel": "calls off a release that has not taken over, see deploys.md",
+	"POST /apps/{app}/releases/{release}/actions/cancel":   "calls off a release that has not taken over, see deploys.md",
+	"POST /apps/{app}/releases/{release}/actions/complete": "has a canary take over now, see deploys.md",
+	"GET /apps/{app}/canary":                               "how images that are pushed take over",
+	"PATCH /apps/{app}/canary":                             "has them take some of the requests first, see deploys.md",
+	"DELETE /apps/{app}/canary":                            "has them take over at once",
 
 	"GET /apps/{app}/schedules":                         "one-off dynos by crontab lines; see [Schedules](schedules.md)",
 	"POST /apps/{app}/schedules":                        "adds a schedule",

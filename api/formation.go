@@ -156,6 +156,8 @@ type update struct {
 	Quantity    *quantity       `json:"quantity"`
 	Size        *string         `json:"size"`
 	DockerImage json.RawMessage `json:"docker_image"`
+	// Canary is of a request that is about one process type only.
+	Canary *canaryAsked `json:"canary"`
 }
 
 // quantity is a number of dynos, or how many more or fewer: 2, "2", "+1", "-1".

@@ -12,11 +12,14 @@ type Rollouts interface {
 	// CancelRelease makes a pending release fail for the reason; Conflict when it
 	// is not pending.
 	CancelRelease(ctx context.Context, app renga.AppID, version int, reason string) error
+	// EndCanary lets a canary take over now; Conflict when it is none.
+	EndCanary(ctx context.Context, app renga.AppID, version int) error
 }
 
 func (s *Server) releaseActionRoutes() []route {
 	return []route{
 		{"POST", "/apps/{app}/releases/{release}/actions/cancel", s.cancelRelease},
+		{"POST", "/apps/{app}/releases/{release}/actions/complete", s.completeRelease},
 	}
 }
 
@@ -26,6 +29,11 @@ func (s *Server) cancelRelease(w http.ResponseWriter, r *http.Request) error {
 	return s.actOnRelease(w, r, "canceled", func(ctx context.Context, app renga.AppID, version int) error {
 		return s.parts.Rollouts.CancelRelease(ctx, app, version, "Canceled by "+caller(r).Email)
 	})
+}
+
+// completeRelease has a canary take over now.
+func (s *Server) completeRelease(w http.ResponseWriter, r *http.Request) error {
+	return s.actOnRelease(w, r, "completed", s.parts.Rollouts.EndCanary)
 }
 
 // actOnRelease does something with the release of the path, tells of it, and

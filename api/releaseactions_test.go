@@ -10,6 +10,16 @@ import (
 
 func pendingFourth(w *world) { w.outcomes[4] = renga.Outcome{Status: renga.Pending, At: born} }
 
+func TestCompleteRelease(t *testing.T) {
+	const url = "/apps/hello/releases/v4/actions/complete"
+	run(t, []scenario{
+		{name: "a canary", prepare: tried, method: "POST", url: url, after: audited("release completed"),
+			has: []string{`"status":"pending"`, `"canary":{"percent":10,"seconds":300,"until":"2026-01-02T03:04:05Z"}`}},
+		{name: "one that is none", prepare: pendingFourth, method: "POST", url: url, status: 422, has: []string{"Release v4 is no canary."}},
+		{name: "of another", method: "POST", url: "/apps/other/releases/1/actions/complete", status: 403},
+	})
+}
+
 func TestCancelRelease(t *testing.T) {
 	const url = "/apps/hello/releases/v4/actions/cancel"
 	run(t, []scenario{

@@ -25,9 +25,9 @@ type Releases interface {
 type Releaser interface {
 	// Rollback makes a new release of an old one; Invalid, with the reason,
 	// where that cannot be.
-	Rollback(ctx context.Context, app renga.AppID, version int, part renga.RollbackPart, by renga.AccountID) (renga.ReleaseRecord, error)
+	Rollback(ctx context.Context, app renga.AppID, version int, part renga.RollbackPart, canary renga.Canary, by renga.AccountID) (renga.ReleaseRecord, error)
 	// Rerelease makes a new release of what the newest one holds.
-	Rerelease(ctx context.Context, app renga.AppID, description string, by renga.AccountID) (renga.ReleaseRecord, error)
+	Rerelease(ctx context.Context, app renga.AppID, description string, canary renga.Canary, by renga.AccountID) (renga.ReleaseRecord, error)
 	// Eligible is nil when the app can be rolled back to the release; else the
 	// error says why not.
 	Eligible(ctx context.Context, app renga.App, r renga.ReleaseRecord) error
@@ -44,7 +44,7 @@ func (s *Server) releaseRoutes() []route {
 	}
 }
 
-// release is a release on the wire. Heroku leaves the last four fields out of
+// release is a release on the wire. Heroku leaves the last five fields out of
 // its schema.
 type release struct {
 	AddonPlanNames  []string `json:"addon_plan_names"`
@@ -68,6 +68,7 @@ type release struct {
 	// null.
 	Log    []string          `json:"log"`
 	Images map[string]string `json:"images"` // process type to digest
+	Canary *canary           `json:"canary"` // null when it takes over at once
 }
 
 // newRelease maps a release; barred is why it cannot be rolled back to, nil
@@ -78,7 +79,7 @@ func newRelease(a renga.App, rec renga.ReleaseRecord, by person, barred error) r
 		AddonPlanNames: []string{}, App: appRef(a), CreatedAt: stamp(rec.CreatedAt), Current: rec.Live,
 		Description: rec.Description, ID: releaseID(rec.App, rec.Version), Status: statusOnWire(rec.Outcome.Status),
 		UpdatedAt: stamp(rec.CreatedAt), User: by, Version: rec.Version,
-		EligibleForRollback: barred == nil, Images: digests(rec.Images),
+		EligibleForRollback: barred == nil, Images: digests(rec.Images), Canary: newCanary(rec),
 	}
 	if !rec.Outcome.At.IsZero() {
 		wire.UpdatedAt = stamp(rec.Outcome.At)
@@ -235,6 +236,7 @@ type releaseAsked struct {
 	Part        renga.RollbackPart `json:"part"`
 	Slug        identity           `json:"slug"`
 	Description string             `json:"description"`
+	Canary      *canaryAsked       `json:"canary"`
 }
 
 func (a releaseAsked) check() error {
@@ -276,8 +278,12 @@ func (s *Server) createRelease(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) makeRelease(r *http.Request, a renga.App, asked releaseAsked) (renga.ReleaseRecord, error) {
+	canary, err := canaryOf(a, asked.Canary)
+	if err != nil {
+		return renga.ReleaseRecord{}, err
+	}
 	if asked.Release == "" {
-		rec, err := s.parts.Releaser.Rerelease(r.Context(), a.ID, asked.Description, caller(r).ID)
+		rec, err := s.parts.Releaser.Rerelease(r.Context(), a.ID, asked.Description, canary, caller(r).ID)
 		if err == nil {
 			s.audit(r, "released again", a.Name, "release", renga.VersionName(rec.Version))
 		}
@@ -290,7 +296,7 @@ func (s *Server) makeRelease(r *http.Request, a renga.App, asked releaseAsked) (
 	if err != nil {
 		return renga.ReleaseRecord{}, err
 	}
-	rec, err := s.parts.Releaser.Rollback(r.Context(), a.ID, version, asked.Part, caller(r).ID)
+	rec, err := s.parts.Releaser.Rollback(r.Context(), a.ID, version, asked.Part, canary, caller(r).ID)
 	if err == nil {
 		s.audit(r, "rolled back", a.Name, "release", renga.VersionName(rec.Version), "to", renga.VersionName(version), "part", string(asked.Part))
 	}

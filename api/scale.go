@@ -20,7 +20,8 @@ func (s *Server) updateFormation(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var body struct {
-		Updates []update `json:"updates"`
+		Updates []update     `json:"updates"`
+		Canary  *canaryAsked `json:"canary"`
 	}
 	if err := decode(r, &body); err != nil {
 		return err
@@ -28,7 +29,7 @@ func (s *Server) updateFormation(w http.ResponseWriter, r *http.Request) error {
 	if len(body.Updates) == 0 {
 		return invalid("Field \"updates\" must name at least one process type to change.")
 	}
-	if p, err = s.change(r, p, body.Updates); err != nil {
+	if p, err = s.change(r, p, body.Updates, body.Canary); err != nil {
 		return err
 	}
 	return answer(w, http.StatusOK, p.wires())
@@ -55,7 +56,7 @@ func (s *Server) updateProcess(w http.ResponseWriter, r *http.Request) error {
 	}
 	was := p.wire(t)
 	was.Quantity = 0
-	if p, err = s.change(r, p, []update{u}); err != nil {
+	if p, err = s.change(r, p, []update{u}, u.Canary); err != nil {
 		return err
 	}
 	if _, there := p.entries[t]; !there {
@@ -74,9 +75,12 @@ func (u update) scales() bool { return u.Quantity != nil || u.Size != nil }
 
 // change makes the updates: finds the images that they name, scales, releases.
 // What can be refused is refused before anything is changed.
-func (s *Server) change(r *http.Request, p processes, updates []update) (processes, error) {
+func (s *Server) change(r *http.Request, p processes, updates []update, asked *canaryAsked) (processes, error) {
 	d, err := s.deployOf(r, p, updates)
 	if err != nil {
+		return p, err
+	}
+	if d.Canary, err = canaryOf(p.app, asked); err != nil {
 		return p, err
 	}
 	p = p.deployed(d)

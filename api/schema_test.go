@@ -172,9 +172,9 @@ var extra = map[string][]string{
 	"dyno":                {"exit", "websocket_url"},
 	"pipeline":            {"generation"},
 	"pipeline-coupling":   {"pipeline.name"},
-	"pipeline-deployment": {"eligible_for_rollback", "images", "log", "reason"},
-	"pipeline-release":    {"eligible_for_rollback", "images", "log", "reason"},
-	"release":             {"eligible_for_rollback", "images", "log", "reason"},
+	"pipeline-deployment": {"canary", "eligible_for_rollback", "images", "log", "reason"},
+	"pipeline-release":    {"canary", "eligible_for_rollback", "images", "log", "reason"},
+	"release":             {"canary", "eligible_for_rollback", "images", "log", "reason"},
 	"sni-endpoint":        {"ssl_cert.acm"},
 }
 

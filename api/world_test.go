@@ -20,6 +20,7 @@ type world struct {
 	apps      map[renga.AppID]renga.App
 	releases  map[renga.AppID][]renga.Release
 	outcomes  map[int]renga.Outcome // of the first app's releases
+	canaries  map[int]renga.Canary  // likewise
 	formation renga.Formation
 	dynos     []renga.Dyno
 	restarts  []string
@@ -87,6 +88,7 @@ func newWorld() *world {
 	w.add(hello, "Set COLOR, SECRET config vars", in)
 	in.Images[renga.Web], in.Images["worker"], in.Vars["COLOR"] = image(renga.Web, 4), image("worker", 4), "blue"
 	w.add(hello, "Deploy 444444444444", in)
+	w.canaries = map[int]renga.Canary{}
 	w.outcomes = map[int]renga.Outcome{4: {Status: renga.Failed, Reason: "web.1 exited with status 1.", Log: []string{"boom"}, At: born.Add(time.Hour)}}
 	w.formation = renga.Formation{renga.Web: {Quantity: 1, Size: "standard-1x", CreatedAt: born, UpdatedAt: born}}
 	w.dynos = []renga.Dyno{
@@ -189,6 +191,9 @@ func (w *world) record(app renga.AppID, n int) renga.ReleaseRecord {
 	if o, ok := w.outcomes[n]; ok {
 		rec.Outcome = o
 	}
+	if app == hello {
+		rec.Canary = w.canaries[n]
+	}
 	rec.Current, rec.Live = n == len(w.releases[app]), n == 3
 	return rec
 }
@@ -232,7 +237,7 @@ func (w *world) Newest(_ context.Context, apps []renga.AppID) (map[renga.AppID]r
 	return all, nil
 }
 
-func (w *world) Rollback(ctx context.Context, app renga.AppID, n int, part renga.RollbackPart, by renga.AccountID) (renga.ReleaseRecord, error) {
+func (w *world) Rollback(ctx context.Context, app renga.AppID, n int, part renga.RollbackPart, canary renga.Canary, by renga.AccountID) (renga.ReleaseRecord, error) {
 	rec, err := w.Release(ctx, app, n)
 	if err == nil {
 		err = w.Eligible(ctx, w.apps[app], rec)
@@ -241,11 +246,13 @@ func (w *world) Rollback(ctx context.Context, app renga.AppID, n int, part renga
 		return renga.ReleaseRecord{}, renga.Errorf(renga.Invalid, "%w", err)
 	}
 	rel := w.add(app, fmt.Sprintf("Rollback to v%d %s", n, part), w.releases[app][n-1].Inputs)
+	w.canaries[rel.Version] = canary
 	return w.record(app, rel.Version), nil
 }
 
-func (w *world) Rerelease(_ context.Context, app renga.AppID, description string, _ renga.AccountID) (renga.ReleaseRecord, error) {
+func (w *world) Rerelease(_ context.Context, app renga.AppID, description string, canary renga.Canary, _ renga.AccountID) (renga.ReleaseRecord, error) {
 	rel := w.add(app, description, w.releases[app][len(w.releases[app])-1].Inputs)
+	w.canaries[rel.Version] = canary
 	return w.record(app, rel.Version), nil
 }
 
@@ -258,6 +265,16 @@ func (w *world) CancelRelease(_ context.Context, app renga.AppID, n int, reason 
 		return renga.Errorf(renga.Conflict, "Release v%d has %s already, so it cannot be canceled.", n, o.Status)
 	}
 	o.Status, o.Reason = renga.Failed, reason
+	w.outcomes[n] = o
+	return nil
+}
+
+func (w *world) EndCanary(_ context.Context, _ renga.AppID, n int) error {
+	o := w.outcomes[n]
+	if o.Status != renga.Pending || o.CanaryUntil.IsZero() {
+		return renga.Errorf(renga.Conflict, "Release v%d is no canary.", n)
+	}
+	o.CanaryUntil = born
 	w.outcomes[n] = o
 	return nil
 }
@@ -313,7 +330,9 @@ func (w *world) Deploy(_ context.Context, app renga.AppID, d renga.Deploy, _ ren
 	if in.Equal(newest.Inputs) {
 		return newest, nil
 	}
-	return w.add(app, "Deployed", in), nil
+	rel := w.add(app, "Deployed", in)
+	w.canaries[rel.Version] = d.Canary
+	return rel, nil
 }
 
 func (w *world) Eligible(_ context.Context, _ renga.App, rec renga.ReleaseRecord) error {

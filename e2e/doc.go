@@ -32,7 +32,7 @@
 //	push [docker|crane] NAME REPOSITORY[:TAG]  push it: in process, or with the docker or crane command
 //	api METHOD PATH [BODY]                     ask the API; prints the status, then the JSON without spaces
 //	login EMAIL PASSWORD                       make a token, as heroku login -i does; prints as api does
-//	curl [-i] [-any] HOST PATH                 ask an app through the router; HOST may be an app's name
+//	curl [-i] [-any] [-times=N] HOST PATH       ask an app through the router; HOST may be an app's name
 //	tls HOST                                   print whose certificate HTTPS has for a host
 //	containers APP                             list the app's running dynos: "web.1 v3 <container>"
 //	logs APP                                   print the app's log

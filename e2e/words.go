@@ -173,15 +173,19 @@ func curl(ctx context.Context, s *Script, out io.Writer, args []string) error {
 	flags := flag.NewFlagSet("curl", flag.ContinueOnError)
 	headers := flags.Bool("i", false, "print the headers too")
 	anyStatus := flags.Bool("any", false, "let every status pass")
+	times := flags.Int("times", 1, "how often to ask; the last answer is printed")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if args = flags.Args(); len(args) != 2 {
-		return errors.New("usage: curl [-i] [-any] HOST PATH")
+		return errors.New("usage: curl [-i] [-any] [-times=N] HOST PATH")
 	}
-	answer, err := s.World.Get(ctx, args[0], args[1])
-	if err != nil {
-		return err
+	var answer Answer
+	for range *times {
+		var err error
+		if answer, err = s.World.Get(ctx, args[0], args[1]); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintln(out, answer.Status)
 	if *headers {

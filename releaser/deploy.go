@@ -11,7 +11,7 @@ import (
 // anyway.
 func (r *Releaser) Deploy(ctx context.Context, app renga.AppID, d renga.Deploy, by renga.AccountID) (renga.Release, error) {
 	return r.Change(ctx, app, renga.Change{
-		Description: deployStoredName(d), By: by,
+		Description: deployStoredName(d), By: by, Deploys: true, Canary: d.Canary,
 		Edit: func(in *renga.Inputs) error {
 			deployStored(in, d)
 			return nil
@@ -21,12 +21,12 @@ func (r *Releaser) Deploy(ctx context.Context, app renga.AppID, d renga.Deploy, 
 
 // Rerelease makes a new release of what the newest one holds. An empty
 // description says so.
-func (r *Releaser) Rerelease(ctx context.Context, app renga.AppID, description string, by renga.AccountID) (renga.ReleaseRecord, error) {
+func (r *Releaser) Rerelease(ctx context.Context, app renga.AppID, description string, canary renga.Canary, by renga.AccountID) (renga.ReleaseRecord, error) {
 	if description == "" {
 		description = "Release again"
 	}
 	rel, err := r.change(ctx, app, renga.Change{
-		Description: description, By: by, Edit: func(*renga.Inputs) error { return nil },
+		Description: description, By: by, Canary: canary, Edit: func(*renga.Inputs) error { return nil },
 	}, true)
 	if err != nil {
 		return renga.ReleaseRecord{}, err

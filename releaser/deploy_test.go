@@ -62,7 +62,7 @@ func TestAReleasedImageBringsWhatItDeclares(t *testing.T) {
 func TestReleaseAgainMakesANewReleaseOfTheSame(t *testing.T) {
 	w, r := newWorld()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
-	rec, err := r.Rerelease(t.Context(), id, "Retry of v2: Deploy aa", "me")
+	rec, err := r.Rerelease(t.Context(), id, "Retry of v2: Deploy aa", renga.Canary{}, "me")
 	if err != nil || rec.Version != 3 || rec.Images["web"].Digest != "sha256:aa" || rec.Description != "Retry of v2: Deploy aa" {
 		t.Errorf("%+v, %v", rec, err)
 	}

@@ -45,7 +45,7 @@ func (r *Releaser) Promote(ctx context.Context, p renga.Promotion, t renga.Promo
 		return renga.Release{}, err
 	}
 	return r.tryNext(ctx, t.App, renga.Change{
-		Description: promoteName(from, taken), By: p.By, PushID: t.ChangeID(),
+		Description: promoteName(from, taken), By: p.By, PushID: t.ChangeID(), Deploys: true,
 		Edit: func(in *renga.Inputs) error {
 			promote(in, to, taken.Images)
 			return nil

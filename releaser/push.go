@@ -16,7 +16,7 @@ func (r *Releaser) Push(ctx context.Context, p renga.Push) error {
 		return err
 	}
 	_, err = r.Change(ctx, app.ID, renga.Change{
-		Description: deployName(p), By: p.By, PushID: p.ID,
+		Description: deployName(p), By: p.By, PushID: p.ID, Deploys: true,
 		Edit: func(in *renga.Inputs) error {
 			deploy(in, p.Images)
 			return nil

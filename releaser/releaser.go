@@ -150,7 +150,15 @@ func (r *Releaser) next(ctx context.Context, id renga.AppID, c renga.Change, alw
 	if !always && inputs.Equal(last.Inputs) {
 		return last, nil
 	}
-	return r.write(ctx, r.successor(app, last, inputs, c))
+	return r.write(ctx, r.successor(app, last, inputs, c), canaryOf(app, c))
+}
+
+// canaryOf is how the release that a change makes takes over.
+func canaryOf(app renga.App, c renga.Change) renga.Canary {
+	if c.Deploys && !c.Canary.On() {
+		return app.Canary
+	}
+	return c.Canary
 }
 
 // living finds the app and refuses one that is being deleted, or renamed.
@@ -183,14 +191,14 @@ func (r *Releaser) replayed(ctx context.Context, app renga.App, pushID string) (
 
 // write puts a release into the ledger, then commits it: from there on it
 // exists.
-func (r *Releaser) write(ctx context.Context, rel renga.Release) (renga.Release, error) {
+func (r *Releaser) write(ctx context.Context, rel renga.Release, canary renga.Canary) (renga.Release, error) {
 	digest, err := r.Ledger.Put(ctx, rel)
 	if err != nil {
 		return renga.Release{}, err
 	}
 	rel.Digest = digest
 	record := rel.Record()
-	record.Outcome = firstOutcome(rel)
+	record.Outcome, record.Canary = firstOutcome(rel), canary
 	if err := r.Store.Commit(ctx, record, rel.PushID, firstFormation(rel)); err != nil {
 		return renga.Release{}, err
 	}

@@ -361,7 +361,7 @@ func TestRollback(t *testing.T) {
 			in.Images["web"] = push("", "hello", "sha256:bb").Images["web"]
 			return nil
 		}})
-		rec, err := r.Rollback(t.Context(), id, 3, c.part, "me")
+		rec, err := r.Rollback(t.Context(), id, 3, c.part, renga.Canary{}, "me")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -387,7 +387,7 @@ func TestRollbackKeepsTheCredentialsOfNow(t *testing.T) {
 		in.Credentials["db"] = renga.Vars{"DATABASE_URL": "new password"}
 		return nil
 	}})
-	rec, err := r.Rollback(t.Context(), id, 2, renga.RollbackAll, "me")
+	rec, err := r.Rollback(t.Context(), id, 2, renga.RollbackAll, renga.Canary{}, "me")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +409,7 @@ func TestRollbacksThatAreRefused(t *testing.T) {
 		1: "no image", 2: "gone", 3: "exited with status 3", 4: "before its dynos are up", 5: "current release already", 6: "no release v6", 0: "no release v0",
 	} {
 		before := len(w.records[id])
-		_, err := r.Rollback(t.Context(), id, version, renga.RollbackAll, "me")
+		_, err := r.Rollback(t.Context(), id, version, renga.RollbackAll, renga.Canary{}, "me")
 		if renga.KindOf(err) != renga.Invalid || !strings.Contains(err.Error(), want) {
 			t.Errorf("v%d: %v, want %q", version, err, want)
 		}
@@ -428,7 +428,7 @@ func TestAnAppThatIsGoingTakesNoChange(t *testing.T) {
 	if err := r.Push(t.Context(), push("p2", "hello", "sha256:bb")); renga.KindOf(err) != renga.NotFound {
 		t.Errorf("push: %v", err)
 	}
-	if _, err := r.Rollback(t.Context(), id, 1, renga.RollbackAll, "me"); renga.KindOf(err) != renga.NotFound {
+	if _, err := r.Rollback(t.Context(), id, 1, renga.RollbackAll, renga.Canary{}, "me"); renga.KindOf(err) != renga.NotFound {
 		t.Errorf("rollback: %v", err)
 	}
 }

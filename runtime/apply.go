@@ -237,17 +237,27 @@ func (w *worker) drain(ctx context.Context, i Instance) {
 	}
 }
 
-// mark writes down how far a release command came.
+// mark writes down how far a pending release came.
 func (w *worker) mark(ctx context.Context, m Mark) error {
 	o := renga.Outcome{Status: renga.Pending, Phase: m.Phase, At: w.m.opts.Now()}
+	if m.Canary.On() {
+		o.CanaryUntil = o.At.Add(m.Canary.For)
+	}
 	err := w.m.db.SetOutcome(ctx, w.app, m.Version, o)
 	w.m.stats.store(err)
 	if err != nil {
 		return w.overtaken(fmt.Errorf("mark %s: %w", renga.VersionName(m.Version), err))
 	}
-	w.logger().InfoContext(ctx, "release command", "release", m.Version, "phase", m.Phase)
+	if m.Canary.On() {
+		w.logger().InfoContext(ctx, "canary", "release", m.Version, "percent", m.Canary.Percent, "until", o.CanaryUntil)
+	} else {
+		w.logger().InfoContext(ctx, "release command", "release", m.Version, "phase", m.Phase)
+	}
 	if m != w.marked { // as for finish
 		w.marked = m
+		if m.Canary.On() {
+			w.tellOf(m.Version, "takes %d%% of the requests for %.0f seconds", m.Canary.Percent, m.Canary.For.Seconds())
+		}
 		poke(w.wake)
 	}
 	return nil
@@ -265,9 +275,18 @@ func (w *worker) finish(ctx context.Context, f Finish) error {
 	w.logger().InfoContext(ctx, "release finished", "release", f.Version, "status", f.Status, "reason", f.Reason)
 	if f != w.finished { // a store that forgets it must not keep the worker spinning
 		w.finished = f
+		if f.Status == renga.Failed {
+			w.tellOf(f.Version, "failed: %s", f.Reason)
+		}
 		poke(w.wake)
 	}
 	return nil
+}
+
+// tellOf adds a line about a release to the app's log, where those are that say
+// who made it.
+func (w *worker) tellOf(version int, format string, args ...any) {
+	w.m.opts.Logs.Line(w.app, renga.SourceApp, "api", "Release "+renga.VersionName(version)+" "+fmt.Sprintf(format, args...))
 }
 
 // overtaken lets an error pass, unless it is that somebody else has said before

@@ -35,6 +35,7 @@ func programs() map[string]enginetest.Program {
 		"stubborn":  {Stops: -1},
 		"slowpull":  {Pull: time.Second},
 		"longpull":  {Pull: 100 * time.Hour},
+		"faint":     {Listens: 2 * time.Second, Exits: true, After: 20 * time.Second, Code: 4, Lines: []string{"dizzy"}},
 		"migrate":   {Exits: true, After: 10 * time.Second, Lines: []string{"migrating $DATABASE_URL"}},
 		"botch":     {Exits: true, After: time.Second, Code: 3, Lines: []string{"no such table"}},
 		"/bin/sh":   {Exits: true, After: time.Minute, Lines: []string{"$GREETING"}},
@@ -139,6 +140,9 @@ func (s *store) SetOutcome(_ context.Context, _ renga.AppID, version int, o reng
 	if o.Phase == renga.PhaseNone {
 		o.Phase = s.outcomes[version].Phase
 	}
+	if until := s.outcomes[version].CanaryUntil; !until.IsZero() {
+		o.CanaryUntil = until
+	}
 	s.outcomes[version] = o
 	d := &s.desired
 	switch {
@@ -241,6 +245,13 @@ func (r *router) Tally(renga.AppID, string) renga.Tally {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.tally
+}
+
+// count has every target tell that of its requests.
+func (r *router) count(t renga.Tally) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tally = t
 }
 
 // house is a manager among fakes, in a bubble of time.

@@ -87,7 +87,7 @@ func (p *planner) phases(version int) (own *Seen, free bool) {
 // judge says what a release command's dyno means for its release.
 func (p *planner) judge(r renga.ReleaseRecord, i Seen) {
 	if r.Outcome.Phase == renga.PhaseNone {
-		p.steps = append(p.steps, Mark{r.Version, renga.PhaseBegun})
+		p.steps = append(p.steps, Mark{Version: r.Version, Phase: renga.PhaseBegun})
 	}
 	switch {
 	case i.State == Running && p.askedToStop(i):
@@ -100,7 +100,7 @@ func (p *planner) judge(r renga.ReleaseRecord, i Seen) {
 	case i.ExitCode != 0:
 		p.failPhase(r, fmt.Sprintf("The release command exited with status %d", i.ExitCode), i.ID)
 	default:
-		p.steps = append(p.steps, Mark{r.Version, renga.PhasePassed})
+		p.steps = append(p.steps, Mark{Version: r.Version, Phase: renga.PhasePassed})
 	}
 }
 

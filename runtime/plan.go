@@ -26,7 +26,7 @@ type World struct {
 	PhaseLimit time.Duration
 	// WatchWindow is how long a release is watched after it took over.
 	WatchWindow time.Duration
-	// Tally is of the serving release's web dynos, while it is watched.
+	// Tally is of the web dynos of the release that is watched, or tried.
 	Tally renga.Tally
 	// Roused says that somebody asks for the app while it sleeps.
 	Roused bool
@@ -115,10 +115,12 @@ type Kill struct {
 	Gently   bool
 }
 
-// Mark says how far the release command of a pending release came.
+// Mark says how far a pending release came: its release command, or that it is
+// a canary from now on.
 type Mark struct {
 	Version int
 	Phase   renga.ReleasePhase
+	Canary  renga.Canary
 }
 
 // Finish says what became of a release.
@@ -187,7 +189,7 @@ func newPlanner(w World) *planner {
 		return p
 	}
 	p.live, p.next = w.views(live), w.views(next)
-	if next != nil && (live == nil || allUp(p.next) && mayRun(*next)) {
+	if next != nil && (live == nil || allUp(p.next) && mayRun(*next) && !p.mustProve()) {
 		p.serving = next
 	}
 	return p
@@ -229,18 +231,29 @@ func (p *planner) tendNext() {
 	if p.Gone || p.Away || p.Desired.Next == nil || !p.passed(*p.Desired.Next) {
 		return
 	}
-	for _, v := range p.next {
-		if f, failed := v.failure(); failed {
-			p.steps = append(p.steps, f)
-			return
-		}
+	if f, failed := p.failure(); failed {
+		p.steps = append(p.steps, f)
+		return
 	}
 	for _, v := range p.next {
 		p.tend(v)
 	}
 	if allUp(p.next) {
-		p.steps = append(p.steps, Finish{Version: p.Desired.Next.Version, Status: renga.Succeeded})
+		p.proceed(*p.Desired.Next)
 	}
+}
+
+// failure tells whether the pending release has failed.
+func (p *planner) failure() (Finish, bool) {
+	if canary := p.canary(); canary != nil {
+		return p.judgeCanary(*canary)
+	}
+	for _, v := range p.next {
+		if f, failed := v.failure(); failed {
+			return f, true
+		}
+	}
+	return Finish{}, false
 }
 
 // tend sees to it that a slot's dyno runs.
@@ -302,15 +315,23 @@ func (v view) failure() (Finish, bool) {
 	if last == nil {
 		last = v.exited
 	}
-	switch a := v.attempt; {
+	switch {
 	case last != nil && last.Late:
 		f.Reason, f.Instance = fmt.Sprintf("%s: %s", v.name, last.Reason), last.ID
 	case v.alive == nil && v.exited != nil && crashes(v.exited.Instance) > retriesOfNext:
 		f.Reason, f.Instance = fmt.Sprintf("%s crashed twice in a row: %s", v.name, v.exited.Reason), v.exited.ID
-	case a.Failed > 0 && (a.Never || a.Last.Sub(a.First) >= startPatience):
-		f.Reason = fmt.Sprintf("%s could not be started: %s", v.name, a.Reason)
 	default:
-		return Finish{}, false
+		f.Reason = v.unstartable()
 	}
-	return f, true
+	return f, f.Reason != ""
+}
+
+// unstartable says why the slot's dyno cannot be started; "" when it can, or may
+// yet.
+func (v view) unstartable() string {
+	a := v.attempt
+	if a.Failed > 0 && (a.Never || a.Last.Sub(a.First) >= startPatience) {
+		return fmt.Sprintf("%s could not be started: %s", v.name, a.Reason)
+	}
+	return ""
 }

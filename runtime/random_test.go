@@ -56,6 +56,10 @@ func anyWorld(t *rapid.T) runtime.World {
 		w.Desired.App.SleepAfter, w.QuietSince = time.Minute, now.Add(-rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "quiet"))
 		w.Desired.AsleepSince = rapid.SampledFrom([]time.Time{{}, now.Add(-time.Second), now.Add(-time.Hour)}).Draw(t, "asleep")
 	}
+	if next := w.Desired.Next; next != nil && rapid.Bool().Draw(t, "canary") {
+		next.Canary = renga.Canary{Percent: 50, For: time.Minute}
+		next.Outcome.CanaryUntil = rapid.SampledFrom([]time.Time{{}, now.Add(-time.Second), now.Add(time.Minute)}).Draw(t, "until")
+	}
 	return w
 }
 
@@ -208,7 +212,7 @@ func checkPhase(t *rapid.T, w runtime.World, s runtime.Start) {
 // checkRoute: only who answers and stays is asked; somebody is, if there is one.
 func checkRoute(t *rapid.T, w runtime.World, plan runtime.Plan) {
 	up, live, next := healthy(w), w.Desired.Live, w.Desired.Next
-	for _, target := range plan.Route.Targets {
+	for _, target := range slices.Concat(plan.Route.Targets, plan.Route.Canary) {
 		id := strings.TrimPrefix(target.ID, "dyno-")
 		if _, ok := up[id]; !ok || slices.Contains(words(plan.Steps), "stop "+id) {
 			t.Fatalf("asks %s, which does not answer or is being stopped", id)
@@ -365,7 +369,11 @@ func (s *sim) do(step runtime.Step) {
 	case runtime.Kill:
 		err = s.engine.Kill(s.Context(), x.Instance.ID)
 	case runtime.Mark:
-		err = s.store.SetOutcome(s.Context(), app, x.Version, renga.Outcome{Status: renga.Pending, Phase: x.Phase})
+		o := renga.Outcome{Status: renga.Pending, Phase: x.Phase}
+		if x.Canary.On() {
+			o.CanaryUntil = s.now.Add(x.Canary.For)
+		}
+		err = s.store.SetOutcome(s.Context(), app, x.Version, o)
 	case runtime.Finish:
 		err = s.store.SetOutcome(s.Context(), app, x.Version, renga.Outcome{Status: x.Status, Phase: x.Phase, Reason: x.Reason})
 	}
@@ -399,6 +407,9 @@ func (s *sim) happen(version int) {
 			"web=good", "web=good worker=good", "web=crash", "web=dies", "web=mute",
 			"web=good release=migrate", "web=good release=botch", "web=good release=hang", "web=crash release=migrate",
 		}).Draw(s.T, "images"), renga.Pending)
+		if rapid.Bool().Draw(s.T, "canary") {
+			d.Next.Canary = renga.Canary{Percent: 50, For: 5 * time.Second}
+		}
 	case 1:
 		d.Formation = formation(rapid.SampledFrom([]string{"web=1", "web=3", "web=2 worker=2", "web=1:eco worker=1"}).Draw(s.T, "scale"))
 	case 2:

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -56,38 +57,49 @@ func (p *planner) watchLive() {
 		return
 	}
 	p.due(p.Now.Add(watchPause))
-	if reason := p.broken(live.Outcome.At); reason != "" {
+	if reason, _ := p.broken(p.live, live.Outcome.At); reason != "" {
 		p.steps = append(p.steps, Rescue{live.Version, reason})
 	}
 }
 
-// broken says why a release that took over at since does not hold, "" when it
-// does.
-func (p *planner) broken(since time.Time) string {
-	for _, v := range p.live {
+// broken says why a release of which dynos crash after a time, or fail, does not
+// hold, "" when it does; and which instance shows it, if one does.
+func (p *planner) broken(dynos []view, since time.Time) (reason, instance string) {
+	for _, v := range dynos {
 		if v.exited != nil && v.exited.FinishedAt.After(since) && crashes(v.exited.Instance) >= rescueAfter {
-			return fmt.Sprintf("%s crashed %d times in a row: %s", v.name, rescueAfter, v.exited.Reason)
+			return fmt.Sprintf("%s crashed %d times in a row: %s", v.name, rescueAfter, v.exited.Reason), v.exited.ID
 		}
 	}
 	if t := p.Tally; t.Requests >= rescueRequests && t.Failed > t.Requests/2 {
-		return fmt.Sprintf("%d of its first %d requests failed with a status of 500 or above", t.Failed, t.Requests)
+		return fmt.Sprintf("%d of its first %d requests failed with a status of 500 or above", t.Failed, t.Requests), ""
 	}
-	return ""
+	return "", ""
 }
 
-// tally sums up what became of the requests to a watched release's web dynos.
+// tally sums up what became of the requests to the web dynos of the release that
+// is judged. When a canary takes over it begins anew.
 func (w *worker) tally(world World) renga.Tally {
 	var sum renga.Tally
-	live := world.watched()
-	if live == nil {
+	canary := world.canary()
+	judged := cmp.Or(canary, world.watched())
+	if judged == nil {
 		return sum
 	}
+	counted := map[string]renga.Tally{}
 	for _, i := range world.Instances {
-		if i.Type == renga.Web && i.Release == live.Version {
-			one := w.m.rt.Tally(w.app, i.Dyno)
-			sum.Requests += one.Requests
-			sum.Failed += one.Failed
+		if i.Type != renga.Web || i.Release != judged.Version {
+			continue
 		}
+		one := w.m.rt.Tally(w.app, i.Dyno)
+		counted[i.Dyno] = one
+		if before := w.tallied[i.Dyno]; canary == nil {
+			one.Requests, one.Failed = one.Requests-before.Requests, one.Failed-before.Failed
+		}
+		sum.Requests += one.Requests
+		sum.Failed += one.Failed
+	}
+	if canary != nil {
+		w.tallied = counted
 	}
 	return sum
 }

@@ -89,13 +89,23 @@ func (p *planner) route(stops []Step) renga.Route {
 		r.Idle = renga.IdleAsleep
 		return r
 	}
-	for _, i := range p.servers(stops) {
-		r.Targets = append(r.Targets, renga.Target{ID: i.Dyno, Dyno: i.Name, Addr: i.Addr})
+	serving, canary := p.servers(stops)
+	r.Targets = targets(serving)
+	if len(canary) > 0 {
+		r.Canary, r.Percent = targets(canary), p.Desired.Next.Canary.Percent
 	}
 	if len(r.Targets) == 0 {
 		r.Idle = p.idle()
 	}
 	return r
+}
+
+func targets(dynos []Seen) []renga.Target {
+	var all []renga.Target
+	for _, i := range dynos {
+		all = append(all, renga.Target{ID: i.Dyno, Dyno: i.Name, Addr: i.Addr})
+	}
+	return all
 }
 
 func (p *planner) hosts() []string {
@@ -109,28 +119,33 @@ func (p *planner) hosts() []string {
 	return hosts
 }
 
-// servers lists the web dynos to ask: those of the serving release; if there is
-// none, any that may serve, which is better than nothing.
-func (p *planner) servers(stops []Step) []Seen {
+// servers lists the web dynos to ask: those of the serving release, and those of
+// one that is tried beside it. If the serving one has none it is any that may
+// serve, which is better than nothing.
+func (p *planner) servers(stops []Step) (serving, canary []Seen) {
 	going := map[string]bool{}
 	for _, s := range stops {
 		going[s.(Stop).Instance.ID] = true
 	}
-	var serving, others []Seen
+	var others []Seen
+	tried := p.canary()
 	for _, i := range p.Instances {
 		switch {
 		case i.Type != renga.Web || !i.up() || going[i.ID] || p.serving == nil || p.webWanted() == 0:
 		case i.Release == p.serving.Version:
 			serving = append(serving, i)
+		case tried != nil && i.Release == tried.Version:
+			canary = append(canary, i)
 		case p.mayServe(i.Instance):
 			others = append(others, i)
 		}
 	}
 	if len(serving) == 0 {
-		serving = others
+		serving, canary = append(others, canary...), nil
 	}
 	slices.SortFunc(serving, byName)
-	return serving
+	slices.SortFunc(canary, byName)
+	return serving, canary
 }
 
 // byName orders instances the way people count: web.2 before web.10.

@@ -17,7 +17,7 @@ type slot struct {
 	// after is the newest restart that concerns the dyno.
 	after time.Time
 	// rolls says that size and restarts matter. They do not for the serving
-	// release while another is on its way to replace it anyway.
+	// release while another is on its way to replace it anyway, and soon.
 	rolls bool
 }
 
@@ -59,7 +59,7 @@ func (w World) views(r *renga.ReleaseRecord) []view {
 		return nil
 	}
 	pending := w.Desired.Next
-	replaced := pending != nil && pending.Version != r.Version
+	replaced := pending != nil && pending.Version != r.Version && w.canary() == nil
 	var all []view
 	for _, t := range w.Desired.Formation.Types() {
 		if _, ok := r.Images[t]; !ok || t == renga.ReleaseType {

@@ -30,6 +30,7 @@ type worker struct {
 	saved     []renga.Dyno // as the store was told last, if hasSaved
 	hasSaved  bool
 	states    map[string]renga.DynoState // by name, as the app's log was told last
+	tallied   map[string]renga.Tally     // a canary's requests, by dyno
 	marked    Mark                       // last
 	finished  Finish                     // last
 	adopted   bool                       // the first look at the engine is over

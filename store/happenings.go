@@ -35,7 +35,7 @@ func commitEvents(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord, push
 	}
 	events := releaseEvents(r, pushID)
 	if former.Status == renga.Pending {
-		replaced, err := box.outcomeEvents(ctx, tx, r.Version-1, former, supersededBy(r))
+		replaced, err := box.outcomeEvents(ctx, tx, r.Version-1, former, supersededBy(r, former))
 		return box, append(events, replaced...), err
 	}
 	return box, events, nil

@@ -250,6 +250,12 @@ func calls(s *store.Store, a renga.App) map[string]func(context.Context) error {
 			}
 			return nil
 		},
+		"EndCanary": func(ctx context.Context) error {
+			if err := s.EndCanary(ctx, id, 1); renga.KindOf(err) != renga.Conflict {
+				return err
+			}
+			return nil
+		},
 		"Formation": func(ctx context.Context) error { _, err := s.Formation(ctx, id); return err },
 		"SetFormation": func(ctx context.Context) error {
 			_, err := s.SetFormation(ctx, id, func(f renga.Formation) error { f["x"] = renga.Scale{}; return nil })

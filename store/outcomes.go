@@ -15,19 +15,23 @@ import (
 // SetOutcome says what became of a release: renga.Pending may become anything,
 // renga.Failed may become renga.Succeeded unless the release must never run,
 // everything else stays and is renga.Conflict. The same status again is no error
-// and changes nothing, but for a pending release whose phase moves on. An outcome
-// without a phase keeps the one there is. A release that succeeded is live unless
-// a later one is.
+// and changes nothing, but for a pending release whose phase moves on, or whose
+// time as a canary begins. An outcome without a phase keeps the one there is; the
+// end of a canary's time stays as it was said first. A release that succeeded is
+// live unless a later one is.
 func (s *Store) SetOutcome(ctx context.Context, app renga.AppID, version int, o renga.Outcome) error {
 	o.At = orNow(o.At)
 	return s.outcome(ctx, "set outcome", app, version, func(was renga.Outcome) (renga.Outcome, error) {
 		if o.Phase == renga.PhaseNone {
 			o.Phase = was.Phase
 		}
+		if !was.CanaryUntil.IsZero() {
+			o.CanaryUntil = was.CanaryUntil
+		}
 		if was.Status != o.Status && !mayBecome(was, o.Status) {
 			return o, renga.Errorf(renga.Conflict, "Release v%d is %s and cannot become %s.", version, was.Status, o.Status)
 		}
-		if was.Status == o.Status && (was.Phase == o.Phase || was.Status != renga.Pending) {
+		if was.Status == o.Status && (was.Status != renga.Pending || was.Phase == o.Phase && was.CanaryUntil.Equal(o.CanaryUntil)) {
 			return o, errSame
 		}
 		return o, nil
@@ -42,10 +46,27 @@ func (s *Store) CancelRelease(ctx context.Context, app renga.AppID, version int,
 		if was.Status != renga.Pending {
 			return was, renga.Errorf(renga.Conflict, "Release v%d has %s already, so it cannot be canceled.", version, past(was.Status))
 		}
-		return renga.Outcome{Status: renga.Failed, Reason: reason, Phase: renga.PhaseFailed, At: now()}, nil
+		return renga.Outcome{Status: renga.Failed, Reason: reason, Phase: renga.PhaseFailed, CanaryUntil: was.CanaryUntil, At: now()}, nil
 	}, func(p redis.Pipeliner) {
 		command := renga.DynoName(renga.ReleaseType, version)
 		p.HSet(ctx, keyRestarts(app), command, now().Format(time.RFC3339Nano))
+	})
+}
+
+// EndCanary ends the time of a canary, so that it takes over. A release that is
+// none at the moment is renga.Conflict.
+func (s *Store) EndCanary(ctx context.Context, app renga.AppID, version int) error {
+	return s.outcome(ctx, "end canary", app, version, func(was renga.Outcome) (renga.Outcome, error) {
+		switch {
+		case was.Status != renga.Pending:
+			return was, renga.Errorf(renga.Conflict, "Release v%d has %s already, so it is no canary.", version, past(was.Status))
+		case was.CanaryUntil.IsZero():
+			return was, renga.Errorf(renga.Conflict, "Release v%d is no canary: it takes over as soon as its dynos are up, or becomes one then.", version)
+		case !was.CanaryUntil.After(now()):
+			return was, errSame
+		}
+		was.CanaryUntil = now()
+		return was, nil
 	})
 }
 

@@ -81,6 +81,7 @@ type appRecord struct {
 	Buildpacks  []string        `json:"buildpacks,omitempty"`
 	HealthCheck *healthRecord   `json:"health_check,omitempty"`
 	SleepAfter  time.Duration   `json:"sleep_after,omitempty"` // in nanoseconds
+	Canary      *canaryRecord   `json:"canary,omitempty"`
 	Deleting    bool            `json:"deleting,omitempty"`
 	CreatedAt   time.Time       `json:"created_at,omitzero"`
 	UpdatedAt   time.Time       `json:"updated_at,omitzero"`
@@ -94,6 +95,12 @@ type healthRecord struct {
 	Interval  time.Duration `json:"interval"`
 	Timeout   time.Duration `json:"timeout"`
 	Threshold int           `json:"threshold"`
+}
+
+// canaryRecord is a canary; its time is in nanoseconds.
+type canaryRecord struct {
+	Percent int           `json:"percent"`
+	For     time.Duration `json:"for"`
 }
 
 type collaboratorRecord struct {
@@ -128,6 +135,7 @@ type releaseRecord struct {
 	Push        string                            `json:"push,omitempty"` // so that its key can be found
 	ErrorPage   string                            `json:"error_page,omitempty"`
 	Maintenance string                            `json:"maintenance_page,omitempty"`
+	Canary      *canaryRecord                     `json:"canary,omitempty"`
 }
 
 type outcomeRecord struct {
@@ -136,6 +144,8 @@ type outcomeRecord struct {
 	Log    []string            `json:"log,omitempty"`
 	At     time.Time           `json:"at,omitzero"`
 	Phase  renga.ReleasePhase  `json:"phase,omitempty"`
+
+	CanaryUntil time.Time `json:"canary_until,omitzero"`
 }
 
 type scaleRecord struct {
@@ -219,7 +229,7 @@ func (r transferRecord) transfer(id string) renga.Transfer {
 
 func newAppRecord(a renga.App) appRecord {
 	return appRecord{
-		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, ACM: a.ACM, Features: a.Features, Buildpacks: a.Buildpacks, HealthCheck: newHealthRecord(a.HealthCheck), SleepAfter: a.SleepAfter, Deleting: a.Deleting,
+		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, ACM: a.ACM, Features: a.Features, Buildpacks: a.Buildpacks, HealthCheck: newHealthRecord(a.HealthCheck), Canary: newCanaryRecord(a.Canary), SleepAfter: a.SleepAfter, Deleting: a.Deleting,
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
 		Collaborators: newCollaboratorRecords(a.Collaborators),
 	}
@@ -227,7 +237,7 @@ func newAppRecord(a renga.App) appRecord {
 
 func (r appRecord) app() renga.App {
 	return renga.App{
-		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, ACM: r.ACM, Features: r.Features, Buildpacks: r.Buildpacks, HealthCheck: r.HealthCheck.check(), SleepAfter: r.SleepAfter, Deleting: r.Deleting,
+		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, ACM: r.ACM, Features: r.Features, Buildpacks: r.Buildpacks, HealthCheck: r.HealthCheck.check(), Canary: r.Canary.canary(), SleepAfter: r.SleepAfter, Deleting: r.Deleting,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 		Collaborators: r.collaborators(),
 	}
@@ -246,6 +256,21 @@ func (r *healthRecord) check() renga.HealthCheck {
 		return renga.HealthCheck{}
 	}
 	return renga.HealthCheck(*r)
+}
+
+func newCanaryRecord(c renga.Canary) *canaryRecord {
+	if !c.On() {
+		return nil
+	}
+	r := canaryRecord(c)
+	return &r
+}
+
+func (r *canaryRecord) canary() renga.Canary {
+	if r == nil {
+		return renga.Canary{}
+	}
+	return renga.Canary(*r)
 }
 
 func newCollaboratorRecords(all map[renga.AccountID]renga.Collaborator) map[renga.AccountID]collaboratorRecord {
@@ -283,7 +308,7 @@ func newReleaseRecord(r renga.ReleaseRecord, push string) releaseRecord {
 	return releaseRecord{
 		Version: r.Version, Digest: r.Digest, Images: images, Description: r.Description,
 		By: r.By, CreatedAt: r.CreatedAt.UTC(), Push: push,
-		ErrorPage: r.Pages.Error, Maintenance: r.Pages.Maintenance,
+		ErrorPage: r.Pages.Error, Maintenance: r.Pages.Maintenance, Canary: newCanaryRecord(r.Canary),
 	}
 }
 
@@ -295,16 +320,17 @@ func (r releaseRecord) release(app renga.AppID, o renga.Outcome) renga.ReleaseRe
 	return renga.ReleaseRecord{
 		App: app, Version: r.Version, Digest: r.Digest, Images: images, Description: r.Description,
 		By: r.By, CreatedAt: r.CreatedAt.UTC(), Outcome: o,
-		Pages: renga.Pages{Error: r.ErrorPage, Maintenance: r.Maintenance},
+		Canary: r.Canary.canary(),
+		Pages:  renga.Pages{Error: r.ErrorPage, Maintenance: r.Maintenance},
 	}
 }
 
 func newOutcomeRecord(o renga.Outcome) outcomeRecord {
-	return outcomeRecord{Status: o.Status, Reason: o.Reason, Log: o.Log, At: o.At.UTC(), Phase: o.Phase}
+	return outcomeRecord{Status: o.Status, Reason: o.Reason, Log: o.Log, At: o.At.UTC(), Phase: o.Phase, CanaryUntil: o.CanaryUntil.UTC()}
 }
 
 func (r outcomeRecord) outcome() renga.Outcome {
-	return renga.Outcome{Status: r.Status, Reason: r.Reason, Log: r.Log, At: r.At.UTC(), Phase: r.Phase}
+	return renga.Outcome{Status: r.Status, Reason: r.Reason, Log: r.Log, At: r.At.UTC(), Phase: r.Phase, CanaryUntil: r.CanaryUntil.UTC()}
 }
 
 func newScaleRecord(s renga.Scale) scaleRecord {

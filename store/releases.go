@@ -78,7 +78,7 @@ func (s *Store) commit(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord,
 			p.HSet(ctx, keyHead(r.App), fieldLive, r.Version)
 		}
 		if former.Status == renga.Pending {
-			p.HSet(ctx, keyOutcomes(r.App), strconv.Itoa(r.Version-1), encode(newOutcomeRecord(supersededBy(r))))
+			p.HSet(ctx, keyOutcomes(r.App), strconv.Itoa(r.Version-1), encode(newOutcomeRecord(supersededBy(r, former))))
 		}
 		for t, scale := range fill {
 			scale.CreatedAt, scale.UpdatedAt = orNow(scale.CreatedAt), orNow(scale.UpdatedAt)
@@ -154,11 +154,14 @@ func refuseDeleting(id renga.AppID, text string) error {
 }
 
 // supersededBy is the outcome of a release that was pending when the next came.
-func supersededBy(next renga.ReleaseRecord) renga.Outcome {
+func supersededBy(next renga.ReleaseRecord, was renga.Outcome) renga.Outcome {
+	before := "its dynos were up"
+	if !was.CanaryUntil.IsZero() {
+		before = "its time as a canary was over"
+	}
 	return renga.Outcome{
-		Status: renga.Superseded,
-		Reason: fmt.Sprintf("superseded by v%d before its dynos were up", next.Version),
-		At:     now(),
+		Status: renga.Superseded, CanaryUntil: was.CanaryUntil, At: now(),
+		Reason: fmt.Sprintf("superseded by v%d before %s", next.Version, before),
 	}
 }
 
