@@ -27,8 +27,10 @@ import (
 type Session interface {
 	// Begin starts the dyno. A sentence for the client is in its error.
 	Begin(ctx context.Context) (Stream, error)
-	// Close ends the dyno, if it has not ended, and leaves nothing of it.
-	Close(ctx context.Context) error
+	// Close ends the dyno, if it has not ended, and leaves nothing of it. Why is
+	// what the talk ended with: [ErrAbsent], [ErrIdle], or something else that is
+	// no news.
+	Close(ctx context.Context, why error) error
 }
 
 // Stream is a dyno's input and output. Reading ends with io.EOF when the dyno
@@ -107,8 +109,14 @@ func New(o Options) *Desk {
 	return d
 }
 
-// errEnding says that the platform ends.
-var errEnding = errors.New("the platform ends")
+// What a talk may end with.
+var (
+	// ErrAbsent says that no client came.
+	ErrAbsent = errors.New("no client came in time")
+	// ErrIdle says that neither side spoke.
+	ErrIdle   = errors.New("nothing was said for too long")
+	errEnding = errors.New("the platform ends")
+)
 
 // Run waits until ctx ends, and then ends all talks and dynos that wait.
 func (d *Desk) Run(ctx context.Context) error {
@@ -118,7 +126,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	d.mu.Unlock()
 	d.end(errEnding)
 	for _, secret := range left {
-		d.dismiss(secret)
+		d.dismiss(secret, errEnding)
 	}
 	d.talks.Wait()
 	return nil
@@ -135,7 +143,7 @@ func (d *Desk) Offer(g Guest) (secret string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.waiting[secret] = waiting{g, time.AfterFunc(d.Patience, func() {
-		if g, ok := d.dismiss(secret); ok {
+		if g, ok := d.dismiss(secret, ErrAbsent); ok {
 			d.Log.Info("dyno's client did not come (R13)", "app", g.App, "dyno", g.Dyno)
 		}
 	})}
@@ -143,10 +151,10 @@ func (d *Desk) Offer(g Guest) (secret string) {
 }
 
 // dismiss ends a dyno that waits.
-func (d *Desk) dismiss(secret string) (Guest, bool) {
+func (d *Desk) dismiss(secret string, why error) (Guest, bool) {
 	g, ok := d.claim(secret)
 	if ok {
-		d.close(context.Background(), g)
+		d.close(context.Background(), g, why)
 	}
 	return g, ok
 }
@@ -173,9 +181,9 @@ func (d *Desk) claim(secret string) (Guest, bool) {
 	return w.Guest, ok
 }
 
-func (d *Desk) close(ctx context.Context, g Guest) {
+func (d *Desk) close(ctx context.Context, g Guest, why error) {
 	defer d.talks.Done()
-	if err := g.Close(ctx); err != nil {
+	if err := g.Close(ctx, why); err != nil {
 		d.Log.Warn("attached dyno does not end", "app", g.App, "dyno", g.Dyno, "err", err)
 	}
 }
@@ -191,20 +199,17 @@ type wire interface {
 	End(code int) error
 }
 
-// errIdle says that nothing was said for too long.
-var errIdle = errors.New("nothing was said for too long")
-
 // talk brings a dyno and its client together until one of them goes. Whatever
 // happens, nothing of the dyno is left.
-func (d *Desk) talk(g Guest, w wire, alive *pulse) error {
+func (d *Desk) talk(g Guest, w wire, alive *pulse) (err error) {
 	ctx, cancel := context.WithCancelCause(d.ctx)
 	defer cancel(nil)
-	defer d.close(ctx, g)
+	defer func() { d.close(ctx, g, err) }()
 	stream, err := g.Begin(ctx)
 	if err != nil {
 		return d.excuse(g, w, err)
 	}
-	stop := alive.watch(d.Idle, func() { cancel(errIdle) })
+	stop := alive.watch(d.Idle, func() { cancel(ErrIdle) })
 	defer stop()
 	go func() { // ends with the client, which our end cuts off
 		cancel(gone{w.Pass(ctx, stream)})

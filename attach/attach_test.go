@@ -33,14 +33,16 @@ type dyno struct {
 	outW   *io.PipeWriter
 	code   chan int
 	closed chan struct{}
+	why    error // it was closed
 	once   sync.Once
 
 	mu      sync.Mutex
 	windows []renga.Window
+	resized chan struct{}
 }
 
 func newDyno() *dyno {
-	d := &dyno{code: make(chan int, 1), closed: make(chan struct{})}
+	d := &dyno{code: make(chan int, 1), closed: make(chan struct{}), resized: make(chan struct{}, 1)}
 	d.inR, d.inW = io.Pipe()
 	d.outR, d.outW = io.Pipe()
 	return d
@@ -79,13 +81,20 @@ func (d *dyno) Resize(_ context.Context, w renga.Window) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.windows = append(d.windows, w)
+	select {
+	case d.resized <- struct{}{}:
+	default: // nobody waits for it
+	}
 	return nil
 }
 
 func (d *dyno) Wait(context.Context) (int, error) { return <-d.code, nil }
 
-func (d *dyno) Close(context.Context) error {
-	d.once.Do(func() { close(d.closed) })
+func (d *dyno) Close(_ context.Context, why error) error {
+	d.once.Do(func() {
+		d.why = why
+		close(d.closed)
+	})
 	return errors.Join(d.inW.Close(), d.inR.Close(), d.outR.Close())
 }
 
@@ -281,6 +290,9 @@ func TestADynoWaitsForAWhile(t *testing.T) {
 	desk, d := newDesk(t, attach.Options{Patience: 50 * time.Millisecond}), newDyno()
 	desk.Offer(attach.Guest{Session: d})
 	d.left(t)
+	if !errors.Is(d.why, attach.ErrAbsent) {
+		t.Errorf("it was closed because %v", d.why)
+	}
 }
 
 func TestSilenceEndsATalk(t *testing.T) {
@@ -296,6 +308,9 @@ func TestSilenceEndsATalk(t *testing.T) {
 		t.Errorf("it ended after %v, though something was said", took)
 	}
 	d.left(t)
+	if !errors.Is(d.why, attach.ErrIdle) {
+		t.Errorf("it was closed because %v", d.why)
+	}
 }
 
 func TestADynoThatDoesNotStartSaysWhy(t *testing.T) {

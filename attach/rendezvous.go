@@ -68,7 +68,7 @@ func (d *Desk) greet(c *caller) (Guest, error) {
 		return Guest{}, errStranger
 	}
 	if _, err := io.WriteString(c.conn, "rendezvous\r\n"); err != nil {
-		d.close(context.Background(), g)
+		d.close(context.Background(), g, err)
 		return Guest{}, fmt.Errorf("greet: %w", err)
 	}
 	return g, nil

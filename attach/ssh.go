@@ -233,7 +233,7 @@ func (d *Desk) serve(v Visit, c *guestOverSSH, line string) {
 type refusal struct{ why error }
 
 func (r refusal) Begin(context.Context) (Stream, error) { return nil, r.why }
-func (refusal) Close(context.Context) error             { return nil }
+func (refusal) Close(context.Context, error) error      { return nil }
 
 // lineOf is the command of an exec request; none of a shell's.
 func lineOf(r *ssh.Request) string {

@@ -143,6 +143,7 @@ func TestAVisitorOverSSHRunsACommand(t *testing.T) {
 	if _, err := io.WriteString(in, "hello\n"); err != nil {
 		t.Fatal(err)
 	}
+	<-one.resized
 	if err := in.Close(); err != nil {
 		t.Fatal(err)
 	}

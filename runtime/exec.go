@@ -28,7 +28,7 @@ func (m *Manager) Exec(ctx context.Context, app renga.AppID, name, line string, 
 	if err != nil {
 		return nil, err
 	}
-	return &Execution{execer: execer, instance: i, line: line, terminal: terminal}, nil
+	return &Execution{m: m, execer: execer, instance: i, line: line, terminal: terminal}, nil
 }
 
 // running finds the instance of a dyno that runs, of two the newer one.
@@ -47,6 +47,7 @@ func (m *Manager) running(ctx context.Context, app renga.AppID, name string) (In
 
 // Execution is a command in a running dyno.
 type Execution struct {
+	m        *Manager
 	execer   Execer
 	instance Instance
 	line     string
@@ -83,10 +84,13 @@ func (x *Execution) tries() [][]string {
 	return [][]string{{"/bin/sh", "-c", x.line}, strings.Fields(x.line)}
 }
 
-// Close hangs up.
-func (x *Execution) Close(context.Context) error {
+// Close hangs up. The app's log gets the reason, when there is one to tell.
+func (x *Execution) Close(_ context.Context, reason string) error {
 	if x.stream == nil {
 		return nil
+	}
+	if reason != "" {
+		x.m.say(x.instance.App, x.instance.Name, "%s", reason)
 	}
 	return x.stream.Close()
 }

@@ -195,12 +195,12 @@ func (w *worker) tell(ctx context.Context, dynos []renga.Dyno) {
 }
 
 // sayStates tells the app's log which dynos changed their state. Dynos that ran
-// before Renga was started are no news.
+// before Renga was started are no news, and of an attached one its session tells.
 func (w *worker) sayStates(dynos []renga.Dyno) {
 	states := map[string]renga.DynoState{}
 	for _, d := range dynos {
-		if d.State == renga.Asleep {
-			continue // it is down
+		if d.State == renga.Asleep || w.m.oneOffs.holds(d.ID) {
+			continue // what sleeps is down
 		}
 		states[d.Name] = d.State
 		from, known := w.states[d.Name]

@@ -3,6 +3,7 @@ package runtime
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -243,7 +244,7 @@ func oneOffNames(all []Instance) map[string]bool {
 // launch starts a one-off dyno, or readies it when it is attached. It is held
 // until its session ends; without one, until it has been started.
 func (m *Manager) launch(ctx context.Context, spec Spec, line string, release func()) (renga.Dyno, *Session, error) {
-	s := &Session{m: m, app: spec.App, release: release}
+	s := &Session{m: m, app: spec.App, release: release, state: renga.Starting}
 	start := m.engine.Start
 	if spec.Attach != nil {
 		start = func(ctx context.Context, spec Spec) (i Instance, err error) {
@@ -317,6 +318,7 @@ type Session struct {
 	instance Instance
 	stream   Stream
 	release  func()
+	state    renga.DynoState
 	code     atomic.Pointer[int] // once the dyno has ended
 	once     sync.Once
 	err      error
@@ -327,6 +329,7 @@ func (s *Session) Begin(ctx context.Context) (Stream, error) {
 	if err := s.stream.Begin(ctx); err != nil {
 		return nil, err
 	}
+	s.state = renga.Up
 	s.m.say(s.app, s.instance.Name, "State changed from starting to up")
 	return attended{s.stream, s}, nil
 }
@@ -346,17 +349,18 @@ func (a attended) Wait(ctx context.Context) (int, error) {
 	return code, err
 }
 
-// Close ends the dyno if it has not ended, and leaves nothing of it.
-func (s *Session) Close(ctx context.Context) error {
+// Close ends the dyno if it has not ended, and leaves nothing of it. The app's
+// log gets the reason, when there is one to tell.
+func (s *Session) Close(ctx context.Context, reason string) error {
 	s.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUpGrace+stopSlack)
 		defer cancel()
 		defer s.m.Wake(s.app)
 		defer s.release()    // if it is still there, the next look stops it
 		_ = s.stream.Close() // all was read, or nobody reads it any more
-		s.err = s.m.engine.Stop(ctx, s.instance.ID, hangUpGrace)
+		s.err = s.end(ctx, reason)
 		s.m.stats.step("stop", s.err)
-		s.tellEnd()
+		s.m.say(s.app, s.instance.Name, "State changed from %s to complete", s.state)
 	})
 	if s.err != nil {
 		return fmt.Errorf("end %s: %w", s.instance.Name, s.err)
@@ -364,12 +368,20 @@ func (s *Session) Close(ctx context.Context) error {
 	return nil
 }
 
-// tellEnd has the log say how the dyno ended.
-func (s *Session) tellEnd() {
+// end ends the dyno, and has the log say how that came.
+func (s *Session) end(ctx context.Context, reason string) error {
 	if code := s.code.Load(); code != nil {
 		s.m.say(s.app, s.instance.Name, "Process exited with status %d", *code)
-	} else {
-		s.m.say(s.app, s.instance.Name, "Client connection closed. All processes are stopped.")
+		return s.m.engine.Stop(ctx, s.instance.ID, hangUpGrace)
 	}
-	s.m.say(s.app, s.instance.Name, "State changed from up to complete")
+	s.m.say(s.app, s.instance.Name, "%s", cmp.Or(reason, "Client connection closed. Sending SIGTERM to all processes"))
+	ender, ok := s.m.engine.(Ender)
+	if !ok {
+		return s.m.engine.Stop(ctx, s.instance.ID, hangUpGrace)
+	}
+	killed, err := ender.Terminate(ctx, s.instance.ID, hangUpGrace)
+	if killed {
+		s.m.say(s.app, s.instance.Name, "Error R16 (Detached) -> An attached process is not responding to SIGTERM after its external connection was closed.")
+	}
+	return errors.Join(err, s.m.engine.Stop(ctx, s.instance.ID, 0))
 }

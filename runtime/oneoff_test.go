@@ -143,8 +143,48 @@ func TestAnAttachedOneOffEndsWithItsSession(t *testing.T) {
 			t.Errorf("states: %q", h.states())
 		}
 		for range 2 {
-			if err := s.Close(t.Context()); err != nil {
+			if err := s.Close(t.Context(), ""); err != nil {
 				t.Error(err)
+			}
+		}
+		h.after(time.Second)
+		is(t, "running", h.running(), "web.1 v2")
+	})
+}
+
+func TestTheLogTellsHowAnAttachedOneOffEnded(t *testing.T) {
+	inLoggedHouse(t, func(h *house, n *notebook) {
+		h.run()
+		h.scale("web=1")
+		h.deploy(2, "web=serve")
+		h.did()
+		h.Refuse(shellless)
+		for _, c := range []struct {
+			command string
+			begun   bool
+			reason  string
+			says    []string
+		}{
+			{"echo", false, "Error R13 (Attach error)", []string{"Error R13 (Attach error)", "State changed from starting to complete"}},
+			{"echo", true, "", []string{"State changed from starting to up", "Client connection closed. Sending SIGTERM to all processes", "State changed from up to complete"}},
+			{"stubborn", true, "It was idle.", []string{"State changed from starting to up", "It was idle.",
+				"Error R16 (Detached) -> An attached process is not responding to SIGTERM after its external connection was closed.", "State changed from up to complete"}},
+		} {
+			d, s := h.oneOff(renga.OneOff{Command: c.command, Attach: true})
+			if c.begun {
+				if _, err := s.Begin(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Close(t.Context(), c.reason); err != nil {
+				t.Error(err)
+			}
+			want := []string{"heroku[" + d.Name + "]: Starting process with command `" + c.command + "`"}
+			for _, line := range c.says {
+				want = append(want, "heroku["+d.Name+"]: "+line)
+			}
+			if said := n.said(d.Name); !slices.Equal(said, want) {
+				t.Errorf("%s said %q, want %q", c.command, said, want)
 			}
 		}
 		h.after(time.Second)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 
 	"renga"
@@ -41,6 +42,23 @@ type sessions struct{ *runtime.Session }
 
 // Begin starts the dyno.
 func (s sessions) Begin(ctx context.Context) (attach.Stream, error) { return s.Session.Begin(ctx) }
+
+// Close ends it.
+func (s sessions) Close(ctx context.Context, why error) error {
+	return s.Session.Close(ctx, reasonOf(why))
+}
+
+// reasonOf is how the app's log tells what ended a talk; empty for what is no
+// news.
+func reasonOf(why error) string {
+	switch {
+	case errors.Is(why, attach.ErrAbsent):
+		return "Error R13 (Attach error) -> Failed to attach to process: no client came within a minute"
+	case errors.Is(why, attach.ErrIdle):
+		return "Nothing was said for an hour, so the client's connection is closed. Sending SIGTERM to all processes"
+	}
+	return ""
+}
 
 // visits let people into running dynos over SSH.
 type visits struct {
@@ -88,3 +106,11 @@ type executions struct{ *runtime.Execution }
 
 // Begin starts the command.
 func (x executions) Begin(ctx context.Context) (attach.Stream, error) { return x.Execution.Begin(ctx) }
+
+// Close ends it.
+func (x executions) Close(ctx context.Context, why error) error {
+	if errors.Is(why, attach.ErrIdle) {
+		return x.Execution.Close(ctx, "Nothing was said for an hour, so the session is closed")
+	}
+	return x.Execution.Close(ctx, "")
+}

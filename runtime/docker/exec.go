@@ -59,11 +59,18 @@ func (x *execution) Begin(context.Context) error { return nil }
 // hangUp are Ctrl-C and Ctrl-D.
 const hangUp = "\x03\x04"
 
-// Close hangs up. The daemon can end no command; one with a terminal gets what
-// somebody would type, and any other the end of its input.
+// Close hangs up: the command and all that belongs to it end. The daemon can end
+// no command. Where its processes cannot be signalled from here, one with a
+// terminal gets what somebody would type, and any other the end of its input.
 func (x *execution) Close() error {
-	if x.window != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*hangUpGrace)
+	defer cancel()
+	why := x.end(ctx)
+	if why != nil && x.window != nil {
 		_, _ = x.Write([]byte(hangUp)) // it has ended otherwise
+	}
+	if why != nil {
+		x.e.log.Warn("command in a dyno may go on without its client", "err", why)
 	}
 	return errors.Join(x.CloseWrite(), x.stream.Close())
 }

@@ -52,3 +52,57 @@ func TestACommandRunsBesideTheDynosOwn(t *testing.T) {
 		t.Errorf("in a dyno that has ended: %v", err)
 	}
 }
+
+// TestACommandWhoseClientGoesIsGoneWithAllThatItStarted: in the dyno only its own
+// process is left.
+func TestACommandWhoseClientGoesIsGoneWithAllThatItStarted(t *testing.T) {
+	w := newWorld(t)
+	in := w.start(w.spec("serve"))
+	alone := len(w.processes(in.ID))
+	for _, c := range []struct {
+		verb     string
+		terminal *renga.Window
+		says     string
+		are      int
+	}{
+		{"child", nil, "child ready", 1},
+		{"child", &renga.Window{Columns: 80, Rows: 24}, "child ready", 1},
+		{"clinging", nil, "deaf", 2},
+	} {
+		stream, err := w.engine.Exec(t.Context(), in.ID, []string{"/bin/dyno", c.verb}, c.terminal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(stream, make([]byte, len(c.says))); err != nil {
+			t.Fatal(err)
+		}
+		if now := w.processes(in.ID); len(now) != alone+c.are {
+			t.Errorf("%s: in the dyno are %q", c.verb, now)
+		}
+		if err := stream.Close(); err != nil {
+			t.Error(err)
+		}
+		if left := w.processes(in.ID); len(left) != alone {
+			t.Errorf("%s: in the dyno are left %q", c.verb, left)
+		}
+	}
+	if now := w.inspect(in.ID); !now.State.Running {
+		t.Error("the dyno ended too")
+	}
+}
+
+// processes are the commands of those that run in a container.
+func (w *world) processes(id string) []string {
+	w.Helper()
+	top, err := w.raw.ContainerTop(w.Context(), id, []string{"-eo", "pid,stat,args"})
+	if err != nil {
+		w.Fatal(err)
+	}
+	var all []string
+	for _, p := range top.Processes {
+		if !strings.HasPrefix(p[1], "Z") { // it has ended
+			all = append(all, p[2])
+		}
+	}
+	return all
+}

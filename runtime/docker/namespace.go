@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	goruntime "runtime"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +17,7 @@ type namespace struct{ *os.File }
 // enter opens the network of a container whose first process has that number,
 // and tries to enter it.
 func enter(pid int, id string) (*namespace, error) {
-	proc := filepath.Join("/proc", strconv.Itoa(pid))
+	proc := processFolder(pid)
 	f, err := os.Open(filepath.Join(proc, "ns", "net"))
 	if err != nil {
 		return nil, fmt.Errorf("the dyno's network cannot be seen from here: %w", err)

@@ -27,7 +27,7 @@ func (e *Engine) Ports(ctx context.Context, id string) ([]string, error) {
 	if err != nil || c == nil || c.State.Pid == 0 {
 		return nil, err
 	}
-	ports, err := listeners(filepath.Join("/proc", strconv.Itoa(c.State.Pid)), c.ID)
+	ports, err := listeners(processFolder(c.State.Pid), c.ID)
 	if err == nil {
 		return ports, nil
 	}

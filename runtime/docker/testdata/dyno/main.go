@@ -59,6 +59,14 @@ func main() {
 		child := exec.Command("/bin/dyno", "child")
 		child.Stdout = os.Stdout
 		fmt.Println("child ended:", child.Run())
+	case "clinging": // with a child, both deaf to what asks to end
+		signal.Ignore(syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
+		child := exec.Command("/bin/dyno", "deaf")
+		child.Stdout, child.Stdin = os.Stdout, os.Stdin
+		fmt.Println("child ended:", child.Run())
+	case "deaf":
+		fmt.Println("deaf")
+		<-make(chan int)
 	case "child":
 		signal.Reset(syscall.SIGTERM)
 		signal.Notify(term, syscall.SIGTERM)
