@@ -64,6 +64,12 @@ func newFloor(w world, app string) *floor {
 func (f *floor) serve(image, version string) time.Duration {
 	f.b.Helper()
 	defer f.asking()()
+	return f.start(image, version)
+}
+
+// start is serve while nobody asks.
+func (f *floor) start(image, version string) time.Duration {
+	f.b.Helper()
 	ctx, began := f.b.Context(), time.Now()
 	f.config.Image = image
 	made, err := f.api.ContainerCreate(ctx, &f.config, &f.host, &network.NetworkingConfig{

@@ -15,6 +15,8 @@ const (
 	budget  = 40 * time.Second
 	// fewest is how many samples are taken in any case.
 	fewest = 3
+	// wakes is how often an app is woken.
+	wakes = 12
 )
 
 // rounds counts up to samples while there is time.
@@ -106,6 +108,26 @@ func BenchmarkRestart(b *testing.B) {
 		r.add(before, took, f.serve(w.imageID("v0"), "v0"))
 	}
 	figures.add(b, "api-ms", quantile(calls, 0.5), 0)
+	r.report(b)
+}
+
+// BenchmarkWake is the time of the request that wakes an app, to the first byte
+// of its answer. Nobody asks besides, neither then nor while the floor is taken.
+func BenchmarkWake(b *testing.B) {
+	w, f := deployed(b, "sleepy")
+	w.ask(http.MethodPatch, "/apps/sleepy/sleep", map[string]int{"after": 1})
+	var r race
+	for range wakes {
+		w.alone("sleepy", 0)
+		before := f.start(w.imageID("v0"), "v0")
+		took := w.timed(func() {
+			if got := w.text(b.Context(), "sleepy", "/"); got != hello("v0") {
+				b.Fatalf("woken, it said %q", got)
+			}
+		})
+		w.alone("sleepy", 0)
+		r.add(before, took, f.start(w.imageID("v0"), "v0"))
+	}
 	r.report(b)
 }
 
