@@ -137,6 +137,21 @@ func TestAProcessTypeOfThatNameIsNoOneOff(t *testing.T) {
 	})
 }
 
+// TestAnAppThatSleepsRunsItsSchedules, and sleeps on.
+func TestAnAppThatSleepsRunsItsSchedules(t *testing.T) {
+	inScheduleHouse(t, func(h *house, e *ends) {
+		h.change(func(d *renga.Desired) { d.App.SleepAfter, d.AsleepSince = time.Hour, time.Now() })
+		h.m.Wake(app)
+		h.after(time.Minute)
+		d := h.scheduled("migrate", "run-1")
+		h.after(5 * time.Second)
+		is(t, "running", h.running(), d.Name+" v2")
+		h.after(time.Minute)
+		is(t, "running", h.running())
+		is(t, "told", e.all(), "run-1 v2 0 ")
+	})
+}
+
 func TestOneOffsThatStartAtOnceHaveNamesOfTheirOwn(t *testing.T) {
 	inScheduleHouse(t, func(h *house, _ *ends) {
 		h.Refuse(shellless)
