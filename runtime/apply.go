@@ -112,6 +112,9 @@ func (w *worker) startDyno(ctx context.Context, app renga.App, s Start, dyno str
 	}
 	w.say(s.Name, "Starting process with command `%s`", renga.CommandLine(spec.Image.Command))
 	i, err := w.m.engine.Start(ctx, spec)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = &renga.Error{Kind: renga.Unavailable, Err: err, Message: fmt.Sprintf("fetching the image and starting it took longer than %s", startTimeout)}
+	}
 	if err != nil {
 		return Instance{}, fmt.Errorf("start %s: %w", s.Name, err)
 	}

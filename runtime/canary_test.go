@@ -31,7 +31,7 @@ func inAviary(t *testing.T, what string, test func(h *house, lines *notebook)) {
 func (h *house) pushCanary(version int, what string) {
 	h.change(func(d *renga.Desired) {
 		d.Next = record(version, what, renga.Pending)
-		d.Next.Canary = aFifth
+		d.Next.Canary, d.Next.Outcome.At = aFifth, time.Now()
 	})
 	h.m.Wake(app)
 }

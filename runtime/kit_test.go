@@ -311,7 +311,10 @@ func (h *house) deploy(version int, what string) {
 
 // push asks for a release.
 func (h *house) push(version int, what string) {
-	h.change(func(d *renga.Desired) { d.Next = record(version, what, renga.Pending) })
+	h.change(func(d *renga.Desired) {
+		d.Next = record(version, what, renga.Pending)
+		d.Next.Outcome.At = time.Now()
+	})
 	h.m.Wake(app)
 }
 

@@ -26,7 +26,7 @@ func (w *worker) look(ctx context.Context) (again time.Time, over bool, err erro
 	}
 	if err := w.observe(ctx, brief, &world); err != nil {
 		w.announce(world)
-		return time.Time{}, false, errors.Join(wishErr, err)
+		return time.Time{}, false, errors.Join(wishErr, err, w.giveUp(ctx, world))
 	}
 	world.Tally = w.tally(world)
 	plan := world.Plan()
@@ -44,6 +44,7 @@ func (w *worker) look(ctx context.Context) (again time.Time, over bool, err erro
 func (w *worker) wish(ctx context.Context) (World, error) {
 	world := World{
 		App: w.app, Domain: w.m.opts.Domain, PhaseLimit: w.m.opts.PhaseLimit, WatchWindow: w.m.opts.WatchWindow,
+		DeployLimit: w.m.opts.DeployLimit, Began: w.began,
 		Asked: w.m.opts.Now(),
 	}
 	d, err := w.m.db.Desired(ctx, w.app)

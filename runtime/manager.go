@@ -74,6 +74,7 @@ type Options struct {
 	StopGrace    time.Duration         // SIGTERM to SIGKILL; 30s
 	Settle       time.Duration         // how long another dyno must run to count as up; 1s
 	PhaseLimit   time.Duration         // for a release command to end; 1h
+	DeployLimit  time.Duration         // for a release to come up, its command and its time as a canary apart; 30m
 	WatchWindow  time.Duration         // for a release to hold after it took over; 5m
 	Resync       time.Duration         // between two looks if nothing happens; 30s
 	Log          *slog.Logger
@@ -107,6 +108,7 @@ func (o Options) orDefaults() Options {
 	o.StopGrace = orDefault(o.StopGrace, 30*time.Second)
 	o.Settle = orDefault(o.Settle, time.Second)
 	o.PhaseLimit = orDefault(o.PhaseLimit, time.Hour)
+	o.DeployLimit = orDefault(o.DeployLimit, 30*time.Minute)
 	o.WatchWindow = orDefault(o.WatchWindow, 5*time.Minute)
 	o.Resync = orDefault(o.Resync, 30*time.Second)
 	if o.Log == nil {

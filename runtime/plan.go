@@ -24,6 +24,10 @@ type World struct {
 	Starts map[string]Attempt
 	// PhaseLimit is how long a release command may run.
 	PhaseLimit time.Duration
+	// DeployLimit is how long a release may take to come up, counted from Began at
+	// the earliest, when this process first looked. Zero for no limit.
+	DeployLimit time.Duration
+	Began       time.Time
 	// WatchWindow is how long a release is watched after it took over.
 	WatchWindow time.Duration
 	// Tally is of the web dynos of the release that is watched, or tried.
@@ -228,7 +232,14 @@ func (p *planner) tendLive() {
 
 // tendNext brings the pending release up beside the serving one.
 func (p *planner) tendNext() {
-	if p.Gone || p.Away || p.Desired.Next == nil || !p.passed(*p.Desired.Next) {
+	if p.Gone || p.Away || p.Desired.Next == nil {
+		return
+	}
+	if f, lapsed := p.lapse(*p.Desired.Next); lapsed {
+		p.steps = append(p.steps, f)
+		return
+	}
+	if !p.passed(*p.Desired.Next) {
 		return
 	}
 	if f, failed := p.failure(); failed {

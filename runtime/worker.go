@@ -17,6 +17,8 @@ type worker struct {
 	m    *Manager
 	app  renga.AppID
 	wake chan struct{}
+	// began is when this process first cared for the app.
+	began time.Time
 	// name is the app's, once the store has told it.
 	name atomic.Pointer[string]
 	// tasks are the steps and probes under way; run waits for them.
@@ -44,7 +46,7 @@ type worker struct {
 
 func newWorker(m *Manager, app renga.AppID) *worker {
 	return &worker{
-		m: m, app: app, wake: make(chan struct{}, 1), awake: m.opts.Now(),
+		m: m, app: app, wake: make(chan struct{}, 1), began: m.opts.Now(), awake: m.opts.Now(),
 		starts: map[string]Attempt{}, aborts: map[string]context.CancelFunc{}, sights: map[string]*sight{},
 	}
 }

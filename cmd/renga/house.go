@@ -104,7 +104,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	rt := router.New(router.Options{Wake: func(app renga.AppID) { manager.Rouse(app) }, Log: log, Lines: routerLines{appLogs, requests}, Trusted: s.TrustedProxies, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
 	manager = runtime.New(runtime.Options{
 		Domain: s.Domain, Sizes: s.Sizes, Port: s.Port, BootTimeout: s.BootTimeout,
-		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, WatchWindow: s.WatchWindow, Rescuer: &rescue, Ends: db, Outputs: outputs,
+		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, DeployLimit: s.DeployTimeout, WatchWindow: s.WatchWindow, Rescuer: &rescue, Ends: db, Outputs: outputs,
 		Logs: appLogs, Log: log,
 	}, db, ledgerReleases{ledger}, engine, rt)
 	gauge = meter.New(meter.Options{Log: log}, manager, appLogs, db)

@@ -50,6 +50,7 @@ type Settings struct {
 	DrainTimeout    time.Duration
 	StopGrace       time.Duration
 	ReleaseTimeout  time.Duration
+	DeployTimeout   time.Duration
 	WatchWindow     time.Duration
 	ShutdownTimeout time.Duration
 	LogLevel        string
@@ -95,6 +96,7 @@ func table() []setting {
 		{"boot-timeout", "RENGA_BOOT_TIMEOUT", "60s", "how long a web dyno may take to listen, a duration", duration(func(s *Settings) *time.Duration { return &s.BootTimeout })},
 		{"drain-timeout", "RENGA_DRAIN_TIMEOUT", "30s", "how long requests in flight may take before an old dyno is told to end, a duration", duration(func(s *Settings) *time.Duration { return &s.DrainTimeout })},
 		{"stop-grace", "RENGA_STOP_GRACE", "30s", "how long a dyno has between SIGTERM and SIGKILL, a duration", duration(func(s *Settings) *time.Duration { return &s.StopGrace })},
+		{"deploy-timeout", "RENGA_DEPLOY_TIMEOUT", "30m", "for a release to come up, besides its release command and its time as a canary, a duration", duration(func(s *Settings) *time.Duration { return &s.DeployTimeout })},
 		{"watch-window", "RENGA_WATCH_WINDOW", "5m", "how long a release is watched after it took over; one that crashes again and again meanwhile, or fails most of its requests, is taken back, a duration", duration(func(s *Settings) *time.Duration { return &s.WatchWindow })},
 		{"release-timeout", "RENGA_RELEASE_TIMEOUT", "1h", "how long a release command may run, a duration", duration(func(s *Settings) *time.Duration { return &s.ReleaseTimeout })},
 		{"shutdown-timeout", "RENGA_SHUTDOWN_TIMEOUT", "60s", "how long pushes and requests may take to finish when Renga ends, a duration", duration(func(s *Settings) *time.Duration { return &s.ShutdownTimeout })},
