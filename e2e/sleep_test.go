@@ -108,3 +108,21 @@ func TestAWebSocketWakesAnAppAndKeepsItUp(t *testing.T) {
 	s.must(conn.Close(websocket.StatusNormalClosure, ""))
 	s.sleeps("hello")
 }
+
+// TestNoRequestIsLostAsAnAppFallsAsleep asks just when the app falls asleep: a
+// little before, while its route and its mark change, and while its dyno ends.
+func TestNoRequestIsLostAsAnAppFallsAsleep(t *testing.T) {
+	s := newStory(t)
+	s.start()
+	s.push("hello", "v1")
+	s.up("hello", "v1")
+	s.api(http.StatusOK, http.MethodPatch, "/apps/hello/sleep", map[string]any{"after": 1})
+	for pause := 980 * time.Millisecond; pause < 1200*time.Millisecond; pause += 25 * time.Millisecond {
+		s.must(s.says("hello", "/", "hello from v1"))
+		time.Sleep(pause) // the moment is what is tried; it orders nothing
+	}
+	s.must(s.says("hello", "/", "hello from v1"))
+	if naps := len(s.about("hello", "^Idling")); naps == 0 {
+		t.Error("it never fell asleep")
+	}
+}
