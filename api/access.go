@@ -65,6 +65,7 @@ var access = map[string]policy{
 	"/apps/{app}/sni-endpoints/":                      appPart,
 	"/apps/{app}/dynos/":                              appPart,
 	"POST /apps/{app}/dynos":                          appPrograms,
+	"POST /apps/{app}/dynos/{dyno}/exec":              appPrograms,
 	"/apps/{app}/features/":                           appPart,
 	"/apps/{app}/formation/":                          appPart,
 	"PATCH /apps/{app}/formation":                     appDeploy,

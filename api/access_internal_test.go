@@ -36,6 +36,7 @@ func TestTheMostExactPolicyHolds(t *testing.T) {
 		"PATCH /apps/{app}/config-vars":                   {renga.ScopeWriteProtected, renga.MayOperate},
 		"DELETE /apps/{app}/dynos/{dyno}":                 {renga.ScopeWrite, renga.MayOperate},
 		"POST /apps/{app}/dynos":                          {renga.ScopeWriteProtected, renga.MayOperate},
+		"POST /apps/{app}/dynos/{dyno}/exec":              {renga.ScopeWriteProtected, renga.MayOperate},
 		"GET /apps/{app}/collaborators/{collaborator}":    {renga.ScopeRead, renga.MayView},
 		"DELETE /apps/{app}/collaborators/{collaborator}": {renga.ScopeWrite, renga.MayView},
 		"POST /apps/{app}/collaborators":                  {renga.ScopeWrite, renga.MayManage},

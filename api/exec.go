@@ -1,22 +1,32 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/gorilla/mux"
 
 	"renga"
 )
 
-// Visits lets people run commands in running dynos, over SSH.
+// Visits lets people run commands in running dynos, over SSH and over WebSocket.
 type Visits interface {
+	// Exec readies a command, or a shell when the line is empty, for the client
+	// that has the secret.
+	Exec(ctx context.Context, app renga.App, dyno, line string, terminal *renga.Window) (secret string, err error)
 	// Admit gives the user name for whoever has the private half of a key. Still
 	// is asked each time that somebody comes with it, and tells why not.
 	Admit(app renga.App, dyno, key string, still func(context.Context) error) (user string, err error)
 	// HostKey is what the SSH server shows.
 	HostKey() string
+}
+
+// commandRoutes are for clients of our own; Heroku has no such thing.
+func (s *Server) commandRoutes() []route {
+	return []route{{"POST", "/apps/{app}/dynos/{dyno}/exec", s.runInDyno}}
 }
 
 // These are not of the Platform API: on Heroku another host answers them, which
@@ -49,12 +59,18 @@ func (s *Server) visitedApp(r *http.Request) (renga.App, []renga.Dyno, error) {
 	if err != nil {
 		return renga.App{}, nil, err
 	}
+	all, err := s.open(r, a)
+	return a, all, err
+}
+
+// open are the dynos of an app that can be visited.
+func (s *Server) open(r *http.Request, a renga.App) ([]renga.Dyno, error) {
 	if !a.FeatureOn(renga.Exec) {
-		return renga.App{}, nil, renga.Errorf(renga.Forbidden, "The feature %s is off for the app %s.", renga.Exec, a.Name)
+		return nil, renga.Errorf(renga.Forbidden, "The feature %s is off for the app %s.", renga.Exec, a.Name)
 	}
 	all, err := s.parts.Dynos.Dynos(r.Context(), a.ID)
 	all = slices.DeleteFunc(all, func(d renga.Dyno) bool { return d.State != renga.Up && d.State != renga.Starting })
-	return a, all, orNotFound(err, "app")
+	return all, orNotFound(err, "app")
 }
 
 func (s *Server) listVisitable(w http.ResponseWriter, r *http.Request) error {
@@ -72,10 +88,18 @@ func (s *Server) listVisitable(w http.ResponseWriter, r *http.Request) error {
 // visited is the app whose dyno of that name can be visited.
 func (s *Server) visited(r *http.Request, dyno string) (renga.App, error) {
 	a, dynos, err := s.visitedApp(r)
-	if err == nil && !slices.ContainsFunc(dynos, func(d renga.Dyno) bool { return d.Name == dyno }) {
-		err = notFound("dyno")
+	if err == nil {
+		err = oneOf(dynos, dyno)
 	}
 	return a, err
+}
+
+// oneOf makes sure that a dyno of that name is among them.
+func oneOf(dynos []renga.Dyno, name string) error {
+	if !slices.ContainsFunc(dynos, func(d renga.Dyno) bool { return d.Name == name }) {
+		return notFound("dyno")
+	}
+	return nil
 }
 
 // again asks what a request has asked, when it is long over: whether its token
@@ -112,4 +136,62 @@ func (s *Server) visitDyno(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusOK, passage{
 		TunnelHost: "api." + s.options.Domain, ClientUser: user, ProxyPublicKey: s.parts.Visits.HostKey(),
 	})
+}
+
+// commandOrder asks for a command in a running dyno.
+type commandOrder struct {
+	Command  string `json:"command"`
+	Terminal *struct {
+		Columns uint16 `json:"columns"`
+		Rows    uint16 `json:"rows"`
+	} `json:"terminal"`
+}
+
+// command is one that waits for its client.
+type command struct {
+	Command      string       `json:"command"`
+	Dyno         wireNameOnly `json:"dyno"`
+	WebsocketURL *string      `json:"websocket_url"`
+}
+
+type wireNameOnly struct {
+	Name string `json:"name"`
+}
+
+// window is the terminal that is asked for, of a usual size where none is said.
+func (o commandOrder) window() *renga.Window {
+	if o.Terminal == nil {
+		return nil
+	}
+	return &renga.Window{Columns: cmp.Or(o.Terminal.Columns, 80), Rows: cmp.Or(o.Terminal.Rows, 24)}
+}
+
+func (s *Server) runInDyno(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.appOf(r)
+	if err != nil {
+		return err
+	}
+	var order commandOrder
+	if err := decode(r, &order); err != nil {
+		return err
+	}
+	if len(order.Command) > renga.MaxCommand || strings.ContainsRune(order.Command, 0) {
+		return invalid("Field \"command\" must be a command of at most %d bytes.", renga.MaxCommand)
+	}
+	dynos, err := s.open(r, a)
+	if err != nil {
+		return err
+	}
+	name := mux.Vars(r)["dyno"]
+	if err := oneOf(dynos, name); err != nil {
+		return err
+	}
+	secret, err := s.parts.Visits.Exec(r.Context(), a, name, order.Command, order.window())
+	if err != nil {
+		return err
+	}
+	s.parts.Lines.Did(r.Context(), a.ID, caller(r).ID, "Session in "+name+" opened")
+	s.audit(r, "dyno visited", a.Name, "dyno", name)
+	_, url := s.options.attachURLs(secret)
+	return answer(w, http.StatusCreated, command{Command: order.Command, Dyno: wireNameOnly{name}, WebsocketURL: url})
 }

@@ -51,3 +51,23 @@ func TestDynosAreVisited(t *testing.T) {
 		t.Errorf("when it comes again then: %v", err)
 	}
 }
+
+func TestCommandsInRunningDynosOverWebSocket(t *testing.T) {
+	post := func(name, dyno, body string, status int, has ...string) scenario {
+		return scenario{name: name, method: "POST", url: "/apps/hello/dynos/" + dyno + "/exec", body: body, status: status, has: has}
+	}
+	run(t, []scenario{
+		post("a command", "web.1", `{"command":"rake"}`, 201, `{"command":"rake","dyno":{"name":"web.1"},"websocket_url":"ws://api.renga.localhost:5000/attach/web.1-rake"}`),
+		post("with a terminal", "web.1", `{"command":"top","terminal":{"columns":132,"rows":43}}`, 201, `/attach/web.1-top-132x43"`),
+		post("a shell", "web.1", `{"terminal":{}}`, 201, `/attach/web.1--80x24"`),
+		post("too much", "web.1", `{"command":"`+strings.Repeat("x", 33<<10)+`"}`, 422, `Field \"command\"`),
+		post("a terminal that is none", "web.1", `{"terminal":{"columns":-1}}`, 422),
+		post("in one that is not there", "web.9", `{"command":"rake"}`, 404, "Couldn't find that dyno"),
+		{name: "of another", method: "POST", url: "/apps/other/dynos/web.1/exec", body: `{"command":"x"}`, status: 403},
+	})
+	rig := newRig(nil)
+	rig.ask("PATCH", "/apps/hello/features/"+renga.Exec, `{"enabled":false}`, nil)
+	if res, got := rig.ask("POST", "/apps/hello/dynos/web.1/exec", `{"command":"x"}`, nil); res.StatusCode != 403 || !strings.Contains(got, renga.Exec) {
+		t.Errorf("with the feature off: %d %s", res.StatusCode, got)
+	}
+}

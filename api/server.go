@@ -165,7 +165,7 @@ func (s *Server) routes() []route {
 	return slices.Concat(
 		s.accountRoutes(), s.accountFeatureRoutes(), s.authorizationRoutes(), s.keyRoutes(), s.preferenceRoutes(), s.rateLimitRoutes(), s.transferRoutes(),
 		s.appRoutes(), s.collaboratorRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.releaseActionRoutes(), s.formationRoutes(),
-		s.dynoRoutes(), s.oneOffRoutes(), s.execRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.logDrainRoutes(), s.featureRoutes(), s.metricRoutes(), s.healthCheckRoutes(), s.sleepRoutes(), s.canaryRoutes(), s.scheduleRoutes(),
+		s.dynoRoutes(), s.oneOffRoutes(), s.execRoutes(), s.commandRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.logDrainRoutes(), s.featureRoutes(), s.metricRoutes(), s.healthCheckRoutes(), s.sleepRoutes(), s.canaryRoutes(), s.scheduleRoutes(),
 		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
 		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(), s.filterRoutes(),
 		s.domainRoutes(), s.sniEndpointRoutes(), s.acmRoutes(),

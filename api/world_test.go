@@ -403,6 +403,13 @@ func (w *world) Admit(_ renga.App, dyno, key string, still func(context.Context)
 	return "visitor of " + dyno + " with " + key, nil
 }
 
+func (w *world) Exec(_ context.Context, _ renga.App, dyno, line string, terminal *renga.Window) (string, error) {
+	if terminal != nil {
+		line += fmt.Sprintf("-%dx%d", terminal.Columns, terminal.Rows)
+	}
+	return dyno + "-" + line, nil
+}
+
 func (w *world) HostKey() string { return "ssh-ed25519 BBBB" }
 
 func (w *world) Restart(_ context.Context, _ renga.AppID, key string) error {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -392,4 +393,60 @@ func TestAWebSocketThatGoesEndsItsDyno(t *testing.T) {
 	}
 	_ = conn.CloseNow()
 	d.left(t)
+}
+
+// TestMegabytesOverWebSocket sends while it reads, as it must: the dyno stops to
+// read when nobody takes what it prints.
+func TestMegabytesOverWebSocket(t *testing.T) {
+	desk, d := newDesk(t, attach.Options{}), newDyno()
+	ctx := t.Context()
+	conn, _, err := websocket.Dial(ctx, desk.web+"/attach/"+desk.Offer(attach.Guest{Session: d}), &websocket.DialOptions{HTTPClient: desk.http})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.CloseNow() }() // the test is over
+	much := noise(4 << 20)
+	sent := make(chan error, 1)
+	go func() {
+		for piece := range slices.Chunk(much, 100_000) {
+			if err := conn.Write(ctx, websocket.MessageBinary, piece); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- conn.Write(ctx, websocket.MessageText, []byte(`{"eof":true}`))
+	}()
+	var out bytes.Buffer
+	for {
+		kind, message, err := conn.Read(ctx)
+		if err != nil {
+			break
+		}
+		if kind == websocket.MessageBinary {
+			out.Write(message)
+		}
+	}
+	if got, ok := bytes.CutPrefix(out.Bytes(), []byte("ready\n")); !ok || !bytes.Equal(got, much) {
+		t.Errorf("of %d bytes %d came back", len(much), out.Len())
+	}
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+	d.left(t)
+}
+
+func TestAWebSocketTellsWhyADynoDoesNotStart(t *testing.T) {
+	desk, d := newDesk(t, attach.Options{}), newDyno()
+	d.fails = renga.Errorf(renga.Invalid, "There is no shell.")
+	ctx := t.Context()
+	conn, _, err := websocket.Dial(ctx, desk.web+"/attach/"+desk.Offer(attach.Guest{Session: d}), &websocket.DialOptions{HTTPClient: desk.http})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.CloseNow() }() // the test is over
+	for _, want := range []string{"There is no shell.\r\n", `{"exit":126}`} {
+		if _, message, err := conn.Read(ctx); err != nil || string(message) != want {
+			t.Errorf("it says %q, %v, want %q", message, err, want)
+		}
+	}
 }

@@ -71,6 +71,15 @@ func (v visits) Admit(app renga.App, dyno, key string, still func(context.Contex
 	return v.Desk.Admit(key, attach.Visit{App: app.Name, Dyno: dyno, Place: place{v.manager, app.ID, dyno}, Still: still})
 }
 
+// Exec has a command wait at the desk for whoever has the secret.
+func (v visits) Exec(ctx context.Context, app renga.App, dyno, line string, terminal *renga.Window) (string, error) {
+	x, err := v.manager.Exec(ctx, app.ID, dyno, line, terminal)
+	if err != nil {
+		return "", err
+	}
+	return v.Offer(attach.Guest{Session: executions{x}, App: app.Name, Dyno: dyno, Terminal: terminal != nil}), nil
+}
+
 // place is a dyno as its visitors use it.
 type place struct {
 	manager *runtime.Manager

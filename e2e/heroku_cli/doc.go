@@ -11,6 +11,7 @@
 //	tunnel [-socks] URL… -- ARGS…
 //	                       run the CLI, ask the URLs meanwhile, with -socks through its
 //	                       proxy, and kill it; prints each answer, or why there is none
+//	attach [< FILE] URL    run docs/examples/attach.mjs; its output is the script's stdout
 //	as EMAIL               be another account from here on, made when it is new;
 //	                       "as operator" goes back
 //	dockerfile NAME        make the folder NAME with a Dockerfile of the test app,

@@ -25,6 +25,9 @@ func words(bin string) map[string]e2e.Word {
 		"tunnel": func(ctx context.Context, s *e2e.Script, out io.Writer, args []string) error {
 			return tunnel(ctx, bin, s, out, args)
 		},
+		"attach": func(ctx context.Context, s *e2e.Script, out io.Writer, args []string) error {
+			return attach(ctx, bin, s, out, args)
+		},
 		"as": as, "dockerfile": dockerfile, "certificate": certificate,
 	}
 }
@@ -32,17 +35,39 @@ func words(bin string) map[string]e2e.Word {
 // heroku runs the CLI the way that people are told to: after evaluating what
 // `renga env` prints.
 func heroku(ctx context.Context, bin string, s *e2e.Script, out io.Writer, args []string) error {
-	var input io.Reader
-	if len(args) > 1 && args[0] == "<" {
-		f, err := os.Open(s.Abs(args[1]))
-		if err != nil {
-			return err
-		}
-		defer func() { _ = f.Close() }() // it was only read
-		input, args = f, args[2:]
+	input, args, err := inputOf(s, args)
+	if err != nil {
+		return err
 	}
-	const script = `set -e; environment=$("$RENGA" env ${RENGA_TOKEN:+--token "$RENGA_TOKEN"}); eval "$environment"; exec heroku "$@"`
-	cmd := exec.CommandContext(ctx, "bash", append([]string{"-c", script, "heroku"}, args...)...)
+	return user(ctx, bin, s, input, out, "heroku", args...)
+}
+
+// attach runs the program for those without the CLI that is in docs.
+func attach(ctx context.Context, bin string, s *e2e.Script, out io.Writer, args []string) error {
+	input, args, err := inputOf(s, args)
+	if err != nil {
+		return err
+	}
+	program, err := filepath.Abs("../../docs/examples/attach.mjs")
+	if err != nil {
+		return err
+	}
+	return user(ctx, bin, s, input, out, "node", append([]string{"--experimental-websocket", program}, args...)...)
+}
+
+// inputOf takes "< FILE" from the front of arguments.
+func inputOf(s *e2e.Script, args []string) (input io.Reader, rest []string, err error) {
+	if len(args) < 2 || args[0] != "<" {
+		return nil, args, nil
+	}
+	text, err := os.ReadFile(s.Abs(args[1]))
+	return bytes.NewReader(text), args[2:], err
+}
+
+// user runs a program as somebody does who has evaluated what `renga env` prints.
+func user(ctx context.Context, bin string, s *e2e.Script, input io.Reader, out io.Writer, program string, args ...string) error {
+	const script = `set -e; environment=$("$RENGA" env ${RENGA_TOKEN:+--token "$RENGA_TOKEN"}); eval "$environment"; exec "$@"`
+	cmd := exec.CommandContext(ctx, "bash", append([]string{"-c", script, "bash", program}, args...)...)
 	cmd.Dir = s.Abs(".")
 	cmd.Env = environment(bin, s)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = input, out, out
