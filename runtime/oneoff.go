@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -24,14 +23,6 @@ const (
 	// hangUpGrace is how long a command has after its client has gone.
 	hangUpGrace = 5 * time.Second
 )
-
-// oneOff tells whether the instance is a one-off dyno. An app may have a process
-// type of a scheduled one's name, and so only that it has an end tells them
-// apart.
-func (i Instance) oneOff() bool { return i.Type == renga.Run || i.scheduled() }
-
-// scheduled tells whether a schedule had the instance started.
-func (i Instance) scheduled() bool { return i.Type == renga.Scheduler && !i.Until.IsZero() }
 
 // keepOneOffs holds on to the one-off dynos that may go on. An attached one
 // ends with its client, and so with the process that had it: it is found here
@@ -61,19 +52,6 @@ func (p *planner) overdue(i Seen) bool {
 	return p.askedToStop(i) || !i.Until.IsZero() && p.due(i.Until)
 }
 
-// whyEnded says why a one-off dyno did not end well; empty when it did.
-func (p *planner) whyEnded(i Seen) string {
-	switch {
-	case p.askedToStop(i) && !p.Desired.Restarts[i.Name].After(i.FinishedAt):
-		return "It was stopped."
-	case !i.FinishedAt.Before(i.Until):
-		return fmt.Sprintf("It had not ended after %s, and was stopped.", i.Until.Sub(i.CreatedAt).Round(time.Second))
-	case i.ExitCode != 0 || i.OOMKilled:
-		return exitReason(i.Instance) + "."
-	}
-	return ""
-}
-
 // oneOffs lists the one-off dynos that have not ended.
 func (w World) oneOffs() []renga.Dyno {
 	var all []renga.Dyno
@@ -93,50 +71,6 @@ func (s Seen) oneOffDyno() renga.Dyno {
 		d.State, d.Since = renga.Up, s.StartedAt
 	}
 	return d
-}
-
-// holders are the one-off dynos that somebody in this process sees to, by the
-// dyno's id.
-type holders struct {
-	mu   sync.Mutex
-	held map[string]holding
-}
-
-// holding is one of them: nobody else gets its name.
-type holding struct {
-	app  renga.AppID
-	name string
-}
-
-func (h *holders) holds(dyno string) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, ok := h.held[dyno]
-	return ok
-}
-
-// hold finds a name for a dyno of an app that is not taken, and holds on to the
-// dyno until it is released.
-func (h *holders) hold(app renga.AppID, t renga.ProcessType, dyno string, taken map[string]bool) (name string, release func(), err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, other := range h.held {
-		if other.app == app {
-			taken[other.name] = true
-		}
-	}
-	if len(taken) >= maxOneOffs {
-		return "", nil, renga.Errorf(renga.Invalid, "The app has %d one-off dynos already; wait until one has ended, or stop one.", len(taken))
-	}
-	for name == "" || taken[name] {
-		name = renga.DynoName(t, 1000+rand.IntN(9000))
-	}
-	h.held[dyno] = holding{app, name}
-	return name, func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		delete(h.held, dyno)
-	}, nil
 }
 
 // RunOneOff runs a command in the release that serves. A detached one has been
@@ -168,15 +102,6 @@ func (m *Manager) RunOneOff(ctx context.Context, app renga.AppID, asked renga.On
 	return dyno, session, err
 }
 
-// found is the dyno that was asked for and is there already. One that was made
-// and not started is on its way out.
-func found(i Instance) (renga.Dyno, *Session, error) {
-	if i.State == Created {
-		return renga.Dyno{}, nil, renga.Errorf(renga.Unavailable, "A dyno that was made before for the same is being removed; try again in a moment.")
-	}
-	return Seen{Instance: i}.oneOffDyno(), nil, nil
-}
-
 // oneOff runs a command as a dyno of that name.
 func (m *Manager) oneOff(ctx context.Context, d renga.Desired, asked renga.OneOff, name string, release func()) (renga.Dyno, *Session, error) {
 	r, err := m.ledger.Release(ctx, d.App, d.Live.Digest)
@@ -188,21 +113,6 @@ func (m *Manager) oneOff(ctx context.Context, d renga.Desired, asked renga.OneOf
 		return renga.Dyno{}, nil, err
 	}
 	return m.launch(ctx, spec, asked.Command, release)
-}
-
-// FindOneOff finds a one-off dyno by its id, one that has ended included. It is
-// renga.NotFound when there is none that was started.
-func (m *Manager) FindOneOff(ctx context.Context, app renga.AppID, dyno string) (renga.Dyno, error) {
-	all, err := m.engine.List(ctx, app)
-	if err != nil {
-		return renga.Dyno{}, fmt.Errorf("list dynos: %w", err)
-	}
-	for _, i := range all {
-		if i.Dyno == dyno && i.oneOff() && i.State != Created {
-			return Seen{Instance: i}.oneOffDyno(), nil
-		}
-	}
-	return renga.Dyno{}, renga.Errorf(renga.NotFound, "Couldn't find that one-off dyno.")
 }
 
 // complete fills in what was not asked for.

@@ -1,0 +1,58 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"renga"
+)
+
+// One-off dynos of schedules are like detached ones, and two things more: whoever
+// asks for one chose its id, so that it is not started again when it is asked for
+// again after a crash; and it is kept after its end until that is written down.
+
+// oneOff tells whether the instance is a one-off dyno. An app may have a process
+// type of a scheduled one's name, and so only that it has an end tells them
+// apart.
+func (i Instance) oneOff() bool { return i.Type == renga.Run || i.scheduled() }
+
+// scheduled tells whether a schedule had the instance started.
+func (i Instance) scheduled() bool { return i.Type == renga.Scheduler && !i.Until.IsZero() }
+
+// whyEnded says why a one-off dyno did not end well; empty when it did.
+func (p *planner) whyEnded(i Seen) string {
+	switch {
+	case p.askedToStop(i) && !p.Desired.Restarts[i.Name].After(i.FinishedAt):
+		return "It was stopped."
+	case !i.FinishedAt.Before(i.Until):
+		return fmt.Sprintf("It had not ended after %s, and was stopped.", i.Until.Sub(i.CreatedAt).Round(time.Second))
+	case i.ExitCode != 0 || i.OOMKilled:
+		return exitReason(i.Instance) + "."
+	}
+	return ""
+}
+
+// found is the dyno that was asked for and is there already. One that was made
+// and not started is on its way out.
+func found(i Instance) (renga.Dyno, *Session, error) {
+	if i.State == Created {
+		return renga.Dyno{}, nil, renga.Errorf(renga.Unavailable, "A dyno that was made before for the same is being removed; try again in a moment.")
+	}
+	return Seen{Instance: i}.oneOffDyno(), nil, nil
+}
+
+// FindOneOff finds a one-off dyno by its id, one that has ended included. It is
+// renga.NotFound when there is none that was started.
+func (m *Manager) FindOneOff(ctx context.Context, app renga.AppID, dyno string) (renga.Dyno, error) {
+	all, err := m.engine.List(ctx, app)
+	if err != nil {
+		return renga.Dyno{}, fmt.Errorf("list dynos: %w", err)
+	}
+	for _, i := range all {
+		if i.Dyno == dyno && i.oneOff() && i.State != Created {
+			return Seen{Instance: i}.oneOffDyno(), nil
+		}
+	}
+	return renga.Dyno{}, renga.Errorf(renga.NotFound, "Couldn't find that one-off dyno.")
+}
