@@ -137,6 +137,21 @@ func TestAProcessTypeOfThatNameIsNoOneOff(t *testing.T) {
 	})
 }
 
+// TestAScheduledDynoIsNotEndedWhileTheStoreIsAway, like all others.
+func TestAScheduledDynoIsNotEndedWhileTheStoreIsAway(t *testing.T) {
+	inScheduleHouse(t, func(h *house, e *ends) {
+		d := h.scheduled("work", "run-1")
+		h.after(time.Minute)
+		h.fail(renga.Errorf(renga.Unavailable, "The store is away."))
+		h.after(25 * time.Hour)
+		is(t, "running", h.running(), "scheduler.1 v2", d.Name+" v2", "web.1 v2")
+		h.fail(nil)
+		h.after(2 * time.Minute)
+		is(t, "running", h.running(), "scheduler.1 v2", "web.1 v2")
+		is(t, "told", e.all(), "run-1 v2 143 It had not ended after 24h0m0s, and was stopped.")
+	})
+}
+
 // TestAnAppThatSleepsRunsItsSchedules, and sleeps on.
 func TestAnAppThatSleepsRunsItsSchedules(t *testing.T) {
 	inScheduleHouse(t, func(h *house, e *ends) {
