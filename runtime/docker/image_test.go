@@ -1,9 +1,11 @@
 package docker_test
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"renga"
 	"renga/runtime"
@@ -50,6 +52,25 @@ func TestImageIsPulledOnceForAllWhoWait(t *testing.T) {
 		if got := w.inspect(c.ID).Config.Image; got != s.Image.Config {
 			t.Errorf("made from %s; want the content-addressed %s", got, s.Image.Config)
 		}
+	}
+}
+
+// TestAPullThatIsBrokenOffIsTakenUpAnew by a start that begins at once.
+func TestAPullThatIsBrokenOffIsTakenUpAnew(t *testing.T) {
+	w := newWorld(t)
+	for delay := range 3 {
+		s := pushed(w, "exit")
+		ctx, breakOff := context.WithCancel(t.Context())
+		var first sync.WaitGroup
+		first.Go(func() { _, _ = w.engine.Start(ctx, s) }) // it may have been done by then
+		time.Sleep(time.Duration(delay) * 40 * time.Millisecond)
+		breakOff()
+		patience, enough := context.WithTimeout(t.Context(), 30*time.Second)
+		if _, err := w.engine.Start(patience, again(s)); err != nil {
+			t.Errorf("broken off after %d ms: %v", delay*40, err)
+		}
+		enough()
+		first.Wait()
 	}
 }
 

@@ -25,7 +25,10 @@ const subnetTries = 32
 
 // network gives the id of the app's network, which is made when it is missing.
 // Within it dynos reach each other; Docker keeps bridges apart from each other.
+// The daemon does not stop creating when the asker goes away, and would make a
+// second one of the same name for the next. So this is waited for to the end.
 func (e *Engine) network(ctx context.Context, s runtime.Spec) (string, error) {
+	ctx = context.WithoutCancel(ctx)
 	return e.networks.do(ctx, string(s.App), func(ctx context.Context) (string, error) {
 		api, err := e.api(ctx)
 		if err != nil {

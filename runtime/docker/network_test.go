@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/network"
 
@@ -42,6 +43,26 @@ func TestStartsAtOnceMakeOneNetworkPerApp(t *testing.T) {
 	for _, s := range subnets {
 		if !netip.MustParsePrefix(docker.DefaultNetworkPool).Overlaps(netip.MustParsePrefix(s)) {
 			t.Errorf("subnet %s is not of the pool", s)
+		}
+	}
+}
+
+// TestAStartThatIsBrokenOffLeavesOneNetwork: wherever it is, another that begins
+// at once finds the same.
+func TestAStartThatIsBrokenOffLeavesOneNetwork(t *testing.T) {
+	w := newWorld(t)
+	for delay := range 3 {
+		s := w.spec("exit")
+		ctx, breakOff := context.WithCancel(t.Context())
+		var first sync.WaitGroup
+		first.Go(func() { _, _ = w.engine.Start(ctx, s) }) // it may have been done by then
+		time.Sleep(time.Duration(delay) * 20 * time.Millisecond)
+		breakOff()
+		w.start(again(s))
+		first.Wait()
+		found := slices.DeleteFunc(w.networks(w.options.Platform), func(n network.Summary) bool { return n.Labels["renga.app"] != string(s.App) })
+		if len(found) != 1 {
+			t.Errorf("broken off after %d ms: %d networks", delay*20, len(found))
 		}
 	}
 }
