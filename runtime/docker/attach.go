@@ -44,19 +44,15 @@ func (e *Engine) attach(ctx context.Context, s runtime.Spec, p plan) (runtime.In
 	if err != nil {
 		return runtime.Instance{}, nil, err
 	}
-	id, err := e.create(ctx, api, s, p)
+	made, err := e.create(ctx, api, s, p)
 	if err != nil {
 		return runtime.Instance{}, nil, err
 	}
-	seen, err := api.ContainerInspect(ctx, id)
+	conn, err := api.ContainerAttach(ctx, made.ID, container.AttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return runtime.Instance{}, nil, e.fault(err)
 	}
-	conn, err := api.ContainerAttach(ctx, id, container.AttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
-	if err != nil {
-		return runtime.Instance{}, nil, e.fault(err)
-	}
-	return instance(seen), newStream(e, id, s.Image.Command[0], s.Attach.Terminal, conn), nil
+	return instance(made), newStream(e, made.ID, s.Image.Command[0], s.Attach.Terminal, conn), nil
 }
 
 // stream is an attached container. Without a terminal its output comes in

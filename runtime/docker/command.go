@@ -16,17 +16,21 @@ import (
 // defaultPath is Docker's for images that set none (oci/defaults.go).
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// lookup is all that a command is found by. An image's id is its content.
+type lookup struct{ image, search, dir, command string }
+
 // checkCommand tells whether a created container has a file to run by that
 // name. Docker does not: with an init the container starts in any case, and
 // then the init exits with 127, which looks like a crash of the app.
-// Only a certain no is an error, of kind Invalid.
-func (e *Engine) checkCommand(ctx context.Context, api *session, id, command string) error {
-	c, err := api.ContainerInspect(ctx, id)
-	if err != nil {
-		return e.fault(err)
+// Only a certain no is an error, of kind Invalid. A certain yes is remembered:
+// to look, the daemon mounts the container's files.
+func (e *Engine) checkCommand(ctx context.Context, api *session, c container.InspectResponse, command string) error {
+	asked := lookup{c.Image, pathOf(c.Config.Env), c.Config.WorkingDir, command}
+	if _, ok := e.runnable.Load(asked); ok {
+		return nil
 	}
-	for _, file := range candidates(command, pathOf(c.Config.Env), c.Config.WorkingDir) {
-		found, err := statFile(ctx, api, id, file)
+	for _, file := range candidates(command, asked.search, asked.dir) {
+		found, err := statFile(ctx, api, c.ID, file)
 		switch {
 		case cerrdefs.IsNotFound(err):
 			continue
@@ -40,6 +44,7 @@ func (e *Engine) checkCommand(ctx context.Context, api *session, id, command str
 		case !executable(found.Mode):
 			return renga.Errorf(renga.Invalid, "The command %s cannot be run: permission denied. Make the file executable and push again.", quote(command))
 		}
+		e.runnable.Store(asked, true)
 		return nil
 	}
 	return renga.Errorf(renga.Invalid, "The command %s is not in the image: no such executable file. Correct the command and push again.", quote(command))

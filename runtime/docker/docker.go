@@ -90,6 +90,7 @@ type Engine struct {
 	dialled  atomic.Pointer[session]
 	pulls    flight
 	networks flight
+	runnable sync.Map // lookup: commands that were found in images
 
 	claimMu sync.Mutex
 	claimed map[netip.Prefix]bool // subnets of networks that are being made

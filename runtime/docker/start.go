@@ -67,27 +67,31 @@ func (e *Engine) run(ctx context.Context, s runtime.Spec, p plan) (runtime.Insta
 	if err != nil {
 		return runtime.Instance{}, err
 	}
-	id, err := e.create(ctx, api, s, p)
+	made, err := e.create(ctx, api, s, p)
 	if err != nil {
 		return runtime.Instance{}, err
 	}
-	if err := api.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
+	if err := api.ContainerStart(ctx, made.ID, container.StartOptions{}); err != nil {
 		return runtime.Instance{}, e.startFault(err, s.Image.Command[0])
 	}
-	seen, err := api.ContainerInspect(ctx, id)
+	seen, err := api.ContainerInspect(ctx, made.ID)
 	if err != nil {
 		return runtime.Instance{}, e.fault(err)
 	}
 	return instance(seen), nil
 }
 
-// create makes the container.
-func (e *Engine) create(ctx context.Context, api *session, s runtime.Spec, p plan) (id string, err error) {
+// create makes the container, and looks at it.
+func (e *Engine) create(ctx context.Context, api *session, s runtime.Spec, p plan) (container.InspectResponse, error) {
 	made, err := api.ContainerCreate(ctx, p.config, p.host, p.network, nil, p.name)
 	if err != nil {
-		return "", e.createFault(err, s)
+		return container.InspectResponse{}, e.createFault(err, s)
 	}
-	return made.ID, e.checkCommand(ctx, api, made.ID, s.Image.Command[0])
+	seen, err := api.ContainerInspect(ctx, made.ID)
+	if err != nil {
+		return container.InspectResponse{}, e.fault(err)
+	}
+	return seen, e.checkCommand(ctx, api, seen, s.Image.Command[0])
 }
 
 // createFault sorts a refusal to create. An invalid argument is the size's
