@@ -39,10 +39,21 @@ func (e *Engine) network(ctx context.Context, s runtime.Spec) (string, error) {
 			return "", err
 		}
 		if len(have) > 0 {
-			return have[0].ID, nil
+			return have[0].ID, e.removeTwins(ctx, api, have[1:])
 		}
 		return e.createNetwork(ctx, api, s)
 	})
+}
+
+// removeTwins removes further networks of an app, which a Renga leaves that is
+// killed while one is being made: Docker starts nothing in either then.
+func (e *Engine) removeTwins(ctx context.Context, api *session, twins []network.Summary) error {
+	for _, n := range twins {
+		if err := api.NetworkRemove(ctx, n.ID); err != nil && !cerrdefs.IsNotFound(err) {
+			return fmt.Errorf("remove the second network %s: %w", n.Name, e.fault(err))
+		}
+	}
+	return nil
 }
 
 // appNetworks lists the networks of app, by label and oldest first. Docker

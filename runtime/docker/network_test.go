@@ -1,7 +1,9 @@
 package docker_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"net/netip"
 	"slices"
 	"strings"
@@ -64,6 +66,33 @@ func TestAStartThatIsBrokenOffLeavesOneNetwork(t *testing.T) {
 		if len(found) != 1 {
 			t.Errorf("broken off after %d ms: %d networks", delay*20, len(found))
 		}
+	}
+}
+
+// TestASecondNetworkIsRemoved, which a Renga left that was killed while it was
+// being made.
+func TestASecondNetworkIsRemoved(t *testing.T) {
+	w := newWorld(t)
+	s := w.spec("exit")
+	w.start(s)
+	own := w.networks(w.options.Platform)[0]
+	body, err := json.Marshal(map[string]any{ // without CheckDuplicate, which the client always asks for
+		"Name": own.Name, "Driver": "bridge", "Labels": own.Labels,
+		"IPAM": network.IPAM{Config: []network.IPAMConfig{{Subnet: "10.239.255.0/24"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := w.raw.HTTPClient().Post("http://docker/networks/create", "application/json", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil || len(w.networks(w.options.Platform)) != 2 {
+		t.Fatalf("no second network: %s, %v", res.Status, err)
+	}
+	w.start(again(s))
+	if left := w.networks(w.options.Platform); len(left) != 1 || left[0].ID != own.ID {
+		t.Errorf("left: %+v, want %s", left, own.ID)
 	}
 }
 
