@@ -168,16 +168,31 @@ http {
 	return w.serves(b, addr, dir, "nginx.conf", conf.String(), "/usr/sbin/nginx", "-p", dir, "-c")
 }
 
-// caddy starts one with a site for each host and gives its address.
+// caddy starts one with all hosts on one site and gives its address: Caddy tries
+// its sites one after the other, and would be measured at that.
 func (w world) caddy(b *testing.B, apps int, dyno string) string {
 	dir, addr := b.TempDir(), freeAddr(b)
-	var conf strings.Builder
-	fmt.Fprint(&conf, "{\n  admin off\n  auto_https off\n}\n")
+	var sites []string
 	for _, host := range w.hosts(apps) {
-		fmt.Fprintf(&conf, "http://%s {\n  bind 127.0.0.1\n  log {\n    output file %s/access.log\n  }\n  reverse_proxy %s {\n    transport http {\n      keepalive_idle_conns_per_host 256\n    }\n  }\n}\n",
-			net.JoinHostPort(host, portOf(addr)), dir, dyno)
+		sites = append(sites, "http://"+net.JoinHostPort(host, portOf(addr)))
 	}
-	return w.serves(b, addr, dir, "Caddyfile", conf.String(), "caddy", "run", "--adapter", "caddyfile", "--config")
+	conf := fmt.Sprintf(`{
+  admin off
+  auto_https off
+}
+%s {
+  bind 127.0.0.1
+  log {
+    output file %s/access.log
+  }
+  reverse_proxy %s {
+    transport http {
+      keepalive_idle_conns_per_host 256
+    }
+  }
+}
+`, strings.Join(sites, ", "), dir, dyno)
+	return w.serves(b, addr, dir, "Caddyfile", conf, "caddy", "run", "--adapter", "caddyfile", "--config")
 }
 
 // serves starts a proxy with a configuration, its last argument, until the
