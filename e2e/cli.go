@@ -35,22 +35,38 @@ func InstallCLI(ctx context.Context) (heroku string, err error) {
 		name, packages = name+"-node-"+nodeVersion, append(packages, "node@"+nodeVersion)
 	}
 	dir := filepath.Join(cache, "renga-e2e", name)
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return "", err
-	}
-	lock, err := os.Open(filepath.Dir(dir))
+	unlock, err := Lock("cli")
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = lock.Close() }() // which unlocks it
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return "", err
-	}
+	defer unlock()
 	heroku = filepath.Join(dir, "node_modules", ".bin", "heroku")
 	if _, err := os.Stat(heroku); err == nil {
 		return heroku, nil
 	}
 	return heroku, npmInstall(ctx, dir, packages...)
+}
+
+// Lock waits until nobody else on this machine has the lock of that name, and
+// takes it until unlock is called or the process ends. It is for what there is
+// once however many tests run.
+func Lock(name string) (unlock func(), err error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(cache, "renga-e2e")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	file, err := os.Create(filepath.Join(dir, name+".lock"))
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return func() { _ = file.Close() }, nil // which unlocks it
 }
 
 // nodeIsOld looks at what node --version printed, which may be nothing.

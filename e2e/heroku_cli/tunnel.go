@@ -28,6 +28,11 @@ func tunnel(ctx context.Context, bin string, s *e2e.Script, out io.Writer, args 
 	if i < 1 {
 		return errors.New("usage: tunnel [-socks] URL… -- ARGS…")
 	}
+	unlock, err := e2e.Lock("port-" + socksPort)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	running, kill := context.WithCancelCause(ctx)
 	defer kill(nil)
 	var printed bytes.Buffer
@@ -36,7 +41,7 @@ func tunnel(ctx context.Context, bin string, s *e2e.Script, out io.Writer, args 
 		defer close(ended)
 		kill(heroku(running, bin, s, &printed, args[i+1:]))
 	}()
-	err := e2e.Poll(running, func() error {
+	err = e2e.Poll(running, func() error {
 		_, err := body(running, client, args[0])
 		return err
 	})
