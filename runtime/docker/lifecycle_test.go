@@ -262,8 +262,10 @@ func TestTailPutsLongLinesTogetherAndCutsThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(lines) != 3 || len(lines[0]) != 10_000 || !slices.Contains(lines, "from stderr") || !slices.Contains(lines, "no newline") {
-		t.Errorf("%d lines, the first of %d bytes", len(lines), len(lines[0]))
+	long := func(line string) bool { return len(line) == 10_000 }
+	// Docker reads each stream by itself: which comes first is chance.
+	if len(lines) != 3 || !slices.ContainsFunc(lines, long) || !slices.Contains(lines, "from stderr") || !slices.Contains(lines, "no newline") {
+		t.Errorf("%d lines: %.80q", len(lines), lines)
 	}
 	if lines, err := w.engine.Tail(t.Context(), in.ID, 0); err != nil || lines != nil {
 		t.Errorf("no lines: %q, %v", lines, err)

@@ -43,7 +43,7 @@ func (e *Engine) Tail(ctx context.Context, id string, n int) ([]string, error) {
 }
 
 // lastLines reads a stream of frames, each of stdout or stderr and in the order
-// they were written, into lines.
+// in which Docker read them, into lines.
 func lastLines(stream io.Reader, n int) ([]string, error) {
 	all := &ring{most: n}
 	out, errs := &lineWriter{to: all}, &lineWriter{to: all}
