@@ -131,14 +131,14 @@ func (s *Store) event(ctx context.Context, app renga.AppID, id string) (renga.Ev
 }
 
 // SaveDelivery records an attempt: the delivery stays in the queue for as long
-// as there is a next one.
+// as there is a next one. With the last one of an app that is gone its queue goes.
 func (s *Store) SaveDelivery(ctx context.Context, app renga.AppID, d renga.Delivery) error {
 	r := newDeliveryRecord(d)
 	return s.do(ctx, "save delivery "+d.ID, func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {
 			return err
 		}
-		return s.transact(ctx, func(tx *redis.Tx) error {
+		err := s.transact(ctx, func(tx *redis.Tx) error {
 			there, err := tx.HExists(ctx, keyDeliveries(app), d.ID).Result()
 			if err != nil || !there { // trimmed meanwhile, or removed with its app
 				return err
@@ -152,7 +152,24 @@ func (s *Store) SaveDelivery(ctx context.Context, app renga.AppID, d renga.Deliv
 				p.ZAdd(ctx, keyDue(app), r.due())
 			})
 		}, keyDeliveries(app))
+		if err != nil || !d.NextAttempt.IsZero() {
+			return err
+		}
+		return s.closeQueue(ctx, app)
 	})
+}
+
+// closeQueue forgets the queue of an app that is gone, once nothing is due. What
+// dies before this is done by TrimEvents.
+func (s *Store) closeQueue(ctx context.Context, app renga.AppID) error {
+	var there, due *redis.IntCmd
+	err := s.read(ctx, func(p redis.Pipeliner) {
+		there, due = p.Exists(ctx, keyApp(app)), p.ZCard(ctx, keyDue(app))
+	})
+	if err != nil || there.Val()+due.Val() > 0 {
+		return err
+	}
+	return s.forgetQueue(ctx, app)
 }
 
 // Deliveries reads an app's deliveries, oldest first.

@@ -303,7 +303,6 @@ func TestTheLastEventOutlivesItsApp(t *testing.T) {
 	check(t, s.TrimEvents(t.Context(), a.ID, time.Now().Add(-time.Hour), 10))
 	parcel.Delivery.NextAttempt = time.Time{}
 	check(t, s.SaveDelivery(t.Context(), a.ID, parcel.Delivery))
-	check(t, s.TrimEvents(t.Context(), a.ID, time.Now().Add(-time.Hour), 10))
 	apps, err := s.HookedApps(t.Context())
 	check(t, err)
 	keys, err := p.raw(t).Keys(t.Context(), "*"+string(a.ID)+"*").Result()
