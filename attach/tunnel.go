@@ -35,7 +35,7 @@ func (d *Desk) tunnel(ctx context.Context, v Visit, offered ssh.NewChannel) {
 	conn, err := v.Dial(ctx, to.Host, uint16(to.Port))
 	if err != nil {
 		d.Log.Info("tunnel into a dyno refused", "app", v.App, "dyno", v.Dyno, "host", to.Host, "port", to.Port, "err", err)
-		_ = offered.Reject(ssh.ConnectionFailed, renga.MessageOf(err, "the reason is in Renga's log"))
+		_ = offered.Reject(ssh.ConnectionFailed, renga.MessageOf(err, "the reason is in Renga's log")) // as above
 		return
 	}
 	defer func() { _ = conn.Close() }() // it was read and written to the end
@@ -52,8 +52,8 @@ func (d *Desk) tunnel(ctx context.Context, v Visit, offered ssh.NewChannel) {
 // neither has said a thing for too long.
 func (d *Desk) join(ctx context.Context, client ssh.Channel, dyno net.Conn) {
 	end := func() {
-		_ = client.Close()
-		_ = dyno.Close()
+		_ = client.Close() // one that has ended is closed already
+		_ = dyno.Close()   // likewise
 	}
 	defer end()
 	stop := context.AfterFunc(ctx, end)

@@ -48,14 +48,21 @@ func (s *story) about(app, pattern string) []string {
 	return slices.DeleteFunc(s.logFrom(app, "heroku"), func(line string) bool { return !wanted.MatchString(line) })
 }
 
-// TestAHerdOfRequestsWakesAnAppOnce has the requests carry something, so that
-// none of them can have been made twice, or up to one and not another.
-func TestAHerdOfRequestsWakesAnAppOnce(t *testing.T) {
+// newDrowsyStory is a story with an app that sleeps after a second.
+func newDrowsyStory(t *testing.T) *story {
+	t.Helper()
 	s := newStory(t)
 	s.start()
 	s.push("hello", "v1")
 	s.up("hello", "v1")
 	s.api(http.StatusOK, http.MethodPatch, "/apps/hello/sleep", map[string]any{"after": 1})
+	return s
+}
+
+// TestAHerdOfRequestsWakesAnAppOnce has the requests carry something, so that
+// none of them can have been made twice, or up to one and not another.
+func TestAHerdOfRequestsWakesAnAppOnce(t *testing.T) {
+	s := newDrowsyStory(t)
 	s.sleeps("hello")
 	before := len(s.about("hello", "^Starting process"))
 	var herd sync.WaitGroup
@@ -85,15 +92,11 @@ func TestAHerdOfRequestsWakesAnAppOnce(t *testing.T) {
 }
 
 func TestAWebSocketWakesAnAppAndKeepsItUp(t *testing.T) {
-	s := newStory(t)
-	s.start()
-	s.push("hello", "v1")
-	s.up("hello", "v1")
-	s.api(http.StatusOK, http.MethodPatch, "/apps/hello/sleep", map[string]any{"after": 1})
+	s := newDrowsyStory(t)
 	s.sleeps("hello")
 	conn, _, err := websocket.Dial(t.Context(), strings.Replace(s.w.URL(s.w.Host("hello")), "http", "ws", 1)+"/ws", &websocket.DialOptions{HTTPClient: s.w.Client()})
 	s.must(err)
-	defer func() { _ = conn.CloseNow() }()
+	defer func() { _ = conn.CloseNow() }() // it was closed in order
 	opened := time.Now()
 	s.poll(func() error {
 		if b := s.bedtime("hello"); b.Asleep || b.LastRequest == nil || b.LastRequest.Sub(opened) < 4*time.Second {
@@ -112,11 +115,7 @@ func TestAWebSocketWakesAnAppAndKeepsItUp(t *testing.T) {
 // TestNoRequestIsLostAsAnAppFallsAsleep asks just when the app falls asleep: a
 // little before, while its route and its mark change, and while its dyno ends.
 func TestNoRequestIsLostAsAnAppFallsAsleep(t *testing.T) {
-	s := newStory(t)
-	s.start()
-	s.push("hello", "v1")
-	s.up("hello", "v1")
-	s.api(http.StatusOK, http.MethodPatch, "/apps/hello/sleep", map[string]any{"after": 1})
+	s := newDrowsyStory(t)
 	for pause := 980 * time.Millisecond; pause < 1200*time.Millisecond; pause += 25 * time.Millisecond {
 		s.must(s.says("hello", "/", "hello from v1"))
 		time.Sleep(pause) // the moment is what is tried; it orders nothing

@@ -62,8 +62,8 @@ func TestAPullThatIsBrokenOffIsTakenUpAnew(t *testing.T) {
 		s := pushed(w, "exit")
 		ctx, breakOff := context.WithCancel(t.Context())
 		var first sync.WaitGroup
-		first.Go(func() { _, _ = w.engine.Start(ctx, s) }) // it may have been done by then
-		time.Sleep(time.Duration(delay) * 40 * time.Millisecond)
+		first.Go(func() { _, _ = w.engine.Start(ctx, s) })       // it may have been done by then
+		time.Sleep(time.Duration(delay) * 40 * time.Millisecond) // the moment is what is tried; it orders nothing
 		breakOff()
 		patience, enough := context.WithTimeout(t.Context(), 30*time.Second)
 		if _, err := w.engine.Start(patience, again(s)); err != nil {

@@ -57,8 +57,8 @@ func TestAStartThatIsBrokenOffLeavesOneNetwork(t *testing.T) {
 		s := w.spec("exit")
 		ctx, breakOff := context.WithCancel(t.Context())
 		var first sync.WaitGroup
-		first.Go(func() { _, _ = w.engine.Start(ctx, s) }) // it may have been done by then
-		time.Sleep(time.Duration(delay) * 20 * time.Millisecond)
+		first.Go(func() { _, _ = w.engine.Start(ctx, s) })       // it may have been done by then
+		time.Sleep(time.Duration(delay) * 20 * time.Millisecond) // the moment is what is tried; it orders nothing
 		breakOff()
 		w.start(again(s))
 		first.Wait()
