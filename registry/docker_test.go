@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"renga"
@@ -96,6 +97,21 @@ func TestDockerShowsWhyAPushIsRefused(t *testing.T) {
 		if err == nil || !strings.Contains(out, "denied") || !strings.Contains(out, row.says) {
 			t.Errorf("%s: %v\n%s", row.ref, err, out)
 		}
+	}
+}
+
+// TestDockerShowsWhyItsLookForABlobIsRefused: of an image without layers docker
+// asks for the config before it uploads a thing, and a look has no answer to read.
+func TestDockerShowsWhyItsLookForABlobIsRefused(t *testing.T) {
+	w, d := newWorld(t), docker{t.TempDir()}
+	d.must(t, "alice-token", "login", "-u", "_", "--password-stdin", w.host)
+	bare := configured(t, empty.Image, func(c *v1.ConfigFile) {
+		c.OS, c.Architecture = "linux", "amd64"
+		c.Config.Cmd = []string{"/app"}
+	})
+	out, err := d.run(t, "", "push", d.load(t, w, "other/web:latest", bare))
+	if err == nil || !strings.Contains(out, "You do not have access to the app other.") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

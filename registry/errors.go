@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"renga"
 )
@@ -72,7 +73,18 @@ func (r *Registry) answerError(w http.ResponseWriter, req *http.Request, err err
 	} else if req.Method != http.MethodGet && req.Method != http.MethodHead {
 		r.log.Info("registry request refused", "method", req.Method, "path", req.URL.Path, "status", e.Status, "reason", e.Message)
 	}
+	if looksForBlob(req) && e.Status == http.StatusForbidden {
+		e.Status = http.StatusNotFound
+	}
 	e.write(w)
+}
+
+// looksForBlob tells whether a client asks whether a blob is there, as it does
+// before it uploads it. The answer has no body that could say why it is refused,
+// and docker ends with a complaint about that; told that the blob is not there, it
+// begins the upload, and is told the reason.
+func looksForBlob(req *http.Request) bool {
+	return req.Method == http.MethodHead && strings.Contains(req.URL.Path, "/blobs/")
 }
 
 func (e refusal) write(w http.ResponseWriter) {
