@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/durable"
 )
 
 const (
@@ -208,11 +209,7 @@ func (l *Logs) keepPlace(app renga.AppID, drain string, id uint64) error {
 	if err != nil {
 		return err
 	}
-	file := placeFile(dir, drain)
-	if err := os.WriteFile(file+".new", strconv.AppendUint(nil, id, 10), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(file+".new", file)
+	return durable.WriteFile(placeFile(dir, drain), strconv.AppendUint(nil, id, 10), 0o600)
 }
 
 func (l *Logs) forgetPlace(app renga.AppID, drain string) {

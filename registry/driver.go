@@ -15,6 +15,8 @@ import (
 	storagedriver "github.com/distribution/distribution/v3/registry/storage/driver"
 	"github.com/distribution/distribution/v3/registry/storage/driver/factory"
 	"github.com/distribution/distribution/v3/registry/storage/driver/filesystem"
+
+	"renga/durable"
 )
 
 // uploadDriverName is how distribution's configuration names our driver.
@@ -117,7 +119,7 @@ func (d *uploadDriver) Move(ctx context.Context, from, to string) error {
 	if err := d.Driver.Move(ctx, from, to); err != nil {
 		return err
 	}
-	return syncPath(filepath.Dir(d.file(to)))
+	return durable.SyncDir(filepath.Dir(d.file(to)))
 }
 
 // List leaves out the hash states that an earlier process wrote.
@@ -171,15 +173,6 @@ func blobData(hex string) string {
 // uploadData is the path of what an upload has received so far.
 func uploadData(repository, id string) string {
 	return repositoryDir(repository) + "/_uploads/" + id + "/data"
-}
-
-// syncPath makes a directory's entries durable.
-func syncPath(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // uploadWriter writes an upload's data; see storagedriver.FileWriter.

@@ -13,6 +13,7 @@ import (
 	storagedriver "github.com/distribution/distribution/v3/registry/storage/driver"
 
 	"renga"
+	"renga/durable"
 )
 
 const (
@@ -53,7 +54,7 @@ func (r *Registry) purgeUploads(before time.Time) {
 		r.log.Error("uploads not purged", "err", err)
 		return
 	}
-	partial, err := filepath.Glob(filepath.Join(r.o.IntentDir, intentPartial+"*"))
+	partial, err := durable.Partial(r.o.IntentDir)
 	if err != nil {
 		r.log.Error("partial intents not purged", "err", err)
 	}

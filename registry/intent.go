@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/durable"
 )
 
 // intent is a promise: if the tag comes to name the digest, a release will be
@@ -33,8 +34,7 @@ type intent struct {
 type intentDir string
 
 const (
-	intentSuffix  = ".json"
-	intentPartial = ".partial-"
+	intentSuffix = ".json"
 )
 
 func (d intentDir) file(it intent) string { return filepath.Join(string(d), it.ID+intentSuffix) }
@@ -43,7 +43,7 @@ func (d intentDir) file(it intent) string { return filepath.Join(string(d), it.I
 func (d intentDir) write(it intent) error {
 	raw, err := json.Marshal(it)
 	if err == nil {
-		err = writeDurably(d.file(it), raw)
+		err = writeWhole(d.file(it), raw)
 	}
 	if err != nil {
 		return fmt.Errorf("write intent: %w", err)
@@ -51,23 +51,10 @@ func (d intentDir) write(it intent) error {
 	return nil
 }
 
-// writeDurably writes a file as a whole: it is on the disk, under its name,
-// when that returns nil, and else is not there.
-func writeDurably(file string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(file), intentPartial+"*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	if err := syncPath(filepath.Dir(file)); err != nil {
-		return errors.Join(err, os.Remove(file))
+// writeWhole makes a file durable, or leaves none.
+func writeWhole(file string, content []byte) error {
+	if err := durable.WriteFile(file, content, 0o600); err != nil {
+		return errors.Join(err, os.RemoveAll(file))
 	}
 	return nil
 }

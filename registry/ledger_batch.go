@@ -13,6 +13,8 @@ import (
 
 	storagedriver "github.com/distribution/distribution/v3/registry/storage/driver"
 	"golang.org/x/sync/errgroup"
+
+	"renga/durable"
 )
 
 // ledgerFiles is what a batch does to the disk.
@@ -217,10 +219,4 @@ func (ledgerOS) Create(path string, content []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-func (ledgerOS) SyncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
+func (ledgerOS) SyncDir(path string) error { return durable.SyncDir(path) }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"renga"
+	"renga/durable"
 )
 
 // How an app's repositories get another name. They lie in one directory, so
@@ -68,7 +69,7 @@ func (r *Registry) BeginMove(_ context.Context, m renga.Rename) error {
 		err = os.MkdirAll(r.movesDir(), 0o700)
 	}
 	if err == nil {
-		err = writeDurably(r.moveFile(m), raw)
+		err = writeWhole(r.moveFile(m), raw)
 	}
 	if err != nil {
 		return r.diskError(fmt.Errorf("begin rename of %s: %w", m.From, err))
@@ -100,7 +101,7 @@ func (r *Registry) linkMove(m renga.Rename) error {
 	if err := os.Symlink(m.From, to); err != nil {
 		return err
 	}
-	return syncPath(filepath.Dir(to))
+	return durable.SyncDir(filepath.Dir(to))
 }
 
 // EndMove does step 4. It does nothing twice.
@@ -116,7 +117,7 @@ func (r *Registry) EndMove(_ context.Context, m renga.Rename) error {
 		}
 	}
 	if err == nil {
-		err = syncPath(filepath.Dir(to))
+		err = durable.SyncDir(filepath.Dir(to))
 	}
 	if err == nil {
 		err = r.renameIntents(m)
@@ -130,7 +131,7 @@ func (r *Registry) EndMove(_ context.Context, m renga.Rename) error {
 // UndoMove takes steps 1 and 2 back.
 func (r *Registry) UndoMove(_ context.Context, m renga.Rename) error {
 	to := r.driver.file(repositoryDir(m.To))
-	if err := errors.Join(removeLink(to), syncPath(filepath.Dir(to))); err != nil {
+	if err := errors.Join(removeLink(to), durable.SyncDir(filepath.Dir(to))); err != nil {
 		return fmt.Errorf("undo rename of %s: %w", m.From, err)
 	}
 	return r.dropMove(m)
@@ -173,7 +174,7 @@ func (r *Registry) dropMove(m renga.Rename) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("end rename of %s: %w", m.From, err)
 	}
-	return syncPath(r.movesDir())
+	return durable.SyncDir(r.movesDir())
 }
 
 // renameIntents lets pushes that wait for their release wait under the new name.

@@ -3,11 +3,13 @@ package seal
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 
 	"renga"
+	"renga/durable"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
@@ -46,50 +48,21 @@ func createKeyset(path string) (*keyset.Handle, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	// A link, unlike a rename, never replaces a file that is there.
-	err = writeKeyset(path, handle, os.Link)
-	if err != nil && !os.IsExist(err) {
+	err = writeKeyset(path, handle, durable.CreateFile)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	return readKeyset(path)
 }
 
-// writeKeyset writes the keyset beside path, syncs it, and lets place put it
-// there at once.
-func writeKeyset(path string, handle *keyset.Handle, place func(from, to string) error) error {
+// writeKeyset hands the keyset to write, one of durable's functions.
+func writeKeyset(path string, handle *keyset.Handle, write func(string, []byte, fs.FileMode) error) error {
 	var content bytes.Buffer
 	defer func() { clear(content.Bytes()) }()
 	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&content)); err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), ".seal-*") // mode 0600
-	if err != nil {
-		return noSpace(err)
-	}
-	defer func() { _ = os.Remove(temp.Name()) }() // gone already after a rename
-	_, err = temp.Write(content.Bytes())
-	if err == nil {
-		err = temp.Sync()
-	}
-	if closeErr := temp.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = place(temp.Name(), path)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
-	}
-	return noSpace(err)
-}
-
-// syncDir makes a directory's entries outlive a power loss.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return noSpace(write(path, content.Bytes(), 0o600))
 }
 
 // lockDir keeps other processes from rotating a keyset in the same directory

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 
 	"renga"
+	"renga/durable"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
@@ -101,7 +102,7 @@ func (k *Keyset) Rotate() error {
 		handle, err = withNewPrimary(handle)
 	}
 	if err == nil {
-		err = writeKeyset(k.path, handle, os.Rename)
+		err = writeKeyset(k.path, handle, durable.WriteFile)
 	}
 	if err == nil {
 		err = k.use(handle)

@@ -1,0 +1,89 @@
+// Package durable writes files that are whole after a crash or a power loss.
+//
+// A file is written beside its place, synced, and put there at once; then its
+// folder is synced too. Whoever reads the path finds the old content or the new
+// one, never a part, and after a return of nil always the new one.
+package durable
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// partial is what the names of files begin with that are being written. A crash
+// may leave one, of the mode of the file that it was to become; see [Partial].
+const partial = ".partial-"
+
+// WriteFile replaces the file at path, or makes it, with the content and
+// exactly the mode. Its folder must be there. After an error the file may have
+// the old content or the new one.
+func WriteFile(path string, content []byte, mode fs.FileMode) error {
+	return write(path, content, mode, os.Rename)
+}
+
+// CreateFile makes the file at path. Its error is [fs.ErrExist] when there is
+// one already, which stays as it is: of several that create it at once, one
+// wins.
+func CreateFile(path string, content []byte, mode fs.FileMode) error {
+	// A link, unlike a rename, never replaces a file that is there.
+	return write(path, content, mode, os.Link)
+}
+
+// SyncDir makes the entries of a folder outlive a power loss.
+func SyncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Partial gives the paths of the files in a folder whose writing was cut short
+// or is under way.
+func Partial(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), partial) {
+			found = append(found, filepath.Join(dir, e.Name()))
+		}
+	}
+	return found, nil
+}
+
+func write(path string, content []byte, mode fs.FileMode, place func(from, to string) error) error {
+	dir := filepath.Dir(path)
+	beside, err := fill(dir, content, mode)
+	if err != nil {
+		return err
+	}
+	if err := place(beside, path); err != nil {
+		return errors.Join(err, os.Remove(beside))
+	}
+	if err := os.Remove(beside); err != nil && !errors.Is(err, fs.ErrNotExist) { // a rename took it along
+		return err
+	}
+	return SyncDir(dir)
+}
+
+// fill makes a synced file of any name in dir.
+func fill(dir string, content []byte, mode fs.FileMode) (string, error) {
+	file, err := os.CreateTemp(dir, partial+"*") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = file.Write(content)
+	if err == nil {
+		err = errors.Join(file.Chmod(mode), file.Sync())
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(file.Name()))
+	}
+	return file.Name(), nil
+}
