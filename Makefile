@@ -1,11 +1,13 @@
 # Everything that people and CI do with Renga. `make help` lists the targets.
 SHELL   := /bin/bash
 BINARY  ?= bin/renga
+# What `renga version` says: the tag, commits since, and whether files were changed.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
 export BINARY
 
 .DEFAULT_GOAL := help
-.PHONY: help up down build check test e2e bench lint image setup clean
+.PHONY: help up down build install check test e2e bench lint image setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -20,7 +22,10 @@ setup: ## install what `make up` needs and is missing
 	@script/setup.sh
 
 build: ## build bin/renga, one static binary
-	CGO_ENABLED=0 go build -buildvcs=auto -trimpath -ldflags '-s -w' -o bin/renga ./cmd/renga
+	CGO_ENABLED=0 go build -buildvcs=auto -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/renga ./cmd/renga
+
+install: build ## make a server of this machine: binary, systemd unit, settings (docs/server.md)
+	@script/install.sh
 
 check: ## the quick part: gofmt, vet, unit tests without Docker (under 2 minutes)
 	@script/check.sh

@@ -2,8 +2,8 @@
 # Installs what is missing and starts a Docker daemon where none answers:
 # Docker Engine and redis-server, from Debian's packages. What is there already
 # is left as it is. With --test also what the tests need: a C compiler, for the
-# race detector, npm, for the official CLI, rsyslog, for log drains, and HAProxy,
-# for what balancers say of clients; with --bench what the router is measured
+# race detector, npm, for the official CLI, rsyslog, for log drains, HAProxy, for what
+# balancers say of clients, and systemd, to check the unit; with --bench what the router is measured
 # with and against: wrk, nginx and Caddy.
 #
 # DOCKER_HOST says which daemon to ask; DOCKERD_ARGS is handed to a dockerd that
@@ -44,6 +44,7 @@ missing_packages() {
 		has npm || echo nodejs npm
 		has rsyslogd || echo rsyslog
 		has haproxy || echo haproxy
+		has systemd-analyze || echo systemd
 		;;
 	--bench)
 		has wrk || echo wrk
