@@ -3,6 +3,7 @@ package front
 import (
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +33,7 @@ func newFarewell(s *http.Server) *farewell {
 	f := &farewell{open: map[net.Conn]http.ConnState{}, changed: make(chan struct{}, 1)}
 	inner, watched := s.Handler, s.ConnState
 	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if f.leaving.Load() && r.Header.Get("Upgrade") == "" { // whose connection is no more the server's to close
+		if f.leaving.Load() && !isWebSocket(r) || ambiguous(r) {
 			w.Header().Set("Connection", "close")
 		}
 		inner.ServeHTTP(w, r)
@@ -44,6 +45,20 @@ func newFarewell(s *http.Server) *farewell {
 		}
 	}
 	return f
+}
+
+// isWebSocket tells of a request whose connection is soon no more the server's to
+// close. No other protocol is changed to.
+func isWebSocket(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// ambiguous tells whether a request's end may be seen elsewhere by a proxy before
+// us: it had Transfer-Encoding, and perhaps Content-Length beside it, which
+// net/http takes out before anybody can look. Such a connection is closed after
+// the answer (RFC 9112, 6.1); a client that meant no harm makes a new one.
+func ambiguous(r *http.Request) bool {
+	return r.ProtoMajor == 1 && len(r.TransferEncoding) > 0
 }
 
 func (f *farewell) note(c net.Conn, state http.ConnState) {
