@@ -69,7 +69,7 @@ func (f *failure) Unwrap() error { return f.err }
 func newExchange(rt *Router, w http.ResponseWriter, in *http.Request) *exchange {
 	x := &exchange{rt: rt, in: in, host: hostname(in.Host), start: rt.opt.Now()}
 	x.fwd = newForwarding(in, rt.opt.Trusted, x.start)
-	x.reply = reply{x: x, ResponseWriter: w}
+	x.reply = reply{x: x, ResponseWriter: w, connection: w.Header()["Connection"]}
 	rt.counts.inFlight.Add(1)
 	return x
 }
@@ -89,6 +89,7 @@ func (x *exchange) serve() {
 		return
 	}
 	x.allowDuplex()
+	keepWebSocketAlone(x.in.Header)
 	proxy := httputil.ReverseProxy{
 		Rewrite:      x.rewrite,
 		Transport:    x,
@@ -228,10 +229,12 @@ func (x *exchange) wait(d time.Duration) error {
 func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
 	keepURL(pr)
 	x.fwd.apply(pr.In, pr.Out)
-	// Shared, not copied: its values arrive after the body.
+	// Shared, not copied: its values arrive after the body, and are tidied there.
 	pr.Out.Trailer = pr.In.Trailer
+	removeLookalikes(pr.Out.Trailer)
+	removeOurs(pr.Out.Trailer)
 	if pr.Out.Body != nil {
-		x.body.client = pr.Out.Body
+		x.body.client, x.body.trailer = pr.Out.Body, pr.Out.Trailer
 		x.body.roll = newRoller(x.rt.opt.IdleTimeout)
 		x.body.setDeadline = http.NewResponseController(x.reply.ResponseWriter).SetReadDeadline
 		pr.Out.Body = &x.body
@@ -321,6 +324,7 @@ func (x *exchange) watch(ctx context.Context) {
 			x.connect = x.rt.opt.Now().Sub(x.dialing)
 		}
 	}
+	x.watchInterim(trace)
 	trace.GotFirstResponseByte = func() { x.heard.Store(true) }
 }
 

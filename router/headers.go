@@ -47,16 +47,24 @@ func newForwarding(in *http.Request, trusted renga.Proxies, start time.Time) for
 	return f
 }
 
-// arrival is how a request came to us. The port is the one in its Host.
+// arrival is how a request came to us. The port is the one in its Host, or its
+// scheme's when there is none or none that can be.
 func arrival(in *http.Request) (proto, port string) {
 	proto = "http"
 	if in.TLS != nil {
 		proto = "https"
 	}
-	if i := strings.LastIndexByte(in.Host, ':'); i >= 0 && !strings.HasSuffix(in.Host, "]") {
+	if i := strings.LastIndexByte(in.Host, ':'); i >= 0 && possiblePort(in.Host[i+1:]) {
 		return proto, in.Host[i+1:]
 	}
 	return proto, portOf(proto)
+}
+
+// possiblePort tells whether a client can have come to such a port: 1 to 65535,
+// as one writes it.
+func possiblePort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0 && text[0] != '0'
 }
 
 func portOf(proto string) string {
@@ -75,8 +83,7 @@ func (f *forwarding) believe(in *http.Request) {
 		}
 		f.proto = proto
 	}
-	port := lastOf(in.Header["X-Forwarded-Port"])
-	if n, err := strconv.ParseUint(port, 10, 16); err == nil && n > 0 {
+	if port := lastOf(in.Header["X-Forwarded-Port"]); possiblePort(port) {
 		f.port = port
 	}
 }
@@ -98,6 +105,7 @@ func (f forwarding) apply(in, out *http.Request) {
 	}
 	v := [...]string{f.chain, f.proto, f.port, f.requestID, strconv.FormatInt(f.start.UnixMilli(), 10), chain}
 	h := out.Header
+	removeLookalikes(h)
 	h["X-Forwarded-For"] = v[0:1:1]
 	h["X-Forwarded-Proto"] = v[1:2:2]
 	h["X-Forwarded-Port"] = v[2:3:3]

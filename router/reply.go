@@ -14,15 +14,16 @@ import (
 // answer rolling, and remembers how it broke.
 type reply struct {
 	http.ResponseWriter
-	x        *exchange
-	status   int
-	bytes    int64
-	writes   int
-	roll     roller
-	rolling  bool
-	err      error    // writing to the client
-	dyno     error    // reading from the dyno
-	hijacked net.Conn // the client's connection, once it speaks another protocol
+	x          *exchange
+	connection []string // the server's own word on it
+	status     int
+	bytes      int64
+	writes     int
+	roll       roller
+	rolling    bool
+	err        error    // writing to the client
+	dyno       error    // reading from the dyno
+	hijacked   net.Conn // the client's connection, once it speaks another protocol
 }
 
 // prepare changes the dyno's answer as little as a proxy must.
@@ -37,10 +38,17 @@ func (r *reply) prepare(res *http.Response) {
 	}
 }
 
-// WriteHeader notes the final status; those below 200 may come before it.
+// WriteHeader notes the final status; those below 200 may come before it. What
+// the server says of the connection goes with the final one, and the proxy
+// forgets all headers after each of the others.
 func (r *reply) WriteHeader(status int) {
-	if status >= http.StatusOK {
+	if status < http.StatusOK {
+		delete(r.Header(), "Connection")
+	} else {
 		r.status = status
+		if len(r.connection) > 0 {
+			r.Header()["Connection"] = r.connection
+		}
 	}
 	r.ResponseWriter.WriteHeader(status)
 }

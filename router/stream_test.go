@@ -248,22 +248,3 @@ func TestWebSocketLivesThroughARouteChangeAndEndsWithTheDrain(t *testing.T) {
 		t.Errorf("record is %+v", r)
 	}
 }
-
-func TestAnyUpgradePassesBothWays(t *testing.T) {
-	f := newFront(t, router.Options{})
-	f.serve(backend(t, hangsUp(t, func(c net.Conn) {
-		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\n")
-		line, _ := bufio.NewReader(c).ReadString('\n')
-		_, _ = io.WriteString(c, strings.ToUpper(line))
-	})))
-	c := f.dial(t)
-	c.send("GET / HTTP/1.1\r\nHost: " + host + "\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\n")
-	res, err := http.ReadResponse(c.r, nil)
-	if err != nil || res.StatusCode != http.StatusSwitchingProtocols || res.Header.Get("Upgrade") != "shout" {
-		t.Fatalf("%+v, %v", res, err)
-	}
-	c.send("hello\n")
-	if b, err := io.ReadAll(c.r); err != nil || string(b) != "HELLO\n" {
-		t.Errorf("got %q, %v", b, err)
-	}
-}

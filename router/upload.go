@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 // try; the proxy closes the client's.
 type upload struct {
 	client      io.Reader // nil when the request has no body
+	trailer     http.Header
 	setDeadline func(time.Time) error
 
 	mu   sync.Mutex // the transport may read on while the exchange ends
@@ -58,6 +60,8 @@ func (u *upload) finish(err error) {
 		u.err = err
 		return
 	}
+	removeLookalikes(u.trailer) // which came with the end
+	removeOurs(u.trailer)
 	_ = u.setDeadline(time.Time{}) // as in touch; from here on the server watches the client
 }
 

@@ -1,0 +1,46 @@
+package router
+
+import (
+	"net/http"
+	"strings"
+)
+
+// ours are the headers that the router writes or decides on. CGI, WSGI and Rack
+// read "_" as "-", so that a client's X_Forwarded_For would stand beside ours or
+// in its place.
+var ours = map[string]bool{
+	"X-Forwarded-For": true, "X-Forwarded-Proto": true, "X-Forwarded-Port": true, "X-Forwarded-Host": true,
+	"X-Request-Id": true, "X-Request-Start": true, "Via": true,
+	"Host": true, "Content-Length": true, "Transfer-Encoding": true,
+}
+
+// removeLookalikes takes out what a dyno could take for one of ours, and Proxy,
+// which CGI makes HTTP_PROXY of, where programs look for their own proxy
+// (httpoxy). Other names with "_" stay.
+func removeLookalikes(h http.Header) {
+	for name := range h {
+		if strings.Contains(name, "_") && ours[http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))] {
+			delete(h, name)
+		}
+	}
+	delete(h, "Proxy")
+}
+
+// removeOurs is for trailers: some servers read them as headers.
+func removeOurs(h http.Header) {
+	for name := range h {
+		if ours[name] {
+			delete(h, name)
+		}
+	}
+}
+
+// keepWebSocketAlone makes a plain request of one that asks for another protocol
+// than WebSocket. Behind a connection that speaks h2c, requests would pass that
+// nobody counts, logs or stops.
+func keepWebSocketAlone(h http.Header) {
+	delete(h, "Http2-Settings")
+	if asked := h["Upgrade"]; len(asked) != 1 || !strings.EqualFold(asked[0], "websocket") {
+		delete(h, "Upgrade")
+	}
+}
