@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -140,11 +141,23 @@ func (s *Server) bringUp(ctx context.Context) (_ *process, err error) {
 
 // diedEarly quotes the log of a redis-server that did not come up.
 func (s *Server) diedEarly(p *process) error {
+	last := tail(s.logPath(), p.logStart)
 	return &renga.Error{
 		Kind:    renga.Unavailable,
-		Message: fmt.Sprintf("redis-server ends at once; its log %s closes with: %s", s.logPath(), tail(s.logPath(), p.logStart)),
+		Message: fmt.Sprintf("redis-server ends at once; its log %s closes with: %s%s", s.logPath(), last, s.cure(last)),
 		Err:     p.err,
 	}
+}
+
+// cure says what to do about stored data that redis-server does not read. What
+// it says itself needs a tool and knowledge of it; the other way needs neither.
+func (s *Server) cure(last string) string {
+	low := strings.ToLower(last)
+	if !strings.Contains(low, "aof") && !strings.Contains(low, "append only file") || strings.Contains(low, "permission denied") {
+		return ""
+	}
+	return fmt.Sprintf(" -- Copy %s before you change anything in it. Mend it as redis-server says; or, where that is no use, "+
+		"move it away and run `renga recover`, which rebuilds apps and releases from the registry.", s.dir)
 }
 
 func (s *Server) logPath() string { return filepath.Join(s.dir, "redis.log") }

@@ -192,6 +192,9 @@ func TestServerSaysWhyItDoesNotStart(t *testing.T) {
 	if !strings.Contains(err.Error(), "redis.log closes with: ") || strings.Contains(err.Error(), "(nothing)") {
 		t.Fatal(err)
 	}
+	if !strings.Contains(err.Error(), "move it away and run `renga recover`") {
+		t.Errorf("there is another way out than redis-check-aof: %v", err)
+	}
 }
 
 func TestLongDataPathGetsAShortSocket(t *testing.T) {
