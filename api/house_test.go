@@ -45,7 +45,7 @@ func newHouse(tb testing.TB, db *store.Store) *house {
 	}
 	log := slog.New(slog.DiscardHandler)
 	rel := releaser.New(releaser.Parts{
-		Apps: db, Store: db, Ledger: ledger, Runner: nobody{}, Lines: nobody{}, Log: log, Now: time.Now, NewID: uuid.NewString,
+		Apps: db, Store: db, Ledger: ledger, Owners: releaser.NewOwners(db, ledger), Runner: nobody{}, Lines: nobody{}, Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
 	h := &house{db: db, ledger: ledger, Server: httptest.NewServer(api.New(api.Options{
 		Domain: "renga.localhost", Scheme: "http", Sizes: sizes, RateLimit: 1 << 30, Log: log,

@@ -64,7 +64,7 @@ func newRigWith(change func(*api.Options)) *rig {
 	change(&options)
 	room := scheduler.New(scheduler.Options{Log: options.Log, Now: options.Now}, db, db, nil, nil) // it does not run
 	server := api.New(options, api.Parts{
-		Repeats: db, Tokens: tokens{w, db}, Accounts: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w,
+		Repeats: db, Tokens: tokens{w, db}, Accounts: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Owners: w, Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w,
 		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Waker: w, Lines: w, Logs: &w.journal, Attach: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "attached at "+r.URL.Path) }),
 		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w, Minutes: w, Visits: w, Sleeps: w,
 		Domains: db, Endpoints: db, Orders: w, Webhooks: box, Schedules: db, Scheduler: room,

@@ -63,6 +63,7 @@ type Parts struct {
 	Browsers       BrowserLogins
 	Keys           Keys
 	Transfers      Transfers
+	Owners         Owners
 	Accounts       Accounts
 	Apps           Apps
 	Creator        Creator

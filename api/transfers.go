@@ -22,6 +22,11 @@ type Transfers interface {
 	DeleteTransfer(ctx context.Context, id string) error
 }
 
+// Owners is told whose an app is now, for a recovery to know.
+type Owners interface {
+	KeepOwner(ctx context.Context, app renga.App) error
+}
+
 func (s *Server) transferRoutes() []route {
 	return []route{
 		{"GET", "/account/app-transfers", s.listTransfers},
@@ -197,13 +202,21 @@ func (s *Server) updateTransfer(w http.ResponseWriter, r *http.Request) error {
 		return orNotFound(err, "app transfer")
 	}
 	if t.State == renga.TransferAccepted {
-		_, err = s.parts.Apps.UpdateApp(r.Context(), t.App, func(a *renga.App) error { return a.HandOver(t) })
+		err = s.handOver(r.Context(), t)
 	}
 	if err != nil {
 		return orNotFound(err, "app transfer")
 	}
 	s.audit(r, "app transfer "+string(t.State), "", "app_id", t.App, "transfer", t.ID)
 	return s.replyTransfer(w, r, http.StatusOK, t)
+}
+
+func (s *Server) handOver(ctx context.Context, t renga.Transfer) error {
+	a, err := s.parts.Apps.UpdateApp(ctx, t.App, func(a *renga.App) error { return a.HandOver(t) })
+	if err != nil {
+		return err
+	}
+	return s.parts.Owners.KeepOwner(ctx, a)
 }
 
 func (s *Server) deleteTransfer(w http.ResponseWriter, r *http.Request) error {

@@ -45,6 +45,9 @@ func TestAnAcceptedAppChangesHands(t *testing.T) {
 	accept.play(t, rig)
 	accept.play(t, rig) // the client did not hear the answer
 	scenario{url: "/apps/hello", has: []string{`"owner":{"email":"carol@example.com"`}}.play(t, rig)
+	if len(rig.world.owners) == 0 || rig.world.owners[0] != "hello of "+string(carol.ID) {
+		t.Errorf("the ledger was told %v", rig.world.owners)
+	}
 	scenario{method: "DELETE", url: "/apps/hello", status: 403, has: []string{asked}}.play(t, rig)
 	scenario{method: "PATCH", url: "/account/app-transfers/" + offerID, headers: asCarol, body: `{"state":"declined"}`, status: 422, has: []string{"accepted already"}}.play(t, rig)
 	scenario{method: "DELETE", url: "/apps/hello", headers: asCarol}.play(t, rig)

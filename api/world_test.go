@@ -26,6 +26,7 @@ type world struct {
 	restarts  []string
 	woken     []renga.AppID
 	did       []string      // the lines in apps' logs
+	owners    []string      // what the ledger was told
 	late      time.Duration // how much later it is than usual
 	asleep    time.Time     // since when the first app sleeps
 	requested time.Time     // its last request
@@ -466,4 +467,12 @@ func (j *journal) Follow(ctx context.Context, _ renga.AppID, after uint64, tell 
 		}
 	}
 	return err
+}
+
+// KeepOwner notes what a recovery would know.
+func (w *world) KeepOwner(_ context.Context, app renga.App) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.owners = append(w.owners, app.Name+" of "+string(app.Owner))
+	return nil
 }

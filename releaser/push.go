@@ -82,6 +82,9 @@ func (r *Releaser) first(ctx context.Context, app renga.App) error {
 	if err != nil {
 		return fmt.Errorf("write first release of %s: %w", app.Name, err)
 	}
+	if err := r.Owners.KeepOwner(ctx, app); err != nil {
+		return fmt.Errorf("write owner of %s: %w", app.Name, err)
+	}
 	v1.Digest = digest
 	record := v1.Record()
 	record.Outcome = firstOutcome(v1)

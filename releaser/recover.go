@@ -17,6 +17,8 @@ type Chains interface {
 	// with an error that says what is wrong with the one after them, if there
 	// is one.
 	Chain(ctx context.Context, appName string) ([]renga.Release, error)
+	// Owner is whose the app was last; NotFound when that was not written down.
+	Owner(ctx context.Context, app renga.App) (renga.Account, error)
 }
 
 // Restorer takes recovered apps.
@@ -26,12 +28,18 @@ type Restorer interface {
 	// RestoreAlias lets a former name lead to a recovered app's repositories,
 	// unless another app has it.
 	RestoreAlias(ctx context.Context, app renga.AppID, name string) error
+	// RestoreAccount makes an account again, without a password, unless it is
+	// there; Conflict when another account has its email.
+	RestoreAccount(ctx context.Context, a renga.Account) error
 }
 
 // Recovered is what Recover brought back of one app.
 type Recovered struct {
 	App      string
 	Releases int
+	// Owner is whose the app is now. Without an email it is an account that is
+	// not known any more.
+	Owner renga.Account
 	// Err is why the app, or what comes after the releases that could be
 	// brought back, was not; nil when all was.
 	Err error
@@ -39,7 +47,8 @@ type Recovered struct {
 
 // Recover rebuilds the records of every app from the ledger: apps with their
 // ids and owners, every release of the unbroken chain, the newest as current.
-// What a release does not hold starts anew: formations, maintenance, outcomes.
+// What the ledger does not hold starts anew: formations, maintenance, outcomes.
+// The owners' accounts are made again, without their passwords.
 // Former names come back as far as releases were made under them.
 func Recover(ctx context.Context, from Chains, to Restorer) ([]Recovered, error) {
 	names, err := from.Apps(ctx)
@@ -48,21 +57,28 @@ func Recover(ctx context.Context, from Chains, to Restorer) ([]Recovered, error)
 	}
 	all := make([]Recovered, 0, len(names))
 	for _, name := range names {
-		n, err := recoverApp(ctx, name, from, to)
-		all = append(all, Recovered{App: name, Releases: n, Err: err})
+		one := Recovered{App: name}
+		one.Err = recoverApp(ctx, &one, from, to)
+		all = append(all, one)
 	}
 	return all, nil
 }
 
-func recoverApp(ctx context.Context, name string, from Chains, to Restorer) (int, error) {
+func recoverApp(ctx context.Context, one *Recovered, from Chains, to Restorer) error {
+	name := one.App
 	chain, broken := from.Chain(ctx, name)
 	if len(chain) == 0 {
-		return 0, errors.Join(errors.New("no release can be read"), broken)
+		return errors.Join(errors.New("no release can be read"), broken)
 	}
 	v1, newest := chain[0], chain[len(chain)-1]
 	// What follows a broken release is out of reach, but what comes before it is
 	// whole.
-	app := renga.App{ID: v1.App, Name: name, Owner: v1.By, CreatedAt: v1.CreatedAt, UpdatedAt: newest.CreatedAt}
+	app := renga.App{ID: v1.App, Name: name, CreatedAt: v1.CreatedAt, UpdatedAt: newest.CreatedAt}
+	owner, doubt, err := recoverOwner(ctx, app, v1.By, from, to)
+	if err != nil {
+		return err
+	}
+	app.Owner = owner.ID
 	records := make([]renga.ReleaseRecord, 0, len(chain))
 	for _, rel := range chain {
 		record := rel.Record()
@@ -70,14 +86,37 @@ func recoverApp(ctx context.Context, name string, from Chains, to Restorer) (int
 		records = append(records, record)
 	}
 	if err := to.Restore(ctx, app, records); err != nil {
-		return 0, err
+		return err
 	}
 	for _, former := range formerNames(chain, name) {
 		if err := to.RestoreAlias(ctx, app.ID, former); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return len(records), broken
+	one.Releases, one.Owner = len(records), owner
+	return errors.Join(broken, doubt)
+}
+
+// recoverOwner makes the account of an app's owner again. Where nobody wrote
+// down who that is, it is who made the app; where what was written down cannot
+// be trusted or used, it is nobody, lest somebody gets back what they gave away,
+// and doubt says why.
+func recoverOwner(ctx context.Context, app renga.App, maker renga.AccountID, from Chains, to Restorer) (owner renga.Account, doubt, err error) {
+	owner, err = from.Owner(ctx, app)
+	var flaw interface{ Verse() int }
+	switch {
+	case renga.KindOf(err) == renga.NotFound:
+		return renga.Account{ID: maker}, nil, nil
+	case errors.As(err, &flaw):
+		return renga.Account{}, err, nil
+	case err != nil:
+		return renga.Account{}, nil, err
+	}
+	err = to.RestoreAccount(ctx, owner)
+	if renga.KindOf(err) == renga.Conflict {
+		return renga.Account{}, err, nil
+	}
+	return owner, nil, err
 }
 
 // formerNames are those that an app had when its releases were made, each once.

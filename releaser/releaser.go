@@ -67,11 +67,17 @@ type Lines interface {
 	Did(ctx context.Context, app renga.AppID, by renga.AccountID, what string)
 }
 
+// Owning is told whose an app is that is being made.
+type Owning interface {
+	KeepOwner(ctx context.Context, app renga.App) error
+}
+
 // Parts are what a Releaser works with.
 type Parts struct {
 	Apps   Apps
 	Store  Store
 	Ledger Ledger
+	Owners Owning
 	Runner Runner
 	Lines  Lines
 	Log    *slog.Logger

@@ -28,13 +28,14 @@ type world struct {
 	conflict int // how many commits find that the head moved
 	putting  func()
 	links    []string
+	owners   []string // what the ledger was told
 }
 
 func newWorld() (*world, *releaser.Releaser) {
 	w := &world{apps: map[renga.AppID]renga.App{}, records: map[renga.AppID][]renga.ReleaseRecord{}, pushes: map[string]int{}, opened: map[string]renga.Release{}}
 	ids := 0
 	return w, releaser.New(releaser.Parts{
-		Apps: w, Store: w, Ledger: w, Runner: w, Lines: w, Now: time.Now,
+		Apps: w, Store: w, Ledger: w, Owners: releaser.NewOwners(w, w), Runner: w, Lines: w, Now: time.Now,
 		Log:   slog.New(slog.DiscardHandler),
 		NewID: func() string { ids++; return fmt.Sprintf("id-%d", ids) },
 	})

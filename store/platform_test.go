@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"testing"
+	"time"
 
 	"renga"
 )
@@ -74,6 +75,32 @@ func TestRestoreRebuildsAppsAndIsNotTakenForWholeBefore(t *testing.T) {
 	}
 	check(t, s.SaveDynos(t.Context(), a.ID, nil))
 	commit(t, s, a.ID, 4)
+}
+
+func TestRestoreMakesOwnersAccountsAgain(t *testing.T) {
+	s, _ := newStore(t)
+	bob := renga.Account{ID: "5f9b6a0e-0000-4000-8000-000000000002", Email: "bob@example.com", CreatedAt: time.Now().UTC().Truncate(time.Second)}
+	wantKind(t, s.RestoreAccount(t.Context(), platform, bob), renga.Internal) // not begun
+	for range 2 {                                                             // he owns two apps
+		check(t, s.BeginRestore(t.Context(), platform))
+		check(t, s.RestoreAccount(t.Context(), platform, bob))
+	}
+	other := renga.Account{ID: "5f9b6a0e-0000-4000-8000-000000000003", Email: "BOB@example.com"}
+	wantKind(t, s.RestoreAccount(t.Context(), platform, other), renga.Conflict)
+	wantKind(t, s.RestoreAccount(t.Context(), "other", bob), renga.Conflict)
+	check(t, s.EndRestore(t.Context(), platform))
+	got, password, err := s.Password(t.Context(), "bob@example.com")
+	check(t, err)
+	if got.ID != bob.ID || !got.CreatedAt.Equal(bob.CreatedAt) || password != "" {
+		t.Fatalf("%+v with password %q", got, password)
+	}
+	check(t, s.SetPassword(t.Context(), bob.ID, "hash"))
+	check(t, s.BeginRestore(t.Context(), platform))
+	check(t, s.RestoreAccount(t.Context(), platform, bob))
+	check(t, s.EndRestore(t.Context(), platform))
+	if _, password, err = s.Password(t.Context(), "bob@example.com"); err != nil || password != "hash" {
+		t.Fatalf("an account that was there lost its password: %q, %v", password, err)
+	}
 }
 
 func TestRestoreOverwritesNothing(t *testing.T) {

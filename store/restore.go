@@ -110,6 +110,27 @@ func (s *Store) RestoreAlias(ctx context.Context, platformID string, app renga.A
 	})
 }
 
+// RestoreAccount makes an account that an app belongs to, without a password,
+// between BeginRestore and EndRestore. One that is there stays as it is; an
+// email that another account has is renga.Conflict.
+func (s *Store) RestoreAccount(ctx context.Context, platformID string, a renga.Account) error {
+	return s.do(ctx, "restore account "+string(a.ID), func(ctx context.Context) error {
+		return s.transact(ctx, func(tx *redis.Tx) error {
+			if err := s.restoring(ctx, tx, platformID); err != nil {
+				return err
+			}
+			_, there, err := readRecord[accountRecord](ctx, tx, keyAccount(a.ID))
+			if err != nil || there {
+				return err
+			}
+			if err := emailFree(ctx, tx, a.Email); err != nil {
+				return err
+			}
+			return multi(ctx, tx, func(p redis.Pipeliner) { writeAccount(ctx, p, accountRecord{}.with(a)) })
+		}, keyPlatform, keyAccount(a.ID), keyEmail(a.Email))
+	})
+}
+
 func checkChain(a renga.App, rs []renga.ReleaseRecord) error {
 	if len(rs) == 0 {
 		return fmt.Errorf("restore app %s: it has no releases", a.Name)

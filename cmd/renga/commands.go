@@ -170,7 +170,7 @@ func (p *program) restore(ctx context.Context, db *store.Store, ledger *registry
 	if err := db.EnsureAccount(ctx, o.account(), o.Token); err != nil {
 		return err
 	}
-	return p.reportRecovered(all)
+	return p.reportRecovered(all, o)
 }
 
 // restorer restores into the Redis of one platform.
@@ -187,10 +187,14 @@ func (r restorer) RestoreAlias(ctx context.Context, app renga.AppID, name string
 	return r.db.RestoreAlias(ctx, r.platform, app, name)
 }
 
-func (p *program) reportRecovered(all []releaser.Recovered) error {
+func (r restorer) RestoreAccount(ctx context.Context, a renga.Account) error {
+	return r.db.RestoreAccount(ctx, r.platform, a)
+}
+
+func (p *program) reportRecovered(all []releaser.Recovered, o operatorFile) error {
 	bad := 0
 	for _, one := range all {
-		fmt.Fprintf(p.out, "%s: %d releases\n", one.App, one.Releases)
+		fmt.Fprintf(p.out, "%s: %d releases, %s\n", one.App, one.Releases, ownedBy(one, o))
 		if one.Err != nil {
 			bad++
 			fmt.Fprintf(p.out, "%s: what follows is not recovered: %v\n", one.App, one.Err)
@@ -199,8 +203,21 @@ func (p *program) reportRecovered(all []releaser.Recovered) error {
 	if bad > 0 {
 		return fmt.Errorf("%d of %d apps could not be recovered whole", bad, len(all))
 	}
-	_, err := fmt.Fprintf(p.out, "%d apps recovered. Formations start anew: one web dyno each.\n", len(all))
+	_, err := fmt.Fprintf(p.out, "%d apps recovered. Formations start anew: one web dyno each. Owners but the operator need a new password: `renga password EMAIL`.\n", len(all))
 	return err
+}
+
+// ownedBy says whose a recovered app is, or how it gets an owner.
+func ownedBy(one releaser.Recovered, o operatorFile) string {
+	switch {
+	case one.Owner.Email != "":
+		return "owner " + one.Owner.Email
+	case string(one.Owner.ID) == o.ID:
+		return "owner " + o.Email
+	case one.Releases == 0:
+		return "not recovered"
+	}
+	return "no owner that is known: give it one with `renga owner " + one.App + " EMAIL`"
 }
 
 // withStore opens the store for a command: the given Redis, or the supervised

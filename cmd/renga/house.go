@@ -39,6 +39,7 @@ type house struct {
 	pushes   *pushWatch
 	remover  *releaser.Remover
 	renamer  *releaser.Renamer
+	owners   *releaser.Owners
 	promoter *releaser.Promoter
 	hooks    *webhooks.Webhooks
 	schedule *scheduler.Scheduler
@@ -108,8 +109,9 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 		Logs: appLogs, Log: log,
 	}, db, ledgerReleases{ledger}, engine, rt)
 	gauge = meter.New(meter.Options{Log: log}, manager, appLogs, db)
+	owners := releaser.NewOwners(db, ledger)
 	rescue.Releaser = releaser.New(releaser.Parts{
-		Apps: db, Store: db, Ledger: ledger, Runner: manager, Lines: did, Log: log, Now: time.Now, NewID: uuid.NewString,
+		Apps: db, Store: db, Ledger: ledger, Owners: owners, Runner: manager, Lines: did, Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
 	rel := rescue.Releaser
 	reg, err := registry.New(registry.Options{
@@ -130,7 +132,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	schedule := scheduler.New(scheduler.Options{Log: log, Now: time.Now}, db, db, scheduled{manager}, appLogs)
 	h := &house{
 		settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg},
-		remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), promoter: releaser.NewPromoter(db, rel),
+		remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), owners: owners, promoter: releaser.NewPromoter(db, rel),
 		certs: tlsCerts, notes: notes, schedule: schedule, logs: appLogs, drainer: drainer, meter: gauge, desk: desk, rendezvous: desk.Rendezvous, ssh: desk.SSH,
 	}
 	people := accounts.New(db, accounts.DefaultCost)
@@ -138,7 +140,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 		Domain: s.Domain, Scheme: scheme, Port: port, ACME: s.ACMEDirectory != "", Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), StreamKey: d.streamKey, RateLimit: s.RateLimit, Reachable: outside.Check, Version: versionName(), Log: log,
 		Checks: checks(s, db, engine, manager), Now: time.Now,
 	}, api.Parts{
-		Repeats: db, Tokens: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel, Rollouts: db,
+		Repeats: db, Tokens: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Owners: owners, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel, Rollouts: db,
 		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did, Logs: appLogs,
 		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer, Minutes: db, Visits: visits{desk, manager}, Sleeps: sleeps{db, rt}, Webhooks: db,
 		Schedules: db, Scheduler: schedule,
@@ -164,6 +166,9 @@ func (h *house) resume(ctx context.Context) {
 	}
 	if err := h.remover.Resume(ctx); err != nil {
 		h.log.Error("resume deletions", "err", err)
+	}
+	if err := h.owners.Resume(ctx); err != nil {
+		h.log.Error("resume owners", "err", err)
 	}
 }
 

@@ -51,6 +51,7 @@ var commands = []command{
 	{"hosts", "", "print the lines for /etc/hosts; --install writes them, --uninstall removes them", hosts},
 	{"account", "EMAIL [-]", "make an account; print its API token, and its password unless - reads that", addAccount},
 	{"password", "EMAIL [-]", "give an account another password; print it, unless - reads it", setPassword},
+	{"owner", "APP EMAIL", "give an app to an account, also one that nobody owns any more", setOwner},
 	{"verify", "APP", "check every release of an app, byte by byte", verify},
 	{"recover", "", "rebuild the records in Redis from the registry", recoverRecords},
 	{"rotate", "", "seal new releases with a new key; old ones stay readable", rotate},
