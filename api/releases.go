@@ -60,6 +60,7 @@ type release struct {
 	User            person   `json:"user"`
 	Version         int      `json:"version"`
 
+	// EligibleForRollback holds for the release that serves as well, as on Heroku.
 	EligibleForRollback bool `json:"eligible_for_rollback"`
 	// Reason says why the release failed, or else why it cannot be rolled back
 	// to.

@@ -57,7 +57,7 @@ func TestRollback(t *testing.T) {
 		{name: "of code only", method: "POST", url: "/apps/hello/releases", body: `{"release":3,"part":"code"}`, status: 201, has: []string{"Rollback to v3 code"}},
 		{name: "of config only", method: "POST", url: "/apps/hello/releases", body: `{"release":3,"part":"config"}`, status: 201, has: []string{"Rollback to v3 config"}},
 		refused("of something else", `{"release":3,"part":"all"}`, `Part must be`),
-		refused("to the current one", `{"release":"v4"}`, `v4 cannot be rolled back to.`),
+		refused("to a failed one", `{"release":"v4"}`, `v4 cannot be rolled back to.`),
 		refused("to one without images", `{"release":"v1"}`, `v1 cannot be rolled back to.`),
 		refused("to a missing version", `{"release":"v99"}`, `no such release`),
 		refused("to a missing id", `{"release":"`+string(hello)+`"}`, `hello has no release`),

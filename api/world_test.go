@@ -340,7 +340,7 @@ func (w *world) Eligible(_ context.Context, _ renga.App, rec renga.ReleaseRecord
 	if w.blind != nil {
 		return w.blind
 	}
-	if rec.Current || len(rec.Images) == 0 {
+	if rec.Outcome.Status != renga.Succeeded || len(rec.Images) == 0 {
 		return renga.Errorf(renga.Invalid, "v%d cannot be rolled back to.", rec.Version)
 	}
 	return nil

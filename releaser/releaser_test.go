@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -397,6 +398,35 @@ func TestRollbackKeepsTheCredentialsOfNow(t *testing.T) {
 	}
 }
 
+func TestTheReleaseThatServesIsEligibleAndIsMadeAgain(t *testing.T) {
+	w, r := newWorld()
+	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa")) // v2
+	w.mustPush(t, r, push("p2", "hello", "sha256:bb"))       // v3
+	for i := range w.records[id] {
+		w.records[id][i].Outcome.Status = renga.Succeeded
+	}
+	var eligible []int
+	for version := 3; version > 0; version-- {
+		record, err := w.Release(t.Context(), id, version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Eligible(t.Context(), w.apps[id], record) == nil {
+			eligible = append(eligible, version)
+		}
+	}
+	if !slices.Equal(eligible, []int{3, 2}) { // the CLI goes back to the second
+		t.Errorf("eligible are %d, want v3, which serves, and v2", eligible)
+	}
+	rec, err := r.Rollback(t.Context(), id, 3, renga.RollbackAll, renga.Canary{}, "me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rec.Version != 4 || rec.Description != "Rollback to v3" || rec.Images["web"].Digest != "sha256:bb" {
+		t.Errorf("v%d %q runs %s, want v4 as v3 was", rec.Version, rec.Description, rec.Images["web"].Digest)
+	}
+}
+
 func TestRollbacksThatAreRefused(t *testing.T) {
 	w, r := newWorld()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa")) // v2
@@ -407,7 +437,7 @@ func TestRollbacksThatAreRefused(t *testing.T) {
 	w.records[id][2].Outcome = renga.Outcome{Status: renga.Failed, Reason: "web.1 exited with status 3"}
 	w.missing = "sha256:aa"
 	for version, want := range map[int]string{
-		1: "no image", 2: "gone", 3: "exited with status 3", 4: "before its dynos are up", 5: "current release already", 6: "no release v6", 0: "no release v0",
+		1: "no image", 2: "gone", 3: "exited with status 3", 4: "before its dynos are up", 5: "before its dynos are up", 6: "no release v6", 0: "no release v0",
 	} {
 		before := len(w.records[id])
 		_, err := r.Rollback(t.Context(), id, version, renga.RollbackAll, renga.Canary{}, "me")

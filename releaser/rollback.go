@@ -71,12 +71,12 @@ func (r *Releaser) Eligible(ctx context.Context, app renga.App, record renga.Rel
 	return nil
 }
 
-// fit tells whether a record alone speaks against a rollback to it.
+// fit tells whether a record alone speaks against a rollback to it. The release
+// that serves is as good as any: on Heroku it is eligible too, and clients that
+// go back by one, the official CLI among them, take the second that is.
 func fit(record renga.ReleaseRecord, part renga.RollbackPart) error {
 	name := renga.VersionName(record.Version)
 	switch {
-	case record.Current:
-		return renga.Errorf(renga.Invalid, "%s is the current release already.", name)
 	case record.Outcome.Status == renga.Failed:
 		return renga.Errorf(renga.Invalid, "%s cannot be rolled back to, for it failed: %s", name, record.Outcome.Reason)
 	case record.Outcome.Status == renga.Pending:
