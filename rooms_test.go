@@ -68,6 +68,7 @@ var libraries = map[string][]string{
 	"github.com/caddyserver/certmagic":         {"certs"},
 	"github.com/coder/websocket":               {"attach", "e2e"},
 	"github.com/containerd/errdefs":            {"runtime/docker"},
+	"github.com/containerd/platforms":          {"registry"},
 	"github.com/distribution/distribution/v3":  {"registry"},
 	"github.com/distribution/reference":        {"registry"},
 	"github.com/docker/docker":                 {"runtime/docker"},

@@ -117,9 +117,25 @@ func (c call) checkReference() error {
 	case c.kind == callUpload:
 	case c.kind == callManifest && tagName.MatchString(c.ref):
 	case c.kind == callManifest && !strings.Contains(c.ref, ":"):
-		return refusal{http.StatusBadRequest, "TAG_INVALID", "A tag has up to 128 letters, digits, dots, dashes and underscores."}
+		return errBadTag
 	case !anyDigest.MatchString(c.ref):
 		return errBadDigest
+	}
+	return nil
+}
+
+// contentRange is the first and the last byte of a part of an upload.
+var contentRange = regexp.MustCompile(`^[0-9]{1,18}-[0-9]{1,18}$`)
+
+// checkParameters looks at what a request says beside its path, where
+// distribution takes what is wrong for a fault of its own.
+func (c call) checkParameters(req *http.Request) error {
+	last, part := req.URL.Query().Get("last"), req.Header.Get("Content-Range")
+	switch {
+	case c.kind == callTags && last != "" && !tagName.MatchString(last):
+		return errBadTag
+	case c.kind == callUpload && part != "" && !contentRange.MatchString(part):
+		return errBadRange
 	}
 	return nil
 }

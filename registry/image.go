@@ -24,6 +24,11 @@ const (
 	typeDockerConfig   = "application/vnd.docker.container.image.v1+json"
 )
 
+// imageConfigTypes are the types of config that Docker takes for an image's: its
+// own, OCI's, and what old registries made of its own, which clients then wrote
+// into manifests (github.com/docker/distribution/issues/1621).
+var imageConfigTypes = []string{typeDockerConfig, typeOCIConfig, "application/octet-stream", "application/json", "text/html", ""}
+
 const (
 	maxManifestBytes = 4 << 20
 	maxConfigBytes   = 4 << 20
@@ -47,10 +52,11 @@ type imageSource interface {
 
 // manifestDoc is what matters of a manifest or an index.
 type manifestDoc struct {
-	MediaType string       `json:"mediaType"`
-	Config    *contentRef  `json:"config"`
-	Layers    []contentRef `json:"layers"`
-	Manifests []contentRef `json:"manifests"`
+	SchemaVersion int          `json:"schemaVersion"`
+	MediaType     string       `json:"mediaType"`
+	Config        *contentRef  `json:"config"`
+	Layers        []contentRef `json:"layers"`
+	Manifests     []contentRef `json:"manifests"`
 }
 
 // contentRef is an OCI descriptor.
@@ -72,9 +78,12 @@ type imageConfig struct {
 	} `json:"config"`
 }
 
-// foundImage is a manifest that is an image, with its parsed config.
+// foundImage is a manifest that is an image, with its parsed config. Of one that
+// an index names and the repository does not have, only digest and platform are
+// known.
 type foundImage struct {
 	digest string
+	absent bool
 	doc    manifestDoc
 	config imageConfig
 }
@@ -120,24 +129,31 @@ func (r imageReader) read(ctx context.Context, app string, process renga.Process
 }
 
 // find picks the image for the platform out of a manifest or an index; nil
-// when there is no image at all.
+// when there is no image at all. An index may name images for other platforms
+// that were never pushed.
 func (r imageReader) find(ctx context.Context, mediaType string, body []byte) (*foundImage, error) {
 	images, err := r.images(ctx, mediaType, body, digest.FromBytes(body).String(), maxIndexDepth)
 	if len(images) == 0 || err != nil {
 		return nil, err
 	}
-	best := -1
+	best, absent := -1, false
 	for i, img := range images {
-		if r.platform.runs(img.config.platform) &&
-			(best < 0 || r.platform.fit(img.config.platform) > r.platform.fit(images[best].config.platform)) {
+		switch {
+		case !r.platform.runs(img.config.platform):
+		case img.absent:
+			absent = true
+		case best < 0 || r.platform.fit(img.config.platform) > r.platform.fit(images[best].config.platform):
 			best = i
 		}
 	}
-	if best < 0 {
-		return nil, renga.Errorf(renga.Invalid, "This image is for %s; this platform runs %s. Build it with --platform %s.",
-			platformsOf(images), r.platform, r.platform)
+	switch {
+	case best >= 0:
+		return &images[best], nil
+	case absent:
+		return nil, errNotStored
 	}
-	return &images[best], nil
+	return nil, renga.Errorf(renga.Invalid, "This image is for %s; this platform runs %s. Build it with --platform %s.",
+		platformsOf(images), r.platform, r.platform)
 }
 
 // images lists the images in a manifest, or in an index and the indexes in it.
@@ -171,25 +187,30 @@ func (r imageReader) images(ctx context.Context, mediaType string, body []byte, 
 // child lists the images below one entry of an index. The platform that the
 // index gives goes before the one in the image's config.
 func (r imageReader) child(ctx context.Context, c contentRef, depth int) ([]foundImage, error) {
-	if c.Platform != nil && !c.Platform.known() || depth == 0 {
+	var named platform
+	if c.Platform != nil {
+		named = *c.Platform
+	}
+	if named.nowhere() || depth == 0 {
 		return nil, nil
 	}
 	mediaType, body, err := r.source.manifest(ctx, c.Digest)
+	if errors.Is(err, errNotStored) {
+		return []foundImage{{digest: c.Digest, absent: true, config: imageConfig{platform: named.or(r.platform).normal()}}}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	images, err := r.images(ctx, mediaType, body, c.Digest, depth-1)
-	for i := range images {
-		if c.Platform != nil {
-			images[i].config.platform = *c.Platform
-		}
+	for i, img := range images {
+		images[i].config.platform = named.or(img.config.platform).normal()
 	}
 	return images, err
 }
 
 // image reads a manifest's config; nil when it is not an image's.
 func (r imageReader) image(ctx context.Context, doc manifestDoc, dgst string) (*foundImage, error) {
-	if doc.Config == nil || (doc.Config.MediaType != typeOCIConfig && doc.Config.MediaType != typeDockerConfig) {
+	if doc.Config == nil || !slices.Contains(imageConfigTypes, doc.Config.MediaType) {
 		return nil, nil
 	}
 	raw, err := r.source.blob(ctx, doc.Config.Digest, maxConfigBytes)
@@ -200,13 +221,11 @@ func (r imageReader) image(ctx context.Context, doc manifestDoc, dgst string) (*
 	if err := json.Unmarshal(raw, &img.config); err != nil {
 		return nil, renga.Errorf(renga.Invalid, "The image's config cannot be read (%s). Build the image again.", jsonReason(err))
 	}
-	switch p := img.config.platform; {
-	case p.known():
-	case p.OS == "" && p.Arch == "":
-		img.config.platform = r.platform // an old image that says nothing
-	default:
-		return nil, nil // unknown/unknown: an attestation
+	if img.config.platform.nowhere() {
+		return nil, nil
 	}
+	// Of what an image does not say, Docker takes it to be for the machine.
+	img.config.platform = img.config.or(r.platform).normal()
 	return img, nil
 }
 

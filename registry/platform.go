@@ -3,10 +3,13 @@ package registry
 import (
 	"fmt"
 	"strings"
+
+	"github.com/containerd/platforms"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // platform is what an image is built for: operating system, processor and its
-// variant, in Go's words.
+// variant, in Go's words once it is normal.
 type platform struct {
 	OS      string `json:"os"`
 	Arch    string `json:"architecture"`
@@ -23,7 +26,26 @@ func parsePlatform(s string) (platform, error) {
 	if len(parts) == 3 {
 		p.Variant = parts[2]
 	}
-	return p, nil
+	return p.normal(), nil
+}
+
+// normal is p as containerd and Docker name it, whatever a tool calls it:
+// x86_64 is amd64, aarch64 is arm64 and so is arm64/v8, and case is nothing.
+// An empty half is to be filled in before.
+func (p platform) normal() platform {
+	n := platforms.Normalize(ocispec.Platform{OS: p.OS, Architecture: p.Arch, Variant: p.Variant})
+	return platform{OS: n.OS, Arch: n.Architecture, Variant: n.Variant}
+}
+
+// or is p with what it leaves open as other has it.
+func (p platform) or(other platform) platform {
+	if p.OS == "" {
+		p.OS = other.OS
+	}
+	if p.Arch == "" {
+		p.Arch, p.Variant = other.Arch, other.Variant
+	}
+	return p
 }
 
 // String is os/arch, and /variant if there is one.
@@ -35,10 +57,9 @@ func (p platform) String() string {
 	return s
 }
 
-// known is false for what has no platform, and for the unknown/unknown that
-// attestations carry.
-func (p platform) known() bool {
-	return p.OS != "" && p.OS != "unknown" && p.Arch != "" && p.Arch != "unknown"
+// nowhere tells what runs nowhere: attestations are for unknown/unknown.
+func (p platform) nowhere() bool {
+	return strings.EqualFold(p.OS, "unknown") || strings.EqualFold(p.Arch, "unknown")
 }
 
 // runs tells whether a machine of platform p runs what is built for other.
@@ -48,14 +69,11 @@ func (p platform) runs(other platform) bool {
 
 // fit orders what p runs: its own variant before none before any other.
 func (p platform) fit(other platform) int {
-	switch {
-	case other.Variant == p.Variant:
+	switch other.Variant {
+	case p.Variant:
 		return 2
-	case other.Variant == "" || baseVariants[other.Arch] == other.Variant:
+	case "": // what every processor of the kind has
 		return 1
 	}
 	return 0
 }
-
-// baseVariants are the variants that every processor of the kind has.
-var baseVariants = map[string]string{"amd64": "v1", "arm64": "v8"}

@@ -30,7 +30,11 @@ const maxProcesses = 50
 // say; renga.processes goes before all. An error is of kind Invalid.
 func commandsOf(process renga.ProcessType, c imageConfig) (map[renga.ProcessType][]string, error) {
 	commands := map[renga.ProcessType][]string{}
-	if argv := slices.Concat(c.Config.Entrypoint, c.Config.Cmd); checkCommand(argv) == "" {
+	entrypoint := c.Config.Entrypoint
+	if len(entrypoint) == 1 && entrypoint[0] == "" {
+		entrypoint = nil // as Docker has it: how a Dockerfile takes one away
+	}
+	if argv := slices.Concat(entrypoint, c.Config.Cmd); checkCommand(argv) == "" {
 		commands[process] = argv
 	}
 	if process == renga.Web {

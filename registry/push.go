@@ -32,10 +32,14 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rq requ
 	if err := r.checkSpace(); err != nil {
 		return err
 	}
+	put := manifestPut{request: rq, body: body, mediaType: manifestType(req)}
+	if err := checkManifest(put.mediaType, body); err != nil {
+		return err
+	}
 	// A client that hangs up must not leave half a push.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(req.Context()), commitTimeout)
 	defer cancel()
-	put := manifestPut{request: rq, req: req.WithContext(ctx), body: body}
+	put.req = req.WithContext(ctx)
 	if !rq.byDigest() {
 		defer r.tags.lock(tagKey(rq.repository(), rq.ref))()
 		if rq.ref == r.o.ReleaseTag {
@@ -52,8 +56,9 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rq requ
 // manifestPut is a manifest on its way in.
 type manifestPut struct {
 	request
-	req  *http.Request
-	body []byte
+	req       *http.Request
+	body      []byte
+	mediaType string
 }
 
 // needsApp refuses what makes no app to be stored under a name that no app
@@ -74,8 +79,11 @@ func (r *Registry) pushRelease(w http.ResponseWriter, put manifestPut) error {
 	if err != nil {
 		return err
 	}
-	images, err := r.readImages(ctx, it, put.mediaType(), put.body)
+	images, err := r.readImages(ctx, it, put.mediaType, put.body)
 	switch {
+	case errors.Is(err, errNotStored) && isIndex(put.mediaType):
+		r.counts.refused.Add(1)
+		return errIncomplete // distribution takes indexes that are sparse
 	case errors.Is(err, errNotStored):
 		return r.storeIncomplete(w, put, it)
 	case err != nil:
@@ -86,7 +94,9 @@ func (r *Registry) pushRelease(w http.ResponseWriter, put manifestPut) error {
 			return err
 		}
 		r.log.Info("artifact stored, nothing to release", "app", put.call.app, "digest", it.Digest)
-		r.store(put).copyTo(w)
+		answer := r.store(put)
+		answer.warn("Stored and not released: what was pushed is no image that an app can run, but for instance a chart, a build cache, a plugin or an attestation.")
+		answer.copyTo(w)
 		return nil
 	}
 	if put.app.ID != "" && !put.app.FeatureOn(renga.ReleaseOnPush) {
@@ -110,13 +120,12 @@ func (r *Registry) pushRelease(w http.ResponseWriter, put manifestPut) error {
 }
 
 // storeOnly stores and tags an image of an app that releases by itself, and
-// says so to clients that show warnings (OCI distribution-spec v1.1,
-// "Warnings").
+// says so.
 func (r *Registry) storeOnly(w http.ResponseWriter, put manifestPut, it intent) error {
 	answer := r.store(put)
 	if answer.status == http.StatusCreated {
 		r.log.Info("image stored, not released", "app", put.call.app, "process", put.process, "digest", it.Digest, "by", it.By)
-		answer.header.Set("Warning", fmt.Sprintf(`299 - "The image is stored and not released: release it with heroku container:release %s -a %s."`, put.process, put.call.app))
+		answer.warn(fmt.Sprintf("The image is stored and not released: release it with heroku container:release %s -a %s.", put.process, put.call.app))
 	}
 	answer.copyTo(w)
 	return nil
@@ -129,7 +138,7 @@ func (r *Registry) storeIncomplete(w http.ResponseWriter, put manifestPut, it in
 	if answer.status == http.StatusCreated {
 		r.counts.refused.Add(1)
 		r.putBack(put.req.Context(), it)
-		return renga.Errorf(renga.Invalid, "The image is not complete in this repository. Push it again.")
+		return errIncomplete
 	}
 	answer.copyTo(w)
 	return nil
@@ -250,11 +259,14 @@ func (r *Registry) store(put manifestPut) *heldAnswer {
 	return answer
 }
 
-// mediaType is the manifest's type as distribution understands it: what it does
-// not know it takes for Docker's schema 2.
-func (p manifestPut) mediaType() string {
-	t, _, err := mime.ParseMediaType(p.req.Header.Get("Content-Type"))
-	if err != nil || !slices.Contains(manifestTypes, t) {
+// manifestType is the type of a manifest on its way in as distribution
+// understands it: what it does not know it takes for Docker's schema 2.
+func manifestType(req *http.Request) string {
+	t, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	switch {
+	case t == typeSchema1 || t == typeSchema1Signed:
+		return t // to be refused
+	case err != nil || !slices.Contains(manifestTypes, t):
 		return typeDockerManifest
 	}
 	return t
@@ -275,6 +287,15 @@ func (a *heldAnswer) WriteHeader(status int) { a.status = status }
 
 // Write keeps a part of the body.
 func (a *heldAnswer) Write(p []byte) (int, error) { return a.body.Write(p) }
+
+// warn adds to a good answer what clients that show warnings show (OCI
+// distribution-spec v1.1, "Warnings"). The text has neither quotes nor
+// backslashes.
+func (a *heldAnswer) warn(text string) {
+	if a.status == http.StatusCreated {
+		a.header.Set("Warning", `299 - "`+text+`"`)
+	}
+}
 
 // copyTo lets the answer out. A client that is gone will ask again; the push
 // stands.
