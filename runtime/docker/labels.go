@@ -13,7 +13,9 @@ import (
 )
 
 // The labels of what the engine makes. Containers carry all of them, networks
-// the first three. None holds a secret: labels show in every listing.
+// the first three. Each is written on every container, be it empty: a container
+// inherits the labels of its image that it does not set itself, and those are
+// the pusher's. None holds a secret: labels show in every listing.
 const (
 	labelPlatform = "renga.platform" // Options.Platform
 	labelApp      = "renga.app"      // the app's id
@@ -24,10 +26,10 @@ const (
 	labelRelease  = "renga.release" // the version's number
 	labelSize     = "renga.size"
 	labelCrashes  = "renga.crashes"
-	labelPort     = "renga.port"     // where a web dyno listens; absent on others
+	labelPort     = "renga.port"     // where a web dyno listens; empty on others
 	labelCommand  = "renga.command"  // a JSON list
-	labelUntil    = "renga.until"    // when a one-off dyno must have ended; absent on others
-	labelAttached = "renga.attached" // "true" on a dyno that belongs to a client; absent on others
+	labelUntil    = "renga.until"    // when a one-off dyno must have ended; empty on others
+	labelAttached = "renga.attached" // "true" on a dyno that belongs to a client; empty on others
 )
 
 func (e *Engine) appLabels(app renga.AppID, name string) map[string]string {
@@ -48,6 +50,7 @@ func (e *Engine) dynoLabels(s runtime.Spec) (map[string]string, error) {
 		labelSize:    s.Size.Name,
 		labelCrashes: strconv.Itoa(s.Crashes),
 		labelCommand: string(command),
+		labelPort:    "", labelUntil: "", labelAttached: "",
 	})
 	if s.Port != 0 {
 		all[labelPort] = strconv.Itoa(s.Port)
@@ -62,7 +65,7 @@ func (e *Engine) dynoLabels(s runtime.Spec) (map[string]string, error) {
 }
 
 // fromLabels is the reverse of dynoLabels. A label that somebody made illegible
-// counts as absent: one odd container must not hide all others.
+// counts as empty: one odd container must not hide all others.
 func fromLabels(labels map[string]string) runtime.Instance {
 	in := runtime.Instance{
 		App:     renga.AppID(labels[labelApp]),

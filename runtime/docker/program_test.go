@@ -122,11 +122,21 @@ func newImage() (v1.Image, error) {
 	file.OS, file.Architecture = "linux", goruntime.GOARCH
 	file.Config = v1.Config{
 		Entrypoint: []string{"/bin/dyno"}, Cmd: []string{"exit"}, Env: []string{"PATH=/usr/bin:/bin"},
-		Labels: map[string]string{"run": uuid.NewString()}, Volumes: map[string]struct{}{"/data": {}},
+		Labels: forged(), Volumes: map[string]struct{}{"/data": {}},
 		ExposedPorts: map[string]struct{}{"9999/tcp": {}}, StopSignal: "SIGKILL",
 		Healthcheck: &v1.HealthConfig{Test: []string{"CMD", "/bin/dyno", "exit"}, Interval: time.Second},
 	}
 	return mutate.ConfigFile(img, file)
+}
+
+// forged are labels of an image that would be the engine's own, and one that
+// sets this run's image apart.
+func forged() map[string]string {
+	return map[string]string{
+		"run": uuid.NewString(), "renga.platform": "another", "renga.app": "another", "renga.app-name": "another", "renga.dyno": "web.9",
+		"renga.dyno-id": "another", "renga.type": "web", "renga.release": "99", "renga.size": "another", "renga.crashes": "99",
+		"renga.port": "1", "renga.command": `["another"]`, "renga.until": "2001-01-01T00:00:00Z", "renga.attached": "true",
+	}
 }
 
 // rootfs is the program, a link to it, a file that cannot be run, and a folder.

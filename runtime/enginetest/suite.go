@@ -220,8 +220,8 @@ func testStart(b *bench) {
 // same checks that an instance tells its spec.
 func (b *bench) same(i runtime.Instance, s runtime.Spec) {
 	b.Helper()
-	got := fmt.Sprint(i.App, i.Dyno, i.Name, i.Type, i.Size, i.Release, i.Command, i.Crashes)
-	want := fmt.Sprint(s.App, s.Dyno, s.Name, s.Type, s.Size.Name, s.Release, s.Image.Command, s.Crashes)
+	got := fmt.Sprint(i.App, i.Dyno, i.Name, i.Type, i.Size, i.Release, i.Command, i.Crashes, i.Until, i.Attached)
+	want := fmt.Sprint(s.App, s.Dyno, s.Name, s.Type, s.Size.Name, s.Release, s.Image.Command, s.Crashes, s.Until, s.Attach != nil)
 	if got != want {
 		b.Errorf("instance %s\nspec     %s", got, want)
 	}
