@@ -11,9 +11,16 @@ import (
 	"renga/runtime"
 )
 
-// checkInterval is the longest time between two of an image's own checks. The
-// usual one, half a minute, would hold up each deploy for as long.
-const checkInterval = 10 * time.Second
+// What an image may ask of its own check. Docker makes each one with a process of
+// its own, which no limit of the dyno counts; hence the least. The most is what a
+// deploy can wait for: Docker's usual interval, half a minute, would hold up each
+// for as long.
+const (
+	minCheckInterval, maxCheckInterval = time.Second, 10 * time.Second
+	minCheckTimeout, maxCheckTimeout   = time.Second, time.Minute
+	maxCheckStart                      = 5 * time.Minute
+	maxCheckRetries                    = 10
+)
 
 // maxHealthSaid bounds what is passed on of a check's output.
 const maxHealthSaid = 200
@@ -33,12 +40,23 @@ func (e *Engine) imageCheck(ctx context.Context, imageID string) (*container.Hea
 	if image.Config == nil || image.Config.Healthcheck == nil || len(image.Config.Healthcheck.Test) == 0 {
 		return none, nil
 	}
-	check := *image.Config.Healthcheck
-	if check.Interval == 0 || check.Interval > checkInterval {
-		check.Interval = checkInterval
+	return boundedCheck(*image.Config.Healthcheck), nil
+}
+
+// boundedCheck brings what an image asks for within bounds. Zero leaves it to
+// Docker; of the interval that is too long.
+func boundedCheck(c container.HealthConfig) *container.HealthConfig {
+	if c.Interval <= 0 {
+		c.Interval = maxCheckInterval
 	}
-	check.StartInterval = 0 // older daemons refuse it
-	return &check, nil
+	c.Interval = min(max(c.Interval, minCheckInterval), maxCheckInterval)
+	if c.Timeout != 0 {
+		c.Timeout = min(max(c.Timeout, minCheckTimeout), maxCheckTimeout)
+	}
+	c.StartPeriod = min(max(c.StartPeriod, 0), maxCheckStart)
+	c.Retries = min(max(c.Retries, 0), maxCheckRetries)
+	c.StartInterval = 0 // older daemons refuse it
+	return &c
 }
 
 // health is what a container's check says, and printed when it failed last.
