@@ -24,6 +24,7 @@ var rooms = map[string][]string{
 	"config":             {"."},
 	"durable":            {},
 	"egress":             {"."},
+	"fence":              {"."},
 	"front":              {"."},
 	"logs":               {".", "durable"},
 	"meter":              {"."},
@@ -40,7 +41,7 @@ var rooms = map[string][]string{
 	"store/storetest":    {"store"},
 	"webhooks":           {"."},
 	"cmd/renga": {
-		".", "accounts", "api", "attach", "certs", "config", "durable", "egress", "front", "logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "scheduler", "seal", "store", "webhooks",
+		".", "accounts", "api", "attach", "certs", "config", "durable", "egress", "fence", "front", "logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "scheduler", "seal", "store", "webhooks",
 	},
 	"e2e":            {"."},
 	"e2e/bench":      {".", "e2e"},

@@ -27,7 +27,10 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 	for name, err := range s.check(r.Context()) {
 		all.Checks[name] = "ok"
 		if err != nil {
-			all.Status, status = "degraded", http.StatusServiceUnavailable
+			// What Renga may not do is told, and keeps nobody from being served.
+			if renga.KindOf(err) != renga.Forbidden {
+				all.Status, status = "degraded", http.StatusServiceUnavailable
+			}
 			all.Checks[name] = renga.MessageOf(err, "This part does not work; the log says why.")
 			s.log.Warn("health check failed", "check", name, "err", err)
 		}

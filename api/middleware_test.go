@@ -215,6 +215,7 @@ func TestHealth(t *testing.T) {
 	well := func(context.Context) error { return nil }
 	unwell := func(context.Context) error { return renga.Errorf(renga.Unavailable, "Redis does not answer.") }
 	secret := func(context.Context) error { return errors.New("dial with password " + marker) }
+	mayNot := func(context.Context) error { return renga.Errorf(renga.Forbidden, "Install iptables.") }
 	for _, want := range []struct {
 		name   string
 		checks map[string]func(context.Context) error
@@ -224,6 +225,7 @@ func TestHealth(t *testing.T) {
 		{"no checks", nil, 200, `{"status":"ok","version":"1.2.3","checks":{}}`},
 		{"all well", map[string]func(context.Context) error{"redis": well, "disk": well}, 200, `{"status":"ok","version":"1.2.3","checks":{"disk":"ok","redis":"ok"}}`},
 		{"one unwell", map[string]func(context.Context) error{"redis": unwell, "disk": well}, 503, `{"status":"degraded","version":"1.2.3","checks":{"disk":"ok","redis":"Redis does not answer."}}`},
+		{"one may not", map[string]func(context.Context) error{"fence": mayNot, "disk": well}, 200, `{"status":"ok","version":"1.2.3","checks":{"disk":"ok","fence":"Install iptables."}}`},
 		{"a secret cause", map[string]func(context.Context) error{"redis": secret}, 503, `{"status":"degraded","version":"1.2.3","checks":{"redis":"This part does not work; the log says why."}}`},
 	} {
 		res, body := newRig(want.checks).ask("GET", "/healthz", "", header("Authorization", ""))

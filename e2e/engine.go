@@ -108,7 +108,7 @@ func (w *World) end(tb testing.TB) {
 	if tb.Failed() {
 		tb.Logf("renga's log ends:\n%s", tail(w.Log(), 60))
 	}
-	if err := errors.Join(w.removeOwned(ctx), w.endProcesses(), w.forgetHosts(ctx)); err != nil {
+	if err := errors.Join(w.removeOwned(ctx), w.removeFence(ctx), w.endProcesses(), w.forgetHosts(ctx)); err != nil {
 		tb.Errorf("clean up: %v", err)
 	}
 	w.client.CloseIdleConnections()
@@ -124,6 +124,18 @@ func (w *World) removeOwned(ctx context.Context) error {
 		w.remove(ctx, w.owned, []string{"network", "ls", "--quiet"}, "network", "rm"),
 		w.remove(ctx, w.list, []string{"images", "--quiet", "--filter", made}, "rmi", "--force"),
 	)
+}
+
+// removeFence removes the firewall rules.
+func (w *World) removeFence(ctx context.Context) error {
+	if id, err := w.platform(); err != nil || id == "" {
+		return err
+	}
+	_, said, err := w.Run(ctx, "fence", "--uninstall")
+	if err != nil {
+		return errors.New(said)
+	}
+	return nil
 }
 
 // list runs a listing docker command and returns the words it printed.

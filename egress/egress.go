@@ -24,6 +24,9 @@ var guarded = prefixes(
 	"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2002::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
 )
 
+// Guarded lists the networks that are not the public internet.
+func Guarded() []netip.Prefix { return slices.Clone(guarded) }
+
 // Policy is what may be connected to.
 type Policy struct{ allowed []netip.Prefix }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +17,7 @@ import (
 	"renga/certs"
 	"renga/config"
 	"renga/egress"
+	"renga/fence"
 	"renga/logs"
 	"renga/meter"
 	"renga/output"
@@ -50,6 +52,7 @@ type house struct {
 	logs     *logs.Logs
 	drainer  *logs.Drainer
 	meter    *meter.Meter
+	fence    *fence.Fence
 	// endStreams ends what clients of the API follow.
 	endStreams func()
 	metrics    http.Handler
@@ -77,7 +80,7 @@ func adopt(ctx context.Context, db *store.Store, d *data, log *slog.Logger) erro
 }
 
 // build puts the rooms together, back to front. It starts nothing.
-func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Logger) (*house, error) {
+func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, front []netip.AddrPort, log *slog.Logger) (*house, error) {
 	ledger, err := registry.OpenLedger(s.path("registry"), keys)
 	if err != nil {
 		return nil, err
@@ -90,6 +93,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
+	around := newFence(s, d.platform.ID, front, log, engine)
 	appLogs, err := openLogs(s, log)
 	if err != nil {
 		return nil, err
@@ -133,12 +137,12 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, log *slog.Lo
 	h := &house{
 		settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg},
 		remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), owners: owners, promoter: releaser.NewPromoter(db, rel),
-		certs: tlsCerts, notes: notes, schedule: schedule, logs: appLogs, drainer: drainer, meter: gauge, desk: desk, rendezvous: desk.Rendezvous, ssh: desk.SSH,
+		certs: tlsCerts, notes: notes, schedule: schedule, logs: appLogs, drainer: drainer, meter: gauge, fence: around, desk: desk, rendezvous: desk.Rendezvous, ssh: desk.SSH,
 	}
 	people := accounts.New(db, accounts.DefaultCost)
 	web := api.New(api.Options{
 		Domain: s.Domain, Scheme: scheme, Port: port, ACME: s.ACMEDirectory != "", Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), StreamKey: d.streamKey, RateLimit: s.RateLimit, Reachable: outside.Check, Version: versionName(), Log: log,
-		Checks: checks(s, db, engine, manager), Now: time.Now,
+		Checks: checks(s, db, engine, manager, around), Now: time.Now,
 	}, api.Parts{
 		Repeats: db, Tokens: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Owners: owners, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel, Rollouts: db,
 		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did, Logs: appLogs,
@@ -189,7 +193,7 @@ func (l ledgerReleases) Release(ctx context.Context, app renga.App, digest strin
 }
 
 // checks are what /healthz looks at.
-func checks(s Settings, db *store.Store, engine *docker.Engine, manager *runtime.Manager) map[string]func(context.Context) error {
+func checks(s Settings, db *store.Store, engine *docker.Engine, manager *runtime.Manager, around *fence.Fence) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"routes": func(context.Context) error {
 			if !manager.Ready() {
@@ -199,6 +203,7 @@ func checks(s Settings, db *store.Store, engine *docker.Engine, manager *runtime
 		},
 		"redis":  db.Ping,
 		"engine": engine.Ping,
+		"fence":  around.Check,
 		"disk": func(context.Context) error {
 			free, err := freeBytes(s.Data)
 			if err == nil && free < s.MinFreeDisk {

@@ -175,7 +175,7 @@ func serveWith(ctx context.Context, s Settings, d *data, redisURL string, doorwa
 	if err := adopt(ctx, db, d, log); err != nil {
 		return err
 	}
-	h, err := build(s, d, keys, db, log)
+	h, err := build(s, d, keys, db, fronts(doorways), log)
 	if err != nil {
 		return err
 	}
@@ -183,6 +183,7 @@ func serveWith(ctx context.Context, s Settings, d *data, redisURL string, doorwa
 	if err := writeJSON(s.path("serving.json"), servingOf(s)); err != nil {
 		return err
 	}
+	h.fence.Set(ctx) // before any dyno starts
 	h.resume(ctx)
 	log.Info("renga serves", "version", versionName(), "listen", s.Listen, "listen_tls", s.ListenTLS, "domain", s.Domain, "data", s.Data, "platform", d.platform.ID)
 	return h.run(ctx, doorways)
@@ -201,6 +202,7 @@ func (h *house) run(ctx context.Context, doorways []doorway) error {
 			return run(loopsCtx)
 		})
 	}
+	loop(h.fence.Run)
 	loop(h.manager.Run)
 	loop(h.registry.Run)
 	loop(h.renamer.Run)

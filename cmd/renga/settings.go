@@ -15,6 +15,7 @@ import (
 
 	"renga"
 	"renga/certs"
+	"renga/fence"
 )
 
 // Settings are the server's own configuration. What apps are configured with is
@@ -36,6 +37,7 @@ type Settings struct {
 	RegistryAddress string
 	NetworkPool     string
 	EgressAllow     []netip.Prefix
+	DynoEgressAllow []netip.Prefix
 	TrustedProxies  renga.Proxies
 	Platform        string
 	OwnerEmail      string
@@ -83,6 +85,7 @@ func table() []setting {
 		{"registry-address", "RENGA_REGISTRY_ADDRESS", "", "host:port where the Docker Engine reaches the registry; empty for the first listen address", text(func(s *Settings) *string { return &s.RegistryAddress })},
 		{"network-pool", "RENGA_NETWORK_POOL", "10.224.0.0/12", "addresses for the apps' networks, a prefix; each app takes 256", text(func(s *Settings) *string { return &s.NetworkPool })},
 		{"egress-allow", "RENGA_EGRESS_ALLOW", "", "loopback, private or link-local networks that webhooks and log drains may reach all the same, prefixes separated by commas", networks(func(s *Settings) *[]netip.Prefix { return &s.EgressAllow })},
+		{"dyno-egress-allow", "RENGA_DYNO_EGRESS_ALLOW", "", "networks that dynos may reach besides the internet and the platform's own front: private ones, addresses of this machine; prefixes separated by commas. Link-local addresses and the clouds' metadata services cannot be allowed", networks(func(s *Settings) *[]netip.Prefix { return &s.DynoEgressAllow })},
 		{"trusted-proxies", "RENGA_TRUSTED_PROXIES", "", "networks of the balancers and CDNs in front of Renga, prefixes separated by commas; their X-Forwarded-For, -Proto and -Port and their PROXY protocol are believed", networks(func(s *Settings) *[]netip.Prefix { return (*[]netip.Prefix)(&s.TrustedProxies) })},
 		{"platform", "RENGA_PLATFORM", defaultPlatform, "platform that images must be for, os/architecture", text(func(s *Settings) *string { return &s.Platform })},
 		{"owner-email", "RENGA_OWNER_EMAIL", "operator@renga.localhost", "email of the account made at the first start", text(func(s *Settings) *string { return &s.OwnerEmail })},
@@ -190,6 +193,10 @@ func (s *Settings) validate() []error {
 	check(s.RateLimit > 0, "--rate-limit: %d is no number above zero", s.RateLimit)
 	check(slices.Contains([]string{"debug", "info", "warn", "error"}, s.LogLevel), "--log-level: %q is none of debug, info, warn, error", s.LogLevel)
 	check(s.LogFormat == "text" || s.LogFormat == "json", "--log-format: %q is neither text nor json", s.LogFormat)
+	for _, n := range s.DynoEgressAllow {
+		check(!slices.ContainsFunc(fence.Never, func(never netip.Prefix) bool { return never.Contains(n.Addr()) && n.Bits() >= never.Bits() }),
+			"--dyno-egress-allow: %s is link-local or a cloud's metadata service, which no dyno may reach", n)
+	}
 	return wrong
 }
 

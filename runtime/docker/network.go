@@ -103,7 +103,7 @@ func overlaps(err error) bool {
 
 func (e *Engine) createBridge(ctx context.Context, api *session, s runtime.Spec, subnet netip.Prefix) (string, error) {
 	made, err := api.NetworkCreate(ctx, networkName(s.App), network.CreateOptions{
-		Driver: "bridge",
+		Driver: "bridge", Options: map[string]string{bridgeNameOption: e.bridgeName(subnet)},
 		IPAM:   &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet.String()}}},
 		Labels: e.appLabels(s.App, s.AppName),
 	})

@@ -18,6 +18,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -245,6 +246,7 @@ func routes() http.Handler {
 		}
 	})
 	mux.HandleFunc("GET /slow", slow)
+	mux.HandleFunc("GET /reach", reach)
 	mux.HandleFunc("GET /stream", stream)
 	mux.HandleFunc("GET /ws", echo)
 	mux.HandleFunc("POST /echo", func(w http.ResponseWriter, r *http.Request) {
@@ -296,6 +298,25 @@ func fill(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Length", strconv.Itoa(n))
 	_, _ = w.Write(make([]byte, n)) // the client is gone: nobody to tell
+}
+
+// reach asks ?addr= by HTTP as ?host=, and tells the first line of the answer.
+func reach(w http.ResponseWriter, r *http.Request) {
+	ask, err := http.NewRequestWithContext(r.Context(), http.MethodGet, "http://"+r.FormValue("addr")+"/", nil)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	ask.Host = r.FormValue("host")
+	client := http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Do(ask)
+	if err != nil {
+		fmt.Fprintln(w, "not reached:", err)
+		return
+	}
+	defer func() { _ = answer.Body.Close() }() // only read
+	line, _ := bufio.NewReader(answer.Body).ReadString('\n') // what there is of it
+	fmt.Fprintln(w, "reached:", line)
 }
 
 // slow answers after ?ms= milliseconds.

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+
+	"renga/egress"
+	"renga/fence"
+	"renga/runtime/docker"
+)
+
+// newFence makes what keeps the platform's dynos from this machine.
+func newFence(s Settings, platform string, front []netip.AddrPort, log *slog.Logger, engine *docker.Engine) *fence.Fence {
+	return fence.New(fence.Options{
+		Platform: platform, Pattern: engine.BridgePrefix(), Front: front,
+		Guarded: egress.Guarded(), Allowed: s.DynoEgressAllow, Log: log,
+	}, engine)
+}
+
+// fronts are where the doors for everybody are open.
+func fronts(doorways []doorway) []netip.AddrPort {
+	var all []netip.AddrPort
+	for _, d := range doorways {
+		if at, ok := d.Addr().(*net.TCPAddr); ok && d.kind != metricsDoor {
+			all = append(all, at.AddrPort())
+		}
+	}
+	return all
+}
+
+// showFence prints the firewall rules, or removes them. Setting them is up to
+// the platform, at its start and whenever they are lost.
+func showFence(ctx context.Context, p *program, args []string) error {
+	var uninstall bool
+	s, _, err := p.parseSettings("fence", args, func(f *flag.FlagSet) {
+		f.BoolVar(&uninstall, "uninstall", false, "remove them from this machine")
+	})
+	if err != nil {
+		return err
+	}
+	if s, err = s.asServed(); err != nil {
+		return err
+	}
+	platform, err := loadJSON[platformFile](s.path("platform.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("no platform has been started on %s yet: run `renga serve`, or name its data directory with --data", s.Data)
+	}
+	if err != nil {
+		return err
+	}
+	engine, err := docker.New(docker.Options{Host: s.DockerHost, Platform: platform.ID})
+	if err != nil {
+		return err
+	}
+	f := newFence(s, platform.ID, listening(s), slog.New(slog.DiscardHandler), engine)
+	if !uninstall {
+		_, err = fmt.Fprint(p.out, f.Text())
+		return err
+	}
+	if err := f.Remove(ctx); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.out, "Nothing keeps dynos from this machine any more; a running platform sets the rules again.")
+	return err
+}
+
+// listening is fronts for a platform that may not run.
+func listening(s Settings) []netip.AddrPort {
+	var all []netip.AddrPort
+	for _, address := range append(append([]string{}, s.Listen...), s.ListenTLS...) {
+		if at, err := net.ResolveTCPAddr("tcp", address); err == nil {
+			ip := at.AddrPort()
+			if !ip.Addr().IsValid() { // every address
+				ip = netip.AddrPortFrom(netip.IPv6Unspecified(), ip.Port())
+			}
+			all = append(all, ip)
+		}
+	}
+	return all
+}
