@@ -126,6 +126,7 @@ type Server struct {
 	now     func() time.Time
 	rates   *rates
 	handler http.Handler
+	handing sync.Mutex // held while an app changes hands
 	// ending is closed when streams that go on for ever are to end.
 	ending     chan struct{}
 	endStreams sync.Once

@@ -51,7 +51,7 @@ type transfer struct {
 func newTransfer(t renga.Transfer, a renga.App, owner, recipient person) transfer {
 	return transfer{
 		App: appRef(a), CreatedAt: stamp(t.CreatedAt), ID: t.ID, Owner: owner, Recipient: recipient,
-		State: string(t.State), UpdatedAt: stamp(t.UpdatedAt),
+		State: string(t.Shown()), UpdatedAt: stamp(t.UpdatedAt),
 	}
 }
 
@@ -124,7 +124,7 @@ func (s *Server) transferOf(r *http.Request) (renga.Transfer, error) {
 	}
 	a, err := s.findApp(r.Context(), identity)
 	for _, t := range own {
-		if err == nil && t.App == a.ID && t.State == renga.TransferPending {
+		if err == nil && t.App == a.ID && t.Open() {
 			return t, nil
 		}
 	}
@@ -163,6 +163,9 @@ func (s *Server) createTransfer(w http.ResponseWriter, r *http.Request) error {
 	if to.ID == a.Owner {
 		return invalid("The app belongs to that user already.")
 	}
+	if err := s.settle(r, a.ID); err != nil {
+		return err
+	}
 	now := s.now()
 	t := renga.Transfer{ID: uuid.NewString(), App: a.ID, Owner: a.Owner, Recipient: to.ID, State: renga.TransferPending, CreatedAt: now, UpdatedAt: now}
 	if t, err = s.parts.Transfers.AddTransfer(r.Context(), t); err != nil {
@@ -185,38 +188,54 @@ func (s *Server) updateTransfer(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &body); err != nil {
 		return err
 	}
-	if body.State != renga.TransferAccepted && body.State != renga.TransferDeclined {
-		return invalid("Field \"state\" must be accepted or declined.")
-	}
 	if t.Recipient != caller(r).ID {
 		return renga.Errorf(renga.Forbidden, "Only the recipient of an app transfer can accept or decline it.")
 	}
-	t, err = s.parts.Transfers.UpdateTransfer(r.Context(), t.ID, func(t *renga.Transfer) error {
-		if t.State != renga.TransferPending && t.State != body.State {
-			return invalid("This app transfer is %s already.", t.State)
-		}
-		t.State = body.State
-		return nil
-	})
-	if err != nil {
-		return orNotFound(err, "app transfer")
-	}
-	if t.State == renga.TransferAccepted {
-		err = s.handOver(r.Context(), t)
+	s.handing.Lock()
+	defer s.handing.Unlock()
+	was := t.State
+	t, err = s.parts.Transfers.UpdateTransfer(r.Context(), t.ID, func(t *renga.Transfer) error { return t.Answer(body.State) })
+	if err == nil && t.State == renga.TransferAccepting {
+		t, err = s.handOver(r.Context(), t)
 	}
 	if err != nil {
 		return orNotFound(err, "app transfer")
 	}
-	s.audit(r, "app transfer "+string(t.State), "", "app_id", t.App, "transfer", t.ID)
+	if t.State != was {
+		s.audit(r, "app transfer "+string(t.State), "", "app_id", t.App, "transfer", t.ID)
+	}
 	return s.replyTransfer(w, r, http.StatusOK, t)
 }
 
-func (s *Server) handOver(ctx context.Context, t renga.Transfer) error {
+// handOver has an app change hands, once for each transfer: one that has been
+// accepted is never looked at again, whosever the app is later. Whoever calls
+// this holds s.handing.
+func (s *Server) handOver(ctx context.Context, t renga.Transfer) (renga.Transfer, error) {
 	a, err := s.parts.Apps.UpdateApp(ctx, t.App, func(a *renga.App) error { return a.HandOver(t) })
 	if err != nil {
-		return err
+		return t, err
 	}
-	return s.parts.Owners.KeepOwner(ctx, a)
+	if err := s.parts.Owners.KeepOwner(ctx, a); err != nil {
+		return t, err
+	}
+	return s.parts.Transfers.UpdateTransfer(ctx, t.ID, func(t *renga.Transfer) error {
+		t.State = renga.TransferAccepted
+		return nil
+	})
+}
+
+// settle ends the transfers by which the caller has got an app and which a crash
+// has left open.
+func (s *Server) settle(r *http.Request, app renga.AppID) error {
+	s.handing.Lock()
+	defer s.handing.Unlock()
+	own, err := s.ownTransfers(r)
+	for _, t := range own {
+		if err == nil && t.App == app && t.Recipient == caller(r).ID && t.State == renga.TransferAccepting {
+			_, err = s.handOver(r.Context(), t)
+		}
+	}
+	return err
 }
 
 func (s *Server) deleteTransfer(w http.ResponseWriter, r *http.Request) error {

@@ -53,3 +53,67 @@ func TestAnAcceptedAppChangesHands(t *testing.T) {
 	scenario{method: "DELETE", url: "/apps/hello", headers: asCarol}.play(t, rig)
 	scenario{url: "/account/app-transfers", hasNot: []string{offerID}}.play(t, rig) // the app is gone
 }
+
+// TestAnAcceptedTransferIsOver: who got an app once and gave it back cannot take
+// it again by saying so again.
+func TestAnAcceptedTransferIsOver(t *testing.T) {
+	rig := newRig(nil)
+	const path = "/account/app-transfers"
+	asCarol := header("Authorization", "Bearer carol-token")
+	accept := scenario{method: "PATCH", url: path + "/" + offerID, headers: asCarol, body: `{"state":"accepted"}`, has: []string{`"state":"accepted"`}}
+	accept.play(t, rig)
+	res, body := rig.ask("POST", path, `{"app":"hello","recipient":"ada@example.com"}`, asCarol)
+	back := fields(t, "["+body+"]", "id")[0]
+	if res.StatusCode != 201 {
+		t.Fatalf("%d: %s", res.StatusCode, body)
+	}
+	scenario{method: "PATCH", url: path + "/" + back, body: `{"state":"accepted"}`}.play(t, rig)
+	scenario{method: "DELETE", url: "/apps/hello/collaborators/carol@example.com"}.play(t, rig)
+	accept.play(t, rig) // it was accepted, and that is all there is to say
+	if owner := rig.world.apps[hello].Owner; owner != ada.ID {
+		t.Errorf("the app belongs to %s again", owner)
+	}
+	scenario{url: "/apps/hello", headers: asCarol, status: 403}.play(t, rig)
+}
+
+// TestATransferThatWasCutShortIsEnded: Renga died after the recipient's word was
+// written down and before the app was theirs.
+func TestATransferThatWasCutShortIsEnded(t *testing.T) {
+	const path = "/account/app-transfers"
+	asCarol := header("Authorization", "Bearer carol-token")
+	rig := newRig(nil)
+	cut := func(t *testing.T, handed bool) {
+		t.Helper()
+		accepting, err := rig.db.UpdateTransfer(t.Context(), offerID, func(t *renga.Transfer) error { return t.Answer(renga.TransferAccepted) })
+		if err == nil && handed {
+			_, err = rig.world.UpdateApp(t.Context(), hello, func(a *renga.App) error { return a.HandOver(accepting) })
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	cut(t, false)
+	scenario{url: path + "/" + offerID, has: []string{`"state":"pending"`}}.play(t, rig)
+	scenario{method: "PATCH", url: path + "/" + offerID, headers: asCarol, body: `{"state":"declined"}`, status: 422}.play(t, rig)
+	scenario{method: "DELETE", url: path + "/" + offerID, status: 404}.play(t, rig)
+	scenario{method: "PATCH", url: path + "/" + offerID, headers: asCarol, body: `{"state":"accepted"}`, has: []string{`"state":"accepted"`}}.play(t, rig)
+	if owner := rig.world.apps[hello].Owner; owner != carol.ID {
+		t.Errorf("the app belongs to %s", owner)
+	}
+	rig = newRig(nil)
+	cut(t, true)
+	// Carol has it, does not say so again, and gives it away.
+	scenario{method: "POST", url: path, headers: asCarol, body: `{"app":"hello","recipient":"bob@example.com"}`, status: 201}.play(t, rig)
+	scenario{url: path + "/" + offerID, has: []string{`"state":"accepted"`}}.play(t, rig)
+}
+
+func TestAnAppThatIsBeingDeletedChangesNoHands(t *testing.T) {
+	rig := newRig(nil)
+	a := rig.world.apps[hello]
+	a.Deleting = true
+	rig.world.apps[hello] = a
+	scenario{
+		method: "PATCH", url: "/account/app-transfers/" + offerID, headers: header("Authorization", "Bearer carol-token"),
+		body: `{"state":"accepted"}`, status: 404,
+	}.play(t, rig)
+}

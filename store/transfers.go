@@ -35,7 +35,7 @@ func (s *Store) AddTransfer(ctx context.Context, t renga.Transfer) (renga.Transf
 	kept := t
 	err := s.editTransfers(ctx, func(all map[string]transferRecord) error {
 		for id, r := range all {
-			if r.App != t.App || r.State != renga.TransferPending {
+			if r.App != t.App || !r.transfer(id).Open() {
 				continue
 			}
 			if r.Owner != t.Owner || r.Recipient != t.Recipient {
