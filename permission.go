@@ -2,6 +2,7 @@ package renga
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -10,9 +11,9 @@ type Permission string
 
 // Heroku's permissions.
 const (
-	MayView    Permission = "view"    // look at everything
-	MayDeploy  Permission = "deploy"  // push and release
-	MayOperate Permission = "operate" // configure, scale, restart, run
+	MayView    Permission = "view"    // look at everything but secrets
+	MayDeploy  Permission = "deploy"  // push and release; read config vars, as what is pushed can
+	MayOperate Permission = "operate" // configure, scale, restart, run; read config vars
 	MayManage  Permission = "manage"  // rename, transfer and delete the app, say who has access
 )
 
@@ -52,15 +53,24 @@ func (a App) Permissions(who AccountID) []Permission {
 	return a.Collaborators[who].Permissions
 }
 
-// Permit is nil when an account may do that with the app, and otherwise says
-// why not. API, registry and git all ask here.
-func (a App) Permit(who AccountID, p Permission) error {
+// Permit is nil when an account may do one of those things with the app, and
+// otherwise says why not. API, registry and git all ask here.
+func (a App) Permit(who AccountID, either ...Permission) error {
 	has := a.Permissions(who)
 	switch {
-	case slices.Contains(has, p):
+	case slices.ContainsFunc(either, func(p Permission) bool { return slices.Contains(has, p) }):
 		return nil
 	case len(has) == 0:
 		return Errorf(Forbidden, "You do not have access to the app %s.", a.Name)
 	}
-	return Errorf(Forbidden, "You do not have permission to do that with the app %s. You need to have %s permission on this app.", a.Name, p)
+	return Errorf(Forbidden, "You do not have permission to do that with the app %s. You need to have %s permission on this app.", a.Name, AnyPermission(either))
+}
+
+// AnyPermission names permissions of which one is enough.
+func AnyPermission(either []Permission) string {
+	names := make([]string, len(either))
+	for i, p := range either {
+		names[i] = string(p)
+	}
+	return strings.Join(names, " or ")
 }

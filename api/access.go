@@ -9,26 +9,40 @@ import (
 	"renga"
 )
 
-// need is what a route asks of whoever calls it: a scope of the token, and a
-// permission on the app that the path names. What is empty is not asked for.
+// need is what a route asks of whoever calls it: a scope of the token, and one
+// of some permissions on the app that the path names. What is empty is not asked
+// for.
 type need struct {
 	scope renga.Scope
-	app   renga.Permission
+	app   []renga.Permission
 }
 
 // policy is what looking at a path asks for, and what changing it does.
 type policy struct{ look, change need }
+
+// onApp is the need of a scope and of one of some permissions.
+func onApp(scope renga.Scope, either ...renga.Permission) need { return need{scope, either} }
+
+// What is asked for most.
+var (
+	looking     = onApp(renga.ScopeRead, renga.MayView)
+	operating   = onApp(renga.ScopeWrite, renga.MayOperate)
+	deploying   = onApp(renga.ScopeWrite, renga.MayDeploy)
+	readSecrets = onApp(renga.ScopeReadProtected, renga.MayDeploy, renga.MayOperate)
+	setSecrets  = onApp(renga.ScopeWriteProtected, renga.MayOperate)
+)
 
 // The policies that most resources have.
 var (
 	everybody   = policy{}
 	wholeToken  = policy{need{scope: renga.ScopeGlobal}, need{scope: renga.ScopeGlobal}}
 	appList     = policy{need{scope: renga.ScopeRead}, need{scope: renga.ScopeWrite}}
-	appPart     = policy{need{renga.ScopeRead, renga.MayView}, need{renga.ScopeWrite, renga.MayOperate}}
-	appDeploy   = policy{need{renga.ScopeRead, renga.MayView}, need{renga.ScopeWrite, renga.MayDeploy}}
-	appManaged  = policy{need{renga.ScopeRead, renga.MayView}, need{renga.ScopeWrite, renga.MayManage}}
-	appSecrets  = policy{need{renga.ScopeReadProtected, renga.MayView}, need{renga.ScopeWriteProtected, renga.MayOperate}}
-	appPrograms = policy{appPart.look, appSecrets.change} // who runs a program can have it print its config vars
+	appPart     = policy{looking, operating}
+	appDeploy   = policy{looking, deploying}
+	appDynos    = policy{looking, onApp(renga.ScopeWrite, renga.MayDeploy, renga.MayOperate)} // scaling and releasing; each asks for its own
+	appSecrets  = policy{readSecrets, setSecrets}
+	appPrograms = policy{looking, setSecrets}                                // who runs a program can have it print its config vars
+	appShared   = policy{looking, onApp(renga.ScopeGlobal, renga.MayManage)} // what is given away outlasts the token
 )
 
 // access says who may call what, so that handlers need not: a policy for each
@@ -52,13 +66,13 @@ var access = map[string]policy{
 	"/addons/":                             appList,
 	"/apps":                                appList,
 	"/apps/{app}":                          appPart, // renaming asks for more
-	"DELETE /apps/{app}":                   appManaged,
+	"DELETE /apps/{app}":                   {change: onApp(renga.ScopeWrite, renga.MayManage)},
 	"/apps/{app}/addon-attachments/":       appPart,
 	"/apps/{app}/addons/":                  appPart,
 	"/apps/{app}/buildpack-installations/": appPart,
 	"/apps/{app}/builds/":                  appDeploy,
-	"/apps/{app}/collaborators/":           appManaged,
-	"DELETE /apps/{app}/collaborators/{collaborator}": {change: need{renga.ScopeWrite, renga.MayView}}, // of others asks for more
+	"/apps/{app}/collaborators/":           appShared,
+	"DELETE /apps/{app}/collaborators/{collaborator}": {change: onApp(renga.ScopeWrite, renga.MayView)}, // of others asks for more
 	"/apps/{app}/config-vars":                         appSecrets,
 	"/apps/{app}/acm":                                 appPart,
 	"/apps/{app}/domains/":                            appPart,
@@ -67,14 +81,13 @@ var access = map[string]policy{
 	"POST /apps/{app}/dynos":                          appPrograms,
 	"POST /apps/{app}/dynos/{dyno}/exec":              appPrograms,
 	"/apps/{app}/features/":                           appPart,
-	"/apps/{app}/formation/":                          appPart,
-	"PATCH /apps/{app}/formation":                     appDeploy,
+	"/apps/{app}/formation/":                          appDynos,
 	"/apps/{app}/health-check":                        appPart,
 	"/apps/{app}/sleep":                               appPart,
 	"/apps/{app}/canary":                              appDeploy,
 	"/apps/{app}/formations/":                         appPart,
 	"/apps/{app}/log-drains/":                         appSecrets,                                                             // their URLs may hold passwords
-	"/apps/{app}/log-sessions":                        {change: need{renga.ScopeRead, renga.MayView}},                         // it changes nothing
+	"/apps/{app}/log-sessions":                        {change: looking},                                                      // it changes nothing
 	"/api/v2/":                                        {need{scope: renga.ScopeRead}, need{scope: renga.ScopeWriteProtected}}, // the app is no part of the path
 	"/apps/{app}/metrics":                             appPart,
 	"/apps/{app}/releases/":                           appDeploy,
@@ -83,12 +96,12 @@ var access = map[string]policy{
 	"/apps/{app}/usage":                               appPart,
 	"/apps/{app}/webhook-deliveries/":                 appPart,
 	"/apps/{app}/webhook-events/":                     appPart,
-	"/apps/{app}/webhooks/":                           appPart,
+	"/apps/{app}/webhooks/":                           appSecrets, // as those of drains
 	"/apps/{app}/pipeline-couplings":                  appPart,
 	"/filters/":                                       {change: need{scope: renga.ScopeRead}}, // it changes nothing
 	"/pipeline-couplings/":                            appList,
 	"/pipeline-promotions/":                           appList,
-	"/pipeline-transfers":                             appList,
+	"/pipeline-transfers":                             wholeToken, // as app transfers
 	"/pipelines/":                                     appList,
 	"/pipelines/{pipeline}/stage/":                    {need{scope: renga.ScopeReadProtected}, need{scope: renga.ScopeWriteProtected}},
 	"/users/~/pipeline-couplings":                     appList,
@@ -122,64 +135,101 @@ func needOf(method, path string) need {
 	_, p, ok := lineOf(method, path)
 	switch {
 	case !ok:
-		return need{scope: "none"}
+		return need{scope: "none"} // which nobody has
 	case method == http.MethodGet:
 		return p.look
 	}
 	return p.change
 }
 
+// guardedRoute is a route with what it asks for.
+type guardedRoute struct {
+	route
+	asked need
+}
+
 // guarded puts what each route asks for in front of it.
 func (s *Server) guarded(routes []route) []route {
 	safe := make([]route, len(routes))
 	for i, rt := range routes {
-		asked := needOf(rt.method, rt.path)
-		safe[i] = route{rt.method, rt.path, func(w http.ResponseWriter, r *http.Request) error {
-			if err := s.admit(r, asked); err != nil {
-				return err
-			}
-			return rt.do(w, r)
-		}}
+		g := guardedRoute{rt, needOf(rt.method, rt.path)}
+		safe[i] = route{rt.method, rt.path, func(w http.ResponseWriter, r *http.Request) error { return s.enter(w, r, g) }}
 	}
 	return safe
 }
 
-// admit lets a request through that has what is asked for, and notes the app
-// that its path names.
-func (s *Server) admit(r *http.Request, asked need) error {
-	v := visitOf(r)
-	if asked.scope != "" && !v.bearer.Authorization.Scopes.Allow(asked.scope) {
+// enter lets a request through that has what its route asks for. Only then its
+// answer may be one that was given before.
+func (s *Server) enter(w http.ResponseWriter, r *http.Request, g guardedRoute) error {
+	if err := s.admitToken(r, g.asked); err != nil {
+		return err
+	}
+	barred := s.admitToApp(r, g.asked)
+	p, err := newRepeatable(r)
+	switch {
+	case barred != nil && p != nil:
+		return s.lastAnswer(w, r, p, barred)
+	case barred != nil:
+		return barred
+	case err != nil:
+		return err
+	case p != nil:
+		return s.actOnce(w, r, p, g)
+	}
+	return g.do(w, r)
+}
+
+// admitToken asks whether the token goes as far as what is asked for.
+func (s *Server) admitToken(r *http.Request, asked need) error {
+	if asked.scope != "" && !visitOf(r).bearer.Authorization.Scopes.Allow(asked.scope) {
 		return renga.Errorf(renga.Forbidden, "The scope of this OAuth authorization does not allow access to this resource; it takes the scope %s.", asked.scope)
 	}
-	if asked.app == "" {
+	return nil
+}
+
+// admitToApp asks whether the caller may do what is asked for with the app of
+// the path, and notes which one that is.
+func (s *Server) admitToApp(r *http.Request, asked need) error {
+	if len(asked.app) == 0 {
 		return nil
 	}
-	a, err := s.reach(r, mux.Vars(r)["app"], asked.app)
+	a, err := s.reach(r, mux.Vars(r)["app"], asked.app...)
 	if err != nil {
 		return err
 	}
+	v := visitOf(r)
 	v.target, v.app = a, a.Name
 	return nil
 }
 
-// reach finds an app by name or id, if the caller may do that with it. It is
-// there until nothing of it is left.
-func (s *Server) reach(r *http.Request, identity string, p renga.Permission) (renga.App, error) {
+// also asks the caller for more than the route of the request did, as it becomes
+// known what is to be done with its app.
+func (s *Server) also(r *http.Request, asked need) error {
+	if err := s.admitToken(r, asked); err != nil {
+		return err
+	}
+	return visitOf(r).target.Permit(caller(r).ID, asked.app...)
+}
+
+// reach finds an app by name or id, if the caller may do one of those things
+// with it. It is there until nothing of it is left.
+func (s *Server) reach(r *http.Request, identity string, either ...renga.Permission) (renga.App, error) {
 	a, err := s.findApp(r.Context(), identity)
 	if err != nil {
 		return renga.App{}, orNotFound(err, "app")
 	}
 	asked := a
 	asked.Name = clip(identity) // who knows only its id is not told its name
-	if err := asked.Permit(caller(r).ID, p); err != nil {
+	if err := asked.Permit(caller(r).ID, either...); err != nil {
 		return renga.App{}, err
 	}
 	return a, nil
 }
 
-// appNamed finds the app that a body names, if the caller may do that with it.
-func (s *Server) appNamed(r *http.Request, identity string, p renga.Permission) (renga.App, error) {
-	a, err := s.reach(r, identity, p)
+// appNamed finds the app that a body names, if the caller may do one of those
+// things with it.
+func (s *Server) appNamed(r *http.Request, identity string, either ...renga.Permission) (renga.App, error) {
+	a, err := s.reach(r, identity, either...)
 	if err == nil && a.Deleting {
 		return renga.App{}, notFound("app")
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -12,8 +13,8 @@ func TestEveryRouteHasAPolicy(t *testing.T) {
 		if _, _, spoken := lineOf(rt.method, rt.path); !spoken {
 			t.Errorf("%s %s has no line in access, so nobody may call it", rt.method, rt.path)
 		}
-		if asked := needOf(rt.method, rt.path); strings.Contains(rt.path, "/{app}") != (asked.app != "") {
-			t.Errorf("%s %s asks for the permission %q, which paths with {app} must do and no others can", rt.method, rt.path, asked.app)
+		if asked := needOf(rt.method, rt.path); strings.Contains(rt.path, "/{app}") != (len(asked.app) > 0) {
+			t.Errorf("%s %s asks for the permissions %q, which paths with {app} must do and no others can", rt.method, rt.path, asked.app)
 		}
 	}
 }
@@ -28,21 +29,21 @@ func TestRoutesThatNobodySpeaksForAreRefused(t *testing.T) {
 
 func TestTheMostExactPolicyHolds(t *testing.T) {
 	for route, want := range map[string]need{
-		"GET /apps/{app}":                                 {renga.ScopeRead, renga.MayView},
-		"PATCH /apps/{app}":                               {renga.ScopeWrite, renga.MayOperate},
-		"DELETE /apps/{app}":                              {renga.ScopeWrite, renga.MayManage},
-		"GET /apps/{app}/releases/{release}":              {renga.ScopeRead, renga.MayView},
-		"GET /apps/{app}/releases/{release}/config-vars":  {renga.ScopeReadProtected, renga.MayView},
-		"PATCH /apps/{app}/config-vars":                   {renga.ScopeWriteProtected, renga.MayOperate},
-		"DELETE /apps/{app}/dynos/{dyno}":                 {renga.ScopeWrite, renga.MayOperate},
-		"POST /apps/{app}/dynos":                          {renga.ScopeWriteProtected, renga.MayOperate},
-		"POST /apps/{app}/dynos/{dyno}/exec":              {renga.ScopeWriteProtected, renga.MayOperate},
-		"GET /apps/{app}/collaborators/{collaborator}":    {renga.ScopeRead, renga.MayView},
-		"DELETE /apps/{app}/collaborators/{collaborator}": {renga.ScopeWrite, renga.MayView},
-		"POST /apps/{app}/collaborators":                  {renga.ScopeWrite, renga.MayManage},
+		"GET /apps/{app}":                                 looking,
+		"PATCH /apps/{app}":                               operating,
+		"DELETE /apps/{app}":                              onApp(renga.ScopeWrite, renga.MayManage),
+		"GET /apps/{app}/releases/{release}":              looking,
+		"GET /apps/{app}/releases/{release}/config-vars":  readSecrets,
+		"PATCH /apps/{app}/config-vars":                   setSecrets,
+		"DELETE /apps/{app}/dynos/{dyno}":                 operating,
+		"POST /apps/{app}/dynos":                          setSecrets,
+		"POST /apps/{app}/dynos/{dyno}/exec":              setSecrets,
+		"GET /apps/{app}/collaborators/{collaborator}":    looking,
+		"DELETE /apps/{app}/collaborators/{collaborator}": onApp(renga.ScopeWrite, renga.MayView),
+		"POST /apps/{app}/collaborators":                  onApp(renga.ScopeGlobal, renga.MayManage),
 	} {
 		method, path, _ := strings.Cut(route, " ")
-		if got := needOf(method, path); got != want {
+		if got := needOf(method, path); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s asks for %+v, want %+v", route, got, want)
 		}
 	}

@@ -47,9 +47,9 @@ type collaboratorPerson struct {
 }
 
 var permissionTexts = map[renga.Permission]string{
-	renga.MayView:    "Look at the app, its releases and its config vars.",
-	renga.MayDeploy:  "Push images and release them.",
-	renga.MayOperate: "Configure, scale, restart and run the app.",
+	renga.MayView:    "Look at the app, its releases, dynos and logs, and at no secrets.",
+	renga.MayDeploy:  "Push images and release them, and read config vars.",
+	renga.MayOperate: "Configure, scale, restart and run the app, and read config vars.",
 	renga.MayManage:  "Rename, transfer and delete the app, and say who has access.",
 }
 
@@ -153,6 +153,9 @@ func (s *Server) addCollaborator(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := ownToGive(a, caller(r).ID, may); err != nil {
+		return err
+	}
 	now := s.now()
 	c := renga.Collaborator{ID: uuid.NewString(), Account: user.ID, Permissions: may, CreatedAt: now, UpdatedAt: now}
 	if a, err = s.share(r.Context(), a, c); err != nil {
@@ -160,6 +163,16 @@ func (s *Server) addCollaborator(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.audit(r, "collaborator added", a.Name, "user", user.Email, "permissions", may)
 	return answer(w, http.StatusCreated, newCollaborator(a, c, person{Email: user.Email, ID: string(user.ID)}))
+}
+
+// ownToGive makes sure that whoever shares the app has all that they give away.
+func ownToGive(a renga.App, who renga.AccountID, may []renga.Permission) error {
+	for _, p := range may {
+		if err := a.Permit(who, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Server) share(ctx context.Context, a renga.App, c renga.Collaborator) (renga.App, error) {

@@ -1,5 +1,7 @@
 package api
 
+import "renga"
+
 // Routes lists the API's own routes: method and path.
 func Routes() [][2]string {
 	var all [][2]string
@@ -11,3 +13,18 @@ func Routes() [][2]string {
 
 // HostnameOf is hostnameOf.
 func HostnameOf(text string) (string, error) { return hostnameOf(text) }
+
+// NeedOf is what a route asks for: a scope, and one of some permissions.
+func NeedOf(method, path string) (renga.Scope, []renga.Permission) {
+	n := needOf(method, path)
+	return n.scope, n.app
+}
+
+// OpenRoutes lists those that need no token.
+func OpenRoutes() [][2]string {
+	var all [][2]string
+	for _, rt := range (&Server{}).openRoutes() {
+		all = append(all, [2]string{rt.method, rt.path})
+	}
+	return all
+}

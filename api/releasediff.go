@@ -46,6 +46,12 @@ func (s *Server) diffReleases(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	values := r.URL.Query().Get("values") == "true"
+	if values {
+		if err := s.also(r, readSecrets); err != nil {
+			return err
+		}
+	}
 	against := version - 1
 	if asked := r.URL.Query().Get("against"); asked != "" {
 		if against, err = s.versionOf(r.Context(), a.ID, asked); err != nil {
@@ -60,7 +66,7 @@ func (s *Server) diffReleases(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	diff := newReleaseDiff(from, to, r.URL.Query().Get("values") == "true")
+	diff := newReleaseDiff(from, to, values)
 	diff.To = renga.VersionName(version)
 	if against > 0 {
 		name := renga.VersionName(against)

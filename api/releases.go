@@ -267,6 +267,11 @@ func (s *Server) createRelease(w http.ResponseWriter, r *http.Request) error {
 	if err := asked.check(); err != nil {
 		return err
 	}
+	if asked.Part == renga.RollbackConfig { // it is a change of config vars and nothing else
+		if err := s.also(r, setSecrets); err != nil {
+			return err
+		}
+	}
 	rec, err := s.makeRelease(r, a, asked)
 	if err != nil {
 		return err

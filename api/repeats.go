@@ -14,12 +14,15 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/gorilla/mux"
+
+	"renga"
 )
 
 // A client whose connection broke cannot know whether its request was acted
 // upon, and repeats it. So that nothing happens twice, the good answer of a
 // change is remembered and given again to whoever repeats the request: the
-// same account, method, path and body under the same identity. That is the
+// same authorization, method, path and body under the same identity. That is the
 // Idempotency-Key header, or else the first id of Request-Id when it is a UUID:
 // the official CLI makes one anew for every request and sends the same again
 // only when it repeats one (five times at most). A second request that is meant
@@ -67,34 +70,43 @@ type remembered struct {
 	Status int
 	Header http.Header
 	Body   []byte
+	// Last says that the act took the right away that it had asked for.
+	Last bool `json:",omitempty"`
 }
 
-// actOnce lets a request that can be recognised act only once.
-func (s *Server) actOnce(next http.Handler) http.Handler {
-	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		p, err := newRepeatable(r)
-		if err != nil {
-			return err
-		}
-		if p == nil {
-			next.ServeHTTP(w, r)
-			return nil
-		}
-		past, err := s.claim(r.Context(), p)
-		switch {
-		case err != nil:
-			return err
-		case past == nil:
-			return s.act(w, r, p, next)
-		case past.Print == p.print:
-			past.send(w)
-			return nil
-		case p.explicit:
-			return invalid("This Idempotency-Key was used for another request; choose a new one.")
-		}
-		next.ServeHTTP(w, r) // whoever made the id repeats ids, not requests
+// actOnce lets a request act only once. Whoever comes here may do what it asks
+// for.
+func (s *Server) actOnce(w http.ResponseWriter, r *http.Request, p *repeatable, rt guardedRoute) error {
+	past, err := s.claim(r.Context(), p)
+	switch {
+	case err != nil:
+		return err
+	case past == nil:
+		return s.act(w, r, p, rt)
+	case past.Print == p.print:
+		past.send(w)
 		return nil
-	})
+	case p.explicit:
+		return invalid("This Idempotency-Key was used for another request; choose a new one.")
+	}
+	return rt.do(w, r) // whoever made the id repeats ids, not requests
+}
+
+// lastAnswer is for whoever may not do it with the app of the path. Barred says
+// why, and is the answer, unless the request is a repeat of the one that took the
+// right away: leaving an app, renaming and deleting it do.
+func (s *Server) lastAnswer(w http.ResponseWriter, r *http.Request, p *repeatable, barred error) error {
+	past, err := s.claim(r.Context(), p)
+	switch {
+	case err != nil:
+		return err
+	case past == nil:
+		s.drop(r.Context(), p)
+	case past.Last && past.Print == p.print:
+		past.send(w)
+		return nil
+	}
+	return barred
 }
 
 // newRepeatable reads who the request is; nil when it changes nothing or cannot
@@ -119,7 +131,8 @@ func newRepeatable(r *http.Request) (*repeatable, error) {
 		return nil, unreadable(err)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	p.key = fingerprint(string(caller(r).ID), r.Method, r.URL.RequestURI(), fmt.Sprint(p.explicit), id)
+	by := visitOf(r).bearer
+	p.key = fingerprint(string(by.Account.ID), by.Authorization.ID, r.Method, r.URL.RequestURI(), fmt.Sprint(p.explicit), id)
 	p.print = fingerprint(string(body))
 	return p, nil
 }
@@ -163,7 +176,7 @@ func (m *remembered) send(w http.ResponseWriter) {
 
 // act does what the request asks for, to its end even when the client leaves,
 // and remembers a good answer before it is sent.
-func (s *Server) act(w http.ResponseWriter, r *http.Request, p *repeatable, next http.Handler) error {
+func (s *Server) act(w http.ResponseWriter, r *http.Request, p *repeatable, rt guardedRoute) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), changeTime)
 	defer cancel()
 	release := s.hold(ctx, p)
@@ -172,17 +185,31 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, p *repeatable, next
 	held := &heldAnswer{ResponseWriter: w, wants: func(status int, contentType string) bool {
 		return status/100 == 2 && (contentType == "" || isJSON(contentType))
 	}}
-	next.ServeHTTP(held, r.WithContext(ctx))
+	r = r.WithContext(ctx)
+	s.handle(rt.do).ServeHTTP(held, r)
 	if !held.holds {
 		return nil
 	}
-	past := remembered{Print: p.print, Status: held.status, Header: w.Header().Clone(), Body: held.body.Bytes()}
+	past := remembered{
+		Print: p.print, Status: held.status, Header: w.Header().Clone(), Body: held.body.Bytes(),
+		Last: s.lost(r, rt.asked),
+	}
 	maps.DeleteFunc(past.Header, func(name string, _ []string) bool { return before[name] != nil })
 	if err := s.remember(ctx, p, past); err != nil { // it was done all the same
 		s.log.Warn("an answer was not remembered", "request", visitOf(r).id, "err", err)
 	}
 	held.send()
 	return nil
+}
+
+// lost tells whether the caller may not do that any more.
+func (s *Server) lost(r *http.Request, asked need) bool {
+	if len(asked.app) == 0 {
+		return false
+	}
+	_, err := s.reach(r, mux.Vars(r)["app"], asked.app...)
+	kind := renga.KindOf(err)
+	return kind == renga.Forbidden || kind == renga.NotFound
 }
 
 func (s *Server) remember(ctx context.Context, p *repeatable, past remembered) error {
@@ -216,8 +243,13 @@ func (s *Server) hold(ctx context.Context, p *repeatable) (release func()) {
 	return func() {
 		cancel()
 		<-ended
-		if err := s.parts.Repeats.DropRequest(context.WithoutCancel(ctx), p.key, p.holder); err != nil {
-			s.log.Warn("a request's claim was not let go", "err", err)
-		}
+		s.drop(context.WithoutCancel(ctx), p)
+	}
+}
+
+// drop lets go of a claim.
+func (s *Server) drop(ctx context.Context, p *repeatable) {
+	if err := s.parts.Repeats.DropRequest(ctx, p.key, p.holder); err != nil {
+		s.log.Warn("a request's claim was not let go", "err", err)
 	}
 }

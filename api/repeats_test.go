@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+
+	"renga"
 )
 
 // asRepeat are the headers of a request that has come, or may come, again.
@@ -213,5 +215,82 @@ func TestAPanicLetsTheRequestGo(t *testing.T) {
 	rig.world.creating = nil
 	if res, body := rig.ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 201 {
 		t.Errorf("%d: %s", res.StatusCode, body)
+	}
+}
+
+// TestRepeatsAreForTheAuthorizationThatAsked: an answer is given again only to
+// the token that got it, and only while that may ask for it.
+func TestRepeatsAreForTheAuthorizationThatAsked(t *testing.T) {
+	rig := newRig(nil)
+	const path, body = "/oauth/authorizations", `{"scope":["global"]}`
+	ask := func(token string) (int, string) {
+		res, answer := rig.ask("POST", path, body, map[string]string{"Idempotency-Key": "k", "Authorization": "Bearer " + token})
+		return res.StatusCode, answer
+	}
+	_, narrow, err := rig.people.Authorize(t.Context(), ada.ID, "narrow", renga.Scopes{renga.ScopeIdentity}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, wide, err := rig.people.Authorize(t.Context(), ada.ID, "wide", renga.Scopes{renga.ScopeGlobal}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, first := ask("ada-token")
+	if status != 201 {
+		t.Fatalf("%d: %s", status, first)
+	}
+	if status, answer := ask(narrow); status != 403 || strings.Contains(answer, "token") {
+		t.Errorf("a token of scope identity gets %d: %s", status, answer)
+	}
+	if status, answer := ask("ada-token/identity"); status != 403 {
+		t.Errorf("a token that was narrowed gets %d: %s", status, answer)
+	}
+	if status, answer := ask(wide); status != 201 || answer == first {
+		t.Errorf("another token gets %d, the first one's answer is %v", status, answer == first)
+	}
+	if _, answer := ask("ada-token"); answer != first {
+		t.Errorf("the first token gets %s, and got %s", answer, first)
+	}
+}
+
+func TestRepeatsEndWithTheRight(t *testing.T) {
+	for name, act := range map[string]struct {
+		method, url, body string
+		status            int // of the repeat, when the right was taken meanwhile
+	}{
+		"config vars":  {"PATCH", "/apps/hello/config-vars", `{"A":"b"}`, 403},
+		"a log":        {"POST", "/apps/hello/log-sessions", `{}`, 403},
+		"leaving":      {"DELETE", "/apps/hello/collaborators/carol@example.com", "", 200},
+		"other's body": {"POST", "/apps/hello/releases", `{"description":"again"}`, 403},
+	} {
+		rig := newRig(nil)
+		headers := map[string]string{"Idempotency-Key": name, "Authorization": "Bearer carol-token"}
+		first, answer := rig.ask(act.method, act.url, act.body, headers)
+		if first.StatusCode/100 != 2 {
+			t.Errorf("%s: %d %s", name, first.StatusCode, answer)
+		}
+		a := rig.world.apps[hello]
+		a.Collaborators = nil
+		rig.world.apps[hello] = a
+		again, same := rig.ask(act.method, act.url, act.body, headers)
+		if again.StatusCode != act.status || (same == answer) != (act.status == 200) {
+			t.Errorf("%s: repeated without the right %d %s", name, again.StatusCode, same)
+		}
+		headers["Idempotency-Key"] = "another"
+		if late, _ := rig.ask(act.method, act.url, act.body, headers); late.StatusCode != 403 {
+			t.Errorf("%s: asked anew without the right %d", name, late.StatusCode)
+		}
+	}
+}
+
+func TestARenameIsRepeated(t *testing.T) {
+	rig := newRig(nil)
+	first, answer := rig.ask("PATCH", "/apps/hello", `{"name":"fresh"}`, header("Idempotency-Key", "k"))
+	again, same := rig.ask("PATCH", "/apps/hello", `{"name":"fresh"}`, header("Idempotency-Key", "k"))
+	if first.StatusCode != 200 || again.StatusCode != 200 || same != answer {
+		t.Errorf("%d %s, then %d %s", first.StatusCode, answer, again.StatusCode, same)
+	}
+	if other, _ := rig.ask("PATCH", "/apps/hello", `{"name":"other"}`, header("Idempotency-Key", "k")); other.StatusCode != 404 {
+		t.Errorf("another body gets %d", other.StatusCode)
 	}
 }

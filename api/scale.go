@@ -76,6 +76,9 @@ func (u update) scales() bool { return u.Quantity != nil || u.Size != nil }
 // change makes the updates: finds the images that they name, scales, releases.
 // What can be refused is refused before anything is changed.
 func (s *Server) change(r *http.Request, p processes, updates []update, asked *canaryAsked) (processes, error) {
+	if err := s.mayChange(r, updates); err != nil {
+		return p, err
+	}
 	d, err := s.deployOf(r, p, updates)
 	if err != nil {
 		return p, err
@@ -93,6 +96,24 @@ func (s *Server) change(r *http.Request, p processes, updates []update, asked *c
 		p, err = s.deploy(r, p, d)
 	}
 	return p, err
+}
+
+// mayChange asks for what each update takes: scaling is operating, releasing
+// deploying.
+func (s *Server) mayChange(r *http.Request, updates []update) error {
+	for _, u := range updates {
+		if u.scales() {
+			if err := s.also(r, operating); err != nil {
+				return err
+			}
+		}
+		if u.deploys() || u.removes() {
+			if err := s.also(r, deploying); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // deployOf is what the updates release.

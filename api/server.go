@@ -138,7 +138,7 @@ func New(o Options, p Parts) *Server {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	doors := split("/healthz", s.handle(s.health), s.authenticate(s.actOnce(s.resources())))
+	doors := split("/healthz", s.handle(s.health), s.authenticate(s.resources()))
 	doors = split(statusPath, s.handle(s.status), doors)
 	for _, path := range schemaPaths {
 		doors = split(path, s.handle(s.schema()), doors)

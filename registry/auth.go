@@ -62,7 +62,7 @@ func (r *Registry) authorize(ctx context.Context, who caller, c call, writes boo
 	}
 	scope, permission := renga.ScopeRead, renga.MayView
 	if writes {
-		scope, permission = renga.ScopeWrite, renga.MayDeploy
+		scope, permission = renga.ScopeWriteProtected, renga.MayDeploy // what is pushed runs, and can print config vars
 	}
 	if !who.scopes.Allow(scope) {
 		return renga.App{}, renga.Errorf(renga.Forbidden, "The scope of this token does not allow this; it takes %s.", scope)

@@ -1,0 +1,220 @@
+package api_test
+
+import (
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"renga"
+	"renga/api"
+)
+
+// What the door of the API says to those whom the table of rights keeps out.
+const (
+	narrow   = "The scope of this OAuth authorization does not allow access to this resource"
+	stranger = "You do not have access to the app"
+	lacking  = "You do not have permission to do that with the app"
+)
+
+// sets are all that a collaborator can have.
+func sets() [][]renga.Permission {
+	var all [][]renga.Permission
+	for bits := range 8 {
+		set := []renga.Permission{renga.MayView}
+		for i, p := range []renga.Permission{renga.MayDeploy, renga.MayOperate, renga.MayManage} {
+			if bits&(1<<i) != 0 {
+				set = append(set, p)
+			}
+		}
+		all = append(all, set)
+	}
+	return all
+}
+
+// people by what they may do with hello: its owner, each kind of collaborator,
+// and a stranger.
+func standings() map[string][]renga.Permission {
+	all := map[string][]renga.Permission{
+		"owner": {renga.MayView, renga.MayDeploy, renga.MayOperate, renga.MayManage}, "stranger": nil,
+	}
+	for _, set := range sets() {
+		all["may "+strings.ReplaceAll(renga.AnyPermission(set), " or ", ", ")] = set
+	}
+	return all
+}
+
+var scopes = []renga.Scope{
+	renga.ScopeGlobal, renga.ScopeIdentity, renga.ScopeRead, renga.ScopeWrite, renga.ScopeReadProtected, renga.ScopeWriteProtected,
+}
+
+var inBraces = regexp.MustCompile(`\{[^}]+\}`)
+
+// pathOf is a path that a route answers, with the app hello in it and otherwise
+// nothing that there is.
+func pathOf(route string) string {
+	path := strings.NewReplacer("{app}", "hello", "{account}", "~", "{drain:.+}", "none").Replace(route)
+	return inBraces.ReplaceAllString(path, "none")
+}
+
+// TestTheTableOfRightsHolds calls every route with every scope, as the owner of
+// an app, as each kind of collaborator, and as a stranger, and compares what the
+// door says with the table.
+func TestTheTableOfRightsHolds(t *testing.T) {
+	calls := 0
+	for _, route := range api.Routes() {
+		scope, either := api.NeedOf(route[0], route[1])
+		rig := furnished()
+		for _, standing := range slices.Sorted(maps.Keys(standings())) {
+			has := standings()[standing]
+			for _, held := range scopes {
+				rig.world.apps = standingOf(standing, has)
+				token := "bob-token/" + string(held)
+				if standing == "owner" {
+					token = "ada-token/" + string(held)
+				}
+				res, body := rig.ask(route[0], pathOf(route[1]), `{}`, bearer(token))
+				want := refusal(scope, either, held, has)
+				if got := refusalIn(res, body); got != want {
+					t.Errorf("%s %s with a token of scope %s, %s: refused for %q, want %q: %d %s", route[0], route[1], held, standing, got, want, res.StatusCode, body)
+				}
+				calls++
+			}
+		}
+	}
+	t.Logf("%d calls", calls)
+}
+
+// standingOf are the apps, of which Bob may do that with hello.
+func standingOf(standing string, has []renga.Permission) map[renga.AppID]renga.App {
+	apps := newWorld().apps
+	a := apps[hello]
+	a.Collaborators = nil
+	if standing != "owner" && len(has) > 0 {
+		a.Collaborators = with(bob, has...)
+	}
+	apps[hello] = a
+	return apps
+}
+
+// refusal is what the table says to a token and a standing; empty for nothing.
+func refusal(scope renga.Scope, either []renga.Permission, held renga.Scope, has []renga.Permission) string {
+	switch {
+	case scope != "" && !(renga.Scopes{held}).Allow(scope):
+		return narrow
+	case len(either) == 0 || slices.ContainsFunc(either, func(p renga.Permission) bool { return slices.Contains(has, p) }):
+		return ""
+	case len(has) == 0:
+		return stranger
+	}
+	return lacking
+}
+
+func refusalIn(res *http.Response, body string) string {
+	for _, says := range []string{narrow, stranger, lacking} {
+		if strings.Contains(body, says) {
+			if res.StatusCode != http.StatusForbidden {
+				return says + " with another status"
+			}
+			return says
+		}
+	}
+	return ""
+}
+
+// TestSecretsAreReadOneWayOnly: what looks at an app shows the values of config
+// vars and the URLs that may hold passwords to nobody who may not read secrets.
+func TestSecretsAreReadOneWayOnly(t *testing.T) {
+	rig := furnished()
+	hook := rig.hooks[hooked]
+	hook.URL += "/" + marker
+	rig.hooks[hooked] = hook
+	withPhase(rig.world)
+	for _, url := range looks() {
+		res, whole := rig.ask("GET", url, "", nil)
+		if res.StatusCode != http.StatusOK {
+			continue // nothing is there
+		}
+		rig.world.apps[hello] = standingOf("viewer", []renga.Permission{renga.MayView})[hello]
+		_, viewed := rig.ask("GET", url, "", bearer("bob-token"))
+		_, narrowed := rig.ask("GET", url, "", bearer("ada-token/read"))
+		_, written := rig.ask("GET", url, "", bearer("ada-token/write"))
+		if strings.Contains(viewed+narrowed+written, marker) {
+			t.Errorf("%s shows a secret: to who may only view %s, to scope read %s, to write %s", url, viewed, narrowed, written)
+		}
+		if strings.Contains(whole, marker) != slices.Contains(secretLooks, url) {
+			t.Errorf("%s shows its owner %s", url, whole)
+		}
+	}
+}
+
+// secretLooks are those that do show secrets to who may read them.
+var secretLooks = []string{
+	"/apps/hello/config-vars", "/apps/hello/releases/3/config-vars", "/apps/hello/releases/3/diff?values=true",
+	"/apps/hello/log-drains", "/apps/hello/log-drains/50000000-0000-4000-8000-000000000001",
+	"/apps/hello/webhooks", "/apps/hello/webhooks/" + hooked,
+}
+
+// looks are all GETs of the schema's that are answered, and our own.
+func looks() []string {
+	urls := []string{
+		"/apps/hello/releases/3/diff?values=true", "/apps/hello/releases/3/diff", "/apps/hello/metrics", "/apps/hello/health-check",
+		"/apps/hello/sleep", "/apps/hello/canary", "/apps/hello/schedules", "/apps/hello/usage",
+	}
+	for _, row := range implemented {
+		if row.method == "GET" {
+			urls = append(urls, row.url)
+		}
+	}
+	return urls
+}
+
+// TestWhatTheBodyAsksForIsAskedToo: a route that lets somebody through may do
+// several things, and each asks for its own.
+func TestWhatTheBodyAsksForIsAskedToo(t *testing.T) {
+	const (
+		one, both = "/apps/hello/formation/web", "/apps/hello/formation"
+		old       = "/apps/hello/releases"
+		scaled    = `{"quantity":2}`
+		released  = `{"docker_image":"fresh"}`
+		everyone  = `{"user":"carol@example.com"}`
+	)
+	batch := func(update string) string { return `{"updates":[{"type":"web",` + update[1:] + `]}` }
+	for _, c := range []struct {
+		may, scope        string
+		method, url, body string
+		status            int
+	}{
+		{"operate", "write", "PATCH", one, scaled, 200},
+		{"operate", "write", "PATCH", both, batch(scaled), 200},
+		{"deploy", "write", "PATCH", one, scaled, 403},
+		{"deploy", "write", "PATCH", both, batch(scaled), 403},
+		{"deploy", "write", "PATCH", one, released, 200},
+		{"deploy", "write", "PATCH", both, batch(released), 200},
+		{"operate", "write", "PATCH", one, released, 403},
+		{"operate", "write", "PATCH", both, batch(released), 403},
+		{"operate", "write", "PATCH", one, `{"docker_image":null}`, 403},
+		{"deploy", "write", "POST", old, `{"release":"3","part":"code"}`, 201},
+		{"deploy", "write", "POST", old, `{"release":"3","part":"config"}`, 403},
+		{"deploy", "global", "POST", old, `{"release":"3","part":"config"}`, 403},
+		{"deploy operate", "write", "POST", old, `{"release":"3","part":"config"}`, 403},
+		{"deploy operate", "write-protected", "POST", old, `{"release":"3","part":"config"}`, 201},
+		{"operate", "write", "PATCH", "/apps/hello", `{"name":"mine"}`, 403},
+		{"operate manage", "write", "PATCH", "/apps/hello", `{"name":"mine"}`, 200},
+		{"operate", "write", "DELETE", "/apps/hello/collaborators/ada@example.com", "", 422},
+		{"manage", "global", "POST", "/apps/hello/collaborators", everyone, 403},
+		{"manage", "global", "POST", "/apps/hello/collaborators", `{"user":"carol@example.com","permissions":["view"]}`, 201},
+		{"manage deploy operate", "global", "POST", "/apps/hello/collaborators", everyone, 201},
+		{"manage deploy operate", "write-protected", "POST", "/apps/hello/collaborators", everyone, 403},
+	} {
+		rig := newRig(nil)
+		var may []renga.Permission
+		for _, p := range strings.Fields(c.may) {
+			may = append(may, renga.Permission(p))
+		}
+		rig.world.apps = standingOf("", may)
+		scenario{method: c.method, url: c.url, body: c.body, status: c.status, headers: bearer("bob-token/" + c.scope)}.play(t, rig)
+	}
+}
