@@ -73,7 +73,7 @@ func (m *Manager) watch(ctx context.Context) {
 	b := backoff{}
 	for ctx.Err() == nil {
 		timer := time.AfterFunc(watchHolds, m.wakeAll)
-		err := m.engine.Watch(ctx, m.Wake)
+		err := m.engine.Watch(ctx, m.heard)
 		if ctx.Err() != nil {
 			timer.Stop()
 			return

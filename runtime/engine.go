@@ -27,10 +27,20 @@ type Engine interface {
 	// Kill ends the instance at once with SIGKILL and keeps it, exited, for
 	// List. Killing one that is gone or exited is no error.
 	Kill(ctx context.Context, id string) error
-	// Watch calls wake for every app something happened to: an instance started
-	// or ended. It returns when ctx ends or the connection breaks; events may be
-	// lost, for they only make a look come sooner.
-	Watch(ctx context.Context, wake func(renga.AppID)) error
+	// Watch calls tell with all that happens: an instance started or ended, or
+	// something in it was killed for lack of memory. It returns when ctx ends or the
+	// connection breaks; events may be lost, for they only make a look come sooner.
+	Watch(ctx context.Context, tell func(Event)) error
+}
+
+// Event is something that happened to an app's instance.
+type Event struct {
+	App renga.AppID
+	// OutOfMemory says that one of its processes used more memory than the instance
+	// may, and was killed, be it the first one or a child. Only then is it told
+	// which instance that is.
+	OutOfMemory bool
+	Instance    Instance // ID, Name and Size
 }
 
 // Tailer is an Engine that can tell an instance's last output.

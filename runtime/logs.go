@@ -211,18 +211,21 @@ func (f *follower) end(ctx context.Context, mark *renga.LogMark) error {
 	if at < 0 {
 		return f.w.m.opts.Logs.Forget(f.App, f.ID)
 	}
-	f.w.m.opts.Logs.Keep(f.App, f.ID, exitLines(all[at]), *mark)
+	f.w.m.opts.Logs.Keep(f.App, f.ID, f.w.m.exitLines(all[at]), *mark)
 	return nil
 }
 
-// exitLines are what the platform says of an instance that ended.
-func exitLines(i Instance) []renga.LogLine {
+// exitLines are what the platform says of an instance that ended. That it ran out
+// of memory may have been told at the event.
+func (m *Manager) exitLines(i Instance) []renga.LogLine {
 	var lines []renga.LogLine
 	say := func(text string) {
 		lines = append(lines, renga.LogLine{Time: i.FinishedAt, Source: renga.SourceHeroku, Dyno: i.Name, Text: text})
 	}
 	if i.OOMKilled {
-		say("Error R15 (Memory quota vastly exceeded) -> The process used more memory than " + i.Size + " allows")
+		if m.starved.news(i.ID, m.opts.Now()) {
+			say(r15(i))
+		}
 		say("Stopping process with SIGKILL")
 	}
 	say(fmt.Sprintf("Process exited with status %d", i.ExitCode))

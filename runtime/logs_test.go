@@ -75,6 +75,7 @@ func inLoggedHouse(t *testing.T, test func(*house, *notebook)) {
 	inHouse(t, func(h *house) {
 		all := programs()
 		all["chatty"] = enginetest.Program{Lines: []string{"one", "two"}, Bye: "bye"}
+		all["gorge"] = enginetest.Program{Listens: -1, Starves: true, Exits: true, After: 100 * time.Millisecond, Code: 137, OOM: true}
 		h.Memory = enginetest.NewMemory(nil, all)
 		h.engine, h.options.Probe = h.Memory, h.Memory.Probe
 		n := &notebook{marks: map[string]renga.LogMark{}}
@@ -208,6 +209,36 @@ func TestFaultsAreToldWithTheirCodes(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAChildWithoutMemoryIsToldAtOnceAndNotTooOften(t *testing.T) {
+	const r15 = "heroku[web.1]: Error R15 (Memory quota vastly exceeded) -> The process used more memory than standard-1x allows"
+	inLoggedHouse(t, func(h *house, n *notebook) {
+		h.run()
+		h.scale("web=1")
+		h.deploy(1, "web=serve")
+		h.after(3 * time.Second)
+		for _, c := range []struct {
+			wait time.Duration
+			told int
+		}{{0, 1}, {19 * time.Second, 0}, {time.Second, 1}} {
+			h.after(c.wait)
+			h.Starve("web.1")
+			if got := count(n.said(), r15); got != c.told {
+				t.Fatalf("%s later told %d times; want %d", c.wait, got, c.told)
+			}
+		}
+		if len(h.dynos) != 1 || h.dynos[0].State != renga.Up {
+			t.Errorf("the dynos are %+v; it goes on", h.dynos)
+		}
+
+		h.deploy(2, "web=gorge")
+		h.after(10 * time.Second)
+		said := n.said()
+		if told, ended := count(said, r15), count(said, "heroku[web.1]: Process exited with status 137"); told != ended || told == 0 {
+			t.Errorf("%d dynos ended for lack of memory, which was told %d times", ended, told)
+		}
+	})
 }
 
 func TestOutputOutlivesAnEngineThatGoesAway(t *testing.T) {

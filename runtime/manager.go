@@ -164,6 +164,7 @@ type Manager struct {
 	oneOffs               holders
 	shellless             digests // images that have no shell
 	apps                  appBook
+	starved               starved
 
 	mu      sync.Mutex
 	woken   map[renga.AppID]bool // to be looked at

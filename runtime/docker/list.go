@@ -14,6 +14,9 @@ import (
 	"renga/runtime"
 )
 
+// sigkilled is the exit code of what ended by SIGKILL.
+const sigkilled = 128 + 9
+
 // inspectors bounds how many containers are looked at in parallel.
 const inspectors = 8
 
@@ -81,7 +84,8 @@ func instance(c container.InspectResponse) runtime.Instance {
 		in.State = runtime.Exited
 		in.FinishedAt = timestamp(c.State.FinishedAt)
 		in.ExitCode = c.State.ExitCode
-		in.OOMKilled = c.State.OOMKilled
+		// The daemon says so too when it was a child, long before.
+		in.OOMKilled = c.State.OOMKilled && in.ExitCode == sigkilled
 	}
 	return in
 }

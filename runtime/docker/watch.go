@@ -7,11 +7,11 @@ import (
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
 
-	"renga"
+	"renga/runtime"
 )
 
 // Watch implements [runtime.Engine].
-func (e *Engine) Watch(ctx context.Context, wake func(renga.AppID)) error {
+func (e *Engine) Watch(ctx context.Context, tell func(runtime.Event)) error {
 	// Whoever watches anew has lost the daemon; it may be another one now.
 	if err := e.Ping(ctx); err != nil {
 		return err
@@ -26,13 +26,20 @@ func (e *Engine) Watch(ctx context.Context, wake func(renga.AppID)) error {
 	for {
 		select {
 		case m := <-messages:
-			if app := m.Actor.Attributes[labelApp]; app != "" {
-				wake(renga.AppID(app))
+			if m.Actor.Attributes[labelApp] != "" {
+				tell(event(m))
 			}
 		case err := <-failed:
 			return fmt.Errorf("watch docker: %w", e.fault(err))
 		}
 	}
+}
+
+// event is a message of the daemon's. It comes with the container's labels.
+func event(m events.Message) runtime.Event {
+	in := fromLabels(m.Actor.Attributes)
+	in.ID = m.Actor.ID
+	return runtime.Event{App: in.App, OutOfMemory: m.Action == events.ActionOOM, Instance: in}
 }
 
 func (e *Engine) endings() filters.Args {

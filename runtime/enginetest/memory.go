@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -38,6 +39,9 @@ type Program struct {
 	// Memory is what it uses at all times; a MB when it is 0. It keeps one
 	// processor busy.
 	Memory int64
+	// Starves makes Start tell that it had a child that was killed for lack of
+	// memory.
+	Starves bool
 	// Bye is a line that it prints on SIGTERM, unless empty.
 	Bye string
 }
@@ -68,9 +72,9 @@ type Memory struct {
 	specs     []runtime.Spec
 	events    []Event
 	serial    int
-	away      chan struct{}              // closed while the engine is away
-	watchers  map[*int]func(renga.AppID) // by anything that is theirs alone
-	changed   chan struct{}              // closed when something happens
+	away      chan struct{}                // closed while the engine is away
+	watchers  map[*int]func(runtime.Event) // by anything that is theirs alone
+	changed   chan struct{}                // closed when something happens
 }
 
 // process is one instance and its fate.
@@ -100,7 +104,7 @@ func NewMemory(now func() time.Time, programs map[string]Program) *Memory {
 	return &Memory{
 		now: now, programs: programs,
 		refuse:    func(runtime.Spec) error { return nil },
-		instances: map[string]*process{}, watchers: map[*int]func(renga.AppID){},
+		instances: map[string]*process{}, watchers: map[*int]func(runtime.Event){},
 		away: make(chan struct{}), changed: make(chan struct{}),
 	}
 }
@@ -147,6 +151,20 @@ func (m *Memory) End(name string, code int) {
 	}
 	m.mu.Unlock()
 	m.tell(apps...)
+}
+
+// Starve has the engine tell of every running instance of that name that one of
+// its processes was killed for lack of memory.
+func (m *Memory) Starve(name string) {
+	var events []runtime.Event
+	m.mu.Lock()
+	for _, p := range m.instances {
+		if m.seenLocked(p).State == runtime.Running && p.Name == name {
+			events = append(events, runtime.Event{App: p.App, OutOfMemory: true, Instance: p.Instance})
+		}
+	}
+	m.mu.Unlock()
+	m.tellOf(events...)
 }
 
 // end ends a running instance with its program's code.
@@ -221,6 +239,9 @@ func (m *Memory) Start(ctx context.Context, s runtime.Spec) (runtime.Instance, e
 	m.mu.Unlock()
 
 	m.tell(s.App)
+	if program.Starves {
+		m.Starve(s.Name)
+	}
 	if program.Exits {
 		time.AfterFunc(program.After, func() { m.tell(s.App) })
 	}
@@ -323,14 +344,14 @@ func (m *Memory) Kill(ctx context.Context, id string) error {
 }
 
 // Watch is runtime.Engine's.
-func (m *Memory) Watch(ctx context.Context, wake func(renga.AppID)) error {
+func (m *Memory) Watch(ctx context.Context, tell func(runtime.Event)) error {
 	m.mu.Lock()
 	if err := m.awayLocked(ctx); err != nil {
 		m.mu.Unlock()
 		return err
 	}
 	key, away := new(int), m.away
-	m.watchers[key] = wake
+	m.watchers[key] = tell
 	m.mu.Unlock()
 	defer func() {
 		m.mu.Lock()
@@ -492,19 +513,25 @@ func (m *Memory) recordLocked(verb string, p *process) {
 	m.events = append(m.events, Event{At: m.now(), Verb: verb, Name: p.Name, Release: p.Release})
 }
 
-// tell wakes the watchers; without the lock, for they may call back.
+// tell tells the watchers that something happened to apps.
 func (m *Memory) tell(apps ...renga.AppID) {
+	events := make([]runtime.Event, 0, len(apps))
+	for _, app := range apps {
+		events = append(events, runtime.Event{App: app})
+	}
+	m.tellOf(events...)
+}
+
+// tellOf tells the watchers; without the lock, for they may call back.
+func (m *Memory) tellOf(events ...runtime.Event) {
 	m.mu.Lock()
 	close(m.changed)
 	m.changed = make(chan struct{})
-	watchers := make([]func(renga.AppID), 0, len(m.watchers))
-	for _, wake := range m.watchers {
-		watchers = append(watchers, wake)
-	}
+	watchers := slices.Collect(maps.Values(m.watchers))
 	m.mu.Unlock()
-	for _, app := range apps {
-		for _, wake := range watchers {
-			wake(app)
+	for _, ev := range events {
+		for _, tell := range watchers {
+			tell(ev)
 		}
 	}
 }

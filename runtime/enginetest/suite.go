@@ -38,6 +38,10 @@ type World struct {
 	// Echo prints "ready", then all of its input, and at its end "terminal: " and
 	// whether it has one, and ends with status 5.
 	Echo runtime.Spec
+	// Starving has a child that uses more memory than the instance may and is killed
+	// for that, again and again; it runs on itself, until SIGTERM, on which it ends
+	// with status 0.
+	Starving runtime.Spec
 	// Absent names an image that is neither on the engine nor in its registry,
 	// which answers that there is no such image.
 	Absent runtime.Spec
@@ -78,6 +82,7 @@ func Suite(t *testing.T, w World) {
 		{"a start whose context ended leaves nothing", testCancelled},
 		{"list and stop with an ended context are errors", testEnded},
 		{"watch wakes for starts and ends", testWatch},
+		{"watch tells of a child without memory, whose parent ends well", testStarving},
 		{"watch returns when its context ends", testWatchEnds},
 		{"tail gives the last lines, oldest first", testTail},
 		{"output is read to its end, and again from a time on", testOutput},
@@ -412,8 +417,8 @@ func testWatch(b *bench) {
 	ctx, cancel := context.WithCancel(b.Context())
 	woken, ended := make(chan struct{}, 1), make(chan error, 1)
 	go func() {
-		ended <- b.Engine.Watch(ctx, func(app renga.AppID) {
-			if app != b.app {
+		ended <- b.Engine.Watch(ctx, func(ev runtime.Event) {
+			if ev.App != b.app {
 				return
 			}
 			select {
@@ -439,6 +444,48 @@ func testWatch(b *bench) {
 	}
 }
 
+func testStarving(b *bench) {
+	ctx, cancel := context.WithCancel(b.Context())
+	told, ended := make(chan runtime.Event, 1), make(chan error, 1)
+	go func() {
+		ended <- b.Engine.Watch(ctx, func(ev runtime.Event) {
+			if ev.App != b.app || !ev.OutOfMemory {
+				return
+			}
+			select {
+			case told <- ev:
+			default:
+			}
+		})
+	}()
+	defer func() { cancel(); _ = <-ended }()
+
+	var last runtime.Instance
+	b.until("it was told", func() bool { // the watch may not have begun yet
+		last = b.start(b.spec(b.Starving, "worker", 1))
+		select {
+		case ev := <-told:
+			_, known := b.find(ev.Instance.ID)
+			if !known || ev.Instance.Name != "worker.1" || ev.Instance.Size != last.Size {
+				b.Errorf("told of %+v", ev.Instance)
+			}
+			return true
+		case <-time.After(3 * time.Second):
+			return false
+		}
+	})
+	ender, ok := b.Engine.(runtime.Ender)
+	if !ok {
+		return
+	}
+	if _, err := ender.Terminate(b.Context(), last.ID, 20*time.Second); err != nil {
+		b.Fatal(err)
+	}
+	if i := b.exited(last.ID); i.OOMKilled {
+		b.Errorf("its end, with status %d, is taken for a lack of memory", i.ExitCode)
+	}
+}
+
 func wokenWithin(woken <-chan struct{}, d time.Duration) bool {
 	select {
 	case <-woken:
@@ -451,7 +498,7 @@ func wokenWithin(woken <-chan struct{}, d time.Duration) bool {
 func testWatchEnds(b *bench) {
 	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- b.Engine.Watch(ctx, func(renga.AppID) {}) }()
+	go func() { ended <- b.Engine.Watch(ctx, func(runtime.Event) {}) }()
 	cancel()
 	select {
 	case _ = <-ended:

@@ -46,6 +46,13 @@ func main() {
 		fmt.Print("no newline")
 	case "eat-memory":
 		eat()
+	case "starving": // has a child that is killed for lack of memory, again and again
+		go func() {
+			for {
+				fmt.Println("child ended:", exec.Command("/bin/dyno", "eat-memory").Run())
+			}
+		}()
+		<-term
 	case "reach": // dials an address and says how it went
 		conn, err := net.DialTimeout("tcp", os.Args[2], 2*time.Second)
 		if err != nil {
