@@ -132,6 +132,9 @@ type Spec struct {
 	Size renga.Size
 	// Port is where a web dyno must listen, inside; 0 for all others.
 	Port int
+	// NoInit makes the command the first process of the instance, without an init
+	// before it that reaps children and hands on signals.
+	NoInit bool
 	// Crashes says how often in a row the dyno crashed before this start.
 	Crashes int
 	// Until is when a one-off dyno must have ended; zero for others.

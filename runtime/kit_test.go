@@ -85,6 +85,7 @@ type store struct {
 	outcomes map[int]renga.Outcome
 	dynos    []renga.Dyno
 	saves    int
+	vars     renga.Vars // of every release, besides DATABASE_URL
 }
 
 func newStore() *store {
@@ -181,7 +182,7 @@ func (s *store) Release(_ context.Context, _ renga.App, digest string) (renga.Re
 		if r != nil && r.Digest == digest {
 			return renga.Release{
 				App: app, Version: r.Version, Description: "Deploy", CreatedAt: r.CreatedAt,
-				Inputs: renga.Inputs{Images: r.Images, Vars: renga.Vars{"DATABASE_URL": "db:5432"}},
+				Inputs: renga.Inputs{Images: r.Images, Vars: renga.Merge(renga.Vars{"DATABASE_URL": "db:5432"}, s.vars)},
 			}, nil
 		}
 	}

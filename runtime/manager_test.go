@@ -512,3 +512,21 @@ func TestQuietAppCausesNoWork(t *testing.T) {
 		}
 	})
 }
+
+func TestAnAppMayBringItsOwnInit(t *testing.T) {
+	for value, without := range map[string]bool{"none": true, "": false, "false": false} {
+		inHouse(t, func(h *house) {
+			h.vars = renga.Vars{"RENGA_INIT": value}
+			h.run()
+			h.scale("web=1")
+			h.deploy(1, "web=serve")
+			if _, _, err := h.m.RunOneOff(t.Context(), app, renga.OneOff{Dyno: "d", As: "run", Command: "true", Size: "eco", Lasts: time.Minute}); err != nil {
+				t.Fatal(err)
+			}
+			specs := h.Specs()
+			if len(specs) != 2 || specs[0].NoInit != without || specs[1].NoInit {
+				t.Errorf("%q: %+v", value, specs)
+			}
+		})
+	}
+}

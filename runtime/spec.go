@@ -11,6 +11,10 @@ import (
 	"renga"
 )
 
+// initVar is the config var that says, with the value none, that the images
+// bring an init of their own.
+const initVar = "RENGA_INIT"
+
 // spec is all that the engine must know to start a dyno of release r.
 func (o Options) spec(app renga.App, r renga.Release, s Start, dyno string) (Spec, error) {
 	if r.Version != s.Release.Version {
@@ -30,6 +34,7 @@ func (o Options) spec(app renga.App, r renga.Release, s Start, dyno string) (Spe
 		Image: image, Env: r.Env(), Size: size, Crashes: s.Crashes,
 	}
 	maps.Copy(spec.Env, o.platformEnv(app, r, s, dyno))
+	spec.NoInit = spec.Env[initVar] == "none"
 	if s.Type == renga.Web {
 		spec.Port = o.Port
 		spec.Env["PORT"] = strconv.Itoa(o.Port)
@@ -43,6 +48,7 @@ func (o Options) oneOffSpec(app renga.App, r renga.Release, asked renga.OneOff, 
 	if err != nil {
 		return Spec{}, err
 	}
+	spec.NoInit = false // it is a command of its own, and not the image's init
 	spec.Type, spec.Port, spec.Until = asked.As, 0, o.Now().Add(asked.Lasts)
 	delete(spec.Env, "PORT")
 	maps.Copy(spec.Env, asked.Env)

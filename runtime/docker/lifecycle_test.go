@@ -183,6 +183,22 @@ func awaitLine(w *world, id, line string) {
 	})
 }
 
+func TestAnInitOfTheImagesOwnIsTheFirstProcess(t *testing.T) {
+	w := newWorld(t)
+	for own, says := range map[bool]string{true: "process 1", false: "process 7"} {
+		s := w.spec("pid")
+		s.NoInit = own
+		in := w.start(s)
+		until(t, "it is "+says, func() bool {
+			lines, err := w.engine.Tail(t.Context(), in.ID, 1)
+			return err == nil && len(lines) == 1 && (lines[0] == says || !own && lines[0] != "process 1")
+		})
+		if killed, err := w.engine.Terminate(t.Context(), in.ID, 20*time.Second); err != nil || killed {
+			t.Errorf("SIGTERM did not reach it: killed %v, %v", killed, err)
+		}
+	}
+}
+
 func TestStopWhoseContextEndsMayBeDoneAgain(t *testing.T) {
 	w := newWorld(t)
 	s := w.spec("stubborn")

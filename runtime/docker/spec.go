@@ -56,9 +56,10 @@ func (e *Engine) plan(s runtime.Spec, imageID, networkID string) (plan, error) {
 			Labels:     labels,
 			// The image's own check is meant for its web process.
 			Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
-			StopSignal:  "SIGTERM",
+			// As on Heroku, which heeds no image's STOPSIGNAL: docs/dynos.md says why.
+			StopSignal: "SIGTERM",
 		},
-		host:    e.hostConfig(s.Size, networkID),
+		host:    e.hostConfig(s, networkID),
 		network: &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{networkID: {}}},
 	}
 	if s.Attach != nil {
@@ -79,8 +80,8 @@ func (p *plan) attach(a runtime.Attach) {
 	}
 }
 
-func (e *Engine) hostConfig(size renga.Size, networkID string) *container.HostConfig {
-	init := true
+func (e *Engine) hostConfig(s runtime.Spec, networkID string) *container.HostConfig {
+	init := !s.NoInit
 	return &container.HostConfig{
 		NetworkMode: container.NetworkMode(networkID),
 		// The dyno manager alone restarts.
@@ -93,7 +94,7 @@ func (e *Engine) hostConfig(size renga.Size, networkID string) *container.HostCo
 		CapDrop:     strslice.StrSlice{"ALL"},
 		CapAdd:      strslice.StrSlice(capabilities),
 		OomScoreAdj: oomScore,
-		Resources:   resources(size),
+		Resources:   resources(s.Size),
 	}
 }
 

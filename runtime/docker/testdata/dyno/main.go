@@ -46,6 +46,9 @@ func main() {
 		fmt.Print("no newline")
 	case "eat-memory":
 		eat()
+	case "pid": // prints which process it is, and runs on until SIGTERM
+		fmt.Println("process", os.Getpid())
+		<-term
 	case "starving": // has a child that is killed for lack of memory, again and again
 		go func() {
 			for {
