@@ -85,7 +85,7 @@ var libraries = map[string][]string{
 	"github.com/pires/go-proxyproto":           {"front"},
 	"github.com/pkg/sftp":                      {"attach"},
 	"github.com/prometheus/client_golang":      {anyRoom},
-	"github.com/redis/go-redis/v9":             {"store"},
+	"github.com/redis/go-redis/v9":             {"store", "store/storetest"},
 	"github.com/rogpeppe/go-internal":          {"e2e"},
 	"github.com/robfig/cron/v3":                {"scheduler"},
 	"github.com/santhosh-tekuri/jsonschema/v6": {"api", "e2e"},

@@ -43,16 +43,24 @@ func TestApps(t *testing.T) {
 		{name: "maintenance on", method: "PATCH", url: "/apps/hello", body: `{"maintenance":true}`, has: []string{`"maintenance":true`, `"updated_at":"2026-01-03T03:04:05Z"`}, after: woken(1)},
 		{name: "maintenance as it is", method: "PATCH", url: "/apps/hello", body: `{"maintenance":false}`, has: []string{`"updated_at":"2026-01-02T03:04:05Z"`}, after: woken(0)},
 		{name: "maintenance no boolean", method: "PATCH", url: "/apps/hello", body: `{"maintenance":"yes"}`, status: 422, has: []string{`Field \"maintenance\" must be true or false.`}},
-		{name: "stack as it is", method: "PATCH", url: "/apps/hello", body: `{"build_stack":"container"}`},
+		{name: "stack as it is", method: "PATCH", url: "/apps/hello", body: `{"build_stack":"container"}`, has: []string{`"updated_at":"2026-01-02T03:04:05Z"`}},
 		{name: "another stack", method: "PATCH", url: "/apps/hello", body: `{"build_stack":"heroku-24"}`, status: 422},
 		{name: "rename", method: "PATCH", url: "/apps/hello", body: `{"name":"bye-bye"}`, has: []string{`"name":"bye-bye"`, `bye-bye.git`}, after: audited("app renamed")},
 		{name: "rename to a name that is none", method: "PATCH", url: "/apps/hello", body: `{"name":"Bye"}`, status: 422, has: []string{`must start with a letter`}},
 		{name: "rename to a taken name", method: "PATCH", url: "/apps/hello", body: `{"name":"other"}`, status: 422, has: []string{`Name other is already taken.`}},
-		{name: "rename to itself", method: "PATCH", url: "/apps/hello", body: `{"name":"hello"}`},
+		{name: "rename to itself", method: "PATCH", url: "/apps/hello", body: `{"name":"hello"}`, has: []string{`"name":"hello"`, `"updated_at":"2026-01-02T03:04:05Z"`}},
 		{name: "delete", method: "DELETE", url: "/apps/hello", has: []string{`"name":"hello"`}, after: audited("app deleted")},
-		{name: "delete again what was cut short", method: "DELETE", url: "/apps/hello", prepare: going},
+		{name: "delete, and it is gone", method: "DELETE", url: "/apps/hello", after: unlisted},
+		{name: "delete again what was cut short", method: "DELETE", url: "/apps/hello", prepare: going, has: []string{`"name":"hello"`}, after: unlisted},
 		{name: "delete of another", method: "DELETE", url: "/apps/other", status: 403},
 	})
+}
+
+func unlisted(t *testing.T, r *rig, _ *http.Response) {
+	t.Helper()
+	if _, ok := r.world.apps[hello]; ok {
+		t.Error("the app is there still")
+	}
 }
 
 func going(w *world) {

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -25,7 +26,7 @@ func TestKeys(t *testing.T) {
 		{name: "info by fingerprint", url: path + "/" + adasPrint, has: []string{adasKey.ID}},
 		{name: "info of another's", url: path + "/" + adasKey.ID, headers: asBob, status: 404},
 		{name: "add", method: "POST", url: path, body: `{"public_key":"` + otherLine + `"}`, status: 201, has: []string{`"comment":"second key"`}, after: auditedOfAccount("key added")},
-		{name: "add with a line's end", method: "POST", url: path, body: `{"public_key":"` + otherLine + `\n"}`, status: 201},
+		{name: "add with a line's end", method: "POST", url: path, body: `{"public_key":"` + otherLine + `\n"}`, status: 201, has: []string{`"comment":"second key"`}},
 		{name: "add twice", method: "POST", url: path, body: `{"public_key":"` + adasLine + `"}`, status: 422, has: []string{"Fingerprint has already been taken."}},
 		{name: "add another's", method: "POST", url: path, body: `{"public_key":"` + adasLine + `"}`, headers: asBob, status: 422},
 		{name: "add none", method: "POST", url: path, body: `{"public_key":"ssh-ed25519 nonsense"}`, status: 422},
@@ -35,10 +36,17 @@ func TestKeys(t *testing.T) {
 		{name: "add one that is too long", method: "POST", url: path, body: `{"public_key":"` + otherLine + strings.Repeat("x", 16<<10) + `"}`, status: 422},
 		{name: "add one with options", method: "POST", url: path, body: `{"public_key":"command=\"sh\" ` + otherLine + `"}`, status: 422},
 		{name: "remove", method: "DELETE", url: path + "/" + adasKey.ID, has: []string{adasPrint}, after: auditedOfAccount("key removed")},
-		{name: "remove by fingerprint", method: "DELETE", url: path + "/" + adasPrint},
+		{name: "remove by fingerprint", method: "DELETE", url: path + "/" + adasPrint, has: []string{adasKey.ID}, after: keyless},
 		{name: "remove another's", method: "DELETE", url: path + "/" + adasKey.ID, headers: asBob, status: 404},
 		{name: "remove none", method: "DELETE", url: path + "/nothing", status: 404, has: []string{`"resource":"key"`}},
 	})
+}
+
+func keyless(t *testing.T, r *rig, _ *http.Response) {
+	t.Helper()
+	if _, body := r.ask("GET", "/account/keys", "", nil); strings.TrimSpace(body) != "[]" {
+		t.Errorf("the keys are %s", body)
+	}
 }
 
 // FuzzPublicKeys: what is taken as a key is one line of one key, and is found by

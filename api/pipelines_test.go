@@ -87,7 +87,7 @@ func TestPipelines(t *testing.T) {
 		{name: "hidden from others", url: path, headers: asBob, status: 404, has: missing},
 		{name: "kept from others", method: "DELETE", url: path, headers: asBob, status: 404, has: missing},
 		{name: "made", method: "POST", url: "/pipelines", body: `{"name":"other","generation":{"name":"cedar"},"owner":{"id":"` + string(ada.ID) + `","type":"user"}}`, status: 201, has: []string{`"name":"other"`}},
-		{name: "made by another", method: "POST", url: "/pipelines", body: `{"name":"haiku"}`, headers: asBob, status: 201},
+		{name: "made by another", method: "POST", url: "/pipelines", body: `{"name":"haiku"}`, headers: asBob, status: 201, has: []string{`"name":"haiku"`, `"owner":{"id":"` + string(bob.ID)}},
 		{name: "made twice", method: "POST", url: "/pipelines", body: `{"name":"haiku"}`, status: 422, has: []string{"You already have a pipeline named haiku."}},
 		{name: "made without a name", method: "POST", url: "/pipelines", status: 422, has: []string{"must start with a letter"}},
 		{name: "made for another", method: "POST", url: "/pipelines", body: `{"name":"other","owner":{"id":"` + string(bob.ID) + `","type":"user"}}`, status: 422},
@@ -118,11 +118,11 @@ func TestCouplings(t *testing.T) {
 func TestATakenOutAppCanBePutElsewhere(t *testing.T) {
 	rig := furnished()
 	for _, step := range []scenario{
-		{method: "DELETE", url: "/pipeline-couplings/" + stagingOfIt},
+		{method: "DELETE", url: "/pipeline-couplings/" + stagingOfIt, has: []string{`"stage":"staging"`}},
 		{url: "/apps/hello/pipeline-couplings", status: 404},
-		{method: "POST", url: "/pipelines", body: `{"name":"second"}`, status: 201},
+		{method: "POST", url: "/pipelines", body: `{"name":"second"}`, status: 201, has: []string{`"name":"second"`}},
 		{url: "/pipelines/second/pipeline-couplings", has: []string{`[]`}},
-		{method: "POST", url: "/pipeline-couplings", body: `{"app":"` + string(hello) + `","pipeline":"second","stage":"test"}`, status: 201},
+		{method: "POST", url: "/pipeline-couplings", body: `{"app":"` + string(hello) + `","pipeline":"second","stage":"test"}`, status: 201, has: []string{`"stage":"test"`}},
 		{url: "/apps/hello/pipeline-couplings", has: []string{`"stage":"test"`, `"name":"second"`}},
 	} {
 		step.play(t, rig)
@@ -135,13 +135,14 @@ func TestAPipelineMovesWithItsConfigVarsOnly(t *testing.T) {
 	for _, step := range []scenario{
 		{method: "PATCH", url: path + "/stage/review/config-vars", body: `{"A":"1","B":"2"}`, has: []string{`{"A":"1","B":"2"}`}},
 		{method: "PATCH", url: path + "/stage/review/config-vars", body: `{"A":null}`, has: []string{`{"B":"2"}`}},
-		{method: "POST", url: "/pipeline-transfers", body: `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"` + string(bob.ID) + `","type":"user"}}`, status: 201},
+		{method: "POST", url: "/pipeline-transfers", body: `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"` + string(bob.ID) + `","type":"user"}}`, status: 201, has: []string{string(bob.ID)}},
 		{url: path, has: []string{`"owner":{"id":"` + string(bob.ID)}}, // Ada's apps are in it still
 		{method: "PATCH", url: path, body: `{"name":"mine"}`, status: 403, has: []string{"Only the owner of the pipeline haiku"}},
 		{url: path + "/stage/review/config-vars", status: 403},
 		{url: path + "/stage/review/config-vars", headers: asBob, has: []string{`{"B":"2"}`}},
 		{url: path + "/pipeline-couplings", headers: asBob, has: []string{`[]`}}, // the apps are not his
-		{method: "DELETE", url: path, headers: asBob},
+		{method: "DELETE", url: path, headers: asBob, has: []string{`"id":"` + string(pipe)}},
+		{url: path, headers: asBob, status: 404},
 		{url: "/apps/hello/pipeline-couplings", status: 404},
 	} {
 		step.play(t, rig)

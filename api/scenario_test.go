@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -152,6 +154,7 @@ func run(t *testing.T, scenarios []scenario) {
 
 func (sc scenario) play(t *testing.T, rig *rig) {
 	t.Helper()
+	before := rig.facts(t)
 	res, body := rig.ask(sc.method, sc.url, sc.body, sc.headers)
 	if want := cmp.Or(sc.status, 200); res.StatusCode != want {
 		t.Errorf("status is %d, want %d: %s", res.StatusCode, want, body)
@@ -166,9 +169,52 @@ func (sc scenario) play(t *testing.T, rig *rig) {
 			t.Errorf("answer holds %s: %s", s, body)
 		}
 	}
+	switch reads := sc.method == "" || sc.method == "GET" || sc.method == "HEAD"; {
+	case reads || res.StatusCode >= 400:
+		sc.changedNothing(t, before, rig.facts(t))
+	case sc.has == nil && sc.hasNot == nil && sc.after == nil:
+		t.Error("nothing looks at what this changed")
+	}
 	if sc.after != nil {
 		sc.after(t, rig, res)
 	}
+}
+
+// changedNothing holds for every request that reads or was refused.
+func (sc scenario) changedNothing(t *testing.T, before, after map[string]string) {
+	t.Helper()
+	for name := range merged(before, after) {
+		if before[name] != after[name] {
+			t.Errorf("%s reads or was refused, and changed %s from %.300q to %.300q", sc.url, name, before[name], after[name])
+		}
+	}
+}
+
+func merged(a, b map[string]string) map[string]string {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}
+
+// facts are all that a request can change, but for what counts and remembers
+// requests themselves.
+func (r *rig) facts(t *testing.T) map[string]string {
+	t.Helper()
+	facts, err := storetest.Contents(t.Context(), r.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.DeleteFunc(facts, func(key, _ string) bool {
+		return strings.Contains(key, ":attempts:") || strings.Contains(key, ":answer:")
+	})
+	w := r.world
+	for name, fact := range map[string]any{
+		"apps": w.apps, "releases": w.releases, "outcomes": w.outcomes, "canaries": w.canaries, "formation": w.formation, "dynos": w.dynos,
+		"restarts": w.restarts, "owners": w.owners, "asleep": w.asleep, "ordered": w.ordered, "one-offs": w.ran, "woken": w.woken, "logs": w.did,
+	} {
+		facts[name] = fmt.Sprintf("%+v", fact)
+	}
+	return facts
 }
 
 // ask sends one request as Ada, unless headers say otherwise. An empty header

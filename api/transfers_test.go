@@ -50,7 +50,7 @@ func TestAnAcceptedAppChangesHands(t *testing.T) {
 	}
 	scenario{method: "DELETE", url: "/apps/hello", status: 403, has: []string{asked}}.play(t, rig)
 	scenario{method: "PATCH", url: "/account/app-transfers/" + offerID, headers: asCarol, body: `{"state":"declined"}`, status: 422, has: []string{"accepted already"}}.play(t, rig)
-	scenario{method: "DELETE", url: "/apps/hello", headers: asCarol}.play(t, rig)
+	scenario{method: "DELETE", url: "/apps/hello", headers: asCarol, after: unlisted}.play(t, rig)
 	scenario{url: "/account/app-transfers", hasNot: []string{offerID}}.play(t, rig) // the app is gone
 }
 

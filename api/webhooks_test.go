@@ -134,25 +134,26 @@ func TestAWebhooksSecretIsToldOnce(t *testing.T) {
 }
 
 func TestAuthorizationIsKeptUntilItIsTakenAway(t *testing.T) {
-	rig := furnished()
+	fresh := furnished()
 	for body, want := range map[string]renga.Secret{`{}`: "Bearer " + marker, `{"authorization":"x"}`: "x", `{"authorization":null}`: ""} {
-		rig.mailbox.hooks[hooked] = newMailbox(rig.world).hooks[hooked]
-		scenario{method: "PATCH", url: "/apps/hello/webhooks/" + hooked, body: body}.play(t, rig)
-		if got := rig.mailbox.hooks[hooked].Authorization; got != want {
-			t.Errorf("after %s it is %q", body, string(got))
-		}
+		fresh.mailbox.hooks[hooked] = newMailbox(fresh.world).hooks[hooked]
+		scenario{method: "PATCH", url: "/apps/hello/webhooks/" + hooked, body: body, after: func(t *testing.T, r *rig, _ *http.Response) {
+			if got := r.mailbox.hooks[hooked].Authorization; got != want {
+				t.Errorf("after %s it is %q", body, string(got))
+			}
+		}}.play(t, fresh)
 	}
 }
 
 func TestAnAppHasTenWebhooks(t *testing.T) {
 	rig := furnished()
 	for n := 1; n <= 10; n++ {
-		want := http.StatusCreated
+		want, has := http.StatusCreated, fmt.Sprintf(`"url":"https://example.com/%d"`, n)
 		if n == 10 {
-			want = http.StatusUnprocessableEntity
+			want, has = http.StatusUnprocessableEntity, "10 webhooks"
 		}
 		body := fmt.Sprintf(`{"include":["dyno"],"level":"sync","url":"https://example.com/%d"}`, n)
-		scenario{method: "POST", url: "/apps/hello/webhooks", body: body, status: want}.play(t, rig)
+		scenario{method: "POST", url: "/apps/hello/webhooks", body: body, status: want, has: []string{has}}.play(t, rig)
 	}
 }
 

@@ -165,20 +165,26 @@ func (w *world) CreateApp(ctx context.Context, name string, by renga.AccountID) 
 	if _, err := w.AppByName(ctx, name); err == nil {
 		return renga.App{}, renga.Errorf(renga.Conflict, "Name %s is already taken.", name)
 	}
+	if err := renga.ValidateAppName(name); err != nil {
+		return renga.App{}, err
+	}
 	a := renga.App{ID: renga.AppID(fmt.Sprintf("20000000-0000-4000-8000-%012d", 100+len(w.releases))), Name: name, Owner: by, CreatedAt: born, UpdatedAt: born}
 	w.apps[a.ID] = a
 	w.add(a.ID, "Initial release", renga.Inputs{})
-	return a, renga.ValidateAppName(name)
+	return a, nil
 }
 
 func (w *world) Rename(ctx context.Context, id renga.AppID, name string) (renga.App, error) {
 	if _, err := w.AppByName(ctx, name); err == nil {
 		return renga.App{}, renga.Errorf(renga.Conflict, "Name %s is already taken.", name)
 	}
+	if err := renga.ValidateAppName(name); err != nil {
+		return renga.App{}, err
+	}
 	a := w.apps[id]
 	a.Name = name
 	w.apps[id] = a
-	return a, renga.ValidateAppName(name)
+	return a, nil
 }
 
 func (w *world) DeleteApp(_ context.Context, id renga.AppID) error {
@@ -281,7 +287,6 @@ func (w *world) EndCanary(_ context.Context, _ renga.AppID, n int) error {
 }
 
 func (w *world) RunOneOff(_ context.Context, a renga.App, asked renga.OneOff) (renga.Dyno, string, error) {
-	w.ran = append(w.ran, asked)
 	d := renga.Dyno{
 		ID: "30000000-0000-4000-8000-000000000009", App: a.ID, Name: "run.1234", Type: renga.Run, Size: "eco", Release: 3,
 		Command: []string{"/bin/sh", "-c", asked.Command}, State: renga.Starting, Since: born, Created: born,
@@ -289,6 +294,7 @@ func (w *world) RunOneOff(_ context.Context, a renga.App, asked renga.OneOff) (r
 	if asked.Type == "clock" {
 		return d, "", renga.Errorf(renga.Invalid, "There is no clock.")
 	}
+	w.ran = append(w.ran, asked)
 	if asked.Attach {
 		return d, "s3cr3t", nil
 	}

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"renga/store"
 )
 
@@ -32,6 +34,8 @@ type server struct {
 	dir  string
 	cmd  *exec.Cmd
 	next atomic.Int64 // database
+
+	numbers sync.Map // store to its database
 }
 
 var shared = sync.OnceValues(start)
@@ -66,7 +70,39 @@ func New() (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.numbers.Store(db, int(n))
 	return db, db.Adopt(ctx, Platform, true)
+}
+
+// Contents are the keys that a store of New's has, and all that is under them, so
+// that a test can tell that nothing was written.
+func Contents(ctx context.Context, db *store.Store) (_ map[string]string, err error) {
+	s, err := shared()
+	if err != nil {
+		return nil, err
+	}
+	n, ok := s.numbers.Load(db)
+	if !ok {
+		return nil, errors.New("this store was not made by New")
+	}
+	client := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket(), DB: n.(int), PoolSize: 1})
+	defer func() { err = errors.Join(err, client.Close()) }()
+	keys, err := client.Keys(ctx, "*").Result()
+	if err != nil {
+		return nil, err
+	}
+	dumps := map[string]*redis.StringCmd{}
+	_, err = client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, key := range keys {
+			dumps[key] = p.Dump(ctx, key)
+		}
+		return nil
+	})
+	contents := map[string]string{}
+	for key, dump := range dumps {
+		contents[key] = dump.Val()
+	}
+	return contents, err
 }
 
 func (s *server) socket() string { return filepath.Join(s.dir, "s") }
