@@ -3,11 +3,14 @@
 package storetest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,13 +121,42 @@ func start() (*server, error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start redis-server: %w", err)
 	}
-	for range 1000 {
-		if _, err := os.Stat(s.socket()); err == nil {
-			return s, nil
-		}
-		time.Sleep(10 * time.Millisecond) // there is nothing to wait on
+	if err := s.answers(); err != nil {
+		return nil, errors.Join(err, s.cmd.Process.Kill(), os.RemoveAll(dir))
 	}
-	return nil, errors.Join(errors.New("redis-server does not listen after ten seconds"), s.cmd.Process.Kill())
+	return s, nil
+}
+
+// answers waits until the server answers. That its socket is there says less:
+// one that is bound and not listened on yet refuses connections.
+func (s *server) answers() error {
+	var err error
+	for range 1000 {
+		if err = s.ping(); err == nil {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond) // nobody tells
+	}
+	return fmt.Errorf("redis-server does not answer after ten seconds: %w", err)
+}
+
+func (s *server) ping() error {
+	conn, err := net.DialTimeout("unix", s.socket(), time.Second)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // one question, one answer
+	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(conn, "PING\r\n"); err != nil {
+		return err
+	}
+	reply, err := bufio.NewReader(conn).ReadString('\n')
+	if err == nil && reply != "+PONG\r\n" {
+		err = fmt.Errorf("it answers %q", reply)
+	}
+	return err
 }
 
 // Sealer hides nothing from whoever knows it, but keeps plain text out of what
