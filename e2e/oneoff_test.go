@@ -176,7 +176,7 @@ func TestOneOffsEndWithTheirClients(t *testing.T) {
 	s.must(s.w.Start(t.Context(), quickly()...))
 	s.runs("hello", detached.Name+" v2", "web.1 v2")
 	s.alone(2)
-	s.poll(func() error {
+	s.poll(func() error { // Renga was started anew, and looks first
 		body := s.api(http.StatusOK, http.MethodGet, "/apps/hello/dynos", nil)
 		if !strings.Contains(string(body), `"name":"`+detached.Name+`"`) {
 			return fmt.Errorf("the detached one is not listed: %s", body)

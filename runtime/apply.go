@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,11 +27,7 @@ const (
 // apply does what the plan says: the route and the releases' outcomes at once,
 // which brief bounds; the rest beside the looks, until ctx ends.
 func (w *worker) apply(ctx, brief context.Context, world World, plan Plan) error {
-	if w.routed == nil || !reflect.DeepEqual(*w.routed, plan.Route) {
-		w.m.rt.Route(plan.Route)
-		w.routed = &plan.Route
-	}
-	var errs []error
+	errs := []error{w.route(brief, world, plan.Route)}
 	for _, step := range plan.Steps {
 		switch s := step.(type) {
 		case Start:
@@ -42,7 +39,8 @@ func (w *worker) apply(ctx, brief context.Context, world World, plan Plan) error
 		case Mark:
 			errs = append(errs, w.mark(brief, s))
 		case Finish:
-			errs = append(errs, w.finish(brief, s))
+			_, err := w.finish(brief, s)
+			errs = append(errs, err)
 		case Rescue:
 			errs = append(errs, w.rescue(brief, s))
 		case Doze:
@@ -52,6 +50,33 @@ func (w *worker) apply(ctx, brief context.Context, world World, plan Plan) error
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// route tells the router, when it has to be told. A dyno that it does not know yet
+// is written down before anybody can reach it, so that whoever does finds it among
+// the app's; when that cannot be, requests still get to it.
+func (w *worker) route(ctx context.Context, world World, route renga.Route) error {
+	if w.routed != nil && reflect.DeepEqual(*w.routed, route) {
+		return nil
+	}
+	var err error
+	if w.shows(route) {
+		err = w.save(ctx, world)
+	}
+	w.m.rt.Route(route)
+	w.routed = &route
+	return err
+}
+
+// shows tells whether a route has a dyno that the router was not told of last.
+func (w *worker) shows(route renga.Route) bool {
+	known := map[string]bool{}
+	if w.routed != nil {
+		for _, t := range slices.Concat(w.routed.Targets, w.routed.Canary) {
+			known[t.ID] = true
+		}
+	}
+	return slices.ContainsFunc(slices.Concat(route.Targets, route.Canary), func(t renga.Target) bool { return !known[t.ID] })
 }
 
 // start begins to start a dyno.
@@ -266,14 +291,14 @@ func (w *worker) mark(ctx context.Context, m Mark) error {
 	return nil
 }
 
-// finish writes down what became of a release.
-func (w *worker) finish(ctx context.Context, f Finish) error {
+// finish writes down what became of a release, unless that is another meanwhile.
+func (w *worker) finish(ctx context.Context, f Finish) (written bool, err error) {
 	o := renga.Outcome{Status: f.Status, Phase: f.Phase, Reason: f.Reason, Log: w.tail(ctx, f.Instance), At: w.m.opts.Now()}
-	err := w.m.db.SetOutcome(ctx, w.app, f.Version, o)
+	err = w.m.db.SetOutcome(ctx, w.app, f.Version, o)
 	w.m.stats.step("finish", err)
 	w.m.stats.store(err)
 	if err != nil {
-		return w.overtaken(fmt.Errorf("finish %s: %w", renga.VersionName(f.Version), err))
+		return false, w.overtaken(fmt.Errorf("finish %s: %w", renga.VersionName(f.Version), err))
 	}
 	w.logger().InfoContext(ctx, "release finished", "release", f.Version, "status", f.Status, "reason", f.Reason)
 	if f != w.finished { // a store that forgets it must not keep the worker spinning
@@ -283,7 +308,7 @@ func (w *worker) finish(ctx context.Context, f Finish) error {
 		}
 		poke(w.wake)
 	}
-	return nil
+	return true, nil
 }
 
 // tellOf adds a line about a release to the app's log, where those are that say

@@ -1,7 +1,6 @@
 package runtime_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -104,8 +103,8 @@ func TestACanceledReleaseIsFoundAtTheNextStart(t *testing.T) {
 func TestSuccessThatComesTooLateIsNone(t *testing.T) {
 	inPhaseHouse(t, func(h *house, _ *shelf) {
 		before := h.targets()
-		h.router.hook = func(r renga.Route) {
-			if len(r.Targets) > 0 && !slices.Contains(before, r.Targets[0].Dyno+" "+r.Targets[0].Addr) && h.outcome(3).Status == "" {
+		h.store.before = func(_ int, o renga.Outcome) {
+			if o.Status == renga.Succeeded && h.outcome(3).Status == "" {
 				h.cancel()
 			}
 		}

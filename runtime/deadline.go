@@ -81,5 +81,6 @@ func (w *worker) giveUp(ctx context.Context, world World) error {
 	}
 	brief, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	return w.finish(brief, world.lapsed(*next, "the engine could not be asked for its dynos"))
+	_, err := w.finish(brief, world.lapsed(*next, "the engine could not be asked for its dynos"))
+	return err
 }

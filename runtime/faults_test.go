@@ -84,8 +84,8 @@ func TestListThatFailsStopsNothing(t *testing.T) {
 		h.did()
 		h.engine = deaf{h.Memory}
 		routes := len(h.routes)
+		h.change(func(d *renga.Desired) { d.Formation = formation("web=0") })
 		h.run()
-		h.scale("web=0")
 		h.after(time.Hour)
 		is(t, "did", h.did())
 		told := h.routes[routes:] // that there is such an app, and how it is

@@ -78,10 +78,13 @@ func formation(what string) renga.Formation {
 
 // store is a runtime.Store and runtime.Releases of one app.
 type store struct {
-	mu       sync.Mutex
-	desired  renga.Desired
-	err      error // what every call answers; nil to work
-	gate     chan struct{}
+	mu      sync.Mutex
+	desired renga.Desired
+	err     error // what every call answers; nil to work
+	gate    chan struct{}
+	// before is called before an outcome is taken; what it takes long for is not
+	// written down yet.
+	before   func(version int, o renga.Outcome)
 	outcomes map[int]renga.Outcome
 	dynos    []renga.Dyno
 	saves    int
@@ -130,6 +133,12 @@ func (s *store) SaveDynos(_ context.Context, _ renga.AppID, ds []renga.Dyno) err
 
 // SetOutcome moves Live and Next as the real store does.
 func (s *store) SetOutcome(_ context.Context, _ renga.AppID, version int, o renga.Outcome) error {
+	s.mu.Lock()
+	before := s.before
+	s.mu.Unlock()
+	if before != nil {
+		before(version, o)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {

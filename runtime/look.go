@@ -29,9 +29,9 @@ func (w *worker) look(ctx context.Context) (again time.Time, over bool, err erro
 		return time.Time{}, false, errors.Join(wishErr, err, w.giveUp(ctx, world))
 	}
 	world.Tally = w.tally(world)
-	plan := world.Plan()
-	err = errors.Join(wishErr, w.apply(ctx, brief, world, plan))
-	world.Starts = w.attempts()
+	world, plan, err := w.succeed(brief, world, world.Plan())
+	err = errors.Join(wishErr, err, w.apply(ctx, brief, world, plan))
+	world.Starts = w.attemptsSince(world.Starts)
 	err = errors.Join(err, w.save(brief, world))
 	if err == nil && world.Gone && len(world.Instances) == 0 && len(world.Starts) == 0 {
 		over, err = true, w.forgetApp(brief)
@@ -102,6 +102,23 @@ func (w *worker) observe(ctx, brief context.Context, world *World) error {
 	return nil
 }
 
+// succeed writes down that the pending release has succeeded, when the plan says
+// so, and plans anew: then it serves. Whoever sees it answer, and asks for more of
+// it by the API, is not told of the release before.
+func (w *worker) succeed(ctx context.Context, world World, plan Plan) (World, Plan, error) {
+	f, rest, ok := world.success(plan)
+	if !ok {
+		return world, plan, nil
+	}
+	if written, err := w.finish(ctx, f); err != nil || !written {
+		return world, rest, err
+	}
+	world = world.succeeded()
+	w.wanted = &world.Desired
+	world.Tally = w.tally(world)
+	return world, world.Plan(), nil
+}
+
 // announce tells the router of an app before the engine could be asked for its
 // dynos, so that its requests wait for them and are not told that there is no
 // such app. A route that is known already stays.
@@ -120,6 +137,16 @@ func (w *worker) attempts() map[string]Attempt {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return maps.Clone(w.starts)
+}
+
+// attemptsSince is what is known of starts now, and of those that were under way
+// before the engine was asked and have ended since: their dynos were not there to
+// be listed, and are not gone.
+func (w *worker) attemptsSince(before map[string]Attempt) map[string]Attempt {
+	all := maps.Clone(before)
+	maps.DeleteFunc(all, func(_ string, a Attempt) bool { return !a.Busy })
+	maps.Copy(all, w.attempts())
+	return all
 }
 
 // prune forgets instances that are gone and starts of dynos that are not wanted
@@ -167,10 +194,10 @@ func (w *worker) save(ctx context.Context, world World) error {
 	if w.hasSaved && reflect.DeepEqual(dynos, w.saved) {
 		return nil
 	}
-	w.tell(ctx, dynos)
 	w.m.stats.have(w.app, dynos)
 	err := w.m.db.SaveDynos(ctx, w.app, dynos)
 	w.m.stats.store(err)
+	w.tell(ctx, dynos)
 	if err != nil {
 		w.hasSaved = false
 		return fmt.Errorf("save the dynos' states: %w", err)

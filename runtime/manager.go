@@ -142,6 +142,9 @@ func orDefault[T int | time.Duration](v, fallback T) T {
 	return v
 }
 
+// writtenWithin bounds the wait until something is written down.
+const writtenWithin = 2 * time.Second
+
 // How much is done at once, over all apps.
 const (
 	maxStarts = 8
@@ -167,11 +170,12 @@ type Manager struct {
 	starved               starved
 
 	mu      sync.Mutex
-	woken   map[renga.AppID]bool // to be looked at
-	known   map[renga.AppID]bool // have a worker; true once it had a look
-	found   bool                 // all apps are known
-	awaited map[renga.AppID]bool // had no look yet, of all there were when found
-	roused  map[renga.AppID]bool // sleep and are asked for
+	woken   map[renga.AppID]bool          // to be looked at
+	known   map[renga.AppID]bool          // have a worker; true once it had a look
+	found   bool                          // all apps are known
+	awaited map[renga.AppID]bool          // had no look yet, of all there were when found
+	roused  map[renga.AppID]bool          // sleep and are asked for
+	looks   map[renga.AppID]chan struct{} // the next one, where somebody waits for its end
 }
 
 // New makes a manager, which does nothing before Run.
@@ -183,6 +187,7 @@ func New(o Options, db Store, led Releases, e Engine, rt Router) *Manager {
 		signal: make(chan struct{}, 1), settled: make(chan struct{}),
 		stats: newCounters(), oneOffs: holders{held: map[string]holding{}},
 		woken: map[renga.AppID]bool{}, known: map[renga.AppID]bool{}, awaited: map[renga.AppID]bool{}, roused: map[renga.AppID]bool{},
+		looks: map[renga.AppID]chan struct{}{},
 	}
 }
 
@@ -193,6 +198,38 @@ func (m *Manager) Wake(app renga.AppID) {
 	m.woken[app] = true
 	m.mu.Unlock()
 	poke(m.signal)
+}
+
+// written waits until a look that begins from now on is over, so that what there
+// is now is written down. There is no more to gain by it than that others find it
+// at once: a look that takes long is not waited for.
+func (m *Manager) written(ctx context.Context, app renga.AppID) {
+	ctx, cancel := context.WithTimeout(ctx, writtenWithin)
+	defer cancel()
+	m.mu.Lock()
+	look, ok := m.looks[app]
+	if !ok {
+		look = make(chan struct{})
+		m.looks[app] = look
+	}
+	m.mu.Unlock()
+	m.Wake(app)
+	select {
+	case <-look:
+	case <-ctx.Done():
+	}
+}
+
+// looking begins a look at an app; who waits for it is told when it is over.
+func (m *Manager) looking(app renga.AppID) (over func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	look, ok := m.looks[app]
+	if !ok {
+		return func() {}
+	}
+	delete(m.looks, app)
+	return func() { close(look) }
 }
 
 // wakeAll wakes every app that has a worker.
@@ -300,6 +337,7 @@ func (m *Manager) forget(app renga.AppID, again bool) {
 	m.mu.Lock()
 	delete(m.known, app)
 	delete(m.roused, app)
+	delete(m.looks, app) // who waits for one gives up
 	m.mu.Unlock()
 	m.stats.forget(app)
 	m.apps.forget(app)

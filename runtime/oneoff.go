@@ -75,13 +75,15 @@ func (s Seen) oneOffDyno() renga.Dyno {
 
 // RunOneOff runs a command in the release that serves. A detached one has been
 // started when it returns. An attached one is ready, and starts when its session
-// begins; whoever gets the session must close it.
+// begins; whoever gets the session must close it. Either is written down among
+// the app's dynos by then.
 func (m *Manager) RunOneOff(ctx context.Context, app renga.AppID, asked renga.OneOff) (renga.Dyno, *Session, error) {
 	d, err := m.db.Desired(ctx, app)
 	if err != nil {
 		return renga.Dyno{}, nil, err
 	}
-	if asked, err = complete(asked, d); err != nil {
+	in := World{Desired: d}.runsIn()
+	if asked, err = complete(asked, d, in); err != nil {
 		return renga.Dyno{}, nil, err
 	}
 	all, err := m.engine.List(ctx, app)
@@ -95,43 +97,45 @@ func (m *Manager) RunOneOff(ctx context.Context, app renga.AppID, asked renga.On
 	if err != nil {
 		return renga.Dyno{}, nil, err
 	}
-	dyno, session, err := m.oneOff(ctx, d, asked, name, release)
+	dyno, session, err := m.oneOff(ctx, d.App, *in, asked, name, release)
 	if err != nil {
 		release()
+		return renga.Dyno{}, nil, err
 	}
-	return dyno, session, err
+	m.written(ctx, app)
+	return dyno, session, nil
 }
 
-// oneOff runs a command as a dyno of that name.
-func (m *Manager) oneOff(ctx context.Context, d renga.Desired, asked renga.OneOff, name string, release func()) (renga.Dyno, *Session, error) {
-	r, err := m.ledger.Release(ctx, d.App, d.Live.Digest)
+// oneOff runs a command in a release, as a dyno of that name.
+func (m *Manager) oneOff(ctx context.Context, app renga.App, in renga.ReleaseRecord, asked renga.OneOff, name string, release func()) (renga.Dyno, *Session, error) {
+	r, err := m.ledger.Release(ctx, app, in.Digest)
 	if err != nil {
-		return renga.Dyno{}, nil, fmt.Errorf("open %s: %w", renga.VersionName(d.Live.Version), err)
+		return renga.Dyno{}, nil, fmt.Errorf("open %s: %w", renga.VersionName(in.Version), err)
 	}
-	spec, err := m.opts.oneOffSpec(d.App, r, asked, name)
+	spec, err := m.opts.oneOffSpec(app, r, asked, name)
 	if err != nil {
 		return renga.Dyno{}, nil, err
 	}
 	return m.launch(ctx, spec, asked.Command, release)
 }
 
-// complete fills in what was not asked for.
-func complete(asked renga.OneOff, d renga.Desired) (renga.OneOff, error) {
+// complete fills in what was not asked for. In is the release to run in, or nil.
+func complete(asked renga.OneOff, d renga.Desired, in *renga.ReleaseRecord) (renga.OneOff, error) {
 	if d.App.Deleting {
 		return asked, renga.Errorf(renga.NotFound, "%s is being deleted.", d.App.Name)
 	}
-	if d.Live == nil || len(d.Live.Images) == 0 {
+	if in == nil {
 		return asked, renga.Errorf(renga.Invalid, "%s has no release with an image that works yet; push one first.", d.App.Name)
 	}
 	asked.As, asked.Dyno = cmp.Or(asked.As, renga.Run), cmp.Or(asked.Dyno, uuid.NewString())
 	if asked.Type == "" {
 		asked.Type = renga.Web
-		if _, ok := d.Live.Images[renga.Web]; !ok {
-			asked.Type = slices.Sorted(maps.Keys(d.Live.Images))[0]
+		if _, ok := in.Images[renga.Web]; !ok {
+			asked.Type = slices.Sorted(maps.Keys(in.Images))[0]
 		}
 	}
-	if _, ok := d.Live.Images[asked.Type]; !ok {
-		return asked, renga.Errorf(renga.Invalid, "The release that serves, %s, has no process type %q.", renga.VersionName(d.Live.Version), asked.Type)
+	if _, ok := in.Images[asked.Type]; !ok {
+		return asked, renga.Errorf(renga.Invalid, "The release that serves, %s, has no process type %q.", renga.VersionName(in.Version), asked.Type)
 	}
 	asked.Size = cmp.Or(asked.Size, d.Formation[asked.Type].Size, renga.DefaultSize)
 	if asked.Lasts <= 0 || asked.Lasts > renga.MaxOneOff {
@@ -176,7 +180,6 @@ func (m *Manager) launch(ctx context.Context, spec Spec, line string, release fu
 	d := Seen{Instance: i}.oneOffDyno()
 	if spec.Attach == nil {
 		release()
-		m.Wake(spec.App)
 		return d, nil, nil
 	}
 	return d, s, nil

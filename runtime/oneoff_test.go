@@ -32,10 +32,16 @@ func (h *house) oneOff(asked renga.OneOff) (renga.Dyno, *runtime.Session) {
 	return d, s
 }
 
-// lastSpec is what the engine started last.
+// lastSpec is of the one-off dyno that the engine started last.
 func (h *house) lastSpec() runtime.Spec {
-	all := h.Specs()
-	return all[len(all)-1]
+	h.Helper()
+	for _, spec := range slices.Backward(h.Specs()) {
+		if spec.Type == renga.Run {
+			return spec
+		}
+	}
+	h.Fatal("no one-off dyno was started")
+	return runtime.Spec{}
 }
 
 func TestADetachedOneOffRunsInTheServingRelease(t *testing.T) {

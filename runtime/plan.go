@@ -193,7 +193,7 @@ func newPlanner(w World) *planner {
 		return p
 	}
 	p.live, p.next = w.views(live), w.views(next)
-	if next != nil && (live == nil || allUp(p.next) && mayRun(*next) && !p.mustProve()) {
+	if next != nil && (live == nil || p.Away && allUp(p.next) && mayRun(*next) && !p.mustProve()) {
 		p.serving = next
 	}
 	return p
@@ -202,12 +202,48 @@ func newPlanner(w World) *planner {
 // releases gives Live and Next, each once: a first release is both. Without
 // preboot a release has taken the place of the live one as soon as its dynos
 // may run.
+//
+// Another takes its place only when it is written down that it has succeeded, see
+// [World.succeeded]; or at once when that cannot be, for the store is away.
 func (w World) releases() (live, next *renga.ReleaseRecord) {
 	live, next = w.Desired.Live, w.Desired.Next
 	if live != nil && next != nil && (live.Version == next.Version || !w.preboots() && mayRun(*next)) {
 		live = nil
 	}
 	return live, next
+}
+
+// runsIn is the release that one-off dynos run in: the one that answers. Before
+// any release has succeeded that is the pending one, which may answer already.
+// Nil when there is none.
+func (w World) runsIn() *renga.ReleaseRecord {
+	live, next := w.releases()
+	if live == nil && next != nil && len(next.Images) > 0 && mayRun(*next) {
+		return next
+	}
+	return live
+}
+
+// success is the plan's word that the pending release has succeeded; without it
+// the rest of the plan still holds.
+func (w World) success(plan Plan) (f Finish, rest Plan, ok bool) {
+	next := w.Desired.Next
+	for n, step := range plan.Steps {
+		f, is := step.(Finish)
+		if is && next != nil && f.Version == next.Version && f.Status == renga.Succeeded {
+			plan.Steps = slices.Concat(plan.Steps[:n], plan.Steps[n+1:])
+			return f, plan, true
+		}
+	}
+	return Finish{}, plan, false
+}
+
+// succeeded is the world in which that is written down.
+func (w World) succeeded() World {
+	live := *w.Desired.Next
+	live.Outcome.Status, live.Outcome.Reason, live.Outcome.At = renga.Succeeded, "", w.Now
+	w.Desired.Live, w.Desired.Next = &live, nil
+	return w
 }
 
 // preboots tells whether new dynos start beside those that they replace. On a

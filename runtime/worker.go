@@ -102,6 +102,7 @@ func (w *worker) turn(ctx context.Context) (again time.Time, over bool, err erro
 	case <-ctx.Done():
 		return time.Time{}, false, nil
 	}
+	defer w.m.looking(w.app)()
 	again, over, err = w.look(ctx)
 	if ctx.Err() != nil {
 		return again, false, nil
