@@ -113,7 +113,11 @@ func (x *exchange) allowDuplex() {
 // for that, after the answer is on its way. Under full duplex the handler must
 // do it: if the server met the body's end after the handler, it would start to
 // watch the connection while it reads the next request from it, and panic.
+//
+// Otherwise nobody must touch the deadline any more: a transport that reads on
+// would move that of the next request, or of no stream at all, and panic.
 func (x *exchange) closeBody() {
+	defer x.body.leave()
 	if !x.duplex || !x.done || x.reply.hijacked != nil || x.body.ended() {
 		return
 	}

@@ -77,6 +77,13 @@ func (u *upload) ended() bool {
 	return ended
 }
 
+// leave gives the client's deadline up, before the handler ends.
+func (u *upload) leave() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.over = true
+}
+
 // code is that of the client's failure, "" when there was none: it fell silent,
 // went away, or what it sends is no valid body.
 func (u *upload) code() Code {
