@@ -34,6 +34,11 @@ func WithHosts(apps ...string) Option {
 	}
 }
 
+// WithFiles makes a world whose platform may have only so many files open.
+func WithFiles(most int) Option {
+	return func(_ testing.TB, w *World) { w.files = most }
+}
+
 // freeIP finds a loopback address whose ports 80 and 443 are free.
 func freeIP(tb testing.TB) string {
 	tb.Helper()

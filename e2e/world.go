@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -41,6 +42,7 @@ type World struct {
 	kit    *Kit
 	hosts  bool     // whether the machine resolves its names
 	apps   []string // that have a host in /etc/hosts
+	files  int      // that the platform may open; 0 for the usual limit
 	listen string   // all addresses for HTTP
 	home   string   // beside Dir: the log, docker's settings
 	id     string   // on every image this world makes
@@ -127,7 +129,7 @@ func (w *World) Launch(args ...string) error {
 	}
 	defer func() { _ = log.Close() }() // the process has its own descriptor
 	flags, env := split(args)
-	cmd := exec.Command(w.kit.Renga, append([]string{"serve"}, flags...)...)
+	cmd := w.serve(flags)
 	cmd.Env = append(w.Env(), env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
@@ -140,6 +142,16 @@ func (w *World) Launch(args ...string) error {
 	}()
 	w.proc, w.args = p, args
 	return nil
+}
+
+// serve is the command of `renga serve`.
+func (w *World) serve(flags []string) *exec.Cmd {
+	args := append([]string{"serve"}, flags...)
+	if w.files == 0 {
+		return exec.Command(w.kit.Renga, args...)
+	}
+	limited := []string{"-c", `ulimit -n "$0" && exec "$@"`, strconv.Itoa(w.files), w.kit.Renga}
+	return exec.Command("sh", append(limited, args...)...)
 }
 
 // WaitHealthy waits until /healthz answers 200.

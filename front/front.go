@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -33,12 +34,24 @@ type Door struct {
 	// Trusted are the balancers that may say, by the PROXY protocol, whom a
 	// connection comes from. They need not.
 	Trusted renga.Proxies
+	// Crowd bounds who is connected at a time; nil for no bounds.
+	Crowd *Crowd
+	// Idle is how long a client may be silent in the midst of its request, and
+	// take nothing of its answer (55 s).
+	Idle time.Duration
 	// Patience is how long requests may take to finish at the end.
 	Patience time.Duration
 }
 
 // Run serves until ctx ends, then lets the requests under way finish.
 func (d *Door) Run(ctx context.Context) error {
+	if d.Crowd == nil {
+		d.Crowd = NewCrowd(Bounds{}, slog.New(slog.DiscardHandler))
+	}
+	if d.Idle == 0 {
+		d.Idle = idle
+	}
+	attend(d.Server, d.Idle)
 	s := newSorter(d)
 	defer s.finish()
 	bye := newFarewell(d.Server)

@@ -76,29 +76,6 @@ func (h *head) read(p []byte, rest io.Reader) (int, error) {
 	return n, nil
 }
 
-// plainConn keeps what net/http uses of TCP: half-closing and sendfile.
-type plainConn struct {
-	*net.TCPConn
-	head head
-	from net.Addr // whom it comes from, when a balancer said so
-}
-
-// RemoteAddr is the client's address.
-func (c *plainConn) RemoteAddr() net.Addr {
-	if c.from != nil {
-		return c.from
-	}
-	return c.TCPConn.RemoteAddr()
-}
-
-// Read reads the head first.
-func (c *plainConn) Read(p []byte) (int, error) { return c.head.read(p, c.TCPConn) }
-
-// WriteTo writes the head first.
-func (c *plainConn) WriteTo(w io.Writer) (int64, error) {
-	return io.Copy(w, struct{ io.Reader }{c})
-}
-
 // tlsConn keeps what net/http uses of TLS: half-closing and the state, which
 // makes Request.TLS.
 type tlsConn struct {

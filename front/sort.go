@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -94,9 +95,30 @@ func (s *sorter) loop() {
 			s.deliver(accepted{err: err})
 			continue
 		}
-		s.looks.Add(1)
-		s.work.Go(func() { s.sort(c) })
+		s.admit(c)
 	}
+}
+
+// admit lets a connection in and has it looked at. Whom a balancer's connection
+// counts for is known later.
+func (s *sorter) admit(accepted net.Conn) {
+	tcp, ok := accepted.(*net.TCPConn)
+	if !ok {
+		_ = accepted.Close() // there are no such listeners
+		return
+	}
+	addr := addrOf(tcp.RemoteAddr())
+	isTrusted := s.door.Trusted.Trust(addr.String())
+	if isTrusted {
+		addr = netip.Addr{}
+	}
+	g, ok := s.door.Crowd.enter(tcp, addr)
+	if !ok {
+		_ = tcp.Close() // it was told nothing
+		return
+	}
+	s.looks.Add(1)
+	s.work.Go(func() { s.sort(&plainConn{TCPConn: tcp, guest: g, patience: s.door.Idle}, isTrusted) })
 }
 
 // deliver gives the server what it waits for in Accept, and tells whether it
@@ -111,14 +133,14 @@ func (s *sorter) deliver(next accepted) bool {
 }
 
 // sort brings one connection where it belongs.
-func (s *sorter) sort(c net.Conn) {
+func (s *sorter) sort(c *plainConn, isTrusted bool) {
 	stop := context.AfterFunc(s.closed, func() { _ = c.Close() }) // nothing was answered
-	found, isOther, err := c, false, error(nil)
-	if s.door.Trusted.Trust(c.RemoteAddr().String()) {
-		found, err = s.introduce(c)
+	found, isOther, err := net.Conn(c), false, error(nil)
+	if isTrusted {
+		err = s.introduce(c)
 	}
 	if err == nil {
-		found, isOther, err = s.look(found)
+		found, isOther, err = s.look(c)
 	}
 	stays := stop() && err == nil
 	if !stays || !isOther && !s.deliver(accepted{conn: found}) {
@@ -126,6 +148,8 @@ func (s *sorter) sort(c net.Conn) {
 	}
 	s.looks.Done()
 	if stays && isOther {
+		c.patience = 0 // those who talk have their own
+		c.guest.work()
 		s.handOver(found)
 	}
 }
@@ -140,7 +164,7 @@ func (s *sorter) handOver(c net.Conn) {
 
 // look finds out what a connection speaks. The one returned has still all of
 // its bytes to read.
-func (s *sorter) look(c net.Conn) (found net.Conn, isOther bool, err error) {
+func (s *sorter) look(c *plainConn) (found net.Conn, isOther bool, err error) {
 	switch {
 	case s.door.TLS != nil && s.door.Other != nil:
 		return s.lookTLS(tls.Server(c, s.door.TLS))
@@ -153,18 +177,10 @@ func (s *sorter) look(c net.Conn) (found net.Conn, isOther bool, err error) {
 	}
 }
 
-func (s *sorter) lookPlain(c net.Conn) (net.Conn, bool, error) {
-	plain, ok := c.(*plainConn)
-	if !ok {
-		tcp, ok := c.(*net.TCPConn)
-		if !ok {
-			return c, false, nil
-		}
-		plain = &plainConn{TCPConn: tcp}
-	}
-	first, isOther, err := s.peek(plain, judgePlain)
-	plain.head = append(first, plain.head...)
-	return plain, isOther, err
+func (s *sorter) lookPlain(c *plainConn) (net.Conn, bool, error) {
+	first, isOther, err := s.peek(c, judgePlain)
+	c.head = append(first, c.head...)
+	return c, isOther, err
 }
 
 // lookTLS shakes hands. A handshake that goes wrong is the server's to tell: a

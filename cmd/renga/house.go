@@ -18,6 +18,7 @@ import (
 	"renga/config"
 	"renga/egress"
 	"renga/fence"
+	"renga/front"
 	"renga/logs"
 	"renga/meter"
 	"renga/output"
@@ -46,6 +47,7 @@ type house struct {
 	hooks    *webhooks.Webhooks
 	schedule *scheduler.Scheduler
 	door     *door
+	crowd    *front.Crowd
 	certs    *certs.Certs
 	notes    *acmNotes
 	desk     *attach.Desk
@@ -80,7 +82,7 @@ func adopt(ctx context.Context, db *store.Store, d *data, log *slog.Logger) erro
 }
 
 // build puts the rooms together, back to front. It starts nothing.
-func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, front []netip.AddrPort, log *slog.Logger) (*house, error) {
+func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []netip.AddrPort, log *slog.Logger) (*house, error) {
 	ledger, err := registry.OpenLedger(s.path("registry"), keys)
 	if err != nil {
 		return nil, err
@@ -93,7 +95,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, front []neti
 	if err != nil {
 		return nil, err
 	}
-	around := newFence(s, d.platform.ID, front, log, engine)
+	around := newFence(s, d.platform.ID, doorways, log, engine)
 	appLogs, err := openLogs(s, log)
 	if err != nil {
 		return nil, err

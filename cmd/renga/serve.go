@@ -180,6 +180,9 @@ func serveWith(ctx context.Context, s Settings, d *data, redisURL string, doorwa
 		return err
 	}
 	defer closing(log, "logs", h.logs.Close)
+	if h.crowd, err = newCrowd(s, log); err != nil {
+		return err
+	}
 	if err := writeJSON(s.path("serving.json"), servingOf(s)); err != nil {
 		return err
 	}
@@ -251,7 +254,7 @@ func (h *house) behind(d doorway) *front.Door {
 	server := &http.Server{Handler: h.door}
 	router.Limits(server)
 	server.RegisterOnShutdown(h.endStreams)
-	door := &front.Door{Listener: d.Listener, Server: server, Trusted: h.settings.TrustedProxies, Patience: h.settings.ShutdownTimeout}
+	door := &front.Door{Listener: d.Listener, Server: server, Crowd: h.crowd, Trusted: h.settings.TrustedProxies, Patience: h.settings.ShutdownTimeout}
 	switch d.kind {
 	case metricsDoor:
 		server.Handler = h.metrics

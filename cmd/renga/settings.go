@@ -42,21 +42,24 @@ type Settings struct {
 	Platform        string
 	OwnerEmail      string
 	RateLimit       int
-	CreateOnPush    bool
-	MaxImageSize    int64
-	MinFreeDisk     int64
-	LogBytes        int64
-	Sizes           map[string]renga.Size
-	Port            int
-	BootTimeout     time.Duration
-	DrainTimeout    time.Duration
-	StopGrace       time.Duration
-	ReleaseTimeout  time.Duration
-	DeployTimeout   time.Duration
-	WatchWindow     time.Duration
-	ShutdownTimeout time.Duration
-	LogLevel        string
-	LogFormat       string
+	// MaxConnections and MaxConnectionsPerAddress are zero for what the files
+	// that may be open allow.
+	MaxConnections, MaxConnectionsPerAddress int
+	CreateOnPush                             bool
+	MaxImageSize                             int64
+	MinFreeDisk                              int64
+	LogBytes                                 int64
+	Sizes                                    map[string]renga.Size
+	Port                                     int
+	BootTimeout                              time.Duration
+	DrainTimeout                             time.Duration
+	StopGrace                                time.Duration
+	ReleaseTimeout                           time.Duration
+	DeployTimeout                            time.Duration
+	WatchWindow                              time.Duration
+	ShutdownTimeout                          time.Duration
+	LogLevel                                 string
+	LogFormat                                string
 }
 
 // setting is one line of the table: how it is called, what it is by default,
@@ -90,6 +93,8 @@ func table() []setting {
 		{"platform", "RENGA_PLATFORM", defaultPlatform, "platform that images must be for, os/architecture", text(func(s *Settings) *string { return &s.Platform })},
 		{"owner-email", "RENGA_OWNER_EMAIL", "operator@renga.localhost", "email of the account made at the first start", text(func(s *Settings) *string { return &s.OwnerEmail })},
 		{"rate-limit", "RENGA_RATE_LIMIT", "4500", "API requests that each account may make in an hour", number(func(s *Settings) *int { return &s.RateLimit })},
+		{"max-connections", "RENGA_MAX_CONNECTIONS", "0", "connections from clients at a time; 0 for 20000, or as many as the limit of open files allows", number(func(s *Settings) *int { return &s.MaxConnections })},
+		{"max-connections-per-address", "RENGA_MAX_CONNECTIONS_PER_ADDRESS", "0", "connections from one address at a time, from one /64 of IPv6; those of trusted proxies count for their clients, or not at all; 0 for a quarter of all", number(func(s *Settings) *int { return &s.MaxConnectionsPerAddress })},
 		{"create-on-push", "RENGA_CREATE_ON_PUSH", "true", "whether a push to an unknown app creates it, true or false", boolean(func(s *Settings) *bool { return &s.CreateOnPush })},
 		{"max-image-size", "RENGA_MAX_IMAGE_SIZE", "10GB", "largest image, its compressed layers together, in bytes or with kB, MB, GB; 0 for no limit", size(func(s *Settings) *int64 { return &s.MaxImageSize })},
 		{"min-free-disk", "RENGA_MIN_FREE_DISK", "1GB", "free disk space below which pushes are refused, in bytes or with kB, MB, GB", size(func(s *Settings) *int64 { return &s.MinFreeDisk })},
@@ -191,6 +196,8 @@ func (s *Settings) validate() []error {
 	check(s.LogBytes >= 1_000_000, "--log-bytes: %d is less than 1MB", s.LogBytes)
 	check(s.Port >= 1 && s.Port <= 65535, "--port: %d is no port", s.Port)
 	check(s.RateLimit > 0, "--rate-limit: %d is no number above zero", s.RateLimit)
+	check(s.MaxConnections >= 0, "--max-connections: %d is less than none", s.MaxConnections)
+	check(s.MaxConnectionsPerAddress >= 0, "--max-connections-per-address: %d is less than none", s.MaxConnectionsPerAddress)
 	check(slices.Contains([]string{"debug", "info", "warn", "error"}, s.LogLevel), "--log-level: %q is none of debug, info, warn, error", s.LogLevel)
 	check(s.LogFormat == "text" || s.LogFormat == "json", "--log-format: %q is neither text nor json", s.LogFormat)
 	for _, n := range s.DynoEgressAllow {

@@ -34,17 +34,17 @@ func TestFlagsWinOverEnvironmentAndEnvironmentOverDefaults(t *testing.T) {
 func TestEveryMistakeIsToldAtOnce(t *testing.T) {
 	_, err := parse(t, map[string]string{"RENGA_BOOT_TIMEOUT": "soon", "RENGA_MAX_IMAGE_SIZE": "big"},
 		"--domain", "Not A Domain", "--metrics-listen", "0.0.0.0:9", "--network-pool", "10.0.0.0/30", "--egress-allow", "10.0.0.0", "--trusted-proxies", "10.0.0.1/99", "--port", "0", "--log-bytes", "1kB",
-		"--log-level", "nf", "--sizes", "small=1:1", "--create-on-push=maybe", "--listen", "nowhere")
+		"--log-level", "nf", "--max-connections", "-1", "--max-connections-per-address=-1", "--sizes", "small=1:1", "--create-on-push=maybe", "--listen", "nowhere")
 	if err == nil {
 		t.Fatal("nothing was wrong")
 	}
-	for _, name := range []string{"boot-timeout", "max-image-size", "domain", "metrics-listen", "network-pool", "egress-allow", "trusted-proxies", "--port", "--log-bytes", "log-level", "--sizes", "create-on-push", "--listen"} {
+	for _, name := range []string{"boot-timeout", "max-image-size", "domain", "metrics-listen", "network-pool", "egress-allow", "trusted-proxies", "--port", "--log-bytes", "log-level", "--sizes", "create-on-push", "--listen", "--max-connections:", "--max-connections-per-address:"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not told of in:\n%v", name, err)
 		}
 	}
-	if n := strings.Count(err.Error(), "\n") + 1; n != 13 {
-		t.Errorf("%d lines for 13 mistakes:\n%v", n, err)
+	if n := strings.Count(err.Error(), "\n") + 1; n != 15 {
+		t.Errorf("%d lines for 15 mistakes:\n%v", n, err)
 	}
 }
 
