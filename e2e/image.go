@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/compression"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // worldLabel is on every image that a world makes, and so on the containers of
@@ -44,15 +46,23 @@ type Image struct {
 	HealthCheck []string
 	// Bare leaves out entrypoint and command.
 	Bare bool
+	// Zstd packs a layer with zstd instead of gzip.
+	Zstd bool
 }
 
 // Image makes an image without an engine or a registry.
 func (w *World) Image(spec Image) (v1.Image, error) {
-	mark, err := layer("version", []byte(spec.Version))
+	var packing []tarball.LayerOption
+	base := empty.Image
+	if spec.Zstd {
+		packing = []tarball.LayerOption{tarball.WithCompression(compression.ZStd), tarball.WithMediaType(types.OCILayerZStd)}
+		base = mutate.ConfigMediaType(mutate.MediaType(base, types.OCIManifestSchema1), types.OCIConfigJSON)
+	}
+	mark, err := layer("version", []byte(spec.Version), packing...)
 	if err != nil {
 		return nil, err
 	}
-	img, err := mutate.AppendLayers(empty.Image, w.kit.app, mark)
+	img, err := mutate.AppendLayers(base, w.kit.app, mark)
 	if err != nil {
 		return nil, err
 	}

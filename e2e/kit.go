@@ -87,7 +87,7 @@ func programLayer(program string) (v1.Layer, error) {
 }
 
 // layer is an image layer with one executable file.
-func layer(name string, content []byte) (v1.Layer, error) {
+func layer(name string, content []byte, options ...tarball.LayerOption) (v1.Layer, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(content))}); err != nil {
@@ -100,5 +100,5 @@ func layer(name string, content []byte) (v1.Layer, error) {
 		return nil, err
 	}
 	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil }
-	return tarball.LayerFromOpener(open, tarball.WithCompressedCaching)
+	return tarball.LayerFromOpener(open, append(options, tarball.WithCompressedCaching)...)
 }

@@ -69,6 +69,7 @@ func image(ctx context.Context, s *Script, _ io.Writer, args []string) error {
 	flags.Var(&env, "env", "k=v")
 	flags.StringVar(&spec.Platform, "platform", "", "os/arch")
 	flags.BoolVar(&spec.Bare, "bare", false, "no command")
+	zeros := flags.Int("zeros", 0, "bytes of a file of zeros")
 	check := flags.String("healthcheck", "", "VERB ARGS…")
 	shell := flags.Bool("shell", false, "with /bin/sh")
 	if err := flags.Parse(args); err != nil {
@@ -84,6 +85,9 @@ func image(ctx context.Context, s *Script, _ io.Writer, args []string) error {
 		if spec.Files, err = ShellFiles(ctx); err != nil {
 			return err
 		}
+	}
+	if *zeros > 0 {
+		spec.Files = map[string][]byte{"zeros": make([]byte, *zeros)}
 	}
 	spec.Labels = map[string]string{}
 	for _, label := range labels {

@@ -86,6 +86,9 @@ func (r *Registry) receiveUpload(w http.ResponseWriter, req *http.Request, rq re
 	if body.denied != nil || renga.KindOf(err) == renga.NoSpace {
 		r.dropUpload(rq)
 	}
+	if dgst := req.URL.Query().Get("digest"); err == nil && renga.ValidDigest(dgst) {
+		r.scale.begin(dgst)
+	}
 	return err
 }
 

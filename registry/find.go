@@ -159,7 +159,7 @@ func (r *Registry) imagesIn(ctx context.Context, app string, home renga.ProcessT
 	if home == releasesPart {
 		process = renga.Web // whose image may declare all that a release holds
 	}
-	images, err := imageReader{repo, r.platform, r.o.MaxImageBytes}.read(ctx, app, process, mediaType, body)
+	images, err := imageReader{repo, r.platform, r.o.MaxImageBytes, r.weighLayers}.read(ctx, app, process, mediaType, body)
 	if errors.Is(err, errNotStored) {
 		err = renga.Errorf(renga.Invalid, "The image %s of %s/%s is not complete in the registry. Push it again.", clipText(dgst), app, home)
 	}

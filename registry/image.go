@@ -93,6 +93,9 @@ type imageReader struct {
 	source   imageSource
 	platform platform
 	maxBytes int64 // sum of compressed layers; 0 means no limit
+	// weigh refuses layers that the engine cannot or must not unpack; nil when
+	// nobody does.
+	weigh func(ctx context.Context, layers []contentRef) error
 }
 
 // read finds the image that a manifest brings for the platform, and the
@@ -113,6 +116,11 @@ func (r imageReader) read(ctx context.Context, app string, process renga.Process
 	commands, err := commandsOf(process, found.config)
 	if err != nil {
 		return nil, err
+	}
+	if r.weigh != nil {
+		if err := r.weigh(ctx, found.doc.Layers); err != nil {
+			return nil, err
+		}
 	}
 	images := make(map[renga.ProcessType]renga.Image, len(commands))
 	for t, argv := range commands {

@@ -262,7 +262,7 @@ func FuzzImageReader(f *testing.F) {
 		for d, b := range s {
 			all[d] = b
 		}
-		images, err := imageReader{all, platform{OS: "linux", Arch: "amd64"}, 1 << 20}.read(t.Context(), "hello", "web", mediaType, body)
+		images, err := imageReader{all, platform{OS: "linux", Arch: "amd64"}, 1 << 20, nil}.read(t.Context(), "hello", "web", mediaType, body)
 		if err != nil && images != nil {
 			t.Fatal("images with an error")
 		}

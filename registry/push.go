@@ -238,7 +238,7 @@ func (r *Registry) readImages(ctx context.Context, it intent, mediaType string, 
 	if err != nil {
 		return nil, err
 	}
-	return imageReader{repo, r.platform, r.o.MaxImageBytes}.read(ctx, app, process, mediaType, body)
+	return imageReader{repo, r.platform, r.o.MaxImageBytes, r.weighLayers}.read(ctx, app, process, mediaType, body)
 }
 
 // deleteTag takes a tag away. Releases keep what it named.

@@ -62,11 +62,15 @@ type Options struct {
 	Secret        []byte // signs the state of uploads; keep it over restarts
 	Platform      string // of the dynos: "linux/amd64", "linux/arm64/v8"; the default is linux/amd64
 	MaxImageBytes int64  // sum of an image's compressed layers; 0 means no limit
+	MaxUnpacked   int64  // what an image may take when its layers are unpacked; 0 means no limit
 	MinFreeBytes  int64  // pushes are refused below this much free disk
 	CreateOnPush  bool   // a push to a name that no app has makes the app
 	PullToken     string // may pull everything and do nothing else; none when empty
 	ReleaseTag    string // the tag that releases; "latest" by default
-	Log           *slog.Logger
+	// UnpacksZstd says why the engine cannot unpack zstd layers, and what to do;
+	// nil when it can, and no function when it is known to.
+	UnpacksZstd func(ctx context.Context) error
+	Log         *slog.Logger
 }
 
 // Registry is the HTTP handler of everything below /v2/.
@@ -79,6 +83,7 @@ type Registry struct {
 	inner    http.Handler           // distribution
 	storage  distribution.Namespace // the same storage, without HTTP
 	driver   *uploadDriver
+	scale    *scale
 	intents  intentDir
 	apps     keyedLocks // shared: something goes to the app's repositories; exclusive: they are removed or renamed
 	tags     keyedLocks // exclusive: a tag is being moved
@@ -123,7 +128,7 @@ func New(o Options, dir Directory, rel Releaser) (*Registry, error) {
 	}
 	return &Registry{
 		o: o, platform: p, dir: dir, rel: rel, log: o.Log,
-		inner: inner, storage: ns, driver: driver, intents: intentDir(o.IntentDir),
+		inner: inner, storage: ns, driver: driver, scale: newScale(driver, o.MaxUnpacked), intents: intentDir(o.IntentDir),
 	}, nil
 }
 

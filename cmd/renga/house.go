@@ -122,7 +122,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 	rel := rescue.Releaser
 	reg, err := registry.New(registry.Options{
 		Dir: s.path("registry"), IntentDir: s.path("pushes"), Secret: d.secret, Platform: s.Platform,
-		MaxImageBytes: s.MaxImageSize, MinFreeBytes: s.MinFreeDisk, CreateOnPush: s.CreateOnPush,
+		MaxImageBytes: s.MaxImageSize, MaxUnpacked: s.MaxUnpackedSize, UnpacksZstd: engine.UnpacksZstd, MinFreeBytes: s.MinFreeDisk, CreateOnPush: s.CreateOnPush,
 		PullToken: pullToken, ReleaseTag: "latest", Log: log,
 	}, db, rel)
 	if err != nil {

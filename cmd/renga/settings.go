@@ -47,6 +47,7 @@ type Settings struct {
 	MaxConnections, MaxConnectionsPerAddress int
 	CreateOnPush                             bool
 	MaxImageSize                             int64
+	MaxUnpackedSize                          int64
 	MinFreeDisk                              int64
 	LogBytes                                 int64
 	Sizes                                    map[string]renga.Size
@@ -97,6 +98,7 @@ func table() []setting {
 		{"max-connections-per-address", "RENGA_MAX_CONNECTIONS_PER_ADDRESS", "0", "connections from one address at a time, from one /64 of IPv6; those of trusted proxies count for their clients, or not at all; 0 for a quarter of all", number(func(s *Settings) *int { return &s.MaxConnectionsPerAddress })},
 		{"create-on-push", "RENGA_CREATE_ON_PUSH", "true", "whether a push to an unknown app creates it, true or false", boolean(func(s *Settings) *bool { return &s.CreateOnPush })},
 		{"max-image-size", "RENGA_MAX_IMAGE_SIZE", "10GB", "largest image, its compressed layers together, in bytes or with kB, MB, GB; 0 for no limit", size(func(s *Settings) *int64 { return &s.MaxImageSize })},
+		{"max-unpacked-size", "RENGA_MAX_UNPACKED_SIZE", "20GB", "what an image may take when its layers are unpacked, in bytes or with kB, MB, GB; 0 for no limit", size(func(s *Settings) *int64 { return &s.MaxUnpackedSize })},
 		{"min-free-disk", "RENGA_MIN_FREE_DISK", "1GB", "free disk space below which pushes are refused, in bytes or with kB, MB, GB", size(func(s *Settings) *int64 { return &s.MinFreeDisk })},
 		{"log-bytes", "RENGA_LOG_BYTES", "10MB", "what the log of one app may take on disk, at least 1MB, in bytes or with kB, MB, GB", size(func(s *Settings) *int64 { return &s.LogBytes })},
 		{"sizes", "RENGA_SIZES", "", "dyno sizes to add or change: name=memory:cpus, separated by commas, such as standard-1x=512MB:1", sizes},

@@ -285,3 +285,17 @@ func TestWrongAddressIsSaidAtOnce(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+func TestZstdNeedsEngine23(t *testing.T) {
+	d := newFake(t)
+	d.offer("1.41", "1.12")
+	e := newEngine(t, docker.Options{Host: d.host, Platform: "p"})
+	err := e.UnpacksZstd(t.Context())
+	if renga.KindOf(err) != renga.Invalid || !strings.Contains(renga.MessageOf(err, ""), "Docker Engine 23.0") {
+		t.Errorf("API 1.41: %v", err)
+	}
+	d.offer("1.42", "1.12") // it was upgraded meanwhile
+	if err := e.UnpacksZstd(t.Context()); err != nil {
+		t.Errorf("API 1.42: %v", err)
+	}
+}
