@@ -209,12 +209,17 @@ func TestWhatTheBodyAsksForIsAskedToo(t *testing.T) {
 		{"manage deploy operate", "global", "POST", "/apps/hello/collaborators", everyone, 201},
 		{"manage deploy operate", "write-protected", "POST", "/apps/hello/collaborators", everyone, 403},
 	} {
-		rig := newRig(nil)
+		at := newRig(nil)
 		var may []renga.Permission
 		for _, p := range strings.Fields(c.may) {
 			may = append(may, renga.Permission(p))
 		}
-		rig.world.apps = standingOf("", may)
-		scenario{method: c.method, url: c.url, body: c.body, status: c.status, headers: bearer("bob-token/" + c.scope)}.play(t, rig)
+		at.world.apps = standingOf("", may)
+		before := at.facts(t)
+		scenario{method: c.method, url: c.url, body: c.body, status: c.status, headers: bearer("bob-token/" + c.scope), after: func(t *testing.T, r *rig, _ *http.Response) {
+			if c.status < 300 && maps.Equal(before, r.facts(t)) {
+				t.Errorf("%s %s %s changed nothing", c.method, c.url, c.body)
+			}
+		}}.play(t, at)
 	}
 }

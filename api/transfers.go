@@ -191,6 +191,9 @@ func (s *Server) updateTransfer(w http.ResponseWriter, r *http.Request) error {
 	if t.Recipient != caller(r).ID {
 		return renga.Errorf(renga.Forbidden, "Only the recipient of an app transfer can accept or decline it.")
 	}
+	if err := s.staying(r.Context(), t.App); err != nil {
+		return orNotFound(err, "app transfer")
+	}
 	s.handing.Lock()
 	defer s.handing.Unlock()
 	was := t.State
@@ -205,6 +208,16 @@ func (s *Server) updateTransfer(w http.ResponseWriter, r *http.Request) error {
 		s.audit(r, "app transfer "+string(t.State), "", "app_id", t.App, "transfer", t.ID)
 	}
 	return s.replyTransfer(w, r, http.StatusOK, t)
+}
+
+// staying is NotFound for an app that is being deleted: nobody's word about it
+// is written down.
+func (s *Server) staying(ctx context.Context, app renga.AppID) error {
+	a, err := s.parts.Apps.App(ctx, app)
+	if err == nil && a.Deleting {
+		err = renga.Errorf(renga.NotFound, "The app %s is being deleted.", a.Name)
+	}
+	return err
 }
 
 // handOver has an app change hands, once for each transfer: one that has been

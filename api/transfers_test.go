@@ -67,8 +67,8 @@ func TestAnAcceptedTransferIsOver(t *testing.T) {
 	if res.StatusCode != 201 {
 		t.Fatalf("%d: %s", res.StatusCode, body)
 	}
-	scenario{method: "PATCH", url: path + "/" + back, body: `{"state":"accepted"}`}.play(t, rig)
-	scenario{method: "DELETE", url: "/apps/hello/collaborators/carol@example.com"}.play(t, rig)
+	scenario{method: "PATCH", url: path + "/" + back, body: `{"state":"accepted"}`, has: []string{`"state":"accepted"`}}.play(t, rig)
+	scenario{method: "DELETE", url: "/apps/hello/collaborators/carol@example.com", has: []string{"carol@"}}.play(t, rig)
 	accept.play(t, rig) // it was accepted, and that is all there is to say
 	if owner := rig.world.apps[hello].Owner; owner != ada.ID {
 		t.Errorf("the app belongs to %s again", owner)
@@ -103,7 +103,7 @@ func TestATransferThatWasCutShortIsEnded(t *testing.T) {
 	rig = newRig(nil)
 	cut(t, true)
 	// Carol has it, does not say so again, and gives it away.
-	scenario{method: "POST", url: path, headers: asCarol, body: `{"app":"hello","recipient":"bob@example.com"}`, status: 201}.play(t, rig)
+	scenario{method: "POST", url: path, headers: asCarol, body: `{"app":"hello","recipient":"bob@example.com"}`, status: 201, has: []string{`"state":"pending"`, "bob@"}}.play(t, rig)
 	scenario{url: path + "/" + offerID, has: []string{`"state":"accepted"`}}.play(t, rig)
 }
 
