@@ -44,6 +44,8 @@ type Deploy struct {
 	Images map[ProcessType]map[ProcessType]Image
 	// Remove lists the process types that are to go.
 	Remove []ProcessType
+	// Description is what the release is called; empty for what it deploys.
+	Description string
 	// Canary is how the release takes over; the zero one for the app's own way.
 	Canary Canary
 }

@@ -60,6 +60,7 @@ func ParseLogLine(s string) (LogLine, bool) {
 type LogFilter struct {
 	Source string
 	Dyno   string // a dyno's name, or the process type of several
+	Type   string // a process type
 }
 
 // Matches tells whether a line is chosen.
@@ -67,7 +68,13 @@ func (f LogFilter) Matches(l LogLine) bool {
 	if f.Source != "" && f.Source != l.Source {
 		return false
 	}
-	return f.Dyno == "" || f.Dyno == l.Dyno || strings.HasPrefix(l.Dyno, f.Dyno+".")
+	return within(l.Dyno, f.Dyno) && within(l.Dyno, f.Type)
+}
+
+// within tells whether a dyno is the one of that name, or of the process type of
+// that name; all are within the empty one.
+func within(dyno, name string) bool {
+	return name == "" || name == dyno || strings.HasPrefix(dyno, name+".")
 }
 
 // LogMark says how far the output of one instance of a dyno has been kept:

@@ -78,6 +78,7 @@ var libraries = map[string][]string{
 	"github.com/google/uuid":                   {anyRoom},
 	"github.com/gorilla/mux":                   {"api"},
 	"github.com/heroku/heroku-go/v5":           {"e2e"},
+	"github.com/heroku/heroku-go/v6":           {"e2e"},
 	"github.com/klauspost/compress":            {"registry", "e2e"},
 	"github.com/mholt/acmez/v3":                {"certs"},
 	"github.com/opencontainers/go-digest":      {"registry", "runtime/docker"},

@@ -45,15 +45,14 @@ func (s *Server) authorizationRoutes() []route {
 		{"GET", one, s.authorizationInfo},
 		{"DELETE", one, s.revokeAuthorization},
 		{"POST", one + "/actions/regenerate-tokens", s.regenerateTokens},
-		// Not in Heroku's schema, and what its CLI sends.
 		{"PATCH", one, s.updateAuthorization},
+		// Not in Heroku's schema, and what its CLI sends.
 		{"GET", "/oauth/sessions", listNone},
 		{"DELETE", "/oauth/sessions/{session}", noneOf("session", "session")},
 	}
 }
 
-// authorization is an authorization on the wire. The description is not in
-// Heroku's schema; the official CLI shows it.
+// authorization is an authorization on the wire. There are no sessions.
 type authorization struct {
 	AccessToken  accessToken `json:"access_token"`
 	Client       *ref        `json:"client"`
@@ -62,10 +61,10 @@ type authorization struct {
 	ID           string      `json:"id"`
 	RefreshToken *ref        `json:"refresh_token"`
 	Scope        []string    `json:"scope"`
+	Session      *ref        `json:"session"`
 	UpdatedAt    string      `json:"updated_at"`
 	User         grantee     `json:"user"`
-
-	Description string `json:"description"`
+	Description  string      `json:"description"`
 }
 
 type accessToken struct {
@@ -192,9 +191,11 @@ func (s *Server) createAuthorization(w http.ResponseWriter, r *http.Request) err
 	return s.replyAuthorization(w, r, http.StatusCreated, a, token)
 }
 
-// noClient refuses what third parties' clients would need.
+// noClient refuses what third parties' clients would need. Heroku's Go client
+// sends an empty one where there is none.
 func noClient(client json.RawMessage) error {
-	if len(client) > 0 && string(client) != "null" {
+	var named map[string]any
+	if len(client) > 0 && (json.Unmarshal(client, &named) != nil || len(named) > 0) {
 		return invalid("There are no OAuth clients on this platform; make an authorization without a client.")
 	}
 	return nil

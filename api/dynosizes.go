@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -18,15 +19,19 @@ func (s *Server) dynoSizeRoutes() []route {
 	return []route{
 		{"GET", "/dyno-sizes", s.listDynoSizes},
 		{"GET", "/dyno-sizes/{size}", s.dynoSizeInfo},
+		{"GET", "/apps/{app}/available-dyno-sizes", s.listDynoSizes}, // every app may have every size
 	}
 }
 
 // dynoSize is a dyno size on the wire.
 type dynoSize struct {
+	Architecture     string  `json:"architecture"`
 	Compute          int     `json:"compute"` // processors, rounded up
 	Cost             *empty  `json:"cost"`
 	Dedicated        bool    `json:"dedicated"`
-	DynoUnits        int     `json:"dyno_units"`
+	DynoUnits        int     `json:"dyno_units"` // as the schema called the next one up to version 5
+	PreciseDynoUnits float64 `json:"precise_dyno_units"`
+	Generation       ref     `json:"generation"`
 	ID               string  `json:"id"`
 	Memory           float64 `json:"memory"` // GB, as powers of two
 	Name             string  `json:"name"`
@@ -35,11 +40,66 @@ type dynoSize struct {
 
 func newDynoSize(size renga.Size) dynoSize {
 	return dynoSize{
+		Architecture: runtime.GOARCH, Generation: generationRef(),
 		Compute: int(math.Ceil(size.CPUs)),
-		ID:      uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:dyno-size:"+size.Name)).String(),
+		ID:      sizeID(size.Name),
 		Memory:  float64(size.MemoryBytes) / (1 << 30),
 		Name:    sizeOnWire(size.Name),
 	}
+}
+
+func sizeID(name string) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:dyno-size:"+name)).String()
+}
+
+func sizeRef(name string) ref { return ref{ID: sizeID(name), Name: sizeOnWire(name)} }
+
+// sizeAsked is a size as clients of the schema's version 6 name it, by its name
+// or its id.
+type sizeAsked struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// sizeOf finds the size that a request names in either way; empty when it names
+// none.
+func (s *Server) sizeOf(size *string, asked *sizeAsked) (string, error) {
+	var names []string
+	if size != nil {
+		names = append(names, *size)
+	}
+	if asked != nil && asked.Name != "" {
+		names = append(names, asked.Name)
+	}
+	if asked != nil && asked.ID != "" {
+		names = append(names, s.sizeByID(asked.ID))
+	}
+	if asked != nil && asked.ID == "" && asked.Name == "" {
+		return "", invalid("Field \"dyno_size\" must have the name of a size, or its id.")
+	}
+	found := ""
+	for _, name := range names {
+		one, err := s.sizeNamed(name)
+		if err != nil {
+			return "", err
+		}
+		if found != "" && found != one {
+			return "", invalid("The request names two sizes, %s and %s.", sizeOnWire(found), sizeOnWire(one))
+		}
+		found = one
+	}
+	return found, nil
+}
+
+// sizeByID is the name of the size that has the id, or the id itself, which no
+// size is called.
+func (s *Server) sizeByID(id string) string {
+	for _, size := range s.sizes() {
+		if strings.EqualFold(sizeID(size.Name), id) {
+			return size.Name
+		}
+	}
+	return id
 }
 
 // sizeOnWire writes a size's name as Heroku does: "standard-1x" is

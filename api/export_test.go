@@ -28,3 +28,6 @@ func OpenRoutes() [][2]string {
 	}
 	return all
 }
+
+// Unneeded are the fields that are passed over in silence, by route.
+func Unneeded() map[string]map[string]string { return unneeded }

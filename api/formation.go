@@ -49,6 +49,7 @@ type formation struct {
 	App       ref    `json:"app"`
 	Command   string `json:"command"`
 	CreatedAt string `json:"created_at"`
+	DynoSize  ref    `json:"dyno_size"`
 	ID        string `json:"id"`
 	Quantity  int    `json:"quantity"`
 	Size      string `json:"size"`
@@ -58,7 +59,7 @@ type formation struct {
 
 func newFormation(a renga.App, t renga.ProcessType, scale renga.Scale, command []string) formation {
 	return formation{
-		App: appRef(a), Command: renga.CommandLine(command), CreatedAt: stamp(scale.CreatedAt), ID: formationID(a.ID, t),
+		App: appRef(a), Command: renga.CommandLine(command), CreatedAt: stamp(scale.CreatedAt), DynoSize: sizeRef(scale.Size), ID: formationID(a.ID, t),
 		Quantity: scale.Quantity, Size: sizeOnWire(scale.Size), Type: string(t), UpdatedAt: stamp(scale.UpdatedAt),
 	}
 }
@@ -155,6 +156,7 @@ type update struct {
 	Type        string          `json:"type"`
 	Quantity    *quantity       `json:"quantity"`
 	Size        *string         `json:"size"`
+	DynoSize    *sizeAsked      `json:"dyno_size"`
 	DockerImage json.RawMessage `json:"docker_image"`
 	// Canary is of a request that is about one process type only.
 	Canary *canaryAsked `json:"canary"`

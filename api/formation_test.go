@@ -9,6 +9,9 @@ import (
 	"renga"
 )
 
+// standard2X is the id of a size, which is made of its name.
+const standard2X = "cbc084c2-e64a-5d5d-878c-8c3bb452d6c5"
+
 func TestFormation(t *testing.T) {
 	batch := func(name, updates string, status int, has ...string) scenario {
 		return scenario{name: name, method: "PATCH", url: "/apps/hello/formation", body: `{"updates":` + updates + `}`, status: status, has: has}
@@ -51,6 +54,15 @@ func TestFormation(t *testing.T) {
 		one("empty", `{"quantity":""}`, 422, `whole number`),
 		one("true", `{"quantity":true}`, 422, `whole number`),
 		one("unknown size", `{"size":"huge"}`, 422, `The sizes are Eco, Standard-1X, Standard-2X, Performance-M.`),
+		one("size by name", `{"dyno_size":{"name":"standard-2x"}}`, 200, `"size":"Standard-2X"`, `"dyno_size":{"id":"`+standard2X+`","name":"Standard-2X"}`),
+		one("size by id", `{"dyno_size":{"id":"`+standard2X+`"}}`, 200, `"quantity":1,"size":"Standard-2X"`),
+		one("size in both ways", `{"size":"STANDARD-2X","dyno_size":{"id":"`+standard2X+`","name":"standard-2x"}}`, 200, `"size":"Standard-2X"`),
+		one("two sizes", `{"size":"eco","dyno_size":{"name":"standard-2x"}}`, 422, `two sizes, Eco and Standard-2X`),
+		one("no size", `{"dyno_size":{}}`, 422, `\"dyno_size\" must have the name of a size`),
+		one("unknown size by name", `{"dyno_size":{"name":"huge"}}`, 422, `The sizes are`),
+		one("unknown size by id", `{"dyno_size":{"id":"`+offerID+`"}}`, 422, `The sizes are`),
+		one("as it was", `{"dyno_size":null}`, 200, `"size":"Standard-1X"`),
+		batch("sizes of several", `[{"type":"web","dyno_size":{"name":"eco"}},{"type":"worker","dyno_size":{"id":"`+standard2X+`"}}]`, 200, `"quantity":1,"size":"Eco","type":"web"`, `"quantity":0,"size":"Standard-2X","type":"worker"`),
 		one("size no string", `{"size":1}`, 422, `Field \"size\" must be a string.`),
 		one("nothing", `{}`, 200, `"quantity":1`),
 	})
@@ -160,7 +172,7 @@ func TestDynos(t *testing.T) {
 
 func TestPlaces(t *testing.T) {
 	run(t, []scenario{
-		{name: "sizes, small first", url: "/dyno-sizes", has: []string{`[{"compute":1,"cost":null,"dedicated":false,"dyno_units":0,`, `"memory":0.5,"name":"Eco"`, `"memory":2.5,"name":"Performance-M"`}},
+		{name: "sizes, small first", url: "/dyno-sizes", has: []string{`"compute":1,"cost":null,"dedicated":false,"dyno_units":0,"precise_dyno_units":0,`, `"memory":0.5,"name":"Eco"`, `"memory":2.5,"name":"Performance-M"`}},
 		{name: "size in any case", url: "/dyno-sizes/STANDARD-1x", has: []string{`"name":"Standard-1X"`}},
 		{name: "unknown size", url: "/dyno-sizes/huge", status: 404},
 		{name: "regions", url: "/regions", has: []string{`"name":"us"`}},

@@ -1,12 +1,15 @@
 package api_test
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
-	heroku "github.com/heroku/heroku-go/v5"
+	heroku5 "github.com/heroku/heroku-go/v5"
+	heroku "github.com/heroku/heroku-go/v6"
 )
 
 // herokuClient is Heroku's Go client, pointed at an API of ours.
@@ -21,6 +24,16 @@ func clientOf(t *testing.T, rig *rig) *heroku.Service {
 	server := httptest.NewServer(rig)
 	t.Cleanup(server.Close)
 	client := heroku.NewService(&http.Client{Transport: &heroku.Transport{BearerToken: "ada-token"}})
+	client.URL = server.URL
+	return client
+}
+
+// olderClientOf is the client of the schema's version before.
+func olderClientOf(t *testing.T, rig *rig) *heroku5.Service {
+	t.Helper()
+	server := httptest.NewServer(rig)
+	t.Cleanup(server.Close)
+	client := heroku5.NewService(&http.Client{Transport: &heroku5.Transport{BearerToken: "ada-token"}})
 	client.URL = server.URL
 	return client
 }
@@ -94,16 +107,15 @@ func TestHerokusClientHandlesFormationAndDynos(t *testing.T) {
 	ctx := t.Context()
 	formation, err := client.FormationList(ctx, "hello", nil)
 	good(t, "formation", err, len(formation) == 2 && formation[0].Type == "web")
-	web, err := client.FormationUpdate(ctx, "hello", "web", heroku.FormationUpdateOpts{Quantity: heroku.Int(3), Size: heroku.String("standard-2x")})
-	good(t, "update", err, web.Quantity == 3 && web.Size == "Standard-2X")
+	var update heroku.FormationUpdateOpts
+	options(t, &update, `{"quantity":3,"dyno_size":{"name":"standard-2x"}}`)
+	web, err := client.FormationUpdate(ctx, "hello", "web", update)
+	good(t, "update", err, web.Quantity == 3 && web.DynoSize.Name == "Standard-2X" && web.Size == "Standard-2X")
+	good(t, "stored", nil, rig.world.formation["web"].Size == "standard-2x")
 	var batch heroku.FormationBatchUpdateOpts
-	batch.Updates = append(batch.Updates, struct {
-		Quantity *int    `json:"quantity,omitempty" url:"quantity,omitempty,key"`
-		Size     *string `json:"size,omitempty" url:"size,omitempty,key"`
-		Type     string  `json:"type" url:"type,key"`
-	}{Quantity: heroku.Int(2), Type: "worker"})
+	options(t, &batch, `{"updates":[{"type":"worker","quantity":2,"dyno_size":{"id":"`+web.DynoSize.ID+`"}}]}`)
 	both, err := client.FormationBatchUpdate(ctx, "hello", batch)
-	good(t, "batch", err, len(both) == 2 && both[0].Quantity == 3 && both[1].Quantity == 2)
+	good(t, "batch", err, len(both) == 2 && both[0].Quantity == 3 && both[1].Quantity == 2 && both[1].DynoSize.Name == "Standard-2X")
 	web, err = client.FormationInfo(ctx, "hello", web.ID)
 	good(t, "info", err, web.Quantity == 3)
 	dynos, err := client.DynoList(ctx, "hello", &heroku.ListRange{Field: "name"})
@@ -131,4 +143,32 @@ func TestHerokusClientReadsPlaces(t *testing.T) {
 	good(t, "stacks", err, len(stacks) == 1)
 	stack, err := client.StackInfo(ctx, "container")
 	good(t, "stack", err, stack.ID == stacks[0].ID && stack.Default)
+}
+
+// options fills the options of a call, whose parts have no names in Go.
+func options(t *testing.T, into any, text string) {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestHerokusOlderClientIsUnderstood sends what the newer one calls otherwise.
+func TestHerokusOlderClientIsUnderstood(t *testing.T) {
+	rig := newRig(nil)
+	client, ctx := olderClientOf(t, rig), t.Context()
+	web, err := client.FormationUpdate(ctx, "hello", "web", heroku5.FormationUpdateOpts{Quantity: heroku5.Int(3), Size: heroku5.String("standard-2x")})
+	good(t, "update", err, web.Quantity == 3 && web.Size == "Standard-2X" && rig.world.formation["web"].Size == "standard-2x")
+	var batch heroku5.FormationBatchUpdateOpts
+	options(t, &batch, `{"updates":[{"type":"worker","quantity":2,"size":"performance-m"}]}`)
+	both, err := client.FormationBatchUpdate(ctx, "hello", batch)
+	good(t, "batch", err, len(both) == 2 && both[1].Quantity == 2 && both[1].Size == "Performance-M")
+	session, err := client.LogSessionCreate(ctx, "hello", heroku5.LogSessionCreateOpts{Dyno: heroku5.String("web.1")})
+	good(t, "log session", err, session.LogplexURL != "")
+	size, err := client.DynoSizeInfo(ctx, "eco")
+	good(t, "size", err, size.Name == "Eco" && size.DynoUnits == 0)
+	release, err := client.ReleaseInfo(ctx, "hello", "3")
+	good(t, "release", err, release.Version == 3)
 }

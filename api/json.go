@@ -16,8 +16,8 @@ import (
 )
 
 // decode reads a JSON body into what the pointer into points at. An empty body
-// changes nothing; fields that are not known are ignored, as on Heroku. What is
-// no JSON is a bad request, of another media type unsupported, a field of a wrong type an invalid parameter.
+// changes nothing; fields that are not known are ignored, as on Heroku, and the
+// answer warns of them. What is no JSON is a bad request, of another media type unsupported, a field of a wrong type an invalid parameter.
 // Messages never repeat what the body holds.
 func decode(r *http.Request, into any) error {
 	body, err := io.ReadAll(r.Body)
@@ -36,7 +36,11 @@ func decode(r *http.Request, into any) error {
 	if !utf8.Valid(body) {
 		return badRequest("The request body is not valid UTF-8.")
 	}
-	return mistyped(json.Unmarshal(body, into))
+	if err := json.Unmarshal(body, into); err != nil {
+		return mistyped(err)
+	}
+	warnOfUnread(r, body, into)
+	return nil
 }
 
 // mayBeJSON tells whether a body of that declared type is read as JSON. What

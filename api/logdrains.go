@@ -31,6 +31,7 @@ func (s *Server) logDrainRoutes() []route {
 // logDrain is a drain on the wire.
 type logDrain struct {
 	AddOn     *ref   `json:"addon"`
+	App       *ref   `json:"app"`
 	CreatedAt string `json:"created_at"`
 	ID        string `json:"id"`
 	Token     string `json:"token"`
@@ -38,8 +39,9 @@ type logDrain struct {
 	URL       string `json:"url"`
 }
 
-func newLogDrain(d renga.Drain) logDrain {
-	return logDrain{CreatedAt: stamp(d.CreatedAt), ID: d.ID, Token: d.Token, UpdatedAt: stamp(d.UpdatedAt), URL: d.URL}
+func newLogDrain(a renga.App, d renga.Drain) logDrain {
+	app := appRef(a)
+	return logDrain{App: &app, CreatedAt: stamp(d.CreatedAt), ID: d.ID, Token: d.Token, UpdatedAt: stamp(d.UpdatedAt), URL: d.URL}
 }
 
 // drainsOf are the drains of the path's app.
@@ -68,23 +70,23 @@ func (s *Server) drainOf(r *http.Request) (renga.App, renga.Drain, error) {
 }
 
 func (s *Server) listDrains(w http.ResponseWriter, r *http.Request) error {
-	_, drains, err := s.drainsOf(r)
+	a, drains, err := s.drainsOf(r)
 	if err != nil {
 		return err
 	}
 	wire := make([]logDrain, 0, len(drains))
 	for _, d := range drains {
-		wire = append(wire, newLogDrain(d))
+		wire = append(wire, newLogDrain(a, d))
 	}
 	return list(w, r, wire, by("id", func(d logDrain) string { return d.ID }))
 }
 
 func (s *Server) drainInfo(w http.ResponseWriter, r *http.Request) error {
-	_, d, err := s.drainOf(r)
+	a, d, err := s.drainOf(r)
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newLogDrain(d))
+	return answer(w, http.StatusOK, newLogDrain(a, d))
 }
 
 func (s *Server) createDrain(w http.ResponseWriter, r *http.Request) error {
@@ -108,7 +110,7 @@ func (s *Server) createDrain(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.parts.Drainer.Wake(a.ID)
 	s.audit(r, "log drain added", a.Name, "drain", d.Token)
-	return answer(w, http.StatusCreated, newLogDrain(d))
+	return answer(w, http.StatusCreated, newLogDrain(a, d))
 }
 
 func (s *Server) deleteDrain(w http.ResponseWriter, r *http.Request) error {
@@ -121,5 +123,5 @@ func (s *Server) deleteDrain(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.parts.Drainer.Wake(a.ID)
 	s.audit(r, "log drain removed", a.Name, "drain", d.Token)
-	return answer(w, http.StatusOK, newLogDrain(d))
+	return answer(w, http.StatusOK, newLogDrain(a, d))
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -57,13 +58,16 @@ type logSession struct {
 type sessionKey struct {
 	App     renga.AppID `json:"app"`
 	Dyno    string      `json:"dyno,omitempty"`
+	Type    string      `json:"type,omitempty"`
 	Source  string      `json:"source,omitempty"`
 	Lines   int         `json:"lines"`
 	Tail    bool        `json:"tail,omitempty"`
 	Expires time.Time   `json:"expires"`
 }
 
-func (k sessionKey) filter() renga.LogFilter { return renga.LogFilter{Source: k.Source, Dyno: k.Dyno} }
+func (k sessionKey) filter() renga.LogFilter {
+	return renga.LogFilter{Source: k.Source, Dyno: k.Dyno, Type: k.Type}
+}
 
 func (s *Server) createLogSession(w http.ResponseWriter, r *http.Request) error {
 	a, err := s.appOf(r)
@@ -71,20 +75,25 @@ func (s *Server) createLogSession(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	var body struct {
-		Dyno   string `json:"dyno"`
-		Lines  *int   `json:"lines"`
-		Source string `json:"source"`
-		Tail   bool   `json:"tail"`
+		Dyno     string `json:"dyno"`      // as the schema called it up to version 5,
+		DynoName string `json:"dyno_name"` // and since
+		Type     string `json:"type"`
+		Lines    *int   `json:"lines"`
+		Source   string `json:"source"`
+		Tail     bool   `json:"tail"`
 	}
 	if err := decode(r, &body); err != nil {
 		return err
 	}
-	key := sessionKey{App: a.ID, Dyno: body.Dyno, Source: body.Source, Lines: sessionLines, Tail: body.Tail, Expires: s.now().Add(sessionLife)}
+	if body.Dyno != "" && body.DynoName != "" && body.Dyno != body.DynoName {
+		return invalid("Fields \"dyno\" and \"dyno_name\" name two dynos; leave one of them out.")
+	}
+	key := sessionKey{App: a.ID, Dyno: cmp.Or(body.DynoName, body.Dyno), Type: body.Type, Source: body.Source, Lines: sessionLines, Tail: body.Tail, Expires: s.now().Add(sessionLife)}
 	if body.Lines != nil {
 		key.Lines = *body.Lines
 	}
-	if key.Lines < 0 || len(key.Dyno)+len(key.Source) > 200 {
-		return invalid("Lines must be a whole number from 0 on, and dyno and source are names.")
+	if key.Lines < 0 || len(key.Dyno)+len(key.Type)+len(key.Source) > 200 {
+		return invalid("Lines must be a whole number from 0 on, and dyno, type and source are names.")
 	}
 	now := stamp(s.now())
 	return answer(w, http.StatusCreated, logSession{

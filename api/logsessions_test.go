@@ -51,6 +51,11 @@ func TestALogSessionIsReadWithoutAToken(t *testing.T) {
 		`{"dyno":"web.1","source":"app"}`:     "1",
 		`{"source":"heroku","lines":1}`:       "4",
 		`{"lines":0}`:                         "",
+		`{"type":"web"}`:                      "1 4 5",
+		`{"dyno_name":"web.1"}`:               "1 4",
+		`{"dyno_name":"web.1","type":"web"}`:  "1 4",
+		`{"dyno_name":"api","type":"web"}`:    "",
+		`{"dyno_name":"api","dyno":"api"}`:    "6",
 		`{"dyno":"router","source":"heroku"}`: "2",
 	} {
 		w := httptest.NewRecorder()

@@ -42,6 +42,7 @@ type dynoOrder struct {
 	Env        looseVars         `json:"env"`
 	ForceNoTTY bool              `json:"force_no_tty"`
 	Size       *string           `json:"size"`
+	DynoSize   *sizeAsked        `json:"dyno_size"`
 	Type       renga.ProcessType `json:"type"`
 	TimeToLive *int              `json:"time_to_live"`
 }
@@ -89,10 +90,8 @@ func (s *Server) oneOff(o dynoOrder) (renga.OneOff, error) {
 		return asked, err
 	}
 	var err error
-	if o.Size != nil {
-		if asked.Size, err = s.sizeNamed(*o.Size); err != nil {
-			return asked, err
-		}
+	if asked.Size, err = s.sizeOf(o.Size, o.DynoSize); err != nil {
+		return asked, err
 	}
 	if o.TimeToLive != nil {
 		if asked.Lasts = time.Duration(*o.TimeToLive) * time.Second; *o.TimeToLive < 1 || asked.Lasts > renga.MaxOneOff {

@@ -19,6 +19,7 @@ func TestOneOffDynos(t *testing.T) {
 		post("attached", `{"command":"bash","attach":true}`, 201, `"attach_url":"rendezvous://api.renga.localhost:5443/s3cr3t"`, `"websocket_url":"ws://api.renga.localhost:5000/attach/s3cr3t"`),
 		post("no command", `{"attach":true}`, 422, `Field \"command\"`),
 		post("only the exit suffix", `{"command":" ; echo \"\uffff heroku-command-exit-status: $?\""}`, 422, `Field \"command\"`),
+		post("another size that is none", `{"command":"x","dyno_size":{"name":"huge"}}`, 422, `The sizes are`),
 		post("a size that is none", `{"command":"x","size":"huge"}`, 422, `The sizes are`),
 		post("too long a time", `{"command":"x","time_to_live":86401}`, 422, `from 1 to 86400`),
 		post("no time", `{"command":"x","time_to_live":0}`, 422, `from 1 to 86400`),
@@ -43,7 +44,7 @@ func stopped(key string) func(*testing.T, *rig, *http.Response) {
 func TestWhatIsAskedOfAOneOffDyno(t *testing.T) {
 	for body, want := range map[string]renga.OneOff{
 		// As the CLI sends it, with and without a terminal.
-		`{"attach":true,"command":"bash","env":{"TERM":"xterm","COLUMNS":100,"LINES":30},"size":"standard-1x","type":"worker"}`: {
+		`{"attach":true,"command":"bash","env":{"TERM":"xterm","COLUMNS":100,"LINES":30},"dyno_size":{"name":"standard-1x"},"type":"worker"}`: {
 			Command: "bash", Type: "worker", Size: "standard-1x", Attach: true, Env: renga.Vars{"TERM": "xterm", "COLUMNS": "100", "LINES": "30"},
 			Terminal: &renga.Window{Columns: 100, Rows: 30},
 		},

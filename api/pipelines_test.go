@@ -158,6 +158,12 @@ func promote(from renga.AppID, to ...renga.AppID) string {
 	return `{"pipeline":{"id":"` + string(pipe) + `"},"source":{"app":{"id":"` + string(from) + `"}},"targets":[` + strings.Join(targets, ",") + `]}`
 }
 
+// ofRelease is promote of one release of hello.
+func ofRelease(release string) string {
+	source := `"source":{"app":{"id":"` + string(hello) + `"}`
+	return strings.Replace(promote(hello, shop), source, source+`,"release":{"id":"`+release+`"}`, 1)
+}
+
 func TestPromotionsThatAreRefused(t *testing.T) {
 	ask := func(name, body, says string) scenario {
 		return scenario{name: name, method: "POST", url: "/pipeline-promotions", body: body, status: 422, has: []string{says}}
@@ -167,6 +173,9 @@ func TestPromotionsThatAreRefused(t *testing.T) {
 		ask("itself", promote(hello, hello), "Targets must be other apps of the pipeline haiku"),
 		ask("a stranger", promote(hello, other), "Targets must be other apps of the pipeline haiku"),
 		ask("from a stranger", promote(other, shop), "The source must be an app of the pipeline haiku"),
+		ask("a release that does not serve", ofRelease("v2"), "Only the release that serves can be promoted, which is v3, not v2"),
+		ask("a release that is none", ofRelease("v99"), "which is v3, not v99"),
+		ask("a release of a wrong name", ofRelease("newest"), "The source has no release newest."),
 		ask("nothing to take", promote(shop, hello), "There is nothing to promote."),
 		{name: "another's pipeline", method: "POST", url: "/pipeline-promotions", body: promote(hello, shop), headers: asBob, status: 404},
 		{name: "unknown", url: "/pipeline-promotions/" + prodOfIt, status: 404, has: []string{`"resource":"pipeline_promotion"`}},
@@ -195,7 +204,8 @@ func TestATargetFaresAsItsRelease(t *testing.T) {
 
 func TestAPromotionIsPendingFirst(t *testing.T) {
 	rig := furnished()
-	res, body := rig.ask("POST", "/pipeline-promotions", promote(hello, shop, shop), nil)
+	serves := `{"app":{"id":"` + string(hello) + `"},"release":{"id":"` + idOf(t, rig, 3) + `"}}`
+	res, body := rig.ask("POST", "/pipeline-promotions", strings.Replace(promote(hello, shop, shop), `{"app":{"id":"`+string(hello)+`"}}`, serves, 1), nil)
 	if res.StatusCode != 201 || !strings.Contains(body, `"status":"pending"`) {
 		t.Fatalf("%d: %s", res.StatusCode, body)
 	}

@@ -132,6 +132,9 @@ func (s *Server) createPromotion(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return orNotFound(err, "app")
 	}
+	if p.Release != 0 && p.Release != live.Version {
+		return invalid("Only the release that serves can be promoted, which is %s, not %s: roll the source back to it first.", renga.VersionName(live.Version), renga.VersionName(p.Release))
+	}
 	p.ID, p.By, p.Release, p.CreatedAt, p.UpdatedAt = uuid.NewString(), caller(r).ID, live.Version, s.now(), s.now()
 	if err := s.parts.Promotions.Promote(r.Context(), p); err != nil {
 		return err
@@ -150,8 +153,11 @@ func (s *Server) promotionAsked(r *http.Request) (renga.Promotion, error) {
 	}
 	var body struct {
 		Pipeline onlyID `json:"pipeline"`
-		Source   app    `json:"source"`
-		Targets  []app  `json:"targets"`
+		Source   struct {
+			App     onlyID `json:"app"`
+			Release onlyID `json:"release"`
+		} `json:"source"`
+		Targets []app `json:"targets"`
 	}
 	if err := decode(r, &body); err != nil {
 		return renga.Promotion{}, err
@@ -167,6 +173,11 @@ func (s *Server) promotionAsked(r *http.Request) (renga.Promotion, error) {
 	asked := renga.Promotion{Pipeline: p.ID, Source: renga.AppID(strings.ToLower(body.Source.App.ID))}
 	if _, ok := p.Coupling(asked.Source); !ok {
 		return asked, invalid("The source must be an app of the pipeline %s, by its id.", p.Name)
+	}
+	if id := body.Source.Release.ID; id != "" {
+		if asked.Release, err = s.versionOf(r.Context(), asked.Source, id); err != nil {
+			return asked, invalid("The source has no release %s.", clip(id))
+		}
 	}
 	if len(body.Targets) == 0 {
 		return asked, invalid("Name at least one target.")

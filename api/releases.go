@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,24 +46,26 @@ func (s *Server) releaseRoutes() []route {
 	}
 }
 
-// release is a release on the wire. Heroku leaves the last five fields out of
+// release is a release on the wire. Heroku leaves the last four fields out of
 // its schema.
 type release struct {
-	AddonPlanNames  []string `json:"addon_plan_names"`
-	App             ref      `json:"app"`
-	CreatedAt       string   `json:"created_at"`
-	Current         bool     `json:"current"`
-	Description     string   `json:"description"`
-	ID              string   `json:"id"`
-	OutputStreamURL *string  `json:"output_stream_url"`
-	Slug            *ref     `json:"slug"`
-	Status          string   `json:"status"`
-	UpdatedAt       string   `json:"updated_at"`
-	User            person   `json:"user"`
-	Version         int      `json:"version"`
+	AddonPlanNames  []string   `json:"addon_plan_names"`
+	App             ref        `json:"app"`
+	Artifacts       []artifact `json:"artifacts"`
+	CreatedAt       string     `json:"created_at"`
+	Current         bool       `json:"current"`
+	Description     string     `json:"description"`
+	ID              string     `json:"id"`
+	OutputStreamURL *string    `json:"output_stream_url"`
+	Slug            *ref       `json:"slug"`
+	Status          string     `json:"status"`
+	UpdatedAt       string     `json:"updated_at"`
+	User            person     `json:"user"`
+	Version         int        `json:"version"`
 
 	// EligibleForRollback holds for the release that serves as well, as on Heroku.
 	EligibleForRollback bool `json:"eligible_for_rollback"`
+
 	// Reason says why the release failed, or else why it cannot be rolled back
 	// to.
 	Reason *string `json:"reason"`
@@ -77,7 +81,7 @@ type release struct {
 // is under way, and after a failed one, it is not the newest.
 func newRelease(a renga.App, rec renga.ReleaseRecord, by person, barred error) release {
 	wire := release{
-		AddonPlanNames: []string{}, App: appRef(a), CreatedAt: stamp(rec.CreatedAt), Current: rec.Live,
+		AddonPlanNames: []string{}, App: appRef(a), Artifacts: artifacts(rec.Images), CreatedAt: stamp(rec.CreatedAt), Current: rec.Live,
 		Description: rec.Description, ID: releaseID(rec.App, rec.Version), Status: statusOnWire(rec.Outcome.Status),
 		UpdatedAt: stamp(rec.CreatedAt), User: by, Version: rec.Version,
 		EligibleForRollback: barred == nil, Images: digests(rec.Images), Canary: newCanary(rec),
@@ -89,6 +93,24 @@ func newRelease(a renga.App, rec renga.ReleaseRecord, by person, barred error) r
 		wire.Reason = &reason
 	}
 	return wire
+}
+
+// artifact is an image of a release as Heroku names it.
+type artifact struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
+}
+
+// artifacts are the images of a release, each once.
+func artifacts(images map[renga.ProcessType]renga.Image) []artifact {
+	all := []artifact{}
+	for _, t := range slices.Sorted(maps.Keys(images)) {
+		one := artifact{"oci-image", imageID(images[t].Digest)}
+		if !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 func appRef(a renga.App) ref { return ref{ID: string(a.ID), Name: a.Name} }
@@ -236,6 +258,7 @@ type releaseAsked struct {
 	Release     identity           `json:"release"`
 	Part        renga.RollbackPart `json:"part"`
 	Slug        identity           `json:"slug"`
+	OCIImage    string             `json:"oci_image"`
 	Description string             `json:"description"`
 	Canary      *canaryAsked       `json:"canary"`
 }
@@ -244,7 +267,9 @@ func (a releaseAsked) check() error {
 	switch {
 	case a.Slug != "":
 		return invalid("Releasing a slug is not supported; push an image instead.")
-	case a.Release == "" && a.Description == "":
+	case a.OCIImage != "" && a.Release != "":
+		return invalid("Fields \"oci_image\" and \"release\" ask for two releases; leave one of them out.")
+	case a.Release == "" && a.Description == "" && a.OCIImage == "":
 		return invalid("Name the release to roll back to in the field \"release\", its id or its version; or give a \"description\" to release the current one again.")
 	case a.Part != renga.RollbackAll && a.Part != renga.RollbackCode && a.Part != renga.RollbackConfig:
 		return invalid("Part must be %q or %q, or be left out for both.", renga.RollbackCode, renga.RollbackConfig)
@@ -287,6 +312,9 @@ func (s *Server) makeRelease(r *http.Request, a renga.App, asked releaseAsked) (
 	canary, err := canaryOf(a, asked.Canary)
 	if err != nil {
 		return renga.ReleaseRecord{}, err
+	}
+	if asked.OCIImage != "" {
+		return s.releaseImage(r, a, asked.OCIImage, asked.Description, canary)
 	}
 	if asked.Release == "" {
 		rec, err := s.parts.Releaser.Rerelease(r.Context(), a.ID, asked.Description, canary, caller(r).ID)

@@ -114,3 +114,34 @@ func TestCurrentIsTheReleaseThatServes(t *testing.T) {
 		}
 	}
 }
+
+func TestReleasesAreMadeOfStoredImages(t *testing.T) {
+	rig := newRig(nil)
+	made := func(body string, has ...string) {
+		t.Helper()
+		scenario{method: "POST", url: "/apps/hello/releases", body: body, status: 201, has: has}.play(t, rig)
+	}
+	made(`{"oci_image":"fresh","description":"by a tag"}`, `"version":5`, `"description":"by a tag"`, `"artifacts":[{"type":"oci-image","id":"`)
+	newest := rig.world.releases[hello][4]
+	if newest.Inputs.Images[renga.Web].Digest != image(renga.Web, 9).Digest {
+		t.Errorf("released %+v", newest.Inputs.Images)
+	}
+	_, body := rig.ask("GET", "/apps/hello/releases/5", "", nil)
+	var release struct {
+		Artifacts []struct{ ID string }
+	}
+	if err := json.Unmarshal([]byte(body), &release); err != nil || len(release.Artifacts) == 0 {
+		t.Fatalf("%v: %s", err, body)
+	}
+	for _, one := range release.Artifacts {
+		made(`{"oci_image":"`+one.ID+`"}`, `"artifacts":[{"type":"oci-image","id":"`)
+	}
+	for body, says := range map[string]string{
+		`{"oci_image":"` + offerID + `"}`:      "name it by its digest",
+		`{"oci_image":"nothing"}`:              "No image nothing was pushed",
+		`{"oci_image":"fresh","release":"v3"}`: "two releases",
+		`{"oci_image":7}`:                      "must be a string",
+	} {
+		scenario{method: "POST", url: "/apps/hello/releases", body: body, status: 422, has: []string{says}}.play(t, rig)
+	}
+}

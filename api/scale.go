@@ -71,7 +71,7 @@ func (u update) deploys() bool { return len(u.DockerImage) > 0 && !u.removes() }
 func (u update) removes() bool { return string(u.DockerImage) == "null" }
 
 // scales tells whether the update is about the number or size of dynos.
-func (u update) scales() bool { return u.Quantity != nil || u.Size != nil }
+func (u update) scales() bool { return u.Quantity != nil || u.Size != nil || u.DynoSize != nil }
 
 // change makes the updates: finds the images that they name, scales, releases.
 // What can be refused is refused before anything is changed.
@@ -240,10 +240,9 @@ func (s *Server) rescaled(t renga.ProcessType, scale renga.Scale, u update) (ren
 			return scale, invalid("Process type release runs once for each release and cannot be scaled.")
 		}
 	}
-	if u.Size != nil {
-		if scale.Size, err = s.sizeNamed(*u.Size); err != nil {
-			return scale, err
-		}
+	size, err := s.sizeOf(u.Size, u.DynoSize)
+	if err == nil && size != "" {
+		scale.Size = size
 	}
-	return scale, nil
+	return scale, err
 }

@@ -210,6 +210,7 @@ func (s *Server) mux(routes []route) *mux.Router {
 // handle makes an http.Handler that answers errors in Heroku's form.
 func (s *Server) handle(do handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		visitOf(r).answer = w.Header() // the innermost handler's is what is remembered for repeats
 		if err := do(w, r); err != nil {
 			s.fail(w, r, err)
 		}

@@ -16,6 +16,9 @@ func (s *Server) stackRoutes() []route {
 	return []route{
 		{"GET", "/stacks", listStacks},
 		{"GET", "/stacks/{stack}", stackInfo},
+		{"GET", "/apps/{app}/available-stacks", listStacks},
+		{"GET", "/generations", listGenerations},
+		{"GET", "/generations/{generation}", generationInfo},
 	}
 }
 
@@ -46,4 +49,31 @@ func stackInfo(w http.ResponseWriter, r *http.Request) error {
 		return notFound("stack")
 	}
 	return answer(w, http.StatusOK, newStack())
+}
+
+// generation is a generation of the platform on the wire.
+type generation struct {
+	CreatedAt string `json:"created_at"`
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	UpdatedAt string `json:"updated_at"`
+}
+
+func newGeneration() generation {
+	the := generationRef()
+	return generation{CreatedAt: birthday, ID: the.ID, Name: the.Name, UpdatedAt: birthday}
+}
+
+func listGenerations(w http.ResponseWriter, r *http.Request) error {
+	return list(w, r, []generation{newGeneration()},
+		by("id", func(x generation) string { return x.ID }),
+		by("name", func(x generation) string { return x.Name }))
+}
+
+func generationInfo(w http.ResponseWriter, r *http.Request) error {
+	the := newGeneration()
+	if asked := mux.Vars(r)["generation"]; asked != the.ID && asked != the.Name {
+		return notFound("generation")
+	}
+	return answer(w, http.StatusOK, the)
 }

@@ -17,6 +17,7 @@ type visit struct {
 	bearer renga.Bearer
 	target renga.App // that the path names
 	app    string    // its name, for the logs
+	answer http.Header
 }
 
 type visitKey struct{}

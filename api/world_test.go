@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -337,7 +338,7 @@ func (w *world) Deploy(_ context.Context, app renga.AppID, d renga.Deploy, _ ren
 	if in.Equal(newest.Inputs) {
 		return newest, nil
 	}
-	rel := w.add(app, "Deployed", in)
+	rel := w.add(app, cmp.Or(d.Description, "Deployed"), in)
 	w.canaries[rel.Version] = d.Canary
 	return rel, nil
 }

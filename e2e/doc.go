@@ -30,7 +30,7 @@
 //	image [-label k=v] [-env k=v] [-platform os/arch] [-bare] [-healthcheck VERB] NAME [VERB ARGS…]
 //	                                           make an image of the test app; GET / answers "hello from NAME"
 //	push [docker|crane] NAME REPOSITORY[:TAG]  push it: in process, or with the docker or crane command
-//	api METHOD PATH [BODY]                     ask the API; prints the status, then the JSON without spaces
+//	api METHOD PATH [BODY]                     ask the API; prints the status, the JSON without spaces, and a Warning
 //	login EMAIL PASSWORD                       make a token, as heroku login -i does; prints as api does
 //	curl [-i] [-any] [-times=N] HOST PATH       ask an app through the router; HOST may be an app's name
 //	tls HOST                                   print whose certificate HTTPS has for a host

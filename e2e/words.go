@@ -153,6 +153,9 @@ func api(ctx context.Context, s *Script, out io.Writer, args []string) error {
 		compact.Write(answer.Body)
 	}
 	fmt.Fprintf(out, "%d\n%s\n", answer.Status, compact.String())
+	if warning := answer.Header.Get("Warning"); warning != "" {
+		fmt.Fprintln(out, "Warning: "+warning)
+	}
 	return refused(answer)
 }
 

@@ -1,6 +1,7 @@
 package releaser
 
 import (
+	"cmp"
 	"context"
 
 	"renga"
@@ -11,7 +12,7 @@ import (
 // anyway.
 func (r *Releaser) Deploy(ctx context.Context, app renga.AppID, d renga.Deploy, by renga.AccountID) (renga.Release, error) {
 	return r.Change(ctx, app, renga.Change{
-		Description: deployStoredName(d), By: by, Deploys: true, Canary: d.Canary,
+		Description: cmp.Or(d.Description, deployStoredName(d)), By: by, Deploys: true, Canary: d.Canary,
 		Edit: func(in *renga.Inputs) error {
 			deployStored(in, d)
 			return nil

@@ -1,0 +1,60 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"renga"
+)
+
+// imageID is an image's id on the wire, where clients of Heroku want a UUID. It
+// is made of the digest, and the same for every app.
+func imageID(digest string) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:oci-image:"+digest)).String()
+}
+
+// releaseImage releases an image that is stored: by a digest or a tag that the
+// web process type was pushed with, or by the id that one of the app's releases
+// names it by. It may declare other process types too.
+func (s *Server) releaseImage(r *http.Request, a renga.App, image, description string, canary renga.Canary) (renga.ReleaseRecord, error) {
+	ref := image
+	if isUUID(image) {
+		var err error
+		if ref, err = s.imageByID(r, a, image); err != nil {
+			return renga.ReleaseRecord{}, err
+		}
+	}
+	images, err := s.parts.Images.Find(r.Context(), a.Name, renga.Web, ref)
+	if err != nil {
+		return renga.ReleaseRecord{}, err
+	}
+	if _, runs := images[renga.Web]; !runs {
+		return renga.ReleaseRecord{}, invalid("The image %s declares no process type web.", clip(image))
+	}
+	d := renga.Deploy{Images: map[renga.ProcessType]map[renga.ProcessType]renga.Image{renga.Web: images}, Description: description, Canary: canary}
+	rel, err := s.parts.Deployer.Deploy(r.Context(), a.ID, d, caller(r).ID)
+	if err != nil {
+		return renga.ReleaseRecord{}, orNotFound(err, "app")
+	}
+	s.parts.Waker.Wake(a.ID)
+	s.audit(r, "images released", a.Name, "release", rel.Name(), "types", renga.Web)
+	return s.parts.Releases.Release(r.Context(), a.ID, rel.Version)
+}
+
+// imageByID finds the digest of an image that one of the app's releases runs.
+func (s *Server) imageByID(r *http.Request, a renga.App, id string) (string, error) {
+	records, err := s.parts.Releases.Releases(r.Context(), a.ID, renga.ReleaseQuery{Descending: true})
+	if err != nil {
+		return "", orNotFound(err, "app")
+	}
+	for _, rec := range records {
+		for _, img := range rec.Images {
+			if strings.EqualFold(imageID(img.Digest), id) {
+				return img.Digest, nil
+			}
+		}
+	}
+	return "", invalid("No release of %s runs the image %s; name it by its digest.", a.Name, id)
+}

@@ -1,0 +1,112 @@
+package api
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gorilla/mux"
+)
+
+// A client that sends a field which nobody here reads takes a 200 for a yes. So
+// the answer names such fields in a Warning header (RFC 7234, 5.5), and only
+// those are passed over in silence that would change nothing if they were read.
+
+// unneeded are those, by the route that gets them, and why it does not need
+// them. docs/ignored-fields.md is written from it.
+var unneeded = map[string]map[string]string{
+	"POST /account/app-transfers":    {"silent": "nobody is told by mail of anything"},
+	"POST /apps/{app}/collaborators": {"silent": "nobody is told by mail of anything"},
+	"POST /teams/apps":               {"personal": "every app is somebody's own"},
+}
+
+// The bounds of a Warning: what a client sent comes back in it.
+const (
+	warnedFields = 10
+	warnedLength = 64
+)
+
+// warnOfUnread puts the fields of a body that into has no place for into the
+// answer's Warning header.
+func warnOfUnread(r *http.Request, body []byte, into any) {
+	header := visitOf(r).answer
+	if header == nil {
+		return
+	}
+	found := map[string]bool{}
+	findUnread(body, reflect.TypeOf(into), "", found)
+	if rt := mux.CurrentRoute(r); rt != nil && len(found) > 0 {
+		path, _ := rt.GetPathTemplate() // of a route without one nothing is unneeded
+		for field := range unneeded[r.Method+" "+path] {
+			delete(found, field)
+		}
+	}
+	if len(found) == 0 {
+		return
+	}
+	names := slices.Sorted(maps.Keys(found))
+	more := ""
+	if n := len(names) - warnedFields; n > 0 {
+		names, more = names[:warnedFields], " and "+strconv.Itoa(n)+" more"
+	}
+	header.Set("Warning", `299 renga "Not understood, and ignored: `+strings.Join(names, ", ")+more+`."`)
+}
+
+// findUnread collects the paths of fields, such as "updates[].colour", that a
+// value of that type does not take. What reads its own JSON is asked nothing.
+func findUnread(text json.RawMessage, t reflect.Type, at string, found map[string]bool) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		return
+	}
+	switch t.Kind() {
+	case reflect.Slice:
+		var list []json.RawMessage
+		if json.Unmarshal(text, &list) == nil {
+			for _, one := range list {
+				findUnread(one, t.Elem(), at+"[]", found)
+			}
+		}
+	case reflect.Struct:
+		var object map[string]json.RawMessage
+		if json.Unmarshal(text, &object) != nil {
+			return
+		}
+		fields := jsonFields(t)
+		for name, value := range object {
+			path := strings.TrimPrefix(at+"."+plainName(name), ".")
+			if field, known := fields[strings.ToLower(name)]; known {
+				findUnread(value, field, path, found)
+			} else if len(found) < 100*warnedFields {
+				found[path] = true
+			}
+		}
+	}
+}
+
+// jsonFields are the names that encoding/json fills a struct by, in any case.
+func jsonFields(t reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for _, f := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+			fields[strings.ToLower(name)] = f.Type
+		}
+	}
+	return fields
+}
+
+// plainName makes a name that a client chose fit for a header.
+func plainName(name string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_-.:/", c) {
+			return c
+		}
+		return '?'
+	}, name[:min(len(name), warnedLength)])
+}
