@@ -57,19 +57,11 @@ var reserved = map[string]bool{
 func ValidateAppName(name string) error {
 	switch {
 	case len(name) < 3 || len(name) > 30:
-		return Errorf(Invalid, "Name %q must be 3 to 30 characters long.", clip(name, 40))
+		return Errorf(Invalid, "Name %q must be 3 to 30 characters long.", Clip(name, 40))
 	case !appName.MatchString(name):
 		return Errorf(Invalid, "Name %q must start with a letter, end with a letter or digit, and can only contain lowercase letters, digits and single dashes.", name)
 	case reserved[name]:
 		return Errorf(Invalid, "Name %q is reserved for the platform.", name)
 	}
 	return nil
-}
-
-// clip shortens outside input before it is put into a message.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return s[:n] + "…"
 }

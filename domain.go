@@ -45,13 +45,13 @@ func ValidateHostname(host, platform string) error {
 	_, notIP := netip.ParseAddr(host)
 	switch {
 	case notIP == nil:
-		return Errorf(Invalid, "Domain %q is an IP address; add a host name that leads to it.", clip(host, 80))
+		return Errorf(Invalid, "Domain %q is an IP address; add a host name that leads to it.", Clip(host, 80))
 	case len(host) > 253:
-		return Errorf(Invalid, "Domain %q is longer than 253 characters.", clip(host, 80))
+		return Errorf(Invalid, "Domain %q is longer than 253 characters.", Clip(host, 80))
 	case len(labels) < 2 || !validLabels(labels):
-		return Errorf(Invalid, "Domain %q is not a valid host name; use one like www.example.com or *.example.com, without scheme, port or path.", clip(host, 80))
+		return Errorf(Invalid, "Domain %q is not a valid host name; use one like www.example.com or *.example.com, without scheme, port or path.", Clip(host, 80))
 	case name == platform || strings.HasSuffix(name, "."+platform) || isWildcard && strings.HasSuffix(platform, "."+name):
-		return Errorf(Invalid, "Domain %q is reserved for the platform, whose names end in %s.", clip(host, 80), platform)
+		return Errorf(Invalid, "Domain %q is reserved for the platform, whose names end in %s.", Clip(host, 80), platform)
 	}
 	return nil
 }

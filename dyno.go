@@ -53,7 +53,7 @@ func ParseDynoName(name string) (t ProcessType, n int, err error) {
 	head, tail, ok := strings.Cut(name, ".")
 	n, convErr := strconv.Atoi(tail)
 	if !ok || convErr != nil || n < 1 || strconv.Itoa(n) != tail || !processType.MatchString(head) {
-		return "", 0, Errorf(Invalid, "%q is no dyno's name; they are like web.1.", clip(name, 40))
+		return "", 0, Errorf(Invalid, "%q is no dyno's name; they are like web.1.", Clip(name, 40))
 	}
 	return ProcessType(head), n, nil
 }

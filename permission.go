@@ -38,7 +38,7 @@ func SharedPermissions(asked []Permission) ([]Permission, error) {
 	all := append([]Permission{MayView}, asked...)
 	for _, p := range asked {
 		if !slices.Contains(everything, p) {
-			return nil, Errorf(Invalid, "Permission %q does not exist; there are view, deploy, operate and manage.", clip(string(p), 40))
+			return nil, Errorf(Invalid, "Permission %q does not exist; there are view, deploy, operate and manage.", Clip(string(p), 40))
 		}
 	}
 	slices.Sort(all)

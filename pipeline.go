@@ -51,7 +51,7 @@ var pipelineName = regexp.MustCompile(`^[a-z][a-z0-9-]{2,29}$`)
 // Heroku's.
 func ValidatePipelineName(name string) error {
 	if !pipelineName.MatchString(name) {
-		return Errorf(Invalid, "Name %q must start with a letter, be 3 to 30 characters long and can only contain lowercase letters, digits and dashes.", clip(name, 40))
+		return Errorf(Invalid, "Name %q must start with a letter, be 3 to 30 characters long and can only contain lowercase letters, digits and dashes.", Clip(name, 40))
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func ValidateScopes(s Scopes) error {
 	}
 	for _, one := range s {
 		if _, known := wider[one]; !known {
-			return Errorf(Invalid, "Scope %q does not exist; there are global, identity, read, write, read-protected and write-protected.", clip(string(one), 40))
+			return Errorf(Invalid, "Scope %q does not exist; there are global, identity, read, write, read-protected and write-protected.", Clip(string(one), 40))
 		}
 	}
 	return nil

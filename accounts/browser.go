@@ -42,11 +42,7 @@ func (a *Accounts) Begin(ctx context.Context, description, from string) (l renga
 
 // clip keeps what a stranger says of itself short.
 func clip(text string) string {
-	const most = 200
-	if len(text) > most {
-		text = text[:most]
-	}
-	return strings.ToValidUTF8(text, "")
+	return strings.ToValidUTF8(renga.Head(text, 200), "")
 }
 
 // Waiting is a login that waits for a browser; NotFound when it does not.

@@ -169,9 +169,5 @@ func methodNotAllowed(method string, allowed ...string) *problem {
 
 // clip shortens outside input before it is put into a message.
 func clip(s string) string {
-	const most = 64
-	if len(s) <= most {
-		return s
-	}
-	return s[:most] + "…"
+	return renga.Clip(s, 64)
 }

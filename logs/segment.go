@@ -165,7 +165,7 @@ func split(lines []renga.LogLine) []renga.LogLine {
 	for _, line := range lines {
 		rest := strings.Map(plain, strings.ToValidUTF8(line.Text, "\uFFFD"))
 		for len(rest) > renga.MaxLogLine {
-			line.Text = head(rest, renga.MaxLogLine)
+			line.Text = renga.Head(rest, renga.MaxLogLine)
 			rest = rest[len(line.Text):]
 			all = append(all, line)
 		}
@@ -177,15 +177,6 @@ func split(lines []renga.LogLine) []renga.LogLine {
 
 func unfit(l renga.LogLine) bool {
 	return len(l.Text) > renga.MaxLogLine || strings.ContainsAny(l.Text, "\n\r\x00") || !utf8.ValidString(l.Text)
-}
-
-// head is the first n bytes of s, or up to three fewer where that would cut a
-// character.
-func head(s string, n int) string {
-	for !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }
 
 // plain keeps a line in its line. A carriage return is what progress bars

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"renga"
 )
@@ -159,6 +160,8 @@ func (sh *sheet) cut(left int64) error {
 	}
 	if i := slices.Index(rest, '\n'); i >= 0 {
 		rest = rest[i+1:]
+	} else if i := slices.IndexFunc(rest[:min(len(rest), utf8.UTFMax)], utf8.RuneStart); i > 0 {
+		rest = rest[i:] // not within a character
 	}
 	if _, err := sh.file.WriteAt(rest, 0); err != nil {
 		return err

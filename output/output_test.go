@@ -113,6 +113,18 @@ func TestLongOutputIsCutFromTheFrontAtALine(t *testing.T) {
 	}
 }
 
+func TestLongOutputWithoutLinesIsCutBetweenCharacters(t *testing.T) {
+	for _, first := range []string{"", "a", "ab"} {
+		s := output.New(output.Options{Dir: t.TempDir(), MaxBytes: 1000})
+		w := record(t, s, 1)
+		say(t, w, first+strings.Repeat("€", 340))
+		shut(t, w)
+		if got := read(t, s, 1); len(got) < 400 || !strings.HasPrefix(got, "€") || strings.Trim(got, "€") != "" {
+			t.Errorf("%d bytes are left: %q…", len(got), got[:10])
+		}
+	}
+}
+
 func TestARecordingThatBeginsAnewReplacesTheOld(t *testing.T) {
 	s := output.New(output.Options{Dir: t.TempDir()})
 	w := record(t, s, 1)

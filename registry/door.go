@@ -196,9 +196,4 @@ func (c call) allows(method string) bool {
 }
 
 // clipText shortens outside input before it is put into a message.
-func clipText(s string) string {
-	if len(s) > 60 {
-		return s[:60] + "…"
-	}
-	return s
-}
+func clipText(s string) string { return renga.Clip(s, 60) }

@@ -176,7 +176,8 @@ func (f *follower) add(lines []renga.LogLine, p Printed) []renga.LogLine {
 	begun.Text += p.Text
 	for len(begun.Text) > renga.MaxLogLine {
 		piece := *begun
-		piece.Text, begun.Text = begun.Text[:renga.MaxLogLine], begun.Text[renga.MaxLogLine:]
+		piece.Text = renga.Head(begun.Text, renga.MaxLogLine)
+		begun.Text = begun.Text[len(piece.Text):]
 		lines = append(lines, piece)
 	}
 	if !p.More {

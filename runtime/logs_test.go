@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"renga"
 	"renga/runtime"
@@ -294,6 +295,44 @@ func TestLongLinesArePutTogether(t *testing.T) {
 			t.Errorf("lines of %v bytes", sizes)
 		}
 	})
+}
+
+// TestLongLinesAreCutBetweenCharacters has the cut, and the end of a part, fall
+// within a character.
+func TestLongLinesAreCutBetweenCharacters(t *testing.T) {
+	inLoggedHouse(t, func(h *house, n *notebook) {
+		h.engine = euros{h.Memory}
+		h.run()
+		h.scale("worker=1")
+		h.deploy(1, "worker=work")
+		h.scale("worker=0")
+		h.after(time.Second)
+		var all []string
+		for _, line := range n.said("worker.1") {
+			if text, ok := strings.CutPrefix(line, "app[worker.1]: "); ok {
+				all = append(all, text)
+			}
+		}
+		if len(all) != 2 || len(all[0]) != 9998 || strings.Join(all, "") != "xx"+strings.Repeat("€", 4000) {
+			t.Errorf("%d lines, the first of %d bytes", len(all), len(all[0]))
+		}
+		for _, line := range all {
+			if !utf8.ValidString(line) {
+				t.Errorf("a line is cut within a character: …%q", line[len(line)-5:])
+			}
+		}
+	})
+}
+
+// euros is an engine whose instances print one long line, in parts as Docker
+// makes them.
+type euros struct{ *enginetest.Memory }
+
+func (e euros) ReadOutput(ctx context.Context, id string, since time.Time, tell func(runtime.Printed)) error {
+	at, line := time.Now(), "xx"+strings.Repeat("€", 4000)
+	tell(runtime.Printed{Time: at, Text: line[:9000], More: true})
+	tell(runtime.Printed{Time: at, Text: line[9000:]})
+	return nil
 }
 
 // parts is an engine whose instances print one long line of 25,000 bytes.

@@ -98,9 +98,5 @@ func pathOf(env []string) string {
 
 // quote shows a command in a message, however odd or long it is.
 func quote(command string) string {
-	const most = 100
-	if len(command) > most {
-		command = command[:most] + "…"
-	}
-	return strconv.Quote(command)
+	return strconv.Quote(renga.Clip(command, 100))
 }

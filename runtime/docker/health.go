@@ -8,6 +8,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	"renga"
 	"renga/runtime"
 )
 
@@ -74,7 +75,7 @@ func health(h *container.Health) (runtime.Health, string) {
 		if n := len(h.Log); n > 0 {
 			said = strings.Join(strings.Fields(h.Log[n-1].Output), " ")
 		}
-		return runtime.Unhealthy, strings.ToValidUTF8(head(said, maxHealthSaid), "")
+		return runtime.Unhealthy, strings.ToValidUTF8(renga.Head(said, maxHealthSaid), "")
 	}
 	return runtime.NoHealth, ""
 }

@@ -8,9 +8,12 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
+
+	"renga"
 )
 
 const (
@@ -78,7 +81,7 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	n := len(p)
 	for {
 		line, rest, whole := bytes.Cut(p, []byte{'\n'})
-		w.partial = append(w.partial, line[:min(len(line), maxLineBytes-len(w.partial))]...)
+		w.partial = append(w.partial, line[:min(len(line), maxLineBytes+utf8.UTFMax-len(w.partial))]...)
 		if !whole {
 			return n, nil
 		}
@@ -88,7 +91,7 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 }
 
 func (w *lineWriter) end() {
-	line := strings.TrimSuffix(string(w.partial), "\r")
+	line := strings.TrimSuffix(renga.Head(string(w.partial), maxLineBytes), "\r")
 	w.to.add(strings.ToValidUTF8(line, "\uFFFD"))
 	w.partial = w.partial[:0]
 }

@@ -28,6 +28,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -79,6 +80,8 @@ func run(ctx context.Context, verb string, args []string) error {
 	case "print":
 		fmt.Println(os.Getenv(args[0]))
 		return nil
+	case "repeat":
+		return repeat(args)
 	case "cat":
 		_, err := io.Copy(os.Stdout, os.Stdin)
 		return err
@@ -103,6 +106,16 @@ func shaky(ctx context.Context, args []string) error {
 	}
 	time.AfterFunc(time.Duration(ms)*time.Millisecond, func() { os.Exit(5) })
 	return serve(ctx, os.Getenv("PORT"))
+}
+
+// repeat prints one line: the first text, then the second so many times.
+func repeat(args []string) error {
+	n, err := strconv.Atoi(args[2])
+	if err != nil {
+		return err
+	}
+	fmt.Println(args[0] + strings.Repeat(args[1], n))
+	return nil
 }
 
 func exit(args []string) error {
