@@ -11,7 +11,8 @@ const MaxOneOff = 24 * time.Hour
 // OneOff asks for one dyno that runs a command in the release that serves.
 type OneOff struct {
 	// Command is a line for the image's shell. An image without one gets it as
-	// words.
+	// words. A process type's name at its beginning stands for what that type
+	// runs, in its image and size.
 	Command string
 	// Type says whose image and size are used; empty means web's, or the first
 	// one's of an app without web.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -116,7 +115,7 @@ func (m *Manager) oneOff(ctx context.Context, app renga.App, in renga.ReleaseRec
 	if err != nil {
 		return renga.Dyno{}, nil, err
 	}
-	return m.launch(ctx, spec, asked.Command, release)
+	return m.launch(ctx, spec, newProgram(asked.Command, asked.Type, spec.Image), release)
 }
 
 // complete fills in what was not asked for. In is the release to run in, or nil.
@@ -128,6 +127,9 @@ func complete(asked renga.OneOff, d renga.Desired, in *renga.ReleaseRecord) (ren
 		return asked, renga.Errorf(renga.Invalid, "%s has no release with an image that works yet; push one first.", d.App.Name)
 	}
 	asked.As, asked.Dyno = cmp.Or(asked.As, renga.Run), cmp.Or(asked.Dyno, uuid.NewString())
+	if named, ok := typeIn(asked.Command, d.Live.Images); ok {
+		asked.Type = named
+	}
 	if asked.Type == "" {
 		asked.Type = renga.Web
 		if _, ok := in.Images[renga.Web]; !ok {
@@ -157,7 +159,7 @@ func oneOffNames(all []Instance) map[string]bool {
 
 // launch starts a one-off dyno, or readies it when it is attached. It is held
 // until its session ends; without one, until it has been started.
-func (m *Manager) launch(ctx context.Context, spec Spec, line string, release func()) (renga.Dyno, *Session, error) {
+func (m *Manager) launch(ctx context.Context, spec Spec, p program, release func()) (renga.Dyno, *Session, error) {
 	s := &Session{m: m, app: spec.App, release: release, state: renga.Starting}
 	start := m.engine.Start
 	if spec.Attach != nil {
@@ -170,8 +172,8 @@ func (m *Manager) launch(ctx context.Context, spec Spec, line string, release fu
 			return i, err
 		}
 	}
-	m.say(spec.App, spec.Name, "Starting process with command `%s`", line)
-	i, err := m.shell(ctx, spec, line, start)
+	m.say(spec.App, spec.Name, "Starting process with command `%s`", p.line)
+	i, err := m.shell(ctx, spec, p, start)
 	m.stats.step("start", err)
 	if err != nil {
 		return renga.Dyno{}, nil, err
@@ -189,19 +191,19 @@ func (m *Manager) launch(ctx context.Context, spec Spec, line string, release fu
 // that they left for it.
 const launcher = "/cnb/lifecycle/launcher"
 
-// shell starts a dyno that runs a line: by the image's shell; where that is
-// missing, as words.
-func (m *Manager) shell(ctx context.Context, spec Spec, line string, start func(context.Context, Spec) (Instance, error)) (Instance, error) {
-	words := strings.Fields(line)
+// shell starts a dyno that runs a program: by the image's shell; where that is
+// missing or not needed, as words.
+func (m *Manager) shell(ctx context.Context, spec Spec, p program, start func(context.Context, Spec) (Instance, error)) (Instance, error) {
+	words := p.words()
 	switch image := spec.Image; {
-	case len(image.Command) > 0 && strings.HasPrefix(image.Command[0], "/cnb/process/"):
-		spec.Image.Command = []string{launcher, line}
-		return start(ctx, spec)
-	case m.shellless.has(image.Digest):
+	case p.plain(), m.shellless.has(image.Digest):
 		spec.Image.Command = words
 		return start(ctx, spec)
+	case launched(image.Command):
+		spec.Image.Command = []string{launcher, p.line}
+		return start(ctx, spec)
 	}
-	spec.Image.Command = []string{"/bin/sh", "-c", line}
+	spec.Image.Command = []string{"/bin/sh", "-c", p.line}
 	i, err := start(ctx, spec)
 	if renga.KindOf(err) != renga.Invalid {
 		return i, err

@@ -89,6 +89,33 @@ func TestAOneOffTakesTheImageAndSizeOfItsType(t *testing.T) {
 	})
 }
 
+func TestAProcessTypesNameStandsForItsCommand(t *testing.T) {
+	inRunHouse(t, func(h *house) {
+		argv := []string{"work", "hard", "it's"}
+		for line, want := range map[string][]string{
+			"worker":                  argv,
+			" worker\t":               argv,
+			"worker --once  'a b' $X": {"/bin/sh", "-c", `work hard 'it'\''s' --once  'a b' $X`},
+			"worker | tee log":        {"/bin/sh", "-c", `work hard 'it'\''s' | tee log`},
+			"workers":                 {"/bin/sh", "-c", "workers"},
+			"worker; true":            {"/bin/sh", "-c", "worker; true"},
+			"./worker":                {"/bin/sh", "-c", "./worker"},
+			"echo worker":             {"/bin/sh", "-c", "echo worker"},
+		} {
+			h.change(func(d *renga.Desired) {
+				img := d.Live.Images["worker"]
+				img.Command = argv
+				d.Live.Images["worker"] = img
+			})
+			d, _ := h.oneOff(renga.OneOff{Command: line})
+			is(t, line, h.lastSpec().Image.Command, want...)
+			if ofWorker := strings.HasPrefix(strings.TrimSpace(line)+" ", "worker") && want[0] != "/bin/sh"; ofWorker && (d.Size != "eco" || h.lastSpec().Image.Digest != "sha256:work") {
+				t.Errorf("%s runs in %s, %s", line, h.lastSpec().Image.Digest, d.Size)
+			}
+		}
+	})
+}
+
 func TestAnAppWithoutAReleaseRunsNothing(t *testing.T) {
 	inHouse(t, func(h *house) {
 		h.run()
