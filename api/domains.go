@@ -172,6 +172,9 @@ func (s *Server) addDomain(w http.ResponseWriter, r *http.Request) error {
 	if err := renga.ValidateHostname(host, s.options.Domain); err != nil {
 		return err
 	}
+	if err := refusePublic(host); err != nil {
+		return err
+	}
 	now := s.now()
 	d := renga.Domain{ID: uuid.NewString(), App: a.ID, Hostname: host, CreatedAt: now, UpdatedAt: now}
 	if d.Endpoint, err = s.endpointFor(r.Context(), a, host, body.SNIEndpoint); err != nil {

@@ -13,6 +13,13 @@ import (
 
 func TestDomains(t *testing.T) {
 	wide := strings.Repeat("a", 63) + "."
+	added := func(name, host string) scenario {
+		return scenario{
+			name: name, method: "POST", url: "/apps/hello/domains", body: `{"hostname":"` + host + `","sni_endpoint":null}`,
+			status: 201, has: []string{`"hostname":"` + host + `"`},
+			after: func(t *testing.T, rig *rig, _ *http.Response) { wantDomains(t, rig, host, "www.example.com") },
+		}
+	}
 	refused := func(name, host, why string) scenario {
 		return scenario{
 			name: name, method: "POST", url: "/apps/hello/domains", body: `{"hostname":"` + host + `","sni_endpoint":null}`,
@@ -102,6 +109,18 @@ func TestDomains(t *testing.T) {
 		refused("a star that is no label", "a*.example.com", "not a valid host name"),
 		refused("a star in the middle", "a.*.example.com", "not a valid host name"),
 		refused("a wildcard of a whole country", "*.com", "not a valid host name"),
+		refused("a public suffix", "co.uk", "stands for names that anybody can register below co.uk"),
+		refused("a wildcard of one", "*.co.uk", "add names of your own there, like www.example.co.uk"),
+		refused("one in another script", "*.个人.hk", "anybody can register below xn--ciqpn.hk"),
+		refused("one by a rule for a whole level", "shops.kawasaki.jp", "anybody can register"),
+		refused("a wildcard over such ones", "*.kawasaki.jp", "anybody can register"),
+		refused("a wildcard of a company's customers", "*.github.io", "anybody can register"),
+		added("what lies below a public suffix", "example.co.uk"),
+		added("a wildcard below one's own name", "*.example.co.uk"),
+		added("a customer's name", "me.github.io"),
+		added("the company's own name", "github.io"),
+		added("an exception from a rule", "city.kawasaki.jp"),
+		added("a name of a company's own network", "*.intranet.corp"),
 		refused("an empty label", "a..example.com", "not a valid host name"),
 		refused("a label with a dash last", "a-.example.com", "not a valid host name"),
 		refused("a label that is too long", "a"+wide+"example.com", "not a valid host name"),
