@@ -67,6 +67,9 @@ type Size struct {
 	CPUs float64
 	// Pids bounds processes and threads.
 	Pids int64
+	// DiskBytes bounds what the dyno has on its own disk besides its image; 0 for no
+	// bound.
+	DiskBytes int64
 }
 
 // DefaultSize is what a new process type gets.

@@ -34,13 +34,13 @@ func TestADynoReachesTheInternetAndTheFrontOnly(t *testing.T) {
 
 	for what, addr := range map[string]string{
 		"this machine at the dyno's gateway":     gateway + ":" + machine,
-		"this machine at another app's gateway":   s.inspected("neighbour", "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}") + ":" + machine,
-		"this machine at Docker's own bridge":     s.bridgeOfDocker() + ":" + machine,
-		"this machine at an address of metadata":  metadata + ":" + machine,
-		"the front at an address of metadata":     metadata + ":" + front,
-		"another app's dyno":                      dyno + ":8080",
-		"a neighbour at a private address":        near.private + ":8080",
-		"a neighbour at an address of metadata":   near.metadata + ":8080",
+		"this machine at another app's gateway":  s.inspected("neighbour", "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}") + ":" + machine,
+		"this machine at Docker's own bridge":    s.bridgeOfDocker() + ":" + machine,
+		"this machine at an address of metadata": metadata + ":" + machine,
+		"the front at an address of metadata":    metadata + ":" + front,
+		"another app's dyno":                     dyno + ":8080",
+		"a neighbour at a private address":       near.private + ":8080",
+		"a neighbour at an address of metadata":  near.metadata + ":8080",
 	} {
 		s.reaches("hello", what, addr, "", "not reached:")
 	}

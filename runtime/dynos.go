@@ -95,6 +95,9 @@ func (i Instance) ended(why string) renga.Dyno {
 
 // exitReason says how an instance ended, in Heroku's words where there are any.
 func exitReason(i Instance) string {
+	if i.OverDisk {
+		return fmt.Sprintf("Disk quota exceeded: the dyno had more on its disk than %s allows and was killed (R20)", i.Size)
+	}
 	if i.OOMKilled {
 		return fmt.Sprintf("Memory quota exceeded: the process used more than %s allows and was killed (R15)", i.Size)
 	}

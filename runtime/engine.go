@@ -110,6 +110,15 @@ type Measurer interface {
 	Measure(ctx context.Context, id string) (renga.Usage, error)
 }
 
+// DiskGuard is an Engine that can tell which instances write too much.
+type DiskGuard interface {
+	// GuardDisks calls over with every running instance that has more on its own
+	// disk than its Spec's Size.DiskBytes, and with how much that is, soon after it
+	// has. As long as it runs it may be told again. It returns when ctx ends or the
+	// engine is away.
+	GuardDisks(ctx context.Context, over func(i Instance, bytes int64)) error
+}
+
 // Forgetter is an Engine that keeps things per app besides instances, such as
 // networks.
 type Forgetter interface {
@@ -172,6 +181,7 @@ type Instance struct {
 	FinishedAt time.Time // zero unless Exited
 	ExitCode   int       // when Exited
 	OOMKilled  bool      // when Exited
+	OverDisk   bool      // it had too much on its disk and was ended; the manager's own
 
 	// Health is what the image's own check says of a running web dyno, and
 	// HealthSaid what that printed when it failed.

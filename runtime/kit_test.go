@@ -19,7 +19,7 @@ import (
 const app renga.AppID = "6c1b0f9e-0000-4000-8000-000000000001"
 
 var sizes = map[string]renga.Size{
-	"eco": {Name: "eco"}, "standard-1x": {Name: "standard-1x"}, "standard-2x": {Name: "standard-2x"},
+	"eco": {Name: "eco"}, "standard-1x": {Name: "standard-1x", DiskBytes: 2 << 30}, "standard-2x": {Name: "standard-2x"},
 }
 
 // programs are what the tests' images run, by the first word of the command.

@@ -224,7 +224,7 @@ func (m *Manager) exitLines(i Instance) []renga.LogLine {
 		lines = append(lines, renga.LogLine{Time: i.FinishedAt, Source: renga.SourceHeroku, Dyno: i.Name, Text: text})
 	}
 	if i.OOMKilled {
-		if m.starved.news(i.ID, m.opts.Now()) {
+		if m.starved.news(i.ID, m.opts.Now(), r15Pause) {
 			say(r15(i))
 		}
 		say("Stopping process with SIGKILL")

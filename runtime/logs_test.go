@@ -76,6 +76,7 @@ func inLoggedHouse(t *testing.T, test func(*house, *notebook)) {
 	inHouse(t, func(h *house) {
 		all := programs()
 		all["chatty"] = enginetest.Program{Lines: []string{"one", "two"}, Bye: "bye"}
+		all["hoard"] = enginetest.Program{Fills: 3 << 30}
 		all["gorge"] = enginetest.Program{Listens: -1, Starves: true, Exits: true, After: 100 * time.Millisecond, Code: 137, OOM: true}
 		h.Memory = enginetest.NewMemory(nil, all)
 		h.engine, h.options.Probe = h.Memory, h.Memory.Probe
@@ -185,6 +186,11 @@ func TestFaultsAreToldWithTheirCodes(t *testing.T) {
 		}},
 		{"grow", time.Second, "web=1", []string{
 			"heroku[web.1]: Error R15 (Memory quota vastly exceeded) -> The process used more memory than standard-1x allows",
+			"heroku[web.1]: Stopping process with SIGKILL",
+			"heroku[web.1]: Process exited with status 137",
+		}},
+		{"hoard", time.Second, "web=1", []string{
+			"heroku[web.1]: Error R20 (Disk quota exceeded) -> The dyno has 3072 MB on its disk, more than standard-1x allows",
 			"heroku[web.1]: Stopping process with SIGKILL",
 			"heroku[web.1]: Process exited with status 137",
 		}},

@@ -89,6 +89,7 @@ func (w *worker) observe(ctx, brief context.Context, world *World) error {
 	}
 	world.Now = w.m.opts.Now()
 	for _, i := range instances {
+		i.OverDisk = i.State == Exited && w.m.full.has(i.ID)
 		seen, turns := w.see(ctx, world.Desired.App, i, world.Now)
 		if e, ok := busy[i.ID]; ok {
 			seen.Stopping, seen.Killing = e.stopping, e.killing

@@ -167,7 +167,7 @@ type Manager struct {
 	oneOffs               holders
 	shellless             digests // images that have no shell
 	apps                  appBook
-	starved               starved
+	starved, full         lately // instances: told of their lack of memory, of disk
 
 	mu      sync.Mutex
 	woken   map[renga.AppID]bool          // to be looked at
@@ -277,6 +277,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	var own sync.WaitGroup
 	own.Go(func() { m.watch(ctx) })
 	own.Go(func() { m.discover(ctx) })
+	own.Go(func() { m.guardDisks(ctx) })
 	m.dispatch(ctx)
 	own.Wait()
 	return nil

@@ -95,7 +95,7 @@ func (p *planner) judge(r renga.ReleaseRecord, i Seen) {
 	case i.State == Running && p.overtime(i):
 		p.failPhase(r, fmt.Sprintf("The release command ran longer than %s", p.PhaseLimit), i.ID)
 	case i.State == Running || i.Recording:
-	case i.OOMKilled:
+	case i.OOMKilled, i.OverDisk:
 		p.failPhase(r, "Release command: "+exitReason(i.Instance), i.ID)
 	case i.ExitCode != 0:
 		p.failPhase(r, fmt.Sprintf("The release command exited with status %d", i.ExitCode), i.ID)

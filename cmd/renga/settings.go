@@ -101,7 +101,7 @@ func table() []setting {
 		{"max-unpacked-size", "RENGA_MAX_UNPACKED_SIZE", "20GB", "what an image may take when its layers are unpacked, in bytes or with kB, MB, GB; 0 for no limit", size(func(s *Settings) *int64 { return &s.MaxUnpackedSize })},
 		{"min-free-disk", "RENGA_MIN_FREE_DISK", "1GB", "free disk space below which pushes are refused, in bytes or with kB, MB, GB", size(func(s *Settings) *int64 { return &s.MinFreeDisk })},
 		{"log-bytes", "RENGA_LOG_BYTES", "10MB", "what the log of one app may take on disk, at least 1MB, in bytes or with kB, MB, GB", size(func(s *Settings) *int64 { return &s.LogBytes })},
-		{"sizes", "RENGA_SIZES", "", "dyno sizes to add or change: name=memory:cpus, separated by commas, such as standard-1x=512MB:1", sizes},
+		{"sizes", "RENGA_SIZES", "", "dyno sizes to add or change: name=memory:cpus or name=memory:cpus:disk, separated by commas, such as standard-1x=512MB:1:2GB", sizes},
 		{"port", "RENGA_PORT", "8080", "port that web dynos are told to listen on in $PORT", number(func(s *Settings) *int { return &s.Port })},
 		{"boot-timeout", "RENGA_BOOT_TIMEOUT", "60s", "how long a web dyno may take to listen, a duration", duration(func(s *Settings) *time.Duration { return &s.BootTimeout })},
 		{"drain-timeout", "RENGA_DRAIN_TIMEOUT", "30s", "how long requests in flight may take before an old dyno is told to end, a duration", duration(func(s *Settings) *time.Duration { return &s.DrainTimeout })},

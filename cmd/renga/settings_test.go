@@ -128,11 +128,11 @@ func TestAPortThatCannotBeTakenSaysWhatToDo(t *testing.T) {
 }
 
 func TestSizesAreAddedAndChanged(t *testing.T) {
-	s, err := parse(t, nil, "--sizes", "standard-1x=1GB:2, tiny=64MB:0.25")
+	s, err := parse(t, nil, "--sizes", "standard-1x=1GB:2, tiny=64MB:0.25:100MB")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Sizes["standard-1x"].MemoryBytes != 1<<30 || s.Sizes["tiny"].CPUs != 0.25 || s.Sizes["eco"].MemoryBytes != 512<<20 {
+	if s.Sizes["standard-1x"].MemoryBytes != 1<<30 || s.Sizes["tiny"].CPUs != 0.25 || s.Sizes["tiny"].DiskBytes != 100<<20 || s.Sizes["standard-1x"].DiskBytes != 2<<30 || s.Sizes["eco"].MemoryBytes != 512<<20 {
 		t.Errorf("sizes are %+v", s.Sizes)
 	}
 	for _, bad := range []string{"x", "x=1MB", "x=512:1", "X=64MB:1", "x=64MB:0", "x=64QB:1", "x=64MB:1,"} {

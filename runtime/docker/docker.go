@@ -35,6 +35,7 @@ var (
 	_ runtime.Filer        = (*Engine)(nil)
 	_ runtime.Dialer       = (*Engine)(nil)
 	_ runtime.Measurer     = (*Engine)(nil)
+	_ runtime.DiskGuard    = (*Engine)(nil)
 )
 
 // Defaults of [Options].
@@ -90,7 +91,8 @@ type Engine struct {
 	dialled  atomic.Pointer[session]
 	pulls    flight
 	networks flight
-	runnable sync.Map // lookup: commands that were found in images
+	noQuotas atomic.Bool // the daemon refuses storage options
+	runnable sync.Map    // lookup: commands that were found in images
 
 	claimMu sync.Mutex
 	claimed map[netip.Prefix]bool // subnets of networks that are being made
@@ -184,6 +186,7 @@ func (e *Engine) dial(ctx context.Context) (*session, error) {
 			"Docker at %s speaks only API %s, and %s is needed; upgrade it to Engine 20.10 or newer.", e.host, v, oldestAPI), c.Close())
 	}
 	s := &session{Client: c, offered: pong.APIVersion}
+	e.noQuotas.Store(false)
 	if old := e.dialled.Swap(s); old != nil {
 		e.log.Info("docker changed", "api", c.ClientVersion(), "api_before", old.ClientVersion())
 	}

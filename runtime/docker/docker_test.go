@@ -14,12 +14,18 @@ func TestEngineKeepsTheContract(t *testing.T) {
 		s := w.spec(verb)
 		return runtime.Spec{Image: s.Image, Size: s.Size}
 	}
+	filling := func(how string) runtime.Spec {
+		s := program("fill")
+		s.Image.Command = append(s.Image.Command, how)
+		return s
+	}
 	absent := program("serve")
 	absent.Image.Digest = "sha256:" + strings.Repeat("0", 64)
 	absent.Image.Config = ""
 	enginetest.Suite(t, enginetest.World{
 		Engine: w.engine, Absent: absent,
 		Serve: program("serve"), Exit: program("exit"), Stubborn: program("stubborn"), Chatty: program("chatty"), Echo: program("echo"), Starving: program("starving"),
+		Filling: []runtime.Spec{filling("file"), filling("volume"), filling("unlinked"), filling("mapped"), filling("many"), filling("deep")},
 	})
 	if left := w.containers(w.options.Platform); len(left) != 0 {
 		t.Errorf("%d containers are left", len(left))

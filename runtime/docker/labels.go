@@ -26,6 +26,7 @@ const (
 	labelRelease  = "renga.release" // the version's number
 	labelSize     = "renga.size"
 	labelCrashes  = "renga.crashes"
+	labelDisk     = "renga.disk"     // what it may have on its disk, in bytes; 0 for no bound
 	labelPort     = "renga.port"     // where a web dyno listens; empty on others
 	labelCommand  = "renga.command"  // a JSON list
 	labelUntil    = "renga.until"    // when a one-off dyno must have ended; empty on others
@@ -49,6 +50,7 @@ func (e *Engine) dynoLabels(s runtime.Spec) (map[string]string, error) {
 		labelRelease: strconv.Itoa(s.Release),
 		labelSize:    s.Size.Name,
 		labelCrashes: strconv.Itoa(s.Crashes),
+		labelDisk:    strconv.FormatInt(s.Size.DiskBytes, 10),
 		labelCommand: string(command),
 		labelPort:    "", labelUntil: "", labelAttached: "",
 	})

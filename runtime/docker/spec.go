@@ -95,6 +95,7 @@ func (e *Engine) hostConfig(s runtime.Spec, networkID string) *container.HostCon
 		CapAdd:      strslice.StrSlice(capabilities),
 		OomScoreAdj: oomScore,
 		Resources:   resources(s.Size),
+		StorageOpt:  e.quotas(s.Size),
 	}
 }
 

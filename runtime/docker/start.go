@@ -84,6 +84,9 @@ func (e *Engine) run(ctx context.Context, s runtime.Spec, p plan) (runtime.Insta
 // create makes the container, and looks at it.
 func (e *Engine) create(ctx context.Context, api *session, s runtime.Spec, p plan) (container.InspectResponse, error) {
 	made, err := api.ContainerCreate(ctx, p.config, p.host, p.network, nil, p.name)
+	if err != nil && e.withoutQuotas(err, &p) {
+		made, err = api.ContainerCreate(ctx, p.config, p.host, p.network, nil, p.name)
+	}
 	if err != nil {
 		return container.InspectResponse{}, e.createFault(err, s)
 	}

@@ -42,6 +42,8 @@ type Program struct {
 	// Starves makes Start tell that it had a child that was killed for lack of
 	// memory.
 	Starves bool
+	// Fills is what it has on its disk a moment after its start.
+	Fills int64
 	// Bye is a line that it prints on SIGTERM, unless empty.
 	Bye string
 }
@@ -94,6 +96,7 @@ var (
 	_ runtime.Measurer     = (*Memory)(nil)
 	_ runtime.Forgetter    = (*Memory)(nil)
 	_ runtime.Attacher     = (*Memory)(nil)
+	_ runtime.DiskGuard    = (*Memory)(nil)
 )
 
 // NewMemory is an engine that knows the given programs. A nil now is time.Now.
@@ -151,6 +154,33 @@ func (m *Memory) End(name string, code int) {
 	}
 	m.mu.Unlock()
 	m.tell(apps...)
+}
+
+// GuardDisks is runtime.DiskGuard's.
+func (m *Memory) GuardDisks(ctx context.Context, over func(runtime.Instance, int64)) error {
+	for {
+		m.mu.Lock()
+		changed := m.changed
+		err := m.awayLocked(ctx)
+		var full []*process
+		for _, p := range m.instances {
+			if limit := p.spec.Size.DiskBytes; limit > 0 && p.program.Fills > limit && m.seenLocked(p).State == runtime.Running {
+				full = append(full, p)
+			}
+		}
+		m.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		for _, p := range full {
+			over(p.Instance, p.program.Fills)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+	}
 }
 
 // Starve has the engine tell of every running instance of that name that one of

@@ -21,6 +21,7 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 		"exit":     {Exits: true, Code: 3},
 		"stubborn": {Stops: -1},
 		"chatty":   {Lines: append(lines, "GREETING=$GREETING"), Bye: "bye"},
+		"filling":  {Fills: 1 << 40},
 		"starving": {Starves: true},
 		"echo":     {Echo: true, Code: 5, Lines: []string{"ready"}},
 	})
@@ -36,6 +37,6 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 	enginetest.Suite(t, enginetest.World{
 		Engine: e, Probe: e.Probe,
 		Serve: spec("serve", "1"), Exit: spec("exit", "1"), Stubborn: spec("stubborn", "1"),
-		Chatty: spec("chatty", "1"), Echo: spec("echo", "1"), Starving: spec("starving", "1"), Absent: spec("serve", "0"),
+		Chatty: spec("chatty", "1"), Echo: spec("echo", "1"), Starving: spec("starving", "1"), Filling: []runtime.Spec{spec("filling", "1")}, Absent: spec("serve", "0"),
 	})
 }

@@ -42,6 +42,8 @@ type World struct {
 	// for that, again and again; it runs on itself, until SIGTERM, on which it ends
 	// with status 0.
 	Starving runtime.Spec
+	// Filling write to their disks without end, each in another way.
+	Filling []runtime.Spec
 	// Absent names an image that is neither on the engine nor in its registry,
 	// which answers that there is no such image.
 	Absent runtime.Spec
@@ -96,6 +98,7 @@ func Suite(t *testing.T, w World) {
 		{"the environment arrives", testEnv},
 		{"ports lists what is listened on", testPorts},
 		{"measure tells what a running one uses", testMeasure},
+		{"an instance that writes too much is told of soon", testFilling},
 		{"forget is harmless, twice and before another start", testForget},
 	} {
 		t.Run(c.must, func(t *testing.T) { c.test(newBench(t, w)) })

@@ -14,6 +14,7 @@
 //	shaky MS    serves for so many milliseconds, then ends with code 5
 //	stubborn    serves, and ignores SIGTERM
 //	hold MB     holds so much memory, and serves
+//	hoard MB    writes so much to its disk, then serves
 //	eat         allocates memory until it is stopped from outside
 package main
 
@@ -26,6 +27,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -71,6 +73,12 @@ func run(ctx context.Context, verb string, args []string) error {
 		return hold(ctx, args)
 	case "eat":
 		return eat(ctx)
+	case "hoard":
+		mb, err := strconv.Atoi(args[0])
+		if err == nil {
+			err = writeFile(mb)
+		}
+		return errors.Join(err, serve(ctx, os.Getenv("PORT")))
 	case "exit":
 		return exit(args)
 	case "await":
@@ -260,6 +268,10 @@ func routes() http.Handler {
 	})
 	mux.HandleFunc("GET /slow", slow)
 	mux.HandleFunc("GET /reach", reach)
+	mux.HandleFunc("GET /write", write)
+	mux.HandleFunc("GET /child", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, "child ended:", exec.CommandContext(r.Context(), os.Args[0], "eat").Run())
+	})
 	mux.HandleFunc("GET /stream", stream)
 	mux.HandleFunc("GET /ws", echo)
 	mux.HandleFunc("POST /echo", func(w http.ResponseWriter, r *http.Request) {
@@ -313,6 +325,33 @@ func fill(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(make([]byte, n)) // the client is gone: nobody to tell
 }
 
+// write writes ?mb= MB into a file, and answers.
+func write(w http.ResponseWriter, r *http.Request) {
+	mb, err := strconv.Atoi(r.FormValue("mb"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if err := writeFile(mb); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	fmt.Fprintln(w, "wrote", mb, "MB")
+}
+
+func writeFile(mb int) error {
+	f, err := os.Create("/written")
+	if err != nil {
+		return err
+	}
+	for range mb {
+		if _, err := f.Write(make([]byte, 1<<20)); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	return f.Close()
+}
+
 // reach asks ?addr= by HTTP as ?host=, and tells the first line of the answer.
 func reach(w http.ResponseWriter, r *http.Request) {
 	ask, err := http.NewRequestWithContext(r.Context(), http.MethodGet, "http://"+r.FormValue("addr")+"/", nil)
@@ -327,7 +366,7 @@ func reach(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "not reached:", err)
 		return
 	}
-	defer func() { _ = answer.Body.Close() }() // only read
+	defer func() { _ = answer.Body.Close() }()               // only read
 	line, _ := bufio.NewReader(answer.Body).ReadString('\n') // what there is of it
 	fmt.Fprintln(w, "reached:", line)
 }

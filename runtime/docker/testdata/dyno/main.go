@@ -46,6 +46,9 @@ func main() {
 		fmt.Print("no newline")
 	case "eat-memory":
 		eat()
+	case "fill": // its disk, without end, in a way
+		fmt.Println(fill(os.Args[2]))
+		<-term
 	case "pid": // prints which process it is, and runs on until SIGTERM
 		fmt.Println("process", os.Getpid())
 		<-term
@@ -121,6 +124,70 @@ func echo() {
 	}
 	fmt.Println("terminal:", terminal)
 	os.Exit(5)
+}
+
+// fill writes until it cannot, or has written 4 GB.
+func fill(how string) error {
+	const most = 4 << 30
+	path := "/full"
+	switch how {
+	case "volume":
+		path = "/data/full"
+	case "many": // empty files
+		for n := range most / 4096 {
+			if err := os.WriteFile(fmt.Sprint("/many", n), nil, 0o600); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "deep": // where no path leads to
+		for range 3000 {
+			if err := os.Mkdir("d", 0o700); err != nil {
+				return err
+			}
+			if err := os.Chdir("d"); err != nil {
+				return err
+			}
+		}
+		path = "full"
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if how == "unlinked" || how == "mapped" {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	if how == "mapped" {
+		return fillMapped(f)
+	}
+	for range most >> 20 {
+		if _, err := f.Write(make([]byte, 1<<20)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillMapped fills a file that is nowhere open any more.
+func fillMapped(f *os.File) error {
+	const size = 256 << 20
+	if err := f.Truncate(size); err != nil {
+		return err
+	}
+	mapped, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	for i := 0; i < size; i += 4096 {
+		mapped[i] = 1
+	}
+	return unix.Msync(mapped, unix.MS_SYNC)
 }
 
 func eat() {
