@@ -520,9 +520,7 @@ func TestAnAppMayBringItsOwnInit(t *testing.T) {
 			h.run()
 			h.scale("web=1")
 			h.deploy(1, "web=serve")
-			if _, _, err := h.m.RunOneOff(t.Context(), app, renga.OneOff{Dyno: "d", As: "run", Command: "true", Size: "eco", Lasts: time.Minute}); err != nil {
-				t.Fatal(err)
-			}
+			h.oneOff(renga.OneOff{Dyno: "d", As: "run", Command: "true", Size: "eco", Lasts: time.Minute})
 			specs := h.Specs()
 			if len(specs) != 2 || specs[0].NoInit != without || specs[1].NoInit {
 				t.Errorf("%q: %+v", value, specs)

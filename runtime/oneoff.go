@@ -127,7 +127,7 @@ func complete(asked renga.OneOff, d renga.Desired, in *renga.ReleaseRecord) (ren
 		return asked, renga.Errorf(renga.Invalid, "%s has no release with an image that works yet; push one first.", d.App.Name)
 	}
 	asked.As, asked.Dyno = cmp.Or(asked.As, renga.Run), cmp.Or(asked.Dyno, uuid.NewString())
-	if named, ok := typeIn(asked.Command, d.Live.Images); ok {
+	if named, ok := typeIn(asked.Command, in.Images); ok {
 		asked.Type = named
 	}
 	if asked.Type == "" {
