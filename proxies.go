@@ -63,3 +63,17 @@ func parseAddr(s string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(strings.Trim(WithoutPort(s), "[]"))
 	return addr.Unmap().WithZone(""), err == nil
 }
+
+// Neighbourhood is whom an address stands for when tries and connections are
+// counted: of IPv6 a customer has a whole /64. What is no address is itself.
+func Neighbourhood(from string) string {
+	const customer = 64
+	addr, ok := parseAddr(from)
+	if !ok {
+		return from
+	}
+	if addr.Is6() {
+		return netip.PrefixFrom(addr, customer).Masked().String()
+	}
+	return addr.String()
+}

@@ -2,8 +2,9 @@
 // and makes the tokens that speak for an account afterwards.
 //
 // Passwords are kept as argon2id hashes (password.go), tokens as SHA-256 ones.
-// Guessing a password is slow: whoever fails too often, for one account or from
-// one address, has to wait ever longer (login.go).
+// Guessing a password is slow: whoever fails too often for one account has to
+// wait ever longer, and with him who shares his address, but nobody elsewhere
+// (login.go). Checks are few at a time, and addresses take turns (turns.go).
 package accounts
 
 import (
@@ -48,13 +49,13 @@ type Grants interface {
 type Accounts struct {
 	store  Store
 	cost   Cost
-	hashes *bounded
+	hashes *turns
 }
 
 // New starts nothing. What Store keeps under one cost can be checked under
 // another.
 func New(s Store, cost Cost) *Accounts {
-	return &Accounts{store: s, cost: cost, hashes: newBounded()}
+	return &Accounts{store: s, cost: cost, hashes: newTurns()}
 }
 
 // Create makes an account with a password and a token that may do everything.

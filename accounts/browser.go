@@ -31,7 +31,7 @@ const freeForBrowser = 60
 // Begin starts a login that a client wants and a browser is to end. The client
 // gets its token with the secret.
 func (a *Accounts) Begin(ctx context.Context, description, from string) (l renga.PendingLogin, secret string, err error) {
-	d := door{"browser of " + from, freeForBrowser}
+	d := door{"browser of " + renga.Neighbourhood(from), freeForBrowser}
 	if err := a.knock(ctx, d); err != nil {
 		return l, "", err
 	}

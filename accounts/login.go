@@ -19,10 +19,10 @@ type Attempts interface {
 	Excuse(ctx context.Context, who string) error
 }
 
-// How many tries may fail without a pause. An address may stand for many people.
 const (
+	// freeForAccount is how many tries may fail, of one account from one address,
+	// without a pause.
 	freeForAccount = 5
-	freeForAddress = 20
 	longestPause   = time.Minute
 )
 
@@ -30,22 +30,20 @@ const (
 var errCredentials = renga.Errorf(renga.Unauthorized, "Email and password do not match.")
 
 // Login is the account with that email, if the password is its own. From is the
-// address that asks.
+// address that asks. Tries count for both together: whoever guesses an account's
+// password keeps its owner out nowhere else, nor his neighbours out of theirs.
 func (a *Accounts) Login(ctx context.Context, email, password, from string) (renga.Account, error) {
-	doors := []door{{"address " + from, freeForAddress}, {"account " + strings.ToLower(email), freeForAccount}}
-	for _, d := range doors {
-		if err := a.knock(ctx, d); err != nil {
-			return renga.Account{}, err
-		}
+	from = renga.Neighbourhood(from)
+	d := door{"account " + strings.ToLower(email) + " from " + from, freeForAccount}
+	if err := a.knock(ctx, d); err != nil {
+		return renga.Account{}, err
 	}
-	who, err := a.verified(ctx, email, password)
+	who, err := a.verified(ctx, from, email, password)
 	if err != nil {
 		return renga.Account{}, err
 	}
-	for _, d := range doors {
-		if err := a.store.Excuse(ctx, d.who); err != nil {
-			return renga.Account{}, err
-		}
+	if err := a.store.Excuse(ctx, d.who); err != nil {
+		return renga.Account{}, err
 	}
 	return a.store.UpdateAccount(ctx, who.ID, func(who *renga.Account) error {
 		who.LastLogin = time.Now().UTC()
@@ -81,12 +79,12 @@ func (d door) pause(failed int) time.Duration {
 }
 
 // verified checks a password. It takes as long when there is no such account.
-func (a *Accounts) verified(ctx context.Context, email, password string) (renga.Account, error) {
+func (a *Accounts) verified(ctx context.Context, from, email, password string) (renga.Account, error) {
 	who, kept, err := a.store.Password(ctx, email)
 	if err != nil && renga.KindOf(err) != renga.NotFound {
 		return renga.Account{}, err
 	}
-	right, err := a.matches(ctx, password, kept)
+	right, err := a.matches(ctx, from, password, kept)
 	if err != nil {
 		return renga.Account{}, err
 	}

@@ -9,10 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"golang.org/x/crypto/argon2"
-	"golang.org/x/sync/semaphore"
 
 	"renga"
 )
@@ -30,33 +28,12 @@ var DefaultCost = Cost{Memory: 32 << 10, Passes: 3, Threads: 1}
 const (
 	saltBytes, keyBytes  = 16, 32
 	shortest, longest    = 8, 1024
-	atOnce               = 2 // checks: the memory that logins may take together
-	patience             = 10 * time.Second
 	generatedPasswordLen = 24
 
 	costFormat = "$argon2id$v=%d$m=%d,t=%d,p=%d%s"
 )
 
 var errDamaged = errors.New("a stored password hash is damaged")
-
-// bounded lets few hash at once, so that logins cannot take all memory.
-type bounded struct{ slots *semaphore.Weighted }
-
-func newBounded() *bounded { return &bounded{semaphore.NewWeighted(atOnce)} }
-
-func (b *bounded) do(ctx context.Context, hash func()) error {
-	waiting, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err := b.slots.Acquire(waiting, 1); err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("wait for a turn to check a password: %w", ctx.Err())
-		}
-		return renga.Errorf(renga.Unavailable, "Too many people log in at once; try again in a moment.")
-	}
-	defer b.slots.Release(1)
-	hash()
-	return nil
-}
 
 // hash makes what is kept of a password: the cost, the salt and the key.
 func (a *Accounts) hash(ctx context.Context, password string) (string, error) {
@@ -65,13 +42,13 @@ func (a *Accounts) hash(ctx context.Context, password string) (string, error) {
 	}
 	h := hashed{cost: a.cost, salt: make([]byte, saltBytes)}
 	rand.Read(h.salt) // never fails
-	err := a.hashes.do(ctx, func() { h.key = h.keyOf(password) })
+	err := a.hashes.do(ctx, "", func() { h.key = h.keyOf(password) })
 	return h.String(), err
 }
 
-// matches compares a password with what is kept of one. With nothing kept the
-// work is done all the same, and the answer is no.
-func (a *Accounts) matches(ctx context.Context, password, kept string) (bool, error) {
+// matches compares a password with what is kept of one, for an address. With
+// nothing kept the work is done all the same, and the answer is no.
+func (a *Accounts) matches(ctx context.Context, from, password, kept string) (bool, error) {
 	h := hashed{cost: a.cost, salt: make([]byte, saltBytes)}
 	if kept != "" {
 		var err error
@@ -83,7 +60,7 @@ func (a *Accounts) matches(ctx context.Context, password, kept string) (bool, er
 		password = "" // which no account has
 	}
 	right := false
-	err := a.hashes.do(ctx, func() { right = subtle.ConstantTimeCompare(h.keyOf(password), h.key) == 1 })
+	err := a.hashes.do(ctx, from, func() { right = subtle.ConstantTimeCompare(h.keyOf(password), h.key) == 1 })
 	return right, err
 }
 

@@ -62,3 +62,80 @@ func (s *story) hold(n int) {
 	}
 	_, _ = io.WriteString(c, head) // likewise
 }
+
+// TestAGuesserSlowsDownOnlyHimself has somebody try passwords, six
+// a second and more, while others log in with right ones.
+func TestAGuesserSlowsDownOnlyHimself(t *testing.T) {
+	s := newStory(t)
+	s.start()
+	passwords := map[string]string{}
+	for _, email := range []string{"owner@example.com", "neighbour@example.com"} {
+		passwords[email] = s.account(email)
+	}
+	stop, guessing := make(chan struct{}), make(chan int, 1)
+	go func() {
+		refused := 0
+		for {
+			select {
+			case <-stop:
+				guessing <- refused
+				return
+			default:
+				if s.login(visitor, "owner@example.com", "a wrong one") == http.StatusTooManyRequests {
+					refused++
+				}
+			}
+		}
+	}()
+	s.poll(func() error {
+		if got := s.login(visitor, "owner@example.com", "another"); got != http.StatusTooManyRequests {
+			return fmt.Errorf("the guesser is answered %d", got)
+		}
+		return nil
+	})
+	for range 10 {
+		if got := s.login("127.0.0.1", "owner@example.com", passwords["owner@example.com"]); got != http.StatusCreated {
+			t.Errorf("the owner is answered %d", got)
+		}
+		if got := s.login(visitor, "neighbour@example.com", passwords["neighbour@example.com"]); got != http.StatusCreated {
+			t.Errorf("the guesser's neighbour is answered %d", got)
+		}
+	}
+	close(stop)
+	if refused := <-guessing; refused == 0 {
+		t.Error("no guess was refused")
+	}
+}
+
+// account makes an account and gives its password.
+func (s *story) account(email string) string {
+	s.Helper()
+	stdout, stderr, err := s.w.Run(s.Context(), "account", email)
+	if err != nil {
+		s.Fatalf("renga account: %v %s", err, stderr)
+	}
+	_, password, found := strings.Cut(stdout, "password: ")
+	if !found {
+		s.Fatalf("renga account printed %q", stdout)
+	}
+	return strings.TrimSpace(strings.SplitN(password, "\n", 2)[0])
+}
+
+// login asks for a token from an address, and gives the status; 0 when the test
+// is over.
+func (s *story) login(from, email, password string) int {
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
+	r, err := http.NewRequestWithContext(s.Context(), http.MethodPost, "http://"+s.w.Addr+"/oauth/authorizations", strings.NewReader("{}"))
+	if err != nil {
+		return 0
+	}
+	r.SetBasicAuth(email, password)
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := client.Do(r)
+	if err != nil {
+		return 0
+	}
+	_ = answer.Body.Close() // it is not read
+	return answer.StatusCode
+}

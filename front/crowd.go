@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"renga"
 )
 
 // Bounds are how many connections from clients there may be at a time. Zero
@@ -31,13 +33,13 @@ type Crowd struct {
 
 	mu     sync.Mutex
 	all    map[*guest]struct{}
-	byAddr map[netip.Addr]map[*guest]struct{}
+	byAddr map[string]map[*guest]struct{}
 	told   time.Time // when the log was told last
 }
 
 // NewCrowd makes one of nobody.
 func NewCrowd(b Bounds, log *slog.Logger) *Crowd {
-	return &Crowd{bounds: b, log: log, all: map[*guest]struct{}{}, byAddr: map[netip.Addr]map[*guest]struct{}{}}
+	return &Crowd{bounds: b, log: log, all: map[*guest]struct{}{}, byAddr: map[string]map[*guest]struct{}{}}
 }
 
 // guest is one connection.
@@ -45,7 +47,7 @@ type guest struct {
 	crowd *Crowd
 	conn  *net.TCPConn
 	file  int
-	addr  netip.Addr // whom it counts for; the zero one for nobody
+	who   string // the address it counts for; empty for none
 
 	busy  atomic.Int32 // what is being done for it; at zero it is waited for
 	since atomic.Int64 // when that began, in unix nanoseconds
@@ -93,28 +95,18 @@ func (c *Crowd) countLocked(g *guest, addr netip.Addr) bool {
 	if !addr.IsValid() {
 		return true
 	}
-	addr = neighbourhood(addr)
-	if most := c.bounds.PerAddress; most > 0 && len(c.byAddr[addr]) >= most && !c.makeRoomLocked(c.byAddr[addr]) {
+	who := renga.Neighbourhood(addr.String())
+	if most := c.bounds.PerAddress; most > 0 && len(c.byAddr[who]) >= most && !c.makeRoomLocked(c.byAddr[who]) {
 		c.tellLocked("of one address", addr)
 		delete(c.all, g)
 		return false
 	}
-	g.addr = addr
-	if c.byAddr[addr] == nil {
-		c.byAddr[addr] = map[*guest]struct{}{}
+	g.who = who
+	if c.byAddr[who] == nil {
+		c.byAddr[who] = map[*guest]struct{}{}
 	}
-	c.byAddr[addr][g] = struct{}{}
+	c.byAddr[who][g] = struct{}{}
 	return true
-}
-
-// neighbourhood is whom an address stands for: of IPv6 a customer has a whole /64.
-func neighbourhood(addr netip.Addr) netip.Addr {
-	const customer = 64
-	addr = addr.Unmap().WithZone("")
-	if addr.Is6() {
-		return netip.PrefixFrom(addr, customer).Masked().Addr()
-	}
-	return addr
 }
 
 // makeRoomLocked closes the connection among some that is waited for longest.
@@ -142,9 +134,9 @@ func (c *Crowd) leave(g *guest) {
 
 func (c *Crowd) leaveLocked(g *guest) {
 	delete(c.all, g)
-	delete(c.byAddr[g.addr], g)
-	if len(c.byAddr[g.addr]) == 0 {
-		delete(c.byAddr, g.addr)
+	delete(c.byAddr[g.who], g)
+	if len(c.byAddr[g.who]) == 0 {
+		delete(c.byAddr, g.who)
 	}
 }
 

@@ -1,0 +1,128 @@
+package accounts
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"renga"
+)
+
+const (
+	// patience is how long somebody may wait for his turn.
+	patience = 10 * time.Second
+	// perAddress bounds who waits from one address.
+	perAddress = 16
+	// mostAtOnce bounds the memory that checks take together: 32 MiB each.
+	mostAtOnce = 4
+)
+
+// turns let few hash at once, for that takes all of a CPU and much memory, and
+// strangers may ask for it. Addresses that wait take turns, so that none can
+// fill the queue for all; of one address the last that came is next, and the
+// first gives way.
+type turns struct {
+	mu      sync.Mutex
+	free    int
+	order   []string // addresses where somebody waits; the first is next
+	waiting map[string][]*turn
+}
+
+// turn is told once, whether it is there or never will be.
+type turn struct{ come chan bool }
+
+// newTurns leaves half of the CPUs to all the rest.
+func newTurns() *turns {
+	return &turns{free: min(max(runtime.GOMAXPROCS(0)/2, 1), mostAtOnce), waiting: map[string][]*turn{}}
+}
+
+// do hashes when it is the address's turn.
+func (t *turns) do(ctx context.Context, from string, hash func()) error {
+	if err := t.await(ctx, from); err != nil {
+		return err
+	}
+	defer t.pass()
+	hash()
+	return nil
+}
+
+func (t *turns) await(ctx context.Context, from string) error {
+	mine := t.line(from)
+	if mine == nil {
+		return nil
+	}
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	select {
+	case came := <-mine.come:
+		if came {
+			return nil
+		}
+	case <-waiting.Done():
+		if !t.leave(from, mine) && <-mine.come { // it came at that moment
+			t.pass()
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("wait for a turn to check a password: %w", ctx.Err())
+		}
+	}
+	return renga.Errorf(renga.Unavailable, "Too many people log in at once; try again in a moment.")
+}
+
+// line takes a free place and gives nil, or a turn to wait for.
+func (t *turns) line(from string) *turn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.free > 0 {
+		t.free--
+		return nil
+	}
+	mine, those := &turn{make(chan bool, 1)}, t.waiting[from]
+	if len(those) == 0 {
+		t.order = append(t.order, from)
+	}
+	if len(those) == perAddress {
+		those[0].come <- false
+		those = those[1:]
+	}
+	t.waiting[from] = append(those, mine)
+	return mine
+}
+
+// pass gives the place to whoever is next.
+func (t *turns) pass() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.order) == 0 {
+		t.free++
+		return
+	}
+	from := t.order[0]
+	t.order = t.order[1:]
+	those := t.waiting[from]
+	last := len(those) - 1
+	those[last].come <- true
+	if t.waiting[from] = those[:last]; last > 0 {
+		t.order = append(t.order, from) // behind the others
+	} else {
+		delete(t.waiting, from)
+	}
+}
+
+// leave gives a turn up; false when it was told already.
+func (t *turns) leave(from string, mine *turn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := slices.Index(t.waiting[from], mine)
+	if i < 0 {
+		return false
+	}
+	if t.waiting[from] = slices.Delete(t.waiting[from], i, i+1); len(t.waiting[from]) == 0 {
+		delete(t.waiting, from)
+		t.order = slices.DeleteFunc(t.order, func(one string) bool { return one == from })
+	}
+	return true
+}
