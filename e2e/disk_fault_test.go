@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -103,4 +104,68 @@ func (s *story) heavy(version string, size int64) v1.Image {
 	img, err := mutate.AppendLayers(s.image(version), layer)
 	s.must(err)
 	return img
+}
+
+// TestOnAFullDiskReadsGoOnAndDeletingAnAppFreesIt fills the disk to its last
+// byte: whatever only reads is answered, whatever makes records grow is told what
+// is full, and the way out of it works.
+func TestOnAFullDiskReadsGoOnAndDeletingAnAppFreesIt(t *testing.T) {
+	s := newStory(t)
+	s.smallDisk()
+	s.start("--min-free-disk=1kB")
+	s.push("calm", "calm")
+	s.up("calm", "calm")
+	s.settled("calm", 2, "succeeded")
+	s.set("calm", map[string]any{"COLOUR": "blue"})
+	s.settled("calm", 3, "succeeded")
+	s.push("doomed", "doomed")
+	s.up("doomed", "doomed")
+	s.settled("doomed", 2, "succeeded")
+	s.poll(s.reserved)
+	ballast := s.fill(0)
+
+	for range 15 {
+		for _, path := range []string{"/apps", "/apps/calm", "/apps/calm/releases", "/apps/calm/config-vars", "/account"} {
+			s.api(http.StatusOK, http.MethodGet, path, nil)
+		}
+		status, said := s.ask(http.MethodPatch, "/apps/calm/formation/web", map[string]any{"quantity": 2})
+		if status < 500 || !strings.Contains(string(said), "is full: nothing can be changed until there is room on it, but apps can still be deleted") {
+			t.Fatalf("a change on a full disk: %d %s", status, said)
+		}
+		s.serves("calm", "calm")
+	}
+	if status, said := s.ask(http.MethodPatch, "/apps/calm/config-vars", map[string]any{"COLOUR": "red"}); status < 500 || !strings.Contains(string(said), "full") {
+		t.Errorf("a config var on a full disk: %d %s", status, said)
+	}
+	s.api(http.StatusOK, http.MethodDelete, "/apps/doomed", nil)
+	if status, _ := s.ask(http.MethodGet, "/apps/doomed", nil); status != http.StatusNotFound {
+		t.Errorf("the app that was deleted: %d", status)
+	}
+	if lines := s.logs("redis-server ended"); lines() == nil {
+		t.Error("redis-server ended on the full disk")
+	}
+	s.must(os.Remove(ballast))
+	s.scale("calm", "web", 2, "")
+	s.runs("calm", "web.1 v3", "web.2 v3")
+	s.set("calm", map[string]any{"COLOUR": "green"})
+	s.settled("calm", 4, "succeeded")
+	s.must(s.w.Stop())
+	s.start("--min-free-disk=1kB")
+	s.up("calm", "calm")
+	if vars := s.api(http.StatusOK, http.MethodGet, "/apps/calm/config-vars", nil); !strings.Contains(string(vars), "green") {
+		t.Errorf("config vars after the full disk: %s", vars)
+	}
+}
+
+// reserved tells whether Redis has room ahead of it.
+func (s *story) reserved() error {
+	files, err := filepath.Glob(filepath.Join(s.w.Dir, "redis", "appendonlydir", "*.incr.aof"))
+	if err != nil || len(files) != 1 {
+		return fmt.Errorf("append-only files: %q, %w", files, err)
+	}
+	var st syscall.Stat_t
+	if err := syscall.Stat(files[0], &st); err != nil || st.Blocks*512 < 8<<20 {
+		return fmt.Errorf("%s takes %d blocks, %w", files[0], st.Blocks, err)
+	}
+	return nil
 }

@@ -231,6 +231,9 @@ func (s *Store) updateApp(ctx context.Context, tx *redis.Tx, id renga.AppID, edi
 	if err != nil {
 		return renga.App{}, err
 	}
+	if after.Deleting {
+		ctx = freeing(ctx)
+	}
 	return after, multi(ctx, tx, func(p redis.Pipeliner) {
 		p.Set(ctx, keyApp(id), encode(newAppRecord(after)), 0)
 		box.post(ctx, p, appEvents(before, after)...)

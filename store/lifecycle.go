@@ -150,7 +150,7 @@ func list(ctx context.Context, p redis.Pipeliner, id renga.AppID, l listing) {
 // not there is no error. If it is cut short the name stays taken; calling it
 // again, or the next Adopt, ends it.
 func (s *Store) RemoveApp(ctx context.Context, id renga.AppID) error {
-	return s.do(ctx, "remove app "+string(id), func(ctx context.Context) error {
+	return s.do(freeing(ctx), "remove app "+string(id), func(ctx context.Context) error {
 		name, err := s.markRemoving(ctx, id)
 		if err != nil || name == "" {
 			return err

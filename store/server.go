@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -77,6 +78,11 @@ func (s *Server) Start(ctx context.Context) error {
 // Run keeps the server running until ctx ends, then shuts it down: let ctx end
 // only after everything that needs the store.
 func (s *Server) Run(ctx context.Context) error {
+	keeping, stop := context.WithCancel(ctx)
+	var keeper sync.WaitGroup
+	keeper.Go(func() { reserve{s.dir, s.log}.run(keeping) })
+	defer keeper.Wait()
+	defer stop()
 	pause := minPause
 	for {
 		began := time.Now()

@@ -58,7 +58,10 @@ type Options struct {
 	// Sealer encrypts the few secrets that live here: keys of certificates,
 	// secrets of webhooks. Without one they can be neither written nor read.
 	Sealer Sealer
-	Log    *slog.Logger
+	// Full says that the disk that Redis writes to is full, and what to do; nil
+	// when it is not. Without the function nobody knows.
+	Full func() error
+	Log  *slog.Logger
 }
 
 // Sealer encrypts, and binds what it encrypts to associated data.
@@ -86,6 +89,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	redis.SetLogger(chatter{o.Log})
 	s := &Store{db: redis.NewUniversalClient(tuned(addr)), where: addr.where, seals: o.Sealer, log: o.Log}
+	if o.Full != nil {
+		s.db.AddHook(roomHook{o.Full})
+	}
 	if err := s.greet(ctx); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}

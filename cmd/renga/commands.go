@@ -224,14 +224,15 @@ func ownedBy(one releaser.Recovered, o operatorFile) string {
 // one, started for as long as the command takes when it does not run.
 func withStore(ctx context.Context, p *program, s Settings, do func(*store.Store) error) error {
 	log := slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	url, stop := s.RedisURL, func() error { return nil }
-	if url == "" {
-		var err error
-		if url, stop, err = borrowRedis(ctx, s, log); err != nil {
+	at, stop := store.Options{URL: s.RedisURL, Log: log}, func() error { return nil }
+	if at.URL == "" {
+		server, end, err := borrowRedis(ctx, s, log)
+		if err != nil {
 			return err
 		}
+		at.URL, at.Full, stop = server.URL(), server.Full, end
 	}
-	db, err := store.Open(ctx, store.Options{URL: url, Log: log})
+	db, err := store.Open(ctx, at)
 	if err != nil {
 		return errors.Join(err, stop())
 	}
@@ -240,22 +241,22 @@ func withStore(ctx context.Context, p *program, s Settings, do func(*store.Store
 
 // borrowRedis uses the supervised server of a running platform, or runs one
 // itself. Only in the latter case does stop end it.
-func borrowRedis(ctx context.Context, s Settings, log *slog.Logger) (url string, stop func() error, err error) {
+func borrowRedis(ctx context.Context, s Settings, log *slog.Logger) (server *store.Server, stop func() error, err error) {
 	lock, err := lockDir(s.Data)
 	server, serverErr := store.NewServer(s.path("redis"), s.RedisServer, log)
 	if serverErr != nil {
-		return "", nil, serverErr
+		return nil, nil, serverErr
 	}
 	if err != nil { // the platform runs, and its Redis with it
-		return server.URL(), func() error { return nil }, nil
+		return server, func() error { return nil }, nil
 	}
 	if err := server.Start(ctx); err != nil {
-		return "", nil, errors.Join(err, lock.Close())
+		return nil, nil, errors.Join(err, lock.Close())
 	}
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(running) }()
-	return server.URL(), func() error {
+	return server, func() error {
 		end()
 		return errors.Join(<-ended, lock.Close())
 	}, nil

@@ -143,7 +143,11 @@ func serveOn(ctx context.Context, s Settings, d *data, doorways []doorway, log *
 	if redis != nil {
 		servers.Go(func() error { return redis.Run(redisCtx) })
 	}
-	err = serveWith(ctx, s, d, url, doorways, log)
+	at := store.Options{URL: url, Log: log}
+	if redis != nil {
+		at.Full = redis.Full
+	}
+	err = serveWith(ctx, s, d, at, doorways, log)
 	stopRedis()
 	return errors.Join(err, servers.Wait())
 }
@@ -162,12 +166,13 @@ func startRedis(ctx context.Context, s Settings, log *slog.Logger) (string, *sto
 }
 
 // serveWith runs the house on an open store.
-func serveWith(ctx context.Context, s Settings, d *data, redisURL string, doorways []doorway, log *slog.Logger) error {
+func serveWith(ctx context.Context, s Settings, d *data, at store.Options, doorways []doorway, log *slog.Logger) error {
 	keys, err := openKeys(s, !d.platform.Adopted)
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, store.Options{URL: redisURL, Sealer: keys, Log: log})
+	at.Sealer = keys
+	db, err := store.Open(ctx, at)
 	if err != nil {
 		return err
 	}
