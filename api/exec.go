@@ -14,14 +14,24 @@ import (
 
 // Visits lets people run commands in running dynos, over SSH and over WebSocket.
 type Visits interface {
-	// Exec readies a command, or a shell when the line is empty, for the client
-	// that has the secret.
-	Exec(ctx context.Context, app renga.App, dyno, line string, terminal *renga.Window) (secret string, err error)
+	// Exec readies a command for the client that has the secret.
+	Exec(ctx context.Context, app renga.App, c Command) (secret string, err error)
 	// Admit gives the user name for whoever has the private half of a key. Still
-	// is asked each time that somebody comes with it, and tells why not.
+	// is asked each time that somebody comes with it and while they are there, and
+	// tells why not.
 	Admit(app renga.App, dyno, key string, still func(context.Context) error) (user string, err error)
 	// HostKey is what the SSH server shows.
 	HostKey() string
+}
+
+// Command is one that waits for its client in a running dyno.
+type Command struct {
+	Dyno     string
+	Line     string        // for the dyno's shell; empty for a shell
+	Terminal *renga.Window // nil for none
+	// Still is asked when the client comes and while it is there, and tells why
+	// it may be so no more.
+	Still func(ctx context.Context) error
 }
 
 // commandRoutes are for clients of our own; Heroku has no such thing.
@@ -186,7 +196,9 @@ func (s *Server) runInDyno(w http.ResponseWriter, r *http.Request) error {
 	if err := oneOf(dynos, name); err != nil {
 		return err
 	}
-	secret, err := s.parts.Visits.Exec(r.Context(), a, name, order.Command, order.window())
+	secret, err := s.parts.Visits.Exec(r.Context(), a, Command{
+		Dyno: name, Line: order.Command, Terminal: order.window(), Still: s.stillMay(r, a.ID, setSecrets),
+	})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,10 @@
 package api
 
-import "renga"
+import (
+	"time"
+
+	"renga"
+)
 
 // Routes lists the API's own routes: method and path.
 func Routes() [][2]string {
@@ -19,6 +23,9 @@ func NeedOf(method, path string) (renga.Scope, []renga.Permission) {
 	n := needOf(method, path)
 	return n.scope, n.app
 }
+
+// LookOften has the right to streams looked at so often.
+func (s *Server) LookOften(every time.Duration) { s.lookAgain = every }
 
 // OpenRoutes lists those that need no token.
 func OpenRoutes() [][2]string {

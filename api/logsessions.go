@@ -3,15 +3,9 @@ package api
 import (
 	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,10 +34,13 @@ func (s *Server) logStreamRoutes() []route {
 
 const (
 	// sessionLife is for how long the URL of a session can be opened, and opened
-	// again when the connection broke. A stream that is open stays open.
+	// again when the connection broke. A stream that is open stays open for as long
+	// as the right to it lasts.
 	sessionLife = time.Hour
 	// sessionLines is how many lines a session begins with if nobody says.
 	sessionLines = 100
+	// logSessionKind is of what kind the keys of sessions are.
+	logSessionKind = "log session"
 )
 
 // logSession is a session on the wire.
@@ -56,6 +53,7 @@ type logSession struct {
 
 // sessionKey is what is signed: all there is of a session. Nothing is kept.
 type sessionKey struct {
+	pass
 	App     renga.AppID `json:"app"`
 	Dyno    string      `json:"dyno,omitempty"`
 	Type    string      `json:"type,omitempty"`
@@ -88,7 +86,10 @@ func (s *Server) createLogSession(w http.ResponseWriter, r *http.Request) error 
 	if body.Dyno != "" && body.DynoName != "" && body.Dyno != body.DynoName {
 		return invalid("Fields \"dyno\" and \"dyno_name\" name two dynos; leave one of them out.")
 	}
-	key := sessionKey{App: a.ID, Dyno: cmp.Or(body.DynoName, body.Dyno), Type: body.Type, Source: body.Source, Lines: sessionLines, Tail: body.Tail, Expires: s.now().Add(sessionLife)}
+	key := sessionKey{
+		pass: s.options.passOf(r.Context()), App: a.ID, Dyno: cmp.Or(body.DynoName, body.Dyno), Type: body.Type,
+		Source: body.Source, Lines: sessionLines, Tail: body.Tail, Expires: s.now().Add(sessionLife),
+	}
 	if body.Lines != nil {
 		key.Lines = *body.Lines
 	}
@@ -98,7 +99,7 @@ func (s *Server) createLogSession(w http.ResponseWriter, r *http.Request) error 
 	now := stamp(s.now())
 	return answer(w, http.StatusCreated, logSession{
 		CreatedAt: now, ID: uuid.NewString(), UpdatedAt: now,
-		LogplexURL: here(r) + "/streams/logs/" + string(a.ID) + "?key=" + s.options.signSession(key),
+		LogplexURL: here(r) + "/streams/logs/" + string(a.ID) + "?key=" + s.options.sign(logSessionKind, key),
 	})
 }
 
@@ -111,41 +112,15 @@ func here(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-func (o Options) signSession(k sessionKey) string {
-	text, err := json.Marshal(k)
-	if err != nil {
-		panic(fmt.Errorf("encode session: %w", err)) // it has nothing but plain fields
-	}
-	return encode64(text) + "." + encode64(o.sessionMAC(text))
-}
-
-func (o Options) sessionMAC(text []byte) []byte {
-	mac := hmac.New(sha256.New, o.StreamKey)
-	fmt.Fprintf(mac, "log session %s", text)
-	return mac.Sum(nil)
-}
-
-func encode64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
-
 // openSession reads the key of a stream's URL.
 func (s *Server) openSession(r *http.Request) (k sessionKey, err error) {
-	head, tail, _ := strings.Cut(r.URL.Query().Get("key"), ".")
-	text, err1 := base64.RawURLEncoding.DecodeString(head)
-	mac, err2 := base64.RawURLEncoding.DecodeString(tail)
-	if err1 != nil || err2 != nil || !hmac.Equal(mac, s.options.sessionMAC(text)) {
-		return k, notFound("stream")
-	}
-	if err := json.Unmarshal(text, &k); err != nil || string(k.App) != mux.Vars(r)["app"] {
+	if !s.options.signed(r, logSessionKind, &k) || string(k.App) != mux.Vars(r)["app"] {
 		return k, notFound("stream")
 	}
 	if s.now().After(k.Expires) {
 		return k, renga.Errorf(renga.Forbidden, "This log session has expired; open another one.")
 	}
-	a, err := s.parts.Apps.App(r.Context(), k.App)
-	if err == nil && a.Deleting {
-		err = notFound("app")
-	}
-	return k, orNotFound(err, "app")
+	return k, s.holds(r.Context(), k.pass, k.App, looking)
 }
 
 // streamLog sends an app's lines as server-sent events. A client that connects
@@ -180,7 +155,7 @@ func (s *Server) streamLog(w http.ResponseWriter, r *http.Request) error {
 
 // tailLog sends what comes after an id until somebody has enough.
 func (s *Server) tailLog(ctx context.Context, out *eventStream, k sessionKey, after uint64) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := s.whileHeld(ctx, k.pass, k.App, looking)
 	defer cancel()
 	alive := make(chan struct{})
 	go func() {

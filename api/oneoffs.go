@@ -14,8 +14,9 @@ import (
 // OneOffs runs one-off dynos.
 type OneOffs interface {
 	// RunOneOff runs a command in the release that serves. An attached one waits
-	// for the client that has the secret.
-	RunOneOff(ctx context.Context, app renga.App, asked renga.OneOff) (d renga.Dyno, secret string, err error)
+	// for the client that has the secret; still is asked when it comes and while it
+	// is there, and tells why it may be so no more.
+	RunOneOff(ctx context.Context, app renga.App, asked renga.OneOff, still func(context.Context) error) (d renga.Dyno, secret string, err error)
 }
 
 func (s *Server) oneOffRoutes() []route {
@@ -128,7 +129,7 @@ func (s *Server) runDyno(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d, secret, err := s.parts.OneOffs.RunOneOff(r.Context(), a, asked)
+	d, secret, err := s.parts.OneOffs.RunOneOff(r.Context(), a, asked, s.stillMay(r, a.ID, setSecrets))
 	if err != nil {
 		return err
 	}

@@ -2,12 +2,10 @@ package api
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -25,28 +23,50 @@ func (s *Server) releaseOutputRoutes() []route {
 	return []route{{"GET", "/streams/releases/{app}/{version}", s.streamOutput}}
 }
 
-// outputURL is where a release command's output is read: by whoever has the
-// URL, for clients send no token there. The key is in the query, which no log
-// shows.
-func (o Options) outputURL(app renga.AppID, version int) string {
-	return fmt.Sprintf("%sstreams/releases/%s/%d?key=%s", o.webURL("api"), app, version, o.outputKey(app, version))
+// outputLife is for how long at least the URL of an output can be opened. It is
+// the same for as long, so that a release that does not change has one ETag.
+const outputLife = time.Hour
+
+// outputKind is of what kind the keys of outputs are.
+const outputKind = "release output"
+
+// outputKey is what is signed.
+type outputKey struct {
+	pass
+	App     renga.AppID `json:"app"`
+	Version int         `json:"version"`
+	Expires time.Time   `json:"expires"`
 }
 
-func (o Options) outputKey(app renga.AppID, version int) string {
-	mac := hmac.New(sha256.New, o.StreamKey)
-	fmt.Fprintf(mac, "release output %s %d", app, version)
-	return hex.EncodeToString(mac.Sum(nil))
+// outputURL is where a release command's output is read: by whoever has the
+// URL, for clients send no token there, as long as whoever got it has the right.
+// The key is in the query, which no log shows.
+func (s *Server) outputURL(ctx context.Context, app renga.AppID, version int) string {
+	key := outputKey{pass: s.options.passOf(ctx), App: app, Version: version, Expires: s.now().Truncate(outputLife).Add(2 * outputLife)}
+	return fmt.Sprintf("%sstreams/releases/%s/%d?key=%s", s.options.webURL("api"), app, version, s.options.sign(outputKind, key))
+}
+
+// openOutput reads the key of an output's URL.
+func (s *Server) openOutput(r *http.Request) (k outputKey, err error) {
+	version, ok := parseVersion(mux.Vars(r)["version"])
+	switch {
+	case !ok || !s.options.signed(r, outputKind, &k) || string(k.App) != mux.Vars(r)["app"] || k.Version != version:
+		return k, notFound("stream")
+	case s.now().After(k.Expires):
+		return k, renga.Errorf(renga.Forbidden, "The URL of this output has expired; read the release again for another one.")
+	}
+	return k, s.holds(r.Context(), k.pass, k.App, looking)
 }
 
 // streamOutput sends a release command's output as it comes. It ends when the
 // command's end has been recorded: whoever asks for the release then knows how
 // it went.
 func (s *Server) streamOutput(w http.ResponseWriter, r *http.Request) error {
-	app := renga.AppID(mux.Vars(r)["app"])
-	version, ok := parseVersion(mux.Vars(r)["version"])
-	if !ok || !hmac.Equal([]byte(r.URL.Query().Get("key")), []byte(s.options.outputKey(app, version))) {
-		return notFound("stream")
+	k, err := s.openOutput(r)
+	if err != nil {
+		return err
 	}
+	app, version := k.App, k.Version
 	if _, err := s.parts.Releases.Release(r.Context(), app, version); err != nil {
 		return orNotFound(err, "release")
 	}
@@ -57,7 +77,9 @@ func (s *Server) streamOutput(w http.ResponseWriter, r *http.Request) error {
 	if err := out.rc.Flush(); err != nil {
 		return fmt.Errorf("stream output: %w", err)
 	}
-	err := s.parts.Outputs.Follow(r.Context(), app, version, out, func(ctx context.Context) (bool, error) {
+	ctx, cancel := s.whileHeld(r.Context(), k.pass, app, looking)
+	defer cancel()
+	err = s.parts.Outputs.Follow(ctx, app, version, out, func(ctx context.Context) (bool, error) {
 		rec, err := s.parts.Releases.Release(ctx, app, version)
 		return rec.Outcome.Status != renga.Pending || rec.Outcome.Phase == renga.PhasePassed, err
 	})

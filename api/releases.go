@@ -161,7 +161,7 @@ func (s *Server) showRelease(ctx context.Context, a renga.App, rec renga.Release
 	}
 	wire := newRelease(a, rec, by, barred)
 	if rec.HasPhase() {
-		url := s.options.outputURL(a.ID, rec.Version)
+		url := s.outputURL(ctx, a.ID, rec.Version)
 		wire.OutputStreamURL = &url
 	}
 	return wire, nil

@@ -95,9 +95,9 @@ An empty field asks for nothing but a token.
 
 // openTo says why routes need no token.
 var openTo = map[string]string{
-	"GET /streams/releases/{app}/{version}": "`output_stream_url` of a release",
-	"GET /streams/logs/{app}":               "`POST /apps/{app}/log-sessions`",
-	"GET /attach/{secret}":                  "`POST /apps/{app}/dynos` and `POST /apps/{app}/dynos/{dyno}/exec`; good once",
+	"GET /streams/releases/{app}/{version}": "`output_stream_url` of a release; bound to who read it, see [security.md](security.md#what-is-handed-out-ends-with-the-right)",
+	"GET /streams/logs/{app}":               "`POST /apps/{app}/log-sessions`; bound likewise",
+	"GET /attach/{secret}":                  "`POST /apps/{app}/dynos` and `POST /apps/{app}/dynos/{dyno}/exec`; good once, bound likewise",
 	"POST /auth":                            "nobody: it begins a login with a browser",
 	"GET /auth/cli/{login}":                 "`POST /auth`, which gives the secret that it takes as well",
 	"GET /auth/browser/{login}":             "`POST /auth`",

@@ -127,6 +127,8 @@ type Server struct {
 	rates   *rates
 	handler http.Handler
 	handing sync.Mutex // held while an app changes hands
+	// lookAgain is how often is asked whether the right to a stream is there still.
+	lookAgain time.Duration
 	// ending is closed when streams that go on for ever are to end.
 	ending     chan struct{}
 	endStreams sync.Once
@@ -134,7 +136,7 @@ type Server struct {
 
 // New makes a Server. Nothing is started.
 func New(o Options, p Parts) *Server {
-	s := &Server{options: o, parts: p, log: o.Log, now: o.Now, rates: newRates(o.RateLimit), ending: make(chan struct{})}
+	s := &Server{options: o, parts: p, log: o.Log, now: o.Now, rates: newRates(o.RateLimit), lookAgain: lookAgain, ending: make(chan struct{})}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -41,8 +41,11 @@ func withVisit(next http.Handler) http.Handler {
 }
 
 // visitOf is the request's visit; withVisit has put it there.
-func visitOf(r *http.Request) *visit {
-	v, ok := r.Context().Value(visitKey{}).(*visit)
+func visitOf(r *http.Request) *visit { return visitIn(r.Context()) }
+
+// visitIn is the visit of a request's context; an empty one of any other.
+func visitIn(ctx context.Context) *visit {
+	v, ok := ctx.Value(visitKey{}).(*visit)
 	if !ok {
 		return &visit{}
 	}

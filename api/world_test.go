@@ -3,7 +3,6 @@ package api_test
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/api"
 )
 
 // world stands in for the rooms behind the API. It keeps everything in memory
@@ -189,6 +189,8 @@ func (w *world) Rename(ctx context.Context, id renga.AppID, name string) (renga.
 }
 
 func (w *world) DeleteApp(_ context.Context, id renga.AppID) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	delete(w.apps, id)
 	return nil
 }
@@ -287,7 +289,8 @@ func (w *world) EndCanary(_ context.Context, _ renga.AppID, n int) error {
 	return nil
 }
 
-func (w *world) RunOneOff(_ context.Context, a renga.App, asked renga.OneOff) (renga.Dyno, string, error) {
+func (w *world) RunOneOff(_ context.Context, a renga.App, asked renga.OneOff, still func(context.Context) error) (renga.Dyno, string, error) {
+	w.still = still
 	d := renga.Dyno{
 		ID: "30000000-0000-4000-8000-000000000009", App: a.ID, Name: "run.1234", Type: renga.Run, Size: "eco", Release: 3,
 		Command: []string{"/bin/sh", "-c", asked.Command}, State: renga.Starting, Since: born, Created: born,
@@ -310,7 +313,8 @@ func (w *world) Follow(ctx context.Context, _ renga.AppID, version int, out io.W
 	if end, err := over(ctx); err != nil || end {
 		return err
 	}
-	return errors.New("the test would wait for ever")
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // Find knows one image besides those that are released: "fresh".
@@ -411,11 +415,12 @@ func (w *world) Admit(_ renga.App, dyno, key string, still func(context.Context)
 	return "visitor of " + dyno + " with " + key, nil
 }
 
-func (w *world) Exec(_ context.Context, _ renga.App, dyno, line string, terminal *renga.Window) (string, error) {
-	if terminal != nil {
-		line += fmt.Sprintf("-%dx%d", terminal.Columns, terminal.Rows)
+func (w *world) Exec(_ context.Context, _ renga.App, c api.Command) (string, error) {
+	w.still = c.Still
+	if c.Terminal != nil {
+		c.Line += fmt.Sprintf("-%dx%d", c.Terminal.Columns, c.Terminal.Rows)
 	}
-	return dyno + "-" + line, nil
+	return c.Dyno + "-" + c.Line, nil
 }
 
 func (w *world) HostKey() string { return "ssh-ed25519 BBBB" }

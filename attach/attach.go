@@ -5,7 +5,7 @@
 // A [Desk] holds each dyno that waits, under a secret that is in the client's
 // URL and good for one client. The dyno starts when that client comes and ends
 // when it goes; nobody who comes too late, and nothing of a client that was
-// killed, is left.
+// killed, is left. Nor is a client that may be there no more.
 package attach
 
 import (
@@ -28,8 +28,8 @@ type Session interface {
 	// Begin starts the dyno. A sentence for the client is in its error.
 	Begin(ctx context.Context) (Stream, error)
 	// Close ends the dyno, if it has not ended, and leaves nothing of it. Why is
-	// what the talk ended with: [ErrAbsent], [ErrIdle], or something else that is
-	// no news.
+	// what the talk ended with: [ErrAbsent], [ErrIdle], [ErrBarred], or something
+	// else that is no news.
 	Close(ctx context.Context, why error) error
 }
 
@@ -51,6 +51,8 @@ type Options struct {
 	Patience time.Duration
 	// Idle is how long neither side may be silent; 1h.
 	Idle time.Duration
+	// Look is how often is asked whether a client may be there still; 5s.
+	Look time.Duration
 	// Spool is the folder for files on their way to a client; os.TempDir.
 	Spool string
 	// Room tells why so many bytes are too many for it; nil when none are.
@@ -67,6 +69,30 @@ type Guest struct {
 	Terminal bool
 	// Marked says that the client wants to be told the exit code in the output.
 	Marked bool
+	// Still tells, when the client comes and while it is there, why it may be so
+	// no more; nil when it may.
+	Still Still
+}
+
+// Still tells why somebody may be there no more: a renga.Error of a kind that
+// refuses. Other errors say that this is not known. Nil is for whom nobody can
+// send away.
+type Still func(ctx context.Context) error
+
+func (s Still) ask(ctx context.Context) error {
+	if s == nil {
+		return nil
+	}
+	return s(ctx)
+}
+
+// refuses tells whether an error of a Still ends a visit.
+func refuses(err error) bool {
+	switch renga.KindOf(err) {
+	case renga.Unauthorized, renga.Forbidden, renga.NotFound:
+		return true
+	}
+	return false
 }
 
 // Desk brings dynos and clients together. Its methods may be called at once
@@ -98,6 +124,9 @@ func New(o Options) *Desk {
 	if o.Idle <= 0 {
 		o.Idle = time.Hour
 	}
+	if o.Look <= 0 {
+		o.Look = 5 * time.Second
+	}
 	if o.Room == nil {
 		o.Room = func(int64) error { return nil }
 	}
@@ -114,7 +143,9 @@ var (
 	// ErrAbsent says that no client came.
 	ErrAbsent = errors.New("no client came in time")
 	// ErrIdle says that neither side spoke.
-	ErrIdle   = errors.New("nothing was said for too long")
+	ErrIdle = errors.New("nothing was said for too long")
+	// ErrBarred says that the client may be there no more.
+	ErrBarred = errors.New("the right to be there has ended")
 	errEnding = errors.New("the platform ends")
 )
 
@@ -205,10 +236,14 @@ func (d *Desk) talk(g Guest, w wire, alive *pulse) (err error) {
 	ctx, cancel := context.WithCancelCause(d.ctx)
 	defer cancel(nil)
 	defer func() { d.close(ctx, g, err) }()
+	if err := g.Still.ask(ctx); err != nil {
+		return errors.Join(ErrBarred, d.excuse(g, w, err))
+	}
 	stream, err := g.Begin(ctx)
 	if err != nil {
 		return d.excuse(g, w, err)
 	}
+	go d.watch(ctx, g.Still, func(error) { cancel(ErrBarred) }) // ends with the talk
 	stop := alive.watch(d.Idle, func() { cancel(ErrIdle) })
 	defer stop()
 	go func() { // ends with the client, which our end cuts off
@@ -232,6 +267,25 @@ func (d *Desk) talk(g Guest, w wire, alive *pulse) (err error) {
 		return err
 	}
 	return w.End(code)
+}
+
+// watch asks again and again whether a client may be there still, until ctx ends
+// or barred is called with the reason why it may not. A question that nobody can
+// answer ends nothing.
+func (d *Desk) watch(ctx context.Context, still Still, barred func(why error)) {
+	look := time.NewTicker(d.Look)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+		if err := still.ask(ctx); refuses(err) {
+			barred(err)
+			return
+		}
+	}
 }
 
 // excuse tells the client why its dyno did not start.

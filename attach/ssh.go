@@ -42,9 +42,8 @@ type Place interface {
 type Visit struct {
 	Place
 	App, Dyno string // names, for the log
-	// Still tells, each time that the client comes, why it may no more; nil
-	// when it may.
-	Still func(ctx context.Context) error
+	// Still is asked each time that the client comes, and while it is there.
+	Still Still
 }
 
 // ticket is a visit that waits for its client.
@@ -159,12 +158,19 @@ func (d *Desk) SSH(c net.Conn) {
 	if err := c.SetDeadline(time.Time{}); err != nil || !ok {
 		return
 	}
-	if err := v.Still(d.ctx); err != nil {
+	if err := v.Still.ask(d.ctx); err != nil {
 		d.tickets.take(server.User())
 		d.Log.Info("visitor of a dyno turned away", "app", v.App, "dyno", v.Dyno, "reason", err)
 		return
 	}
-	go ssh.DiscardRequests(requests) // ends with the connection
+	ctx, cancel := context.WithCancel(d.ctx)
+	defer cancel()
+	go d.watch(ctx, v.Still, func(why error) { // ends with the connection
+		d.tickets.take(server.User())
+		d.Log.Info("visitor of a dyno sent away", "app", v.App, "dyno", v.Dyno, "reason", why)
+		_ = server.Close() // the client may have
+	})
+	go ssh.DiscardRequests(requests) // likewise
 	d.welcome(v, server.User(), channels)
 }
 
@@ -225,7 +231,7 @@ func (d *Desk) serve(v Visit, c *guestOverSSH, line string) {
 	}
 	d.talks.Add(1) // as claim does
 	d.Log.Info("visitor of a dyno came", "app", v.App, "dyno", v.Dyno)
-	err = d.talk(Guest{Session: session, App: v.App, Dyno: v.Dyno, Terminal: c.terminal != nil}, c, &c.pulse)
+	err = d.talk(Guest{Session: session, App: v.App, Dyno: v.Dyno, Terminal: c.terminal != nil, Still: v.Still}, c, &c.pulse)
 	d.Log.Info("visitor of a dyno went", "app", v.App, "dyno", v.Dyno, "reason", err)
 }
 

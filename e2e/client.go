@@ -67,13 +67,17 @@ func (w *World) APIAs(ctx context.Context, token, method, path string, body any)
 	if err != nil {
 		return Answer{}, err
 	}
-	return w.Do(ctx, Request{
-		Method: method, Path: path, Token: token, Body: sent,
+	return w.Do(ctx, apiRequest(token, method, path, sent))
+}
+
+func apiRequest(token, method, path string, body []byte) Request {
+	return Request{
+		Method: method, Path: path, Token: token, Body: body,
 		Header: http.Header{
 			"Accept":       {"application/vnd.heroku+json; version=3"},
 			"Content-Type": {"application/json"},
 		},
-	})
+	}
 }
 
 // Get asks an app through the router. Host is the app's name, or a whole host.

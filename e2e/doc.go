@@ -36,6 +36,8 @@
 //	tls HOST                                   print whose certificate HTTPS has for a host
 //	containers APP                             list the app's running dynos: "web.1 v3 <container>"
 //	logs APP                                   print the app's log
+//	follow APP                                 begin to follow the app's log
+//	followed                                   read to the end what was followed
 //	docker ARGS…                               run the docker command
 //	capture NAME PATTERN                       set NAME to what the pattern's group matched in stdout
 //	waitfor WORD ARGS… [-- PATTERN…]           repeat a word until it succeeds and stdout matches
@@ -45,7 +47,8 @@
 //
 // Scripts find in their environment: DATA, the data directory; ADDR, PORT,
 // REGISTRY and DOMAIN, where the platform is reached. With RENGA_TOKEN set, api
-// uses that token instead of the operator's.
+// and follow use that token instead of the operator's; with IDEMPOTENCY_KEY set,
+// api sends it.
 //
 // A leading ! means that the word must fail: api and curl fail on a status of
 // 400 and above, curl -any does not.

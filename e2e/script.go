@@ -23,7 +23,8 @@ type Script struct {
 	abs    func(string) string // a path as the script means it
 	getenv func(string) string // of the script
 	setenv func(name, value string)
-	last   string // stdout of the word before
+	last   string        // stdout of the word before
+	tail   io.ReadCloser // the log that is followed
 }
 
 // Getenv reads a variable of the script's environment.

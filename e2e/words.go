@@ -24,7 +24,7 @@ import (
 func words() map[string]Word {
 	return map[string]Word{
 		"renga": renga, "image": image, "push": push, "api": api, "login": login, "curl": curl, "tls": showTLS,
-		"containers": containers, "logs": logs, "docker": docker, "redis": redis,
+		"containers": containers, "logs": logs, "follow": follow, "followed": followed, "docker": docker, "redis": redis,
 		"capture": capture, "waitfor": waitfor, "waitup": waitup, "waitgone": waitgone,
 	}
 }
@@ -132,18 +132,19 @@ func api(ctx context.Context, s *Script, out io.Writer, args []string) error {
 	if len(args) < 2 || len(args) > 3 {
 		return errors.New("usage: api METHOD PATH [BODY]")
 	}
-	token := s.getenv("RENGA_TOKEN")
-	if token == "" {
-		var err error
-		if token, err = s.World.Token(ctx); err != nil {
-			return err
-		}
+	token, err := s.token(ctx)
+	if err != nil {
+		return err
 	}
-	var body any
+	var body []byte
 	if len(args) == 3 {
-		body = args[2]
+		body = []byte(args[2])
 	}
-	answer, err := s.World.APIAs(ctx, token, args[0], args[1], body)
+	q := apiRequest(token, args[0], args[1], body)
+	if key := s.getenv("IDEMPOTENCY_KEY"); key != "" {
+		q.Header.Set("Idempotency-Key", key)
+	}
+	answer, err := s.World.Do(ctx, q)
 	if err != nil {
 		return err
 	}

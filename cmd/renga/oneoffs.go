@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"renga"
+	"renga/api"
 	"renga/attach"
 	"renga/runtime"
 )
@@ -17,14 +18,14 @@ type oneOffs struct {
 }
 
 // RunOneOff runs a command; an attached one's client must know the secret.
-func (o oneOffs) RunOneOff(ctx context.Context, app renga.App, asked renga.OneOff) (renga.Dyno, string, error) {
+func (o oneOffs) RunOneOff(ctx context.Context, app renga.App, asked renga.OneOff, still func(context.Context) error) (renga.Dyno, string, error) {
 	d, session, err := o.manager.RunOneOff(ctx, app.ID, asked)
 	if err != nil || session == nil {
 		return d, "", err
 	}
 	return d, o.desk.Offer(attach.Guest{
 		Session: sessions{session}, App: app.Name, Dyno: d.Name,
-		Terminal: asked.Terminal != nil, Marked: asked.MarkExit,
+		Terminal: asked.Terminal != nil, Marked: asked.MarkExit, Still: still,
 	}), nil
 }
 
@@ -56,6 +57,8 @@ func reasonOf(why error) string {
 		return "Error R13 (Attach error) -> Failed to attach to process: no client came within a minute"
 	case errors.Is(why, attach.ErrIdle):
 		return "Nothing was said for an hour, so the client's connection is closed. Sending SIGTERM to all processes"
+	case errors.Is(why, attach.ErrBarred):
+		return "The right to this dyno has ended, so the client's connection is closed. Sending SIGTERM to all processes"
 	}
 	return ""
 }
@@ -72,12 +75,14 @@ func (v visits) Admit(app renga.App, dyno, key string, still func(context.Contex
 }
 
 // Exec has a command wait at the desk for whoever has the secret.
-func (v visits) Exec(ctx context.Context, app renga.App, dyno, line string, terminal *renga.Window) (string, error) {
-	x, err := v.manager.Exec(ctx, app.ID, dyno, line, terminal)
+func (v visits) Exec(ctx context.Context, app renga.App, c api.Command) (string, error) {
+	x, err := v.manager.Exec(ctx, app.ID, c.Dyno, c.Line, c.Terminal)
 	if err != nil {
 		return "", err
 	}
-	return v.Offer(attach.Guest{Session: executions{x}, App: app.Name, Dyno: dyno, Terminal: terminal != nil}), nil
+	return v.Offer(attach.Guest{
+		Session: executions{x}, App: app.Name, Dyno: c.Dyno, Terminal: c.Terminal != nil, Still: c.Still,
+	}), nil
 }
 
 // place is a dyno as its visitors use it.
@@ -118,8 +123,11 @@ func (x executions) Begin(ctx context.Context) (attach.Stream, error) { return x
 
 // Close ends it.
 func (x executions) Close(ctx context.Context, why error) error {
-	if errors.Is(why, attach.ErrIdle) {
+	switch {
+	case errors.Is(why, attach.ErrIdle):
 		return x.Execution.Close(ctx, "Nothing was said for an hour, so the session is closed")
+	case errors.Is(why, attach.ErrBarred):
+		return x.Execution.Close(ctx, "The right to this dyno has ended, so the session is closed")
 	}
 	return x.Execution.Close(ctx, "")
 }

@@ -1,0 +1,178 @@
+package api_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"renga"
+)
+
+// ends are the ways in which Carol's right to hello ends, who came with the
+// token of the authorization.
+var ends = map[string]func(t *testing.T, rig *rig, authorization string){
+	"she is removed": func(t *testing.T, rig *rig, _ string) {
+		scenario{method: "DELETE", url: "/apps/hello/collaborators/carol@example.com", has: []string{sharingID}}.play(t, rig)
+	},
+	"her token is revoked": func(t *testing.T, rig *rig, authorization string) {
+		scenario{method: "DELETE", url: "/oauth/authorizations/" + authorization, headers: bearer("carol-token"), has: []string{authorization}}.play(t, rig)
+	},
+	"her token is made anew": func(t *testing.T, rig *rig, authorization string) {
+		scenario{method: "POST", url: "/oauth/authorizations/" + authorization + "/actions/regenerate-tokens", headers: bearer("carol-token"), has: []string{authorization}}.play(t, rig)
+	},
+	"her token expires": func(t *testing.T, rig *rig, authorization string) {
+		_, err := rig.db.UpdateAuthorization(t.Context(), carol.ID, authorization, func(a *renga.Authorization) error {
+			a.ExpiresAt = time.Now().Add(-time.Second)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	},
+	"the app is deleted": func(t *testing.T, rig *rig, _ string) {
+		scenario{method: "DELETE", url: "/apps/hello", has: []string{string(hello)}}.play(t, rig)
+	},
+}
+
+// asCarolWith makes a token of Carol's.
+func asCarolWith(t *testing.T, rig *rig) (authorization string, headers map[string]string) {
+	t.Helper()
+	a, token, err := rig.people.Authorize(t.Context(), carol.ID, "a visitor", renga.Scopes{renga.ScopeGlobal}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.ID, bearer(token)
+}
+
+// handed are the URLs that Carol gets.
+var handed = map[string]func(t *testing.T, rig *rig, headers map[string]string) string{
+	"the tail of the log": func(t *testing.T, rig *rig, headers map[string]string) string {
+		_, body := rig.ask("POST", "/apps/hello/log-sessions", `{"tail":true}`, headers)
+		return fields(t, "["+body+"]", "logplex_url")[0]
+	},
+	"the output of a release": func(t *testing.T, rig *rig, headers map[string]string) string {
+		_, body := rig.ask("GET", "/apps/hello/releases/4", "", headers)
+		return fields(t, "["+body+"]", "output_stream_url")[0]
+	},
+}
+
+// newStreams is a rig with a log and a release command that both go on.
+func newStreams() *rig {
+	rig := newLog()
+	withPhase(rig.world)
+	rig.world.outcomes[4] = renga.Outcome{Status: renga.Pending, At: born}
+	rig.LookOften(time.Millisecond)
+	return rig
+}
+
+// TestAStreamEndsWithTheRight: whoever reads a stream when the right to it ends
+// reads no more of it, and its URL opens nothing.
+func TestAStreamEndsWithTheRight(t *testing.T) {
+	for what, hand := range handed {
+		for how, end := range ends {
+			t.Run(what+" when "+how, func(t *testing.T) {
+				rig := newStreams()
+				server := httptest.NewServer(rig.Server)
+				defer server.Close()
+				authorization, headers := asCarolWith(t, rig)
+				u, err := url.Parse(hand(t, rig, headers))
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+u.RequestURI(), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				res, err := server.Client().Do(req)
+				if err != nil || res.StatusCode != http.StatusOK {
+					t.Fatal(res, err)
+				}
+				defer res.Body.Close()
+				from := bufio.NewReader(res.Body)
+				if _, err := from.ReadString('\n'); err != nil {
+					t.Fatal(err)
+				}
+				end(t, rig, authorization)
+				_, _ = io.Copy(io.Discard, from) // it ends, or breaks off
+				if ctx.Err() != nil {
+					t.Fatal("the stream goes on")
+				}
+				if rec := rig.get(u.RequestURI()); rec.Code != http.StatusForbidden && rec.Code != http.StatusNotFound || strings.Contains(rec.Body.String(), "migrating") {
+					t.Errorf("its URL gets %d %s", rec.Code, rec.Body)
+				}
+			})
+		}
+	}
+}
+
+// TestAStreamsURLIsItsReaders: it ends with their right, by itself, and with that
+// of nobody else.
+func TestAStreamsURLIsItsReaders(t *testing.T) {
+	rig := newStreams()
+	rig.EndStreams()
+	rig.world.outcomes[4] = renga.Outcome{Status: renga.Failed, Phase: renga.PhaseFailed, At: born}
+	_, headers := asCarolWith(t, rig)
+	for what, hand := range handed {
+		carols, adas := hand(t, rig, headers), hand(t, rig, nil)
+		if carols == adas {
+			t.Errorf("%s: two people got one URL", what)
+		}
+		if again := hand(t, rig, headers); what != "the tail of the log" && again != carols {
+			t.Errorf("%s: it changes by itself, and the release's ETag with it", what)
+		}
+		for late, want := range map[time.Duration]int{0: 200, 50 * time.Minute: 200, 3 * time.Hour: 403} {
+			rig.world.late = late
+			if rec := rig.get(adas); rec.Code != want {
+				t.Errorf("%s: after %s %d, want %d: %s", what, late, rec.Code, want, rec.Body)
+			}
+		}
+		rig.world.late = 0
+	}
+	scenario{method: "DELETE", url: "/apps/hello/collaborators/carol@example.com", has: []string{sharingID}}.play(t, rig)
+	for what, hand := range handed {
+		if rec := rig.get(hand(t, rig, nil)); rec.Code != http.StatusOK {
+			t.Errorf("%s: who stayed gets %d %s", what, rec.Code, rec.Body)
+		}
+	}
+}
+
+// TestADynosClientIsAskedAgain: what waits for its client, and talks with it, is
+// told when the right to run programs ends.
+func TestADynosClientIsAskedAgain(t *testing.T) {
+	for _, begin := range []struct{ url, body string }{
+		{"/apps/hello/dynos", `{"command":"bash","attach":true}`},
+		{"/apps/hello/dynos/web.1/exec", `{"command":"bash"}`},
+	} {
+		for how, end := range ends {
+			rig := newRig(nil)
+			authorization, headers := asCarolWith(t, rig)
+			if res, body := rig.ask("POST", begin.url, begin.body, headers); res.StatusCode != http.StatusCreated {
+				t.Fatalf("%d %s", res.StatusCode, body)
+			}
+			if err := rig.world.still(t.Context()); err != nil {
+				t.Errorf("%s: may not, at first: %v", begin.url, err)
+			}
+			end(t, rig, authorization)
+			if kind := renga.KindOf(rig.world.still(t.Context())); kind != renga.Forbidden && kind != renga.NotFound {
+				t.Errorf("%s: when %s, she may still: %q", begin.url, how, kind)
+			}
+		}
+		rig := newRig(nil)
+		_, headers := asCarolWith(t, rig)
+		rig.ask("POST", begin.url, begin.body, headers)
+		a := rig.world.apps[hello]
+		a.Collaborators = with(carol, renga.MayDeploy)
+		rig.world.apps[hello] = a
+		if kind := renga.KindOf(rig.world.still(t.Context())); kind != renga.Forbidden {
+			t.Errorf("%s: who may deploy only runs programs still: %q", begin.url, kind)
+		}
+	}
+}

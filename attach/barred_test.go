@@ -1,0 +1,152 @@
+package attach_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"renga"
+	"renga/attach"
+)
+
+// right is what a client has until it is taken.
+type right struct {
+	why   atomic.Pointer[error]
+	asked atomic.Int64 // how often there was another answer than yes
+}
+
+func (r *right) take(why error) { r.why.Store(&why) }
+
+func (r *right) still(context.Context) error {
+	if why := r.why.Load(); why != nil {
+		r.asked.Add(1)
+		return *why
+	}
+	return nil
+}
+
+var errTaken = renga.Errorf(renga.Forbidden, "You do not have access to the app hello.")
+
+// often is how often desks of these tests look.
+var often = attach.Options{Look: time.Millisecond}
+
+func TestATalkEndsWithTheRight(t *testing.T) {
+	for over, speak := range map[string]func(t *testing.T, desk *desk, secret string) (end func() error){
+		"rendezvous": func(t *testing.T, desk *desk, secret string) func() error {
+			conn := desk.call(t, secret)
+			read(t, conn, "ready\n")
+			return func() error { return last(conn) }
+		},
+		"WebSocket": func(t *testing.T, desk *desk, secret string) func() error {
+			conn, _, err := websocket.Dial(t.Context(), desk.web+"/attach/"+secret, &websocket.DialOptions{HTTPClient: desk.http})
+			if err != nil {
+				t.Fatal(err)
+			}
+			stream := websocket.NetConn(t.Context(), conn, websocket.MessageBinary)
+			read(t, stream, "ready\n")
+			return func() error { return last(stream) }
+		},
+	} {
+		t.Run(over, func(t *testing.T) {
+			desk, d, r := newDesk(t, often), newDyno(), &right{}
+			end := speak(t, desk, desk.Offer(attach.Guest{Session: d, Still: r.still}))
+			r.take(errors.New("Redis is away")) // which takes no right
+			for r.asked.Load() < 3 {
+				select {
+				case <-d.closed:
+					t.Fatal("a talk ended because nobody could be asked")
+				case <-time.After(time.Millisecond):
+				}
+			}
+			r.take(errTaken)
+			d.left(t)
+			if err := end(); err == nil || !errors.Is(d.why, attach.ErrBarred) {
+				t.Errorf("the client read on until %v, the dyno ended for %v", err, d.why)
+			}
+		})
+	}
+}
+
+// last reads to the end, and gives what it ended with.
+func last(r io.Reader) error {
+	for piece := make([]byte, 100); ; {
+		if _, err := r.Read(piece); err != nil {
+			return err
+		}
+	}
+}
+
+func read(t *testing.T, r io.Reader, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(r, got); err != nil || string(got) != want {
+		t.Fatalf("read %q, %v", got, err)
+	}
+}
+
+func TestASecretEndsWithTheRight(t *testing.T) {
+	desk, d, r := newDesk(t, often), newDyno(), &right{}
+	secret := desk.Offer(attach.Guest{Session: d, Still: r.still})
+	r.take(errTaken)
+	conn := desk.call(t, secret)
+	if got := all(t, conn); got != "You do not have access to the app hello.\r\n" {
+		t.Errorf("the client is told %q", got)
+	}
+	d.left(t)
+}
+
+func TestAVisitOverSSHEndsWithTheRight(t *testing.T) {
+	d, one, r := newDesk(t, often), newDyno(), &right{}
+	key, public := keyPair(t)
+	user, err := d.Admit(public, attach.Visit{App: "hello", Dyno: "web.1", Place: &place{session: one}, Still: r.still})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, session := d.open(t, user, key)
+	out, err := session.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Shell(); err != nil {
+		t.Fatal(err)
+	}
+	read(t, out, "ready\n")
+	r.take(errTaken)
+	one.left(t)
+	if err := client.Wait(); err == nil {
+		t.Error("the connection ended as if the client had wanted it")
+	}
+	if _, err := d.visit(t, user, key); err == nil {
+		t.Error("the ticket is good still")
+	}
+}
+
+// TestATunnelEndsWithTheRight: connections without a session are looked at too.
+func TestATunnelEndsWithTheRight(t *testing.T) {
+	d, r := newDesk(t, often), &right{}
+	key, public := keyPair(t)
+	user, err := d.Admit(public, attach.Visit{App: "hello", Dyno: "web.1", Place: &place{}, Still: r.still})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := d.visit(t, user, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- client.Wait() }()
+	r.take(errTaken)
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("the connection ended as if the client had wanted it")
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the connection is open still")
+	}
+}
