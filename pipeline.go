@@ -68,6 +68,55 @@ type Promotion struct {
 	UpdatedAt time.Time
 }
 
+// MayPromote is nil when an account may take the images of one app to another:
+// it must see the one and deploy to the other, and whoever owns the other gets
+// the images, and must see where they come from.
+func MayPromote(from, to App, by AccountID) error {
+	if err := to.Permit(by, MayDeploy); err != nil {
+		return err
+	}
+	if err := from.Permit(by, MayView); err != nil {
+		return err
+	}
+	if from.Permit(to.Owner, MayView) != nil {
+		return Errorf(Forbidden, "Whoever owns the app %s may not see the app %s, whose images they would get; share it with them first.", to.Name, from.Name)
+	}
+	return nil
+}
+
+// MayJoin is nil when an app may be put into the same pipeline as those apps by
+// an account that is its owner or not. Apps of a pipeline get each other's
+// images: who puts one there operates it, and owns the pipeline or deploys to
+// all apps of it, and the app's owner sees all of them.
+func MayJoin(p Pipeline, others []App, a App, by AccountID) error {
+	if err := a.Permit(by, MayOperate); err != nil {
+		return err
+	}
+	for _, other := range others {
+		if p.Owner != by && other.Permit(by, MayDeploy) != nil {
+			return Errorf(Forbidden, "Only the owner of the pipeline %s, or who may deploy to all of its apps, may add apps to it.", p.Name)
+		}
+		if other.Permit(a.Owner, MayView) != nil {
+			return Errorf(Forbidden, "Whoever owns the app %s may not see all apps of the pipeline %s, whose images they could get; share those with them first.", a.Name, p.Name)
+		}
+	}
+	if len(others) == 0 && p.Owner != by {
+		return Errorf(Forbidden, "Only the owner of the pipeline %s may add its first app.", p.Name)
+	}
+	return nil
+}
+
+// MayGetPipeline is nil when a pipeline with those apps may be given to an
+// account, which says from then on what is in it.
+func MayGetPipeline(p Pipeline, apps []App, who Account) error {
+	for _, a := range apps {
+		if a.Permit(who.ID, MayView) != nil {
+			return Errorf(Forbidden, "%s may not see all apps of the pipeline %s; share them, or take them out of it, first.", who.Email, p.Name)
+		}
+	}
+	return nil
+}
+
 // PromotionTarget is what became of a promotion for one app. What then became
 // of the release is the release's own outcome.
 type PromotionTarget struct {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -127,6 +128,13 @@ func (s *Server) createCoupling(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	others, err := s.coupled(r.Context(), see, p)
+	if err != nil {
+		return err
+	}
+	if err := renga.MayJoin(p, others, a, caller(r).ID); err != nil {
+		return err
+	}
 	c := renga.Coupling{ID: uuid.NewString(), App: a.ID, Stage: body.Stage, CreatedAt: s.now(), UpdatedAt: s.now()}
 	if _, err := s.editPipeline(r, p, func(p *renga.Pipeline) error {
 		p.Couplings = append(p.Couplings, c)
@@ -136,6 +144,11 @@ func (s *Server) createCoupling(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.audit(r, "app added to pipeline", a.Name, "pipeline", p.Name, "stage", string(c.Stage))
 	return answer(w, http.StatusCreated, newCoupling(p, c))
+}
+
+// coupled are the apps of a pipeline, seen by the caller or not.
+func (s *Server) coupled(ctx context.Context, see sight, p renga.Pipeline) ([]renga.App, error) {
+	return s.parts.Apps.SomeApps(ctx, see.coupled[p.ID])
 }
 
 func knownStage(stage renga.Stage) error {

@@ -177,7 +177,7 @@ func (s *Server) transferPipeline(w http.ResponseWriter, r *http.Request) error 
 	if err := decode(r, &body); err != nil {
 		return err
 	}
-	p, err := s.ownPipelineNamed(r, body.Pipeline.ID)
+	p, see, err := s.ownPipelineNamed(r, body.Pipeline.ID)
 	if err != nil {
 		return err
 	}
@@ -187,6 +187,13 @@ func (s *Server) transferPipeline(w http.ResponseWriter, r *http.Request) error 
 	to, err := s.parts.Accounts.Account(r.Context(), renga.AccountID(body.NewOwner.ID))
 	if err != nil {
 		return orNotFound(err, "user")
+	}
+	apps, err := s.coupled(r.Context(), see, p)
+	if err != nil {
+		return err
+	}
+	if err := renga.MayGetPipeline(p, apps, to); err != nil {
+		return err
 	}
 	if _, err = s.editPipeline(r, p, func(p *renga.Pipeline) error {
 		p.Owner = to.ID

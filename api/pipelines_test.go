@@ -23,7 +23,7 @@ const (
 // promotion.
 func furnished() *rig {
 	rig := newRig(nil)
-	rig.world.apps[shop] = renga.App{ID: shop, Name: "shop", Owner: ada.ID, CreatedAt: born, UpdatedAt: born}
+	rig.world.apps[shop] = renga.App{ID: shop, Name: "shop", Owner: ada.ID, Collaborators: with(carol, renga.MayView), CreatedAt: born, UpdatedAt: born}
 	rig.world.add(shop, "Initial release", renga.Inputs{})
 	rig.world.apps[third] = renga.App{ID: third, Name: "third", Owner: ada.ID, CreatedAt: born, UpdatedAt: born}
 	in := renga.Inputs{}.Clone()
@@ -132,15 +132,20 @@ func TestATakenOutAppCanBePutElsewhere(t *testing.T) {
 func TestAPipelineMovesWithItsConfigVarsOnly(t *testing.T) {
 	rig := furnished()
 	path := "/pipelines/" + string(pipe)
+	give := `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"` + string(bob.ID) + `","type":"user"}}`
 	for _, step := range []scenario{
 		{method: "PATCH", url: path + "/stage/review/config-vars", body: `{"A":"1","B":"2"}`, has: []string{`{"A":"1","B":"2"}`}},
 		{method: "PATCH", url: path + "/stage/review/config-vars", body: `{"A":null}`, has: []string{`{"B":"2"}`}},
-		{method: "POST", url: "/pipeline-transfers", body: `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"` + string(bob.ID) + `","type":"user"}}`, status: 201, has: []string{string(bob.ID)}},
+		{method: "POST", url: "/pipeline-transfers", body: give, status: 403, has: []string{"bob@example.com may not see all apps"}},
+		{method: "POST", url: "/apps/hello/collaborators", body: `{"user":"bob@example.com","permissions":["view"]}`, status: 201, has: []string{`"email":"bob@example.com"`}},
+		{method: "POST", url: "/pipeline-transfers", body: give, status: 403},
+		{method: "POST", url: "/apps/shop/collaborators", body: `{"user":"bob@example.com","permissions":["view"]}`, status: 201, has: []string{`"email":"bob@example.com"`}},
+		{method: "POST", url: "/pipeline-transfers", body: give, status: 201, has: []string{string(bob.ID)}},
 		{url: path, has: []string{`"owner":{"id":"` + string(bob.ID)}}, // Ada's apps are in it still
 		{method: "PATCH", url: path, body: `{"name":"mine"}`, status: 403, has: []string{"Only the owner of the pipeline haiku"}},
 		{url: path + "/stage/review/config-vars", status: 403},
 		{url: path + "/stage/review/config-vars", headers: asBob, has: []string{`{"B":"2"}`}},
-		{url: path + "/pipeline-couplings", headers: asBob, has: []string{`[]`}}, // the apps are not his
+		{url: "/apps/hello/config-vars", headers: asBob, status: 403}, // the apps are not his
 		{method: "DELETE", url: path, headers: asBob, has: []string{`"id":"` + string(pipe)}},
 		{url: path, headers: asBob, status: 404},
 		{url: "/apps/hello/pipeline-couplings", status: 404},
@@ -238,4 +243,57 @@ func TestTheLatestDeploymentBroughtTheImages(t *testing.T) {
 	rig.world.add(shop, "Set A config vars", in)
 	scenario{url: "/pipelines/haiku/latest-deployments", has: []string{`"version":2`}, hasNot: []string{`"version":3`}}.play(t, rig)
 	scenario{url: "/pipelines/haiku/latest-releases", has: []string{`"version":3`, `"version":4`}}.play(t, rig)
+}
+
+// TestNobodyGetsAnImageByWayOfANeighbour: who may view one app of a pipeline
+// neither couples an app of their own into it, nor gets what the pipeline's owner
+// promotes, whoever may deploy to their app.
+func TestNobodyGetsAnImageByWayOfANeighbour(t *testing.T) {
+	couple := `{"app":"other","pipeline":"` + string(pipe) + `","stage":"production"}`
+	share := func(app renga.AppID, permissions string) scenario {
+		headers := map[string]string(nil)
+		if app == other {
+			headers = asBob
+		}
+		who := map[renga.AppID]string{other: "ada", hello: "bob", shop: "bob"}[app]
+		return scenario{method: "POST", url: "/apps/" + string(app) + "/collaborators", headers: headers, status: 201, has: []string{`"email":"` + who},
+			body: `{"user":"` + who + `@example.com","permissions":[` + permissions + `]}`}
+	}
+	const noMember, noGain = "Only the owner of the pipeline haiku, or who may deploy to all of its apps", "may not see all apps of the pipeline haiku"
+	rig := furnished()
+	for _, step := range []scenario{
+		share(shop, `"view"`), share(other, `"deploy","operate"`),
+		{method: "POST", url: "/pipeline-couplings", headers: asBob, body: couple, status: 403, has: []string{noMember}},
+		{method: "POST", url: "/pipeline-couplings", body: couple, status: 403, has: []string{noGain}}, // not by Ada either
+	} {
+		step.play(t, rig)
+	}
+	_, err := rig.db.UpdatePipeline(t.Context(), pipe, func(p *renga.Pipeline) error { // as it once was possible
+		p.Couplings = append(p.Couplings, renga.Coupling{ID: "41000000-0000-4000-8000-000000000009", App: other, Stage: "production", CreatedAt: born, UpdatedAt: born})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := scenario{method: "POST", url: "/pipeline-promotions", body: promote(hello, shop, other), status: 403,
+		has: []string{"Whoever owns the app other may not see the app hello"}}
+	refused.play(t, rig)
+	if open, err := rig.db.OpenPromotions(t.Context()); err != nil || len(open) > 0 {
+		t.Errorf("promoted all the same: %+v, %v", open, err)
+	}
+	share(hello, `"view"`).play(t, rig)
+	refused.status, refused.has = 201, []string{`"status":"pending"`}
+	refused.play(t, rig) // Bob may pull the image himself
+}
+
+// TestWhoDeploysToAllAppsOfAPipelineAddsOne as its owner does.
+func TestWhoDeploysToAllAppsOfAPipelineAddsOne(t *testing.T) {
+	rig := furnished()
+	for _, app := range []renga.AppID{hello, shop} {
+		a := rig.world.apps[app]
+		a.Collaborators = with(bob, renga.MayDeploy)
+		rig.world.apps[app] = a
+	}
+	scenario{method: "POST", url: "/pipeline-couplings", headers: asBob, status: 201, has: []string{`"app":{"id":"` + string(other)},
+		body: `{"app":"other","pipeline":"` + string(pipe) + `","stage":"development"}`}.play(t, rig)
 }

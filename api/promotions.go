@@ -187,7 +187,11 @@ func (s *Server) promotionAsked(r *http.Request) (renga.Promotion, error) {
 		if _, ok := p.Coupling(id); !ok || id == asked.Source {
 			return asked, invalid("Targets must be other apps of the pipeline %s, by their ids.", p.Name)
 		}
-		if _, err := s.appToDeploy(r, t.App.ID); err != nil {
+		to, err := s.appToDeploy(r, t.App.ID)
+		if err != nil {
+			return asked, err
+		}
+		if err := renga.MayPromote(see.apps[asked.Source], to, caller(r).ID); err != nil {
 			return asked, err
 		}
 		if !slices.ContainsFunc(asked.Targets, func(t renga.PromotionTarget) bool { return t.App == id }) {

@@ -135,7 +135,7 @@ var implemented = []struct {
 	{"pipeline-promotion-target", "List", "GET", "/pipeline-promotions/50000000-0000-4000-8000-000000000001/promotion-targets", "", 200},
 	{"pipeline-release", "List", "GET", "/pipelines/40000000-0000-4000-8000-000000000001/latest-releases", "", 200},
 	{"pipeline-stack", "Default Stack", "GET", "/pipelines/40000000-0000-4000-8000-000000000001/pipeline-stack", "", 200},
-	{"pipeline-transfer", "Create", "POST", "/pipeline-transfers", `{"pipeline":{"id":"40000000-0000-4000-8000-000000000001"},"new_owner":{"id":"10000000-0000-4000-8000-000000000002","type":"user"}}`, 201},
+	{"pipeline-transfer", "Create", "POST", "/pipeline-transfers", `{"pipeline":{"id":"40000000-0000-4000-8000-000000000001"},"new_owner":{"id":"10000000-0000-4000-8000-000000000003","type":"user"}}`, 201},
 	{"plan", "List By Add-on", "GET", "/addon-services/database/plans", "", 404},
 	{"log-drain", "Create", "POST", "/apps/hello/log-drains", `{"url":"syslog://logs.example.com:514"}`, 201},
 	{"log-drain", "Delete", "DELETE", "/apps/hello/log-drains/50000000-0000-4000-8000-000000000001", "", 200},

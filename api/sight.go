@@ -15,6 +15,9 @@ import (
 type sight struct {
 	apps      map[renga.AppID]renga.App
 	pipelines []renga.Pipeline
+	// coupled are all apps of each pipeline, those that the caller may not see
+	// too.
+	coupled map[renga.PipelineID][]renga.AppID
 }
 
 func (s *Server) sight(r *http.Request) (sight, error) {
@@ -26,8 +29,11 @@ func (s *Server) sight(r *http.Request) (sight, error) {
 	if err != nil {
 		return sight{}, err
 	}
-	see := sight{apps: apps}
+	see := sight{apps: apps, coupled: map[renga.PipelineID][]renga.AppID{}}
 	for _, p := range all {
+		for _, c := range p.Couplings {
+			see.coupled[p.ID] = append(see.coupled[p.ID], c.App)
+		}
 		p.Couplings = slices.DeleteFunc(p.Couplings, func(c renga.Coupling) bool { return apps[c.App].ID == "" })
 		if p.Owner == caller(r).ID || len(p.Couplings) > 0 {
 			see.pipelines = append(see.pipelines, p)
@@ -92,19 +98,20 @@ func (s *Server) pipelineOf(r *http.Request) (renga.Pipeline, sight, error) {
 
 // ownPipeline finds the pipeline of the path, which must be the caller's.
 func (s *Server) ownPipeline(r *http.Request) (renga.Pipeline, error) {
-	return s.ownPipelineNamed(r, mux.Vars(r)["pipeline"])
+	p, _, err := s.ownPipelineNamed(r, mux.Vars(r)["pipeline"])
+	return p, err
 }
 
-func (s *Server) ownPipelineNamed(r *http.Request, identity string) (renga.Pipeline, error) {
+func (s *Server) ownPipelineNamed(r *http.Request, identity string) (renga.Pipeline, sight, error) {
 	see, err := s.sight(r)
 	if err != nil {
-		return renga.Pipeline{}, err
+		return renga.Pipeline{}, see, err
 	}
 	p, err := see.pipeline(identity, caller(r).ID)
 	if err == nil && p.Owner != caller(r).ID {
 		err = renga.Errorf(renga.Forbidden, "Only the owner of the pipeline %s may do that.", p.Name)
 	}
-	return p, err
+	return p, see, err
 }
 
 // appToOperate and appToDeploy find an app that a body names.

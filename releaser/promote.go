@@ -37,6 +37,9 @@ func (r *Releaser) Promote(ctx context.Context, p renga.Promotion, t renga.Promo
 	if err != nil {
 		return renga.Release{}, err
 	}
+	if err := renga.MayPromote(from, to, p.By); err != nil { // a right may have ended since it was asked for
+		return renga.Release{}, err
+	}
 	taken, err := r.Store.Release(ctx, p.Source, p.Release)
 	if err != nil {
 		return renga.Release{}, err

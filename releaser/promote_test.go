@@ -115,3 +115,25 @@ func TestATargetThatCannotBeReleasedSaysWhy(t *testing.T) {
 		}
 	}
 }
+
+// TestARightThatEndsMeanwhileStopsAPromotion: it is asked for again when the
+// promotion is carried out.
+func TestARightThatEndsMeanwhileStopsAPromotion(t *testing.T) {
+	for what, end := range map[string]func(from, to *renga.App){
+		"You do not have access to the app shop.":    func(_, to *renga.App) { to.Owner = "somebody" },
+		"You do not have access to the app staging.": func(from, _ *renga.App) { from.Owner = "somebody" },
+		"Whoever owns the app shop may not see the app staging, whose images they would get; share it with them first.": func(_, to *renga.App) {
+			to.Owner = "somebody"
+			to.Collaborators = map[renga.AccountID]renga.Collaborator{"me": {Account: "me", Permissions: []renga.Permission{renga.MayDeploy, renga.MayView}}}
+		},
+	} {
+		w, r, p := promotable(t)
+		from, to := w.apps[p.Source], w.apps[p.Targets[0].App]
+		end(&from, &to)
+		w.apps[p.Source], w.apps[to.ID] = from, to
+		got := runOnce(t, &agenda{open: []renga.Promotion{p}, settled: make(chan renga.PromotionTarget, 1)}, r)
+		if got.Failure != what || got.Release != 0 || len(w.links) > 0 {
+			t.Errorf("settled %+v, want failure %q; linked %q", got, what, w.links)
+		}
+	}
+}
