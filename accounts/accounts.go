@@ -41,6 +41,7 @@ type People interface {
 // Grants keeps authorizations.
 type Grants interface {
 	SaveAuthorization(ctx context.Context, a renga.Authorization, token string) error
+	DeleteAuthorization(ctx context.Context, account renga.AccountID, id string) error
 	// ReplaceToken is NotFound when the account has no such authorization.
 	ReplaceToken(ctx context.Context, account renga.AccountID, id, token string) (renga.Authorization, error)
 }

@@ -261,3 +261,41 @@ func TestALoginWithABrowser(t *testing.T) {
 	_, err = people.Waiting(t.Context(), l.ID)
 	wantKind(t, err, renga.NotFound)
 }
+
+// TestALoginIsFinishedOnce: of several who finish one at once the quickest does,
+// and the others' leave no token behind that nobody has.
+func TestALoginIsFinishedOnce(t *testing.T) {
+	db, people := open(t)
+	who, _, err := people.Create(t.Context(), "basho@example.com", password)
+	check(t, err)
+	l, secret, err := people.Begin(t.Context(), "cli", "192.0.2.1")
+	check(t, err)
+	var wg sync.WaitGroup
+	errs := make([]error, 4)
+	for i := range errs {
+		wg.Go(func() {
+			_, errs[i] = people.Finish(t.Context(), l.ID, "basho@example.com", password, "192.0.2.1")
+		})
+	}
+	wg.Wait()
+	finished := 0
+	for _, err := range errs {
+		if err == nil {
+			finished++
+			continue
+		}
+		wantKind(t, err, renga.NotFound)
+	}
+	grants, err := db.Authorizations(t.Context(), who.ID)
+	check(t, err)
+	if finished != 1 || len(grants) != 2 {
+		t.Errorf("finished %d times, %d authorizations", finished, len(grants))
+	}
+	token, err := people.Token(t.Context(), l.ID, secret)
+	check(t, err)
+	bearer, err := db.Bearer(t.Context(), token)
+	check(t, err)
+	if bearer.Account.ID != who.ID {
+		t.Errorf("the token is %+v's", bearer)
+	}
+}

@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"strings"
 	"time"
 
@@ -64,7 +65,11 @@ func (a *Accounts) Finish(ctx context.Context, id, email, password, from string)
 	if err != nil {
 		return renga.Bearer{}, err
 	}
-	return renga.Bearer{Account: who, Authorization: grant}, a.store.EndLogin(ctx, id, token)
+	if err := a.store.EndLogin(ctx, id, token); err != nil {
+		// Somebody else was quicker, or it took too long: nobody gets the token.
+		return renga.Bearer{}, errors.Join(err, a.store.DeleteAuthorization(ctx, who.ID, grant.ID))
+	}
+	return renga.Bearer{Account: who, Authorization: grant}, nil
 }
 
 // Token is what a waiting client waits for; empty while it must go on waiting.
