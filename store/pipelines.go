@@ -51,7 +51,7 @@ func (s *Store) Pipelines(ctx context.Context) ([]renga.Pipeline, error) {
 }
 
 // CreatePipeline adds a pipeline. A name that another one of the same owner has
-// is renga.Conflict.
+// is renga.Conflict, and one more than an account may have renga.Invalid.
 func (s *Store) CreatePipeline(ctx context.Context, p renga.Pipeline) error {
 	return editShelf(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
 		return putPipeline(all, p)
@@ -93,8 +93,32 @@ func (s *Store) DeletePipeline(ctx context.Context, id renga.PipelineID) error {
 	})
 }
 
+// maxPipelines bounds how many pipelines an account has: whoever edits one reads
+// all.
+const maxPipelines = 100
+
+// mayOwn refuses an account one pipeline more than it may have.
+func mayOwn(all map[string]pipelineRecord, p renga.Pipeline) error {
+	owned := 0
+	for id, r := range all {
+		if r.Owner != p.Owner {
+			continue
+		}
+		if owned++; id == string(p.ID) {
+			return nil // it has this one already
+		}
+	}
+	if owned >= maxPipelines {
+		return renga.Errorf(renga.Invalid, "An account may have %d pipelines; delete one first.", maxPipelines)
+	}
+	return nil
+}
+
 // putPipeline writes a pipeline among all others, if it may stand beside them.
 func putPipeline(all map[string]pipelineRecord, p renga.Pipeline) error {
+	if err := mayOwn(all, p); err != nil {
+		return err
+	}
 	r := newPipelineRecord(p, all[string(p.ID)].Vars)
 	if len(r.Couplings) < len(p.Couplings) {
 		return renga.Errorf(renga.Conflict, "That app is in the pipeline %s already.", p.Name)

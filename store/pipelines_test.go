@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -53,6 +54,30 @@ func TestPipelineNamesAreUniquePerOwner(t *testing.T) {
 	if len(all) != 1 || all[0].ID != theirs.ID || all[0].Owner != "bob" {
 		t.Fatalf("pipelines are %+v", all)
 	}
+}
+
+func TestAnAccountHasAHundredPipelines(t *testing.T) {
+	s, _ := newStore(t)
+	for n := range 100 {
+		createPipeline(t, s, fmt.Sprint("ada", n), "ada")
+	}
+	theirs := createPipeline(t, s, "bobs", "bob")
+	wantKind(t, s.CreatePipeline(t.Context(), newPipeline("more", "ada")), renga.Invalid)
+	give := func(to renga.AccountID) error {
+		_, err := s.UpdatePipeline(t.Context(), theirs.ID, func(p *renga.Pipeline) error {
+			p.Owner = to
+			return nil
+		})
+		return err
+	}
+	wantKind(t, give("ada"), renga.Invalid) // nor is one given to her
+	check(t, give("carol"))
+	all, err := s.Pipelines(t.Context())
+	check(t, err)
+	first := all[0]
+	check(t, couple(t, s, first.ID, "app", "staging")) // what she has can be changed
+	check(t, s.DeletePipeline(t.Context(), first.ID))
+	createPipeline(t, s, "more", "ada")
 }
 
 func TestAnAppIsInOnePipeline(t *testing.T) {
