@@ -2,6 +2,7 @@ package logs
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -166,14 +167,35 @@ func (w *drainWorker) arrived(end uint64) {
 }
 
 // fail tells the app's owner, once, that the drain does not take lines. The
-// cause may hold an address, and no password: URLs are not part of errors here.
+// cause is the operator's: it may hold an address, but no password, for URLs are
+// not part of errors here.
 func (w *drainWorker) fail(err error) {
 	if w.failing {
 		return
 	}
 	w.failing = true
 	w.d.opt.Log.Warn("log drain does not take lines", "app", w.App, "drain", w.Drain, "err", err)
-	w.d.logs.Line(w.App, renga.SourceHeroku, logplex, fmt.Sprintf("Drain %s does not take lines: %v", w.Token, err))
+	w.d.logs.Line(w.App, renga.SourceHeroku, logplex, fmt.Sprintf("Drain %s does not take lines: %s", w.Token, reason(err)))
+}
+
+// told is an error whose text is for the app's owner.
+type told string
+
+func (t told) Error() string { return string(t) }
+
+// reason is what the app's owner is told. How an address could not be reached is
+// no business of theirs: from refusals, silences and names in certificates they
+// could draw a map of the network that Renga is in.
+func reason(err error) string {
+	var untrusted *tls.CertificateVerificationError
+	var mine told
+	switch {
+	case errors.As(err, &mine):
+		return string(mine)
+	case errors.As(err, &untrusted):
+		return "the receiver's certificate is not valid for the drain's host, or by no authority that is known here"
+	}
+	return "the receiver cannot be reached, or does not take them; the operator finds the cause in Renga's log"
 }
 
 func (w *drainWorker) write() {

@@ -16,11 +16,15 @@ import (
 	"renga"
 )
 
+// mostAnswer is how much of a receiver's answer is taken: of its headers, of its
+// body, and of what syslog's says, which should say nothing.
+const mostAnswer = 64 << 10
+
 // newSink makes what a drain's URL asks for.
 func (d *Drainer) newSink(one renga.Drain) (sink, error) {
 	u, err := url.Parse(one.URL)
 	if err != nil {
-		return nil, errors.New("the url of the drain is none") // url.Parse's own error repeats it
+		return nil, told("its URL is none") // url.Parse's own error repeats it
 	}
 	switch u.Scheme {
 	case renga.DrainHTTP, renga.DrainHTTPS:
@@ -30,7 +34,7 @@ func (d *Drainer) newSink(one renga.Drain) (sink, error) {
 	case renga.DrainUDP:
 		return &packetSink{d: d, token: one.Token, host: u.Host}, nil
 	}
-	return nil, fmt.Errorf("there are no drains of the kind %s", u.Scheme)
+	return nil, told("there are no drains of the kind " + u.Scheme)
 }
 
 // appendMessage appends a line as a message of syslog (RFC 5424) from a host.
@@ -115,7 +119,9 @@ func (s *streamSink) connect(ctx context.Context) error {
 	s.conn, s.gone = conn, make(chan struct{})
 	go func(gone chan struct{}) { // ends with the connection
 		defer close(gone)
-		_, _ = io.Copy(io.Discard, conn) // that it ended is all there is to know
+		// That it ended is all there is to know. One that talks without end is left
+		// at the next send.
+		_, _ = io.CopyN(io.Discard, conn, mostAnswer)
 	}(s.gone)
 	return nil
 }
@@ -186,7 +192,8 @@ func newHTTPSink(d *Drainer, one renga.Drain, u *url.URL) *httpSink {
 	s.client = &http.Client{
 		Transport: &http.Transport{
 			DialContext: d.opt.Dial, TLSClientConfig: d.tls.Clone(), ForceAttemptHTTP2: true,
-			MaxIdleConns: 1, IdleConnTimeout: time.Minute,
+			MaxIdleConns: 1, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: mostAnswer, DisableCompression: true,
+			HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: mostAnswer, MaxReceiveBufferPerConnection: 2 * mostAnswer},
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -201,7 +208,7 @@ func (s *httpSink) send(ctx context.Context, frame string, lines []renga.LogLine
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(b))
 	if err != nil {
-		return errors.New("the url of the drain cannot be asked")
+		return told("its URL cannot be asked")
 	}
 	if s.hasUser {
 		req.SetBasicAuth(s.user, s.password)
@@ -215,10 +222,10 @@ func (s *httpSink) send(ctx context.Context, frame string, lines []renga.LogLine
 	if err != nil {
 		return withoutURL(err)
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, mostAnswer)) // so that the connection can be used again
 	res.Body.Close()
 	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("the receiver answered %d", res.StatusCode)
+		return told(fmt.Sprintf("the receiver answered %d", res.StatusCode))
 	}
 	return nil
 }

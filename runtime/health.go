@@ -109,7 +109,8 @@ func (w *worker) judgeLocked(i Instance, s *sight) {
 // checks are made by a client that keeps nothing: a dyno is to take a new
 // connection, as it must from the router.
 var checks = http.Client{
-	Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true},
+	// The router takes as much of an answer's headers.
+	Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 1 << 20},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 

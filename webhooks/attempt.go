@@ -28,7 +28,8 @@ const (
 	// firstPause is the pause after the first attempt, longestPause the longest.
 	firstPause   = 2 * time.Second
 	longestPause = time.Hour
-	// answerLimit is how much of a receiver's answer is read.
+	// answerLimit is how much of a receiver's answer is read, of its headers and of
+	// its body.
 	answerLimit = 64 << 10
 )
 

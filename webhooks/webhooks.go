@@ -87,7 +87,10 @@ func New(o Options, q Queue, r Renderer) *Webhooks {
 		client: &http.Client{
 			Timeout: timeout,
 			// No proxy of the environment's: it would connect where Dial may not.
-			Transport:     &http.Transport{DialContext: o.Dial, TLSHandshakeTimeout: timeout, MaxIdleConns: together, IdleConnTimeout: time.Minute},
+			Transport: &http.Transport{
+				DialContext: o.Dial, TLSHandshakeTimeout: timeout, MaxIdleConns: together, IdleConnTimeout: time.Minute,
+				MaxResponseHeaderBytes: answerLimit, DisableCompression: true,
+			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}

@@ -286,3 +286,55 @@ func TestAReceiverThatIsAwayIsTriedAgain(t *testing.T) {
 		t.Errorf("errors are %v", errors)
 	}
 }
+
+// TestAReceiverThatAnswersWithoutEndIsLeft has receivers that send headers, or a
+// body, for as long as somebody takes them.
+func TestAReceiverThatAnswersWithoutEndIsLeft(t *testing.T) {
+	r := newRig(t)
+	for what, begin := range map[string]string{
+		"headers": "HTTP/1.1 200 OK\r\n", "body": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "interim": "",
+	} {
+		sent := make(chan int64, 1)
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			piece := map[string]string{"headers": "X-Much: " + strings.Repeat("x", 1000) + "\r\n", "body": "3e8\r\n" + strings.Repeat("x", 1000) + "\r\n", "interim": "HTTP/1.1 103 Early Hints\r\nX-Much: " + strings.Repeat("x", 1000) + "\r\n\r\n"}[what]
+			n, err := int64(0), error(nil)
+			for _, err = io.WriteString(c, begin); err == nil; n += int64(len(piece)) {
+				_, err = io.WriteString(c, piece)
+			}
+			sent <- n
+		}))
+		t.Cleanup(s.Close)
+		hook := r.hook(s.URL, renga.Notify)
+		t.Cleanup(func() {
+			select {
+			case n := <-sent:
+				if n > 64<<20 { // what lies in the buffers of two sockets included
+					t.Errorf("%s: %d bytes were taken", what, n)
+				}
+			case <-time.After(10 * time.Second):
+				t.Errorf("%s: the receiver of %s is still being read", what, hook.ID)
+			}
+		})
+	}
+	r.event()
+	stop := r.run()
+	succeeded := 0
+	for _, d := range r.settled() {
+		if took := d.Last.Ended.Sub(d.Last.Began); took > 10*time.Second {
+			t.Errorf("a delivery took %s", took)
+		}
+		if d.Status == renga.DeliverySucceeded { // what follows a good answer does not matter
+			succeeded++
+		}
+	}
+	if succeeded != 1 {
+		t.Errorf("%d of three deliveries succeeded, want that whose answer had an end", succeeded)
+	}
+	stop()
+}
