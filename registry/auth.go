@@ -68,6 +68,8 @@ func (r *Registry) authorize(ctx context.Context, who caller, c call, writes boo
 		return renga.App{}, renga.Errorf(renga.Forbidden, "The scope of this token does not allow this; it takes %s.", scope)
 	}
 	app, err := r.dir.AppByRepository(ctx, c.app)
+	asked := app
+	asked.Name = c.app // which may be a former one; only those who may see the app learn the other
 	switch {
 	case renga.KindOf(err) == renga.NotFound && writes && r.o.CreateOnPush:
 		return renga.App{}, nil
@@ -77,8 +79,8 @@ func (r *Registry) authorize(ctx context.Context, who caller, c call, writes boo
 		return renga.App{}, renga.Errorf(renga.NotFound, "There is no app %s.", c.app)
 	case err != nil:
 		return renga.App{}, err
-	case app.Permit(who.account.ID, permission) != nil:
-		return renga.App{}, app.Permit(who.account.ID, permission)
+	case asked.Permit(who.account.ID, permission) != nil:
+		return renga.App{}, asked.Permit(who.account.ID, permission)
 	case app.Deleting && writes:
 		return renga.App{}, renga.Errorf(renga.Forbidden, "The app %s is being deleted.", c.app)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -188,5 +189,29 @@ func TestSchema2OnlyClientGetsAnImage(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAStrangerLearnsNoNewName asks by the name that an app had, in all ways that
+// a client has to ask.
+func TestAStrangerLearnsNoNewName(t *testing.T) {
+	w := newWorld(t)
+	w.push(t, "hello/web:latest", image(t))
+	w.rename("hello", "secret-plan")
+	for _, token := range []string{"bob-token", "bob-read-token", "bob-identity-token", "wrong", ""} {
+		for _, ask := range [][2]string{
+			{"GET", "/v2/hello/web/manifests/latest"}, {"HEAD", "/v2/hello/web/manifests/latest"}, {"GET", "/v2/hello/web/tags/list"},
+			{"POST", "/v2/hello/web/blobs/uploads/"}, {"PUT", "/v2/hello/web/manifests/latest"}, {"DELETE", "/v2/hello/web/manifests/latest"},
+			{"GET", "/v2/hello/web/blobs/sha256:" + strings.Repeat("0", 64)}, {"GET", "/v2/hello/releases/manifests/v1"},
+			{"POST", "/v2/bobs/web/blobs/uploads/?from=hello/web&mount=sha256:" + strings.Repeat("0", 64)},
+		} {
+			res, body := w.do(t, token, ask[0], ask[1], nil, nil)
+			if strings.Contains(body, "secret-plan") || strings.Contains(fmt.Sprint(res.Header), "secret-plan") {
+				t.Errorf("%q, %s %s: %d %v %s", token, ask[0], ask[1], res.StatusCode, res.Header, body)
+			}
+		}
+	}
+	if res, body := w.do(t, "bob-token", "GET", "/v2/hello/web/manifests/latest", nil, nil); res.StatusCode != http.StatusForbidden || !strings.Contains(body, "hello") {
+		t.Errorf("the refusal is %d %s", res.StatusCode, body)
 	}
 }

@@ -211,7 +211,8 @@ func (u *unsettled) refuseName(name string) error {
 	defer u.mu.Unlock()
 	for _, m := range u.moves {
 		if m.From == name || m.To == name {
-			return renga.Errorf(renga.Unavailable, "An app is being renamed from %s to %s; try again in a moment.", m.From, m.To)
+			// Whoever asks may be a stranger to the app, and not learn its other name.
+			return renga.Errorf(renga.Unavailable, "An app is being renamed from or to %s; try again in a moment.", name)
 		}
 	}
 	return nil
