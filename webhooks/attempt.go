@@ -14,7 +14,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -135,11 +134,14 @@ func sign(body []byte, secret renga.Secret) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// class says in a word why a receiver gave no status; empty when it did.
+// class says in a word why a receiver gave no status; empty when it did. How an
+// address could not be connected to is not told: from refusals and silences one
+// draws a map of a network.
 func class(err error) string {
 	var dns *net.DNSError
 	var untrusted *tls.CertificateVerificationError
 	var timeouts interface{ Timeout() bool }
+	var network *net.OpError
 	switch {
 	case err == nil:
 		return ""
@@ -147,8 +149,8 @@ func class(err error) string {
 		return "forbidden_address"
 	case errors.As(err, &dns):
 		return "dns_error"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection_refused"
+	case errors.As(err, &network) && network.Op == "dial":
+		return "connection_error"
 	case errors.As(err, &untrusted):
 		return "tls_error"
 	case errors.As(err, &timeouts) && timeouts.Timeout():

@@ -282,7 +282,7 @@ func TestAReceiverThatIsAwayIsTriedAgain(t *testing.T) {
 	for _, d := range r.settled() {
 		errors[d.Last.Error] = true
 	}
-	if !errors["connection_refused"] || !errors[""] {
+	if !errors["connection_error"] || !errors[""] {
 		t.Errorf("errors are %v", errors)
 	}
 }
