@@ -137,6 +137,17 @@ func TestOnAFullDiskReadsGoOnAndDeletingAnAppFreesIt(t *testing.T) {
 	if status, said := s.ask(http.MethodPatch, "/apps/calm/config-vars", map[string]any{"COLOUR": "red"}); status < 500 || !strings.Contains(string(said), "full") {
 		t.Errorf("a config var on a full disk: %d %s", status, said)
 	}
+	// A Renga that is started anew meanwhile is no worse off.
+	s.must(s.w.Stop())
+	s.must(s.w.Launch(quickly("--min-free-disk=1kB")...)) // it is not healthy, for it says that the disk is full
+	s.poll(func() error {
+		got, err := s.w.APIAs(s.Context(), s.token(), http.MethodGet, "/apps/calm", nil)
+		if err == nil && got.Status != http.StatusOK {
+			err = fmt.Errorf("GET /apps/calm: %d %s", got.Status, got.Body)
+		}
+		return err
+	})
+	s.up("calm", "calm")
 	s.api(http.StatusOK, http.MethodDelete, "/apps/doomed", nil)
 	if status, _ := s.ask(http.MethodGet, "/apps/doomed", nil); status != http.StatusNotFound {
 		t.Errorf("the app that was deleted: %d", status)

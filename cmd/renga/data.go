@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -160,7 +161,8 @@ func loadJSON[T any](path string) (T, error) {
 	return v, nil
 }
 
-// writeJSON replaces a file as a whole and has it on the disk when it returns.
+// writeJSON replaces a file as a whole and has it on the disk when it returns. One
+// that holds the same already is left as it is: the disk may be full.
 func writeJSON(path string, v any) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -169,5 +171,9 @@ func writeJSON(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(path, append(b, '\n'), 0o600)
+	b = append(b, '\n')
+	if now, err := os.ReadFile(path); err == nil && bytes.Equal(now, b) {
+		return nil
+	}
+	return durable.WriteFile(path, b, 0o600)
 }
