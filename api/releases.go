@@ -125,7 +125,7 @@ func statusOnWire(s renga.ReleaseStatus) string {
 }
 
 func reasonOf(rec renga.ReleaseRecord, barred error) string {
-	if rec.Outcome.Reason != "" || barred == nil {
+	if rec.Outcome.Reason != "" || barred == nil || rec.Outcome.Status == renga.Pending {
 		return rec.Outcome.Reason
 	}
 	return renga.MessageOf(barred, "Whether this release can be rolled back to could not be found out; try again.")

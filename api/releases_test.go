@@ -29,6 +29,7 @@ func TestReleases(t *testing.T) {
 		{name: "by id", url: "/apps/hello/releases/" + third, has: []string{`"version":3`}},
 		{name: "failed, with reason and log", url: "/apps/hello/releases/4", has: []string{`"status":"failed"`, `"current":false`, `"reason":"web.1 exited with status 1."`, `"log":["boom"]`, `"updated_at":"2026-01-02T04:04:05Z"`}},
 		{name: "not eligible, with reason", url: "/apps/hello/releases/1", has: []string{`"eligible_for_rollback":false`, `"reason":"v1 cannot be rolled back to."`}},
+		{name: "pending, without a word of rollbacks", url: "/apps/hello/releases/4", prepare: pendingFourth, has: []string{`"status":"pending"`, `"eligible_for_rollback":false`, `"reason":null`}},
 		{name: "lists leave the log out", url: "/apps/hello/releases", has: []string{`"log":null`}, hasNot: []string{"boom"}},
 		{name: "superseded is succeeded", url: "/apps/hello/releases/2", prepare: func(w *world) {
 			w.outcomes[2] = renga.Outcome{Status: renga.Superseded, At: born}

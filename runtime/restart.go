@@ -71,7 +71,7 @@ func (a Attempt) failed(err error, now time.Time) Attempt {
 	a.Busy, a.Last = false, now
 	a.Retry = now.Add(doubled(firstRetry, a.Failed, longestRetry))
 	a.Failed++
-	a.Reason = renga.MessageOf(err, "the engine refused for a reason that is in Renga's log")
+	a.Reason = renga.MessageOf(err, "Renga itself went wrong, and its log says how")
 	if k := renga.KindOf(err); k == renga.Invalid || k == renga.NotFound {
 		a.Never, a.Retry = true, now.Add(longestPause)
 	}

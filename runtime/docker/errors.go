@@ -96,14 +96,14 @@ func (e *Engine) startFault(err error, command string) error {
 			Message: "The app's network has no free address left; scale the app down."}
 	}
 	if !aboutCommand(err, command) {
-		return err
+		return refusal(err)
 	}
 	for _, n := range neverStarts {
 		if strings.Contains(text, n.piece) {
 			return &renga.Error{Kind: renga.Invalid, Message: "The command " + quote(command) + " " + n.sentence, Err: err}
 		}
 	}
-	return err
+	return refusal(err)
 }
 
 // aboutCommand tells whether a failed start is the command's fault. "No such

@@ -144,6 +144,9 @@ func (e *Engine) pullFault(err error, img renga.Image) error {
 	case cerrdefs.IsNotFound(err), cerrdefs.IsPermissionDenied(err), has("manifest unknown", "name unknown", "denied:", "access denied", "not found"):
 		return &renga.Error{Kind: renga.Invalid, Err: err,
 			Message: "The image " + short(img.Digest) + " is not in the registry any more; push it again."}
+	case never(err):
+		return &renga.Error{Kind: renga.Invalid, Err: err,
+			Message: "Docker cannot unpack the image " + short(img.Digest) + ": " + sentence(err) + ". Build it anew and push again."}
 	case errors.As(err, &told), cerrdefs.IsInternal(err), cerrdefs.IsUnknown(err):
 		return &renga.Error{Kind: renga.Unavailable, Err: err,
 			Message: "Docker cannot pull the image " + short(img.Digest) + " from " + e.registry + ": " + text}

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strconv"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -97,10 +98,12 @@ func (e *Engine) create(ctx context.Context, api *session, s runtime.Spec, p pla
 	return seen, e.checkCommand(ctx, api, seen, s.Image.Command[0])
 }
 
-// createFault sorts a refusal to create. An invalid argument is the size's
-// fault, the only part of the container that is not the same for all.
+// aboutSize knows what the daemon says of limits that it cannot make.
+var aboutSize = regexp.MustCompile(`(?i)\b(memory|cpus?|pids)\b.*(limit|range|reservation|period|quota)|(limit|range|minimum|quota).*\b(memory|cpus?|pids)\b`)
+
+// createFault sorts a refusal to create: it is the size's fault or the image's.
 func (e *Engine) createFault(err error, s runtime.Spec) error {
-	if cerrdefs.IsInvalidArgument(err) && !isVersionMismatch(err) && !aboutCommand(err, s.Image.Command[0]) {
+	if cerrdefs.IsInvalidArgument(err) && !isVersionMismatch(err) && aboutSize.MatchString(err.Error()) {
 		return &renga.Error{Kind: renga.Invalid, Err: err,
 			Message: "Docker cannot make a dyno of size " + strconv.Quote(s.Size.Name) + ": " + err.Error()}
 	}
