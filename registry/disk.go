@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -44,6 +45,20 @@ func (r *Registry) checkSpace() error {
 			humanBytes(free), humanBytes(r.o.MinFreeBytes))
 	}
 	return nil
+}
+
+// checkEngineSpace refuses what the engine has no room for. An engine that does
+// not tell is asked again when it is to fetch the image.
+func (r *Registry) checkEngineSpace(ctx context.Context) error {
+	if r.o.MinFreeBytes <= 0 || r.o.EngineFree == nil {
+		return nil
+	}
+	free, err := r.o.EngineFree(ctx)
+	if err != nil || free >= r.o.MinFreeBytes {
+		return nil
+	}
+	return renga.Errorf(renga.Forbidden, "Docker's disk is nearly full (%s free, %s needed). Make room, for instance with docker image prune, then push again.",
+		humanBytes(free), humanBytes(r.o.MinFreeBytes))
 }
 
 func (r *Registry) diskFull() bool {

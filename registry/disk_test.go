@@ -1,7 +1,9 @@
 package registry_test
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -55,6 +57,24 @@ func TestFullDiskFailsThePushAndNothingElse(t *testing.T) {
 	if len(w.released()) != 2 {
 		t.Error("no release after the disk had room again")
 	}
+}
+
+func TestPushesWithoutRoomInTheEngineAreRefused(t *testing.T) {
+	free, away := int64(1<<30), error(nil)
+	w := newWorld(t, func(o *registry.Options) {
+		o.MinFreeBytes = 64 << 20
+		o.EngineFree = func(context.Context) (int64, error) { return free, away }
+	})
+	img, next := image(t), image(t)
+	w.push(t, "hello/web:latest", img)
+	free = 32 << 20
+	err := remote.Write(w.ref(t, "hello/web:latest"), next, as("alice-token")...)
+	wantRefusal(t, err, http.StatusForbidden, "DENIED", "Docker's disk is nearly full", "64.0 MiB needed")
+	if w.tagOf(t, "hello/web:latest") != digestOf(t, img) {
+		t.Error("the tag moved")
+	}
+	away = errors.New("no answer")
+	w.push(t, "hello/web:latest", next)
 }
 
 func TestNearlyFullDiskRefusesPushesAndLetsPullsBe(t *testing.T) {

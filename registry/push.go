@@ -29,7 +29,7 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rq requ
 	if err != nil {
 		return err
 	}
-	if err := r.checkSpace(); err != nil {
+	if err := errors.Join(r.checkSpace(), r.checkEngineSpace(req.Context())); err != nil {
 		return err
 	}
 	put := manifestPut{request: rq, body: body, mediaType: manifestType(req)}

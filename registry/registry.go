@@ -64,9 +64,12 @@ type Options struct {
 	MaxImageBytes int64  // sum of an image's compressed layers; 0 means no limit
 	MaxUnpacked   int64  // what an image may take when its layers are unpacked; 0 means no limit
 	MinFreeBytes  int64  // pushes are refused below this much free disk
-	CreateOnPush  bool   // a push to a name that no app has makes the app
-	PullToken     string // may pull everything and do nothing else; none when empty
-	ReleaseTag    string // the tag that releases; "latest" by default
+	// EngineFree is how much disk is free where the engine unpacks images; an error
+	// where that cannot be found out, and no function where nobody can.
+	EngineFree   func(ctx context.Context) (int64, error)
+	CreateOnPush bool   // a push to a name that no app has makes the app
+	PullToken    string // may pull everything and do nothing else; none when empty
+	ReleaseTag   string // the tag that releases; "latest" by default
 	// UnpacksZstd says why the engine cannot unpack zstd layers, and what to do;
 	// nil when it can, and no function when it is known to.
 	UnpacksZstd func(ctx context.Context) error

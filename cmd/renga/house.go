@@ -122,7 +122,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 	rel := rescue.Releaser
 	reg, err := registry.New(registry.Options{
 		Dir: s.path("registry"), IntentDir: s.path("pushes"), Secret: d.secret, Platform: s.Platform,
-		MaxImageBytes: s.MaxImageSize, MaxUnpacked: s.MaxUnpackedSize, UnpacksZstd: engine.UnpacksZstd, MinFreeBytes: s.MinFreeDisk, CreateOnPush: s.CreateOnPush,
+		MaxImageBytes: s.MaxImageSize, MaxUnpacked: s.MaxUnpackedSize, UnpacksZstd: engine.UnpacksZstd, MinFreeBytes: s.MinFreeDisk, EngineFree: engine.DiskFree, CreateOnPush: s.CreateOnPush,
 		PullToken: pullToken, ReleaseTag: "latest", Log: log,
 	}, db, rel)
 	if err != nil {
@@ -212,6 +212,16 @@ func checks(s Settings, db *store.Store, engine *docker.Engine, manager *runtime
 				err = renga.Errorf(renga.NoSpace, "%d MB are free below %s, and pushes are refused below %d MB: free some space.", free>>20, s.Data, s.MinFreeDisk>>20)
 			}
 			return err
+		},
+		"engine_disk": func(ctx context.Context) error {
+			free, err := engine.DiskFree(ctx)
+			if err != nil { // "engine" says whether it answers
+				return nil
+			}
+			if free < s.MinFreeDisk {
+				return renga.Errorf(renga.NoSpace, "%d MB are free where Docker keeps its files, and pushes are refused below %d MB: free some space, for instance with docker image prune.", free>>20, s.MinFreeDisk>>20)
+			}
+			return nil
 		},
 	}
 }

@@ -218,19 +218,19 @@ func (e *Engine) withoutQuotas(err error, p *plan) bool {
 }
 
 // DiskFree is how many bytes are free where the daemon keeps images and dynos. It
-// is renga.NotFound where that is not to be seen from here.
-func (e *Engine) DiskFree(ctx context.Context) (dir string, free int64, err error) {
+// is an error where that is not to be seen from here.
+func (e *Engine) DiskFree(ctx context.Context) (int64, error) {
 	api, err := e.api(ctx)
 	if err != nil {
-		return "", 0, err
+		return 0, err
 	}
 	info, err := api.Info(ctx)
 	if err != nil {
-		return "", 0, fmt.Errorf("ask where docker keeps its files: %w", e.fault(err))
+		return 0, fmt.Errorf("ask where docker keeps its files: %w", e.fault(err))
 	}
 	var st unix.Statfs_t
 	if err := unix.Statfs(info.DockerRootDir, &st); err != nil {
-		return "", 0, renga.Errorf(renga.NotFound, "Docker's directory %s is not to be seen from here: %w", info.DockerRootDir, err)
+		return 0, fmt.Errorf("docker's directory is not to be seen from here: %w", err)
 	}
-	return info.DockerRootDir, int64(st.Bavail) * st.Bsize, nil
+	return int64(st.Bavail) * st.Bsize, nil
 }
