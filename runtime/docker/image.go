@@ -66,6 +66,7 @@ func (e *Engine) findImage(ctx context.Context, api *session, s runtime.Spec) (s
 		found, err := api.ImageInspect(ctx, name)
 		switch {
 		case err == nil:
+			e.keep(ctx, api, s, found)
 			return found.ID, nil
 		case !cerrdefs.IsNotFound(err):
 			return "", fmt.Errorf("look for image %s: %w", short(s.Image.Digest), e.fault(err))

@@ -2,10 +2,14 @@ package docker_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/google/uuid"
 
 	"renga"
 	"renga/runtime"
@@ -53,6 +57,61 @@ func TestImageIsPulledOnceForAllWhoWait(t *testing.T) {
 			t.Errorf("made from %s; want the content-addressed %s", got, s.Image.Config)
 		}
 	}
+}
+
+func TestImagesGoWithTheLastAppAndOthersStay(t *testing.T) {
+	w := newWorld(t)
+	one := pushed(w, "exit")
+	two, tagged, loaded := again(one), pushed(w, "exit"), w.spec("exit")
+	two.App = renga.AppID(uuid.NewString())
+	for _, s := range []runtime.Spec{one, two, tagged, loaded} {
+		in := w.start(s)
+		if err := w.engine.Stop(t.Context(), in.ID, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mine := "somebodys:" + strings.TrimPrefix(tagged.Image.Config, "sha256:")[:12]
+	if err := w.raw.ImageTag(t.Context(), tagged.Image.Config, mine); err != nil {
+		t.Fatal(err)
+	}
+	removeAtEnd(mine)
+	before := w.names(loaded.Image.Config)
+	for _, c := range []struct {
+		gone  runtime.Spec
+		image renga.Image
+		names int // that the image has then; 0 for no image
+	}{
+		{one, one.Image, 2}, // the other app's tag, and what it was pulled by
+		{two, two.Image, 0},
+		{tagged, tagged.Image, 1},
+		{loaded, loaded.Image, len(before)},
+	} {
+		for range 2 {
+			if err := w.engine.Forget(t.Context(), c.gone.App); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if names := w.names(c.image.Config); len(names) != c.names {
+			t.Errorf("the image has the names %q; want %d", names, c.names)
+		}
+	}
+	if after := w.names(loaded.Image.Config); !slices.Equal(before, after) {
+		t.Errorf("an image that was there is called %q; it was %q", after, before)
+	}
+	w.start(again(one, "serve")) // it is pulled anew
+}
+
+// names are an image's on the daemon; none when it is not there.
+func (w *world) names(id string) []string {
+	w.Helper()
+	img, err := w.raw.ImageInspect(w.Context(), id)
+	if cerrdefs.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	return append(img.RepoTags, img.RepoDigests...)
 }
 
 // TestAPullThatIsBrokenOffIsTakenUpAnew by a start that begins at once.

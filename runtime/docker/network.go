@@ -152,7 +152,7 @@ func dockerSubnets(all []network.Summary) []netip.Prefix {
 	return used
 }
 
-// Forget removes the app's networks when it has no containers any more.
+// Forget removes the app's networks and images when it has no containers any more.
 func (e *Engine) Forget(ctx context.Context, app renga.AppID) error {
 	if app == "" {
 		return errors.New("forget app: no id")
@@ -178,5 +178,5 @@ func (e *Engine) Forget(ctx context.Context, app renga.AppID) error {
 		}
 		e.log.Info("network removed", "app", n.Labels[labelAppName])
 	}
-	return nil
+	return e.forgetImages(ctx, api, app)
 }

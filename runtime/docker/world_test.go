@@ -14,6 +14,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -86,6 +87,18 @@ func (w *world) sweep(platform string) {
 	for _, c := range w.containers(platform) {
 		if err := w.raw.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
 			w.Errorf("sweep: %v", err)
+		}
+	}
+	kept := filters.NewArgs(filters.Arg("reference", "renga/"+w.engine.BridgePrefix()+"/*"))
+	images, err := w.raw.ImageList(ctx, image.ListOptions{Filters: kept})
+	if err != nil {
+		w.Errorf("sweep: %v", err)
+	}
+	for _, img := range images {
+		for _, tag := range img.RepoTags {
+			if _, err := w.raw.ImageRemove(ctx, tag, image.RemoveOptions{}); err != nil {
+				w.Errorf("sweep: %v", err)
+			}
 		}
 	}
 	for _, n := range w.networks(platform) {

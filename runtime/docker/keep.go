@@ -1,0 +1,98 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+
+	"renga"
+	"renga/runtime"
+)
+
+// An image that was pulled for an app gets a tag that says so, and goes with the
+// last app that has one. Tags are the daemon's own, outlive us, and unlike labels
+// cannot be made by whoever made the image.
+
+// kept is the repository of the tags of the platform's images.
+func (e *Engine) kept() string { return "renga/" + e.BridgePrefix() + "/" }
+
+// keep tags an image that was pulled from the platform's registry. One that was
+// on the machine before, or that somebody loaded, is not ours to remove.
+func (e *Engine) keep(ctx context.Context, api *session, s runtime.Spec, found image.InspectResponse) {
+	tag := e.kept() + string(s.App) + ":" + strings.TrimPrefix(short(s.Image.Digest), "sha256:")
+	if !slices.ContainsFunc(found.RepoDigests, e.pulled) || slices.Contains(found.RepoTags, tag) {
+		return
+	}
+	if err := api.ImageTag(ctx, found.ID, tag); err != nil { // the next start does it
+		e.log.Warn("image is not tagged, and so may stay when its app goes", "app", s.AppName, "tag", tag, "err", err)
+	}
+}
+
+// pulled tells whether an image's name is one that only the engine pulls by:
+// nobody else is let into these repositories.
+func (e *Engine) pulled(name string) bool {
+	rest, ours := strings.CutPrefix(name, e.registry+"/")
+	repository, _, _ := strings.Cut(rest, "@")
+	return ours && strings.HasSuffix(repository, "/releases")
+}
+
+// forgetImages removes what was pulled for an app, but for images that others
+// have a name for: other apps, or people.
+func (e *Engine) forgetImages(ctx context.Context, api *session, app renga.AppID) error {
+	repository := e.kept() + string(app)
+	all, err := api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", repository))})
+	if err != nil {
+		return fmt.Errorf("list images of app %s: %w", app, e.fault(err))
+	}
+	for _, listed := range all {
+		// A list that is filtered by names tells no others.
+		img, err := api.ImageInspect(ctx, listed.ID)
+		if cerrdefs.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("inspect image of app %s: %w", app, e.fault(err))
+		}
+		if err := e.removeNames(ctx, api, e.namesOf(img, repository)); err != nil {
+			return fmt.Errorf("remove image %s of app %s: %w", short(img.ID), app, err)
+		}
+	}
+	return nil
+}
+
+// namesOf are the names of an image that go with an app: its tag and, if no other
+// app has one, those that the image was pulled by.
+func (e *Engine) namesOf(img image.InspectResponse, repository string) []string {
+	mine := func(tag string) bool { return strings.HasPrefix(tag, repository+":") }
+	others := func(tag string) bool { return strings.HasPrefix(tag, e.kept()) && !mine(tag) }
+	var names []string
+	if !slices.ContainsFunc(img.RepoTags, others) {
+		names = slices.DeleteFunc(slices.Clone(img.RepoDigests), func(name string) bool { return !e.pulled(name) })
+	}
+	for _, tag := range img.RepoTags {
+		if mine(tag) {
+			names = append(names, tag) // last, for it is what the image is found by
+		}
+	}
+	return names
+}
+
+// removeNames takes names from an image, and with the last of all the image. One
+// that a container of somebody else's uses stays.
+func (e *Engine) removeNames(ctx context.Context, api *session, names []string) error {
+	for _, name := range names {
+		_, err := api.ImageRemove(ctx, name, image.RemoveOptions{PruneChildren: true})
+		switch {
+		case cerrdefs.IsConflict(err):
+			e.log.Info("image is in use, and stays", "image", name, "err", err)
+		case err != nil && !cerrdefs.IsNotFound(err):
+			return e.fault(err)
+		}
+	}
+	return nil
+}
