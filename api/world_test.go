@@ -146,6 +146,7 @@ func (w *world) UpdateApp(_ context.Context, id renga.AppID, edit func(*renga.Ap
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a := w.apps[id]
+	a.Collaborators = maps.Clone(a.Collaborators) // streams still read the one before
 	if err := edit(&a); err != nil {
 		return renga.App{}, err
 	}
