@@ -113,6 +113,35 @@ func TestAKillLosesNothingThatWasMarked(t *testing.T) {
 	}
 }
 
+// TestASegmentThatWasNeverFilledTakesNoMarks has what is left when the machine
+// stops while a segment begins.
+func TestASegmentThatWasNeverFilledTakesNoMarks(t *testing.T) {
+	for _, content := range []string{"", "#3 0 0 00000000 i=0,0,"} {
+		dir := t.TempDir()
+		l := open(t, dir)
+		l.Keep(app, "i", []renga.LogLine{line("web.1", "1"), line("web.1", "2")}, renga.LogMark{Since: noon, Count: 2})
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		found, err := filepath.Glob(filepath.Join(dir, string(app), "*.log"))
+		if err != nil || len(found) != 1 {
+			t.Fatalf("segments: %v, %v", found, err)
+		}
+		if err := os.WriteFile(filepath.Join(filepath.Dir(found[0]), fmt.Sprintf("%020d.log", 3)), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l = open(t, dir)
+		if got := l.Mark(app, "i").Count; got != 2 {
+			t.Errorf("after %q the mark is %d, want 2", content, got)
+		}
+		l.Keep(app, "i", []renga.LogLine{line("web.1", "3")}, renga.LogMark{Since: noon, Count: 3})
+		kept, end, err := l.Last(app, -1, renga.LogFilter{})
+		if err != nil || end != 3 || len(kept) != 3 || kept[2].Text != "3" || kept[2].ID != 3 {
+			t.Errorf("after %q: %v up to %d, %v", content, kept, end, err)
+		}
+	}
+}
+
 // write is the process: it goes on from the mark, as a follower does.
 func write(t *testing.T, dir string) {
 	l := open(t, dir)

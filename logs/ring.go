@@ -93,24 +93,34 @@ func (r *ring) find() error {
 	return nil
 }
 
-// resume reads the newest segment, which begins with the marks of before.
+// resume reads the newest segment, which begins with the marks of before. One
+// without them is what a power loss left of a new file: the one before it has all.
 func (r *ring) resume() error {
-	newest := &r.segments[len(r.segments)-1]
-	b, err := os.ReadFile(r.path(newest.first))
-	if err != nil {
-		return err
+	for {
+		newest := &r.segments[len(r.segments)-1]
+		b, err := os.ReadFile(r.path(newest.first))
+		if err != nil {
+			return err
+		}
+		r.next = newest.first
+		whole := each(b, func(b batch) {
+			r.next = b.first + uint64(b.count)
+			r.noteLocked(b.marks)
+		})
+		if whole == 0 && len(r.segments) > 1 {
+			if err := os.Remove(r.path(newest.first)); err != nil {
+				return err
+			}
+			r.segments = r.segments[:len(r.segments)-1]
+			continue
+		}
+		newest.size = int64(whole)
+		r.file, err = os.OpenFile(r.path(newest.first), os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		return r.file.Truncate(newest.size)
 	}
-	r.next = newest.first
-	whole := each(b, func(b batch) {
-		r.next = b.first + uint64(b.count)
-		r.noteLocked(b.marks)
-	})
-	newest.size = int64(whole)
-	r.file, err = os.OpenFile(r.path(newest.first), os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	return r.file.Truncate(newest.size)
 }
 
 func (r *ring) path(first uint64) string {
@@ -184,7 +194,7 @@ func (r *ring) roomLocked(n int64) error {
 		return nil
 	}
 	snapshot := encode(r.next, nil, r.marks)
-	f, err := create(r.path(r.next), snapshot)
+	f, err := r.create(r.path(r.next), snapshot)
 	if err != nil {
 		return fmt.Errorf("begin log segment: %w", err)
 	}
@@ -199,14 +209,20 @@ func (r *ring) roomLocked(n int64) error {
 	return r.trimLocked(most)
 }
 
-// create makes a file with content, or none at all.
-func create(path string, content []byte) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+// create makes a segment with content, or none at all: a kill must not leave one
+// without the marks, nor take those of one of the same name.
+func (r *ring) create(path string, content []byte) (*os.File, error) {
+	beside := filepath.Join(r.dir, "new")
+	f, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := f.Write(content); err != nil {
-		return nil, errors.Join(err, f.Close(), os.Remove(path))
+	_, err = f.Write(content)
+	if err == nil {
+		err = os.Rename(beside, path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close(), os.Remove(beside))
 	}
 	return f, nil
 }
