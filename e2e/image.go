@@ -134,7 +134,7 @@ func (w *World) PushImage(ctx context.Context, repository string, img v1.Image, 
 // command, logged in as the operator. It returns what docker printed.
 func (w *World) DockerPush(ctx context.Context, repository string, img v1.Image) (string, error) {
 	ref := w.Registry() + "/" + repository
-	if err := w.dockerLoad(ctx, ref, img); err != nil {
+	if err := w.DockerLoad(ctx, ref, img); err != nil {
 		return "", err
 	}
 	if err := w.login(ctx); err != nil {
@@ -176,7 +176,8 @@ func (w *World) loginTo(ctx context.Context, registry string) error {
 	return err
 }
 
-func (w *World) dockerLoad(ctx context.Context, ref string, img v1.Image) error {
+// DockerLoad has the engine know an image under that name.
+func (w *World) DockerLoad(ctx context.Context, ref string, img v1.Image) error {
 	r, pipe := io.Pipe()
 	go func() { pipe.CloseWithError(writeTar(pipe, ref, img)) }() // ends with the reader below
 	_, err := w.command(ctx, r, "docker", "load")
