@@ -1,6 +1,9 @@
 package renga
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // AccountID names an account for ever: a UUID.
 type AccountID string
@@ -71,4 +74,27 @@ type PendingLogin struct {
 	Description string // what the client says of itself
 	From        string // its address
 	CreatedAt   time.Time
+}
+
+// SSHKey is a public key of somebody's.
+type SSHKey struct {
+	ID          string
+	Account     AccountID
+	Comment     string
+	Fingerprint string // MD5 in hex with colons, as Heroku shows it
+	PublicKey   string // the line that ssh-keygen writes
+	CreatedAt   time.Time
+}
+
+type actorKey struct{}
+
+// ActedBy says in whose name something is done, for those who record it.
+func ActedBy(ctx context.Context, who AccountID) context.Context {
+	return context.WithValue(ctx, actorKey{}, who)
+}
+
+// Actor is in whose name something is done; empty for the platform itself.
+func Actor(ctx context.Context) AccountID {
+	who, _ := ctx.Value(actorKey{}).(AccountID)
+	return who
 }

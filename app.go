@@ -1,6 +1,7 @@
 package renga
 
 import (
+	"net/url"
 	"regexp"
 	"time"
 )
@@ -64,4 +65,93 @@ func ValidateAppName(name string) error {
 		return Errorf(Invalid, "Name %q is reserved for the platform.", name)
 	}
 	return nil
+}
+
+// HealthCheck is how the platform asks an app's web dynos by HTTP whether they
+// are well: before requests are sent to one, and from then on. The zero one
+// asks nothing: a web dyno that listens is well.
+type HealthCheck struct {
+	Path      string        // with a slash first; empty for no check
+	Interval  time.Duration // between two questions to one dyno
+	Timeout   time.Duration // for an answer
+	Threshold int           // so many bad answers in a row end a dyno
+}
+
+// DefaultHealthCheck is what holds where nothing is said.
+func DefaultHealthCheck() HealthCheck {
+	return HealthCheck{Interval: 10 * time.Second, Timeout: 5 * time.Second, Threshold: 3}
+}
+
+// checkPath is what a request line may hold, and would not be taken for a host.
+var checkPath = regexp.MustCompile(`^/([!"$-.0-~][!"$-~]{0,998})?$`)
+
+// On tells whether there is a check.
+func (c HealthCheck) On() bool { return c.Path != "" }
+
+// Validate tells what is wrong with a check that is on.
+func (c HealthCheck) Validate() error {
+	if _, err := url.ParseRequestURI(c.Path); err != nil || !checkPath.MatchString(c.Path) {
+		return Errorf(Invalid, "Path must be one such as /health, with a slash first, of 1,000 characters at most.")
+	}
+	switch {
+	case c.Interval < time.Second || c.Interval > time.Hour:
+		return Errorf(Invalid, "Interval must be 1 to 3,600 seconds.")
+	case c.Timeout < time.Second || c.Timeout > time.Minute:
+		return Errorf(Invalid, "Timeout must be 1 to 60 seconds.")
+	case c.Threshold < 1 || c.Threshold > 100:
+		return Errorf(Invalid, "Threshold must be 1 to 100 failed checks.")
+	}
+	return nil
+}
+
+// Feature is something of an app's that can be switched on and off, as with
+// `heroku features`.
+type Feature struct {
+	Name        string
+	Description string
+	// Default is what holds for an app that never said.
+	Default bool
+	// Lab marks a feature that is listed among the labs, not the features.
+	Lab bool
+}
+
+// The features that the platform itself acts upon.
+const (
+	// ReleaseOnPush lets a push to the release tag make a release. Without it a
+	// push only stores the image, as on Heroku.
+	ReleaseOnPush = "release-on-push"
+	// Preboot starts a release's web dynos before the old ones are stopped.
+	Preboot = "preboot"
+	// Exec lets people into running dynos (heroku ps:exec).
+	Exec = "runtime-heroku-exec"
+	// RuntimeMetrics has the log tell what each dyno uses.
+	RuntimeMetrics = "log-runtime-metrics"
+	// RollbackOnCrash takes an app back to the release before when a new one
+	// crashes again and again in its first minutes, or fails most of its requests.
+	RollbackOnCrash = "rollback-on-crash"
+)
+
+// Features lists what an app can switch, in the order of their names.
+func Features() []Feature {
+	return []Feature{
+		{Name: RuntimeMetrics, Lab: true, Description: "Log what each dyno uses of memory and processors, every 20 seconds."},
+		{Name: Preboot, Default: true, Description: "Start new web dynos, and wait until they listen, before the old ones are stopped."},
+		{Name: ReleaseOnPush, Default: true, Description: "Release an image as soon as it is pushed. Without it a push stores the image, and container:release releases it."},
+		{Name: RollbackOnCrash, Default: true, Description: "Take the app back to the release before when a new one crashes again and again in its first minutes, or fails most of its requests."},
+		{Name: Exec, Default: true, Description: "Open a shell in a running dyno with ps:exec."},
+	}
+}
+
+// FeatureOn tells whether a feature is on for the app. One that nobody knows
+// is off.
+func (a App) FeatureOn(name string) bool {
+	if on, said := a.Features[name]; said {
+		return on
+	}
+	for _, f := range Features() {
+		if f.Name == name {
+			return f.Default
+		}
+	}
+	return false
 }

@@ -2,6 +2,42 @@ package renga
 
 import "time"
 
+// Desired is all the dyno manager must know to put an app right.
+type Desired struct {
+	App       App
+	Formation Formation
+	// Live is the release that serves: the newest that succeeded, or the newest
+	// of all when none with an image ever did. Nil when there is none with images.
+	Live *ReleaseRecord
+	// Next is the newest release while it is pending; nil otherwise. It takes
+	// Live's place once its dynos are up.
+	Next *ReleaseRecord
+	// Barred is the newest release when it must never run; 0 otherwise.
+	Barred int
+	// Restarts says that dynos created before a time are to be replaced. Keys
+	// are dyno names, process types, or RestartAll.
+	Restarts map[string]time.Time
+	// Hosts are the custom domains; the default host comes from the name.
+	Hosts []string
+	// AsleepSince is when the app fell asleep; zero when it is awake. Whether it
+	// still sleeps tells [Desired.Asleep].
+	AsleepSince time.Time
+}
+
+// RestartAll is the key in Desired.Restarts that means every dyno.
+const RestartAll = "*"
+
+// RestartedAfter is the newest restart that concerns a dyno; zero when none.
+func (d Desired) RestartedAfter(name string, t ProcessType) time.Time {
+	var newest time.Time
+	for _, key := range []string{RestartAll, string(t), name} {
+		if at := d.Restarts[key]; at.After(newest) {
+			newest = at
+		}
+	}
+	return newest
+}
+
 // MaxSleepAfter bounds the time after which an app may sleep.
 const MaxSleepAfter = 30 * 24 * time.Hour
 
