@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -194,4 +195,34 @@ func readRecord[R any](ctx context.Context, tx *redis.Tx, key string) (r R, ther
 	}
 	r, err = decode[R](key, stored)
 	return r, true, err
+}
+
+type accountRecord struct {
+	ID            renga.AccountID `json:"id"`
+	Email         string          `json:"email"`
+	Name          string          `json:"name,omitempty"`
+	AllowTracking bool            `json:"allow_tracking,omitempty"`
+	Beta          bool            `json:"beta,omitempty"`
+	Preferences   string          `json:"preferences,omitempty"`
+	CreatedAt     time.Time       `json:"created_at,omitzero"`
+	UpdatedAt     time.Time       `json:"updated_at,omitzero"`
+	LastLogin     time.Time       `json:"last_login,omitzero"`
+	Password      string          `json:"password,omitempty"` // its hash
+	Ensured       string          `json:"ensured,omitempty"`  // hash of the token that EnsureAccount gave it
+}
+
+// with is the record of what a is now; what is not a's stays.
+func (r accountRecord) with(a renga.Account) accountRecord {
+	return accountRecord{
+		ID: a.ID, Email: a.Email, Name: a.Name, AllowTracking: a.AllowTracking, Beta: a.Beta, Preferences: a.Preferences,
+		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(), LastLogin: a.LastLogin.UTC(),
+		Password: r.Password, Ensured: r.Ensured,
+	}
+}
+
+func (r accountRecord) account() renga.Account {
+	return renga.Account{
+		ID: r.ID, Email: r.Email, Name: r.Name, AllowTracking: r.AllowTracking, Beta: r.Beta, Preferences: r.Preferences,
+		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), LastLogin: r.LastLogin.UTC(),
+	}
 }

@@ -272,3 +272,36 @@ func tokenHash(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])
 }
+
+type authorizationRecord struct {
+	Description string       `json:"description"`
+	Scopes      renga.Scopes `json:"scopes"`
+	Default     bool         `json:"default,omitempty"`
+	Token       string       `json:"token"` // its hash
+	Redacted    string       `json:"redacted"`
+	CreatedAt   time.Time    `json:"created_at,omitzero"`
+	UpdatedAt   time.Time    `json:"updated_at,omitzero"`
+	ExpiresAt   time.Time    `json:"expires_at,omitzero"`
+
+	Lifetime time.Duration `json:"lifetime,omitempty"`
+}
+
+// tokenRecord says which authorization a token belongs to.
+type tokenRecord struct {
+	Account renga.AccountID `json:"account"`
+	Grant   string          `json:"grant"`
+}
+
+func newAuthorizationRecord(a renga.Authorization, hash string) authorizationRecord {
+	return authorizationRecord{
+		Description: a.Description, Scopes: a.Scopes, Default: a.Default, Token: hash, Redacted: a.Redacted,
+		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(), ExpiresAt: a.ExpiresAt.UTC(), Lifetime: a.Lifetime,
+	}
+}
+
+func (r authorizationRecord) authorization(account renga.AccountID, id string) renga.Authorization {
+	return renga.Authorization{
+		ID: id, Account: account, Description: r.Description, Scopes: r.Scopes, Default: r.Default, Redacted: r.Redacted,
+		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), ExpiresAt: r.ExpiresAt.UTC(), Lifetime: r.Lifetime,
+	}
+}

@@ -249,3 +249,11 @@ func (s *Store) settleDomain(ctx context.Context, app renga.AppID, id string, r 
 	}
 	return nil
 }
+
+// domainEvents says what became of an app's domains. Only a record without a
+// step is one.
+func domainEvents(before, after map[string]string) ([]happening, error) {
+	return recordEvents(renga.DomainEvent, before, after, func(id string, r domainRecord) (subjectRecord, bool) {
+		return subjectRecord{ID: id, Domain: &r}, r.Step == inPlace
+	})
+}

@@ -137,3 +137,12 @@ func (s *Store) RemoveEndpoint(ctx context.Context, app renga.AppID, id string) 
 		return nil
 	})
 }
+
+// endpointEvents says what became of an app's certificates. Events are kept
+// without the keys.
+func endpointEvents(before, after map[string]string) ([]happening, error) {
+	return recordEvents(renga.EndpointEvent, before, after, func(id string, r endpointRecord) (subjectRecord, bool) {
+		r.Key = ""
+		return subjectRecord{ID: id, Endpoint: &r}, true
+	})
+}

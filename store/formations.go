@@ -108,61 +108,6 @@ func changes(before, after renga.Formation) (set map[string]string, remove []str
 	return set, remove
 }
 
-// Dynos reads the dynos as they were last seen.
-func (s *Store) Dynos(ctx context.Context, app renga.AppID) ([]renga.Dyno, error) {
-	var dynos []renga.Dyno
-	err := s.do(ctx, "read dynos of app "+string(app), func(ctx context.Context) error {
-		var stored *redis.StringCmd
-		err := s.read(ctx, func(p redis.Pipeliner) { stored = p.Get(ctx, keyDynos(app)) })
-		if err != nil {
-			return err
-		}
-		if missing(stored.Err()) {
-			return s.absent(ctx, app)
-		}
-		dynos, err = decodeDynos(app, stored.Val())
-		return err
-	})
-	return dynos, err
-}
-
-// SaveDynos replaces what is known of an app's dynos. After the app's removal
-// it is renga.NotFound and writes nothing.
-func (s *Store) SaveDynos(ctx context.Context, app renga.AppID, ds []renga.Dyno) error {
-	return s.do(ctx, "save dynos of app "+string(app), func(ctx context.Context) error {
-		if err := s.ready(ctx); err != nil {
-			return err
-		}
-		return s.transact(ctx, func(tx *redis.Tx) error { return s.saveDynos(ctx, tx, app, ds) }, keyDynos(app))
-	})
-}
-
-func (s *Store) saveDynos(ctx context.Context, tx *redis.Tx, app renga.AppID, ds []renga.Dyno) error {
-	stored, err := tx.Get(ctx, keyDynos(app)).Result()
-	if missing(err) { // the key is there exactly as long as the app is
-		return s.absent(ctx, app)
-	}
-	if err != nil {
-		return err
-	}
-	before, err := decodeDynos(app, stored)
-	if err != nil {
-		return err
-	}
-	box, err := outboxOf(ctx, tx, app)
-	if err != nil {
-		return err
-	}
-	records := make([]dynoRecord, 0, len(ds))
-	for _, d := range ds {
-		records = append(records, newDynoRecord(d))
-	}
-	return multi(ctx, tx, func(p redis.Pipeliner) {
-		p.Set(ctx, keyDynos(app), encode(records), 0)
-		box.post(ctx, p, dynoEvents(before, ds)...)
-	})
-}
-
 // Restart asks that dynos created before now be replaced. key is a dyno's
 // name, a process type or renga.RestartAll.
 func (s *Store) Restart(ctx context.Context, app renga.AppID, key string) error {
@@ -204,4 +149,51 @@ func (s *Store) writeOf(ctx context.Context, app renga.AppID, queue func(redis.P
 		}
 		return multi(ctx, tx, queue)
 	}, keyApp(app))
+}
+
+type scaleRecord struct {
+	Quantity  int       `json:"quantity"`
+	Size      string    `json:"size"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
+}
+
+func newScaleRecord(s renga.Scale) scaleRecord {
+	return scaleRecord{Quantity: s.Quantity, Size: s.Size, CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC()}
+}
+
+func (r scaleRecord) scale() renga.Scale {
+	return renga.Scale{Quantity: r.Quantity, Size: r.Size, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}
+}
+
+func decodeFormation(key string, fields map[string]string) (renga.Formation, error) {
+	f := make(renga.Formation, len(fields))
+	for t, text := range fields {
+		r, err := decode[scaleRecord](key+" "+t, text)
+		if err != nil {
+			return nil, err
+		}
+		f[renga.ProcessType(t)] = r.scale()
+	}
+	return f, nil
+}
+
+// scaleEvents says which process types of a formation changed.
+func scaleEvents(before, after renga.Formation) []happening {
+	var all []happening
+	for t, s := range after {
+		was, known := before[t]
+		switch {
+		case !known:
+			all = append(all, happening{kind: renga.FormationEvent, action: renga.Create, subject: scaleSubject(t, s)})
+		case was.Quantity != s.Quantity || was.Size != s.Size:
+			all = append(all, happening{kind: renga.FormationEvent, action: renga.Update, subject: scaleSubject(t, s), before: scaleSubject(t, was)})
+		}
+	}
+	for t, s := range before {
+		if _, kept := after[t]; !kept {
+			all = append(all, happening{kind: renga.FormationEvent, action: renga.Destroy, subject: scaleSubject(t, s)})
+		}
+	}
+	return all
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/subtle"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -84,4 +85,13 @@ func (s *Store) login(ctx context.Context, id string) (loginRecord, error) {
 
 func noLogin() error {
 	return renga.Errorf(renga.NotFound, "This login is over; start it again.")
+}
+
+// loginRecord is a client that waits for somebody to log in with a browser.
+type loginRecord struct {
+	Description string    `json:"description,omitempty"`
+	From        string    `json:"from,omitempty"`
+	Secret      string    `json:"secret"`          // hash of what the client must show
+	Token       string    `json:"token,omitempty"` // sealed, once somebody has logged in
+	CreatedAt   time.Time `json:"created_at,omitzero"`
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -172,4 +173,47 @@ func (r subjectRecord) subject(app renga.AppID) renga.Subject {
 		s.Endpoint = &e
 	}
 	return s
+}
+
+// recordEvents says what became of the records of a shelf. show gives what is
+// told of one, and whether it is there for others to see.
+func recordEvents[R any](kind renga.EventKind, before, after map[string]string, show func(id string, r R) (subjectRecord, bool)) ([]happening, error) {
+	was, err := subjectsOf(kind, before, show)
+	if err != nil {
+		return nil, err
+	}
+	is, err := subjectsOf(kind, after, show)
+	if err != nil {
+		return nil, err
+	}
+	var all []happening
+	for _, id := range slices.Sorted(maps.Keys(is)) {
+		old, known := was[id]
+		switch {
+		case !known:
+			all = append(all, happening{kind: kind, action: renga.Create, subject: is[id]})
+		case before[id] != after[id]:
+			all = append(all, happening{kind: kind, action: renga.Update, subject: is[id], before: old})
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(was)) {
+		if _, kept := is[id]; !kept {
+			all = append(all, happening{kind: kind, action: renga.Destroy, subject: was[id]})
+		}
+	}
+	return all, nil
+}
+
+func subjectsOf[R any](kind renga.EventKind, fields map[string]string, show func(id string, r R) (subjectRecord, bool)) (map[string]subjectRecord, error) {
+	records, err := decodeShelf[R](string(kind), fields)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]subjectRecord{}
+	for id, r := range records {
+		if subject, seen := show(id, r); seen {
+			all[id] = subject
+		}
+	}
+	return all, nil
 }

@@ -158,3 +158,42 @@ func mayBecome(was renga.Outcome, to renga.ReleaseStatus) bool {
 	}
 	return false
 }
+
+type outcomeRecord struct {
+	Status renga.ReleaseStatus `json:"status"`
+	Reason string              `json:"reason,omitempty"`
+	Log    []string            `json:"log,omitempty"`
+	At     time.Time           `json:"at,omitzero"`
+	Phase  renga.ReleasePhase  `json:"phase,omitempty"`
+
+	CanaryUntil time.Time `json:"canary_until,omitzero"`
+}
+
+func newOutcomeRecord(o renga.Outcome) outcomeRecord {
+	return outcomeRecord{Status: o.Status, Reason: o.Reason, Log: o.Log, At: o.At.UTC(), Phase: o.Phase, CanaryUntil: o.CanaryUntil.UTC()}
+}
+
+func (r outcomeRecord) outcome() renga.Outcome {
+	return renga.Outcome{Status: r.Status, Reason: r.Reason, Log: r.Log, At: r.At.UTC(), Phase: r.Phase, CanaryUntil: r.CanaryUntil.UTC()}
+}
+
+// outcomeEvents says what became of a release, if anybody wants to know.
+func (box outbox) outcomeEvents(ctx context.Context, tx *redis.Tx, version int, was, is renga.Outcome) ([]happening, error) {
+	if len(box.hooks) == 0 || was.Status == is.Status {
+		return nil, nil
+	}
+	app := box.app.ID
+	stored, err := tx.HGet(ctx, keyReleases(app), strconv.Itoa(version)).Result()
+	if err != nil {
+		return nil, err
+	}
+	record, err := decode[releaseRecord](keyReleases(app), stored)
+	if err != nil {
+		return nil, err
+	}
+	return []happening{{
+		kind: renga.ReleaseEvent, action: renga.Update, by: record.By,
+		subject: releaseSubject(record.release(app, is), is.Status == renga.Succeeded),
+		before:  releaseSubject(record.release(app, was), false),
+	}}, nil
+}

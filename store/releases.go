@@ -212,3 +212,18 @@ func orNow(t time.Time) time.Time {
 	}
 	return t
 }
+
+// commitEvents says what it means that a release is made: also for the former
+// one, if that was still pending. It gives the outbox for it.
+func commitEvents(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord, pushID string, former renga.Outcome) (outbox, []happening, error) {
+	box, err := outboxOf(ctx, tx, r.App)
+	if err != nil {
+		return outbox{}, nil, err
+	}
+	events := releaseEvents(r, pushID)
+	if former.Status == renga.Pending {
+		replaced, err := box.outcomeEvents(ctx, tx, r.Version-1, former, supersededBy(r, former))
+		return box, append(events, replaced...), err
+	}
+	return box, events, nil
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"renga"
 )
@@ -50,4 +51,20 @@ func (s *Store) DeleteKey(ctx context.Context, account renga.AccountID, id strin
 		delete(all, id)
 		return nil
 	})
+}
+
+type sshKeyRecord struct {
+	Account     renga.AccountID `json:"account"`
+	Comment     string          `json:"comment,omitempty"`
+	Fingerprint string          `json:"fingerprint"`
+	PublicKey   string          `json:"public_key"`
+	CreatedAt   time.Time       `json:"created_at,omitzero"`
+}
+
+func newSSHKeyRecord(k renga.SSHKey) sshKeyRecord {
+	return sshKeyRecord{Account: k.Account, Comment: k.Comment, Fingerprint: k.Fingerprint, PublicKey: k.PublicKey, CreatedAt: k.CreatedAt.UTC()}
+}
+
+func (r sshKeyRecord) sshKey(id string) renga.SSHKey {
+	return renga.SSHKey{ID: id, Account: r.Account, Comment: r.Comment, Fingerprint: r.Fingerprint, PublicKey: r.PublicKey, CreatedAt: r.CreatedAt.UTC()}
 }

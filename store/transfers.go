@@ -95,3 +95,26 @@ func (s *Store) editTransfers(ctx context.Context, edit func(all map[string]tran
 func noTransfer(id string) error {
 	return renga.Errorf(renga.NotFound, "Couldn't find app transfer %s.", id)
 }
+
+type transferRecord struct {
+	App       renga.AppID         `json:"app"`
+	Owner     renga.AccountID     `json:"owner"`
+	Recipient renga.AccountID     `json:"recipient"`
+	State     renga.TransferState `json:"state"`
+	CreatedAt time.Time           `json:"created_at,omitzero"`
+	UpdatedAt time.Time           `json:"updated_at,omitzero"`
+}
+
+func newTransferRecord(t renga.Transfer) transferRecord {
+	return transferRecord{
+		App: t.App, Owner: t.Owner, Recipient: t.Recipient, State: t.State,
+		CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
+	}
+}
+
+func (r transferRecord) transfer(id string) renga.Transfer {
+	return renga.Transfer{
+		ID: id, App: r.App, Owner: r.Owner, Recipient: r.Recipient, State: r.State,
+		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+	}
+}
