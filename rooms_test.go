@@ -38,10 +38,11 @@ var rooms = map[string][]string{
 	"scheduler":          {"."},
 	"seal":               {".", "durable"},
 	"store":              {"."},
+	"store/redisserver":  {"."},
 	"store/storetest":    {"store"},
 	"webhooks":           {"."},
 	"cmd/renga": {
-		".", "accounts", "api", "attach", "certs", "config", "durable", "egress", "fence", "front", "logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "scheduler", "seal", "store", "webhooks",
+		".", "accounts", "api", "attach", "certs", "config", "durable", "egress", "fence", "front", "logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "scheduler", "seal", "store", "store/redisserver", "webhooks",
 	},
 	"e2e":            {"."},
 	"e2e/bench":      {".", "e2e"},
@@ -51,13 +52,14 @@ var rooms = map[string][]string{
 // testRooms says which further packages of ours the tests of a package may
 // import.
 var testRooms = map[string][]string{
-	"accounts":       {"store", "store/storetest"},
-	"api":            {"accounts", "config", "registry", "releaser", "scheduler", "store", "store/storetest"},
-	"runtime":        {"runtime/enginetest"},
-	"runtime/docker": {"runtime/enginetest"},
-	"scheduler":      {"store", "store/storetest"},
-	"store":          {"store/storetest"},
-	"webhooks":       {"egress", "store", "store/storetest"},
+	"accounts":          {"store", "store/storetest"},
+	"api":               {"accounts", "config", "registry", "releaser", "scheduler", "store", "store/redisserver", "store/storetest"},
+	"runtime":           {"runtime/enginetest"},
+	"runtime/docker":    {"runtime/enginetest"},
+	"scheduler":         {"store", "store/storetest"},
+	"store":             {"store/storetest"},
+	"store/redisserver": {"store"},
+	"webhooks":          {"egress", "store", "store/storetest"},
 }
 
 // anyRoom is the owner of a library that every room but the root may import.

@@ -13,6 +13,7 @@ import (
 
 	"renga"
 	"renga/store"
+	"renga/store/redisserver"
 	"renga/store/storetest"
 )
 
@@ -160,7 +161,7 @@ func (h *house) restore(ctx context.Context, i, releases int) error {
 func supervisedStore(b *testing.B) *store.Store {
 	b.Helper()
 	log := slog.New(slog.DiscardHandler)
-	server, err := store.NewServer(b.TempDir(), "redis-server", log)
+	server, err := redisserver.New(b.TempDir(), "redis-server", log)
 	ok(b, err)
 	ok(b, server.Start(b.Context()))
 	ctx, stop := context.WithCancel(context.WithoutCancel(b.Context()))

@@ -7,8 +7,8 @@
 // Every key, its type and its one writer stand in keys.go. Whatever belongs
 // together is written in one MULTI under WATCH, so that killing Renga or Redis
 // at any moment leaves either the old state or the new one. Every answered
-// write is as durable as Redis's own settings make it; the supervised [Server]
-// fsyncs each one.
+// write is as durable as Redis's own settings make it; the supervised server
+// (redisserver) fsyncs each one.
 //
 // Errors that a user may read are *renga.Error. While Redis is away, every call
 // fails with kind Unavailable after about three seconds at the most, and works

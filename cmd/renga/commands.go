@@ -15,6 +15,7 @@ import (
 	"renga/releaser"
 	"renga/seal"
 	"renga/store"
+	"renga/store/redisserver"
 )
 
 // version is set by the linker (see the Makefile).
@@ -241,9 +242,9 @@ func withStore(ctx context.Context, p *program, s Settings, do func(*store.Store
 
 // borrowRedis uses the supervised server of a running platform, or runs one
 // itself. Only in the latter case does stop end it.
-func borrowRedis(ctx context.Context, s Settings, log *slog.Logger) (server *store.Server, stop func() error, err error) {
+func borrowRedis(ctx context.Context, s Settings, log *slog.Logger) (server *redisserver.Server, stop func() error, err error) {
 	lock, err := lockDir(s.Data)
-	server, serverErr := store.NewServer(s.path("redis"), s.RedisServer, log)
+	server, serverErr := redisserver.New(s.path("redis"), s.RedisServer, log)
 	if serverErr != nil {
 		return nil, nil, serverErr
 	}

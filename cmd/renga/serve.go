@@ -16,6 +16,7 @@ import (
 	"renga/front"
 	"renga/router"
 	"renga/store"
+	"renga/store/redisserver"
 )
 
 // defaultPlatform is what this machine runs.
@@ -154,11 +155,11 @@ func serveOn(ctx context.Context, s Settings, d *data, doorways []doorway, log *
 
 // startRedis gives the URL of Redis and, when none was given, the supervised
 // server that answers there.
-func startRedis(ctx context.Context, s Settings, log *slog.Logger) (string, *store.Server, error) {
+func startRedis(ctx context.Context, s Settings, log *slog.Logger) (string, *redisserver.Server, error) {
 	if s.RedisURL != "" {
 		return s.RedisURL, nil, nil
 	}
-	server, err := store.NewServer(s.path("redis"), s.RedisServer, log)
+	server, err := redisserver.New(s.path("redis"), s.RedisServer, log)
 	if err != nil {
 		return "", nil, err
 	}

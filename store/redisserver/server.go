@@ -1,4 +1,9 @@
-package store
+// Package redisserver runs a redis-server for a Renga that was given none: it
+// starts one or adopts the one that a killed Renga left, starts it again when it
+// ends, keeps room for it on the disk, and shuts it down in order.
+//
+// It knows nothing of what is stored; that is package store's.
+package redisserver
 
 import (
 	"context"
@@ -26,6 +31,8 @@ const (
 	silence = 10 * time.Second
 	// farewell bounds SHUTDOWN. Every acknowledged write is on disk already.
 	farewell = 10 * time.Second
+	// answerTime bounds one question, with its answer.
+	answerTime = 2 * time.Second
 )
 
 // Server is a redis-server that Renga runs for itself, on a unix socket, with
@@ -39,10 +46,10 @@ type Server struct {
 	proc   *process // nil until Start
 }
 
-// NewServer prepares a server with its data in dir, which is made if it is not
+// New prepares a server with its data in dir, which is made if it is not
 // there. bin is the program; redis-server from the PATH when empty. Nothing is
 // started yet.
-func NewServer(dir, bin string, log *slog.Logger) (*Server, error) {
+func New(dir, bin string, log *slog.Logger) (*Server, error) {
 	if bin == "" {
 		bin = "redis-server"
 	}
@@ -63,7 +70,7 @@ func NewServer(dir, bin string, log *slog.Logger) (*Server, error) {
 	return &Server{dir: dir, bin: found, socket: socket, log: log}, nil
 }
 
-// URL is what [Open] takes.
+// URL is what a store is opened with.
 func (s *Server) URL() string { return "unix://" + escapePath(s.socket) }
 
 // Start makes sure that a redis-server answers on the socket: one that an
@@ -194,4 +201,13 @@ func (s *Server) shutDown() error {
 		return fmt.Errorf("stop redis-server: still running after %s", farewell)
 	}
 	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }

@@ -1,4 +1,4 @@
-package store
+package redisserver
 
 import (
 	"bufio"
@@ -155,7 +155,7 @@ func (s *Server) sayShutdown(ctx context.Context) error {
 
 // say sends an inline command on a new connection and reads one line.
 func (s *Server) say(ctx context.Context, command string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, opTimeout)
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.socket)
 	if err != nil {

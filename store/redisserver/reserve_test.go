@@ -1,4 +1,4 @@
-package store_test
+package redisserver_test
 
 import (
 	"bytes"

@@ -1,0 +1,118 @@
+package redisserver_test
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"renga"
+	"renga/store"
+)
+
+const platform = "5b9cbb9f-2bd9-4a3f-9d1c-5c7d57a6c1b0"
+
+// secret is what must not be seen anywhere.
+const secret = "pa55-marker"
+
+func open(t *testing.T, url string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Options{URL: url, Log: quiet()})
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func newApp(name string) renga.App {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 678901234, time.UTC)
+	return renga.App{ID: renga.AppID(uuid.NewString()), Name: name, Owner: "owner-1", CreatedAt: at, UpdatedAt: at}
+}
+
+func firstRelease(a renga.App) renga.ReleaseRecord {
+	return renga.ReleaseRecord{
+		App: a.ID, Version: 1, Digest: "sha256:" + strings.Repeat("1", 64), Description: "Initial release", By: a.Owner, CreatedAt: a.CreatedAt,
+	}
+}
+
+func createApp(t *testing.T, s *store.Store, name string) renga.App {
+	t.Helper()
+	a := newApp(name)
+	check(t, s.CreateApp(t.Context(), a, firstRelease(a)))
+	return a
+}
+
+// ping is what a redis-server says to PING; empty when nothing.
+func ping(network, addr string) string {
+	conn, err := net.Dial(network, addr)
+	if err != nil {
+		return ""
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "PING\r\n"); err != nil {
+		return ""
+	}
+	line, _ := bufio.NewReader(conn).ReadString('\n')
+	return strings.TrimSpace(line)
+}
+
+// poll waits for a condition of the world outside.
+func poll(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// journal is a log that can be read while it is written.
+type journal struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.String()
+}
+
+func (j *journal) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantKind fails unless err is of that kind and tells the user something.
+func wantKind(t *testing.T, err error, kind renga.Kind) {
+	t.Helper()
+	if renga.KindOf(err) != kind {
+		t.Fatalf("got error %q of kind %q, want kind %q", err, renga.KindOf(err), kind)
+	}
+	if kind != "" && kind != renga.Internal && renga.MessageOf(err, "") == "" {
+		t.Fatalf("error %q has no sentence", err)
+	}
+}
