@@ -17,6 +17,14 @@ type drainRecord struct {
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
+func newDrainRecord(d renga.Drain, sealed string) drainRecord {
+	return drainRecord{Token: d.Token, URL: sealed, CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC()}
+}
+
+func (r drainRecord) drain(app renga.AppID, id, url string) renga.Drain {
+	return renga.Drain{ID: id, App: app, URL: url, Token: r.Token, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}
+}
+
 func drainShelf(app renga.AppID) shelf { return appShelf(app, keyDrains(app)) }
 
 // drainPlace is what a sealed URL belongs to.
@@ -38,7 +46,7 @@ func (s *Store) openDrains(app renga.AppID, records map[string]drainRecord) ([]r
 		if err != nil {
 			return nil, err
 		}
-		drains = append(drains, renga.Drain{ID: id, App: app, URL: url, Token: r.Token, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt})
+		drains = append(drains, r.drain(app, id, url))
 	}
 	slices.SortFunc(drains, func(a, b renga.Drain) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
@@ -63,7 +71,7 @@ func (s *Store) AddDrain(ctx context.Context, d renga.Drain) error {
 		case len(drains) >= renga.MaxDrains:
 			return renga.Errorf(renga.Invalid, "An app may have %d log drains; remove one first.", renga.MaxDrains)
 		}
-		all[d.ID] = drainRecord{Token: d.Token, URL: sealed, CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC()}
+		all[d.ID] = newDrainRecord(d, sealed)
 		return nil
 	})
 }

@@ -17,8 +17,7 @@ func (s *Store) StartLogin(ctx context.Context, l renga.PendingLogin, secret str
 		if err := s.ready(ctx); err != nil {
 			return err
 		}
-		r := loginRecord{Description: l.Description, From: l.From, Secret: tokenHash(secret), CreatedAt: l.CreatedAt.UTC()}
-		return s.db.Set(ctx, keyLogin(l.ID), encode(r), renga.LoginTime).Err()
+		return s.db.Set(ctx, keyLogin(l.ID), encode(newLoginRecord(l, tokenHash(secret))), renga.LoginTime).Err()
 	})
 }
 
@@ -29,7 +28,7 @@ func (s *Store) PendingLogin(ctx context.Context, id string) (renga.PendingLogin
 	if err == nil && r.Token != "" {
 		err = noLogin()
 	}
-	return renga.PendingLogin{ID: id, Description: r.Description, From: r.From, CreatedAt: r.CreatedAt}, err
+	return r.login(id), err
 }
 
 // EndLogin hands a token over, sealed; renga.NotFound when the login is over.
@@ -94,4 +93,12 @@ type loginRecord struct {
 	Secret      string    `json:"secret"`          // hash of what the client must show
 	Token       string    `json:"token,omitempty"` // sealed, once somebody has logged in
 	CreatedAt   time.Time `json:"created_at,omitzero"`
+}
+
+func newLoginRecord(l renga.PendingLogin, hash string) loginRecord {
+	return loginRecord{Description: l.Description, From: l.From, Secret: hash, CreatedAt: l.CreatedAt.UTC()}
+}
+
+func (r loginRecord) login(id string) renga.PendingLogin {
+	return renga.PendingLogin{ID: id, Description: r.Description, From: r.From, CreatedAt: r.CreatedAt}
 }

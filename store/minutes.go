@@ -32,12 +32,7 @@ func (s *Store) AddMinutes(ctx context.Context, app renga.AppID, of []renga.Minu
 	if len(of) == 0 {
 		return nil
 	}
-	r := minuteRecord{At: of[0].At.UTC(), Types: map[renga.ProcessType]minuteFigures{}}
-	for _, m := range of {
-		r.Types[m.Type] = minuteFigures{
-			m.Dynos, m.Memory, m.MaxMemory, m.Quota, m.CPU, m.Requests, m.Errors, m.Service.Microseconds(),
-		}
-	}
+	r := newMinuteRecord(of)
 	return s.do(ctx, "add a minute of app "+string(app), func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {
 			return err
@@ -79,6 +74,16 @@ func (s *Store) Minutes(ctx context.Context, app renga.AppID) ([]renga.Minute, e
 		return nil
 	})
 	return all, err
+}
+
+func newMinuteRecord(of []renga.Minute) minuteRecord {
+	r := minuteRecord{At: of[0].At.UTC(), Types: map[renga.ProcessType]minuteFigures{}}
+	for _, m := range of {
+		r.Types[m.Type] = minuteFigures{
+			m.Dynos, m.Memory, m.MaxMemory, m.Quota, m.CPU, m.Requests, m.Errors, m.Service.Microseconds(),
+		}
+	}
+	return r
 }
 
 func (r minuteRecord) minutes() []renga.Minute {
