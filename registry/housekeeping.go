@@ -88,7 +88,7 @@ func (r *Registry) RemoveApp(ctx context.Context, name string) error {
 	if err := renga.ValidateAppName(name); err != nil {
 		return err
 	}
-	defer r.apps.lock(name)()
+	defer r.apps.Lock(name)()
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -158,8 +158,8 @@ func (r *Registry) recoverOne(ctx context.Context, it intent) error {
 	if err != nil {
 		return err
 	}
-	defer r.apps.rlock(app)()
-	defer r.tags.lock(tagKey(it.Repository, it.Tag))()
+	defer r.apps.RLock(app)()
+	defer r.tags.Lock(tagKey(it.Repository, it.Tag))()
 	if !r.intents.has(it) {
 		return nil // its push was still under way, and is done now
 	}

@@ -48,9 +48,9 @@ func (r *Registry) Hold(ctx context.Context, a, b string, do func() error) error
 			return err
 		}
 	}
-	defer r.apps.lock(min(a, b))()
+	defer r.apps.Lock(min(a, b))()
 	if a != b {
-		defer r.apps.lock(max(a, b))()
+		defer r.apps.Lock(max(a, b))()
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -205,7 +205,7 @@ func removeLink(path string) error {
 // rename has put them. The dyno manager may still ask by the old name.
 func (r *Registry) locate(ctx context.Context, rq request) (request, func()) {
 	for {
-		unlock := r.apps.rlock(rq.call.app)
+		unlock := r.apps.RLock(rq.call.app)
 		if _, err := os.Stat(r.driver.file(repositoryDir(rq.call.app) + "/" + string(releasesPart))); err == nil {
 			return rq, unlock
 		}

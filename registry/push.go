@@ -41,7 +41,7 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rq requ
 	defer cancel()
 	put.req = req.WithContext(ctx)
 	if !rq.byDigest() {
-		defer r.tags.lock(tagKey(rq.repository(), rq.ref))()
+		defer r.tags.Lock(tagKey(rq.repository(), rq.ref))()
 		if rq.ref == r.o.ReleaseTag {
 			return r.pushRelease(w, put)
 		}
@@ -243,7 +243,7 @@ func (r *Registry) readImages(ctx context.Context, it intent, mediaType string, 
 
 // deleteTag takes a tag away. Releases keep what it named.
 func (r *Registry) deleteTag(w http.ResponseWriter, req *http.Request, rq request) error {
-	defer r.tags.lock(tagKey(rq.repository(), rq.ref))()
+	defer r.tags.Lock(tagKey(rq.repository(), rq.ref))()
 	return r.pass(w, req)
 }
 

@@ -32,6 +32,7 @@ import (
 	"github.com/distribution/distribution/v3/registry/storage"
 
 	"renga"
+	"renga/locks"
 )
 
 // Directory knows accounts, apps and their releases.
@@ -88,8 +89,8 @@ type Registry struct {
 	driver   *uploadDriver
 	scale    *scale
 	intents  intentDir
-	apps     keyedLocks // shared: something goes to the app's repositories; exclusive: they are removed or renamed
-	tags     keyedLocks // exclusive: a tag is being moved
+	apps     locks.Named // shared: something goes to the app's repositories; exclusive: they are removed or renamed
+	tags     locks.Named // exclusive: a tag is being moved
 	counts   counters
 }
 
@@ -197,7 +198,7 @@ func (r *Registry) enter(req *http.Request, who caller, c call) (rq request, lea
 	for {
 		leave = func() {}
 		if writes && req.Method != http.MethodPatch {
-			leave = r.apps.rlock(c.app)
+			leave = r.apps.RLock(c.app)
 		}
 		app, err := r.authorize(req.Context(), who, c, writes)
 		if err != nil || app.Name == "" || app.Name == c.app {

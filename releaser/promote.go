@@ -25,7 +25,7 @@ func (r *Releaser) Promotable(ctx context.Context, id renga.AppID) (renga.Releas
 // add-ons. The images become the target's as well: the source may be deleted
 // afterwards. There is always a new release, but one only for each target's id.
 func (r *Releaser) Promote(ctx context.Context, p renga.Promotion, t renga.PromotionTarget) (renga.Release, error) {
-	defer r.changing.lock(string(t.App))()
+	defer r.changing.Lock(string(t.App))()
 	to, err := r.living(ctx, t.App)
 	if err != nil {
 		return renga.Release{}, err

@@ -53,7 +53,7 @@ func (r *Releaser) CreateApp(ctx context.Context, name string, by renga.AccountI
 	if err := renga.ValidateAppName(name); err != nil {
 		return renga.App{}, err
 	}
-	defer r.naming.lock(name)()
+	defer r.naming.Lock(name)()
 	if err := r.unsettled.refuseName(name); err != nil {
 		return renga.App{}, err
 	}

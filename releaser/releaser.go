@@ -12,10 +12,10 @@ package releaser
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"renga"
+	"renga/locks"
 )
 
 // Store keeps the records of releases.
@@ -89,9 +89,9 @@ type Parts struct {
 // goroutines.
 type Releaser struct {
 	Parts
-	changing locks    // by app id: one change at a time
-	naming   locks    // by name: one creation or rename at a time
-	present  presence // what was found whole in the registry lately
+	changing locks.Named // by app id: one change at a time
+	naming   locks.Named // by name: one creation or rename at a time
+	present  presence    // what was found whole in the registry lately
 
 	unsettled unsettled // renames that wait for an end
 }
@@ -108,14 +108,14 @@ func (r *Releaser) Change(ctx context.Context, app renga.AppID, c renga.Change) 
 }
 
 // await returns when the change that is being made of an app, if any, is over.
-func (r *Releaser) await(app renga.AppID) { r.changing.lock(string(app))() }
+func (r *Releaser) await(app renga.AppID) { r.changing.Lock(string(app))() }
 
 // attempts bounds how often a change starts over because the head moved. Only
 // another process on the same Redis could move it.
 const attempts = 3
 
 func (r *Releaser) change(ctx context.Context, app renga.AppID, c renga.Change, always bool) (renga.Release, error) {
-	defer r.changing.lock(string(app))()
+	defer r.changing.Lock(string(app))()
 	return r.tryNext(ctx, app, c, always)
 }
 
@@ -241,39 +241,4 @@ func (r *Releaser) Newest(ctx context.Context, id renga.AppID) (renga.Release, e
 		return renga.Release{}, err
 	}
 	return r.Ledger.Get(ctx, app, head.Digest)
-}
-
-// locks are mutexes by name. One that nobody holds takes no memory.
-type locks struct {
-	mu   sync.Mutex
-	held map[string]*lock
-}
-
-type lock struct {
-	sync.Mutex
-	users int
-}
-
-// lock waits for the named mutex and returns what gives it back.
-func (l *locks) lock(name string) (unlock func()) {
-	l.mu.Lock()
-	if l.held == nil {
-		l.held = map[string]*lock{}
-	}
-	one := l.held[name]
-	if one == nil {
-		one = &lock{}
-		l.held[name] = one
-	}
-	one.users++
-	l.mu.Unlock()
-	one.Lock()
-	return func() {
-		one.Unlock()
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if one.users--; one.users == 0 {
-			delete(l.held, name)
-		}
-	}
 }

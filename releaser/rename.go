@@ -114,9 +114,9 @@ func (r *Renamer) Run(ctx context.Context) error {
 // either name, or changes the app.
 func (r *Renamer) alone(ctx context.Context, m renga.Rename, do func() error) error {
 	return r.registry.Hold(ctx, m.From, m.To, func() error {
-		defer r.releaser.naming.lock(min(m.From, m.To))()
-		defer r.releaser.naming.lock(max(m.From, m.To))()
-		defer r.releaser.changing.lock(string(m.App))()
+		defer r.releaser.naming.Lock(min(m.From, m.To))()
+		defer r.releaser.naming.Lock(max(m.From, m.To))()
+		defer r.releaser.changing.Lock(string(m.App))()
 		return do()
 	})
 }

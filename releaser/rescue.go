@@ -15,7 +15,7 @@ const rescueReach = 50
 // newest any more, for then somebody acted already, or when there is no such
 // release.
 func (r *Releaser) Rescue(ctx context.Context, id renga.AppID, version int, reason string) error {
-	defer r.changing.lock(string(id))()
+	defer r.changing.Lock(string(id))()
 	app, err := r.living(ctx, id)
 	if err != nil {
 		return err
