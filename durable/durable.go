@@ -2,7 +2,8 @@
 //
 // A file is written beside its place, synced, and put there at once; then its
 // folder is synced too. Whoever reads the path finds the old content or the new
-// one, never a part, and after a return of nil always the new one.
+// one, never a part, and after a return of nil always the new one. The package
+// also tells how much a disk still takes.
 package durable
 
 import (

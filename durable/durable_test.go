@@ -110,3 +110,12 @@ func wantNothingElse(t *testing.T, path string) {
 		t.Errorf("beside %s: %v, %v", path, entries, err)
 	}
 }
+
+func TestFreeBytesAreThoseOfTheDisk(t *testing.T) {
+	if free, err := durable.FreeBytes(t.TempDir()); err != nil || free <= 0 {
+		t.Errorf("free are %d bytes, %v", free, err)
+	}
+	if _, err := durable.FreeBytes(filepath.Join(t.TempDir(), "away")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error is %v, want one that says that the folder is not there", err)
+	}
+}

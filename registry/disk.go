@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"io"
 
-	"golang.org/x/sys/unix"
-
 	"renga"
+	"renga/durable"
 )
 
 // fullBytes is how little free space counts as a full disk: file systems keep
@@ -21,22 +20,13 @@ const checkEvery = 4 << 20
 
 var errDiskFull = renga.Errorf(renga.NoSpace, "The platform's disk is full, and the push could not be stored. Make room, then push again.")
 
-// freeBytes is what an ordinary user may still write below dir.
-func freeBytes(dir string) (int64, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, fmt.Errorf("look at free space of %s: %w", dir, err)
-	}
-	return int64(st.Bavail) * st.Bsize, nil
-}
-
 // checkSpace refuses when a push would leave too little of the disk: Redis and
 // the dynos' logs may share it.
 func (r *Registry) checkSpace() error {
 	if r.o.MinFreeBytes <= 0 {
 		return nil
 	}
-	free, err := freeBytes(r.o.Dir)
+	free, err := durable.FreeBytes(r.o.Dir)
 	if err != nil {
 		return err
 	}
@@ -62,7 +52,7 @@ func (r *Registry) checkEngineSpace(ctx context.Context) error {
 }
 
 func (r *Registry) diskFull() bool {
-	free, err := freeBytes(r.o.Dir)
+	free, err := durable.FreeBytes(r.o.Dir)
 	return err == nil && free < max(fullBytes, r.o.MinFreeBytes)
 }
 

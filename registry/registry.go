@@ -32,6 +32,7 @@ import (
 	"github.com/distribution/distribution/v3/registry/storage"
 
 	"renga"
+	"renga/durable"
 	"renga/locks"
 )
 
@@ -154,7 +155,7 @@ func (r *Registry) Stats() Stats {
 	if left, err := r.intents.list(); err == nil {
 		s.Waiting = len(left)
 	}
-	if free, err := freeBytes(r.o.Dir); err == nil {
+	if free, err := durable.FreeBytes(r.o.Dir); err == nil {
 		s.FreeBytes = free
 	}
 	return s

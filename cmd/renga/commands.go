@@ -8,9 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
-	"syscall"
 
 	"renga"
+	"renga/durable"
 	"renga/registry"
 	"renga/releaser"
 	"renga/seal"
@@ -265,18 +265,9 @@ func borrowRedis(ctx context.Context, s Settings, log *slog.Logger) (server *red
 
 // room tells whether so many bytes more leave enough of the disk free.
 func (s Settings) room(bytes int64) error {
-	free, err := freeBytes(s.Data)
+	free, err := durable.FreeBytes(s.Data)
 	if err == nil && free-bytes < s.MinFreeDisk {
 		err = renga.Errorf(renga.NoSpace, "%d MB are free below %s, too few for %d MB more: free some space.", free>>20, s.Data, bytes>>20)
 	}
 	return err
-}
-
-// freeBytes is what a user without privileges may still write below dir.
-func freeBytes(dir string) (int64, error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		return 0, fmt.Errorf("look at the disk below %s: %w", dir, err)
-	}
-	return int64(st.Bavail) * st.Bsize, nil
 }

@@ -16,6 +16,7 @@ import (
 	"renga/attach"
 	"renga/certs"
 	"renga/config"
+	"renga/durable"
 	"renga/egress"
 	"renga/fence"
 	"renga/front"
@@ -207,7 +208,7 @@ func checks(s Settings, db *store.Store, engine *docker.Engine, manager *runtime
 		"engine": engine.Ping,
 		"fence":  around.Check,
 		"disk": func(context.Context) error {
-			free, err := freeBytes(s.Data)
+			free, err := durable.FreeBytes(s.Data)
 			if err == nil && free < s.MinFreeDisk {
 				err = renga.Errorf(renga.NoSpace, "%d MB are free below %s, and pushes are refused below %d MB: free some space.", free>>20, s.Data, s.MinFreeDisk>>20)
 			}

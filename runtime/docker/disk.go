@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"renga"
+	"renga/durable"
 	"renga/runtime"
 )
 
@@ -228,9 +229,9 @@ func (e *Engine) DiskFree(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("ask where docker keeps its files: %w", e.fault(err))
 	}
-	var st unix.Statfs_t
-	if err := unix.Statfs(info.DockerRootDir, &st); err != nil {
+	free, err := durable.FreeBytes(info.DockerRootDir)
+	if err != nil {
 		return 0, fmt.Errorf("docker's directory is not to be seen from here: %w", err)
 	}
-	return int64(st.Bavail) * st.Bsize, nil
+	return free, nil
 }

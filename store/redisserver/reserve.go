@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"renga"
+	"renga/durable"
 )
 
 const (
@@ -98,12 +99,9 @@ func modified(path string) time.Time {
 // Full tells whether the disk is too full for what makes records grow; its
 // sentence says which, and what to do.
 func (s *Server) Full() error {
-	var st unix.Statfs_t
-	if err := unix.Statfs(s.dir, &st); err != nil {
-		return fmt.Errorf("look at free space of %s: %w", s.dir, err)
-	}
-	if free := int64(st.Bavail) * st.Bsize; free >= leastFree {
-		return nil
+	free, err := durable.FreeBytes(s.dir)
+	if err != nil || free >= leastFree {
+		return err
 	}
 	return renga.Errorf(renga.NoSpace, "The disk of %s is full: nothing can be changed until there is room on it, but apps can still be deleted. Free some space.", s.dir)
 }
