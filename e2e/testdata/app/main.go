@@ -126,10 +126,18 @@ func repeat(args []string) error {
 	return nil
 }
 
+// exit ends with a code, at once or after so many seconds of work.
 func exit(args []string) error {
 	code, err := strconv.Atoi(args[0])
 	if err != nil {
 		return err
+	}
+	if len(args) > 1 {
+		seconds, err := strconv.Atoi(args[1])
+		if err != nil {
+			return err
+		}
+		time.Sleep(time.Duration(seconds) * time.Second)
 	}
 	fmt.Fprintln(os.Stderr, "ending with code", code)
 	os.Exit(code)
