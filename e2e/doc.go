@@ -53,5 +53,8 @@
 // A leading ! means that the word must fail: api and curl fail on a status of
 // 400 and above, curl -any does not.
 //
+// A script looks at what each of its words did; see [Unlooked], which a test asks
+// about all of them.
+//
 // [testscript]: https://pkg.go.dev/github.com/rogpeppe/go-internal/testscript
 package e2e

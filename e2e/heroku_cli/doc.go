@@ -23,5 +23,6 @@
 // [renga/e2e.WithHosts], for the CLI wants port 443.
 //
 // Stories assert on outcomes: what the URL answers, what the API says, what the
-// engine runs. An exit code alone proves nothing.
+// engine runs. An exit code alone proves nothing, and [renga/e2e.Unlooked] finds
+// the calls behind which nobody looks.
 package herokucli
