@@ -125,8 +125,13 @@ func TestOnAFullDiskReadsGoOnAndDeletingAnAppFreesIt(t *testing.T) {
 	ballast := s.fill(0)
 
 	for range 15 {
-		for _, path := range []string{"/apps", "/apps/calm", "/apps/calm/releases", "/apps/calm/config-vars", "/account"} {
-			s.api(http.StatusOK, http.MethodGet, path, nil)
+		for path, has := range map[string]string{
+			"/apps": `"name":"doomed"`, "/apps/calm": `"name":"calm"`, "/apps/calm/releases": `"version":3`,
+			"/apps/calm/config-vars": `"COLOUR":"blue"`, "/apps/calm/formation/web": `"quantity":1`, "/account": `"email":"operator@renga.localhost"`,
+		} {
+			if answer := s.api(http.StatusOK, http.MethodGet, path, nil); !strings.Contains(string(answer), has) {
+				t.Fatalf("GET %s on a full disk: %s, want %s", path, answer, has)
+			}
 		}
 		status, said := s.ask(http.MethodPatch, "/apps/calm/formation/web", map[string]any{"quantity": 2})
 		if status < 500 || !strings.Contains(string(said), "is full: nothing can be changed until there is room on it, but apps can still be deleted") {

@@ -105,8 +105,8 @@ func TestHerokusClientChangesAndRollsBack(t *testing.T) {
 	vars, err := c.ConfigVarUpdate(ctx, "hello", map[string]*string{"COLOUR": heroku.String("red"), "SIZE": heroku.String("xl")})
 	h.right("set", err, *vars["COLOUR"] == "red", vars)
 	h.poll(func() error { return h.says("hello", "/env?name=COLOUR", "red") })
-	_, err = c.ConfigVarUpdate(ctx, "hello", map[string]*string{"COLOUR": heroku.String("blue"), "SIZE": nil})
-	h.right("change", err, true, nil)
+	vars, err = c.ConfigVarUpdate(ctx, "hello", map[string]*string{"COLOUR": heroku.String("blue"), "SIZE": nil})
+	h.right("change", err, len(vars) == 1 && *vars["COLOUR"] == "blue", vars)
 	h.poll(func() error { return h.says("hello", "/env?name=COLOUR", "blue") })
 	now, err := c.ConfigVarInfoForApp(ctx, "hello")
 	h.right("get", err, len(now) == 1 && *now["COLOUR"] == "blue", now)
@@ -118,13 +118,17 @@ func TestHerokusClientChangesAndRollsBack(t *testing.T) {
 	third, err := c.ReleaseInfo(ctx, "hello", releases[1].ID)
 	h.right("release", err, third.Version == 3 && third.Description == "Set COLOUR, SIZE config vars", third)
 	rolled, err := c.ReleaseRollback(ctx, "hello", heroku.ReleaseRollbackOpts{Release: third.ID})
-	h.right("rollback", err, rolled.Version == 5, rolled)
+	h.right("rollback", err, rolled.Version == 5 && rolled.Description == "Rollback to v3" && rolled.User.Email == "operator@renga.localhost", rolled)
 	h.poll(func() error { return h.says("hello", "/env?name=COLOUR", "red") })
 	h.poll(func() error { return h.says("hello", "/env?name=SIZE", "xl") })
 	h.settled("hello", 5, "succeeded")
 	h.runs("hello", "web.1 v5")
 	_, err = c.ReleaseRollback(ctx, "hello", heroku.ReleaseRollbackOpts{Release: "v1"})
 	h.refused(err, 422, "invalid_params")
+	fifth, err := c.ReleaseInfo(ctx, "hello", "5")
+	h.right("the release after", err, fifth.Current && fifth.Status == "succeeded", fifth)
+	_, err = c.ReleaseInfo(ctx, "hello", "6")
+	h.refused(err, 404, "not_found")
 }
 
 func TestHerokusClientScalesAndRestarts(t *testing.T) {
@@ -154,6 +158,8 @@ func TestHerokusClientScalesAndRestarts(t *testing.T) {
 	h.serves("hello", "scale-1")
 	_, err = c.FormationBatchUpdate(ctx, "hello", scaleTo("web", 1, "gigantic"))
 	h.refused(err, 422, "invalid_params")
+	info, err = c.FormationInfo(ctx, "hello", "web")
+	h.right("the formation after", err, info.Quantity == 2 && info.Size == "Standard-2X", info)
 	_, err = c.DynoInfo(ctx, "hello", "web.9")
 	h.refused(err, 404, "not_found")
 }

@@ -203,7 +203,9 @@ func TestAnEmptiedRedisIsRebuilt(t *testing.T) {
 	s.api(http.StatusCreated, http.MethodPost, "/apps/hello/releases", `{"release":"v2"}`)
 	s.up("hello", "flush-1")
 	s.must(s.says("hello", "/env?name=COLOUR", ""))
-	s.settled("hello", 5, "succeeded")
+	if back := s.settled("hello", 5, "succeeded"); back.Description != "Rollback to v2" || !back.Current {
+		t.Errorf("the rollback is %+v", back)
+	}
 	s.runs("hello", "web.1 v5")
 	if answer, err := s.w.Do(t.Context(), e2e.Request{Path: "/healthz"}); err != nil || answer.Status != http.StatusOK {
 		t.Errorf("/healthz: %d %s %v", answer.Status, answer.Body, err)

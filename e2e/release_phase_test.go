@@ -116,15 +116,22 @@ func TestAReleaseCommandDecides(t *testing.T) {
 	s.set("hello", map[string]any{"COLOUR": "blue"})
 	s.settled("hello", 5, "failed")
 	s.api(http.StatusCreated, http.MethodPost, "/apps/hello/releases", map[string]any{"description": "Retry of v5"})
-	s.settled("hello", 6, "failed")
+	if again := s.settled("hello", 6, "failed"); !strings.HasPrefix(again.Description, "Retry of v5") || again.Reason != failed.Reason {
+		t.Errorf("the retry is %+v", again)
+	}
 	s.untouched("hello", serving)
 	s.serves("hello", "one")
 
 	s.api(http.StatusCreated, http.MethodPost, "/apps/hello/releases", map[string]any{"release": "v3"})
-	s.settled("hello", 7, "succeeded")
+	if back := s.settled("hello", 7, "succeeded"); back.Description != "Rollback to v3" || !back.Current {
+		t.Errorf("the rollback is %+v", back)
+	}
 	s.runs("hello", "web.1 v7")
 	s.push("hello/release", "astray", "no such verb")
 	s.settled("hello", 8, "failed")
 	s.serves("hello", "one")
-	s.api(http.StatusUnprocessableEntity, http.MethodPatch, "/apps/hello/formation/release", map[string]any{"quantity": 1})
+	said := s.api(http.StatusUnprocessableEntity, http.MethodPatch, "/apps/hello/formation/release", map[string]any{"quantity": 1})
+	if !strings.Contains(string(said), "cannot be scaled") {
+		t.Errorf("scaling the release command: %s", said)
+	}
 }

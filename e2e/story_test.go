@@ -129,19 +129,37 @@ func (s *story) token() string {
 	return s.operator
 }
 
-// set changes config vars; nil removes.
+// set changes config vars; nil removes. The answer must have them so.
 func (s *story) set(app string, vars map[string]any) {
 	s.Helper()
-	s.api(http.StatusOK, http.MethodPatch, "/apps/"+app+"/config-vars", vars)
+	var now map[string]any
+	s.must(json.Unmarshal(s.api(http.StatusOK, http.MethodPatch, "/apps/"+app+"/config-vars", vars), &now))
+	for name, want := range vars {
+		if now[name] != want {
+			s.Fatalf("%s of %s is %v now, want %v", name, app, now[name], want)
+		}
+	}
 }
 
+// scale changes a formation, and the answer must say so.
 func (s *story) scale(app, process string, quantity int, size string) {
 	s.Helper()
 	update := map[string]any{"type": process, "quantity": quantity}
 	if size != "" {
 		update["size"] = size
 	}
-	s.api(http.StatusOK, http.MethodPatch, "/apps/"+app+"/formation", map[string]any{"updates": []any{update}})
+	answer := s.api(http.StatusOK, http.MethodPatch, "/apps/"+app+"/formation", map[string]any{"updates": []any{update}})
+	var now []struct {
+		Type, Size string
+		Quantity   int
+	}
+	s.must(json.Unmarshal(answer, &now))
+	for _, f := range now {
+		if f.Type == process && f.Quantity == quantity && (size == "" || strings.EqualFold(f.Size, size)) {
+			return
+		}
+	}
+	s.Fatalf("the formation of %s is %s, want %d of %s %s", app, answer, quantity, process, size)
 }
 
 // releaseSeen is what stories read of a release.
