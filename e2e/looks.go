@@ -16,7 +16,9 @@ const setUp = "set-up: "
 //
 //   - when it reads, or must fail: by stdout, stderr, cmp or capture behind it;
 //   - when it changes something: somewhere else than in its own words, before
-//     the next change. The API's JSON about what it changed will do.
+//     the next change. The API's JSON about what it changed will do;
+//   - when the API refuses it: by more than a status, unless that says what there
+//     is to say, as 401 and 404 do.
 //
 // A call with a comment behind it that says "set-up: " and why is let pass.
 func Unlooked(script string) []string {
@@ -91,8 +93,27 @@ func (l line) fault(rest []line) string {
 		if len(rest) == 0 || !rest[0].looksAtWords() && (l.negated || !l.acts() || !rest[0].looksElsewhere()) {
 			return "nothing looks at what this said"
 		}
+		if l.word == "api" && l.negated && sparse(rest) {
+			return "a status does not tell why this was refused"
+		}
 	}
 	return ""
+}
+
+// ofStatus are patterns of a status that has several reasons.
+var ofStatus = regexp.MustCompile(`^\^?\(?(400|403|409|422|429|50\d|40\[\d+\])[|\d]*\)?\$?$`)
+
+// sparse tells whether the looks at what was printed look at such a status alone.
+func sparse(rest []line) bool {
+	for _, next := range rest {
+		if !next.looksAtWords() {
+			break
+		}
+		if !next.negated && !ofStatus.MatchString(strings.Join(next.args, " ")) {
+			return false
+		}
+	}
+	return true
 }
 
 // void tells whether a pattern matches text that has nothing to do with it: most
