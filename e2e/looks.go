@@ -18,7 +18,8 @@ const setUp = "set-up: "
 //   - when it changes something: somewhere else than in its own words, before
 //     the next change. The API's JSON about what it changed will do;
 //   - when the API refuses it: by more than a status, unless that says what there
-//     is to say, as 401 and 404 do.
+//     is to say, as 401 and 404 do;
+//   - when the CLI fails: by more than its own words, which it tells again.
 //
 // A call with a comment behind it that says "set-up: " and why is let pass.
 func Unlooked(script string) []string {
@@ -96,6 +97,9 @@ func (l line) fault(rest []line) string {
 		if l.word == "api" && l.negated && sparse(rest) {
 			return "a status does not tell why this was refused"
 		}
+		if l.word == "heroku" && l.negated && l.echoed(rest) {
+			return "what is looked for is in the call itself"
+		}
 	}
 	return ""
 }
@@ -110,6 +114,21 @@ func sparse(rest []line) bool {
 			break
 		}
 		if !next.negated && !ofStatus.MatchString(strings.Join(next.args, " ")) {
+			return false
+		}
+	}
+	return true
+}
+
+// echoed tells whether all that is looked for was said in the call.
+func (l line) echoed(rest []line) bool {
+	call := strings.Join(l.args, " ")
+	for _, next := range rest {
+		if !next.looksAtWords() {
+			break
+		}
+		pattern, err := regexp.Compile(strings.Join(next.args, " "))
+		if !next.negated && (err != nil || !pattern.MatchString(call)) {
 			return false
 		}
 	}

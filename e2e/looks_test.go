@@ -46,6 +46,8 @@ func TestUnlookedFindsWhatNothingLooksAt(t *testing.T) {
 		"! api GET /apps/hello\nstdout '^403$'":                             "1",
 		"! api GET /apps/hello\nstdout ^422\nstdout '(403|422)'":            "1",
 		"! api GET /apps/hello\nstdout ^422\nstdout 'no such size'":         "",
+		"! heroku config:set 9a=b\nstdout 9a":                               "1",
+		"! heroku config:set 9a=b\nstdout 9a\nstdout invalid":               "",
 		"! api GET /apps/hello\nstdout '^404$'":                             "",
 		"api GET /apps/hello\nheroku ps\nstdout web":                        "1",
 		"push v1 hello\nimage v2\npush v2 hello\nwaitup hello 'hello from'": "1",
