@@ -63,12 +63,16 @@ listen v2
 		_ = cmd.Process.Kill() // it keeps nothing
 		_ = cmd.Wait()         // killed
 	})
-	s.poll(func() error {
-		c, err := net.Dial("tcp", b.v2)
-		if err == nil {
-			_ = c.Close() // it only had to be taken
+	s.poll(func() error { // that a port takes connections does not say whose it is, nor what is behind
+		answer, err := http.Get("http://" + b.headers + "/healthz")
+		if err != nil {
+			return err
 		}
-		return err
+		_ = answer.Body.Close() // only the status counts
+		if answer.StatusCode != http.StatusOK {
+			return fmt.Errorf("the platform behind the balancer: %s", answer.Status)
+		}
+		return nil
 	})
 	return b
 }

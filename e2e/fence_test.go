@@ -191,6 +191,15 @@ func newNeighbour(t *testing.T) neighbour {
 		_ = serve.Process.Kill() // it runs until then
 		_ = serve.Wait()         // it was killed
 	})
+	if err := e2e.Poll(t.Context(), func() error {
+		answer, err := http.Get("http://" + near.private + ":8080/")
+		if err == nil {
+			_ = answer.Body.Close() // that it answers is enough
+		}
+		return err
+	}); err != nil {
+		t.Fatalf("the neighbour: %v", err)
+	}
 	return near
 }
 
