@@ -276,7 +276,8 @@ func (w *World) Env() []string {
 			env = append(env, entry)
 		}
 	}
-	return append(env,
+	// Built with the race detector, a command sleeps for a second when it ends unless told otherwise.
+	return append(env, "GORACE=atexit_sleep_ms=100 "+os.Getenv("GORACE"),
 		"RENGA_DATA="+w.Dir, "RENGA_LISTEN="+w.listen, "RENGA_LISTEN_TLS="+w.TLSAddr, "RENGA_METRICS_LISTEN="+w.Metrics,
 		"RENGA_DOMAIN="+w.Domain, "RENGA_RATE_LIMIT=1000000000", "DOCKER_CONFIG="+filepath.Join(w.home, "docker"))
 }
