@@ -69,6 +69,10 @@ func (k *Kit) setup(env *testscript.Env, all map[string]Word, options []Option) 
 	return nil
 }
 
+// ErrNoOutcome is the error of a word that came to no end of its own, so that it
+// has neither succeeded nor failed: it fails a script that expects a failure, too.
+var ErrNoOutcome = errors.New("no outcome")
+
 // commands makes words into what testscript runs.
 func commands(all map[string]Word) map[string]func(*testscript.TestScript, bool, []string) {
 	cmds := map[string]func(*testscript.TestScript, bool, []string){}
@@ -86,6 +90,8 @@ func speak(ts *testscript.TestScript, neg bool, name string, do Word, args []str
 	err := do(context.Background(), s, &out, args)
 	fmt.Fprint(ts.Stdout(), out.String())
 	switch {
+	case errors.Is(err, ErrNoOutcome):
+		ts.Fatalf("%s: %v\n%s", name, err, out.String())
 	case neg && err == nil:
 		ts.Fatalf("%s succeeded unexpectedly:\n%s", name, out.String())
 	case neg:

@@ -19,6 +19,22 @@
 //	certificate NAME HOST… make NAME.crt, a certificate for the hosts that "NAME CA"
 //	                       has signed, and NAME.key
 //
+// Loading the CLI takes a hundred times as long as most commands. So one process
+// per story and environment (that which `renga env` makes, asked before each
+// command) runs them one after the other by oclif's execute, as the CLI's own
+// bin/run.js does, with a fresh configuration each. A command ends when a process
+// of its own would: when it exits, or nothing is left that keeps the loop going.
+// What it leaves behind is undone (exit code, arguments, folder, listeners, agents
+// and their connections, what oclif and the CLI remember in modules). Where that is
+// not all (a changed environment, work that goes on, a fault that nobody caught) the
+// process is ended, and the next command gets another. See many.mjs.
+//
+// A process of its own get all commands that talk with a terminal or other programs,
+// read, write files for later or go on for long (the list in alone.go), and
+// about a tenth of the others: those for which a hash of the story's and the command's
+// name says so. Each story logs how many of either it had. A command that does not
+// end in three minutes fails its story, with what it has printed.
+//
 // Every platform of these stories has names and ports as in real life, see
 // [renga/e2e.WithHosts], for the CLI wants port 443.
 //

@@ -39,7 +39,7 @@ func tunnel(ctx context.Context, bin string, s *e2e.Script, out io.Writer, args 
 	ended := make(chan struct{})
 	go func() { // ends with kill
 		defer close(ended)
-		kill(heroku(running, bin, s, &printed, args[i+1:]))
+		kill(user(running, bin, s, nil, &printed, &printed, "heroku", args[i+1:]...))
 	}()
 	err = e2e.Poll(running, func() error {
 		_, err := body(running, client, args[0])

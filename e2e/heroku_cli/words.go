@@ -11,35 +11,24 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"renga/e2e"
 )
 
-// words are those that these stories have beyond package e2e's. bin is where
-// the CLI is installed.
-func words(bin string) map[string]e2e.Word {
+// words are those that these stories have beyond package e2e's.
+func (c *cli) words() map[string]e2e.Word {
 	return map[string]e2e.Word{
-		"heroku": func(ctx context.Context, s *e2e.Script, out io.Writer, args []string) error {
-			return heroku(ctx, bin, s, out, args)
-		},
+		"heroku": c.heroku,
 		"tunnel": func(ctx context.Context, s *e2e.Script, out io.Writer, args []string) error {
-			return tunnel(ctx, bin, s, out, args)
+			return tunnel(ctx, c.bin, s, out, args)
 		},
 		"attach": func(ctx context.Context, s *e2e.Script, out io.Writer, args []string) error {
-			return attach(ctx, bin, s, out, args)
+			return attach(ctx, c.bin, s, out, args)
 		},
-		"as": as, "dockerfile": dockerfile, "certificate": certificate,
+		"as": become, "dockerfile": dockerfile, "certificate": certificate,
 	}
-}
-
-// heroku runs the CLI the way that people are told to: after evaluating what
-// `renga env` prints.
-func heroku(ctx context.Context, bin string, s *e2e.Script, out io.Writer, args []string) error {
-	input, args, err := inputOf(s, args)
-	if err != nil {
-		return err
-	}
-	return user(ctx, bin, s, input, out, "heroku", args...)
 }
 
 // attach runs the program for those without the CLI that is in docs.
@@ -52,7 +41,7 @@ func attach(ctx context.Context, bin string, s *e2e.Script, out io.Writer, args 
 	if err != nil {
 		return err
 	}
-	return user(ctx, bin, s, input, out, "node", append([]string{"--experimental-websocket", program}, args...)...)
+	return user(ctx, bin, s, input, out, out, "node", append([]string{"--experimental-websocket", program}, args...)...)
 }
 
 // inputOf takes "< FILE" from the front of arguments.
@@ -65,13 +54,20 @@ func inputOf(s *e2e.Script, args []string) (input io.Reader, rest []string, err 
 }
 
 // user runs a program as somebody does who has evaluated what `renga env` prints.
-func user(ctx context.Context, bin string, s *e2e.Script, input io.Reader, out io.Writer, program string, args ...string) error {
+func user(ctx context.Context, bin string, s *e2e.Script, input io.Reader, out, errOut io.Writer, program string, args ...string) error {
+	cmd := as(ctx, bin, s, program, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = input, out, errOut
+	return cmd.Run()
+}
+
+// as is a program in a user's environment.
+func as(ctx context.Context, bin string, s *e2e.Script, program string, args ...string) *exec.Cmd {
 	const script = `set -e; environment=$("$RENGA" env ${RENGA_TOKEN:+--token "$RENGA_TOKEN"}); eval "$environment"; exec "$@"`
 	cmd := exec.CommandContext(ctx, "bash", append([]string{"-c", script, "bash", program}, args...)...)
 	cmd.Dir = s.Abs(".")
 	cmd.Env = environment(bin, s)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = input, out, out
-	return cmd.Run()
+	cmd.WaitDelay = 10 * time.Second // for children that hold its output open
+	return cmd
 }
 
 // environment is that of a user who has nothing set up, but for the path to the
@@ -82,8 +78,8 @@ func environment(bin string, s *e2e.Script) []string {
 		"HOME="+home, "XDG_CACHE_HOME="+home+"/.cache", "XDG_CONFIG_HOME="+home+"/.config", "XDG_DATA_HOME="+home+"/.local/share",
 		"GIT_CONFIG_GLOBAL="+home+"/.gitconfig", "GIT_CONFIG_SYSTEM=/dev/null", "BROWSER=none",
 		"OCLIF_COLUMNS=250", // sentences stay on one line, where stdout finds them
-		"PATH="+bin+":"+filepath.Dir(dockerWithoutPlugin())+":"+os.Getenv("PATH"), "RENGA="+s.World.Renga(), "RENGA_TOKEN="+s.Getenv("RENGA_TOKEN"))
-	for _, name := range []string{"HEROKU_APP", "HEROKU_API_KEY", "NODE_OPTIONS"} {
+		"PATH="+bin+":"+filepath.Dir(dockerWithoutPlugin())+":"+os.Getenv("PATH"), "RENGA="+s.World.Renga())
+	for _, name := range []string{"RENGA_TOKEN", "HEROKU_APP", "HEROKU_API_KEY", "NODE_OPTIONS"} {
 		if value := s.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
 		}
@@ -94,7 +90,7 @@ func environment(bin string, s *e2e.Script) []string {
 // dockerWithoutPlugin finds a docker command that container:push works with: the
 // CLI gives newer ones flags that only their buildx plugin knows, and not every
 // machine has that.
-func dockerWithoutPlugin() string {
+var dockerWithoutPlugin = sync.OnceValue(func() string {
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		docker := filepath.Join(dir, "docker")
 		version, err := exec.Command(docker, "version", "--format", "{{.Client.Version}}").Output()
@@ -107,10 +103,10 @@ func dockerWithoutPlugin() string {
 		}
 	}
 	return "docker"
-}
+})
 
-// as changes who the script is.
-func as(ctx context.Context, s *e2e.Script, _ io.Writer, args []string) error {
+// become changes who the script is.
+func become(ctx context.Context, s *e2e.Script, _ io.Writer, args []string) error {
 	if len(args) != 1 {
 		return errors.New("usage: as EMAIL")
 	}
