@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -268,11 +269,14 @@ func (w *World) Log() string {
 	return string(text)
 }
 
-// Env is the environment of the platform's commands in this world.
+// Env is the environment of the platform's commands in this world, and of its
+// users' programs. It is the same wherever the tests run: CI and TERM, for
+// instance, would change how the Heroku CLI draws its tables.
 func (w *World) Env() []string {
-	var env []string
+	env := []string{"LANG=C.UTF-8", "TERM=xterm"}
 	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "RENGA_") && !strings.HasPrefix(entry, "REDIS_URL=") {
+		name, _, _ := strings.Cut(entry, "=")
+		if slices.Contains([]string{"PATH", "HOME", "USER", "TMPDIR", "DOCKER_HOST"}, name) || strings.HasPrefix(name, "GO") {
 			env = append(env, entry)
 		}
 	}

@@ -57,11 +57,12 @@ func TestStopReportsABadEndAndKillDoesNot(t *testing.T) {
 }
 
 func TestFlagsAndEnvironmentReachThePlatform(t *testing.T) {
-	w := standIn(t, `echo "args=$*" "listen=$RENGA_LISTEN" "extra=$EXTRA"; exit 1`)
+	t.Setenv("CI", "true") // whoever runs the tests is not noticed
+	w := standIn(t, `echo "args=$*" "listen=$RENGA_LISTEN" "extra=$EXTRA" "ci=$CI"; exit 1`)
 	if err := w.Start(t.Context(), "--port=1", "EXTRA=yes"); err == nil {
 		t.Error("Start succeeded")
 	}
-	want := "args=serve --port=1 listen=" + w.Addr + " extra=yes\n"
+	want := "args=serve --port=1 listen=" + w.Addr + " extra=yes ci=\n"
 	if got := w.Log(); got != want {
 		t.Errorf("the platform got %q, want %q", got, want)
 	}
