@@ -24,7 +24,7 @@ var rooms = map[string][]string{
 	"config":             {"."},
 	"durable":            {},
 	"egress":             {"."},
-	"fence":              {"."},
+	"firewall":           {"."},
 	"front":              {"."},
 	"locks":              {},
 	"logs":               {".", "durable"},
@@ -43,7 +43,7 @@ var rooms = map[string][]string{
 	"store/storetest":    {"store"},
 	"webhooks":           {"."},
 	"cmd/renga": {
-		".", "accounts", "api", "attach", "certs", "config", "durable", "egress", "fence", "front", "logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "scheduler", "seal", "store", "store/redisserver", "webhooks",
+		".", "accounts", "api", "attach", "certs", "config", "durable", "egress", "firewall", "front", "logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "scheduler", "seal", "store", "store/redisserver", "webhooks",
 	},
 	"e2e":            {"."},
 	"e2e/bench":      {".", "e2e"},

@@ -225,7 +225,7 @@ func TestHealth(t *testing.T) {
 		{"no checks", nil, 200, `{"status":"ok","version":"1.2.3","checks":{}}`},
 		{"all well", map[string]func(context.Context) error{"redis": well, "disk": well}, 200, `{"status":"ok","version":"1.2.3","checks":{"disk":"ok","redis":"ok"}}`},
 		{"one unwell", map[string]func(context.Context) error{"redis": unwell, "disk": well}, 503, `{"status":"degraded","version":"1.2.3","checks":{"disk":"ok","redis":"Redis does not answer."}}`},
-		{"one may not", map[string]func(context.Context) error{"fence": mayNot, "disk": well}, 200, `{"status":"ok","version":"1.2.3","checks":{"disk":"ok","fence":"Install iptables."}}`},
+		{"one may not", map[string]func(context.Context) error{"firewall": mayNot, "disk": well}, 200, `{"status":"ok","version":"1.2.3","checks":{"disk":"ok","firewall":"Install iptables."}}`},
 		{"a secret cause", map[string]func(context.Context) error{"redis": secret}, 503, `{"status":"degraded","version":"1.2.3","checks":{"redis":"This part does not work; the log says why."}}`},
 	} {
 		res, body := newRig(want.checks).ask("GET", "/healthz", "", header("Authorization", ""))

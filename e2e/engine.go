@@ -108,7 +108,7 @@ func (w *World) end(tb testing.TB) {
 	if tb.Failed() {
 		tb.Logf("renga's log ends:\n%s", tail(w.Log(), 60))
 	}
-	if err := errors.Join(w.removeOwned(ctx), w.removeFence(ctx), w.endProcesses(), w.forgetHosts(ctx)); err != nil {
+	if err := errors.Join(w.removeOwned(ctx), w.removeFirewall(ctx), w.endProcesses(), w.forgetHosts(ctx)); err != nil {
 		tb.Errorf("clean up: %v", err)
 	}
 	w.client.CloseIdleConnections()
@@ -126,12 +126,12 @@ func (w *World) removeOwned(ctx context.Context) error {
 	)
 }
 
-// removeFence removes the firewall rules.
-func (w *World) removeFence(ctx context.Context) error {
+// removeFirewall removes the firewall rules.
+func (w *World) removeFirewall(ctx context.Context) error {
 	if id, err := w.platform(); err != nil || id == "" {
 		return err
 	}
-	_, said, err := w.Run(ctx, "fence", "--uninstall")
+	_, said, err := w.Run(ctx, "firewall", "--uninstall")
 	if err != nil {
 		return errors.New(said)
 	}

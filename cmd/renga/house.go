@@ -18,7 +18,7 @@ import (
 	"renga/config"
 	"renga/durable"
 	"renga/egress"
-	"renga/fence"
+	"renga/firewall"
 	"renga/front"
 	"renga/logs"
 	"renga/meter"
@@ -55,7 +55,7 @@ type house struct {
 	logs     *logs.Logs
 	drainer  *logs.Drainer
 	meter    *meter.Meter
-	fence    *fence.Fence
+	firewall *firewall.Firewall
 	// endStreams ends what clients of the API follow.
 	endStreams func()
 	metrics    http.Handler
@@ -96,7 +96,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 	if err != nil {
 		return nil, err
 	}
-	around := newFence(s, d.platform.ID, doorways, log, engine)
+	around := newFirewall(s, d.platform.ID, doorways, log, engine)
 	appLogs, err := openLogs(s, log)
 	if err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 	h := &house{
 		settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg},
 		remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), owners: owners, promoter: releaser.NewPromoter(db, rel),
-		certs: tlsCerts, notes: notes, schedule: schedule, logs: appLogs, drainer: drainer, meter: gauge, fence: around, desk: desk, rendezvous: desk.Rendezvous, ssh: desk.SSH,
+		certs: tlsCerts, notes: notes, schedule: schedule, logs: appLogs, drainer: drainer, meter: gauge, firewall: around, desk: desk, rendezvous: desk.Rendezvous, ssh: desk.SSH,
 	}
 	people := accounts.New(db, accounts.DefaultCost)
 	web := api.New(api.Options{
@@ -196,7 +196,7 @@ func (l ledgerReleases) Release(ctx context.Context, app renga.App, digest strin
 }
 
 // checks are what /healthz looks at.
-func checks(s Settings, db *store.Store, engine *docker.Engine, manager *runtime.Manager, around *fence.Fence) map[string]func(context.Context) error {
+func checks(s Settings, db *store.Store, engine *docker.Engine, manager *runtime.Manager, around *firewall.Firewall) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"routes": func(context.Context) error {
 			if !manager.Ready() {
@@ -204,9 +204,9 @@ func checks(s Settings, db *store.Store, engine *docker.Engine, manager *runtime
 			}
 			return nil
 		},
-		"redis":  db.Ping,
-		"engine": engine.Ping,
-		"fence":  around.Check,
+		"redis":    db.Ping,
+		"engine":   engine.Ping,
+		"firewall": around.Check,
 		"disk": func(context.Context) error {
 			free, err := durable.FreeBytes(s.Data)
 			if err == nil && free < s.MinFreeDisk {

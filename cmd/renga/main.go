@@ -49,7 +49,7 @@ var commands = []command{
 	{"env", "", "print the environment for the heroku CLI, git, curl and docker: eval \"$(renga env)\"", printEnv},
 	{"ca", "", "print the local CA's certificate; --install makes this system trust it, --uninstall undoes that", printCA},
 	{"hosts", "", "print the lines for /etc/hosts; --install writes them, --uninstall removes them", hosts},
-	{"fence", "", "print the firewall rules that keep dynos from this machine; --uninstall removes them", showFence},
+	{"firewall", "", "print the firewall rules that keep dynos from this machine; --uninstall removes them", showFirewall},
 	{"account", "EMAIL [-]", "make an account; print its API token, and its password unless - reads that", addAccount},
 	{"password", "EMAIL [-]", "give an account another password; print it, unless - reads it", setPassword},
 	{"owner", "APP EMAIL", "give an app to an account, also one that nobody owns any more", setOwner},

@@ -192,7 +192,7 @@ func serveWith(ctx context.Context, s Settings, d *data, at store.Options, doorw
 	if err := writeJSON(s.path("serving.json"), servingOf(s)); err != nil {
 		return err
 	}
-	h.fence.Set(ctx) // before any dyno starts
+	h.firewall.Set(ctx) // before any dyno starts
 	h.resume(ctx)
 	log.Info("renga serves", "version", versionName(), "listen", s.Listen, "listen_tls", s.ListenTLS, "domain", s.Domain, "data", s.Data, "platform", d.platform.ID)
 	return h.run(ctx, doorways)
@@ -211,7 +211,7 @@ func (h *house) run(ctx context.Context, doorways []doorway) error {
 			return run(loopsCtx)
 		})
 	}
-	loop(h.fence.Run)
+	loop(h.firewall.Run)
 	loop(h.manager.Run)
 	loop(h.registry.Run)
 	loop(h.renamer.Run)

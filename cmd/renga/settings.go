@@ -15,7 +15,7 @@ import (
 
 	"renga"
 	"renga/certs"
-	"renga/fence"
+	"renga/firewall"
 )
 
 // Settings are the server's own configuration. What apps are configured with is
@@ -203,7 +203,7 @@ func (s *Settings) validate() []error {
 	check(slices.Contains([]string{"debug", "info", "warn", "error"}, s.LogLevel), "--log-level: %q is none of debug, info, warn, error", s.LogLevel)
 	check(s.LogFormat == "text" || s.LogFormat == "json", "--log-format: %q is neither text nor json", s.LogFormat)
 	for _, n := range s.DynoEgressAllow {
-		check(!slices.ContainsFunc(fence.Never, func(never netip.Prefix) bool { return never.Contains(n.Addr()) && n.Bits() >= never.Bits() }),
+		check(!slices.ContainsFunc(firewall.Never, func(never netip.Prefix) bool { return never.Contains(n.Addr()) && n.Bits() >= never.Bits() }),
 			"--dyno-egress-allow: %s is link-local or a cloud's metadata service, which no dyno may reach", n)
 	}
 	return wrong

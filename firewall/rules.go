@@ -1,4 +1,4 @@
-package fence
+package firewall
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ type rules struct {
 }
 
 // rules are those of one family of addresses.
-func (f *Fence) rules(fam *family) rules {
+func (f *Firewall) rules(fam *family) rules {
 	const pass = " -j RETURN"
 	refuse := " -j REJECT --reject-with " + fam.refusal
 	// The router's requests and their answers are one connection.

@@ -1,4 +1,4 @@
-package fence
+package firewall
 
 import (
 	"bytes"
@@ -172,7 +172,8 @@ func (f *family) apply(ctx context.Context, script string) error {
 func (f *family) call(ctx context.Context, name, input string, args ...string) (string, error) {
 	program, err := find(name)
 	if err != nil {
-		return "", renga.Errorf(renga.Forbidden, "Dynos may reach this machine and its neighbours: there is no program %s. Install iptables.", name)
+		return "", renga.Errorf(renga.Forbidden,
+			"Dynos may reach this machine and its neighbours: there is no program %s. Install iptables.", name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -182,7 +183,8 @@ func (f *family) call(ctx context.Context, name, input string, args ...string) (
 	if err := cmd.Run(); err != nil {
 		why := strings.Join(strings.Fields(said.String()), " ")
 		return "", &renga.Error{Kind: renga.Forbidden, Err: err, Message: fmt.Sprintf(
-			"Dynos may reach this machine and its neighbours: %s says %q. Run Renga as root, or with the capabilities CAP_NET_ADMIN and CAP_NET_RAW.", name, why)}
+			"Dynos may reach this machine and its neighbours: %s says %q. "+
+				"Run Renga as root, or with the capabilities CAP_NET_ADMIN and CAP_NET_RAW.", name, why)}
 	}
 	return out.String(), nil
 }

@@ -1,12 +1,12 @@
-// Package fence keeps dynos from this machine and its neighbourhood: they reach
-// the internet, the platform's own front, and what the operator allows. It does
+// Package firewall keeps dynos from this machine and its neighbourhood: they
+// reach the internet, the platform's own front, and what the operator allows. It does
 // so by iptables rules in chains of its own, one set per platform, which
 // Docker's DOCKER-USER and the kernel's INPUT chain lead to. The rules name the
 // bridges of the platform's networks and nothing else, so that whatever does not
 // come from a dyno never meets them.
 //
-// They stay when Renga ends, as dynos do; [Fence.Remove] removes them.
-package fence
+// They stay when Renga ends, as dynos do; [Firewall.Remove] removes them.
+package firewall
 
 import (
 	"context"
@@ -37,7 +37,7 @@ type Bridges interface {
 	Bridges(ctx context.Context) ([]string, error)
 }
 
-// Options are a Fence's settings.
+// Options are a Firewall's settings.
 type Options struct {
 	// Platform is the platform's id, for which the chains are named.
 	Platform string
@@ -58,7 +58,8 @@ type Options struct {
 // Never are the addresses that no operator can allow: link-local ones, where
 // clouds hand their machines credentials, and the clouds' other places for that.
 var Never = []netip.Prefix{
-	netip.MustParsePrefix("169.254.0.0/16"),     // link-local: AWS, Azure, Google, DigitalOcean, Hetzner, OpenStack
+	// Link-local: AWS, Azure, Google, DigitalOcean, Hetzner, OpenStack.
+	netip.MustParsePrefix("169.254.0.0/16"),
 	netip.MustParsePrefix("100.100.100.200/32"), // Alibaba
 	netip.MustParsePrefix("192.0.0.192/32"),     // Oracle
 	netip.MustParsePrefix("168.63.129.16/32"),   // Azure's wire server
@@ -67,19 +68,19 @@ var Never = []netip.Prefix{
 	netip.MustParsePrefix("fd20:ce::254/128"),   // Google
 }
 
-// Fence keeps the rules of one platform.
-type Fence struct {
+// Firewall keeps the rules of one platform.
+type Firewall struct {
 	o        Options
 	bridges  Bridges
 	families []*family
 
 	mu    sync.Mutex // one sets at a time
-	stand error      // why it does not stand; nil when it does
+	fault error      // why the rules are not set; nil when they are
 	known []string   // bridges, as they were told last
 }
 
-// New makes a fence, which is not set up yet.
-func New(o Options, b Bridges) *Fence {
+// New makes a firewall, whose rules are not set yet.
+func New(o Options, b Bridges) *Firewall {
 	if o.Resolvers == nil {
 		o.Resolvers = resolvers
 	}
@@ -88,13 +89,14 @@ func New(o Options, b Bridges) *Fence {
 	}
 	sum := sha256.Sum256([]byte(o.Platform))
 	name := "RENGA-" + hex.EncodeToString(sum[:])[:10]
-	return &Fence{o: o, bridges: b, families: families(name), stand: errNotSet}
+	return &Firewall{o: o, bridges: b, families: families(name), fault: errNotSet}
 }
 
-var errNotSet = renga.Errorf(renga.Unavailable, "The rules that keep dynos from this machine are not set yet; wait a moment.")
+var errNotSet = renga.Errorf(renga.Unavailable,
+	"The rules that keep dynos from this machine are not set yet; wait a moment.")
 
 // Run sets the rules, again when they are lost or wrong, until ctx ends.
-func (f *Fence) Run(ctx context.Context) error {
+func (f *Firewall) Run(ctx context.Context) error {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	for {
@@ -107,29 +109,30 @@ func (f *Fence) Run(ctx context.Context) error {
 	}
 }
 
-// Check says in a sentence why dynos are not fenced in; nil when they are.
-func (f *Fence) Check(context.Context) error {
+// Check says in a sentence why dynos are not kept from this machine; nil when
+// they are.
+func (f *Firewall) Check(context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.stand
+	return f.fault
 }
 
 // Set makes the rules what they are to be. What keeps it from that is logged,
 // once, and told by Check.
-func (f *Fence) Set(ctx context.Context) {
+func (f *Firewall) Set(ctx context.Context) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	err := f.set(ctx)
 	if ctx.Err() != nil {
 		return
 	}
-	if err != nil && (f.stand == nil || f.stand.Error() != err.Error()) {
+	if err != nil && (f.fault == nil || f.fault.Error() != err.Error()) {
 		f.o.Log.Warn("dynos are not kept from this machine", "err", err)
 	}
-	f.stand = err
+	f.fault = err
 }
 
-func (f *Fence) set(ctx context.Context) error {
+func (f *Firewall) set(ctx context.Context) error {
 	bridges, err := f.bridges.Bridges(ctx)
 	switch {
 	case renga.KindOf(err) == renga.Forbidden:
@@ -150,7 +153,7 @@ func (f *Fence) set(ctx context.Context) error {
 
 // interfaces are what iptables calls the bridges: all with the pattern's name,
 // and the others one by one.
-func (f *Fence) interfaces() []string {
+func (f *Firewall) interfaces() []string {
 	all := []string{f.o.Pattern + "+"}
 	for _, b := range f.known {
 		if !strings.HasPrefix(b, f.o.Pattern) {
@@ -168,17 +171,18 @@ func unseen(bridges []string) error {
 		if _, err := net.InterfaceByName(b); err == nil {
 			continue
 		}
-		return renga.Errorf(renga.Forbidden, "Dynos may reach this machine and its neighbours: their network %s is not to be seen from here. "+
-			"Run Renga in the host's network, and beside a Docker that is not rootless.", b)
+		return renga.Errorf(renga.Forbidden,
+			"Dynos may reach this machine and its neighbours: their network %s is not to be seen from here. "+
+				"Run Renga in the host's network, and beside a Docker that is not rootless.", b)
 	}
 	return nil
 }
 
 // Remove removes all that Set made.
-func (f *Fence) Remove(ctx context.Context) error {
+func (f *Firewall) Remove(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.stand = errNotSet
+	f.fault = errNotSet
 	var errs []error
 	for _, fam := range f.families {
 		errs = append(errs, fam.remove(ctx))
@@ -188,7 +192,7 @@ func (f *Fence) Remove(ctx context.Context) error {
 
 // Text is the rules as the two versions of iptables-restore take them, for
 // people.
-func (f *Fence) Text() string {
+func (f *Firewall) Text() string {
 	var b strings.Builder
 	for _, fam := range f.families {
 		fmt.Fprintf(&b, "# %s\n%s", fam.restore, fam.script(nil, fam.hooks(f.interfaces()), f.rules(fam)))
@@ -201,7 +205,7 @@ func (f *Fence) Text() string {
 var resolvers = []string{"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"}
 
 // nameServers reads them. Those on a loopback address Docker asks from the host.
-func (f *Fence) nameServers() []netip.Addr {
+func (f *Firewall) nameServers() []netip.Addr {
 	var all []netip.Addr
 	for _, file := range f.o.Resolvers {
 		content, err := os.ReadFile(file)

@@ -11,13 +11,15 @@ import (
 	"net/netip"
 
 	"renga/egress"
-	"renga/fence"
+	"renga/firewall"
 	"renga/runtime/docker"
 )
 
-// newFence makes what keeps the platform's dynos from this machine.
-func newFence(s Settings, platform string, front []netip.AddrPort, log *slog.Logger, engine *docker.Engine) *fence.Fence {
-	return fence.New(fence.Options{
+// newFirewall makes what keeps the platform's dynos from this machine.
+func newFirewall(
+	s Settings, platform string, front []netip.AddrPort, log *slog.Logger, engine *docker.Engine,
+) *firewall.Firewall {
+	return firewall.New(firewall.Options{
 		Platform: platform, Pattern: engine.BridgePrefix(), Front: front,
 		Guarded: egress.Guarded(), Allowed: s.DynoEgressAllow, Log: log,
 	}, engine)
@@ -34,11 +36,11 @@ func fronts(doorways []doorway) []netip.AddrPort {
 	return all
 }
 
-// showFence prints the firewall rules, or removes them. Setting them is up to
+// showFirewall prints the firewall rules, or removes them. Setting them is up to
 // the platform, at its start and whenever they are lost.
-func showFence(ctx context.Context, p *program, args []string) error {
+func showFirewall(ctx context.Context, p *program, args []string) error {
 	var uninstall bool
-	s, _, err := p.parseSettings("fence", args, func(f *flag.FlagSet) {
+	s, _, err := p.parseSettings("firewall", args, func(f *flag.FlagSet) {
 		f.BoolVar(&uninstall, "uninstall", false, "remove them from this machine")
 	})
 	if err != nil {
@@ -58,7 +60,7 @@ func showFence(ctx context.Context, p *program, args []string) error {
 	if err != nil {
 		return err
 	}
-	f := newFence(s, platform.ID, listening(s), slog.New(slog.DiscardHandler), engine)
+	f := newFirewall(s, platform.ID, listening(s), slog.New(slog.DiscardHandler), engine)
 	if !uninstall {
 		_, err = fmt.Fprint(p.out, f.Text())
 		return err

@@ -47,7 +47,7 @@ func TestADynoReachesTheInternetAndTheFrontOnly(t *testing.T) {
 	s.reaches("hello", "the internet", near.public+":8080", "", "reached: hello from")
 	s.reaches("hello", "the front at its gateway", gateway+":"+front, "neighbour."+s.w.Domain, "reached: hello from neighbour")
 	answer, err := s.w.Do(t.Context(), e2e.Request{Path: "/healthz"})
-	if err != nil || !strings.Contains(string(answer.Body), `"fence":"ok"`) {
+	if err != nil || !strings.Contains(string(answer.Body), `"firewall":"ok"`) {
 		t.Errorf("/healthz: %s, %v", answer.Body, err)
 	}
 
@@ -76,7 +76,7 @@ func TestTheOperatorAllowsNetworksToDynos(t *testing.T) {
 	if rules := run(t, "iptables-save"); !strings.Contains(rules, chain) {
 		t.Error("the rules went with the platform, and the dynos run on")
 	}
-	_, said, err := s.w.Run(s.Context(), "fence", "--uninstall")
+	_, said, err := s.w.Run(s.Context(), "firewall", "--uninstall")
 	if err != nil {
 		t.Fatal(said)
 	}
@@ -124,7 +124,7 @@ func (s *story) bridgeOfDocker() string {
 // chain is what the platform calls its rules.
 func (s *story) chain() string {
 	s.Helper()
-	out, said, err := s.w.Run(s.Context(), "fence")
+	out, said, err := s.w.Run(s.Context(), "firewall")
 	if err != nil {
 		s.Fatal(said)
 	}

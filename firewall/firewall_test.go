@@ -1,4 +1,4 @@
-package fence
+package firewall
 
 import (
 	"context"
@@ -38,8 +38,12 @@ func alone(t *testing.T) {
 
 func options(platform string) Options {
 	return Options{
-		Platform: platform, Pattern: "rg1234567", Guarded: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fc00::/7")},
-		Front: []netip.AddrPort{netip.MustParseAddrPort("[::]:443"), netip.MustParseAddrPort("192.0.2.1:80"), netip.MustParseAddrPort("127.0.0.1:5000")},
+		Platform: platform, Pattern: "rg1234567",
+		Guarded: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fc00::/7")},
+		Front: []netip.AddrPort{
+			netip.MustParseAddrPort("[::]:443"), netip.MustParseAddrPort("192.0.2.1:80"),
+			netip.MustParseAddrPort("127.0.0.1:5000"),
+		},
 	}
 }
 
@@ -64,7 +68,7 @@ func TestRulesAreSetOnceAndAgainWhenTheyAreLost(t *testing.T) {
 	b := &bridges{names: []string{loop}}
 	f, other := New(options("p"), b), New(options("q"), b)
 	if err := f.Check(t.Context()); err == nil {
-		t.Error("it stands before it is set")
+		t.Error("it is said to be set before it is")
 	}
 	f.Set(t.Context())
 	other.Set(t.Context())
@@ -73,7 +77,8 @@ func TestRulesAreSetOnceAndAgainWhenTheyAreLost(t *testing.T) {
 	}
 	set, chain := rulesOf(t), f.families[0].chain
 	for _, want := range []string{
-		"-A DOCKER-USER -i rg1234567+ -j " + chain, "-A DOCKER-USER -i lo -j " + chain, "-A INPUT -i rg1234567+ -j " + chain + "-IN",
+		"-A DOCKER-USER -i rg1234567+ -j " + chain, "-A DOCKER-USER -i lo -j " + chain,
+		"-A INPUT -i rg1234567+ -j " + chain + "-IN",
 		"-A FORWARD -i rg1234567+ -j " + chain, // of IPv6, where Docker has no chain
 		"-A INPUT -s 192.0.2.9/32 -j DROP",
 	} {
@@ -93,10 +98,13 @@ func TestRulesAreSetOnceAndAgainWhenTheyAreLost(t *testing.T) {
 		if err := f.Check(t.Context()); err != nil {
 			t.Errorf("without %s: %v", name, err)
 		}
-		if got := rulesOf(t); !strings.Contains(got, "-A INPUT -i lo -j "+chain+"-IN") || strings.Count(got, chain) != strings.Count(set, chain) {
+		got := rulesOf(t)
+		if !strings.Contains(got, "-A INPUT -i lo -j "+chain+"-IN") ||
+			strings.Count(got, chain) != strings.Count(set, chain) {
 			t.Errorf("without %s it is not as before:\n%s", name, got)
 		}
-		iptables(t, "iptables -C FORWARD -j DOCKER-USER || iptables -A FORWARD -j DOCKER-USER; iptables -C INPUT -s 192.0.2.9 -j DROP || iptables -A INPUT -s 192.0.2.9 -j DROP")
+		iptables(t, "iptables -C FORWARD -j DOCKER-USER || iptables -A FORWARD -j DOCKER-USER; "+
+			"iptables -C INPUT -s 192.0.2.9 -j DROP || iptables -A INPUT -s 192.0.2.9 -j DROP")
 	}
 	other.Set(t.Context()) // it went with everything
 	b.names = nil
@@ -127,7 +135,10 @@ func TestWhatKeepsItFromStandingIsSaid(t *testing.T) {
 	}{
 		{"not root", path, "CAP_NET_ADMIN", bridges{}},
 		{"another network", os.Getenv("PATH"), "rg1234567none is not to be seen", bridges{names: []string{"rg1234567none"}}},
-		{"another machine", os.Getenv("PATH"), "beside Docker", bridges{err: renga.Errorf(renga.Forbidden, "Run Renga beside Docker.")}},
+		{
+			"another machine", os.Getenv("PATH"), "beside Docker",
+			bridges{err: renga.Errorf(renga.Forbidden, "Run Renga beside Docker.")},
+		},
 	} {
 		t.Setenv("PATH", c.path)
 		f := New(options("p"), &c.bridges)
@@ -154,30 +165,36 @@ func TestAnEngineThatIsAwayLeavesTheRules(t *testing.T) {
 
 func TestRulesOfEachFamily(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "resolv.conf")
-	if err := os.WriteFile(file, []byte("nameserver 10.9.9.9\nnameserver 127.0.0.53\nnameserver fd00::53\noptions edns0\n"), 0o600); err != nil {
+	servers := "nameserver 10.9.9.9\nnameserver 127.0.0.53\nnameserver fd00::53\noptions edns0\n"
+	if err := os.WriteFile(file, []byte(servers), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	o := options("p")
 	o.Resolvers, o.Allowed = []string{file, file + ".none"}, []netip.Prefix{netip.MustParsePrefix("10.1.2.3/16")}
 	f := New(o, &bridges{})
 	four := f.rules(f.families[0])
+	const refuse = " -j REJECT --reject-with icmp-admin-prohibited"
 	for chain, want := range map[string][2]string{
 		"input": {strings.Join(four.input, "\n"), strings.Join([]string{
 			"-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
 			"-d 10.9.9.9 -p udp -m udp --dport 53 -j RETURN", "-d 10.9.9.9 -p tcp -m tcp --dport 53 -j RETURN",
-			"-d 169.254.0.0/16 -j REJECT --reject-with icmp-admin-prohibited", "-d 100.100.100.200/32 -j REJECT --reject-with icmp-admin-prohibited",
-			"-d 192.0.0.192/32 -j REJECT --reject-with icmp-admin-prohibited", "-d 168.63.129.16/32 -j REJECT --reject-with icmp-admin-prohibited",
+			"-d 169.254.0.0/16" + refuse, "-d 100.100.100.200/32" + refuse,
+			"-d 192.0.0.192/32" + refuse, "-d 168.63.129.16/32" + refuse,
 			"-p tcp -m tcp --dport 443 -j RETURN", "-d 192.0.2.1 -p tcp -m tcp --dport 80 -j RETURN",
-			"-d 10.1.0.0/16 -j RETURN", "-j REJECT --reject-with icmp-admin-prohibited",
+			"-d 10.1.0.0/16 -j RETURN", refuse[1:],
 		}, "\n")},
-		"the end of forward": {strings.Join(four.forward[7:], "\n"), "-o rg1234567+ -j RETURN\n-d 10.1.0.0/16 -j RETURN\n-d 10.0.0.0/8 -j REJECT --reject-with icmp-admin-prohibited"},
+		"the end of forward": {
+			strings.Join(four.forward[7:], "\n"),
+			"-o rg1234567+ -j RETURN\n-d 10.1.0.0/16 -j RETURN\n-d 10.0.0.0/8" + refuse,
+		},
 	} {
 		if want[0] != want[1] {
 			t.Errorf("%s:\n%s\nwant\n%s", chain, want[0], want[1])
 		}
 	}
 	six := strings.Join(f.rules(f.families[1]).input, "\n")
-	if !strings.Contains(six, "-d fd00::53 -p udp") || strings.Contains(six, "10.") || strings.Contains(six, "192.0.2.1") || !strings.Contains(six, "-p tcp -m tcp --dport 443") {
+	if !strings.Contains(six, "-d fd00::53 -p udp") || !strings.Contains(six, "-p tcp -m tcp --dport 443") ||
+		strings.Contains(six, "10.") || strings.Contains(six, "192.0.2.1") {
 		t.Errorf("of IPv6:\n%s", six)
 	}
 }
