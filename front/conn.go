@@ -9,22 +9,22 @@ import (
 )
 
 const (
-	// onePiece and oneFilePiece are what is written under one deadline: whoever
-	// takes a piece in time goes on.
+	// onePiece and oneFilePiece are how much is written under one deadline: a
+	// client that takes each piece in time may go on for ever.
 	onePiece     = 64 << 10
 	oneFilePiece = 256 << 10
 )
 
-// plainConn is a client's connection, below TLS if there is any. It is broken
-// off when the client takes nothing for too long of what is written to it. It
+// plainConn is a client's connection, below TLS if there is any. It is
+// closed when the client takes nothing of what is written to it for too long. It
 // keeps what net/http uses of TCP: half-closing and sendfile.
 type plainConn struct {
 	*net.TCPConn
-	head     head
-	from     net.Addr // whom it comes from, when a balancer said so
-	guest    *guest
-	patience time.Duration // zero for ever
-	theirs   atomic.Bool   // somebody else sees to the deadline of writing
+	head            head
+	from            net.Addr // the client's address, when a balancer told it
+	client          *client
+	writeTimeout    time.Duration // zero for none
+	foreignDeadline atomic.Bool   // the server has set a deadline for writing itself
 }
 
 // RemoteAddr is the client's address.
@@ -80,39 +80,39 @@ func (c *plainConn) ReadFrom(r io.Reader) (n int64, err error) {
 	return n, nil
 }
 
-// touch moves the deadline of writing.
+// touch moves the deadline for writing.
 func (c *plainConn) touch() error {
-	if c.patience <= 0 || c.theirs.Load() {
+	if c.writeTimeout <= 0 || c.foreignDeadline.Load() {
 		return nil
 	}
-	return c.TCPConn.SetWriteDeadline(time.Now().Add(c.patience))
+	return c.TCPConn.SetWriteDeadline(time.Now().Add(c.writeTimeout))
 }
 
-// SetDeadline is also one of writing.
+// SetDeadline sets the deadline for writing, too.
 func (c *plainConn) SetDeadline(t time.Time) error {
-	c.theirs.Store(!t.IsZero())
+	c.foreignDeadline.Store(!t.IsZero())
 	return c.TCPConn.SetDeadline(t)
 }
 
-// SetWriteDeadline takes the deadline over until it is given up.
+// SetWriteDeadline holds until it is set to zero; ours do not move it meanwhile.
 func (c *plainConn) SetWriteDeadline(t time.Time) error {
-	c.theirs.Store(!t.IsZero())
+	c.foreignDeadline.Store(!t.IsZero())
 	return c.TCPConn.SetWriteDeadline(t)
 }
 
-// Close lets another in.
+// Close makes room for another connection.
 func (c *plainConn) Close() error {
-	c.guest.crowd.leave(c.guest)
+	c.client.limiter.remove(c.client)
 	return c.TCPConn.Close()
 }
 
-// guestOf finds who is behind a connection of the server's.
-func guestOf(c net.Conn) *guest {
+// clientOf finds the client of one of the server's connections.
+func clientOf(c net.Conn) *client {
 	switch c := c.(type) {
 	case *plainConn:
-		return c.guest
+		return c.client
 	case interface{ NetConn() net.Conn }:
-		return guestOf(c.NetConn())
+		return clientOf(c.NetConn())
 	}
 	return nil
 }

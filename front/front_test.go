@@ -40,8 +40,8 @@ func open(t *testing.T, d front.Door) *door {
 	if d.Server == nil {
 		d.Server = &http.Server{Handler: http.HandlerFunc(tell)}
 	}
-	if d.Patience == 0 {
-		d.Patience = 10 * time.Second
+	if d.ShutdownTimeout == 0 {
+		d.ShutdownTimeout = 10 * time.Second
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	o := &door{addr: l.Addr().String(), stop: stop, ended: make(chan error, 1)}
@@ -134,14 +134,14 @@ func say(t *testing.T, c net.Conn, slowly bool, text string) string {
 	return strings.TrimSpace(line)
 }
 
-// nameless is the configuration of a client that sends no server name: the
+// withoutSNI is the configuration of a client that sends no server name: the
 // address is none, and the certificate is checked all the same.
-func nameless() *tls.Config { return &tls.Config{ServerName: "127.0.0.1"} }
+func withoutSNI() *tls.Config { return &tls.Config{ServerName: "127.0.0.1"} }
 
 func TestATLSConnectionWithoutNameAndRequestIsHandedOver(t *testing.T) {
 	o := openTLS(t, answersLine)
 	for _, slowly := range []bool{false, true} {
-		if got := say(t, dialTLS(t, o, nameless()), slowly, "s3cr3t?x=1\r\n"); got != "heard s3cr3t?x=1" {
+		if got := say(t, dialTLS(t, o, withoutSNI()), slowly, "s3cr3t?x=1\r\n"); got != "heard s3cr3t?x=1" {
 			t.Errorf("slowly %t: %q", slowly, got)
 		}
 	}
@@ -150,7 +150,7 @@ func TestATLSConnectionWithoutNameAndRequestIsHandedOver(t *testing.T) {
 func TestARequestWithoutNameIsHTTPWithTLS(t *testing.T) {
 	o := openTLS(t, answersLine)
 	for _, slowly := range []bool{false, true} {
-		c := dialTLS(t, o, nameless())
+		c := dialTLS(t, o, withoutSNI())
 		if got := say(t, c, slowly, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"); got != "HTTP/1.1 200 OK" {
 			t.Errorf("slowly %t: %q", slowly, got)
 		}
@@ -215,7 +215,7 @@ func TestSilentPeersAreLeftAfterAWhileAndHoldUpNobody(t *testing.T) {
 	secure := open(t, front.Door{Server: server(), Other: answersLine, TLS: config})
 	secure.pool = pool
 	for name, c := range map[string]net.Conn{
-		"plain": dial(t, plain), "before the handshake": dial(t, secure), "after it": dialTLS(t, secure, nameless()),
+		"plain": dial(t, plain), "before the handshake": dial(t, secure), "after it": dialTLS(t, secure, withoutSNI()),
 	} {
 		if _, err := c.Read(make([]byte, 1)); err == nil {
 			t.Errorf("%s: got a byte", name)

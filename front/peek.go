@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// verdict is what the first bytes of a connection tell.
-type verdict int
+// protocol is what the first bytes of a connection tell of it.
+type protocol int
 
 const (
-	undecided verdict = iota // more bytes are needed
+	undecided protocol = iota // more bytes are needed
 	speaksHTTP
 	speaksOther
 )
 
-// judgePlain tells SSH, whose clients speak first, from HTTP.
-func judgePlain(first []byte) verdict {
+// detectSSH tells SSH, whose clients speak first, from HTTP.
+func detectSSH(first []byte) protocol {
 	banner := []byte("SSH-2.0-")
 	switch {
 	case bytes.HasPrefix(first, banner):
@@ -29,24 +29,24 @@ func judgePlain(first []byte) verdict {
 	return speaksHTTP
 }
 
-// longestSecret bounds the first line of a rendezvous.
-const longestSecret = 512
+// maxSecretBytes bounds the first line of a rendezvous.
+const maxSecretBytes = 512
 
-// judgeNameless tells a rendezvous from a request line: that has a space after
-// the method, and a secret has none in its line.
-func judgeNameless(first []byte) verdict {
+// detectRendezvous tells a rendezvous from a request line, which has a space after
+// the method; the line of a secret has none.
+func detectRendezvous(first []byte) protocol {
 	switch i := bytes.IndexAny(first, " \n"); {
 	case i >= 0 && first[i] == '\n':
 		return speaksOther
-	case i >= 0 || len(first) > longestSecret:
+	case i >= 0 || len(first) > maxSecretBytes:
 		return speaksHTTP // or nothing: the server refuses it
 	}
 	return undecided
 }
 
-// peek reads until judge knows.
-func (s *sorter) peek(c net.Conn, judge func([]byte) verdict) (first []byte, isOther bool, err error) {
-	if err := c.SetReadDeadline(time.Now().Add(s.patience())); err != nil {
+// peek reads until detect knows.
+func (s *sorter) peek(c net.Conn, detect func([]byte) protocol) (first []byte, isOther bool, err error) {
+	if err := c.SetReadDeadline(time.Now().Add(s.headerTimeout())); err != nil {
 		return nil, false, err
 	}
 	buf := make([]byte, 4096)
@@ -57,12 +57,12 @@ func (s *sorter) peek(c net.Conn, judge func([]byte) verdict) (first []byte, isO
 			return nil, false, err
 		}
 		n += more
-		said = judge(buf[:n])
+		said = detect(buf[:n])
 	}
 	return buf[:n], said == speaksOther, c.SetReadDeadline(time.Time{})
 }
 
-// head is what was read of a connection before its time.
+// head is what was read of a connection to detect its protocol.
 type head []byte
 
 func (h *head) read(p []byte, rest io.Reader) (int, error) {

@@ -8,21 +8,21 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-var errCrowd = errors.New("too many connections of one address")
+var errTooMany = errors.New("too many connections of one address")
 
-// longestIntroduction bounds a PROXY header with all that a balancer adds to
-// it. The protocol wants at least 536 bytes to be taken.
-const longestIntroduction = 4096
+// maxProxyHeaderBytes bounds a PROXY header with all that a balancer adds to it.
+// The protocol requires that at least 536 bytes are accepted.
+const maxProxyHeaderBytes = 4096
 
-// introduce takes a trusted balancer's word on whom a connection comes from: a
-// header of the PROXY protocol, version 1 or 2, before everything else, TLS
-// included. A connection without one is the balancer's own, and so is one that
-// it calls local, as when it looks whether we live.
-func (s *sorter) introduce(c *plainConn) error {
-	if err := c.SetReadDeadline(time.Now().Add(s.patience())); err != nil {
+// readProxyHeader reads the client's address from a trusted balancer's header of
+// the PROXY protocol, version 1 or 2, which comes before everything else, TLS
+// included. A connection without one is the balancer's own, and so is one that it
+// calls local, as its health checks do.
+func (s *sorter) readProxyHeader(c *plainConn) error {
+	if err := c.SetReadDeadline(time.Now().Add(s.headerTimeout())); err != nil {
 		return err
 	}
-	r := bufio.NewReaderSize(c.TCPConn, longestIntroduction)
+	r := bufio.NewReaderSize(c.TCPConn, maxProxyHeaderBytes)
 	header, err := proxyproto.Read(r)
 	if err != nil && !errors.Is(err, proxyproto.ErrNoProxyProtocol) {
 		return err
@@ -32,9 +32,9 @@ func (s *sorter) introduce(c *plainConn) error {
 			c.from = client
 		}
 	}
-	c.head, _ = r.Peek(r.Buffered()) // all that is there can be had
-	if c.from != nil && !s.door.Crowd.count(c.guest, addrOf(c.from)) {
-		return errCrowd
+	c.head, _ = r.Peek(r.Buffered()) // never fails: all of it is buffered
+	if c.from != nil && !s.door.Limiter.count(c.client, addrOf(c.from)) {
+		return errTooMany
 	}
 	return c.SetReadDeadline(time.Time{})
 }

@@ -31,8 +31,8 @@ func whoServer() *http.Server {
 	}
 }
 
-// introduction is a header as HAProxy sends it.
-func introduction(t *testing.T, version byte, from string) string {
+// proxyHeader is a header as HAProxy sends it.
+func proxyHeader(t *testing.T, version byte, from string) string {
 	t.Helper()
 	source := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(from))
 	to := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 443}
@@ -60,10 +60,10 @@ func TestATrustedBalancerSaysWhomAConnectionComesFrom(t *testing.T) {
 	for _, other := range []func(net.Conn){nil, answersLine} {
 		o := open(t, front.Door{Server: whoServer(), Other: other, Trusted: loopback})
 		for name, c := range map[string]struct{ head, want string }{
-			"version 1":          {introduction(t, 1, "203.0.113.7:5555"), "from=203.0.113.7:5555 "},
-			"version 1, IPv6":    {introduction(t, 1, "[2001:db8::7]:5555"), "from=[2001:db8::7]:5555 "},
-			"version 2":          {introduction(t, 2, "203.0.113.7:5555"), "from=203.0.113.7:5555 "},
-			"version 2, IPv6":    {introduction(t, 2, "[2001:db8::7]:5555"), "from=[2001:db8::7]:5555 "},
+			"version 1":          {proxyHeader(t, 1, "203.0.113.7:5555"), "from=203.0.113.7:5555 "},
+			"version 1, IPv6":    {proxyHeader(t, 1, "[2001:db8::7]:5555"), "from=[2001:db8::7]:5555 "},
+			"version 2":          {proxyHeader(t, 2, "203.0.113.7:5555"), "from=203.0.113.7:5555 "},
+			"version 2, IPv6":    {proxyHeader(t, 2, "[2001:db8::7]:5555"), "from=[2001:db8::7]:5555 "},
 			"its own connection": {"\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00", "from=127.0.0.1:"},
 			"version 1, unknown": {"PROXY UNKNOWN\r\n", "from=127.0.0.1:"},
 			"no header":          {"", "from=127.0.0.1:"},
@@ -85,13 +85,13 @@ func TestATrustedBalancerSaysWhomAConnectionComesFrom(t *testing.T) {
 	}
 }
 
-func TestAnIntroductionComesBeforeTLSAndSSH(t *testing.T) {
+func TestAProxyHeaderComesBeforeTLSAndSSH(t *testing.T) {
 	config, pool := selfSigned(t)
 	for _, other := range []func(net.Conn){nil, answersLine} {
 		o := open(t, front.Door{Server: whoServer(), TLS: config, Other: other, Trusted: loopback})
 		for _, name := range []string{"127.0.0.1", "localhost"} {
 			raw := dial(t, o)
-			if _, err := io.WriteString(raw, introduction(t, 2, "203.0.113.7:5555")); err != nil {
+			if _, err := io.WriteString(raw, proxyHeader(t, 2, "203.0.113.7:5555")); err != nil {
 				t.Fatal(err)
 			}
 			c := tls.Client(raw, &tls.Config{RootCAs: pool, ServerName: name})
@@ -102,18 +102,18 @@ func TestAnIntroductionComesBeforeTLSAndSSH(t *testing.T) {
 	}
 	told := make(chan string, 1)
 	o := open(t, front.Door{Server: whoServer(), Trusted: loopback, Other: func(c net.Conn) { told <- c.RemoteAddr().String() }})
-	exchange(t, dial(t, o), introduction(t, 1, "203.0.113.7:5555")+"SSH-2.0-x\r\n")
+	exchange(t, dial(t, o), proxyHeader(t, 1, "203.0.113.7:5555")+"SSH-2.0-x\r\n")
 	if from := <-told; from != "203.0.113.7:5555" {
 		t.Errorf("SSH came from %s", from)
 	}
 }
 
-func TestNobodyElseMayIntroduceItself(t *testing.T) {
+func TestNobodyElseMaySendAProxyHeader(t *testing.T) {
 	elsewhere := renga.Proxies{netip.MustParsePrefix("10.0.0.0/8")}
 	for _, trusted := range []renga.Proxies{nil, elsewhere} {
 		o := open(t, front.Door{Server: whoServer(), Trusted: trusted, Other: answersLine})
 		for _, version := range []byte{1, 2} {
-			got := exchange(t, dial(t, o), introduction(t, version, "203.0.113.7:5555")+request)
+			got := exchange(t, dial(t, o), proxyHeader(t, version, "203.0.113.7:5555")+request)
 			if !strings.HasPrefix(got, "HTTP/1.1 400 ") {
 				t.Errorf("version %d: %q", version, got)
 			}

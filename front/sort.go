@@ -11,20 +11,20 @@ import (
 	"time"
 )
 
-// sorter is the listener that the HTTP server sees: it accepts what speaks
-// HTTP, and hands on the rest. Each connection is looked at on a goroutine of
-// its own, so a silent peer holds up nobody.
+// sorter is the listener that the HTTP server sees: it gives the server the
+// connections that speak HTTP, and the others to [Door.Other]. Each connection is
+// sorted on a goroutine of its own, so a silent peer holds up nobody.
 type sorter struct {
 	net.Listener
 	door  *Door
 	ready chan accepted // unbuffered: the server's back-off holds the loop, too
 
-	closed context.Context // ends with the listener
-	close  context.CancelFunc
-	over   context.Context // ends when handed-over connections must
-	end    context.CancelFunc
-	work   sync.WaitGroup
-	looks  sync.WaitGroup // the loop, and looks at what it accepted
+	closed    context.Context // ends with the listener
+	close     context.CancelFunc
+	over      context.Context // ends when handed-over connections must
+	end       context.CancelFunc
+	work      sync.WaitGroup
+	detecting sync.WaitGroup // the loop, and the connections that it accepted
 }
 
 type accepted struct {
@@ -36,7 +36,7 @@ func newSorter(d *Door) *sorter {
 	s := &sorter{Listener: d.Listener, door: d, ready: make(chan accepted)}
 	s.closed, s.close = context.WithCancel(context.Background())
 	s.over, s.end = context.WithCancel(context.Background())
-	s.looks.Add(1)
+	s.detecting.Add(1)
 	s.work.Go(s.loop)
 	return s
 }
@@ -58,7 +58,7 @@ func (s *sorter) Close() error {
 	return s.Listener.Close()
 }
 
-// pause stops accepting, without giving up the port: who comes now waits in the
+// pause stops accepting, without giving up the port: new connections wait in the
 // system's queue. It returns when the server has what was accepted before.
 func (s *sorter) pause() {
 	l, ok := s.Listener.(interface{ SetDeadline(t time.Time) error })
@@ -67,12 +67,12 @@ func (s *sorter) pause() {
 	}
 	sorted := make(chan struct{})
 	s.work.Go(func() {
-		s.looks.Wait()
+		s.detecting.Wait()
 		close(sorted)
 	})
 	select {
 	case <-sorted:
-	case <-time.After(lastCall):
+	case <-time.After(lastRequestTime):
 	}
 }
 
@@ -85,7 +85,7 @@ func (s *sorter) finish() {
 
 // loop accepts until the listener is closed.
 func (s *sorter) loop() {
-	defer s.looks.Done()
+	defer s.detecting.Done()
 	for s.closed.Err() == nil {
 		c, err := s.Listener.Accept()
 		if errors.Is(err, os.ErrDeadlineExceeded) { // paused, until it is closed
@@ -99,8 +99,8 @@ func (s *sorter) loop() {
 	}
 }
 
-// admit lets a connection in and has it looked at. Whom a balancer's connection
-// counts for is known later.
+// admit counts a connection and has it sorted. A balancer's is counted later, for
+// the client that its PROXY header names.
 func (s *sorter) admit(accepted net.Conn) {
 	tcp, ok := accepted.(*net.TCPConn)
 	if !ok {
@@ -112,13 +112,13 @@ func (s *sorter) admit(accepted net.Conn) {
 	if isTrusted {
 		addr = netip.Addr{}
 	}
-	g, ok := s.door.Crowd.enter(tcp, addr)
+	cl, ok := s.door.Limiter.add(tcp, addr)
 	if !ok {
 		_ = tcp.Close() // it was told nothing
 		return
 	}
-	s.looks.Add(1)
-	s.work.Go(func() { s.sort(&plainConn{TCPConn: tcp, guest: g, patience: s.door.Idle}, isTrusted) })
+	s.detecting.Add(1)
+	s.work.Go(func() { s.sort(&plainConn{TCPConn: tcp, client: cl, writeTimeout: s.door.Idle}, isTrusted) })
 }
 
 // deliver gives the server what it waits for in Accept, and tells whether it
@@ -132,29 +132,29 @@ func (s *sorter) deliver(next accepted) bool {
 	}
 }
 
-// sort brings one connection where it belongs.
+// sort gives one connection to the server or to Other.
 func (s *sorter) sort(c *plainConn, isTrusted bool) {
 	stop := context.AfterFunc(s.closed, func() { _ = c.Close() }) // nothing was answered
 	found, isOther, err := net.Conn(c), false, error(nil)
 	if isTrusted {
-		err = s.introduce(c)
+		err = s.readProxyHeader(c)
 	}
 	if err == nil {
-		found, isOther, err = s.look(c)
+		found, isOther, err = s.detect(c)
 	}
 	stays := stop() && err == nil
 	if !stays || !isOther && !s.deliver(accepted{conn: found}) {
 		_ = c.Close() // the peer left, stayed silent, or came too late
 	}
-	s.looks.Done()
+	s.detecting.Done()
 	if stays && isOther {
-		c.patience = 0 // those who talk have their own
-		c.guest.work()
+		c.writeTimeout = 0 // Other sets its own
+		c.client.beginWork()
 		s.handOver(found)
 	}
 }
 
-// handOver lets Other have the connection.
+// handOver has Other serve the connection.
 func (s *sorter) handOver(c net.Conn) {
 	stop := context.AfterFunc(s.over, func() { _ = c.Close() }) // cut, as said in Door
 	defer stop()
@@ -162,31 +162,31 @@ func (s *sorter) handOver(c net.Conn) {
 	_ = c.Close() // Other may have closed it
 }
 
-// look finds out what a connection speaks. The one returned has still all of
+// detect finds out what a connection speaks. The one returned has still all of
 // its bytes to read.
-func (s *sorter) look(c *plainConn) (found net.Conn, isOther bool, err error) {
+func (s *sorter) detect(c *plainConn) (found net.Conn, isOther bool, err error) {
 	switch {
 	case s.door.TLS != nil && s.door.Other != nil:
-		return s.lookTLS(tls.Server(c, s.door.TLS))
+		return s.detectTLS(tls.Server(c, s.door.TLS))
 	case s.door.TLS != nil:
 		return tls.Server(c, s.door.TLS), false, nil // the server shakes hands
 	case s.door.Other != nil:
-		return s.lookPlain(c)
+		return s.detectPlain(c)
 	default:
 		return c, false, nil
 	}
 }
 
-func (s *sorter) lookPlain(c *plainConn) (net.Conn, bool, error) {
-	first, isOther, err := s.peek(c, judgePlain)
+func (s *sorter) detectPlain(c *plainConn) (net.Conn, bool, error) {
+	first, isOther, err := s.peek(c, detectSSH)
 	c.head = append(first, c.head...)
 	return c, isOther, err
 }
 
-// lookTLS shakes hands. A handshake that goes wrong is the server's to tell: a
+// detectTLS shakes hands. A handshake that goes wrong is the server's to tell: a
 // second one returns the error of the first.
-func (s *sorter) lookTLS(c *tls.Conn) (net.Conn, bool, error) {
-	ctx, cancel := context.WithTimeout(s.closed, s.patience())
+func (s *sorter) detectTLS(c *tls.Conn) (net.Conn, bool, error) {
+	ctx, cancel := context.WithTimeout(s.closed, s.headerTimeout())
 	defer cancel()
 	if err := c.HandshakeContext(ctx); err != nil {
 		return c, false, nil //nolint:nilerr // the server's, see above
@@ -194,12 +194,12 @@ func (s *sorter) lookTLS(c *tls.Conn) (net.Conn, bool, error) {
 	if state := c.ConnectionState(); state.ServerName != "" || state.NegotiatedProtocol != "" {
 		return c, false, nil
 	}
-	first, isOther, err := s.peek(c, judgeNameless)
+	first, isOther, err := s.peek(c, detectRendezvous)
 	return &tlsConn{c, first}, isOther, err
 }
 
-// patience is how long a peer may take to begin.
-func (s *sorter) patience() time.Duration {
+// headerTimeout is how long a peer may take to send its first bytes.
+func (s *sorter) headerTimeout() time.Duration {
 	if t := s.door.Server.ReadHeaderTimeout; t > 0 {
 		return t
 	}

@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// streamWriter is the writer of a stream of HTTP/2. Its client says by itself how
-// much it takes, and may take nothing while the connection goes on. The deadline
-// breaks the stream whether somebody writes or not, so it stands only meanwhile.
+// streamWriter writes to a stream of HTTP/2. Its client may take nothing of it while
+// the connection goes on, for each stream has its own flow control. The deadline
+// breaks the stream even when nobody writes, so it is set only during a write.
 type streamWriter struct {
 	http.ResponseWriter
-	rc       *http.ResponseController
-	patience time.Duration
+	rc      *http.ResponseController
+	timeout time.Duration
 }
 
-func newStreamWriter(w http.ResponseWriter, patience time.Duration) *streamWriter {
-	return &streamWriter{w, http.NewResponseController(w), patience}
+func newStreamWriter(w http.ResponseWriter, timeout time.Duration) *streamWriter {
+	return &streamWriter{w, http.NewResponseController(w), timeout}
 }
 
 // Write writes piece by piece.
 func (s *streamWriter) Write(p []byte) (n int, err error) {
 	defer s.setDeadline(0)
 	for {
-		s.setDeadline(s.patience)
+		s.setDeadline(s.timeout)
 		m, err := s.ResponseWriter.Write(p[n:min(len(p), n+onePiece)])
 		n += m
 		if err != nil || n == len(p) {
@@ -33,7 +33,7 @@ func (s *streamWriter) Write(p []byte) (n int, err error) {
 
 // FlushError is what http.ResponseController.Flush looks for.
 func (s *streamWriter) FlushError() error {
-	s.setDeadline(s.patience)
+	s.setDeadline(s.timeout)
 	defer s.setDeadline(0)
 	return s.rc.Flush()
 }
@@ -41,13 +41,13 @@ func (s *streamWriter) FlushError() error {
 // Unwrap lets http.ResponseController reach the server's own writer.
 func (s *streamWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-// end bounds what the server writes after the handler.
-func (s *streamWriter) end() { s.setDeadline(s.patience) }
+// end bounds what the server writes after the handler has ended.
+func (s *streamWriter) end() { s.setDeadline(s.timeout) }
 
-func (s *streamWriter) setDeadline(patience time.Duration) {
+func (s *streamWriter) setDeadline(timeout time.Duration) {
 	until := time.Time{}
-	if patience > 0 {
-		until = time.Now().Add(patience)
+	if timeout > 0 {
+		until = time.Now().Add(timeout)
 	}
-	_ = s.rc.SetWriteDeadline(until) // a stream that is broken needs none
+	_ = s.rc.SetWriteDeadline(until) // a broken stream needs none
 }

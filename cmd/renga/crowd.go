@@ -39,10 +39,10 @@ func raiseFiles() (int, error) {
 
 // boundsOf are the bounds of connections with so many files. A request to an app
 // takes two: the client's and the dyno's.
-func boundsOf(s Settings, files int) front.Bounds {
+func boundsOf(s Settings, files int) front.ConnLimits {
 	own := min(max(files/4, fewestOwnFiles), mostOwnFiles)
 	most := max((files-own)/2, 1)
-	b := front.Bounds{All: min(most, mostConnections), PerAddress: s.MaxConnectionsPerAddress, Files: max(files-own, 1)}
+	b := front.ConnLimits{All: min(most, mostConnections), PerAddress: s.MaxConnectionsPerAddress, Files: max(files-own, 1)}
 	if s.MaxConnections > 0 {
 		b.All = min(most, s.MaxConnections)
 	}
@@ -53,7 +53,7 @@ func boundsOf(s Settings, files int) front.Bounds {
 }
 
 // newCrowd makes room for clients, as much as the machine lets us.
-func newCrowd(s Settings, log *slog.Logger) (*front.Crowd, error) {
+func newCrowd(s Settings, log *slog.Logger) (*front.ConnLimiter, error) {
 	files, err := raiseFiles()
 	if err != nil {
 		return nil, err
@@ -63,5 +63,5 @@ func newCrowd(s Settings, log *slog.Logger) (*front.Crowd, error) {
 		log.Warn("few files may be open, and so few clients connected; raise the limit: LimitNOFILE= in a systemd unit, --ulimit nofile= in docker run, ulimit -n in a shell",
 			"files", files, "connections", b.All, "per_address", b.PerAddress)
 	}
-	return front.NewCrowd(b, log), nil
+	return front.NewConnLimiter(b, log), nil
 }

@@ -48,7 +48,7 @@ type house struct {
 	hooks    *webhooks.Webhooks
 	schedule *scheduler.Scheduler
 	door     *door
-	crowd    *front.Crowd
+	crowd    *front.ConnLimiter
 	certs    *certs.Certs
 	notes    *acmNotes
 	desk     *attach.Desk

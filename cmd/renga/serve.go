@@ -260,7 +260,7 @@ func (h *house) behind(d doorway) *front.Door {
 	server := &http.Server{Handler: h.door}
 	router.Limits(server)
 	server.RegisterOnShutdown(h.endStreams)
-	door := &front.Door{Listener: d.Listener, Server: server, Crowd: h.crowd, Trusted: h.settings.TrustedProxies, Patience: h.settings.ShutdownTimeout}
+	door := &front.Door{Listener: d.Listener, Server: server, Limiter: h.crowd, Trusted: h.settings.TrustedProxies, ShutdownTimeout: h.settings.ShutdownTimeout}
 	switch d.kind {
 	case metricsDoor:
 		server.Handler = h.metrics

@@ -26,7 +26,7 @@ func ask(t *testing.T, c net.Conn, r *bufio.Reader) *http.Response {
 	return response
 }
 
-func TestWhoComesOverAnIdleConnectionAtTheEndIsAnsweredAndSeenOff(t *testing.T) {
+func TestARequestOverAnIdleConnectionAtTheEndIsAnsweredAndTheConnectionClosed(t *testing.T) {
 	o := open(t, front.Door{})
 	c, err := net.Dial("tcp", o.addr)
 	if err != nil {
@@ -46,7 +46,7 @@ func TestWhoComesOverAnIdleConnectionAtTheEndIsAnsweredAndSeenOff(t *testing.T) 
 	}
 }
 
-func TestTheEndWaitsForNobodyWhenNobodyIsThere(t *testing.T) {
+func TestTheEndDoesNotWaitWithoutConnections(t *testing.T) {
 	o := open(t, front.Door{})
 	o.stop()
 	if err := <-o.ended; err != nil {

@@ -19,8 +19,10 @@ import (
 	"renga/front"
 )
 
-// crowd is one that tells nobody.
-func crowd(b front.Bounds) *front.Crowd { return front.NewCrowd(b, slog.New(slog.DiscardHandler)) }
+// limiter is a ConnLimiter that logs nothing.
+func limiter(b front.ConnLimits) *front.ConnLimiter {
+	return front.NewConnLimiter(b, slog.New(slog.DiscardHandler))
+}
 
 // from connects to a door from a loopback address.
 func from(t *testing.T, o *door, ip string) net.Conn {
@@ -49,8 +51,8 @@ func wantCut(t *testing.T, c net.Conn, who string) {
 	}
 }
 
-func TestWhoHoldsConnectionsGivesWayToHisNeighboursAndToNobodyElse(t *testing.T) {
-	o := open(t, front.Door{Crowd: crowd(front.Bounds{PerAddress: 3})})
+func TestAnAddressWithManyConnectionsLosesItsOldestAndNobodyElses(t *testing.T) {
+	o := open(t, front.Door{Limiter: limiter(front.ConnLimits{PerAddress: 3})})
 	other := from(t, o, "127.0.0.2")
 	if got := say(t, other, false, plainRequest); got != "HTTP/1.1 200 OK" {
 		t.Fatalf("got %q", got)
@@ -76,7 +78,7 @@ func TestWhoHoldsConnectionsGivesWayToHisNeighboursAndToNobodyElse(t *testing.T)
 }
 
 func TestAllTogetherAreBoundedToo(t *testing.T) {
-	o := open(t, front.Door{Crowd: crowd(front.Bounds{All: 3})})
+	o := open(t, front.Door{Limiter: limiter(front.ConnLimits{All: 3})})
 	first := from(t, o, "127.0.0.1")
 	for n := range 3 {
 		if got := say(t, from(t, o, fmt.Sprintf("127.0.0.%d", n+2)), false, plainRequest); got != "HTTP/1.1 200 OK" {
@@ -86,15 +88,15 @@ func TestAllTogetherAreBoundedToo(t *testing.T) {
 	wantCut(t, first, "who waited longest")
 }
 
-// TestWhoIsBeingAnsweredStays has a door full of requests under way.
-func TestWhoIsBeingAnsweredStays(t *testing.T) {
+// TestAConnectionThatIsBeingAnsweredStays has a door full of requests under way.
+func TestAConnectionThatIsBeingAnsweredStays(t *testing.T) {
 	begun, finish := make(chan bool), make(chan bool)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun <- true
 		<-finish
 		fmt.Fprint(w, "whole")
 	})}
-	o := open(t, front.Door{Server: server, Other: answersLine, Crowd: crowd(front.Bounds{PerAddress: 2})})
+	o := open(t, front.Door{Server: server, Other: answersLine, Limiter: limiter(front.ConnLimits{PerAddress: 2})})
 	session := from(t, o, "127.0.0.1")
 	if got := say(t, session, false, "SSH-2.0-x\r\n"); got != "heard SSH-2.0-x" {
 		t.Fatalf("got %q", got)
@@ -131,7 +133,7 @@ func TestWhoIsBeingAnsweredStays(t *testing.T) {
 
 func TestABalancersClientsAreCountedAndNotItself(t *testing.T) {
 	trusted := renga.Proxies{netip.MustParsePrefix("127.0.0.1/32")}
-	o := open(t, front.Door{Trusted: trusted, Crowd: crowd(front.Bounds{PerAddress: 1})})
+	o := open(t, front.Door{Trusted: trusted, Limiter: limiter(front.ConnLimits{PerAddress: 1})})
 	plain := func() net.Conn {
 		c := from(t, o, "127.0.0.1")
 		if got := say(t, c, false, plainRequest); got != "HTTP/1.1 200 OK" {
@@ -170,7 +172,7 @@ func TestSomeFileDescriptorsAreNobodys(t *testing.T) {
 		t.Fatal(err)
 	}
 	const few = 30
-	o := open(t, front.Door{Crowd: crowd(front.Bounds{Files: spare + few})})
+	o := open(t, front.Door{Limiter: limiter(front.ConnLimits{Files: spare + few})})
 	for range few + 5 { // half of the descriptors are our own ends
 		from(t, o, "127.0.0.1")
 	}
@@ -241,7 +243,7 @@ func TestAClientThatTakesNothingIsLeft(t *testing.T) {
 	plain := open(t, front.Door{Idle: 200 * time.Millisecond, Server: server()})
 	secure := open(t, front.Door{Idle: 200 * time.Millisecond, Server: server(), TLS: config})
 	secure.pool = pool
-	for name, c := range map[string]net.Conn{"plain": dial(t, plain), "TLS": dialTLS(t, secure, nameless())} {
+	for name, c := range map[string]net.Conn{"plain": dial(t, plain), "TLS": dialTLS(t, secure, withoutSNI())} {
 		if _, err := io.WriteString(c, plainRequest); err != nil {
 			t.Fatal(err)
 		}
