@@ -39,6 +39,7 @@ type house struct {
 	settings Settings
 	log      *slog.Logger
 	manager  *runtime.Manager
+	wakeUps  *wakeUps
 	registry *registry.Registry
 	pushes   *pushWatch
 	remover  *releaser.Remover
@@ -105,12 +106,12 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 	outside := egress.New(s.EgressAllow)
 	drainer := logs.NewDrainer(appLogs, db, logs.DrainOptions{Dial: outside.Dial, Log: log})
 	outputs := output.New(output.Options{Dir: s.path("outputs")})
-	var manager *runtime.Manager
+	wakes := newWakeUps()
 	var rescue rescuer
 	var gauge *meter.Meter
 	requests := func(r router.Record) { gauge.Request(r.App, string(r.Code), r.Status, r.Service) }
-	rt := router.New(router.Options{Wake: func(app renga.AppID) { manager.Rouse(app) }, Log: log, Lines: routerLines{appLogs, requests}, Trusted: s.TrustedProxies, Settled: func(ctx context.Context) error { return manager.Settled(ctx) }})
-	manager = runtime.New(runtime.Options{
+	rt := router.New(router.Options{Wake: wakes.Ask, Log: log, Lines: routerLines{appLogs, requests}, Trusted: s.TrustedProxies, Settled: wakes.RoutesKnown})
+	manager := runtime.New(runtime.Options{
 		Domain: s.Domain, Sizes: s.Sizes, Port: s.Port, BootTimeout: s.BootTimeout,
 		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, DeployLimit: s.DeployTimeout, WatchWindow: s.WatchWindow, Rescuer: &rescue, Ends: db, Outputs: outputs,
 		Logs: appLogs, Log: log,
@@ -138,7 +139,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 	desk := attach.New(attach.Options{Spool: s.Data, Room: s.room, Log: log})
 	schedule := scheduler.New(scheduler.Options{Log: log, Now: time.Now}, db, db, scheduled{manager}, appLogs)
 	h := &house{
-		settings: s, log: log, manager: manager, registry: reg, pushes: &pushWatch{registry: reg},
+		settings: s, log: log, manager: manager, wakeUps: wakes, registry: reg, pushes: &pushWatch{registry: reg},
 		remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), owners: owners, promoter: releaser.NewPromoter(db, rel),
 		certs: tlsCerts, notes: notes, schedule: schedule, logs: appLogs, drainer: drainer, meter: gauge, firewall: around, desk: desk, rendezvous: desk.Rendezvous, ssh: desk.SSH,
 	}

@@ -213,6 +213,7 @@ func (h *house) run(ctx context.Context, doorways []doorway) error {
 	}
 	loop(h.firewall.Run)
 	loop(h.manager.Run)
+	loop(func(ctx context.Context) error { return h.wakeUps.run(ctx, h.manager) })
 	loop(h.registry.Run)
 	loop(h.renamer.Run)
 	loop(h.certs.Run)
