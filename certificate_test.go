@@ -20,23 +20,23 @@ import (
 	"renga"
 )
 
-var born = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+var issuedAt = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// holder is a certificate with its key.
-type holder struct {
+// keyPair is a certificate with its key.
+type keyPair struct {
 	cert *x509.Certificate
 	key  crypto.Signer
 }
 
 // issue makes a certificate that by has signed; the zero by is itself.
-func issue(tb testing.TB, name string, key crypto.Signer, by holder) holder {
+func issue(tb testing.TB, name string, key crypto.Signer, by keyPair) keyPair {
 	tb.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: born, NotAfter: born.AddDate(1, 0, 0), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		NotBefore: issuedAt, NotAfter: issuedAt.AddDate(1, 0, 0), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	if by.cert == nil {
-		by = holder{template, key}
+		by = keyPair{template, key}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, by.cert, key.Public(), by.key)
 	if err != nil {
@@ -46,10 +46,10 @@ func issue(tb testing.TB, name string, key crypto.Signer, by holder) holder {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return holder{cert, key}
+	return keyPair{cert, key}
 }
 
-func (h holder) keyDER(tb testing.TB) []byte {
+func (h keyPair) keyDER(tb testing.TB) []byte {
 	tb.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(h.key)
 	if err != nil {
@@ -85,12 +85,12 @@ func newSigners(tb testing.TB) (curve, edwards, large crypto.Signer) {
 
 func TestAChainIsBroughtIntoOrder(t *testing.T) {
 	curve, edwards, large := newSigners(t)
-	root := issue(t, "root.example.com", large, holder{})
+	root := issue(t, "root.example.com", large, keyPair{})
 	middle := issue(t, "middle.example.com", edwards, root)
 	leaf := issue(t, "www.example.com", curve, middle)
-	stranger := issue(t, "www.example.org", edwards, holder{})
+	stranger := issue(t, "www.example.org", edwards, keyPair{})
 	chain := inPEM("CERTIFICATE", root.cert.Raw, stranger.cert.Raw, leaf.cert.Raw, middle.cert.Raw, leaf.cert.Raw)
-	c, err := renga.CheckCertificate("-----BEGIN NOTHING-----\nAAAA\n-----END NOTHING-----\n"+chain, inPEM("PRIVATE KEY", leaf.keyDER(t)), born)
+	c, err := renga.CheckCertificate("-----BEGIN NOTHING-----\nAAAA\n-----END NOTHING-----\n"+chain, inPEM("PRIVATE KEY", leaf.keyDER(t)), issuedAt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,9 +104,9 @@ func TestAChainIsBroughtIntoOrder(t *testing.T) {
 
 func TestOutsizeKeysAreRefusedBeforeAnythingIsComputed(t *testing.T) {
 	curve, _, _ := newSigners(t)
-	ca := issue(t, "ca.example.com", curve, holder{})
+	ca := issue(t, "ca.example.com", curve, keyPair{})
 	modulus := new(big.Int).SetBit(big.NewInt(1), 1<<20, 1)
-	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "www.example.com"}, NotAfter: born.AddDate(1, 0, 0)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "www.example.com"}, NotAfter: issuedAt.AddDate(1, 0, 0)}
 	huge, err := x509.CreateCertificate(rand.Reader, template, ca.cert, &rsa.PublicKey{N: modulus, E: 65537}, ca.key)
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func TestOutsizeKeysAreRefusedBeforeAnythingIsComputed(t *testing.T) {
 		"more than 20 certificates":      {strings.Repeat(inPEM("CERTIFICATE", ca.cert.Raw), 21), own},
 	} {
 		start := time.Now()
-		_, err := renga.CheckCertificate(given.chain, given.key, born)
+		_, err := renga.CheckCertificate(given.chain, given.key, issuedAt)
 		if renga.KindOf(err) != renga.Invalid || !strings.Contains(renga.MessageOf(err, ""), name) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -135,7 +135,7 @@ func FuzzCheckCertificate(f *testing.F) {
 	curve, edwards, large := newSigners(f)
 	var all [][]byte
 	for _, key := range []crypto.Signer{curve, edwards, large} {
-		h := issue(f, "www.example.com", key, holder{})
+		h := issue(f, "www.example.com", key, keyPair{})
 		f.Add(h.cert.Raw, h.keyDER(f), true)
 		f.Add([]byte(inPEM("CERTIFICATE", h.cert.Raw)), []byte(inPEM("PRIVATE KEY", h.keyDER(f))), false)
 		all = append(all, h.cert.Raw)
@@ -146,7 +146,7 @@ func FuzzCheckCertificate(f *testing.F) {
 		if der {
 			chain, key = []byte(inPEM("CERTIFICATE", chain)), []byte(inPEM("PRIVATE KEY", key))
 		}
-		c, err := renga.CheckCertificate(string(chain), string(key), born)
+		c, err := renga.CheckCertificate(string(chain), string(key), issuedAt)
 		if err != nil {
 			if renga.KindOf(err) != renga.Invalid {
 				t.Errorf("refused with %v", err)
@@ -156,7 +156,7 @@ func FuzzCheckCertificate(f *testing.F) {
 		if _, err := tls.X509KeyPair([]byte(c.Chain), key); err != nil || len(c.Names) == 0 {
 			t.Errorf("it cannot serve: names %q, %v", c.Names, err)
 		}
-		if again, err := renga.CheckCertificate(c.Chain, string(key), born); err != nil || again.Chain != c.Chain {
+		if again, err := renga.CheckCertificate(c.Chain, string(key), issuedAt); err != nil || again.Chain != c.Chain {
 			t.Errorf("taken again it is %v, %q", err, again.Chain)
 		}
 	})

@@ -17,8 +17,8 @@ const (
 	MayManage  Permission = "manage"  // rename, transfer and delete the app, say who has access
 )
 
-// everything is what an app's owner may do.
-var everything = []Permission{MayDeploy, MayManage, MayOperate, MayView}
+// allPermissions is what an app's owner may do.
+var allPermissions = []Permission{MayDeploy, MayManage, MayOperate, MayView}
 
 // Collaborator is an account that an app is shared with.
 type Collaborator struct {
@@ -37,7 +37,7 @@ func SharedPermissions(asked []Permission) ([]Permission, error) {
 	}
 	all := append([]Permission{MayView}, asked...)
 	for _, p := range asked {
-		if !slices.Contains(everything, p) {
+		if !slices.Contains(allPermissions, p) {
 			return nil, Errorf(Invalid, "Permission %q does not exist; there are view, deploy, operate and manage.", Clip(string(p), 40))
 		}
 	}
@@ -48,7 +48,7 @@ func SharedPermissions(asked []Permission) ([]Permission, error) {
 // Permissions are what an account may do with the app; none for strangers.
 func (a App) Permissions(who AccountID) []Permission {
 	if who == a.Owner {
-		return everything
+		return allPermissions
 	}
 	return a.Collaborators[who].Permissions
 }
@@ -92,9 +92,9 @@ const (
 // Scopes are those of one token.
 type Scopes []Scope
 
-// wider are the scopes that each scope is a part of. Whoever may change a thing
+// widerScopes are the scopes that each scope is a part of. Whoever may change a thing
 // may look at it: the answer to a change shows it.
-var wider = map[Scope]Scopes{
+var widerScopes = map[Scope]Scopes{
 	ScopeGlobal:         {},
 	ScopeIdentity:       {ScopeGlobal},
 	ScopeRead:           {ScopeGlobal, ScopeWrite, ScopeReadProtected, ScopeWriteProtected},
@@ -106,7 +106,7 @@ var wider = map[Scope]Scopes{
 // Allow tells whether the scopes go as far as need.
 func (s Scopes) Allow(need Scope) bool {
 	return slices.ContainsFunc(s, func(has Scope) bool {
-		return has == need || slices.Contains(wider[need], has)
+		return has == need || slices.Contains(widerScopes[need], has)
 	})
 }
 
@@ -116,7 +116,7 @@ func ValidateScopes(s Scopes) error {
 		return Errorf(Invalid, "Name at least one scope, such as global.")
 	}
 	for _, one := range s {
-		if _, known := wider[one]; !known {
+		if _, known := widerScopes[one]; !known {
 			return Errorf(Invalid, "Scope %q does not exist; there are global, identity, read, write, read-protected and write-protected.", Clip(string(one), 40))
 		}
 	}

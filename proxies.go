@@ -19,10 +19,10 @@ func (ps Proxies) Trust(peer string) bool {
 		return false
 	}
 	addr, ok := parseAddr(peer)
-	return ok && ps.hold(addr)
+	return ok && ps.contains(addr)
 }
 
-func (ps Proxies) hold(addr netip.Addr) bool {
+func (ps Proxies) contains(addr netip.Addr) bool {
 	return slices.ContainsFunc(ps, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
@@ -41,7 +41,7 @@ func (ps Proxies) Client(peer string, forwardedFor []string) string {
 		if !ok {
 			break
 		}
-		if client = addr.String(); !ps.hold(addr) {
+		if client = addr.String(); !ps.contains(addr) {
 			break
 		}
 	}
@@ -64,9 +64,9 @@ func parseAddr(s string) (netip.Addr, bool) {
 	return addr.Unmap().WithZone(""), err == nil
 }
 
-// Neighbourhood is whom an address stands for when tries and connections are
+// ClientNetwork is whom an address stands for when tries and connections are
 // counted: of IPv6 a customer has a whole /64. What is no address is itself.
-func Neighbourhood(from string) string {
+func ClientNetwork(from string) string {
 	const customer = 64
 	addr, ok := parseAddr(from)
 	if !ok {

@@ -151,8 +151,8 @@ type Attempt struct {
 	Ended     time.Time
 }
 
-// Parcel is a delivery with all that is needed to try it.
-type Parcel struct {
+// DeliveryJob is a delivery with all that is needed to try it.
+type DeliveryJob struct {
 	Delivery Delivery
 	Webhook  Webhook
 	Event    Event

@@ -50,13 +50,13 @@ type Grants interface {
 type Accounts struct {
 	store  Store
 	cost   Cost
-	hashes *turns
+	hashes *hashQueue
 }
 
 // New starts nothing. What Store keeps under one cost can be checked under
 // another.
 func New(s Store, cost Cost) *Accounts {
-	return &Accounts{store: s, cost: cost, hashes: newTurns()}
+	return &Accounts{store: s, cost: cost, hashes: newHashQueue()}
 }
 
 // Create makes an account with a password and a token that may do everything.

@@ -15,8 +15,8 @@ type Attempts interface {
 	// after the last is over is not counted; then the answer is how long that
 	// still takes.
 	Attempt(ctx context.Context, who string, pause func(failed int) time.Duration) (time.Duration, error)
-	// Excuse takes one failed try back.
-	Excuse(ctx context.Context, who string) error
+	// UndoAttempt takes one failed try back.
+	UndoAttempt(ctx context.Context, who string) error
 }
 
 const (
@@ -33,16 +33,16 @@ var errCredentials = renga.Errorf(renga.Unauthorized, "Email and password do not
 // address that asks. Tries count for both together: whoever guesses an account's
 // password keeps its owner out nowhere else, nor his neighbours out of theirs.
 func (a *Accounts) Login(ctx context.Context, email, password, from string) (renga.Account, error) {
-	from = renga.Neighbourhood(from)
-	d := door{"account " + strings.ToLower(email) + " from " + from, freeForAccount}
-	if err := a.knock(ctx, d); err != nil {
+	from = renga.ClientNetwork(from)
+	d := attemptLimit{"account " + strings.ToLower(email) + " from " + from, freeForAccount}
+	if err := a.countAttempt(ctx, d); err != nil {
 		return renga.Account{}, err
 	}
 	who, err := a.verified(ctx, from, email, password)
 	if err != nil {
 		return renga.Account{}, err
 	}
-	if err := a.store.Excuse(ctx, d.who); err != nil {
+	if err := a.store.UndoAttempt(ctx, d.who); err != nil {
 		return renga.Account{}, err
 	}
 	return a.store.UpdateAccount(ctx, who.ID, func(who *renga.Account) error {
@@ -51,14 +51,14 @@ func (a *Accounts) Login(ctx context.Context, email, password, from string) (ren
 	})
 }
 
-// door is somewhere that is tried.
-type door struct {
+// attemptLimit is somewhere that is tried.
+type attemptLimit struct {
 	who  string
 	free int
 }
 
-// knock counts a try at a door, if it does not come too early.
-func (a *Accounts) knock(ctx context.Context, d door) error {
+// countAttempt counts a try at a door, if it does not come too early.
+func (a *Accounts) countAttempt(ctx context.Context, d attemptLimit) error {
 	wait, err := a.store.Attempt(ctx, d.who, d.pause)
 	if err == nil && wait > 0 {
 		err = renga.Errorf(renga.TooMany, "Too many tries; try again in %s.", max(wait, time.Second).Round(time.Second))
@@ -67,7 +67,7 @@ func (a *Accounts) knock(ctx context.Context, d door) error {
 }
 
 // pause doubles with every try beyond the free ones.
-func (d door) pause(failed int) time.Duration {
+func (d attemptLimit) pause(failed int) time.Duration {
 	over := failed - d.free
 	switch {
 	case over < 0:

@@ -27,7 +27,7 @@ var DefaultCost = Cost{Memory: 32 << 10, Passes: 3, Threads: 1}
 
 const (
 	saltBytes, keyBytes  = 16, 32
-	shortest, longest    = 8, 1024
+	minLength, maxLength = 8, 1024
 	generatedPasswordLen = 24
 
 	costFormat = "$argon2id$v=%d$m=%d,t=%d,p=%d%s"
@@ -37,8 +37,8 @@ var errDamaged = errors.New("a stored password hash is damaged")
 
 // hash makes what is kept of a password: the cost, the salt and the key.
 func (a *Accounts) hash(ctx context.Context, password string) (string, error) {
-	if len(password) < shortest || len(password) > longest {
-		return "", renga.Errorf(renga.Invalid, "A password must be %d to %d characters long.", shortest, longest)
+	if len(password) < minLength || len(password) > maxLength {
+		return "", renga.Errorf(renga.Invalid, "A password must be %d to %d characters long.", minLength, maxLength)
 	}
 	h := hashed{cost: a.cost, salt: make([]byte, saltBytes)}
 	rand.Read(h.salt) // never fails
@@ -56,7 +56,7 @@ func (a *Accounts) matches(ctx context.Context, from, password, kept string) (bo
 			return false, err
 		}
 	}
-	if len(password) > longest {
+	if len(password) > maxLength {
 		password = "" // which no account has
 	}
 	right := false

@@ -47,21 +47,21 @@ type Stream interface {
 
 // Options are a Desk's settings. Every zero value has a default.
 type Options struct {
-	// Patience is how long a dyno waits for its client; 60s.
-	Patience time.Duration
+	// WaitTimeout is how long a dyno waits for its client; 60s.
+	WaitTimeout time.Duration
 	// Idle is how long neither side may be silent; 1h.
 	Idle time.Duration
-	// Look is how often is asked whether a client may be there still; 5s.
-	Look time.Duration
+	// CheckEvery is how often is asked whether a client may be there still; 5s.
+	CheckEvery time.Duration
 	// Spool is the folder for files on their way to a client; os.TempDir.
 	Spool string
-	// Room tells why so many bytes are too many for it; nil when none are.
-	Room func(bytes int64) error
-	Log  *slog.Logger
+	// CheckSpace tells why so many bytes are too many for it; nil when none are.
+	CheckSpace func(bytes int64) error
+	Log        *slog.Logger
 }
 
-// Guest is a dyno that is offered to its client.
-type Guest struct {
+// AttachedDyno is a dyno that is offered to its client.
+type AttachedDyno struct {
 	Session
 	App, Dyno string // names, for the log
 	// Terminal says that the dyno has one: then the client's bytes are its own
@@ -71,15 +71,15 @@ type Guest struct {
 	Marked bool
 	// Still tells, when the client comes and while it is there, why it may be so
 	// no more; nil when it may.
-	Still Still
+	Still StillAllowed
 }
 
-// Still tells why somebody may be there no more: a renga.Error of a kind that
+// StillAllowed tells why somebody may be there no more: a renga.Error of a kind that
 // refuses. Other errors say that this is not known. Nil is for whom nobody can
 // send away.
-type Still func(ctx context.Context) error
+type StillAllowed func(ctx context.Context) error
 
-func (s Still) ask(ctx context.Context) error {
+func (s StillAllowed) check(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
@@ -95,14 +95,14 @@ func refuses(err error) bool {
 	return false
 }
 
-// Desk brings dynos and clients together. Its methods may be called at once
+// Server brings dynos and clients together. Its methods may be called at once
 // from several goroutines.
-type Desk struct {
+type Server struct {
 	Options
 
-	ctx   context.Context // ends all talks
-	end   context.CancelCauseFunc
-	talks sync.WaitGroup // claimed and not closed
+	ctx    context.Context // ends all talks
+	end    context.CancelCauseFunc
+	relays sync.WaitGroup // claimed and not closed
 
 	mu      sync.Mutex
 	waiting map[string]waiting // by secret
@@ -112,28 +112,28 @@ type Desk struct {
 }
 
 type waiting struct {
-	Guest
+	AttachedDyno
 	timer *time.Timer // ends the waiting
 }
 
 // New makes a Desk.
-func New(o Options) *Desk {
-	if o.Patience <= 0 {
-		o.Patience = time.Minute
+func New(o Options) *Server {
+	if o.WaitTimeout <= 0 {
+		o.WaitTimeout = time.Minute
 	}
 	if o.Idle <= 0 {
 		o.Idle = time.Hour
 	}
-	if o.Look <= 0 {
-		o.Look = 5 * time.Second
+	if o.CheckEvery <= 0 {
+		o.CheckEvery = 5 * time.Second
 	}
-	if o.Room == nil {
-		o.Room = func(int64) error { return nil }
+	if o.CheckSpace == nil {
+		o.CheckSpace = func(int64) error { return nil }
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Desk{Options: o, waiting: map[string]waiting{}, tickets: newTickets(), spools: make(chan struct{}, maxSpooled)}
+	d := &Server{Options: o, waiting: map[string]waiting{}, tickets: newTickets(), spools: make(chan struct{}, maxSpooled)}
 	d.ctx, d.end = context.WithCancelCause(context.Background())
 	return d
 }
@@ -144,22 +144,22 @@ var (
 	ErrAbsent = errors.New("no client came in time")
 	// ErrIdle says that neither side spoke.
 	ErrIdle = errors.New("nothing was said for too long")
-	// ErrBarred says that the client may be there no more.
-	ErrBarred = errors.New("the right to be there has ended")
-	errEnding = errors.New("the platform ends")
+	// ErrForbidden says that the client may be there no more.
+	ErrForbidden = errors.New("the right to be there has ended")
+	errEnding    = errors.New("the platform ends")
 )
 
 // Run waits until ctx ends, and then ends all talks and dynos that wait.
-func (d *Desk) Run(ctx context.Context) error {
+func (d *Server) Run(ctx context.Context) error {
 	<-ctx.Done()
 	d.mu.Lock()
 	left := slices.Collect(maps.Keys(d.waiting))
 	d.mu.Unlock()
 	d.end(errEnding)
 	for _, secret := range left {
-		d.dismiss(secret, errEnding)
+		d.drop(secret, errEnding)
 	}
-	d.talks.Wait()
+	d.relays.Wait()
 	return nil
 }
 
@@ -167,31 +167,31 @@ func (d *Desk) Run(ctx context.Context) error {
 const secretBytes = 32
 
 // Offer has a dyno wait for whoever knows the secret. The desk sees to its end.
-func (d *Desk) Offer(g Guest) (secret string) {
+func (d *Server) Offer(a AttachedDyno) (secret string) {
 	b := make([]byte, secretBytes)
 	rand.Read(b) // never fails
 	secret = hex.EncodeToString(b)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.waiting[secret] = waiting{g, time.AfterFunc(d.Patience, func() {
-		if g, ok := d.dismiss(secret, ErrAbsent); ok {
-			d.Log.Info("dyno's client did not come (R13)", "app", g.App, "dyno", g.Dyno)
+	d.waiting[secret] = waiting{a, time.AfterFunc(d.WaitTimeout, func() {
+		if a, ok := d.drop(secret, ErrAbsent); ok {
+			d.Log.Info("dyno's client did not come (R13)", "app", a.App, "dyno", a.Dyno)
 		}
 	})}
 	return secret
 }
 
-// dismiss ends a dyno that waits.
-func (d *Desk) dismiss(secret string, why error) (Guest, bool) {
-	g, ok := d.claim(secret)
+// drop ends a dyno that waits.
+func (d *Server) drop(secret string, why error) (AttachedDyno, bool) {
+	a, ok := d.claim(secret)
 	if ok {
-		d.close(context.Background(), g, why)
+		d.close(context.Background(), a, why)
 	}
-	return g, ok
+	return a, ok
 }
 
 // awaits tells whether a dyno waits for that secret.
-func (d *Desk) awaits(secret string) bool {
+func (d *Server) awaits(secret string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	_, ok := d.waiting[secret]
@@ -200,27 +200,27 @@ func (d *Desk) awaits(secret string) bool {
 
 // claim takes the dyno of a secret, which is good for nobody else then. Whoever
 // claims one must close it.
-func (d *Desk) claim(secret string) (Guest, bool) {
+func (d *Server) claim(secret string) (AttachedDyno, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	w, ok := d.waiting[secret]
 	if ok {
 		w.timer.Stop()
 		delete(d.waiting, secret)
-		d.talks.Add(1)
+		d.relays.Add(1)
 	}
-	return w.Guest, ok
+	return w.AttachedDyno, ok
 }
 
-func (d *Desk) close(ctx context.Context, g Guest, why error) {
-	defer d.talks.Done()
-	if err := g.Close(ctx, why); err != nil {
-		d.Log.Warn("attached dyno does not end", "app", g.App, "dyno", g.Dyno, "err", err)
+func (d *Server) close(ctx context.Context, a AttachedDyno, why error) {
+	defer d.relays.Done()
+	if err := a.Close(ctx, why); err != nil {
+		d.Log.Warn("attached dyno does not end", "app", a.App, "dyno", a.Dyno, "err", err)
 	}
 }
 
-// wire is one client's side of a talk, whatever it is spoken over.
-type wire interface {
+// client is one client's side of a talk, whatever it is spoken over.
+type client interface {
 	// Pass hands all of the client's input to the dyno, and returns when the
 	// client is gone.
 	Pass(ctx context.Context, to Stream) error
@@ -230,21 +230,21 @@ type wire interface {
 	End(code int) error
 }
 
-// talk brings a dyno and its client together until one of them goes. Whatever
+// relay brings a dyno and its client together until one of them goes. Whatever
 // happens, nothing of the dyno is left.
-func (d *Desk) talk(g Guest, w wire, alive *pulse) (err error) {
+func (d *Server) relay(a AttachedDyno, w client, timer *idleTimer) (err error) {
 	ctx, cancel := context.WithCancelCause(d.ctx)
 	defer cancel(nil)
-	defer func() { d.close(ctx, g, err) }()
-	if err := g.Still.ask(ctx); err != nil {
-		return errors.Join(ErrBarred, d.excuse(g, w, err))
+	defer func() { d.close(ctx, a, err) }()
+	if err := a.Still.check(ctx); err != nil {
+		return errors.Join(ErrForbidden, d.tellFailure(a, w, err))
 	}
-	stream, err := g.Begin(ctx)
+	stream, err := a.Begin(ctx)
 	if err != nil {
-		return d.excuse(g, w, err)
+		return d.tellFailure(a, w, err)
 	}
-	go d.watch(ctx, g.Still, func(error) { cancel(ErrBarred) }) // ends with the talk
-	stop := alive.watch(d.Idle, func() { cancel(ErrIdle) })
+	go d.watchPermission(ctx, a.Still, func(error) { cancel(ErrForbidden) }) // ends with the talk
+	stop := timer.start(d.Idle, func() { cancel(ErrIdle) })
 	defer stop()
 	go func() { // ends with the client, which our end cuts off
 		cancel(gone{w.Pass(ctx, stream)})
@@ -269,29 +269,29 @@ func (d *Desk) talk(g Guest, w wire, alive *pulse) (err error) {
 	return w.End(code)
 }
 
-// watch asks again and again whether a client may be there still, until ctx ends
+// watchPermission asks again and again whether a client may be there still, until ctx ends
 // or barred is called with the reason why it may not. A question that nobody can
 // answer ends nothing.
-func (d *Desk) watch(ctx context.Context, still Still, barred func(why error)) {
-	look := time.NewTicker(d.Look)
-	defer look.Stop()
+func (d *Server) watchPermission(ctx context.Context, still StillAllowed, forbid func(why error)) {
+	tick := time.NewTicker(d.CheckEvery)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-look.C:
+		case <-tick.C:
 		}
-		if err := still.ask(ctx); refuses(err) {
-			barred(err)
+		if err := still.check(ctx); refuses(err) {
+			forbid(err)
 			return
 		}
 	}
 }
 
-// excuse tells the client why its dyno did not start.
-func (d *Desk) excuse(g Guest, w wire, cause error) error {
+// tellFailure tells the client why its dyno did not start.
+func (d *Server) tellFailure(a AttachedDyno, w client, cause error) error {
 	const failed = 126 // as a shell that cannot run a command
-	d.Log.Warn("attached dyno does not start", "app", g.App, "dyno", g.Dyno, "err", cause)
+	d.Log.Warn("attached dyno does not start", "app", a.App, "dyno", a.Dyno, "err", cause)
 	_, err := io.WriteString(w, renga.MessageOf(cause, "The dyno could not be started for a reason that is in Renga's log.")+"\r\n")
 	return errors.Join(err, w.End(failed))
 }
@@ -299,11 +299,11 @@ func (d *Desk) excuse(g Guest, w wire, cause error) error {
 // gone says that the client went away.
 type gone struct{ cause error }
 
-func (g gone) Error() string {
-	if g.cause == nil {
+func (a gone) Error() string {
+	if a.cause == nil {
 		return "the client hung up"
 	}
-	return "the client went away: " + g.cause.Error()
+	return "the client went away: " + a.cause.Error()
 }
 
 // reader and writer hide all other abilities from io.Copy.
@@ -312,28 +312,28 @@ type (
 	writer struct{ io.Writer }
 )
 
-// pulse notes when something was said last.
-type pulse struct {
+// idleTimer notes when something was said last.
+type idleTimer struct {
 	mu   sync.Mutex
 	last time.Time
 }
 
-func (p *pulse) beat() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.last = time.Now()
+func (t *idleTimer) touch() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = time.Now()
 }
 
-// watch calls idle, once, when nothing was said for so long.
-func (p *pulse) watch(limit time.Duration, idle func()) (stop func()) {
-	p.beat()
+// start calls idle, once, when nothing was said for so long.
+func (t *idleTimer) start(limit time.Duration, idle func()) (stop func()) {
+	t.touch()
 	var timer *time.Timer
 	ready := make(chan struct{})
 	timer = time.AfterFunc(limit, func() {
 		<-ready
-		p.mu.Lock()
-		left := limit - time.Since(p.last)
-		p.mu.Unlock()
+		t.mu.Lock()
+		left := limit - time.Since(t.last)
+		t.mu.Unlock()
 		if left <= 0 {
 			idle()
 			return

@@ -24,9 +24,9 @@ import (
 	"renga/attach"
 )
 
-// dyno is a session that prints "ready", then its input, and ends with code 5
+// fakeDyno is a session that prints "ready", then its input, and ends with code 5
 // when its input ends, or with code 7 when it is told "die".
-type dyno struct {
+type fakeDyno struct {
 	fails  error
 	inR    *io.PipeReader
 	inW    *io.PipeWriter
@@ -42,14 +42,14 @@ type dyno struct {
 	resized chan struct{}
 }
 
-func newDyno() *dyno {
-	d := &dyno{code: make(chan int, 1), closed: make(chan struct{}), resized: make(chan struct{}, 1)}
+func newDyno() *fakeDyno {
+	d := &fakeDyno{code: make(chan int, 1), closed: make(chan struct{}), resized: make(chan struct{}, 1)}
 	d.inR, d.inW = io.Pipe()
 	d.outR, d.outW = io.Pipe()
 	return d
 }
 
-func (d *dyno) Begin(context.Context) (attach.Stream, error) {
+func (d *fakeDyno) Begin(context.Context) (attach.Stream, error) {
 	if d.fails != nil {
 		return nil, d.fails
 	}
@@ -74,11 +74,11 @@ func (d *dyno) Begin(context.Context) (attach.Stream, error) {
 	return d, nil
 }
 
-func (d *dyno) Read(p []byte) (int, error)  { return d.outR.Read(p) }
-func (d *dyno) Write(p []byte) (int, error) { return d.inW.Write(p) }
-func (d *dyno) CloseWrite() error           { return d.inW.Close() }
+func (d *fakeDyno) Read(p []byte) (int, error)  { return d.outR.Read(p) }
+func (d *fakeDyno) Write(p []byte) (int, error) { return d.inW.Write(p) }
+func (d *fakeDyno) CloseWrite() error           { return d.inW.Close() }
 
-func (d *dyno) Resize(_ context.Context, w renga.Window) error {
+func (d *fakeDyno) Resize(_ context.Context, w renga.Window) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.windows = append(d.windows, w)
@@ -89,9 +89,9 @@ func (d *dyno) Resize(_ context.Context, w renga.Window) error {
 	return nil
 }
 
-func (d *dyno) Wait(context.Context) (int, error) { return <-d.code, nil }
+func (d *fakeDyno) Wait(context.Context) (int, error) { return <-d.code, nil }
 
-func (d *dyno) Close(_ context.Context, why error) error {
+func (d *fakeDyno) Close(_ context.Context, why error) error {
 	d.once.Do(func() {
 		d.why = why
 		close(d.closed)
@@ -100,7 +100,7 @@ func (d *dyno) Close(_ context.Context, why error) error {
 }
 
 // left fails unless the dyno is closed soon.
-func (d *dyno) left(t *testing.T) {
+func (d *fakeDyno) left(t *testing.T) {
 	t.Helper()
 	select {
 	case <-d.closed:
@@ -109,18 +109,18 @@ func (d *dyno) left(t *testing.T) {
 	}
 }
 
-// desk is a Desk behind a TLS listener and an HTTP server.
-type desk struct {
-	*attach.Desk
+// fixture is a Desk behind a TLS listener and an HTTP server.
+type fixture struct {
+	*attach.Server
 	addr, web string
 	tls       *tls.Config
 	http      *http.Client
 }
 
-func newDesk(t *testing.T, o attach.Options) *desk {
+func newFixture(t *testing.T, o attach.Options) *fixture {
 	t.Helper()
-	d := &desk{Desk: attach.New(o)}
-	web := httptest.NewTLSServer(d.Desk)
+	d := &fixture{Server: attach.New(o)}
+	web := httptest.NewTLSServer(d.Server)
 	t.Cleanup(web.Close)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -153,7 +153,7 @@ func newDesk(t *testing.T, o attach.Options) *desk {
 }
 
 // call opens a rendezvous: it returns once the greeting has come.
-func (d *desk) call(t *testing.T, secret string) *tls.Conn {
+func (d *fixture) call(t *testing.T, secret string) *tls.Conn {
 	t.Helper()
 	conn, err := tls.Dial("tcp", d.addr, d.tls)
 	if err != nil {
@@ -188,8 +188,8 @@ func all(t *testing.T, r io.Reader) string {
 }
 
 func TestARendezvousCarriesBothWaysAndTheExitCode(t *testing.T) {
-	desk, d := newDesk(t, attach.Options{}), newDyno()
-	conn := desk.call(t, desk.Offer(attach.Guest{Session: d, Marked: true}))
+	desk, d := newFixture(t, attach.Options{}), newDyno()
+	conn := desk.call(t, desk.Offer(attach.AttachedDyno{Session: d, Marked: true}))
 	say(t, conn, "hello\n")
 	out := bufio.NewReader(conn)
 	for _, want := range []string{"ready\n", "hello\n"} {
@@ -205,8 +205,8 @@ func TestARendezvousCarriesBothWaysAndTheExitCode(t *testing.T) {
 }
 
 func TestTheExitCodeIsAPieceOfItsOwn(t *testing.T) {
-	desk, d := newDesk(t, attach.Options{}), newDyno()
-	conn := desk.call(t, desk.Offer(attach.Guest{Session: d, Marked: true}))
+	desk, d := newFixture(t, attach.Options{}), newDyno()
+	conn := desk.call(t, desk.Offer(attach.AttachedDyno{Session: d, Marked: true}))
 	say(t, conn, "die")
 	piece := make([]byte, 1000)
 	last := ""
@@ -225,8 +225,8 @@ func TestTheExitCodeIsAPieceOfItsOwn(t *testing.T) {
 // TestMegabytesWithEveryByte: a byte 0x04 within the input is input, and the one
 // at its end is not.
 func TestMegabytesWithEveryByte(t *testing.T) {
-	desk, d := newDesk(t, attach.Options{}), newDyno()
-	conn := desk.call(t, desk.Offer(attach.Guest{Session: d}))
+	desk, d := newFixture(t, attach.Options{}), newDyno()
+	conn := desk.call(t, desk.Offer(attach.AttachedDyno{Session: d}))
 	every := make([]byte, 256)
 	for n := range every {
 		every[n] = byte(n)
@@ -246,8 +246,8 @@ func TestMegabytesWithEveryByte(t *testing.T) {
 }
 
 func TestATerminalGetsEveryByte(t *testing.T) {
-	desk, d := newDesk(t, attach.Options{}), newDyno()
-	conn := desk.call(t, desk.Offer(attach.Guest{Session: d, Terminal: true}))
+	desk, d := newFixture(t, attach.Options{}), newDyno()
+	conn := desk.call(t, desk.Offer(attach.AttachedDyno{Session: d, Terminal: true}))
 	say(t, conn, "\x03\x04")
 	out := bufio.NewReader(conn)
 	got := make([]byte, len("ready\n")+2)
@@ -257,22 +257,22 @@ func TestATerminalGetsEveryByte(t *testing.T) {
 }
 
 func TestAClientThatGoesEndsItsDyno(t *testing.T) {
-	desk, d := newDesk(t, attach.Options{}), newDyno()
-	conn := desk.call(t, desk.Offer(attach.Guest{Session: d}))
+	desk, d := newFixture(t, attach.Options{}), newDyno()
+	conn := desk.call(t, desk.Offer(attach.AttachedDyno{Session: d}))
 	if err := conn.NetConn().Close(); err != nil { // as one that was killed
 		t.Fatal(err)
 	}
 	d.left(t)
 	d = newDyno()
-	conn = desk.call(t, desk.Offer(attach.Guest{Session: d}))
+	conn = desk.call(t, desk.Offer(attach.AttachedDyno{Session: d}))
 	say(t, conn, "\x04")
 	_ = conn.Close()
 	d.left(t)
 }
 
 func TestASecretIsGoodForOneClient(t *testing.T) {
-	desk, d := newDesk(t, attach.Options{}), newDyno()
-	secret := desk.Offer(attach.Guest{Session: d})
+	desk, d := newFixture(t, attach.Options{}), newDyno()
+	secret := desk.Offer(attach.AttachedDyno{Session: d})
 	desk.call(t, secret)
 	for _, other := range []string{secret, "", "guess", strings.Repeat("x", 100_000)} {
 		conn, err := tls.Dial("tcp", desk.addr, desk.tls)
@@ -288,18 +288,18 @@ func TestASecretIsGoodForOneClient(t *testing.T) {
 }
 
 func TestADynoWaitsForAWhile(t *testing.T) {
-	desk, d := newDesk(t, attach.Options{Patience: 50 * time.Millisecond}), newDyno()
-	desk.Offer(attach.Guest{Session: d})
+	desk, d := newFixture(t, attach.Options{WaitTimeout: 50 * time.Millisecond}), newDyno()
+	desk.Offer(attach.AttachedDyno{Session: d})
 	d.left(t)
 	if !errors.Is(d.why, attach.ErrAbsent) {
 		t.Errorf("it was closed because %v", d.why)
 	}
 }
 
-func TestSilenceEndsATalk(t *testing.T) {
-	desk, d := newDesk(t, attach.Options{Idle: 300 * time.Millisecond}), newDyno()
+func TestSilenceEndsARelay(t *testing.T) {
+	desk, d := newFixture(t, attach.Options{Idle: 300 * time.Millisecond}), newDyno()
 	begin := time.Now()
-	conn := desk.call(t, desk.Offer(attach.Guest{Session: d}))
+	conn := desk.call(t, desk.Offer(attach.AttachedDyno{Session: d}))
 	for range 4 {
 		time.Sleep(100 * time.Millisecond) // the time is the test
 		say(t, conn, "x")
@@ -315,9 +315,9 @@ func TestSilenceEndsATalk(t *testing.T) {
 }
 
 func TestADynoThatDoesNotStartSaysWhy(t *testing.T) {
-	desk, d := newDesk(t, attach.Options{}), newDyno()
+	desk, d := newFixture(t, attach.Options{}), newDyno()
 	d.fails = renga.Errorf(renga.Unavailable, "The engine is away.")
-	conn := desk.call(t, desk.Offer(attach.Guest{Session: d, Marked: true}))
+	conn := desk.call(t, desk.Offer(attach.AttachedDyno{Session: d, Marked: true}))
 	if got := all(t, conn); got != "The engine is away.\r\n\uFFFF heroku-command-exit-status: 126\r\n" {
 		t.Errorf("it says %q", got)
 	}
@@ -325,9 +325,9 @@ func TestADynoThatDoesNotStartSaysWhy(t *testing.T) {
 }
 
 func TestTheEndOfThePlatformEndsAll(t *testing.T) {
-	desk, talks, waits := newDesk(t, attach.Options{}), newDyno(), newDyno()
-	desk.call(t, desk.Offer(attach.Guest{Session: talks}))
-	desk.Offer(attach.Guest{Session: waits})
+	desk, talks, waits := newFixture(t, attach.Options{}), newDyno(), newDyno()
+	desk.call(t, desk.Offer(attach.AttachedDyno{Session: talks}))
+	desk.Offer(attach.AttachedDyno{Session: waits})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- desk.Run(ctx) }()
@@ -340,8 +340,8 @@ func TestTheEndOfThePlatformEndsAll(t *testing.T) {
 }
 
 func TestAWebSocketCarriesBothWaysAndTheExitCode(t *testing.T) {
-	desk, d := newDesk(t, attach.Options{}), newDyno()
-	secret := desk.Offer(attach.Guest{Session: d, Terminal: true})
+	desk, d := newFixture(t, attach.Options{}), newDyno()
+	secret := desk.Offer(attach.AttachedDyno{Session: d, Terminal: true})
 	ctx := t.Context()
 	conn, _, err := websocket.Dial(ctx, desk.web+"/attach/"+secret, &websocket.DialOptions{HTTPClient: desk.http})
 	if err != nil {
@@ -386,8 +386,8 @@ func TestAWebSocketCarriesBothWaysAndTheExitCode(t *testing.T) {
 }
 
 func TestAWebSocketThatGoesEndsItsDyno(t *testing.T) {
-	desk, d := newDesk(t, attach.Options{}), newDyno()
-	conn, _, err := websocket.Dial(t.Context(), desk.web+"/attach/"+desk.Offer(attach.Guest{Session: d}), &websocket.DialOptions{HTTPClient: desk.http})
+	desk, d := newFixture(t, attach.Options{}), newDyno()
+	conn, _, err := websocket.Dial(t.Context(), desk.web+"/attach/"+desk.Offer(attach.AttachedDyno{Session: d}), &websocket.DialOptions{HTTPClient: desk.http})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,9 +398,9 @@ func TestAWebSocketThatGoesEndsItsDyno(t *testing.T) {
 // TestMegabytesOverWebSocket sends while it reads, as it must: the dyno stops to
 // read when nobody takes what it prints.
 func TestMegabytesOverWebSocket(t *testing.T) {
-	desk, d := newDesk(t, attach.Options{}), newDyno()
+	desk, d := newFixture(t, attach.Options{}), newDyno()
 	ctx := t.Context()
-	conn, _, err := websocket.Dial(ctx, desk.web+"/attach/"+desk.Offer(attach.Guest{Session: d}), &websocket.DialOptions{HTTPClient: desk.http})
+	conn, _, err := websocket.Dial(ctx, desk.web+"/attach/"+desk.Offer(attach.AttachedDyno{Session: d}), &websocket.DialOptions{HTTPClient: desk.http})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -436,10 +436,10 @@ func TestMegabytesOverWebSocket(t *testing.T) {
 }
 
 func TestAWebSocketTellsWhyADynoDoesNotStart(t *testing.T) {
-	desk, d := newDesk(t, attach.Options{}), newDyno()
+	desk, d := newFixture(t, attach.Options{}), newDyno()
 	d.fails = renga.Errorf(renga.Invalid, "There is no shell.")
 	ctx := t.Context()
-	conn, _, err := websocket.Dial(ctx, desk.web+"/attach/"+desk.Offer(attach.Guest{Session: d}), &websocket.DialOptions{HTTPClient: desk.http})
+	conn, _, err := websocket.Dial(ctx, desk.web+"/attach/"+desk.Offer(attach.AttachedDyno{Session: d}), &websocket.DialOptions{HTTPClient: desk.http})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,15 +14,15 @@ import (
 	"renga/attach"
 )
 
-// right is what a client has until it is taken.
-type right struct {
+// fakePermission is what a client has until it is taken.
+type fakePermission struct {
 	why   atomic.Pointer[error]
 	asked atomic.Int64 // how often there was another answer than yes
 }
 
-func (r *right) take(why error) { r.why.Store(&why) }
+func (r *fakePermission) take(why error) { r.why.Store(&why) }
 
-func (r *right) still(context.Context) error {
+func (r *fakePermission) still(context.Context) error {
 	if why := r.why.Load(); why != nil {
 		r.asked.Add(1)
 		return *why
@@ -33,16 +33,16 @@ func (r *right) still(context.Context) error {
 var errTaken = renga.Errorf(renga.Forbidden, "You do not have access to the app hello.")
 
 // often is how often desks of these tests look.
-var often = attach.Options{Look: time.Millisecond}
+var often = attach.Options{CheckEvery: time.Millisecond}
 
-func TestATalkEndsWithTheRight(t *testing.T) {
-	for over, speak := range map[string]func(t *testing.T, desk *desk, secret string) (end func() error){
-		"rendezvous": func(t *testing.T, desk *desk, secret string) func() error {
+func TestARelayEndsWithThePermission(t *testing.T) {
+	for over, speak := range map[string]func(t *testing.T, desk *fixture, secret string) (end func() error){
+		"rendezvous": func(t *testing.T, desk *fixture, secret string) func() error {
 			conn := desk.call(t, secret)
 			read(t, conn, "ready\n")
 			return func() error { return last(conn) }
 		},
-		"WebSocket": func(t *testing.T, desk *desk, secret string) func() error {
+		"WebSocket": func(t *testing.T, desk *fixture, secret string) func() error {
 			conn, _, err := websocket.Dial(t.Context(), desk.web+"/attach/"+secret, &websocket.DialOptions{HTTPClient: desk.http})
 			if err != nil {
 				t.Fatal(err)
@@ -53,8 +53,8 @@ func TestATalkEndsWithTheRight(t *testing.T) {
 		},
 	} {
 		t.Run(over, func(t *testing.T) {
-			desk, d, r := newDesk(t, often), newDyno(), &right{}
-			end := speak(t, desk, desk.Offer(attach.Guest{Session: d, Still: r.still}))
+			desk, d, r := newFixture(t, often), newDyno(), &fakePermission{}
+			end := speak(t, desk, desk.Offer(attach.AttachedDyno{Session: d, Still: r.still}))
 			r.take(errors.New("Redis is away")) // which takes no right
 			for r.asked.Load() < 3 {
 				select {
@@ -65,7 +65,7 @@ func TestATalkEndsWithTheRight(t *testing.T) {
 			}
 			r.take(errTaken)
 			d.left(t)
-			if err := end(); err == nil || !errors.Is(d.why, attach.ErrBarred) {
+			if err := end(); err == nil || !errors.Is(d.why, attach.ErrForbidden) {
 				t.Errorf("the client read on until %v, the dyno ended for %v", err, d.why)
 			}
 		})
@@ -89,9 +89,9 @@ func read(t *testing.T, r io.Reader, want string) {
 	}
 }
 
-func TestASecretEndsWithTheRight(t *testing.T) {
-	desk, d, r := newDesk(t, often), newDyno(), &right{}
-	secret := desk.Offer(attach.Guest{Session: d, Still: r.still})
+func TestASecretEndsWithThePermission(t *testing.T) {
+	desk, d, r := newFixture(t, often), newDyno(), &fakePermission{}
+	secret := desk.Offer(attach.AttachedDyno{Session: d, Still: r.still})
 	r.take(errTaken)
 	conn := desk.call(t, secret)
 	if got := all(t, conn); got != "You do not have access to the app hello.\r\n" {
@@ -100,10 +100,10 @@ func TestASecretEndsWithTheRight(t *testing.T) {
 	d.left(t)
 }
 
-func TestAVisitOverSSHEndsWithTheRight(t *testing.T) {
-	d, one, r := newDesk(t, often), newDyno(), &right{}
+func TestASessionOverSSHEndsWithThePermission(t *testing.T) {
+	d, one, r := newFixture(t, often), newDyno(), &fakePermission{}
 	key, public := keyPair(t)
-	user, err := d.Admit(public, attach.Visit{App: "hello", Dyno: "web.1", Place: &place{session: one}, Still: r.still})
+	user, err := d.Admit(public, attach.SSHAccess{App: "hello", Dyno: "web.1", RunningDyno: &fakeRunningDyno{session: one}, Still: r.still})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,10 +127,10 @@ func TestAVisitOverSSHEndsWithTheRight(t *testing.T) {
 }
 
 // TestATunnelEndsWithTheRight: connections without a session are looked at too.
-func TestATunnelEndsWithTheRight(t *testing.T) {
-	d, r := newDesk(t, often), &right{}
+func TestATunnelEndsWithThePermission(t *testing.T) {
+	d, r := newFixture(t, often), &fakePermission{}
 	key, public := keyPair(t)
-	user, err := d.Admit(public, attach.Visit{App: "hello", Dyno: "web.1", Place: &place{}, Still: r.still})
+	user, err := d.Admit(public, attach.SSHAccess{App: "hello", Dyno: "web.1", RunningDyno: &fakeRunningDyno{}, Still: r.still})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,91 +29,91 @@ const (
 	// endPause tells a last byte 0x04 that ends the input from one within it:
 	// nothing follows for so long. The input may be binary.
 	endPause = 250 * time.Millisecond
-	// farewell is how long the connection stays open for the client's 0x04.
-	farewell = 250 * time.Millisecond
+	// closeTimeout is how long the connection stays open for the client's 0x04.
+	closeTimeout = 250 * time.Millisecond
 	// markFormat is how the exit code is told within the output.
 	markFormat = "\uFFFF heroku-command-exit-status: %d\r\n"
 )
 
 // Rendezvous serves one client. It returns when the talk is over; the
 // connection is the caller's to close.
-func (d *Desk) Rendezvous(conn net.Conn) {
-	c := &caller{conn: conn, in: bufio.NewReaderSize(conn, 32<<10), over: make(chan struct{})}
-	g, err := d.greet(c)
+func (d *Server) Rendezvous(conn net.Conn) {
+	c := &rendezvousClient{conn: conn, in: bufio.NewReaderSize(conn, 32<<10), over: make(chan struct{})}
+	a, err := d.readSecret(c)
 	if err != nil {
 		d.Log.Info("rendezvous refused", "from", conn.RemoteAddr(), "reason", err)
 		return
 	}
-	c.guest = g
-	err = d.talk(g, c, &c.pulse)
-	d.Log.Info("attached dyno ended", "app", g.App, "dyno", g.Dyno, "reason", err)
+	c.dyno = a
+	err = d.relay(a, c, &c.idle)
+	d.Log.Info("attached dyno ended", "app", a.App, "dyno", a.Dyno, "reason", err)
 }
 
-var errStranger = errors.New("no dyno waits for that secret")
+var errUnknownSecret = errors.New("no dyno waits for that secret")
 
-// greet reads the client's secret and finds its dyno.
-func (d *Desk) greet(c *caller) (Guest, error) {
+// readSecret reads the client's secret and finds its dyno.
+func (d *Server) readSecret(c *rendezvousClient) (AttachedDyno, error) {
 	if err := c.conn.SetReadDeadline(time.Now().Add(secretTimeout)); err != nil {
-		return Guest{}, err
+		return AttachedDyno{}, err
 	}
 	line, err := c.in.ReadSlice('\n')
 	if err != nil {
-		return Guest{}, fmt.Errorf("read the secret: %w", err)
+		return AttachedDyno{}, fmt.Errorf("read the secret: %w", err)
 	}
 	if err := c.conn.SetReadDeadline(time.Time{}); err != nil {
-		return Guest{}, err
+		return AttachedDyno{}, err
 	}
-	g, ok := d.claim(strings.TrimRight(string(line), "\r\n"))
+	a, ok := d.claim(strings.TrimRight(string(line), "\r\n"))
 	if !ok {
-		return Guest{}, errStranger
+		return AttachedDyno{}, errUnknownSecret
 	}
 	if _, err := io.WriteString(c.conn, "rendezvous\r\n"); err != nil {
-		d.close(context.Background(), g, err)
-		return Guest{}, fmt.Errorf("greet: %w", err)
+		d.close(context.Background(), a, err)
+		return AttachedDyno{}, fmt.Errorf("greet: %w", err)
 	}
-	return g, nil
+	return a, nil
 }
 
-// caller is a client on a bare connection.
-type caller struct {
+// rendezvousClient is a client on a bare connection.
+type rendezvousClient struct {
 	conn  net.Conn
 	in    *bufio.Reader
-	guest Guest
-	pulse pulse
+	dyno  AttachedDyno
+	idle  idleTimer
 	began bool          // the dyno got input
 	over  chan struct{} // closed when the client has ended its input
 }
 
 // Write sends output.
-func (c *caller) Write(p []byte) (int, error) {
-	c.pulse.beat()
+func (c *rendezvousClient) Write(p []byte) (int, error) {
+	c.idle.touch()
 	return c.conn.Write(p)
 }
 
 // End tells the exit code, if the client wants it, in one write: the client
 // looks for it in each piece by itself. Then it waits a little for the client's
 // end of input, and hangs up: the client need not wait until all is removed.
-func (c *caller) End(code int) error {
-	if c.guest.Marked {
+func (c *rendezvousClient) End(code int) error {
+	if c.dyno.Marked {
 		if _, err := fmt.Fprintf(c.conn, markFormat, code); err != nil {
 			return err
 		}
 	}
-	if !c.guest.Terminal {
+	if !c.dyno.Terminal {
 		select {
 		case <-c.over:
-		case <-time.After(farewell):
+		case <-time.After(closeTimeout):
 		}
 	}
 	return c.conn.Close()
 }
 
 // Pass hands on the client's input until it is gone.
-func (c *caller) Pass(_ context.Context, to Stream) error {
+func (c *rendezvousClient) Pass(_ context.Context, to Stream) error {
 	piece := make([]byte, 32<<10)
 	for {
 		n, err := c.in.Read(piece)
-		c.pulse.beat()
+		c.idle.touch()
 		if n > 0 {
 			ended, passErr := c.pass(piece[:n], to)
 			if ended {
@@ -132,8 +132,8 @@ func (c *caller) Pass(_ context.Context, to Stream) error {
 
 // pass hands on one piece of input, and tells whether it was the last. A dyno
 // that reads no more is no reason to end: its output is awaited.
-func (c *caller) pass(piece []byte, to Stream) (ended bool, err error) {
-	if c.guest.Terminal {
+func (c *rendezvousClient) pass(piece []byte, to Stream) (ended bool, err error) {
+	if c.dyno.Terminal {
 		_, err := to.Write(piece)
 		return false, err
 	}
@@ -155,14 +155,14 @@ func (c *caller) pass(piece []byte, to Stream) (ended bool, err error) {
 }
 
 // end ends the dyno's input.
-func (c *caller) end(to Stream) bool {
+func (c *rendezvousClient) end(to Stream) bool {
 	_ = to.CloseWrite() // a dyno that has ended has no input to end
 	close(c.over)
 	return true
 }
 
 // more tells whether the client sends more within a moment.
-func (c *caller) more() bool {
+func (c *rendezvousClient) more() bool {
 	if c.in.Buffered() > 0 {
 		return true
 	}
@@ -174,7 +174,7 @@ func (c *caller) more() bool {
 }
 
 // listen waits until the client is gone. What it still says is dropped.
-func (c *caller) listen() error {
+func (c *rendezvousClient) listen() error {
 	_, err := io.Copy(io.Discard, c.in)
 	return err
 }

@@ -35,10 +35,10 @@ const (
 	maxSpooled = 8
 )
 
-// lend serves a client that asks for a subsystem, of which there is one.
-func (d *Desk) lend(v Visit, c *guestOverSSH, r *ssh.Request) {
-	d.talks.Add(1)
-	defer d.talks.Done()
+// serveSFTP serves a client that asks for a subsystem, of which there is one.
+func (d *Server) serveSFTP(v SSHAccess, c *sshClient, r *ssh.Request) {
+	d.relays.Add(1)
+	defer d.relays.Done()
 	defer func() { _ = c.Close() }() // the client may have
 	var payload struct{ Name string }
 	if ssh.Unmarshal(r.Payload, &payload) != nil || payload.Name != "sftp" {
@@ -52,80 +52,80 @@ func (d *Desk) lend(v Visit, c *guestOverSSH, r *ssh.Request) {
 		return
 	}
 	go ssh.DiscardRequests(c.asked) // ends with the channel
-	stop := c.pulse.watch(d.Idle, func() { _ = c.Close() })
+	stop := c.idle.start(d.Idle, func() { _ = c.Close() })
 	defer stop()
-	s := &shelf{desk: d, visit: v, files: files, lent: map[string]fs.FileInfo{}}
+	s := &sftpFiles{server: d, access: v, files: files, opened: map[string]fs.FileInfo{}}
 	err = sftp.NewRequestServer(c, sftp.Handlers{FileGet: s, FilePut: s, FileCmd: s, FileList: s}, sftp.WithStartDirectory(files.Home())).Serve()
 	d.Log.Debug("files of a dyno were lent", "app", v.App, "dyno", v.Dyno, "reason", err)
 }
 
-// shelf is a dyno's files as the library's server sees them.
-type shelf struct {
-	desk  *Desk
-	visit Visit
-	files Files
+// sftpFiles is a dyno's files as the library's server sees them.
+type sftpFiles struct {
+	server *Server
+	access SSHAccess
+	files  Files
 
-	mu   sync.Mutex
-	lent map[string]fs.FileInfo // by path: what was opened, whatever became of it
+	mu     sync.Mutex
+	opened map[string]fs.FileInfo // by path: what was opened, whatever became of it
 }
 
 // Fileread opens a file.
-func (s *shelf) Fileread(r *sftp.Request) (io.ReaderAt, error) {
-	f, err := s.files.Open(s.desk.ctx, r.Filepath)
+func (s *sftpFiles) Fileread(r *sftp.Request) (io.ReaderAt, error) {
+	f, err := s.files.Open(s.server.ctx, r.Filepath)
 	if err != nil {
-		return nil, s.excuse(err)
+		return nil, s.clientError(err)
 	}
-	spooled, info, err := s.desk.spool(f)
+	spooled, info, err := s.server.spool(f)
 	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, s.excuse(err)
+		return nil, s.clientError(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lent[r.Filepath] = info
+	s.opened[r.Filepath] = info
 	return spooled, nil
 }
 
 // Filelist tells of one file. That of an open one is what it was then: its
 // client must not wait for more than there is in the spool.
-func (s *shelf) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
+func (s *sftpFiles) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
 	if r.Method != "Stat" {
 		return nil, renga.Errorf(renga.Invalid, "Folders cannot be listed; name a file.")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if info, ok := s.lent[r.Filepath]; ok {
-		return one{info}, nil
+	if info, ok := s.opened[r.Filepath]; ok {
+		return singleFile{info}, nil
 	}
-	f, err := s.files.Open(s.desk.ctx, r.Filepath)
+	f, err := s.files.Open(s.server.ctx, r.Filepath)
 	if err != nil {
-		return nil, s.excuse(err)
+		return nil, s.clientError(err)
 	}
 	info, err := f.Stat()
-	return one{info}, errors.Join(err, f.Close())
+	return singleFile{info}, errors.Join(err, f.Close())
 }
 
 var errReadOnly = renga.Errorf(renga.Invalid, "Files can be copied from a dyno, and not to it or within it; a dyno's files are gone with it.")
 
 // Filewrite is refused.
-func (s *shelf) Filewrite(*sftp.Request) (io.WriterAt, error) { return nil, errReadOnly }
+func (s *sftpFiles) Filewrite(*sftp.Request) (io.WriterAt, error) { return nil, errReadOnly }
 
 // Filecmd is refused.
-func (s *shelf) Filecmd(*sftp.Request) error { return errReadOnly }
+func (s *sftpFiles) Filecmd(*sftp.Request) error { return errReadOnly }
 
-// excuse is an error as a client may read it.
-func (s *shelf) excuse(err error) error {
-	s.desk.Log.Info("file of a dyno is not lent", "app", s.visit.App, "dyno", s.visit.Dyno, "err", err)
+// clientError is an error as a client may read it.
+func (s *sftpFiles) clientError(err error) error {
+	s.server.Log.Info("file of a dyno is not lent", "app", s.access.App, "dyno", s.access.Dyno, "err", err)
 	if renga.KindOf(err) == renga.NotFound {
 		return fs.ErrNotExist
 	}
 	return errors.New(renga.MessageOf(err, "The file could not be read for a reason that is in Renga's log."))
 }
 
-// one is a list of one.
-type one struct{ info fs.FileInfo }
+// singleFile is a list of one.
+type singleFile struct{ info fs.FileInfo }
 
 // ListAt gives the one.
-func (o one) ListAt(to []fs.FileInfo, from int64) (int, error) {
+func (o singleFile) ListAt(to []fs.FileInfo, from int64) (int, error) {
 	if from > 0 {
 		return 0, io.EOF
 	}
@@ -135,17 +135,17 @@ func (o one) ListAt(to []fs.FileInfo, from int64) (int, error) {
 // spooled is a file that was read to its end.
 type spooled struct {
 	*os.File
-	release func()
+	done func()
 }
 
 // Close drops the file.
 func (s *spooled) Close() error {
-	s.release()
+	s.done()
 	return s.File.Close()
 }
 
 // spool reads a file to its end.
-func (d *Desk) spool(f fs.File) (*spooled, fs.FileInfo, error) {
+func (d *Server) spool(f fs.File) (*spooled, fs.FileInfo, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, nil, err
@@ -153,7 +153,7 @@ func (d *Desk) spool(f fs.File) (*spooled, fs.FileInfo, error) {
 	if info.Size() > maxCopy {
 		return nil, nil, renga.Errorf(renga.Invalid, "It has %d MB, and at most %d MB can be copied.", info.Size()>>20, maxCopy>>20)
 	}
-	if err := d.Room(info.Size()); err != nil {
+	if err := d.CheckSpace(info.Size()); err != nil {
 		return nil, nil, err
 	}
 	select {
@@ -161,8 +161,8 @@ func (d *Desk) spool(f fs.File) (*spooled, fs.FileInfo, error) {
 	default:
 		return nil, nil, renga.Errorf(renga.Unavailable, "%d files are copied already; wait until one has ended.", maxSpooled)
 	}
-	s := &spooled{release: sync.OnceFunc(func() { <-d.spools })}
-	if s.File, err = nameless(d.Spool); err == nil {
+	s := &spooled{done: sync.OnceFunc(func() { <-d.spools })}
+	if s.File, err = unlinkedFile(d.Spool); err == nil {
 		if _, err = io.Copy(s.File, f); err == nil {
 			return s, info, nil
 		}
@@ -170,8 +170,8 @@ func (d *Desk) spool(f fs.File) (*spooled, fs.FileInfo, error) {
 	return nil, nil, errors.Join(err, s.Close())
 }
 
-// nameless makes a file that is gone when it is closed, by whatever.
-func nameless(dir string) (*os.File, error) {
+// unlinkedFile makes a file that is gone when it is closed, by whatever.
+func unlinkedFile(dir string) (*os.File, error) {
 	f, err := os.CreateTemp(dir, "copied-")
 	if err != nil {
 		return nil, fmt.Errorf("make room for a copy: %w", err)

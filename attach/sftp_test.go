@@ -18,7 +18,7 @@ import (
 )
 
 // lend opens a place's files.
-func (d *desk) lend(t *testing.T, p *place) *sftp.Client {
+func (d *fixture) lend(t *testing.T, p *fakeRunningDyno) *sftp.Client {
 	t.Helper()
 	user, key := d.admit(t, p)
 	client, err := d.visit(t, user, key)
@@ -43,8 +43,8 @@ func noise(n int) []byte {
 func TestFilesAreCopiedFromADyno(t *testing.T) {
 	dir := t.TempDir()
 	much := noise(3<<20 + 7)
-	d := newDesk(t, attach.Options{Spool: dir})
-	files := d.lend(t, &place{files: fstest.MapFS{"app/much": {Data: much}, "app/empty": {}, "etc/few": {Data: []byte("few")}}})
+	d := newFixture(t, attach.Options{Spool: dir})
+	files := d.lend(t, &fakeRunningDyno{files: fstest.MapFS{"app/much": {Data: much}, "app/empty": {}, "etc/few": {Data: []byte("few")}}})
 	for path, want := range map[string][]byte{"/app/much": much, "much": much, "empty": {}, "../etc/few": []byte("few")} {
 		f, err := files.Open(path)
 		if err != nil {
@@ -70,13 +70,13 @@ func TestFilesAreCopiedFromADyno(t *testing.T) {
 
 func TestWhatCannotBeCopiedIsRefusedWithTheReason(t *testing.T) {
 	full := renga.Errorf(renga.NoSpace, "There is no room.")
-	d := newDesk(t, attach.Options{Spool: t.TempDir(), Room: func(bytes int64) error {
+	d := newFixture(t, attach.Options{Spool: t.TempDir(), CheckSpace: func(bytes int64) error {
 		if bytes > 3 {
 			return full
 		}
 		return nil
 	}})
-	files := d.lend(t, &place{files: fstest.MapFS{"app/much": {Data: []byte("much")}}})
+	files := d.lend(t, &fakeRunningDyno{files: fstest.MapFS{"app/much": {Data: []byte("much")}}})
 	if _, err := files.Open("absent"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("one that is not there: %v", err)
 	}
@@ -98,8 +98,8 @@ func TestWhatCannotBeCopiedIsRefusedWithTheReason(t *testing.T) {
 }
 
 func TestFewFilesAreCopiedAtOnce(t *testing.T) {
-	d := newDesk(t, attach.Options{Spool: t.TempDir()})
-	p := &place{files: fstest.MapFS{"app/a": {Data: []byte("a")}}}
+	d := newFixture(t, attach.Options{Spool: t.TempDir()})
+	p := &fakeRunningDyno{files: fstest.MapFS{"app/a": {Data: []byte("a")}}}
 	files := d.lend(t, p)
 	for {
 		if _, err := files.Open("a"); err != nil {
@@ -126,8 +126,8 @@ func TestFewFilesAreCopiedAtOnce(t *testing.T) {
 }
 
 func TestOnlyFilesAreASubsystem(t *testing.T) {
-	d := newDesk(t, attach.Options{})
-	user, key := d.admit(t, &place{})
+	d := newFixture(t, attach.Options{})
+	user, key := d.admit(t, &fakeRunningDyno{})
 	_, session := d.open(t, user, key)
 	if err := session.RequestSubsystem("netconf"); err == nil {
 		t.Error("another subsystem is served")

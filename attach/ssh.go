@@ -27,8 +27,8 @@ import (
 // for more of them, over new connections, until none was there for so long that
 // the client is taken for gone.
 
-// Place is a running dyno that clients come into.
-type Place interface {
+// RunningDyno is a running dyno that clients come into.
+type RunningDyno interface {
 	// Command readies a command, a line for the dyno's shell. An empty one is a
 	// shell.
 	Command(ctx context.Context, line string, terminal *renga.Window) (Session, error)
@@ -38,17 +38,17 @@ type Place interface {
 	Dial(ctx context.Context, host string, port uint16) (net.Conn, error)
 }
 
-// Visit is a place that a client may come into.
-type Visit struct {
-	Place
+// SSHAccess is a place that a client may come into.
+type SSHAccess struct {
+	RunningDyno
 	App, Dyno string // names, for the log
 	// Still is asked each time that the client comes, and while it is there.
-	Still Still
+	Still StillAllowed
 }
 
 // ticket is a visit that waits for its client.
 type ticket struct {
-	Visit
+	SSHAccess
 	key   ssh.PublicKey
 	until time.Time
 }
@@ -73,12 +73,12 @@ func newTickets() *tickets {
 }
 
 // HostKey is the SSH server's public key, as in a file of known hosts.
-func (d *Desk) HostKey() string {
+func (d *Server) HostKey() string {
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(d.tickets.host.PublicKey())))
 }
 
 // Admit lets whoever has the key visit a dyno as that user.
-func (d *Desk) Admit(key string, v Visit) (user string, err error) {
+func (d *Server) Admit(key string, v SSHAccess) (user string, err error) {
 	public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(key))
 	if err != nil {
 		return "", renga.Errorf(renga.Invalid, "The client's key is no public key of SSH.")
@@ -98,8 +98,8 @@ func (t *tickets) add(user string, one ticket) {
 	t.all[user] = one
 }
 
-// recognise tells whether a key is that of a user's ticket.
-func (t *tickets) recognise(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+// checkKey tells whether a key is that of a user's ticket.
+func (t *tickets) checkKey(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	one, ok := t.all[c.User()]
@@ -110,11 +110,11 @@ func (t *tickets) recognise(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permiss
 }
 
 // find gives a ticket's visit.
-func (t *tickets) find(user string) (Visit, bool) {
+func (t *tickets) find(user string) (SSHAccess, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	one, ok := t.all[user]
-	return one.Visit, ok
+	return one.SSHAccess, ok
 }
 
 // take makes a ticket good for nobody else.
@@ -140,8 +140,8 @@ func (t *tickets) renew(user string, lasts time.Duration) {
 const handshakeTime = 30 * time.Second
 
 // SSH serves one client over SSH.
-func (d *Desk) SSH(c net.Conn) {
-	config := &ssh.ServerConfig{PublicKeyCallback: d.tickets.recognise}
+func (d *Server) SSH(c net.Conn) {
+	config := &ssh.ServerConfig{PublicKeyCallback: d.tickets.checkKey}
 	config.AddHostKey(d.tickets.host)
 	if err := c.SetDeadline(time.Now().Add(handshakeTime)); err != nil {
 		return // it is gone
@@ -158,24 +158,24 @@ func (d *Desk) SSH(c net.Conn) {
 	if err := c.SetDeadline(time.Time{}); err != nil || !ok {
 		return
 	}
-	if err := v.Still.ask(d.ctx); err != nil {
+	if err := v.Still.check(d.ctx); err != nil {
 		d.tickets.take(server.User())
 		d.Log.Info("visitor of a dyno turned away", "app", v.App, "dyno", v.Dyno, "reason", err)
 		return
 	}
 	ctx, cancel := context.WithCancel(d.ctx)
 	defer cancel()
-	go d.watch(ctx, v.Still, func(why error) { // ends with the connection
+	go d.watchPermission(ctx, v.Still, func(why error) { // ends with the connection
 		d.tickets.take(server.User())
 		d.Log.Info("visitor of a dyno sent away", "app", v.App, "dyno", v.Dyno, "reason", why)
 		_ = server.Close() // the client may have
 	})
 	go ssh.DiscardRequests(requests) // likewise
-	d.welcome(v, server.User(), channels)
+	d.serveChannels(v, server.User(), channels)
 }
 
-// welcome serves what a client asks for, until it goes.
-func (d *Desk) welcome(v Visit, user string, channels <-chan ssh.NewChannel) {
+// serveChannels serves what a client asks for, until it goes.
+func (d *Server) serveChannels(v SSHAccess, user string, channels <-chan ssh.NewChannel) {
 	ctx, cancel := context.WithCancel(d.ctx)
 	defer cancel()
 	had := false // a session
@@ -203,8 +203,8 @@ func (d *Desk) welcome(v Visit, user string, channels <-chan ssh.NewChannel) {
 
 // command serves one channel: what the client asks for before its command, and
 // then the command.
-func (d *Desk) command(v Visit, channel ssh.Channel, asked <-chan *ssh.Request) {
-	c := &guestOverSSH{Channel: channel, asked: asked, said: make(chan struct{})}
+func (d *Server) command(v SSHAccess, channel ssh.Channel, asked <-chan *ssh.Request) {
+	c := &sshClient{Channel: channel, asked: asked, inputEnded: make(chan struct{})}
 	for r := range asked {
 		switch r.Type {
 		case "shell", "exec":
@@ -212,7 +212,7 @@ func (d *Desk) command(v Visit, channel ssh.Channel, asked <-chan *ssh.Request) 
 			d.serve(v, c, lineOf(r))
 			return
 		case "subsystem":
-			d.lend(v, c, r)
+			d.serveSFTP(v, c, r)
 			return
 		case "pty-req":
 			answerTo(r, c.takeTerminal(r.Payload))
@@ -223,15 +223,15 @@ func (d *Desk) command(v Visit, channel ssh.Channel, asked <-chan *ssh.Request) 
 }
 
 // serve runs a command for a client.
-func (d *Desk) serve(v Visit, c *guestOverSSH, line string) {
+func (d *Server) serve(v SSHAccess, c *sshClient, line string) {
 	defer func() { _ = c.Close() }() // the client may have
 	session, err := v.Command(d.ctx, line, c.terminal)
 	if err != nil {
 		session = refusal{err}
 	}
-	d.talks.Add(1) // as claim does
+	d.relays.Add(1) // as claim does
 	d.Log.Info("visitor of a dyno came", "app", v.App, "dyno", v.Dyno)
-	err = d.talk(Guest{Session: session, App: v.App, Dyno: v.Dyno, Terminal: c.terminal != nil, Still: v.Still}, c, &c.pulse)
+	err = d.relay(AttachedDyno{Session: session, App: v.App, Dyno: v.Dyno, Terminal: c.terminal != nil, Still: v.Still}, c, &c.idle)
 	d.Log.Info("visitor of a dyno went", "app", v.App, "dyno", v.Dyno, "reason", err)
 }
 
@@ -256,17 +256,17 @@ func answerTo(r *ssh.Request, yes bool) {
 	}
 }
 
-// guestOverSSH is a client on a channel of SSH.
-type guestOverSSH struct {
+// sshClient is a client on a channel of SSH.
+type sshClient struct {
 	ssh.Channel
-	asked    <-chan *ssh.Request
-	said     chan struct{} // closed when its input has ended
-	terminal *renga.Window
-	pulse    pulse
+	asked      <-chan *ssh.Request
+	inputEnded chan struct{} // closed when its input has ended
+	terminal   *renga.Window
+	idle       idleTimer
 }
 
 // takeTerminal reads the size of a terminal that is asked for.
-func (c *guestOverSSH) takeTerminal(payload []byte) bool {
+func (c *sshClient) takeTerminal(payload []byte) bool {
 	var p struct {
 		Term                         string
 		Columns, Rows, Width, Height uint32
@@ -280,36 +280,36 @@ func (c *guestOverSSH) takeTerminal(payload []byte) bool {
 }
 
 // Read gives input.
-func (c *guestOverSSH) Read(p []byte) (int, error) {
+func (c *sshClient) Read(p []byte) (int, error) {
 	n, err := c.Channel.Read(p)
-	c.pulse.beat()
+	c.idle.touch()
 	return n, err
 }
 
 // Write sends output.
-func (c *guestOverSSH) Write(p []byte) (int, error) {
-	c.pulse.beat()
+func (c *sshClient) Write(p []byte) (int, error) {
+	c.idle.touch()
 	return c.Channel.Write(p)
 }
 
-// lastWord is how long Heroku's CLI may take to send the end of its input after
+// exitTimeout is how long Heroku's CLI may take to send the end of its input after
 // a command's end: it breaks down when it writes to a channel that is closed.
-const lastWord = 250 * time.Millisecond
+const exitTimeout = 250 * time.Millisecond
 
 // End tells the exit code, and waits for the client's last word.
-func (c *guestOverSSH) End(code int) error {
+func (c *sshClient) End(code int) error {
 	_, err := c.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(code)}))
 	select {
-	case <-c.said:
-	case <-time.After(lastWord):
+	case <-c.inputEnded:
+	case <-time.After(exitTimeout):
 	}
 	return err
 }
 
 // Pass hands on the client's input and its terminal's sizes until it is gone.
-func (c *guestOverSSH) Pass(ctx context.Context, to Stream) error {
+func (c *sshClient) Pass(ctx context.Context, to Stream) error {
 	go func() { // ends with the channel
-		defer close(c.said)
+		defer close(c.inputEnded)
 		_, _ = io.Copy(writer{to}, reader{c}) // a command that reads no more may still print
 		_ = to.CloseWrite()
 	}()

@@ -35,32 +35,32 @@ func keyPair(t *testing.T) (ssh.Signer, string) {
 	return signer, string(ssh.MarshalAuthorizedKey(signer.PublicKey()))
 }
 
-// place is a dyno with one session, a few files and nothing else.
-type place struct {
+// fakeRunningDyno is a dyno with one session, a few files and nothing else.
+type fakeRunningDyno struct {
 	session attach.Session
 	files   fstest.MapFS
 	said    chan string // lines that were run, and their windows
 	shut    error       // why nobody may come any more
 }
 
-func (p *place) Command(_ context.Context, line string, w *renga.Window) (attach.Session, error) {
+func (p *fakeRunningDyno) Command(_ context.Context, line string, w *renga.Window) (attach.Session, error) {
 	if p.said != nil {
 		p.said <- fmt.Sprint(line, " in ", w)
 	}
 	return p.session, nil
 }
 
-func (p *place) Files(context.Context) (attach.Files, error) { return p, nil }
-func (p *place) Home() string                                { return "/app" }
+func (p *fakeRunningDyno) Files(context.Context) (attach.Files, error) { return p, nil }
+func (p *fakeRunningDyno) Home() string                                { return "/app" }
 
-func (p *place) Dial(ctx context.Context, host string, port uint16) (net.Conn, error) {
+func (p *fakeRunningDyno) Dial(ctx context.Context, host string, port uint16) (net.Conn, error) {
 	if host != "0.0.0.0" {
 		return nil, renga.Errorf(renga.Unavailable, "connection refused.")
 	}
 	return (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
 }
 
-func (p *place) Open(_ context.Context, path string) (fs.File, error) {
+func (p *fakeRunningDyno) Open(_ context.Context, path string) (fs.File, error) {
 	f, err := p.files.Open(path[1:])
 	if errors.Is(err, fs.ErrNotExist) {
 		err = renga.Errorf(renga.NotFound, "There is no such file.")
@@ -69,10 +69,10 @@ func (p *place) Open(_ context.Context, path string) (fs.File, error) {
 }
 
 // admit makes a ticket for a place, with its key.
-func (d *desk) admit(t *testing.T, p *place) (user string, key ssh.Signer) {
+func (d *fixture) admit(t *testing.T, p *fakeRunningDyno) (user string, key ssh.Signer) {
 	t.Helper()
 	key, public := keyPair(t)
-	user, err := d.Admit(public, attach.Visit{App: "hello", Dyno: "web.1", Place: p, Still: func(context.Context) error { return p.shut }})
+	user, err := d.Admit(public, attach.SSHAccess{App: "hello", Dyno: "web.1", RunningDyno: p, Still: func(context.Context) error { return p.shut }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func (d *desk) admit(t *testing.T, p *place) (user string, key ssh.Signer) {
 }
 
 // visit comes as a user with a key.
-func (d *desk) visit(t *testing.T, user string, key ssh.Signer) (*ssh.Client, error) {
+func (d *fixture) visit(t *testing.T, user string, key ssh.Signer) (*ssh.Client, error) {
 	t.Helper()
 	host, _, _, _, err := ssh.ParseAuthorizedKey([]byte(d.HostKey()))
 	if err != nil {
@@ -113,7 +113,7 @@ func (d *desk) visit(t *testing.T, user string, key ssh.Signer) (*ssh.Client, er
 }
 
 // open is visit for somebody who is let in, with a session.
-func (d *desk) open(t *testing.T, user string, key ssh.Signer) (*ssh.Client, *ssh.Session) {
+func (d *fixture) open(t *testing.T, user string, key ssh.Signer) (*ssh.Client, *ssh.Session) {
 	t.Helper()
 	client, err := d.visit(t, user, key)
 	if err != nil {
@@ -126,9 +126,9 @@ func (d *desk) open(t *testing.T, user string, key ssh.Signer) (*ssh.Client, *ss
 	return client, session
 }
 
-func TestAVisitorOverSSHRunsACommand(t *testing.T) {
-	d, one := newDesk(t, attach.Options{}), newDyno()
-	there := &place{session: one, said: make(chan string, 1)}
+func TestAClientOverSSHRunsACommand(t *testing.T) {
+	d, one := newFixture(t, attach.Options{}), newDyno()
+	there := &fakeRunningDyno{session: one, said: make(chan string, 1)}
 	user, key := d.admit(t, there)
 	_, session := d.open(t, user, key)
 	var out bytes.Buffer
@@ -162,9 +162,9 @@ func TestAVisitorOverSSHRunsACommand(t *testing.T) {
 	}
 }
 
-func TestAVisitorWhoGoesLeavesNothing(t *testing.T) {
-	d, one := newDesk(t, attach.Options{}), newDyno()
-	user, key := d.admit(t, &place{session: one})
+func TestAClientOverSSHThatGoesLeavesNothing(t *testing.T) {
+	d, one := newFixture(t, attach.Options{}), newDyno()
+	user, key := d.admit(t, &fakeRunningDyno{session: one})
 	client, session := d.open(t, user, key)
 	if err := errors.Join(session.Shell(), client.Close()); err != nil {
 		t.Fatal(err)
@@ -173,8 +173,8 @@ func TestAVisitorWhoGoesLeavesNothing(t *testing.T) {
 }
 
 func TestOnlyTheTicketsKeyComesInAndOnlyForOneSession(t *testing.T) {
-	d := newDesk(t, attach.Options{})
-	there := &place{}
+	d := newFixture(t, attach.Options{})
+	there := &fakeRunningDyno{}
 	user, key := d.admit(t, there)
 	other, _ := keyPair(t)
 	for name, try := range map[string]struct {
@@ -189,14 +189,14 @@ func TestOnlyTheTicketsKeyComesInAndOnlyForOneSession(t *testing.T) {
 	if _, err := d.visit(t, user, key); err == nil {
 		t.Error("it came in a second time")
 	}
-	if _, err := d.Admit("no key", attach.Visit{}); renga.KindOf(err) != renga.Invalid {
+	if _, err := d.Admit("no key", attach.SSHAccess{}); renga.KindOf(err) != renga.Invalid {
 		t.Errorf("no key: %v", err)
 	}
 }
 
 func TestWhoMayNoMoreIsTurnedAway(t *testing.T) {
-	d := newDesk(t, attach.Options{})
-	there := &place{shut: renga.Errorf(renga.Forbidden, "The app is not yours any more.")}
+	d := newFixture(t, attach.Options{})
+	there := &fakeRunningDyno{shut: renga.Errorf(renga.Forbidden, "The app is not yours any more.")}
 	user, key := d.admit(t, there)
 	client, err := d.visit(t, user, key)
 	if err != nil {

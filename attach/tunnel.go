@@ -19,9 +19,9 @@ import (
 const maxTunnels = 100
 
 // tunnel serves a client that asks for a connection.
-func (d *Desk) tunnel(ctx context.Context, v Visit, offered ssh.NewChannel) {
-	d.talks.Add(1)
-	defer d.talks.Done()
+func (d *Server) tunnel(ctx context.Context, v SSHAccess, offered ssh.NewChannel) {
+	d.relays.Add(1)
+	defer d.relays.Done()
 	var to struct {
 		Host     string
 		Port     uint32
@@ -45,12 +45,12 @@ func (d *Desk) tunnel(ctx context.Context, v Visit, offered ssh.NewChannel) {
 	}
 	go ssh.DiscardRequests(asked) // ends with the channel
 	d.Log.Info("tunnel into a dyno", "app", v.App, "dyno", v.Dyno, "host", to.Host, "port", to.Port)
-	d.join(ctx, channel, conn)
+	d.relayTunnel(ctx, channel, conn)
 }
 
-// join carries bytes both ways until both sides have ended, one has broken, or
+// relayTunnel carries bytes both ways until both sides have ended, one has broken, or
 // neither has said a thing for too long.
-func (d *Desk) join(ctx context.Context, client ssh.Channel, dyno net.Conn) {
+func (d *Server) relayTunnel(ctx context.Context, client ssh.Channel, dyno net.Conn) {
 	end := func() {
 		_ = client.Close() // one that has ended is closed already
 		_ = dyno.Close()   // likewise
@@ -58,12 +58,12 @@ func (d *Desk) join(ctx context.Context, client ssh.Channel, dyno net.Conn) {
 	defer end()
 	stop := context.AfterFunc(ctx, end)
 	defer stop()
-	var alive pulse
-	idle := alive.watch(d.Idle, end)
+	var timer idleTimer
+	idle := timer.start(d.Idle, end)
 	defer idle()
 	back := make(chan error, 1)
-	go func() { back <- carry(client, dyno, &alive) }() // waited for below
-	if err := carry(dyno, client, &alive); err != nil {
+	go func() { back <- copyOneWay(client, dyno, &timer) }() // waited for below
+	if err := copyOneWay(dyno, client, &timer); err != nil {
 		end()
 	}
 	if err := <-back; err != nil {
@@ -71,9 +71,9 @@ func (d *Desk) join(ctx context.Context, client ssh.Channel, dyno net.Conn) {
 	}
 }
 
-// carry carries bytes one way, to the end.
-func carry(to io.Writer, from io.Reader, alive *pulse) error {
-	_, err := io.CopyBuffer(writer{to}, heard{from, alive}, make([]byte, 32<<10))
+// copyOneWay carries bytes one way, to the end.
+func copyOneWay(to io.Writer, from io.Reader, timer *idleTimer) error {
+	_, err := io.CopyBuffer(writer{to}, touchingReader{from, timer}, make([]byte, 32<<10))
 	half, ok := to.(interface{ CloseWrite() error })
 	if !ok {
 		return errors.Join(err, fmt.Errorf("%T cannot end one way", to))
@@ -81,15 +81,15 @@ func carry(to io.Writer, from io.Reader, alive *pulse) error {
 	return errors.Join(err, half.CloseWrite())
 }
 
-// heard is a reader whose every piece is a beat.
-type heard struct {
+// touchingReader is a reader whose every piece is a beat.
+type touchingReader struct {
 	io.Reader
-	alive *pulse
+	timer *idleTimer
 }
 
 // Read gives what there is.
-func (h heard) Read(p []byte) (int, error) {
+func (h touchingReader) Read(p []byte) (int, error) {
 	n, err := h.Reader.Read(p)
-	h.alive.beat()
+	h.timer.touch()
 	return n, err
 }

@@ -55,9 +55,9 @@ func through(t *testing.T, client *ssh.Client, port, text string) string {
 }
 
 func TestTunnelsLeadToTheDynosPortsOverMoreThanOneConnection(t *testing.T) {
-	d := newDesk(t, attach.Options{})
+	d := newFixture(t, attach.Options{})
 	port := echoing(t)
-	user, key := d.admit(t, &place{session: newDyno()})
+	user, key := d.admit(t, &fakeRunningDyno{session: newDyno()})
 	much := string(noise(1 << 20))
 	for range 2 {
 		client, err := d.visit(t, user, key)
@@ -80,8 +80,8 @@ func TestTunnelsLeadToTheDynosPortsOverMoreThanOneConnection(t *testing.T) {
 }
 
 func TestASilentTunnelIsClosed(t *testing.T) {
-	d := newDesk(t, attach.Options{Idle: 300 * time.Millisecond})
-	user, key := d.admit(t, &place{})
+	d := newFixture(t, attach.Options{Idle: 300 * time.Millisecond})
+	user, key := d.admit(t, &fakeRunningDyno{})
 	client, err := d.visit(t, user, key)
 	if err != nil {
 		t.Fatal(err)

@@ -29,13 +29,13 @@ type control struct {
 	EOF bool `json:"eof"`
 }
 
-// farewellMessage is a text message of the server's.
-type farewellMessage struct {
+// exitMessage is a text message of the server's.
+type exitMessage struct {
 	Exit int `json:"exit"`
 }
 
 // ServeHTTP serves one client over WebSocket. The path ends with its secret.
-func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (d *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secret := path.Base(r.URL.Path)
 	if !d.awaits(secret) {
 		http.Error(w, "No dyno waits here; run it anew.", http.StatusNotFound)
@@ -48,63 +48,63 @@ func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { _ = conn.CloseNow() }() // closed before, unless somebody went away
 	conn.SetReadLimit(maxMessage)
-	g, ok := d.claim(secret)
+	a, ok := d.claim(secret)
 	if !ok {
 		_ = conn.Close(websocket.StatusPolicyViolation, "somebody else came first")
 		return
 	}
-	c := &visitor{conn: conn, ctx: d.ctx}
-	err = d.talk(g, c, &c.pulse)
-	d.Log.Info("attached dyno ended", "app", g.App, "dyno", g.Dyno, "reason", err)
+	c := &webSocketClient{conn: conn, ctx: d.ctx}
+	err = d.relay(a, c, &c.idle)
+	d.Log.Info("attached dyno ended", "app", a.App, "dyno", a.Dyno, "reason", err)
 }
 
-// visitor is a client on a WebSocket.
-type visitor struct {
-	conn  *websocket.Conn
-	ctx   context.Context
-	pulse pulse
+// webSocketClient is a client on a WebSocket.
+type webSocketClient struct {
+	conn *websocket.Conn
+	ctx  context.Context
+	idle idleTimer
 }
 
 // Write sends output.
-func (v *visitor) Write(p []byte) (int, error) {
-	v.pulse.beat()
-	if err := v.conn.Write(v.ctx, websocket.MessageBinary, p); err != nil {
+func (c *webSocketClient) Write(p []byte) (int, error) {
+	c.idle.touch()
+	if err := c.conn.Write(c.ctx, websocket.MessageBinary, p); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
 // End tells the exit code and says goodbye.
-func (v *visitor) End(code int) error {
-	text, err := json.Marshal(farewellMessage{Exit: code})
+func (c *webSocketClient) End(code int) error {
+	text, err := json.Marshal(exitMessage{Exit: code})
 	if err != nil {
 		return err
 	}
-	if err := v.conn.Write(v.ctx, websocket.MessageText, text); err != nil {
+	if err := c.conn.Write(c.ctx, websocket.MessageText, text); err != nil {
 		return err
 	}
-	return v.conn.Close(websocket.StatusNormalClosure, "")
+	return c.conn.Close(websocket.StatusNormalClosure, "")
 }
 
 // Pass hands on the client's input until it is gone.
-func (v *visitor) Pass(ctx context.Context, to Stream) error {
+func (c *webSocketClient) Pass(ctx context.Context, to Stream) error {
 	for {
-		kind, message, err := v.conn.Read(ctx)
+		kind, message, err := c.conn.Read(ctx)
 		if err != nil {
 			return err
 		}
-		v.pulse.beat()
+		c.idle.touch()
 		if kind == websocket.MessageBinary {
 			_, _ = to.Write(message) // a dyno that reads no more may still print
 			continue
 		}
-		if err := v.obey(ctx, message, to); err != nil {
-			return errors.Join(err, v.conn.Close(websocket.StatusInvalidFramePayloadData, "a text message must be JSON: resize or eof"))
+		if err := c.obey(ctx, message, to); err != nil {
+			return errors.Join(err, c.conn.Close(websocket.StatusInvalidFramePayloadData, "a text message must be JSON: resize or eof"))
 		}
 	}
 }
 
-func (v *visitor) obey(ctx context.Context, message []byte, to Stream) error {
+func (v *webSocketClient) obey(ctx context.Context, message []byte, to Stream) error {
 	var c control
 	if err := json.Unmarshal(message, &c); err != nil {
 		return err

@@ -24,12 +24,12 @@ const LetsEncrypt = "letsencrypt"
 const challengeProtocol = "acme-tls/1"
 
 const (
-	// patience is how long a first visitor waits for a certificate; the one of
+	// firstWait is how long a first visitor waits for a certificate; the one of
 	// the local CA is given after that, and the order goes on.
-	patience = 20 * time.Second
-	// hopeful is how long an order may fail before it counts as failed. It is
+	firstWait = 20 * time.Second
+	// failedAfter is how long an order may fail before it counts as failed. It is
 	// tried on all the same, ever more rarely.
-	hopeful = time.Hour
+	failedAfter = time.Hour
 	// checkEvery is how often it is looked whether all that is managed is
 	// ordered, and nothing else.
 	checkEvery = time.Hour
@@ -150,9 +150,9 @@ func (d *orders) run(ctx context.Context, managed func(context.Context) ([]strin
 			d.log.Error("list the hosts that need certificates", "err", err)
 		}
 		for _, host := range hosts {
-			d.want(host)
+			d.manage(host)
 		}
-		d.forgetOthers(ctx)
+		d.forgetUnmanaged(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -161,8 +161,8 @@ func (d *orders) run(ctx context.Context, managed func(context.Context) ([]strin
 	}
 }
 
-// forgetOthers gives up what is ours no more.
-func (d *orders) forgetOthers(ctx context.Context) {
+// forgetUnmanaged gives up what is ours no more.
+func (d *orders) forgetUnmanaged(ctx context.Context) {
 	for _, host := range d.hosts() {
 		if !d.mayOrder(ctx, host) && ctx.Err() == nil {
 			d.forget(host)
@@ -190,15 +190,15 @@ func (d *orders) forget(host string) {
 	d.cache.RemoveManaged([]certmagic.SubjectIssuer{{Subject: host}})
 }
 
-// again begins a host's order anew.
-func (d *orders) again(host string) {
+// restart begins a host's order anew.
+func (d *orders) restart(host string) {
 	d.forget(host)
-	d.want(host)
+	d.manage(host)
 }
 
-// want puts a host under management: its certificate is loaded or ordered, and
+// manage puts a host under management: its certificate is loaded or ordered, and
 // renewed from then on. A second call does nothing.
-func (d *orders) want(host string) *order {
+func (d *orders) manage(host string) *order {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if o := d.open[host]; o != nil {
@@ -216,10 +216,10 @@ func (d *orders) want(host string) *order {
 // wait orders a host's certificate and waits a little for it; nil when that did
 // not do.
 func (d *orders) wait(hello *tls.ClientHelloInfo, host string) *tls.Certificate {
-	late := time.NewTimer(patience)
+	late := time.NewTimer(firstWait)
 	defer late.Stop()
 	select {
-	case <-d.want(host).settled:
+	case <-d.manage(host).settled:
 	case <-late.C:
 	case <-hello.Context().Done():
 	}
@@ -280,7 +280,7 @@ func (d *orders) renewed(ctx context.Context, data map[string]any) {
 func (d *orders) settle(host string, o Outcome) {
 	d.mu.Lock()
 	if held := d.open[host]; held != nil {
-		o.State = held.judge(o.State, d.now())
+		o.State = held.state(o.State, d.now())
 		held.once.Do(func() { close(held.settled) })
 	}
 	d.mu.Unlock()
@@ -294,14 +294,14 @@ func (d *orders) settle(host string, o Outcome) {
 	}
 }
 
-// judge tells failing from failed by how long it has been so.
-func (o *order) judge(s State, now time.Time) State {
+// state tells failing from failed by how long it has been so.
+func (o *order) state(s State, now time.Time) State {
 	switch {
 	case s == Issued:
 		o.failing = time.Time{}
 	case o.failing.IsZero():
 		o.failing = now
-	case now.Sub(o.failing) >= hopeful:
+	case now.Sub(o.failing) >= failedAfter:
 		return Failed
 	}
 	return s

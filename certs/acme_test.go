@@ -46,9 +46,9 @@ func withPebble(run func() int) int {
 	return run()
 }
 
-// site is a platform's two listeners with an ACME server that can reach them.
-type site struct {
-	*place
+// acmeFixture is a platform's two listeners with an ACME server that can reach them.
+type acmeFixture struct {
+	*fixture
 	plain, secure net.Listener
 	directory     string
 	orders        string // where they are kept
@@ -56,12 +56,12 @@ type site struct {
 	roots         *x509.CertPool // of what the ACME server issues
 }
 
-// ways are how the ACME server may check a host here.
-type ways struct{ http, alpn bool }
+// checks are how the ACME server may check a host here.
+type checks struct{ http, alpn bool }
 
-func newSite(t *testing.T, w ways) *site {
+func newACMEFixture(t *testing.T, w checks) *acmeFixture {
 	t.Helper()
-	s := &site{place: newPlace(t), plain: listen(t), secure: listen(t), orders: orderDir(t)}
+	s := &acmeFixture{fixture: newFixture(t), plain: listen(t), secure: listen(t), orders: orderDir(t)}
 	s.startPebble(t, w)
 	return s
 }
@@ -110,13 +110,13 @@ func freePort(t *testing.T) int {
 
 // startPebble starts the ACME test server, whose own certificate is
 // by the site's CA.
-func (s *site) startPebble(t *testing.T, w ways) {
+func (s *acmeFixture) startPebble(t *testing.T, w checks) {
 	t.Helper()
 	own, err := s.ca(t).Issue([]string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	writePair(t, s.place, own)
+	writePair(t, s.fixture, own)
 	management := freePort(t)
 	front := freePort(t)
 	settings := map[string]any{
@@ -153,13 +153,13 @@ func (s *site) startPebble(t *testing.T, w ways) {
 	s.readRoots(t, fmt.Sprintf("https://127.0.0.1:%d/roots/0", management))
 }
 
-func (s *site) endPebble() {
+func (s *acmeFixture) endPebble() {
 	_ = s.pebble.Process.Kill() // it may have ended
 	_ = s.pebble.Wait()         // killed
 }
 
 // readRoots waits for pebble and asks what it signs with.
-func (s *site) readRoots(t *testing.T, url string) {
+func (s *acmeFixture) readRoots(t *testing.T, url string) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.ca(t).Pool()}, DisableKeepAlives: true}}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -258,7 +258,7 @@ type managing struct{ ours }
 func (m managing) Managed(context.Context) ([]string, error) { return m.ours, nil }
 
 // serve opens certificates by ACME on the site's listeners, until stop.
-func (s *site) serve(t *testing.T, h certs.Hosts) (c *certs.Certs, told *outcomes, stop func()) {
+func (s *acmeFixture) serve(t *testing.T, h certs.Hosts) (c *certs.Certs, told *outcomes, stop func()) {
 	t.Helper()
 	told = &outcomes{of: map[string]certs.Outcome{}, told: make(chan string, 100)}
 	c, err := certs.New(certs.Options{
@@ -289,9 +289,9 @@ func (s *site) serve(t *testing.T, h certs.Hosts) (c *certs.Certs, told *outcome
 }
 
 func TestOrdersAreCheckedByEitherChallenge(t *testing.T) {
-	for name, w := range map[string]ways{"http-01": {http: true}, "tls-alpn-01": {alpn: true}} {
+	for name, w := range map[string]checks{"http-01": {http: true}, "tls-alpn-01": {alpn: true}} {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t, w)
+			s := newACMEFixture(t, w)
 			c, told, _ := s.serve(t, managing{ours{"www.example.org"}})
 			what := told.await(t, "www.example.org")
 			if what.State != certs.Issued || what.Ends.Before(time.Now()) {
@@ -312,7 +312,7 @@ func TestOrdersAreCheckedByEitherChallenge(t *testing.T) {
 }
 
 func TestAFirstVisitorWaitsForTheCertificateAndItIsKept(t *testing.T) {
-	s := newSite(t, ways{http: true, alpn: true})
+	s := newACMEFixture(t, checks{http: true, alpn: true})
 	_, _, stop := s.serve(t, ours{"hello." + domain})
 	trusting := &tls.Config{RootCAs: s.roots}
 	dial := func() (*tls.Conn, error) {
@@ -339,7 +339,7 @@ func TestAFirstVisitorWaitsForTheCertificateAndItIsKept(t *testing.T) {
 }
 
 func TestFailuresAreToldAndTheLocalCAHelpsOut(t *testing.T) {
-	s := newSite(t, ways{})
+	s := newACMEFixture(t, checks{})
 	c, told, _ := s.serve(t, ours{"hello." + domain})
 	if _, err := shake(t, c, "hello."+domain, &tls.Config{RootCAs: s.ca(t).Pool()}); err != nil {
 		t.Error(err)
@@ -351,7 +351,7 @@ func TestFailuresAreToldAndTheLocalCAHelpsOut(t *testing.T) {
 }
 
 func TestNothingIsOrderedForStrangers(t *testing.T) {
-	s := newSite(t, ways{http: true, alpn: true})
+	s := newACMEFixture(t, checks{http: true, alpn: true})
 	c, told, _ := s.serve(t, ours{})
 	if got, err := shake(t, c, "stranger.example", &tls.Config{InsecureSkipVerify: true}); err != nil || got.VerifyHostname("stranger.example") == nil {
 		t.Errorf("a stranger got a certificate: %v", err)
@@ -367,7 +367,7 @@ func TestNothingIsOrderedForStrangers(t *testing.T) {
 }
 
 func TestAppsAnswerTheirOwnChallenges(t *testing.T) {
-	s := newSite(t, ways{})
+	s := newACMEFixture(t, checks{})
 	s.serve(t, ours{})
 	r, err := http.Get("http://" + s.plain.Addr().String() + "/.well-known/acme-challenge/of-an-app")
 	if err != nil {
@@ -381,7 +381,7 @@ func TestAppsAnswerTheirOwnChallenges(t *testing.T) {
 }
 
 func TestARootFileMustHoldACertificate(t *testing.T) {
-	p := newPlace(t)
+	p := newFixture(t)
 	if err := os.WriteFile(p.path("root.pem"), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY"}), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -27,9 +27,9 @@ type Endpoints interface {
 // Hosts knows which hosts are ours to have certificates for, beside the
 // platform's own names.
 type Hosts interface {
-	// Ours tells whether the host is an app's default one, or a custom domain
+	// IsManaged tells whether the host is an app's default one, or a custom domain
 	// whose certificates are managed.
-	Ours(ctx context.Context, host string) (bool, error)
+	IsManaged(ctx context.Context, host string) (bool, error)
 	// Managed lists the hosts that are to have an ordered certificate before
 	// anybody visits them: the custom domains whose certificates are managed.
 	Managed(ctx context.Context) ([]string, error)
@@ -120,7 +120,7 @@ func (c *Certs) Challenges(next http.Handler) http.Handler {
 // just become managed, or that failed and is to be tried again now.
 func (c *Certs) Order(host string) {
 	if c.orders != nil {
-		c.orders.again(canonical(host))
+		c.orders.restart(canonical(host))
 	}
 }
 
@@ -131,17 +131,17 @@ func (c *Certs) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error
 	case c.orders != nil && isChallenge(hello):
 		return c.orders.config.GetCertificate(hello)
 	case host == "":
-		return c.nameless(hello)
-	case c.isPlatforms(host):
-		return c.platforms(hello, host)
+		return c.withoutSNI(hello)
+	case c.isPlatformName(host):
+		return c.forPlatform(hello, host)
 	default:
-		return c.domains(hello, host)
+		return c.forDomain(hello, host)
 	}
 }
 
-// nameless is for clients that send no name: they ask for the API, or for an
+// withoutSNI is for clients that send no name: they ask for the API, or for an
 // address of this machine.
-func (c *Certs) nameless(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (c *Certs) withoutSNI(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	api := "api." + c.o.Domain
 	if found := c.files.of(api); found != nil {
 		return found, nil
@@ -154,8 +154,8 @@ func (c *Certs) nameless(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c.local.own(c.ownNames(), c.ownIPs())
 }
 
-// platforms is for the platform's domain, all below it, and localhost.
-func (c *Certs) platforms(hello *tls.ClientHelloInfo, host string) (*tls.Certificate, error) {
+// forPlatform is for the platform's domain, all below it, and localhost.
+func (c *Certs) forPlatform(hello *tls.ClientHelloInfo, host string) (*tls.Certificate, error) {
 	if found := c.files.of(host); found != nil {
 		return found, nil
 	}
@@ -165,9 +165,9 @@ func (c *Certs) platforms(hello *tls.ClientHelloInfo, host string) (*tls.Certifi
 	return c.local.own(c.ownNames(), c.ownIPs())
 }
 
-// domains is for everything else. A host that is not ours gets the nameless
+// forDomain is for everything else. A host that is not ours gets the nameless
 // one, which tells its clients that they are wrong here.
-func (c *Certs) domains(hello *tls.ClientHelloInfo, host string) (*tls.Certificate, error) {
+func (c *Certs) forDomain(hello *tls.ClientHelloInfo, host string) (*tls.Certificate, error) {
 	ctx := hello.Context()
 	if own := c.own(ctx, host); own != nil {
 		return own, nil
@@ -178,10 +178,10 @@ func (c *Certs) domains(hello *tls.ClientHelloInfo, host string) (*tls.Certifica
 	if found := c.ordered(hello, host); found != nil {
 		return found, nil
 	}
-	if ours, err := c.hosts.Ours(ctx, host); err == nil && ours {
+	if ours, err := c.hosts.IsManaged(ctx, host); err == nil && ours {
 		return c.local.of(host)
 	}
-	return c.nameless(hello)
+	return c.withoutSNI(hello)
 }
 
 // own is the domain's own certificate; nil when it has none, or when that cannot
@@ -221,7 +221,7 @@ func (c *Certs) mayOrder(ctx context.Context, host string) bool {
 			return true
 		}
 	}
-	ours, err := c.hosts.Ours(ctx, host)
+	ours, err := c.hosts.IsManaged(ctx, host)
 	if err != nil {
 		c.o.Log.Error("look whose a host is", "host", host, "err", err)
 	}
@@ -247,7 +247,7 @@ func (c *Certs) ownIPs() []net.IP {
 	return append([]net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, c.o.IPs...)
 }
 
-func (c *Certs) isPlatforms(host string) bool {
+func (c *Certs) isPlatformName(host string) bool {
 	return host == "localhost" || host == c.o.Domain || strings.HasSuffix(host, "."+c.o.Domain)
 }
 

@@ -41,7 +41,7 @@ func (c *clock) advance(d time.Duration) {
 // ours are the hosts that are ours.
 type ours []string
 
-func (o ours) Ours(_ context.Context, host string) (bool, error) {
+func (o ours) IsManaged(_ context.Context, host string) (bool, error) {
 	if host == "unknown.example" {
 		return false, errors.New("nobody can say")
 	}
@@ -57,20 +57,20 @@ func (o ownCerts) Certificate(_ context.Context, host string) (*tls.Certificate,
 	return o[host], nil
 }
 
-// place is a data directory of a test.
-type place struct {
+// fixture is a data directory of a test.
+type fixture struct {
 	dir   string
 	clock *clock
 }
 
-func newPlace(t *testing.T) *place {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	return &place{t.TempDir(), &clock{at: time.Now()}}
+	return &fixture{t.TempDir(), &clock{at: time.Now()}}
 }
 
-func (p *place) path(name string) string { return filepath.Join(p.dir, name) }
+func (p *fixture) path(name string) string { return filepath.Join(p.dir, name) }
 
-func (p *place) ca(t *testing.T) *certs.CA {
+func (p *fixture) ca(t *testing.T) *certs.CA {
 	t.Helper()
 	ca, err := certs.OpenCA(p.path("keys/ca.key"), p.path("ca.crt"), p.clock.now())
 	if err != nil {
@@ -79,7 +79,7 @@ func (p *place) ca(t *testing.T) *certs.CA {
 	return ca
 }
 
-func (p *place) open(t *testing.T, change func(*certs.Options), e certs.Endpoints) *certs.Certs {
+func (p *fixture) open(t *testing.T, change func(*certs.Options), e certs.Endpoints) *certs.Certs {
 	t.Helper()
 	o := certs.Options{Domain: domain, CA: p.ca(t), Log: slog.New(slog.DiscardHandler), Now: p.clock.now}
 	if change != nil {
@@ -115,7 +115,7 @@ func shake(t *testing.T, c *certs.Certs, name string, client *tls.Config) (*x509
 }
 
 func TestTheLocalCACoversThePlatformsNames(t *testing.T) {
-	p := newPlace(t)
+	p := newFixture(t)
 	ca := p.ca(t)
 	c := p.open(t, func(o *certs.Options) { o.IPs = []net.IP{net.IPv4(127, 1, 2, 3)} }, nil)
 	trusting := &tls.Config{RootCAs: ca.Pool(), Time: p.clock.now}
@@ -135,7 +135,7 @@ func TestTheLocalCACoversThePlatformsNames(t *testing.T) {
 }
 
 func TestClientsWithoutANameGetTheAPIsCertificate(t *testing.T) {
-	p := newPlace(t)
+	p := newFixture(t)
 	got, err := shake(t, p.open(t, nil, nil), "", &tls.Config{InsecureSkipVerify: true})
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +148,7 @@ func TestClientsWithoutANameGetTheAPIsCertificate(t *testing.T) {
 }
 
 func TestCertificatesAreRenewedByThemselves(t *testing.T) {
-	p := newPlace(t)
+	p := newFixture(t)
 	trusting := &tls.Config{RootCAs: p.ca(t).Pool(), Time: p.clock.now}
 	c := p.open(t, nil, nil)
 	serials := map[string]bool{}
@@ -166,7 +166,7 @@ func TestCertificatesAreRenewedByThemselves(t *testing.T) {
 }
 
 func TestTheCAOutlivesStarts(t *testing.T) {
-	p := newPlace(t)
+	p := newFixture(t)
 	first := p.ca(t)
 	info, err := os.Stat(p.path("keys/ca.key"))
 	if err != nil || info.Mode().Perm() != 0o600 {
@@ -198,7 +198,7 @@ func TestADamagedOrOpenCAIsRefusedWithAReason(t *testing.T) {
 		{"another block", "keys/ca.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "is damaged", 0o600},
 		{"no certificate", "ca.crt", "nothing\n", "is damaged", 0o644},
 	} {
-		p := newPlace(t)
+		p := newFixture(t)
 		p.ca(t)
 		if c.content != "" {
 			if err := os.WriteFile(p.path(c.file), []byte(c.content), c.mode); err != nil {
@@ -216,7 +216,7 @@ func TestADamagedOrOpenCAIsRefusedWithAReason(t *testing.T) {
 }
 
 func TestADomainsOwnCertificateComesFirst(t *testing.T) {
-	p, other := newPlace(t), newPlace(t)
+	p, other := newFixture(t), newFixture(t)
 	own := ownCerts{"www.example.org": certOf(t, other, "www.example.org"), "hello." + domain: certOf(t, other, "hello."+domain)}
 	c := p.open(t, nil, own)
 	if _, err := shake(t, c, "www.example.org", &tls.Config{RootCAs: other.ca(t).Pool()}); err != nil {
@@ -228,7 +228,7 @@ func TestADomainsOwnCertificateComesFirst(t *testing.T) {
 }
 
 // certOf is a certificate for a host by the CA of a place.
-func certOf(t *testing.T, p *place, host string) *tls.Certificate {
+func certOf(t *testing.T, p *fixture, host string) *tls.Certificate {
 	t.Helper()
 	cert, err := p.ca(t).Issue([]string{host}, nil, p.clock.now())
 	if err != nil {
@@ -238,10 +238,10 @@ func certOf(t *testing.T, p *place, host string) *tls.Certificate {
 }
 
 func TestFilesComeBeforeTheLocalCAAndAreReadAgain(t *testing.T) {
-	p, first, second := newPlace(t), newPlace(t), newPlace(t)
+	p, first, second := newFixture(t), newFixture(t), newFixture(t)
 	writePair(t, p, certOf(t, first, "*."+domain))
 	c := p.open(t, func(o *certs.Options) { o.CertFile, o.KeyFile = p.path("tls.crt"), p.path("tls.key") }, nil)
-	by := func(name string, want *place) {
+	by := func(name string, want *fixture) {
 		t.Helper()
 		if _, err := shake(t, c, name, &tls.Config{RootCAs: want.ca(t).Pool(), Time: p.clock.now}); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -262,7 +262,7 @@ func TestFilesComeBeforeTheLocalCAAndAreReadAgain(t *testing.T) {
 	by("hello."+domain, second)
 }
 
-func writePair(t *testing.T, p *place, cert *tls.Certificate) {
+func writePair(t *testing.T, p *fixture, cert *tls.Certificate) {
 	t.Helper()
 	chain, key, err := certs.EncodePair(cert)
 	if err != nil {
@@ -274,7 +274,7 @@ func writePair(t *testing.T, p *place, cert *tls.Certificate) {
 }
 
 func TestFilesThatDoNotFitAreRefused(t *testing.T) {
-	p := newPlace(t)
+	p := newFixture(t)
 	writePair(t, p, certOf(t, p, domain))
 	key, err := os.ReadFile(p.path("tls.key"))
 	if err != nil {

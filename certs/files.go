@@ -11,8 +11,8 @@ import (
 	"renga"
 )
 
-// lookEvery is how long a change of the files may go unnoticed.
-const lookEvery = 2 * time.Second
+// reloadEvery is how long a change of the files may go unnoticed.
+const reloadEvery = 2 * time.Second
 
 // pair is a certificate from two files. They are read again when one of them
 // has changed; while they do not fit each other, as between two renames, the
@@ -59,7 +59,7 @@ func (p *pair) current() *tls.Certificate {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
-	if now.Sub(p.looked) < lookEvery {
+	if now.Sub(p.looked) < reloadEvery {
 		return p.held
 	}
 	p.looked = now

@@ -95,7 +95,7 @@ func (c *ConnLimiter) countLocked(cl *client, addr netip.Addr) bool {
 	if !addr.IsValid() {
 		return true
 	}
-	who := renga.Neighbourhood(addr.String())
+	who := renga.ClientNetwork(addr.String())
 	if most := c.limits.PerAddress; most > 0 && len(c.byAddr[who]) >= most && !c.makeRoomLocked(c.byAddr[who]) {
 		c.warnLocked("of one address", addr)
 		delete(c.all, cl)

@@ -25,9 +25,9 @@ const (
 	longestDrainRetry = time.Minute
 	// sendLimit bounds one try.
 	sendLimit = 15 * time.Second
-	// placePause is how often the place of a busy drain is written down: what
+	// savePause is how often the place of a busy drain is written down: what
 	// was sent since is sent again after a crash.
-	placePause = time.Second
+	savePause = time.Second
 )
 
 // sink takes lines to a drain's receiver.
@@ -63,7 +63,7 @@ func newDrainWorker(d *Drainer, one renga.Drain) (*drainWorker, error) {
 // before the drain is gone.
 func (w *drainWorker) run(ctx context.Context) {
 	defer w.sink.close()
-	w.after = w.d.logs.place(w.App, w.ID)
+	w.after = w.d.logs.drainPosition(w.App, w.ID)
 	for ctx.Err() == nil {
 		err := w.d.logs.Follow(ctx, w.App, w.after, func(lines []renga.LogLine, missed uint64) error {
 			w.drop(missed)
@@ -78,7 +78,7 @@ func (w *drainWorker) run(ctx context.Context) {
 		}
 	}
 	if errors.Is(context.Cause(ctx), errRemoved) {
-		w.d.logs.forgetPlace(w.App, w.ID)
+		w.d.logs.removePosition(w.App, w.ID)
 		return
 	}
 	w.write()
@@ -161,7 +161,7 @@ func (w *drainWorker) arrived(end uint64) {
 		w.failing = false
 		w.d.logs.Line(w.App, renga.SourceHeroku, logplex, "Drain "+w.Token+" takes lines again")
 	}
-	if time.Since(w.written) >= placePause {
+	if time.Since(w.written) >= savePause {
 		w.write()
 	}
 }
@@ -178,17 +178,17 @@ func (w *drainWorker) fail(err error) {
 	w.d.logs.Line(w.App, renga.SourceHeroku, logplex, fmt.Sprintf("Drain %s does not take lines: %s", w.Token, reason(err)))
 }
 
-// told is an error whose text is for the app's owner.
-type told string
+// ownerError is an error whose text is for the app's owner.
+type ownerError string
 
-func (t told) Error() string { return string(t) }
+func (t ownerError) Error() string { return string(t) }
 
 // reason is what the app's owner is told. How an address could not be reached is
 // no business of theirs: from refusals, silences and names in certificates they
 // could draw a map of the network that Renga is in.
 func reason(err error) string {
 	var untrusted *tls.CertificateVerificationError
-	var mine told
+	var mine ownerError
 	switch {
 	case errors.As(err, &mine):
 		return string(mine)
@@ -200,7 +200,7 @@ func reason(err error) string {
 
 func (w *drainWorker) write() {
 	w.written = time.Now()
-	if err := w.d.logs.keepPlace(w.App, w.ID, w.after); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := w.d.logs.savePosition(w.App, w.ID, w.after); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		w.d.opt.Log.Warn("log drain's place is not written down", "app", w.App, "drain", w.Drain, "err", err)
 	}
 }
@@ -215,10 +215,10 @@ func (l *Logs) end(app renga.AppID) uint64 {
 	return next - 1
 }
 
-// place is where a drain is in the log; a new one begins at the end.
-func (l *Logs) place(app renga.AppID, drain string) uint64 {
+// drainPosition is where a drain is in the log; a new one begins at the end.
+func (l *Logs) drainPosition(app renga.AppID, drain string) uint64 {
 	if dir, err := l.dir(app); err == nil {
-		text, err := os.ReadFile(placeFile(dir, drain))
+		text, err := os.ReadFile(positionFile(dir, drain))
 		if id, bad := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil && bad == nil {
 			return id
 		}
@@ -226,21 +226,21 @@ func (l *Logs) place(app renga.AppID, drain string) uint64 {
 	return l.end(app)
 }
 
-func (l *Logs) keepPlace(app renga.AppID, drain string, id uint64) error {
+func (l *Logs) savePosition(app renga.AppID, drain string, id uint64) error {
 	dir, err := l.dir(app)
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(placeFile(dir, drain), strconv.AppendUint(nil, id, 10), 0o600)
+	return durable.WriteFile(positionFile(dir, drain), strconv.AppendUint(nil, id, 10), 0o600)
 }
 
-func (l *Logs) forgetPlace(app renga.AppID, drain string) {
+func (l *Logs) removePosition(app renga.AppID, drain string) {
 	if dir, err := l.dir(app); err == nil {
-		_ = os.Remove(placeFile(dir, drain)) // it may never have been written
+		_ = os.Remove(positionFile(dir, drain)) // it may never have been written
 	}
 }
 
-func placeFile(dir, drain string) string { return filepath.Join(dir, drain+".drain") }
+func positionFile(dir, drain string) string { return filepath.Join(dir, drain+".drain") }
 
 func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)

@@ -46,8 +46,8 @@ func (d *drains) set(urls ...string) {
 	}
 }
 
-// drained is a log with a drainer, which runs until it is stopped.
-type drained struct {
+// drainFixture is a log with a drainer, which runs until it is stopped.
+type drainFixture struct {
 	*testing.T
 	*logs.Logs
 	drains
@@ -55,15 +55,15 @@ type drained struct {
 	stop  func()
 }
 
-func newDrained(t *testing.T, urls ...string) *drained {
-	d := &drained{T: t, Logs: open(t, t.TempDir())}
+func newDrainFixture(t *testing.T, urls ...string) *drainFixture {
+	d := &drainFixture{T: t, Logs: open(t, t.TempDir())}
 	d.set(urls...)
 	d.Line(app, "app", "web.1", "of before the drain")
 	return d
 }
 
 // run drains until stop is called.
-func (d *drained) run() {
+func (d *drainFixture) run() {
 	d.Helper()
 	drainer := logs.NewDrainer(d.Logs, &d.drains, logs.DrainOptions{Dial: new(net.Dialer).DialContext, Roots: d.roots})
 	ctx, cancel := context.WithCancel(d.Context())
@@ -80,7 +80,7 @@ func (d *drained) run() {
 
 // say adds lines until the first of them has arrived: a new drain begins where
 // the log ends when it is started.
-func (d *drained) say(arrived func() bool) {
+func (d *drainFixture) say(arrived func() bool) {
 	d.Helper()
 	d.until("a line arrives", func() bool {
 		d.Line(app, "app", "web.1", "hello")
@@ -88,7 +88,7 @@ func (d *drained) say(arrived func() bool) {
 	})
 }
 
-func (d *drained) until(what string, done func() bool) {
+func (d *drainFixture) until(what string, done func() bool) {
 	d.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for !done() {
@@ -170,7 +170,7 @@ func TestHTTPSDrainsGetWhatLogplexSends(t *testing.T) {
 	to := &receiver{}
 	server := httptest.NewTLSServer(to)
 	defer server.Close()
-	d := newDrained(t, strings.Replace(server.URL, "://", "://user:secret@", 1)+"/logs?a=b")
+	d := newDrainFixture(t, strings.Replace(server.URL, "://", "://user:secret@", 1)+"/logs?a=b")
 	d.roots = x509.NewCertPool()
 	d.roots.AddCert(server.Certificate())
 	d.run()
@@ -201,7 +201,7 @@ func TestADrainThatFailsGetsTheRestLater(t *testing.T) {
 	to := &receiver{}
 	server := httptest.NewServer(to)
 	defer server.Close()
-	d := newDrained(t, server.URL+"/?key=secret")
+	d := newDrainFixture(t, server.URL+"/?key=secret")
 	d.run()
 	d.say(func() bool { return to.has("hello") })
 	to.setFail(true)
@@ -238,7 +238,7 @@ func TestADrainGoesOnAfterARestart(t *testing.T) {
 	to := &receiver{}
 	server := httptest.NewServer(to)
 	defer server.Close()
-	d := newDrained(t, server.URL)
+	d := newDrainFixture(t, server.URL)
 	d.run()
 	d.say(func() bool { return to.has("hello") })
 	d.stop()
@@ -268,7 +268,7 @@ func TestARemovedDrainGetsNoMore(t *testing.T) {
 	to := &receiver{}
 	server := httptest.NewServer(to)
 	defer server.Close()
-	d := newDrained(t, server.URL)
+	d := newDrainFixture(t, server.URL)
 	drainer := logs.NewDrainer(d.Logs, &d.drains, logs.DrainOptions{Dial: new(net.Dialer).DialContext})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -301,7 +301,7 @@ func TestTLSDrains(t *testing.T) {
 		defer mu.Unlock()
 		got.Write(b)
 	})
-	d := newDrained(t, "syslog+tls://"+l)
+	d := newDrainFixture(t, "syslog+tls://"+l)
 	d.roots = x509.NewCertPool()
 	d.roots.AddCert(server.Certificate())
 	d.run()

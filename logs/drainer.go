@@ -30,12 +30,12 @@ type DrainOptions struct {
 }
 
 const (
-	// lookAgain is how often all apps' drains are looked up, for wakes may have
+	// refreshEvery is how often all apps' drains are looked up, for wakes may have
 	// been lost.
-	lookAgain = 5 * time.Minute
-	// lookRetry is the pause after the store could not be asked.
-	lookRetry = 5 * time.Second
-	lookLimit = 30 * time.Second
+	refreshEvery = 5 * time.Minute
+	// refreshRetry is the pause after the store could not be asked.
+	refreshRetry   = 5 * time.Second
+	refreshTimeout = 30 * time.Second
 )
 
 // Drainer sends apps' logs to their drains. Each drain has a place in the log,
@@ -47,8 +47,8 @@ type Drainer struct {
 	tls    *tls.Config
 	signal chan struct{}
 
-	mu    sync.Mutex
-	woken map[renga.AppID]bool
+	mu        sync.Mutex
+	toRefresh map[renga.AppID]bool
 
 	running map[renga.AppID]map[string]context.CancelCauseFunc // by the drain's id; Run's alone
 	workers sync.WaitGroup
@@ -61,7 +61,7 @@ func NewDrainer(l *Logs, d Drains, o DrainOptions) *Drainer {
 	}
 	return &Drainer{
 		logs: l, drains: d, opt: o, tls: &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12},
-		signal: make(chan struct{}, 1), woken: map[renga.AppID]bool{},
+		signal: make(chan struct{}, 1), toRefresh: map[renga.AppID]bool{},
 		running: map[renga.AppID]map[string]context.CancelCauseFunc{},
 	}
 }
@@ -69,7 +69,7 @@ func NewDrainer(l *Logs, d Drains, o DrainOptions) *Drainer {
 // Wake has the drains of an app looked up soon.
 func (d *Drainer) Wake(app renga.AppID) {
 	d.mu.Lock()
-	d.woken[app] = true
+	d.toRefresh[app] = true
 	d.mu.Unlock()
 	select {
 	case d.signal <- struct{}{}:
@@ -87,46 +87,46 @@ func (d *Drainer) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-d.signal:
-			if !d.lookAt(ctx, d.takeWoken()) {
-				timer.Reset(lookRetry)
+			if !d.refresh(ctx, d.takeToRefresh()) {
+				timer.Reset(refreshRetry)
 			}
 		case <-timer.C:
-			timer.Reset(d.lookAtAll(ctx))
+			timer.Reset(d.refreshAll(ctx))
 		}
 	}
 }
 
-func (d *Drainer) takeWoken() []renga.AppID {
+func (d *Drainer) takeToRefresh() []renga.AppID {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var apps []renga.AppID
-	for app := range d.woken {
+	for app := range d.toRefresh {
 		apps = append(apps, app)
 	}
-	clear(d.woken)
+	clear(d.toRefresh)
 	return apps
 }
 
-// lookAtAll looks at every app and tells when to do so again.
-func (d *Drainer) lookAtAll(ctx context.Context) time.Duration {
-	brief, cancel := context.WithTimeout(ctx, lookLimit)
+// refreshAll looks at every app and tells when to do so again.
+func (d *Drainer) refreshAll(ctx context.Context) time.Duration {
+	brief, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	apps, err := d.drains.AppIDs(brief)
 	for app := range d.running {
 		apps = append(apps, app)
 	}
-	if !d.lookAt(ctx, apps) || err != nil {
-		return lookRetry
+	if !d.refresh(ctx, apps) || err != nil {
+		return refreshRetry
 	}
-	return lookAgain
+	return refreshEvery
 }
 
-// lookAt starts and stops drains so that they are those of the apps. It tells
+// refresh starts and stops drains so that they are those of the apps. It tells
 // whether it could find out.
-func (d *Drainer) lookAt(ctx context.Context, apps []renga.AppID) bool {
+func (d *Drainer) refresh(ctx context.Context, apps []renga.AppID) bool {
 	known := true
 	for _, app := range apps {
-		brief, cancel := context.WithTimeout(ctx, lookLimit)
+		brief, cancel := context.WithTimeout(ctx, refreshTimeout)
 		wanted, err := d.drains.Drains(brief, app)
 		cancel()
 		if err != nil && renga.KindOf(err) != renga.NotFound {
@@ -136,7 +136,7 @@ func (d *Drainer) lookAt(ctx context.Context, apps []renga.AppID) bool {
 			}
 			continue
 		}
-		d.arrange(ctx, app, wanted)
+		d.setDrains(ctx, app, wanted)
 	}
 	return known
 }
@@ -144,8 +144,8 @@ func (d *Drainer) lookAt(ctx context.Context, apps []renga.AppID) bool {
 // errRemoved ends a drain that is no more.
 var errRemoved = errors.New("the drain was removed")
 
-// arrange has exactly these drains of an app run.
-func (d *Drainer) arrange(ctx context.Context, app renga.AppID, wanted []renga.Drain) {
+// setDrains has exactly these drains of an app run.
+func (d *Drainer) setDrains(ctx context.Context, app renga.AppID, wanted []renga.Drain) {
 	ids := map[string]bool{}
 	for _, one := range wanted {
 		ids[one.ID] = true

@@ -12,7 +12,7 @@ import (
 )
 
 // owners tells whether the app's owner can read some text.
-func (d *drained) owners(text string) func() bool {
+func (d *drainFixture) owners(text string) func() bool {
 	return func() bool {
 		return strings.Contains(strings.Join(last(d.T, d.Logs, 20, renga.LogFilter{Source: "heroku"}), "\n"), text)
 	}
@@ -33,7 +33,7 @@ func TestAReceiverWithHeadersWithoutEndIsLeft(t *testing.T) {
 		ended <- true
 	}))
 	defer s.Close()
-	d := newDrained(t, s.URL)
+	d := newDrainFixture(t, s.URL)
 	d.run()
 	d.say(d.owners("does not take lines: the receiver cannot be reached, or does not take them"))
 	<-ended
@@ -61,7 +61,7 @@ func TestASyslogReceiverThatTalksWithoutEndIsLeft(t *testing.T) {
 			}()
 		}
 	}()
-	d := newDrained(t, "syslog://"+l.Addr().String())
+	d := newDrainFixture(t, "syslog://"+l.Addr().String())
 	d.run()
 	seen := 0
 	d.say(func() bool { // it is called anew for as long as there are lines
@@ -92,7 +92,7 @@ func TestADrainsErrorIsNoMap(t *testing.T) {
 	for _, url := range []string{
 		"http://" + nobody, "syslog://" + nobody, "syslog+tls://" + nobody, "http://" + at, "https://" + at, "syslog+tls://" + at, "http://no-such.invalid:80",
 	} {
-		d := newDrained(t, url)
+		d := newDrainFixture(t, url)
 		d.run()
 		d.say(d.owners("does not take lines"))
 		for _, line := range last(t, d.Logs, 20, renga.LogFilter{Source: "heroku"}) {

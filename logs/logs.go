@@ -49,11 +49,11 @@ type Options struct {
 // Logs are the rings of all apps. All methods may be called at once from
 // several goroutines.
 type Logs struct {
-	opt   Options
-	log   *slog.Logger
-	full  atomic.Bool // the disk did not take a batch, and that has been told
-	stats counters
-	posts post
+	opt    Options
+	log    *slog.Logger
+	full   atomic.Bool // the disk did not take a batch, and that has been told
+	stats  counters
+	queues queueSet
 
 	mu    sync.RWMutex
 	rings map[renga.AppID]*ring
@@ -74,7 +74,7 @@ func New(o Options) (*Logs, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make directory for logs: %w", err)
 	}
-	return &Logs{opt: o, log: o.Log, rings: map[renga.AppID]*ring{}, posts: newPost()}, nil
+	return &Logs{opt: o, log: o.Log, rings: map[renga.AppID]*ring{}, queues: newQueueSet()}, nil
 }
 
 // Line adds one line, of now. It never fails: a line that the disk does not

@@ -83,8 +83,8 @@ func (l *Logs) Follow(ctx context.Context, app renga.AppID, after uint64, tell f
 	if err != nil {
 		return err
 	}
-	p := place{ring: r, after: after}
-	defer p.leave()
+	p := cursor{ring: r, after: after}
+	defer p.close()
 	for {
 		changed, err := r.await(p.after)
 		if err != nil {
@@ -128,8 +128,8 @@ func (r *ring) await(after uint64) (<-chan struct{}, error) {
 	return r.changed, nil
 }
 
-// place is where a reader is.
-type place struct {
+// cursor is where a reader is.
+type cursor struct {
 	*ring
 	after  uint64   // the id of the last line that was read
 	from   uint64   // segments that begin before this are read
@@ -138,52 +138,52 @@ type place struct {
 	offset int64
 }
 
-func (p *place) leave() {
-	if p.file != nil {
-		_ = p.file.Close() // it was only read
-		p.file = nil
+func (c *cursor) close() {
+	if c.file != nil {
+		_ = c.file.Close() // it was only read
+		c.file = nil
 	}
 }
 
 // read gives the next lines. There may be none: the end of a segment, or a
 // batch of marks.
-func (p *place) read() (lines []renga.LogLine, missed uint64, err error) {
-	size, next, err := p.enter()
+func (c *cursor) read() (lines []renga.LogLine, missed uint64, err error) {
+	size, next, err := c.openNext()
 	if err != nil {
 		return nil, 0, err
 	}
-	if p.after+1 < p.first {
-		missed, p.after = p.first-1-p.after, p.first-1
+	if c.after+1 < c.first {
+		missed, c.after = c.first-1-c.after, c.first-1
 	}
-	buf := make([]byte, min(readBytes, size-p.offset))
-	n, err := p.file.ReadAt(buf, p.offset)
+	buf := make([]byte, min(readBytes, size-c.offset))
+	n, err := c.file.ReadAt(buf, c.offset)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, missed, err
 	}
 	whole := each(buf[:n], func(b batch) {
-		lines = append(lines, b.after(p.after)...)
-		p.after = max(p.after, b.first+uint64(b.count)-1)
+		lines = append(lines, b.after(c.after)...)
+		c.after = max(c.after, b.first+uint64(b.count)-1)
 	})
-	p.offset += int64(whole)
-	if whole > 0 && p.offset < size {
+	c.offset += int64(whole)
+	if whole > 0 && c.offset < size {
 		return lines, missed, nil
 	}
-	p.offset = size // what could not be read is damaged
-	if p.after+1 < next {
-		p.leave()
-		p.from = p.first + 1
+	c.offset = size // what could not be read is damaged
+	if c.after+1 < next {
+		c.close()
+		c.from = c.first + 1
 	}
 	return lines, missed, nil
 }
 
-// enter opens the segment to read from, unless it is open, and gives how much
+// openNext opens the segment to read from, unless it is open, and gives how much
 // there is of it, and the id of the line that will come after all segments.
-func (p *place) enter() (size int64, next uint64, err error) {
+func (c *cursor) openNext() (size int64, next uint64, err error) {
 	for {
-		all, next := p.snapshot()
-		all = slices.DeleteFunc(all, func(s segment) bool { return s.first < p.from })
-		if p.file == nil {
-			err = p.open(all)
+		all, next := c.snapshot()
+		all = slices.DeleteFunc(all, func(s segment) bool { return s.first < c.from })
+		if c.file == nil {
+			err = c.open(all)
 		}
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -191,39 +191,39 @@ func (p *place) enter() (size int64, next uint64, err error) {
 		case err != nil:
 			return 0, 0, err
 		}
-		size, err = p.sizeIn(all)
-		if p.offset > size { // it held only marks, and was begun anew
-			p.offset = 0
+		size, err = c.sizeIn(all)
+		if c.offset > size { // it held only marks, and was begun anew
+			c.offset = 0
 		}
 		return size, next, err
 	}
 }
 
 // open opens the segment of the line to be read next, or the first one there is.
-func (p *place) open(all []segment) (err error) {
+func (c *cursor) open(all []segment) (err error) {
 	if len(all) == 0 {
-		return fmt.Errorf("no segment holds line %d", p.after+1)
+		return fmt.Errorf("no segment holds line %d", c.after+1)
 	}
 	at := all[0]
 	for _, s := range all[1:] {
-		if s.first <= p.after+1 {
+		if s.first <= c.after+1 {
 			at = s
 		}
 	}
-	p.first, p.offset = at.first, 0
-	p.file, err = os.Open(p.path(at.first))
+	c.first, c.offset = at.first, 0
+	c.file, err = os.Open(c.path(at.first))
 	return err
 }
 
 // sizeIn is how much of the open segment was written. One that is listed no
 // more does not grow.
-func (p *place) sizeIn(all []segment) (int64, error) {
+func (c *cursor) sizeIn(all []segment) (int64, error) {
 	for _, s := range all {
-		if s.first == p.first {
+		if s.first == c.first {
 			return s.size, nil
 		}
 	}
-	info, err := p.file.Stat()
+	info, err := c.file.Stat()
 	if err != nil {
 		return 0, err
 	}

@@ -43,7 +43,7 @@ type ring struct {
 	dir      string
 	maxBytes int64
 	now      func() time.Time
-	mail     mailbox
+	queue    lineQueue
 
 	mu       sync.Mutex
 	segments []segment // oldest first

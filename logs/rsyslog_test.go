@@ -68,7 +68,7 @@ func TestRsyslogTakesWhatDrainsSend(t *testing.T) {
 	for _, scheme := range []string{"syslog", "syslog+udp"} {
 		t.Run(scheme, func(t *testing.T) {
 			addr, file := rsyslog(t)
-			d := newDrained(t, scheme+"://"+addr)
+			d := newDrainFixture(t, scheme+"://"+addr)
 			d.run()
 			received := func() string {
 				b, err := os.ReadFile(file)

@@ -158,7 +158,7 @@ func (b batch) after(id uint64) []renga.LogLine {
 
 // split cuts long lines and takes out what would break the form.
 func split(lines []renga.LogLine) []renga.LogLine {
-	if !slices.ContainsFunc(lines, unfit) {
+	if !slices.ContainsFunc(lines, isUnfit) {
 		return lines
 	}
 	var all []renga.LogLine
@@ -175,7 +175,7 @@ func split(lines []renga.LogLine) []renga.LogLine {
 	return all
 }
 
-func unfit(l renga.LogLine) bool {
+func isUnfit(l renga.LogLine) bool {
 	return len(l.Text) > renga.MaxLogLine || strings.ContainsAny(l.Text, "\n\r\x00") || !utf8.ValidString(l.Text)
 }
 

@@ -16,15 +16,15 @@ import (
 	"renga"
 )
 
-// mostAnswer is how much of a receiver's answer is taken: of its headers, of its
+// maxAnswer is how much of a receiver's answer is taken: of its headers, of its
 // body, and of what syslog's says, which should say nothing.
-const mostAnswer = 64 << 10
+const maxAnswer = 64 << 10
 
 // newSink makes what a drain's URL asks for.
 func (d *Drainer) newSink(one renga.Drain) (sink, error) {
 	u, err := url.Parse(one.URL)
 	if err != nil {
-		return nil, told("its URL is none") // url.Parse's own error repeats it
+		return nil, ownerError("its URL is none") // url.Parse's own error repeats it
 	}
 	switch u.Scheme {
 	case renga.DrainHTTP, renga.DrainHTTPS:
@@ -34,7 +34,7 @@ func (d *Drainer) newSink(one renga.Drain) (sink, error) {
 	case renga.DrainUDP:
 		return &packetSink{d: d, token: one.Token, host: u.Host}, nil
 	}
-	return nil, told("there are no drains of the kind " + u.Scheme)
+	return nil, ownerError("there are no drains of the kind " + u.Scheme)
 }
 
 // appendMessage appends a line as a message of syslog (RFC 5424) from a host.
@@ -121,7 +121,7 @@ func (s *streamSink) connect(ctx context.Context) error {
 		defer close(gone)
 		// That it ended is all there is to know. One that talks without end is left
 		// at the next send.
-		_, _ = io.CopyN(io.Discard, conn, mostAnswer)
+		_, _ = io.CopyN(io.Discard, conn, maxAnswer)
 	}(s.gone)
 	return nil
 }
@@ -192,8 +192,8 @@ func newHTTPSink(d *Drainer, one renga.Drain, u *url.URL) *httpSink {
 	s.client = &http.Client{
 		Transport: &http.Transport{
 			DialContext: d.opt.Dial, TLSClientConfig: d.tls.Clone(), ForceAttemptHTTP2: true,
-			MaxIdleConns: 1, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: mostAnswer, DisableCompression: true,
-			HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: mostAnswer, MaxReceiveBufferPerConnection: 2 * mostAnswer},
+			MaxIdleConns: 1, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: maxAnswer, DisableCompression: true,
+			HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: maxAnswer, MaxReceiveBufferPerConnection: 2 * maxAnswer},
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -208,7 +208,7 @@ func (s *httpSink) send(ctx context.Context, frame string, lines []renga.LogLine
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(b))
 	if err != nil {
-		return told("its URL cannot be asked")
+		return ownerError("its URL cannot be asked")
 	}
 	if s.hasUser {
 		req.SetBasicAuth(s.user, s.password)
@@ -222,10 +222,10 @@ func (s *httpSink) send(ctx context.Context, frame string, lines []renga.LogLine
 	if err != nil {
 		return withoutURL(err)
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, mostAnswer)) // so that the connection can be used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer)) // so that the connection can be used again
 	res.Body.Close()
 	if res.StatusCode/100 != 2 {
-		return told(fmt.Sprintf("the receiver answered %d", res.StatusCode))
+		return ownerError(fmt.Sprintf("the receiver answered %d", res.StatusCode))
 	}
 	return nil
 }

@@ -27,8 +27,8 @@ type Dynos interface {
 	Apps() map[renga.AppID]renga.App
 }
 
-// Log takes lines of apps' logs.
-type Log interface {
+// AppLog takes lines of apps' logs.
+type AppLog interface {
 	Line(app renga.AppID, source, dyno, text string)
 }
 
@@ -47,12 +47,12 @@ type Options struct {
 
 // Meter reads and counts. All methods may be called at once.
 type Meter struct {
-	opts    Options
-	dynos   Dynos
-	lines   Log
-	history History
-	began   time.Time
-	visits  visits
+	opts     Options
+	dynos    Dynos
+	appLog   AppLog
+	history  History
+	began    time.Time
+	requests requestCounts
 
 	// What only Read touches:
 	failed bool      // the last reading, as the log was told
@@ -60,7 +60,7 @@ type Meter struct {
 
 	mu       sync.Mutex
 	readings int
-	seen     map[string]*course // by the dyno's id
+	seen     map[string]*trend // by the dyno's id
 	groups   map[group]*sums
 }
 
@@ -71,7 +71,7 @@ type group struct {
 }
 
 // New makes a meter, which counts requests at once and reads dynos in Run.
-func New(o Options, d Dynos, l Log, h History) *Meter {
+func New(o Options, d Dynos, l AppLog, h History) *Meter {
 	if o.Every <= 0 {
 		o.Every = 20 * time.Second
 	}
@@ -82,8 +82,8 @@ func New(o Options, d Dynos, l Log, h History) *Meter {
 		o.Now = time.Now
 	}
 	return &Meter{
-		opts: o, dynos: d, lines: l, history: h, began: o.Now(),
-		seen: map[string]*course{}, groups: map[group]*sums{},
+		opts: o, dynos: d, appLog: l, history: h, began: o.Now(),
+		seen: map[string]*trend{}, groups: map[group]*sums{},
 	}
 }
 
@@ -104,7 +104,7 @@ func (m *Meter) Run(ctx context.Context) error {
 // Read reads every dyno once and tells what it found. It is for one caller at a
 // time.
 func (m *Meter) Read(ctx context.Context) {
-	m.turn(ctx)
+	m.flushMinute(ctx)
 	samples, err := m.dynos.Samples(ctx)
 	if err != nil && ctx.Err() == nil && !m.failed {
 		m.opts.Log.WarnContext(ctx, "cannot measure every dyno", "err", err)
@@ -127,12 +127,12 @@ func (m *Meter) Read(ctx context.Context) {
 func (m *Meter) takeLocked(s renga.Sample) {
 	c, known := m.seen[s.Dyno]
 	if !known {
-		c = newCourse(s, m.began)
+		c = newTrend(s, m.began)
 		m.seen[s.Dyno] = c
 	}
-	m.sumsOf(group{s.App.ID, s.Type}).add(s, c.move(s), m.readings)
+	m.sumsOf(group{s.App.ID, s.Type}).add(s, c.add(s), m.readings)
 	for _, text := range c.lines() {
-		m.lines.Line(s.App.ID, renga.SourceHeroku, s.Name, text)
+		m.appLog.Line(s.App.ID, renga.SourceHeroku, s.Name, text)
 	}
 }
 
@@ -149,5 +149,5 @@ func (m *Meter) forgetLocked(there map[string]bool) {
 			delete(m.groups, g)
 		}
 	}
-	m.visits.keep(apps)
+	m.requests.keep(apps)
 }

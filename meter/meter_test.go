@@ -17,13 +17,13 @@ import (
 const mb = 1 << 20
 
 var (
-	start = time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)
-	shop  = renga.App{ID: "1", Name: "shop"}
-	told  = renga.App{ID: "2", Name: "told", Features: map[string]bool{renga.RuntimeMetrics: true}}
+	start  = time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)
+	shop   = renga.App{ID: "1", Name: "shop"}
+	logged = renga.App{ID: "2", Name: "told", Features: map[string]bool{renga.RuntimeMetrics: true}}
 )
 
-// rig is a meter of a world that the test makes up. It is the world, too.
-type rig struct {
+// fixture is a meter of a world that the test makes up. It is the world, too.
+type fixture struct {
 	*testing.T
 	*meter.Meter
 	now     time.Time
@@ -35,28 +35,28 @@ type rig struct {
 	minutes map[renga.AppID][]renga.Minute
 }
 
-func newRig(t *testing.T) *rig {
-	r := &rig{T: t, now: start, apps: map[renga.AppID]renga.App{}, minutes: map[renga.AppID][]renga.Minute{}}
+func newFixture(t *testing.T) *fixture {
+	r := &fixture{T: t, now: start, apps: map[renga.AppID]renga.App{}, minutes: map[renga.AppID][]renga.Minute{}}
 	r.Meter = meter.New(meter.Options{Now: func() time.Time { return r.now }}, r, r, r)
-	r.apps[shop.ID], r.apps[told.ID] = shop, told
+	r.apps[shop.ID], r.apps[logged.ID] = shop, logged
 	return r
 }
 
-func (r *rig) Samples(context.Context) ([]renga.Sample, error) { return r.samples, r.failing }
-func (r *rig) Dynos() []renga.Dyno                             { return r.dynos }
-func (r *rig) Apps() map[renga.AppID]renga.App                 { return r.apps }
+func (r *fixture) Samples(context.Context) ([]renga.Sample, error) { return r.samples, r.failing }
+func (r *fixture) Dynos() []renga.Dyno                             { return r.dynos }
+func (r *fixture) Apps() map[renga.AppID]renga.App                 { return r.apps }
 
-func (r *rig) Line(app renga.AppID, source, dyno, text string) {
+func (r *fixture) Line(app renga.AppID, source, dyno, text string) {
 	r.lines = append(r.lines, string(app)+" "+source+"["+dyno+"]: "+text)
 }
 
-func (r *rig) AddMinutes(_ context.Context, app renga.AppID, of []renga.Minute) error {
+func (r *fixture) AddMinutes(_ context.Context, app renga.AppID, of []renga.Minute) error {
 	r.minutes[app] = append(r.minutes[app], of...)
 	return nil
 }
 
 // uses makes a dyno one that uses so much.
-func (r *rig) uses(a renga.App, name string, u renga.Usage) renga.Sample {
+func (r *fixture) uses(a renga.App, name string, u renga.Usage) renga.Sample {
 	typ, _, err := renga.ParseDynoName(name)
 	if err != nil {
 		r.Fatal(err)
@@ -65,7 +65,7 @@ func (r *rig) uses(a renga.App, name string, u renga.Usage) renga.Sample {
 }
 
 // after lets time pass and reads.
-func (r *rig) after(d time.Duration, samples ...func() renga.Sample) {
+func (r *fixture) after(d time.Duration, samples ...func() renga.Sample) {
 	r.now = r.now.Add(d)
 	r.samples = nil
 	for _, s := range samples {
@@ -75,7 +75,7 @@ func (r *rig) after(d time.Duration, samples ...func() renga.Sample) {
 }
 
 func TestLinesAreHerokusWhereTheFeatureIsOn(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	dyno := func(a renga.App, cpu time.Duration) func() renga.Sample {
 		return func() renga.Sample {
 			return r.uses(a, "web.1", renga.Usage{RSS: 21.5 * mb, Cache: mb / 4, Swap: mb, PagesIn: 300, PagesOut: 200, CPU: cpu})
@@ -86,9 +86,9 @@ func TestLinesAreHerokusWhereTheFeatureIsOn(t *testing.T) {
 	if len(r.lines) != 0 {
 		t.Fatalf("without the feature the log gets %q", r.lines)
 	}
-	r = newRig(t)
-	r.after(0, dyno(told, time.Minute))
-	r.after(20*time.Second, dyno(told, time.Minute+40*time.Second)) // two processors
+	r = newFixture(t)
+	r.after(0, dyno(logged, time.Minute))
+	r.after(20*time.Second, dyno(logged, time.Minute+40*time.Second)) // two processors
 	memory := "2 heroku[web.1]: source=web.1 dyno=heroku.id-web.1 sample#memory_total=22.75MB sample#memory_rss=21.50MB sample#memory_cache=0.25MB" +
 		" sample#memory_swap=1.00MB sample#memory_pgpgin=300pages sample#memory_pgpgout=200pages sample#memory_quota=512.00MB"
 	want := []string{
@@ -102,9 +102,9 @@ func TestLinesAreHerokusWhereTheFeatureIsOn(t *testing.T) {
 }
 
 func TestTheLoadOfANewDynoIsKnownFromItsStartOn(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	r.after(20*time.Second, func() renga.Sample {
-		s := r.uses(told, "web.1", renga.Usage{CPU: 10 * time.Second})
+		s := r.uses(logged, "web.1", renga.Usage{CPU: 10 * time.Second})
 		s.Started = start.Add(10 * time.Second)
 		return s
 	})
@@ -114,7 +114,7 @@ func TestTheLoadOfANewDynoIsKnownFromItsStartOn(t *testing.T) {
 }
 
 func TestOverItsQuotaADynoIsToldAtEachReading(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	at := func(u renga.Usage) func() renga.Sample {
 		return func() renga.Sample { return r.uses(shop, "worker.1", u) }
 	}
@@ -131,7 +131,7 @@ func TestOverItsQuotaADynoIsToldAtEachReading(t *testing.T) {
 }
 
 func TestMinutesAreSummedUp(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	web := func(name string, rss int64, cpu time.Duration) func() renga.Sample {
 		return func() renga.Sample { return r.uses(shop, name, renga.Usage{RSS: rss * mb, CPU: cpu}) }
 	}
@@ -139,7 +139,7 @@ func TestMinutesAreSummedUp(t *testing.T) {
 	r.after(0, web("web.1", 100, 0))
 	r.Request(shop.ID, "", 200, 30*time.Millisecond)
 	r.Request(shop.ID, "H12", 503, 90*time.Millisecond)
-	r.Request(told.ID, "", 404, 2*time.Millisecond) // it has no dyno
+	r.Request(logged.ID, "", 404, 2*time.Millisecond) // it has no dyno
 	r.after(20*time.Second, web("web.1", 120, 3*time.Second), web("web.2", 80, 0))
 	r.after(20*time.Second, web("web.1", 140, 6*time.Second))
 	r.after(20*time.Second, web("web.1", 1, 6*time.Second)) // the next minute
@@ -148,7 +148,7 @@ func TestMinutesAreSummedUp(t *testing.T) {
 			At: start, Type: renga.Web, Dynos: 2, Memory: 110 * mb, MaxMemory: 140 * mb, Quota: 512 * mb, CPU: 0.1,
 			Requests: 2, Errors: 1, Service: 60 * time.Millisecond,
 		}},
-		told.ID: {{At: start, Type: renga.Web, Requests: 1, Service: 2 * time.Millisecond}},
+		logged.ID: {{At: start, Type: renga.Web, Requests: 1, Service: 2 * time.Millisecond}},
 	}
 	for app, minutes := range want {
 		if !slices.Equal(r.minutes[app], minutes) {
@@ -156,13 +156,13 @@ func TestMinutesAreSummedUp(t *testing.T) {
 		}
 	}
 	r.after(time.Minute)
-	if n := len(r.minutes[told.ID]); n != 1 {
+	if n := len(r.minutes[logged.ID]); n != 1 {
 		t.Errorf("an app that does nothing has %d minutes, want that of before", n)
 	}
 }
 
 func TestPrometheusGetsAppAndProcessType(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	r.dynos = []renga.Dyno{{App: shop.ID, Type: "worker", State: renga.Crashed}, {App: shop.ID, Type: "worker", State: renga.Up}}
 	sample := func(cpu time.Duration) func() renga.Sample {
 		return func() renga.Sample { return r.uses(shop, "worker.1", renga.Usage{RSS: mb, CPU: cpu}) }
@@ -213,7 +213,7 @@ renga_app_requests_total{app="shop",code="H12",process_type="web"} 1
 }
 
 func TestSeriesAreBounded(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	for n := range 1500 {
 		id := renga.AppID(time.Duration(n).String())
 		r.apps[id] = renga.App{ID: id, Name: "app-" + string(id)}
@@ -230,9 +230,9 @@ func TestSeriesAreBounded(t *testing.T) {
 }
 
 func TestWhatCannotBeMeasuredIsKeptUntilItCan(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	sample := func(cpu time.Duration) func() renga.Sample {
-		return func() renga.Sample { return r.uses(told, "web.1", renga.Usage{CPU: cpu}) }
+		return func() renga.Sample { return r.uses(logged, "web.1", renga.Usage{CPU: cpu}) }
 	}
 	r.after(0, sample(0))
 	r.failing = errors.New("the engine is away")

@@ -46,9 +46,9 @@ func (s *sums) minute(at time.Time, typ renga.ProcessType) renga.Minute {
 	}
 }
 
-// turn hands the minute to the history once it is over, and begins another.
+// flushMinute hands the minute to the history once it is over, and begins another.
 // What the history does not take is lost: a gap in a plot.
-func (m *Meter) turn(ctx context.Context) {
+func (m *Meter) flushMinute(ctx context.Context) {
 	now := m.opts.Now().UTC().Truncate(time.Minute)
 	if m.minute.Equal(now) {
 		return
@@ -57,7 +57,7 @@ func (m *Meter) turn(ctx context.Context) {
 	m.minute = now
 	apps := m.dynos.Apps()
 	if over.IsZero() {
-		m.visits.minutes(apps)
+		m.requests.minutes(apps)
 		return
 	}
 	for app, minutes := range m.minutes(over, apps) {
@@ -70,7 +70,7 @@ func (m *Meter) turn(ctx context.Context) {
 // minutes sums a minute up, for all apps that did anything in it.
 func (m *Meter) minutes(at time.Time, apps map[renga.AppID]renga.App) map[renga.AppID][]renga.Minute {
 	all := m.sumUp(at)
-	for app, v := range m.visits.minutes(apps) {
+	for app, v := range m.requests.minutes(apps) {
 		g := group{app, renga.Web}
 		one := all[g]
 		one.At, one.Type, one.Requests, one.Errors, one.Service = at, renga.Web, v.requests, v.errors, v.service

@@ -114,16 +114,16 @@ func (m *Meter) series() map[labels]*series {
 	for _, d := range dynos {
 		at(group{d.App, d.Type}).states[d.State]++
 	}
-	m.visits.apps.Range(func(app, v any) bool {
+	m.requests.apps.Range(func(app, v any) bool {
 		if _, known := apps[app.(renga.AppID)]; known {
-			at(group{app.(renga.AppID), renga.Web}).visited(v.(*visit))
+			at(group{app.(renga.AppID), renga.Web}).addRequests(v.(*appCounts))
 		}
 		return true
 	})
 	return all
 }
 
-func (s *series) visited(v *visit) {
+func (s *series) addRequests(v *appCounts) {
 	for code, n := range v.counts() {
 		s.codes[code] += n
 	}
@@ -142,7 +142,7 @@ func (m *Meter) ownLocked(apps map[renga.AppID]renga.App, dynos []renga.Dyno) ma
 	for _, d := range dynos {
 		all[group{d.App, d.Type}] = labels{apps[d.App].Name, string(d.Type)}
 	}
-	m.visits.apps.Range(func(app, _ any) bool {
+	m.requests.apps.Range(func(app, _ any) bool {
 		id := app.(renga.AppID)
 		all[group{id, renga.Web}] = labels{apps[id].Name, string(renga.Web)}
 		return true

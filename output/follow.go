@@ -18,14 +18,14 @@ const pause = 200 * time.Millisecond
 // Follow writes a release command's output to w, as it comes, until over says
 // that there will be no more. It is asked every now and then; its error ends
 // the following. What was cut off before it could be written is left out.
-func (s *Shelf) Follow(ctx context.Context, app renga.AppID, version int, w io.Writer, over func(context.Context) (bool, error)) error {
+func (s *Outputs) Follow(ctx context.Context, app renga.AppID, version int, w io.Writer, over func(context.Context) (bool, error)) error {
 	f := follower{path: s.path(app, version), w: w}
 	for {
 		end, err := over(ctx) // before the last reading, so that nothing is missed
 		if err != nil {
 			return err
 		}
-		grown, err := f.read(s.sheet(f.path))
+		grown, err := f.read(s.recording(f.path))
 		if err != nil || end {
 			return err
 		}
@@ -38,8 +38,8 @@ func (s *Shelf) Follow(ctx context.Context, app renga.AppID, version int, w io.W
 	}
 }
 
-// sheet is the output at path while it is being written; nil otherwise.
-func (s *Shelf) sheet(path string) *sheet {
+// recording is the output at path while it is being written; nil otherwise.
+func (s *Outputs) recording(path string) *recording {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.open[path]
@@ -50,21 +50,21 @@ type follower struct {
 	path string
 	w    io.Writer
 	at   int64 // of all that was written, the part that was cut off included
-	last *sheet
+	last *recording
 }
 
 // read writes all that there is by now. The channel tells of more.
-func (f *follower) read(sh *sheet) (<-chan struct{}, error) {
-	if sh == nil && f.last == nil {
+func (f *follower) read(r *recording) (<-chan struct{}, error) {
+	if r == nil && f.last == nil {
 		return nil, f.readFile()
 	}
-	if sh != nil && sh != f.last { // the first, or one that began anew
+	if r != nil && r != f.last { // the first, or one that began anew
 		if f.last != nil {
 			f.at = 0
 		}
-		f.last = sh
+		f.last = r
 	}
-	return f.readSheet(f.last)
+	return f.readRecording(f.last)
 }
 
 // readFile writes what an ended recording left.
@@ -85,12 +85,12 @@ func (f *follower) readFile() error {
 	return err
 }
 
-// readSheet writes what is new, a piece at a time: a slow reader must not hold
+// readRecording writes what is new, a piece at a time: a slow reader must not hold
 // up the writer.
-func (f *follower) readSheet(sh *sheet) (<-chan struct{}, error) {
+func (f *follower) readRecording(r *recording) (<-chan struct{}, error) {
 	piece := make([]byte, 32<<10)
 	for {
-		n, grown, err := sh.readAt(piece, &f.at)
+		n, grown, err := r.readAt(piece, &f.at)
 		if err != nil || n == 0 {
 			return grown, err
 		}
@@ -101,25 +101,25 @@ func (f *follower) readSheet(sh *sheet) (<-chan struct{}, error) {
 }
 
 // readAt reads at *at, which it moves on, past what was cut off if need be.
-func (sh *sheet) readAt(piece []byte, at *int64) (n int, grown <-chan struct{}, err error) {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	*at = max(*at, sh.base)
-	left := sh.base + sh.size - *at
+func (r *recording) readAt(piece []byte, at *int64) (n int, grown <-chan struct{}, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	*at = max(*at, r.base)
+	left := r.base + r.size - *at
 	if left <= 0 {
-		return 0, sh.grown, nil
+		return 0, r.grown, nil
 	}
-	file := sh.file
-	if sh.ended { // its file is closed
-		if file, err = os.Open(sh.path); err != nil {
-			return 0, sh.grown, fmt.Errorf("read output: %w", err)
+	file := r.file
+	if r.ended { // its file is closed
+		if file, err = os.Open(r.path); err != nil {
+			return 0, r.grown, fmt.Errorf("read output: %w", err)
 		}
 		defer func() { _ = file.Close() }() // only read
 	}
-	n, err = file.ReadAt(piece[:min(int64(len(piece)), left)], *at-sh.base)
+	n, err = file.ReadAt(piece[:min(int64(len(piece)), left)], *at-r.base)
 	if errors.Is(err, io.EOF) && n > 0 {
 		err = nil
 	}
 	*at += int64(n)
-	return n, sh.grown, err
+	return n, r.grown, err
 }

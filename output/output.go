@@ -39,20 +39,20 @@ type Options struct {
 	Keep int
 }
 
-// Shelf keeps the outputs of all apps. Its methods may be called at once from
+// Outputs keeps the outputs of all apps. Its methods may be called at once from
 // several goroutines.
-type Shelf struct {
+type Outputs struct {
 	dir  string
 	max  int64
 	keep int
 
 	mu   sync.Mutex
-	open map[string]*sheet // being written, by path
+	open map[string]*recording // being written, by path
 }
 
 // New makes a Shelf. It does no I/O.
-func New(o Options) *Shelf {
-	s := &Shelf{dir: o.Dir, max: o.MaxBytes, keep: o.Keep, open: map[string]*sheet{}}
+func New(o Options) *Outputs {
+	s := &Outputs{dir: o.Dir, max: o.MaxBytes, keep: o.Keep, open: map[string]*recording{}}
 	if s.max <= 0 {
 		s.max = DefaultMaxBytes
 	}
@@ -62,23 +62,23 @@ func New(o Options) *Shelf {
 	return s
 }
 
-func (s *Shelf) place(app renga.AppID) string {
+func (s *Outputs) appDir(app renga.AppID) string {
 	return filepath.Join(s.dir, filepath.Base(string(app)))
 }
 
-func (s *Shelf) path(app renga.AppID, version int) string {
-	return filepath.Join(s.place(app), strconv.Itoa(version)+suffix)
+func (s *Outputs) path(app renga.AppID, version int) string {
+	return filepath.Join(s.appDir(app), strconv.Itoa(version)+suffix)
 }
 
 const suffix = ".txt"
 
 // Record begins the output of a release's command anew. What is written is on
 // disk, and can be followed, at once; Close makes it last.
-func (s *Shelf) Record(app renga.AppID, version int) (io.WriteCloser, error) {
-	if err := os.MkdirAll(s.place(app), 0o700); err != nil {
+func (s *Outputs) Record(app renga.AppID, version int) (io.WriteCloser, error) {
+	if err := os.MkdirAll(s.appDir(app), 0o700); err != nil {
 		return nil, fmt.Errorf("record output of v%d: %w", version, err)
 	}
-	if err := s.thin(app, version); err != nil {
+	if err := s.trim(app, version); err != nil {
 		return nil, err
 	}
 	path := s.path(app, version)
@@ -86,17 +86,17 @@ func (s *Shelf) Record(app renga.AppID, version int) (io.WriteCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record output of v%d: %w", version, err)
 	}
-	sh := &sheet{shelf: s, path: path, file: f, grown: make(chan struct{})}
+	r := &recording{outputs: s, path: path, file: f, grown: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.open[path] = sh
-	return sh, nil
+	s.open[path] = r
+	return r, nil
 }
 
-// thin removes the oldest outputs of an app, so that with one of version there
+// trim removes the oldest outputs of an app, so that with one of version there
 // are no more than are kept.
-func (s *Shelf) thin(app renga.AppID, version int) error {
-	entries, err := os.ReadDir(s.place(app))
+func (s *Outputs) trim(app renga.AppID, version int) error {
+	entries, err := os.ReadDir(s.appDir(app))
 	if err != nil {
 		return fmt.Errorf("look for old outputs: %w", err)
 	}
@@ -116,17 +116,17 @@ func (s *Shelf) thin(app renga.AppID, version int) error {
 }
 
 // Forget removes all outputs of an app.
-func (s *Shelf) Forget(app renga.AppID) error {
-	if err := os.RemoveAll(s.place(app)); err != nil {
+func (s *Outputs) Forget(app renga.AppID) error {
+	if err := os.RemoveAll(s.appDir(app)); err != nil {
 		return fmt.Errorf("remove outputs of app %s: %w", app, err)
 	}
 	return nil
 }
 
-// sheet is one output that is being written.
-type sheet struct {
-	shelf *Shelf
-	path  string
+// recording is one output that is being written.
+type recording struct {
+	outputs *Outputs
+	path    string
 
 	mu    sync.Mutex
 	file  *os.File
@@ -137,15 +137,15 @@ type sheet struct {
 }
 
 // Write appends, and cuts the front off when it gets too long.
-func (sh *sheet) Write(p []byte) (int, error) {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	n, err := sh.file.WriteAt(p, sh.size)
-	sh.size += int64(n)
-	if err == nil && sh.size > sh.shelf.max {
-		err = sh.cut(sh.shelf.max / 2)
+func (r *recording) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n, err := r.file.WriteAt(p, r.size)
+	r.size += int64(n)
+	if err == nil && r.size > r.outputs.max {
+		err = r.cut(r.outputs.max / 2)
 	}
-	sh.tell()
+	r.notify()
 	if err != nil {
 		return n, fmt.Errorf("write output: %w", err)
 	}
@@ -153,9 +153,9 @@ func (sh *sheet) Write(p []byte) (int, error) {
 }
 
 // cut leaves the last bytes of the file, from a line's beginning on.
-func (sh *sheet) cut(left int64) error {
+func (r *recording) cut(left int64) error {
 	rest := make([]byte, left)
-	if _, err := sh.file.ReadAt(rest, sh.size-left); err != nil {
+	if _, err := r.file.ReadAt(rest, r.size-left); err != nil {
 		return err
 	}
 	if i := slices.Index(rest, '\n'); i >= 0 {
@@ -163,34 +163,34 @@ func (sh *sheet) cut(left int64) error {
 	} else if i := slices.IndexFunc(rest[:min(len(rest), utf8.UTFMax)], utf8.RuneStart); i > 0 {
 		rest = rest[i:] // not within a character
 	}
-	if _, err := sh.file.WriteAt(rest, 0); err != nil {
+	if _, err := r.file.WriteAt(rest, 0); err != nil {
 		return err
 	}
-	sh.base += sh.size - int64(len(rest))
-	sh.size = int64(len(rest))
-	return sh.file.Truncate(sh.size)
+	r.base += r.size - int64(len(rest))
+	r.size = int64(len(rest))
+	return r.file.Truncate(r.size)
 }
 
-func (sh *sheet) tell() {
-	close(sh.grown)
-	sh.grown = make(chan struct{})
+func (r *recording) notify() {
+	close(r.grown)
+	r.grown = make(chan struct{})
 }
 
 // Close ends the output and has it on the disk when it returns.
-func (sh *sheet) Close() error {
-	sh.shelf.mu.Lock()
-	if sh.shelf.open[sh.path] == sh {
-		delete(sh.shelf.open, sh.path)
+func (r *recording) Close() error {
+	r.outputs.mu.Lock()
+	if r.outputs.open[r.path] == r {
+		delete(r.outputs.open, r.path)
 	}
-	sh.shelf.mu.Unlock()
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if sh.ended {
+	r.outputs.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
 		return nil
 	}
-	sh.ended = true
-	sh.tell()
-	if err := errors.Join(sh.file.Sync(), sh.file.Close()); err != nil {
+	r.ended = true
+	r.notify()
+	if err := errors.Join(r.file.Sync(), r.file.Close()); err != nil {
 		return fmt.Errorf("close output: %w", err)
 	}
 	return nil

@@ -19,7 +19,7 @@ const app renga.AppID = "6c1b0f9e-0000-4000-8000-000000000001"
 
 func always(context.Context) (bool, error) { return true, nil }
 
-func record(t *testing.T, s *output.Shelf, version int) io.WriteCloser {
+func record(t *testing.T, s *output.Outputs, version int) io.WriteCloser {
 	t.Helper()
 	w, err := s.Record(app, version)
 	if err != nil {
@@ -42,7 +42,7 @@ func shut(t *testing.T, w io.Closer) {
 	}
 }
 
-func read(t *testing.T, s *output.Shelf, version int) string {
+func read(t *testing.T, s *output.Outputs, version int) string {
 	t.Helper()
 	var all strings.Builder
 	if err := s.Follow(t.Context(), app, version, &all, always); err != nil {

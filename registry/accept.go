@@ -48,7 +48,7 @@ func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rq requ
 	}
 	req.Header = req.Header.Clone()
 	req.Header["Accept"] = manifestTypes
-	return r.pass(w, req)
+	return r.passThrough(w, req)
 }
 
 // asReleased turns the release tag of an app that releases what is pushed into

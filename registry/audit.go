@@ -8,7 +8,7 @@ import (
 // audited does a change, and writes the line of it when it has been made: who
 // did what, from where, with which token.
 func (r *Registry) audited(action string, w http.ResponseWriter, req *http.Request, rq request, do func(http.ResponseWriter, *http.Request, request) error) error {
-	seen := &watched{ResponseWriter: w, status: http.StatusOK}
+	seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 	if err := do(seen, req, rq); err != nil || seen.status >= http.StatusMultipleChoices {
 		return err
 	}
@@ -21,16 +21,16 @@ func (r *Registry) audited(action string, w http.ResponseWriter, req *http.Reque
 	return nil
 }
 
-// watched remembers the status that was sent.
-type watched struct {
+// statusWriter remembers the status that was sent.
+type statusWriter struct {
 	http.ResponseWriter
 	status int
 }
 
-func (w *watched) WriteHeader(status int) {
+func (w *statusWriter) WriteHeader(status int) {
 	w.status = status
 	w.ResponseWriter.WriteHeader(status)
 }
 
 // Unwrap lets http.ResponseController find the writer's other abilities.
-func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -16,7 +16,7 @@ import (
 )
 
 func TestWhoMayDoWhat(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.push(t, "hello/web:latest", image(t))
 	shared := renga.App{ID: "app-hello", Name: "hello", Owner: "alice", Collaborators: map[renga.AccountID]renga.Collaborator{
 		"carol": {Permissions: []renga.Permission{renga.MayDeploy, renga.MayOperate, renga.MayView}},
@@ -96,7 +96,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 }
 
 func TestBearerTokenIsAsGoodAsAPassword(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for token, status := range map[string]int{"alice-token": 200, "wrong": 401} {
 		res, _ := w.do(t, "", "GET", "/v2/", http.Header{"Authorization": {"Bearer " + token}}, nil)
 		if res.StatusCode != status {
@@ -106,30 +106,30 @@ func TestBearerTokenIsAsGoodAsAPassword(t *testing.T) {
 }
 
 func TestUnknownAppIsRefusedWhenPushesDoNotCreate(t *testing.T) {
-	w := newWorld(t, func(o *registry.Options) { o.CreateOnPush = false })
+	w := newFixture(t, func(o *registry.Options) { o.CreateOnPush = false })
 	err := remote.Write(w.ref(t, "nobody/web:latest"), image(t), as("alice-token")...)
 	wantRefusal(t, err, http.StatusForbidden, "DENIED", "There is no app nobody. Create it first")
 }
 
-// away is a Directory whose store does not answer.
-type away struct{}
+// unavailableDirectory is a Directory whose store does not answer.
+type unavailableDirectory struct{}
 
-func (away) Bearer(context.Context, string) (renga.Bearer, error) {
+func (unavailableDirectory) Bearer(context.Context, string) (renga.Bearer, error) {
 	return renga.Bearer{}, renga.Errorf(renga.Unavailable, "Redis is away.")
 }
 
-func (away) Head(context.Context, renga.AppID) (renga.ReleaseRecord, error) {
+func (unavailableDirectory) Head(context.Context, renga.AppID) (renga.ReleaseRecord, error) {
 	return renga.ReleaseRecord{}, renga.Errorf(renga.Unavailable, "Redis is away.")
 }
 
-func (away) AppByRepository(context.Context, string) (renga.App, error) {
+func (unavailableDirectory) AppByRepository(context.Context, string) (renga.App, error) {
 	return renga.App{}, renga.Errorf(renga.Unavailable, "Redis is away.")
 }
 
 func TestStoreAwayIs503WithItsSentence(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.push(t, "hello:latest", image(t))
-	reg, err := registry.New(w.options, away{}, w.town)
+	reg, err := registry.New(w.options, unavailableDirectory{}, w.fakeDirectory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestStoreAwayIs503WithItsSentence(t *testing.T) {
 }
 
 func TestNoTokenNorUploadStateIsLogged(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.push(t, "hello:latest", image(t))
 	w.do(t, "alice-token", "PATCH", "/v2/hello/web/blobs/uploads/00000000-0000-0000-0000-000000000000?_state=marker", nil, []byte("x"))
 	for _, secret := range []string{"alice-token", "_state", "marker"} {
@@ -159,7 +159,7 @@ func TestNoTokenNorUploadStateIsLogged(t *testing.T) {
 }
 
 func TestSchema2OnlyClientGetsAnImage(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	oci := func() remote.Taggable { return ociImage(t) }
 	for what, thing := range map[string]remote.Taggable{"schema2": image(t), "oci": oci(), "index": ociIndex(t)} {
 		t.Run(what, func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestSchema2OnlyClientGetsAnImage(t *testing.T) {
 // TestAStrangerLearnsNoNewName asks by the name that an app had, in all ways that
 // a client has to ask.
 func TestAStrangerLearnsNoNewName(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.push(t, "hello/web:latest", image(t))
 	w.rename("hello", "secret-plan")
 	for _, token := range []string{"bob-token", "bob-read-token", "bob-identity-token", "wrong", ""} {

@@ -26,7 +26,7 @@ const (
 )
 
 // raw is a stored image's manifest as JSON that a test may spoil.
-func (w *world) raw(t testing.TB, img v1.Image) map[string]any {
+func (w *fixture) raw(t testing.TB, img v1.Image) map[string]any {
 	t.Helper()
 	w.push(t, "hello/web:stored", img)
 	body, err := img.RawManifest()
@@ -41,7 +41,7 @@ func (w *world) raw(t testing.TB, img v1.Image) map[string]any {
 }
 
 // putRaw sends whatever it is to the release tag.
-func (w *world) putRaw(t testing.TB, mediaType string, doc any) (*http.Response, string) {
+func (w *fixture) putRaw(t testing.TB, mediaType string, doc any) (*http.Response, string) {
 	t.Helper()
 	body, ok := doc.(string)
 	if !ok {
@@ -93,7 +93,7 @@ func TestAClientsFaultIsToldWithItsReason(t *testing.T) {
 		"index with a bad digest":    {ociIndexType, set("manifests", []any{map[string]any{"digest": "x"}}), "MANIFEST_INVALID", "of its image 1"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			doc := w.raw(t, image(t))
 			row.spoil(doc)
 			res, body := w.putRaw(t, row.mediaType, doc)
@@ -110,7 +110,7 @@ func TestAClientsFaultIsToldWithItsReason(t *testing.T) {
 // TestNoManifestIsAFaultOfOurs spoils a good manifest in every place in many
 // ways: whatever comes, it is the client's.
 func TestNoManifestIsAFaultOfOurs(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	good := w.raw(t, mutate.MediaType(image(t), types.OCIManifestSchema1))
 	tried := 0
 	for _, mediaType := range []string{dockerManifest, ociManifest, ociIndexType, "application/vnd.docker.distribution.manifest.list.v2+json", "", "text/plain; q=\"", "application/json"} {
@@ -187,7 +187,7 @@ func spoil(doc map[string]any) []string {
 
 // TestNoRequestIsAFaultOfOurs asks for what no client asks for.
 func TestNoRequestIsAFaultOfOurs(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.push(t, "hello/web:latest", image(t))
 	start := func() string {
 		res, body := w.do(t, "alice-token", "POST", "/v2/hello/web/blobs/uploads/", nil, nil)
@@ -230,14 +230,14 @@ func TestWhatIsStoredUnreleasedSaysSo(t *testing.T) {
 	chart := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), "application/vnd.cncf.helm.config.v1+json")
 	plugin := mutate.ConfigMediaType(image(t), "application/vnd.docker.plugin.v1+json")
 	for what, thing := range map[string]v1.Image{"chart": chart, "attestation": attestation(t), "plugin": plugin} {
-		w := newWorld(t)
+		w := newFixture(t)
 		w.push(t, "hello/web:stored", thing)
 		res, body := w.put(t, "hello/web", thing)
 		if res.StatusCode != http.StatusCreated || !strings.Contains(res.Header.Get("Warning"), "not released") {
 			t.Errorf("%s: %d %s, warning %q", what, res.StatusCode, body, res.Header.Get("Warning"))
 		}
 	}
-	w := newWorld(t)
+	w := newFixture(t)
 	res, body := w.putRaw(t, ociIndexType, map[string]any{"schemaVersion": 2, "mediaType": ociIndexType, "manifests": []any{}})
 	if res.StatusCode != http.StatusCreated || !strings.Contains(res.Header.Get("Warning"), "not released") {
 		t.Errorf("empty index: %d %s, warning %q", res.StatusCode, body, res.Header.Get("Warning"))
@@ -258,27 +258,27 @@ func TestImagesAreKnownByWhatDockerRuns(t *testing.T) {
 		images["config of type "+string(configType)] = mutate.ConfigMediaType(image(t), configType)
 	}
 	for what, img := range images {
-		w := newWorld(t)
+		w := newFixture(t)
 		w.push(t, "hello/web:latest", img)
 		got := w.released()
 		if len(got) != 1 || got[0].Images[renga.Web].Digest != digestOf(t, img) {
 			t.Errorf("%s: released %+v", what, got)
 		}
 	}
-	w := newWorld(t)
+	w := newFixture(t)
 	doc := w.raw(t, image(t))
 	delete(doc["config"].(map[string]any), "mediaType")
 	if res, body := w.putRaw(t, dockerManifest, doc); res.StatusCode != http.StatusCreated || len(w.released()) != 1 {
 		t.Errorf("config without a type: %d %s, %d releases", res.StatusCode, body, len(w.released()))
 	}
-	w = newWorld(t)
+	w = newFixture(t)
 	wantRefusal(t, remote.Write(w.ref(t, "hello/web:latest"), platform("", "arm64"), as("alice-token")...), http.StatusForbidden, "This image is for linux/arm64")
 	wantRefusal(t, remote.Write(w.ref(t, "hello/web:latest"), platform("Windows", ""), as("alice-token")...), http.StatusForbidden, "This image is for windows/amd64")
 }
 
 func TestEmptyEntrypointIsNone(t *testing.T) {
 	for _, cmd := range [][]string{{"/app", "serve"}, nil} {
-		w := newWorld(t)
+		w := newFixture(t)
 		img := image(t, func(c *v1.ConfigFile) { c.Config.Entrypoint, c.Config.Cmd = []string{""}, cmd })
 		err := remote.Write(w.ref(t, "hello/web:latest"), img, as("alice-token")...)
 		if cmd == nil {
@@ -318,7 +318,7 @@ func TestASparseIndexIsTakenWhenOursIsThere(t *testing.T) {
 		"none is ours":                {"arm64", "s390x", http.StatusForbidden, "This image is for linux/arm64, linux/s390x"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			here := image(t)
 			w.push(t, "hello/web:here", here)
 			index := map[string]any{"schemaVersion": 2, "mediaType": ociIndexType, "manifests": []any{entry(image(t), row.gone), entry(here, row.here)}}
@@ -342,7 +342,7 @@ func TestASparseIndexIsTakenWhenOursIsThere(t *testing.T) {
 
 // TestDockerPullsWhatASparseIndexReleased runs it on the engine.
 func TestDockerPullsWhatASparseIndexReleased(t *testing.T) {
-	w, d := newWorld(t), docker{t.TempDir()}
+	w, d := newFixture(t), docker{t.TempDir()}
 	d.must(t, "alice-token", "login", "-u", "_", "--password-stdin", w.host)
 	img := image(t, func(c *v1.ConfigFile) { c.OS = "" })
 	w.push(t, "hello/web:here", img)

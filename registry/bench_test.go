@@ -26,7 +26,7 @@ var shapes = []struct {
 // filesystem driver.
 func hosts(b *testing.B) []benchHost {
 	b.Helper()
-	w := newWorld(b) // first: it takes distribution's log away
+	w := newFixture(b) // first: it takes distribution's log away
 	bare := &configuration.Configuration{Storage: configuration.Storage{
 		"filesystem":  {"rootdirectory": b.TempDir()},
 		"maintenance": {"uploadpurging": map[any]any{"enabled": false}},

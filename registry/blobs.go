@@ -20,7 +20,7 @@ import (
 func (r *Registry) getBlob(w http.ResponseWriter, req *http.Request, rq request) error {
 	f := r.openBlob(req.Context(), rq)
 	if f == nil {
-		return r.pass(w, req) // and let distribution say what is wrong
+		return r.passThrough(w, req) // and let distribution say what is wrong
 	}
 	// Reading only: closing cannot lose anything.
 	defer func() { _ = f.Close() }()
@@ -87,7 +87,7 @@ func (r *Registry) receiveUpload(w http.ResponseWriter, req *http.Request, rq re
 		r.dropUpload(rq)
 	}
 	if dgst := req.URL.Query().Get("digest"); err == nil && renga.ValidDigest(dgst) {
-		r.scale.begin(dgst)
+		r.measurer.begin(dgst)
 	}
 	return err
 }
@@ -95,7 +95,7 @@ func (r *Registry) receiveUpload(w http.ResponseWriter, req *http.Request, rq re
 // write lets distribution do a write. What body denied goes before its answer,
 // and so does a full disk, which it takes for a fault of its own.
 func (r *Registry) write(w http.ResponseWriter, req *http.Request, body *meteredBody) error {
-	c := &censor{ResponseWriter: w, judge: func(status int) error {
+	c := &answerFilter{ResponseWriter: w, judge: func(status int) error {
 		switch {
 		case body != nil && body.denied != nil && status >= http.StatusBadRequest:
 			return body.denied

@@ -47,7 +47,7 @@ func (l *Ledger) Verify(ctx context.Context, appName string) (good int, err erro
 		return 0, fmt.Errorf("verify app %s: %w", appName, err)
 	}
 	err = l.walk(ctx, appName, func(r renga.Release, x ledgerIndex) error {
-		if err := check.verse(ctx, r, x); err != nil {
+		if err := check.checkRelease(ctx, r, x); err != nil {
 			return err
 		}
 		good++
@@ -69,7 +69,7 @@ func (l *Ledger) walk(ctx context.Context, appName string, visit func(renga.Rele
 	if err != nil {
 		return err
 	}
-	newest, err := newestVerse(ctx, repository)
+	newest, err := newestVersion(ctx, repository)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (l *Ledger) walk(ctx context.Context, appName string, visit func(renga.Rele
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		r, x, err := l.verse(ctx, repository, n)
+		r, x, err := l.readVersion(ctx, repository, n)
 		if err == nil {
 			err = follows(before, r, n)
 		}
@@ -86,15 +86,15 @@ func (l *Ledger) walk(ctx context.Context, appName string, visit func(renga.Rele
 			err = visit(r, x)
 		}
 		if err != nil {
-			return inVerse(n, err)
+			return inVersion(n, err)
 		}
 		before = r
 	}
 	return nil
 }
 
-// verse reads what the tag of version n names.
-func (l *Ledger) verse(ctx context.Context, repository distribution.Repository, n int) (renga.Release, ledgerIndex, error) {
+// readVersion reads what the tag of version n names.
+func (l *Ledger) readVersion(ctx context.Context, repository distribution.Repository, n int) (renga.Release, ledgerIndex, error) {
 	named, err := repository.Tags(ctx).Get(ctx, renga.VersionName(n))
 	var unknown distribution.ErrTagUnknown
 	switch {
@@ -121,9 +121,9 @@ func follows(before, r renga.Release, n int) error {
 	return nil
 }
 
-// newestVerse is the highest number that a tag names; 0 when there is none. A
+// newestVersion is the highest number that a tag names; 0 when there is none. A
 // tag's directory without a link is what a crash leaves, and no tag.
-func newestVerse(ctx context.Context, repository distribution.Repository) (int, error) {
+func newestVersion(ctx context.Context, repository distribution.Repository) (int, error) {
 	tags := repository.Tags(ctx)
 	names, err := tags.All(ctx)
 	var none distribution.ErrRepositoryUnknown
@@ -168,8 +168,8 @@ func (l *Ledger) newLedgerCheck(ctx context.Context, appName string) (*ledgerChe
 	return &ledgerCheck{Ledger: l, blobs: repository.Blobs(ctx), manifests: manifests, seen: map[digest.Digest]bool{}}, err
 }
 
-// verse checks everything that a release names; walk has opened its document.
-func (c *ledgerCheck) verse(ctx context.Context, r renga.Release, x ledgerIndex) error {
+// checkRelease checks everything that a release names; walk has opened its document.
+func (c *ledgerCheck) checkRelease(ctx context.Context, r renga.Release, x ledgerIndex) error {
 	if err := c.linked(ctx, digest.Digest(r.Digest)); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type ledgerParts struct {
 	manifest, config, layer string // of its first image
 }
 
-func (w *ledgerWorld) parts(release string) ledgerParts {
+func (w *ledgerFixture) parts(release string) ledgerParts {
 	w.t.Helper()
 	var index ociv1.Index
 	w.unmarshal(release, &index)
@@ -39,7 +39,7 @@ func (w *ledgerWorld) parts(release string) ledgerParts {
 	return p
 }
 
-func (w *ledgerWorld) unmarshal(blob string, v any) {
+func (w *ledgerFixture) unmarshal(blob string, v any) {
 	w.t.Helper()
 	if err := json.Unmarshal(w.read(w.blobFile(blob)), v); err != nil {
 		w.t.Fatal(err)
@@ -47,7 +47,7 @@ func (w *ledgerWorld) unmarshal(blob string, v any) {
 }
 
 // forge puts a blob that an intruder made; his digests are all right.
-func (w *ledgerWorld) forge(v any) ociv1.Descriptor {
+func (w *ledgerFixture) forge(v any) ociv1.Descriptor {
 	w.t.Helper()
 	content, err := json.Marshal(v)
 	if err != nil {
@@ -60,7 +60,7 @@ func (w *ledgerWorld) forge(v any) ociv1.Descriptor {
 
 // graft makes verse n name another sealed document, with digests, sizes, links
 // and tag as they should be, and gives the forged index's digest.
-func (w *ledgerWorld) graft(tag, release, sealed string) string {
+func (w *ledgerFixture) graft(tag, release, sealed string) string {
 	w.t.Helper()
 	var index ociv1.Index
 	w.unmarshal(release, &index)
@@ -76,7 +76,7 @@ func (w *ledgerWorld) graft(tag, release, sealed string) string {
 	return forged
 }
 
-func (w *ledgerWorld) flip(blob string) {
+func (w *ledgerFixture) flip(blob string) {
 	w.t.Helper()
 	content := w.read(w.blobFile(blob))
 	content[len(content)/2] ^= 1
@@ -84,17 +84,17 @@ func (w *ledgerWorld) flip(blob string) {
 }
 
 // broken wants Verify to find verse n bad, and to say why.
-func (w *ledgerWorld) broken(n int, why string) {
+func (w *ledgerFixture) broken(n int, why string) {
 	w.t.Helper()
 	good, err := w.Verify(context.Background(), "shop")
-	var verse interface{ Verse() int }
-	if good != n-1 || !errors.As(err, &verse) || verse.Verse() != n || !strings.Contains(err.Error(), renga.VersionName(n)+": "+why) {
+	var flaw interface{ BadVersion() int }
+	if good != n-1 || !errors.As(err, &flaw) || flaw.BadVersion() != n || !strings.Contains(err.Error(), renga.VersionName(n)+": "+why) {
 		w.t.Errorf("verified %d good, %v; want %s: %s", good, err, renga.VersionName(n), why)
 	}
 }
 
 func TestVerifyFindsAGoodChainGood(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	w.chain(6, map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 3), "clock": w.pushOCI("shop/clock", 2)})
 	if good, err := w.Verify(context.Background(), "shop"); good != 6 || err != nil {
 		t.Errorf("verified %d, %v", good, err)
@@ -120,7 +120,7 @@ func TestAFlippedByteIsFoundOut(t *testing.T) {
 		"image layer":     {func(p ledgerParts) string { return p.layer }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newLedgerWorld(t)
+			w := newLedgerFixture(t)
 			digests := w.chain(2, map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 2)})
 			digests = append(digests, w.put(w.release(3, digests[2], map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 2)})))
 			blob := c.pick(w.parts(digests[3]))
@@ -136,7 +136,7 @@ func TestAFlippedByteIsFoundOut(t *testing.T) {
 }
 
 func TestAShortOrMissingBlobIsFoundOut(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	digests := w.chain(2, map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 2)})
 	p := w.parts(digests[2])
 	for _, blob := range []string{p.artifact, p.sealed, p.manifest, p.config, p.layer} {
@@ -152,8 +152,8 @@ func TestAShortOrMissingBlobIsFoundOut(t *testing.T) {
 	w.broken(2, "its index is missing")
 }
 
-func TestATagThatNamesAnotherVerseIsFoundOut(t *testing.T) {
-	w := newLedgerWorld(t)
+func TestATagThatNamesAnotherVersionIsFoundOut(t *testing.T) {
+	w := newLedgerFixture(t)
 	digests := w.chain(4, nil)
 	w.write(w.tagFile("v3"), []byte(digests[2]))
 	w.broken(3, "its tag names v2")
@@ -164,7 +164,7 @@ func TestATagThatNamesAnotherVerseIsFoundOut(t *testing.T) {
 }
 
 func TestADocumentInAnotherPlaceIsFoundOut(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	digests := w.chain(4, nil)
 	forged := w.graft("v4", digests[4], w.parts(digests[3]).sealed)
 	w.broken(4, "open the sealed document")
@@ -174,7 +174,7 @@ func TestADocumentInAnotherPlaceIsFoundOut(t *testing.T) {
 }
 
 func TestAnotherAppsReleaseIsFoundOut(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	digests := w.chain(2, nil)
 	other := w.release(1, "", nil)
 	other.App, other.AppName = "other-id", "blog"
@@ -194,7 +194,7 @@ func TestAnotherAppsReleaseIsFoundOut(t *testing.T) {
 // Someone with the sealer's key, or a fault of ours, can seal a document that
 // its index contradicts.
 func TestAnIndexThatSaysOtherThanItsDocumentIsFoundOut(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	digests := w.chain(2, map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 1)})
 	other := w.push("shop/web", 1)
 	for name, c := range map[string]struct {
@@ -217,7 +217,7 @@ func TestAnIndexThatSaysOtherThanItsDocumentIsFoundOut(t *testing.T) {
 }
 
 func TestALinkThatIsGoneIsFoundOut(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	digests := w.chain(2, map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 1)})
 	p := w.parts(digests[2])
 	for blob, where := range map[string]string{p.layer: "_layers", p.index: "_manifests/revisions"} {
@@ -234,7 +234,7 @@ func TestALinkThatIsGoneIsFoundOut(t *testing.T) {
 }
 
 func TestChainEndsBeforeAGap(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	w.chain(5, nil)
 	w.remove(w.tagFile("v3"))
 	chain, err := w.Chain(context.Background(), "shop")
@@ -247,7 +247,7 @@ func TestChainEndsBeforeAGap(t *testing.T) {
 
 // The store forgot v3 and v4, and the app went on from v2: v4 is a leftover.
 func TestChainEndsBeforeALeftover(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	digests := w.chain(4, nil)
 	again := w.put(w.release(3, digests[2], nil))
 	chain, err := w.Chain(context.Background(), "shop")
@@ -260,8 +260,8 @@ func TestChainEndsBeforeALeftover(t *testing.T) {
 }
 
 // A tag's directory without a link is what a crash leaves.
-func TestATagThatWasBegunIsNoVerse(t *testing.T) {
-	w := newLedgerWorld(t)
+func TestATagThatWasBegunIsNoVersion(t *testing.T) {
+	w := newLedgerFixture(t)
 	digests := w.chain(2, nil)
 	if err := os.MkdirAll(strings.TrimSuffix(w.tagFile("v3"), "/link"), 0o777); err != nil {
 		t.Fatal(err)
@@ -275,7 +275,7 @@ func TestATagThatWasBegunIsNoVerse(t *testing.T) {
 }
 
 func TestPresentNamesWhatIsMissing(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	ctx := context.Background()
 	pushed := map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 1), "clock": w.pushOCI("shop/clock", 2)}
 	if err := w.Present(ctx, ledgerShop, pushed); err != nil {
@@ -313,7 +313,7 @@ func TestPresentNamesWhatIsMissing(t *testing.T) {
 
 // What Verify calls good, a client can pull.
 func TestVerifiedImagesArePulled(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	images := map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 2)}
 	w.chain(2, images)
 	w.remove(w.dir + "/docker/registry/v2/repositories/shop/web")

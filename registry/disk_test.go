@@ -42,7 +42,7 @@ func onSmallDisk(dir string, minFree int64) func(*registry.Options) {
 }
 
 func TestFullDiskFailsThePushAndNothingElse(t *testing.T) {
-	w := newWorld(t, onSmallDisk(smallDisk(t), 0))
+	w := newFixture(t, onSmallDisk(smallDisk(t), 0))
 	img := image(t)
 	w.push(t, "hello/web:latest", img)
 	err := remote.WriteLayer(w.ref(t, "hello/web:latest").Context(), noise(t, 48<<20), as("alice-token")...)
@@ -61,7 +61,7 @@ func TestFullDiskFailsThePushAndNothingElse(t *testing.T) {
 
 func TestPushesWithoutRoomInTheEngineAreRefused(t *testing.T) {
 	free, away := int64(1<<30), error(nil)
-	w := newWorld(t, func(o *registry.Options) {
+	w := newFixture(t, func(o *registry.Options) {
 		o.MinFreeBytes = 64 << 20
 		o.EngineFree = func(context.Context) (int64, error) { return free, away }
 	})
@@ -79,7 +79,7 @@ func TestPushesWithoutRoomInTheEngineAreRefused(t *testing.T) {
 
 func TestNearlyFullDiskRefusesPushesAndLetsPullsBe(t *testing.T) {
 	dir := smallDisk(t)
-	w := newWorld(t, onSmallDisk(dir, 8<<20))
+	w := newFixture(t, onSmallDisk(dir, 8<<20))
 	img, next := image(t), image(t)
 	w.push(t, "hello/web:latest", img)
 	w.push(t, "hello/web:stored", next)
@@ -100,7 +100,7 @@ func TestNearlyFullDiskRefusesPushesAndLetsPullsBe(t *testing.T) {
 
 func TestUploadStopsBeforeItTakesTheReserve(t *testing.T) {
 	dir := smallDisk(t)
-	w := newWorld(t, onSmallDisk(dir, 12<<20))
+	w := newFixture(t, onSmallDisk(dir, 12<<20))
 	err := remote.WriteLayer(w.ref(t, "hello/web:latest").Context(), noise(t, 31<<20), as("alice-token")...)
 	wantRefusal(t, err, http.StatusForbidden, "DENIED", "nearly full")
 	if free := w.reg.Stats().FreeBytes; free < 30<<20 {

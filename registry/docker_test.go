@@ -37,7 +37,7 @@ func (d docker) must(t testing.TB, stdin string, args ...string) string {
 }
 
 // load gives the engine an image under a reference, until the test ends.
-func (d docker) load(t testing.TB, w *world, ref string, img v1.Image) string {
+func (d docker) load(t testing.TB, w *fixture, ref string, img v1.Image) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "image.tar")
 	if err := tarball.WriteToFile(file, w.ref(t, ref), img); err != nil {
@@ -55,7 +55,7 @@ func (d docker) load(t testing.TB, w *world, ref string, img v1.Image) string {
 }
 
 func TestDockerPushAndPull(t *testing.T) {
-	w, d := newWorld(t), docker{t.TempDir()}
+	w, d := newFixture(t), docker{t.TempDir()}
 	ref := d.load(t, w, "hello:latest", image(t))
 
 	if out, err := d.run(t, "wrong", "login", "-u", "_", "--password-stdin", w.host); err == nil {
@@ -81,7 +81,7 @@ func TestDockerPushAndPull(t *testing.T) {
 }
 
 func TestDockerShowsWhyAPushIsRefused(t *testing.T) {
-	w, d := newWorld(t), docker{t.TempDir()}
+	w, d := newFixture(t), docker{t.TempDir()}
 	d.must(t, "alice-token", "login", "-u", "_", "--password-stdin", w.host)
 	noCommand := func(c *v1.ConfigFile) { c.Config.Entrypoint, c.Config.Cmd = nil, nil }
 	for _, row := range []struct {
@@ -103,7 +103,7 @@ func TestDockerShowsWhyAPushIsRefused(t *testing.T) {
 // TestDockerShowsWhyItsLookForABlobIsRefused: of an image without layers docker
 // asks for the config before it uploads a thing, and a look has no answer to read.
 func TestDockerShowsWhyItsLookForABlobIsRefused(t *testing.T) {
-	w, d := newWorld(t), docker{t.TempDir()}
+	w, d := newFixture(t), docker{t.TempDir()}
 	d.must(t, "alice-token", "login", "-u", "_", "--password-stdin", w.host)
 	bare := configured(t, empty.Image, func(c *v1.ConfigFile) {
 		c.OS, c.Architecture = "linux", "amd64"
@@ -116,7 +116,7 @@ func TestDockerShowsWhyItsLookForABlobIsRefused(t *testing.T) {
 }
 
 func TestDockerShowsThatALayerIsTooLarge(t *testing.T) {
-	w, d := newWorld(t, func(o *registry.Options) { o.MaxImageBytes = 1 << 20 }), docker{t.TempDir()}
+	w, d := newFixture(t, func(o *registry.Options) { o.MaxImageBytes = 1 << 20 }), docker{t.TempDir()}
 	d.must(t, "alice-token", "login", "-u", "_", "--password-stdin", w.host)
 	out, err := d.run(t, "", "push", d.load(t, w, "hello/web:latest", bigTar(t, 8<<20)))
 	if err == nil || !strings.Contains(out, "larger than the platform takes") {

@@ -112,9 +112,9 @@ func (e refusal) write(w http.ResponseWriter) {
 	_ = json.NewEncoder(w).Encode(map[string][]ociError{"errors": {{e.Code, e.Message}}})
 }
 
-// censor holds an answer of distribution's back when judge says what is to be
+// answerFilter holds an answer of distribution's back when judge says what is to be
 // answered instead; err is that then. Whoever made the censor answers it.
-type censor struct {
+type answerFilter struct {
 	http.ResponseWriter
 	judge func(status int) error // nil lets the answer out
 	wrote bool
@@ -122,7 +122,7 @@ type censor struct {
 }
 
 // WriteHeader asks judge before anything goes out.
-func (c *censor) WriteHeader(status int) {
+func (c *answerFilter) WriteHeader(status int) {
 	if c.wrote {
 		return
 	}
@@ -133,7 +133,7 @@ func (c *censor) WriteHeader(status int) {
 }
 
 // Write drops the body of an answer that is held back.
-func (c *censor) Write(p []byte) (int, error) {
+func (c *answerFilter) Write(p []byte) (int, error) {
 	if !c.wrote {
 		c.WriteHeader(http.StatusOK)
 	}

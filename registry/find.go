@@ -29,7 +29,7 @@ func (r *Registry) Find(ctx context.Context, app string, t renga.ProcessType, re
 	if !byDigest {
 		return r.findTag(ctx, app, t, ref)
 	}
-	homes, err := r.homes(app, t)
+	homes, err := r.repositoriesFor(app, t)
 	if err != nil {
 		return nil, fmt.Errorf("find image %s of app %s: %w", dgst, app, err)
 	}
@@ -70,9 +70,9 @@ func (r *Registry) findTag(ctx context.Context, app string, t renga.ProcessType,
 	return images, err
 }
 
-// homes are the app's repositories in the order in which an image for t is
+// repositoriesFor are the app's repositories in the order in which an image for t is
 // looked for: its own, then the other process types', then the releases.
-func (r *Registry) homes(app string, t renga.ProcessType) ([]renga.ProcessType, error) {
+func (r *Registry) repositoriesFor(app string, t renga.ProcessType) ([]renga.ProcessType, error) {
 	entries, err := os.ReadDir(r.driver.file(repositoryDir(app)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -87,11 +87,11 @@ func (r *Registry) homes(app string, t renga.ProcessType) ([]renga.ProcessType, 
 }
 
 // findDigest looks for an image in one repository; nil when it is not there.
-func (r *Registry) findDigest(ctx context.Context, app string, home renga.ProcessType, dgst string) (map[renga.ProcessType]renga.Image, error) {
-	if images, err := r.imagesIn(ctx, app, home, dgst); err != nil || images != nil {
+func (r *Registry) findDigest(ctx context.Context, app string, repository renga.ProcessType, dgst string) (map[renga.ProcessType]renga.Image, error) {
+	if images, err := r.imagesIn(ctx, app, repository, dgst); err != nil || images != nil {
 		return images, err
 	}
-	repo, err := r.repository(ctx, app+"/"+string(home))
+	repo, err := r.repository(ctx, app+"/"+string(repository))
 	if err != nil {
 		return nil, err
 	}
@@ -99,18 +99,18 @@ func (r *Registry) findDigest(ctx context.Context, app string, home renga.Proces
 	if err != nil {
 		return nil, err
 	}
-	images, err := r.imagesIn(ctx, app, home, newest)
+	images, err := r.imagesIn(ctx, app, repository, newest)
 	if err == nil && hasConfig(images, dgst) {
 		return images, nil
 	}
-	return r.findConfig(ctx, app, home, dgst)
+	return r.findConfig(ctx, app, repository, dgst)
 }
 
 // findConfig reads every manifest of a repository until one has the config.
-func (r *Registry) findConfig(ctx context.Context, app string, home renga.ProcessType, config string) (map[renga.ProcessType]renga.Image, error) {
-	revisions, err := os.ReadDir(r.driver.file(revisionsDir(app + "/" + string(home))))
+func (r *Registry) findConfig(ctx context.Context, app string, repository renga.ProcessType, config string) (map[renga.ProcessType]renga.Image, error) {
+	revisions, err := os.ReadDir(r.driver.file(revisionsDir(app + "/" + string(repository))))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("list images of %s/%s: %w", app, home, err)
+		return nil, fmt.Errorf("list images of %s/%s: %w", app, repository, err)
 	}
 	for _, e := range revisions {
 		if err := ctx.Err(); err != nil {
@@ -119,7 +119,7 @@ func (r *Registry) findConfig(ctx context.Context, app string, home renga.Proces
 		if !r.namesConfig(e.Name(), config) {
 			continue
 		}
-		images, err := r.imagesIn(ctx, app, home, "sha256:"+e.Name())
+		images, err := r.imagesIn(ctx, app, repository, "sha256:"+e.Name())
 		if err != nil || hasConfig(images, config) {
 			return images, err
 		}
@@ -143,8 +143,8 @@ func (r *Registry) namesConfig(hex, config string) bool {
 
 // imagesIn reads what a manifest of a repository declares; nil when the
 // repository has none of that digest, or none that is an image.
-func (r *Registry) imagesIn(ctx context.Context, app string, home renga.ProcessType, dgst string) (map[renga.ProcessType]renga.Image, error) {
-	repo, err := r.repository(ctx, app+"/"+string(home))
+func (r *Registry) imagesIn(ctx context.Context, app string, repository renga.ProcessType, dgst string) (map[renga.ProcessType]renga.Image, error) {
+	repo, err := r.repository(ctx, app+"/"+string(repository))
 	if err != nil {
 		return nil, err
 	}
@@ -155,13 +155,13 @@ func (r *Registry) imagesIn(ctx context.Context, app string, home renga.ProcessT
 	if err != nil {
 		return nil, err
 	}
-	process := home
-	if home == releasesPart {
+	process := repository
+	if repository == releasesPart {
 		process = renga.Web // whose image may declare all that a release holds
 	}
-	images, err := imageReader{repo, r.platform, r.o.MaxImageBytes, r.weighLayers}.read(ctx, app, process, mediaType, body)
+	images, err := imageReader{repo, r.platform, r.o.MaxImageBytes, r.measureLayers}.read(ctx, app, process, mediaType, body)
 	if errors.Is(err, errNotStored) {
-		err = renga.Errorf(renga.Invalid, "The image %s of %s/%s is not complete in the registry. Push it again.", clipText(dgst), app, home)
+		err = renga.Errorf(renga.Invalid, "The image %s of %s/%s is not complete in the registry. Push it again.", clipText(dgst), app, repository)
 	}
 	return images, err
 }
@@ -176,12 +176,12 @@ func hasConfig(images map[renga.ProcessType]renga.Image, config string) bool {
 // onlyFor leaves of an image that another repository has what t runs of it:
 // the command that is declared for t, or else the image's own; nil when neither
 // is there.
-func onlyFor(t renga.ProcessType, app string, home renga.ProcessType, images map[renga.ProcessType]renga.Image) map[renga.ProcessType]renga.Image {
-	if home == t || len(images) == 0 {
+func onlyFor(t renga.ProcessType, app string, repository renga.ProcessType, images map[renga.ProcessType]renga.Image) map[renga.ProcessType]renga.Image {
+	if repository == t || len(images) == 0 {
 		return images
 	}
-	own := home
-	if home == releasesPart {
+	own := repository
+	if repository == releasesPart {
 		own = renga.Web
 	}
 	img, declared := images[t]
@@ -191,7 +191,7 @@ func onlyFor(t renga.ProcessType, app string, home renga.ProcessType, images map
 	if !declared {
 		return nil
 	}
-	if home == releasesPart { // nobody pushes there
+	if repository == releasesPart { // nobody pushes there
 		img.Repository = app + "/" + string(t)
 	}
 	return map[renga.ProcessType]renga.Image{t: img}

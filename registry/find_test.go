@@ -14,7 +14,7 @@ import (
 )
 
 func TestEveryStoredImageIsFound(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	old, newer := image(t), image(t)
 	w.push(t, "hello/web:latest", old)
 	w.push(t, "hello/web:kept", old)
@@ -35,7 +35,7 @@ func TestEveryStoredImageIsFound(t *testing.T) {
 }
 
 func TestAnImageInAnIndexIsFoundByItsConfigAndByTheIndex(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	img := image(t)
 	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: img})
 	if err := remote.WriteIndex(w.ref(t, "hello/web:latest"), index, as("alice-token")...); err != nil {
@@ -51,7 +51,7 @@ func TestAnImageInAnIndexIsFoundByItsConfigAndByTheIndex(t *testing.T) {
 }
 
 func TestAnImageOfAnotherProcessTypeIsFoundForOneTypeAlone(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	img := image(t, func(c *v1.ConfigFile) {
 		c.Config.Labels = map[string]string{"renga.processes": `{"worker":["/app","work"],"clock":"tick"}`}
 	})
@@ -70,7 +70,7 @@ func TestAnImageOfAnotherProcessTypeIsFoundForOneTypeAlone(t *testing.T) {
 }
 
 func TestWhatWasNeverPushedIsNotFound(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.push(t, "hello/web:latest", image(t))
 	w.push(t, "theirs/web:latest", image(t))
 	theirs := w.tagOf(t, "theirs/web:latest")
@@ -83,7 +83,7 @@ func TestWhatWasNeverPushedIsNotFound(t *testing.T) {
 }
 
 // finds wants ref to name the image of that manifest digest.
-func (w *world) finds(t *testing.T, process renga.ProcessType, ref, digest string) map[renga.ProcessType]renga.Image {
+func (w *fixture) finds(t *testing.T, process renga.ProcessType, ref, digest string) map[renga.ProcessType]renga.Image {
 	t.Helper()
 	found, err := w.reg.Find(t.Context(), "hello", process, ref)
 	if err != nil || found[process].Digest != digest {
@@ -94,7 +94,7 @@ func (w *world) finds(t *testing.T, process renga.ProcessType, ref, digest strin
 
 // BenchmarkFindAmongThousandTags looks for the image that is read last.
 func BenchmarkFindAmongThousandTags(b *testing.B) {
-	w := newWorld(b)
+	w := newFixture(b)
 	base := image(b)
 	last, oldest := "", ""
 	for n := range 1000 {

@@ -15,7 +15,7 @@ import (
 )
 
 func TestUploadGoesOnAfterARestart(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	halves := [][]byte{bytes.Repeat([]byte("a"), 1<<20), bytes.Repeat([]byte("b"), 1<<20)}
 	res, _ := w.do(t, "alice-token", "POST", "/v2/hello/web/blobs/uploads/", nil, nil)
 	for i, half := range halves {
@@ -43,7 +43,7 @@ func TestUploadGoesOnAfterARestart(t *testing.T) {
 }
 
 func TestTornUploadDoesNotGetADigestItHasNot(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	content := bytes.Repeat([]byte("a"), 1<<20)
 	res, _ := w.do(t, "alice-token", "POST", "/v2/hello/web/blobs/uploads/", nil, nil)
 	res, _ = w.do(t, "alice-token", "PATCH", res.Header.Get("Location"), nil, content)
@@ -64,7 +64,7 @@ func TestTornUploadDoesNotGetADigestItHasNot(t *testing.T) {
 }
 
 func TestRunPurgesOldUploadsOnly(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for range 2 {
 		w.do(t, "alice-token", "POST", "/v2/hello/web/blobs/uploads/", nil, nil)
 	}
@@ -92,7 +92,7 @@ func TestRunPurgesOldUploadsOnly(t *testing.T) {
 }
 
 func TestNewTellsWhatIsWrong(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -107,13 +107,13 @@ func TestNewTellsWhatIsWrong(t *testing.T) {
 	} {
 		o := w.options
 		change(&o)
-		if _, err := registry.New(o, w.town, w.town); err == nil {
+		if _, err := registry.New(o, w.fakeDirectory, w.fakeDirectory); err == nil {
 			t.Errorf("%s: no error", what)
 		}
 	}
 }
 
-func uploads(t testing.TB, w *world, file string) []string {
+func uploads(t testing.TB, w *fixture, file string) []string {
 	t.Helper()
 	all, err := filepath.Glob(filepath.Join(w.options.Dir, "docker/registry/v2/repositories/*/*/_uploads/*", file))
 	if err != nil || len(all) == 0 {

@@ -93,9 +93,9 @@ type imageReader struct {
 	source   imageSource
 	platform platform
 	maxBytes int64 // sum of compressed layers; 0 means no limit
-	// weigh refuses layers that the engine cannot or must not unpack; nil when
+	// measure refuses layers that the engine cannot or must not unpack; nil when
 	// nobody does.
-	weigh func(ctx context.Context, layers []contentRef) error
+	measure func(ctx context.Context, layers []contentRef) error
 }
 
 // read finds the image that a manifest brings for the platform, and the
@@ -117,8 +117,8 @@ func (r imageReader) read(ctx context.Context, app string, process renga.Process
 	if err != nil {
 		return nil, err
 	}
-	if r.weigh != nil {
-		if err := r.weigh(ctx, found.doc.Layers); err != nil {
+	if r.measure != nil {
+		if err := r.measure(ctx, found.doc.Layers); err != nil {
 			return nil, err
 		}
 	}

@@ -178,11 +178,11 @@ func (r *Registry) recoverOne(ctx context.Context, it intent) error {
 		r.forget(it)
 		return nil
 	}
-	return r.releaseStored(ctx, repo, it)
+	return r.releaseStoredImage(ctx, repo, it)
 }
 
-// releaseStored makes the release of an image that is stored and tagged.
-func (r *Registry) releaseStored(ctx context.Context, repo storedRepository, it intent) error {
+// releaseStoredImage makes the release of an image that is stored and tagged.
+func (r *Registry) releaseStoredImage(ctx context.Context, repo storedRepository, it intent) error {
 	mediaType, body, err := repo.manifest(ctx, it.Digest)
 	if err != nil {
 		return err
@@ -192,13 +192,13 @@ func (r *Registry) releaseStored(ctx context.Context, repo storedRepository, it 
 		// The rules became stricter since the push; its client got no answer.
 		r.log.Warn("stored image cannot be released", "repository", it.Repository, "push", it.ID, "err", err)
 		r.counts.refused.Add(1)
-		r.putBack(ctx, it)
+		r.undoPush(ctx, it)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if err := r.release(ctx, it, images); err != nil {
+	if err := r.makeRelease(ctx, it, images); err != nil {
 		return err
 	}
 	r.counts.recovered.Add(1)

@@ -10,8 +10,8 @@ import (
 )
 
 // benchLedger is an app with three images of five layers and 40 config vars.
-func benchLedger(b *testing.B) (*ledgerWorld, renga.Release) {
-	w := newLedgerWorld(b)
+func benchLedger(b *testing.B) (*ledgerFixture, renga.Release) {
+	w := newLedgerFixture(b)
 	images := map[renga.ProcessType]renga.Image{}
 	for _, t := range []renga.ProcessType{"web", "worker", "clock"} {
 		images[t] = w.push("shop/"+string(t), 5)

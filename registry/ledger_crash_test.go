@@ -73,7 +73,7 @@ func (d *dyingLedgerDisk) Remove(path string) error {
 }
 
 // steps counts what Put of r does to the disk.
-func (w *ledgerWorld) steps(r renga.Release) int {
+func (w *ledgerFixture) steps(r renga.Release) int {
 	w.t.Helper()
 	disk := &dyingLedgerDisk{LedgerFiles: registry.LedgerDisk, left: 1 << 30}
 	registry.SetLedgerFiles(w.Ledger, disk)
@@ -83,7 +83,7 @@ func (w *ledgerWorld) steps(r renga.Release) int {
 }
 
 func TestDyingAtAnyStepOfPutLeavesAChainThatGoesOn(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	images := map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 2)}
 	steps := w.steps(w.release(2, w.chain(1, nil)[1], images))
 	if steps < 40 {
@@ -105,7 +105,7 @@ func TestDyingAtAnyStepOfPutLeavesAChainThatGoesOn(t *testing.T) {
 
 // dieAfter puts r, the second verse, on a disk that dies after n steps, looks at
 // what is left, and puts it again. It tells whether the first Put died.
-func (w *ledgerWorld) dieAfter(n int, r renga.Release) bool {
+func (w *ledgerFixture) dieAfter(n int, r renga.Release) bool {
 	w.t.Helper()
 	errDead := errors.New("dead")
 	registry.SetLedgerFiles(w.Ledger, &dyingLedgerDisk{LedgerFiles: registry.LedgerDisk, left: n, err: errDead, torn: n%2 == 0})
@@ -131,7 +131,7 @@ func (w *ledgerWorld) dieAfter(n int, r renga.Release) bool {
 }
 
 func TestAFullDiskIsSaidAndHarmsNothing(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	digests := w.chain(2, nil)
 	before := len(w.files(func(string) bool { return true }))
 	registry.SetLedgerFiles(w.Ledger, fullLedgerDisk{registry.LedgerDisk})
@@ -158,7 +158,7 @@ func (fullLedgerDisk) Create(path string, content []byte) error {
 }
 
 func TestACancelledPutWritesNothing(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	digests := w.chain(1, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -172,7 +172,7 @@ func TestACancelledPutWritesNothing(t *testing.T) {
 // never empty, for contents were synced before they got their names. A link
 // that is empty all the same, from elsewhere, is written again.
 func TestPutMendsLinksThatHoldNoDigest(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	images := map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 2)}
 	digests := w.chain(2, images)
 	links := w.files(func(path string) bool {

@@ -63,8 +63,8 @@ func (k *ledgerKeys) Open(sealed, associated []byte) ([]byte, error) {
 	return (*k)[sealed[0]].Open(nil, nil, sealed[1:], associated)
 }
 
-// ledgerWorld is a ledger and a bare registry over the same directory.
-type ledgerWorld struct {
+// ledgerFixture is a ledger and a bare registry over the same directory.
+type ledgerFixture struct {
 	*registry.Ledger
 	t    testing.TB
 	dir  string
@@ -72,7 +72,7 @@ type ledgerWorld struct {
 	keys *ledgerKeys
 }
 
-func newLedgerWorld(t testing.TB) *ledgerWorld {
+func newLedgerFixture(t testing.TB) *ledgerFixture {
 	t.Helper()
 	dir := t.TempDir()
 	settings := &configuration.Configuration{Storage: configuration.Storage{
@@ -91,11 +91,11 @@ func newLedgerWorld(t testing.TB) *ledgerWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &ledgerWorld{Ledger: ledger, t: t, dir: dir, host: strings.TrimPrefix(server.URL, "http://"), keys: keys}
+	return &ledgerFixture{Ledger: ledger, t: t, dir: dir, host: strings.TrimPrefix(server.URL, "http://"), keys: keys}
 }
 
 // push pushes a random image with n layers and says of it what a push says.
-func (w *ledgerWorld) push(repository string, n int64) renga.Image {
+func (w *ledgerFixture) push(repository string, n int64) renga.Image {
 	w.t.Helper()
 	image, err := random.Image(1000, n)
 	if err != nil {
@@ -113,7 +113,7 @@ func (w *ledgerWorld) push(repository string, n int64) renga.Image {
 	return w.pushImage(repository, image)
 }
 
-func (w *ledgerWorld) pushImage(repository string, image v1.Image) renga.Image {
+func (w *ledgerFixture) pushImage(repository string, image v1.Image) renga.Image {
 	w.t.Helper()
 	if err := remote.Write(w.ref(repository+":latest"), image); err != nil {
 		w.t.Fatal(err)
@@ -133,7 +133,7 @@ func (w *ledgerWorld) pushImage(repository string, image v1.Image) renga.Image {
 }
 
 // pushOCI is push with OCI's media types instead of Docker's.
-func (w *ledgerWorld) pushOCI(repository string, n int64) renga.Image {
+func (w *ledgerFixture) pushOCI(repository string, n int64) renga.Image {
 	w.t.Helper()
 	image, err := random.Image(1000, n)
 	if err != nil {
@@ -143,7 +143,7 @@ func (w *ledgerWorld) pushOCI(repository string, n int64) renga.Image {
 	return w.pushImage(repository, image)
 }
 
-func (w *ledgerWorld) ref(s string) name.Reference {
+func (w *ledgerFixture) ref(s string) name.Reference {
 	w.t.Helper()
 	ref, err := name.ParseReference(w.host+"/"+s, name.Insecure)
 	if err != nil {
@@ -153,7 +153,7 @@ func (w *ledgerWorld) ref(s string) name.Reference {
 }
 
 // release is verse n of the shop, after the verse of digest previous.
-func (w *ledgerWorld) release(n int, previous string, images map[renga.ProcessType]renga.Image) renga.Release {
+func (w *ledgerFixture) release(n int, previous string, images map[renga.ProcessType]renga.Image) renga.Release {
 	return renga.Release{
 		App: ledgerShop.ID, AppName: ledgerShop.Name, Version: n, Previous: previous,
 		Inputs: renga.Inputs{
@@ -166,7 +166,7 @@ func (w *ledgerWorld) release(n int, previous string, images map[renga.ProcessTy
 	}
 }
 
-func (w *ledgerWorld) put(r renga.Release) string {
+func (w *ledgerFixture) put(r renga.Release) string {
 	w.t.Helper()
 	digest, err := w.Put(context.Background(), r)
 	if err != nil {
@@ -175,7 +175,7 @@ func (w *ledgerWorld) put(r renga.Release) string {
 	return digest
 }
 
-func (w *ledgerWorld) get(digest string) renga.Release {
+func (w *ledgerFixture) get(digest string) renga.Release {
 	w.t.Helper()
 	r, err := w.Get(context.Background(), ledgerShop, digest)
 	if err != nil {
@@ -186,7 +186,7 @@ func (w *ledgerWorld) get(digest string) renga.Release {
 
 // chain writes n verses, the first without images, and gives their digests
 // counted from 1.
-func (w *ledgerWorld) chain(n int, images map[renga.ProcessType]renga.Image) []string {
+func (w *ledgerFixture) chain(n int, images map[renga.ProcessType]renga.Image) []string {
 	w.t.Helper()
 	digests := []string{""}
 	for v := 1; v <= n; v++ {
@@ -200,7 +200,7 @@ func (w *ledgerWorld) chain(n int, images map[renga.ProcessType]renga.Image) []s
 }
 
 // versions reads the chain and wants versions 1 to n.
-func (w *ledgerWorld) versions(n int) {
+func (w *ledgerFixture) versions(n int) {
 	w.t.Helper()
 	chain, err := w.Chain(context.Background(), ledgerShop.Name)
 	if err != nil || len(chain) != n {
@@ -214,17 +214,17 @@ func (w *ledgerWorld) versions(n int) {
 }
 
 // blobFile is where a blob lies.
-func (w *ledgerWorld) blobFile(digest string) string {
+func (w *ledgerFixture) blobFile(digest string) string {
 	hex := strings.TrimPrefix(digest, "sha256:")
 	return filepath.Join(w.dir, "docker/registry/v2/blobs/sha256", hex[:2], hex, "data")
 }
 
 // tagFile is the link of one of the shop's tags.
-func (w *ledgerWorld) tagFile(tag string) string {
+func (w *ledgerFixture) tagFile(tag string) string {
 	return filepath.Join(w.dir, "docker/registry/v2/repositories/shop/releases/_manifests/tags", tag, "current/link")
 }
 
-func (w *ledgerWorld) read(path string) []byte {
+func (w *ledgerFixture) read(path string) []byte {
 	w.t.Helper()
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -233,7 +233,7 @@ func (w *ledgerWorld) read(path string) []byte {
 	return content
 }
 
-func (w *ledgerWorld) write(path string, content []byte) {
+func (w *ledgerFixture) write(path string, content []byte) {
 	w.t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		w.t.Fatal(err)
@@ -243,7 +243,7 @@ func (w *ledgerWorld) write(path string, content []byte) {
 	}
 }
 
-func (w *ledgerWorld) remove(path string) {
+func (w *ledgerFixture) remove(path string) {
 	w.t.Helper()
 	if err := os.RemoveAll(path); err != nil {
 		w.t.Fatal(err)
@@ -251,7 +251,7 @@ func (w *ledgerWorld) remove(path string) {
 }
 
 // files gives the paths below the directory, as far as keep wants them.
-func (w *ledgerWorld) files(keep func(path string) bool) []string {
+func (w *ledgerFixture) files(keep func(path string) bool) []string {
 	w.t.Helper()
 	var found []string
 	err := filepath.WalkDir(w.dir, func(path string, entry fs.DirEntry, err error) error {
@@ -266,6 +266,6 @@ func (w *ledgerWorld) files(keep func(path string) bool) []string {
 	return found
 }
 
-func (w *ledgerWorld) blobFiles() int {
+func (w *ledgerFixture) blobFiles() int {
 	return len(w.files(func(path string) bool { return filepath.Base(path) == "data" }))
 }

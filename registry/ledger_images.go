@@ -22,9 +22,9 @@ import (
 // ledgerImage is an image that is there, in one of the repositories that may
 // have it.
 type ledgerImage struct {
-	manifest distribution.Manifest
-	desc     v1.Descriptor           // of the manifest
-	home     distribution.Repository // where it was found
+	manifest   distribution.Manifest
+	desc       v1.Descriptor           // of the manifest
+	repository distribution.Repository // where it was found
 }
 
 // ledgerPlace is where images may be: in an app's releases, or else where they
@@ -51,7 +51,7 @@ func (l *Ledger) Present(ctx context.Context, app renga.App, images map[renga.Pr
 			return err
 		}
 		for _, part := range found.manifest.References() {
-			if err := ledgerHas(ctx, found.home.Blobs(ctx), t, part); err != nil {
+			if err := ledgerHas(ctx, found.repository.Blobs(ctx), t, part); err != nil {
 				return err
 			}
 		}
@@ -85,7 +85,7 @@ func (l *Ledger) find(ctx context.Context, p ledgerPlace, t renga.ProcessType, i
 	if err != nil {
 		return ledgerImage{}, renga.Errorf(renga.Invalid, "The image of process type %s cannot run: %w. Push it again.", t, err)
 	}
-	found.home = home
+	found.repository = home
 	return found, nil
 }
 

@@ -20,12 +20,12 @@ const (
 	ledgerSealedType   = "application/vnd.renga.release.sealed.v1"
 
 	// On the index. Nothing here is secret.
-	ledgerNoteApp      = "renga.app.id"
-	ledgerNoteAppName  = "renga.app.name"
-	ledgerNoteVersion  = "renga.version"
-	ledgerNotePrevious = "renga.previous"
+	ledgerAnnotationApp      = "renga.app.id"
+	ledgerAnnotationAppName  = "renga.app.name"
+	ledgerAnnotationVersion  = "renga.version"
+	ledgerAnnotationPrevious = "renga.previous"
 	// On the descriptor of each image.
-	ledgerNoteType = "renga.process-type"
+	ledgerAnnotationType = "renga.process-type"
 )
 
 // ledgerIndex is what a release's index says: all but the secrets.
@@ -52,16 +52,16 @@ func (x ledgerIndex) marshal() ([]byte, error) {
 	index := v1.Index{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageIndex,
 		Annotations: map[string]string{
-			ledgerNoteApp: string(x.App), ledgerNoteAppName: x.AppName,
-			ledgerNoteVersion: strconv.Itoa(x.Version), v1.AnnotationCreated: x.Created.Format(time.RFC3339Nano),
+			ledgerAnnotationApp: string(x.App), ledgerAnnotationAppName: x.AppName,
+			ledgerAnnotationVersion: strconv.Itoa(x.Version), v1.AnnotationCreated: x.Created.Format(time.RFC3339Nano),
 		},
 	}
 	if x.Previous != "" {
-		index.Annotations[ledgerNotePrevious] = x.Previous
+		index.Annotations[ledgerAnnotationPrevious] = x.Previous
 	}
 	for _, t := range slices.Sorted(maps.Keys(x.Images)) {
 		d := x.Images[t]
-		d.Annotations = map[string]string{ledgerNoteType: string(t)}
+		d.Annotations = map[string]string{ledgerAnnotationType: string(t)}
 		index.Manifests = append(index.Manifests, d)
 	}
 	artifact := x.Artifact
@@ -81,7 +81,7 @@ func parseLedgerIndex(content []byte) (ledgerIndex, error) {
 	if index.MediaType != v1.MediaTypeImageIndex || index.SchemaVersion != 2 || len(index.Manifests) == 0 {
 		return ledgerIndex{}, flawf("the index is no release: media type %q, %d manifests", index.MediaType, len(index.Manifests))
 	}
-	x, err := parseLedgerNotes(index.Annotations)
+	x, err := parseLedgerAnnotations(index.Annotations)
 	if err != nil {
 		return ledgerIndex{}, err
 	}
@@ -91,7 +91,7 @@ func parseLedgerIndex(content []byte) (ledgerIndex, error) {
 		return x, flawf("the index's last manifest is no release artifact")
 	}
 	for _, d := range index.Manifests[:last] {
-		t := renga.ProcessType(d.Annotations[ledgerNoteType])
+		t := renga.ProcessType(d.Annotations[ledgerAnnotationType])
 		if _, twice := x.Images[t]; twice || renga.ValidateProcessType(t) != nil || !renga.ValidDigest(d.Digest.String()) {
 			return x, flawf("the index names an image wrongly: process type %q, digest %q", t, d.Digest)
 		}
@@ -100,19 +100,19 @@ func parseLedgerIndex(content []byte) (ledgerIndex, error) {
 	return x, nil
 }
 
-// parseLedgerNotes reads the index's annotations.
-func parseLedgerNotes(notes map[string]string) (ledgerIndex, error) {
+// parseLedgerAnnotations reads the index's annotations.
+func parseLedgerAnnotations(annotations map[string]string) (ledgerIndex, error) {
 	x := ledgerIndex{
-		App: renga.AppID(notes[ledgerNoteApp]), AppName: notes[ledgerNoteAppName],
-		Previous: notes[ledgerNotePrevious], Images: map[renga.ProcessType]v1.Descriptor{},
+		App: renga.AppID(annotations[ledgerAnnotationApp]), AppName: annotations[ledgerAnnotationAppName],
+		Previous: annotations[ledgerAnnotationPrevious], Images: map[renga.ProcessType]v1.Descriptor{},
 	}
-	version, err := strconv.Atoi(notes[ledgerNoteVersion])
-	if err != nil || version < 1 || strconv.Itoa(version) != notes[ledgerNoteVersion] {
-		return x, flawf("the index's version %q is no number", notes[ledgerNoteVersion])
+	version, err := strconv.Atoi(annotations[ledgerAnnotationVersion])
+	if err != nil || version < 1 || strconv.Itoa(version) != annotations[ledgerAnnotationVersion] {
+		return x, flawf("the index's version %q is no number", annotations[ledgerAnnotationVersion])
 	}
 	x.Version = version
-	if x.Created, err = time.Parse(time.RFC3339Nano, notes[v1.AnnotationCreated]); err != nil {
-		return x, flawf("the index's time %q is no time", notes[v1.AnnotationCreated])
+	if x.Created, err = time.Parse(time.RFC3339Nano, annotations[v1.AnnotationCreated]); err != nil {
+		return x, flawf("the index's time %q is no time", annotations[v1.AnnotationCreated])
 	}
 	x.Created = x.Created.UTC()
 	if x.App == "" || (version == 1) != (x.Previous == "") || x.Previous != "" && !renga.ValidDigest(x.Previous) {

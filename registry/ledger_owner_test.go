@@ -17,12 +17,12 @@ var (
 	ledgerBob   = renga.Account{ID: "5f9b6a0e-0000-4000-8000-000000000002", Email: "bob@example.com"}
 )
 
-func (w *ledgerWorld) ownerFile(app string) string {
+func (w *ledgerFixture) ownerFile(app string) string {
 	return filepath.Join(w.dir, "docker/registry/v2/repositories", app, "releases/_renga/owner")
 }
 
 func TestLedgerKnowsTheOwnerBesideTheReleases(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	if err := w.KeepOwner(t.Context(), ledgerShop, ledgerAlice); renga.KindOf(err) != renga.Conflict {
 		t.Fatalf("an app without releases: %v, want conflict", err)
 	}
@@ -64,7 +64,7 @@ func TestLedgerKnowsTheOwnerBesideTheReleases(t *testing.T) {
 
 // Whoever can write files of the registry makes nobody an owner.
 func TestLedgerRefusesAForeignOwner(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	w.chain(1, nil)
 	must(t, w.KeepOwner(t.Context(), ledgerShop, ledgerAlice))
 	other := renga.App{ID: "another", Name: "shop"} // the note of one app put beside another

@@ -89,7 +89,7 @@ func (l *Ledger) linkImages(ctx context.Context, from, to string, images map[ren
 		}
 	}
 	w.batch.next()
-	if err := w.hold(ctx); err != nil {
+	if err := w.putManifests(ctx); err != nil {
 		return err
 	}
 	return w.batch.commit()
@@ -142,7 +142,7 @@ func (w *ledgerWriter) link(ctx context.Context, t renga.ProcessType, img renga.
 			return err
 		}
 	}
-	if found.home != w.place.releases {
+	if found.repository != w.place.releases {
 		w.held = append(w.held, found.manifest)
 	}
 	found.desc.Platform, err = w.platform(ctx, found.manifest)
@@ -191,7 +191,7 @@ func (w *ledgerWriter) platform(ctx context.Context, m distribution.Manifest) (*
 
 // write puts the images' manifests, the artifact and the index.
 func (w *ledgerWriter) write(ctx context.Context, r renga.Release, x ledgerIndex) (v1.Descriptor, error) {
-	if err := w.hold(ctx); err != nil {
+	if err := w.putManifests(ctx); err != nil {
 		return v1.Descriptor{}, err
 	}
 	sealed, err := w.seal(ctx, r, x)
@@ -211,8 +211,8 @@ func (w *ledgerWriter) write(ctx context.Context, r renga.Release, x ledgerIndex
 	return w.manifest(ctx, v1.MediaTypeImageIndex, content)
 }
 
-// hold puts the manifests of images that are new to the repository.
-func (w *ledgerWriter) hold(ctx context.Context) error {
+// putManifests puts the manifests of images that are new to the repository.
+func (w *ledgerWriter) putManifests(ctx context.Context) error {
 	for _, m := range w.held {
 		if _, err := w.manifests.Put(ctx, m); err != nil {
 			return err

@@ -32,14 +32,14 @@ func (f *Flaw) Error() string {
 // Unwrap gives what is wrong.
 func (f *Flaw) Unwrap() error { return f.Err }
 
-// Verse is the version of the release that is bad. Other rooms ask for it by
+// BadVersion is the version of the release that is bad. Other rooms ask for it by
 // this method.
-func (f *Flaw) Verse() int { return f.Version }
+func (f *Flaw) BadVersion() int { return f.Version }
 
 func flawf(format string, args ...any) error { return &Flaw{Err: fmt.Errorf(format, args...)} }
 
-// inVerse gives a flaw its version; other errors get it as a prefix.
-func inVerse(version int, err error) error {
+// inVersion gives a flaw its version; other errors get it as a prefix.
+func inVersion(version int, err error) error {
 	var flaw *Flaw
 	switch {
 	case err == nil:
@@ -61,7 +61,7 @@ func (l *Ledger) Get(ctx context.Context, app renga.App, digest string) (renga.R
 	}
 	r, _, err := l.read(ctx, digest)
 	if err == nil && r.App != app.ID {
-		err = inVerse(r.Version, flawf("it belongs to the app with id %s", r.App))
+		err = inVersion(r.Version, flawf("it belongs to the app with id %s", r.App))
 	}
 	if errors.Is(err, errLedgerNoIndex) {
 		return renga.Release{}, renga.Errorf(renga.NotFound, "The registry holds no release %s of app %s.", digest, app.Name)
@@ -89,14 +89,14 @@ func (l *Ledger) read(ctx context.Context, id string) (renga.Release, ledgerInde
 	}
 	x, err := parseLedgerIndex(content)
 	if err != nil {
-		return renga.Release{}, x, inVerse(x.Version, err)
+		return renga.Release{}, x, inVersion(x.Version, err)
 	}
 	r, err := l.open(ctx, x)
 	if err == nil {
 		err = x.agrees(r)
 	}
 	r.Digest = id
-	return r, x, inVerse(x.Version, err)
+	return r, x, inVersion(x.Version, err)
 }
 
 // open reads the document that an index names.

@@ -24,7 +24,7 @@ import (
 )
 
 func TestLedgerKeepsEveryField(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	images := map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 3), "worker": w.push("shop/worker", 1)}
 	digests := w.chain(2, images)
 	want := w.release(2, digests[1], images)
@@ -39,7 +39,7 @@ func TestLedgerKeepsEveryField(t *testing.T) {
 }
 
 func TestLedgerKeepsAReleaseWithoutAnything(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	bare := renga.Release{App: ledgerShop.ID, AppName: "shop", Version: 1, CreatedAt: time.Unix(1, 5)}
 	got := w.get(w.put(bare))
 	if !got.Inputs.Equal(renga.Inputs{}) || got.Inputs.Vars == nil || !got.CreatedAt.Equal(bare.CreatedAt) {
@@ -51,7 +51,7 @@ func TestLedgerKeepsAReleaseWithoutAnything(t *testing.T) {
 }
 
 func TestReleaseIsAnImageIndexThatClientsPull(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	web, clock := w.push("shop/web", 2), w.pushOCI("shop/clock", 2)
 	images := map[renga.ProcessType]renga.Image{"web": web, "worker": web, "clock": clock}
 	digests := w.chain(2, images)
@@ -98,7 +98,7 @@ func TestReleaseIsAnImageIndexThatClientsPull(t *testing.T) {
 }
 
 func TestReleaseTagsAreServed(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	digests := w.chain(2, map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 1)})
 	for n, tag := range []string{1: "v1", 2: "v2"} {
 		if tag == "" {
@@ -112,7 +112,7 @@ func TestReleaseTagsAreServed(t *testing.T) {
 }
 
 func TestImagesAreLinkedNotCopied(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	images := map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 4)}
 	first := w.chain(2, images)
 	before := w.blobFiles()
@@ -124,7 +124,7 @@ func TestImagesAreLinkedNotCopied(t *testing.T) {
 
 // A release's image outlives the repository that it was pushed to.
 func TestReleasedImageDoesNotNeedItsOwnRepository(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	images := map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 2)}
 	digests := w.chain(2, images)
 	w.remove(filepath.Join(w.dir, "docker/registry/v2/repositories/shop/web"))
@@ -136,7 +136,7 @@ func TestReleasedImageDoesNotNeedItsOwnRepository(t *testing.T) {
 }
 
 func TestNoSecretLiesInTheRegistry(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	w.chain(3, map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 1)})
 	all := w.files(func(string) bool { return true })
 	if len(all) < 20 {
@@ -150,8 +150,8 @@ func TestNoSecretLiesInTheRegistry(t *testing.T) {
 	}
 }
 
-func TestPutRefusesWhatIsNoVerse(t *testing.T) {
-	w := newLedgerWorld(t)
+func TestPutRefusesWhatIsNotTheNextVersion(t *testing.T) {
+	w := newLedgerFixture(t)
 	digests := w.chain(2, nil)
 	for name, spoil := range map[string]func(*renga.Release){
 		"no app":                func(r *renga.Release) { r.App = "" },
@@ -180,7 +180,7 @@ func TestPutRefusesWhatIsNoVerse(t *testing.T) {
 }
 
 func TestPutReplacesAnOrphanAndMendsTheTagBefore(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	digests := w.chain(2, nil)
 	orphan := w.release(3, digests[2], nil)
 	orphan.Description = "never committed"
@@ -198,7 +198,7 @@ func TestPutReplacesAnOrphanAndMendsTheTagBefore(t *testing.T) {
 }
 
 func TestGetTellsApart(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	digests := w.chain(1, nil)
 	ctx := context.Background()
 	_, err := w.Get(ctx, ledgerShop, "sha256:"+strings.Repeat("0", 64))
@@ -219,7 +219,7 @@ func TestGetTellsApart(t *testing.T) {
 }
 
 func TestAppsAndRemove(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	ctx := context.Background()
 	if apps, err := w.Apps(ctx); len(apps) != 0 || err != nil {
 		t.Errorf("apps of an empty registry: %q, %v", apps, err)
@@ -250,7 +250,7 @@ func TestAppsAndRemove(t *testing.T) {
 }
 
 func TestReleasesOpenAfterTheKeyWasRotated(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	digests := w.chain(2, nil)
 	w.keys.rotate(t)
 	third := w.put(w.release(3, digests[2], nil))
@@ -263,7 +263,7 @@ func TestReleasesOpenAfterTheKeyWasRotated(t *testing.T) {
 }
 
 func TestGetDuringPutSeesWholeReleases(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	digests := w.chain(1, nil)
 	ctx, done := context.WithCancel(context.Background())
 	var readers sync.WaitGroup
@@ -298,7 +298,7 @@ func TestGetDuringPutSeesWholeReleases(t *testing.T) {
 
 // The index is what any OCI client expects of one.
 func TestIndexIsServedAsWritten(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	digests := w.chain(1, nil)
 	req, err := http.NewRequest(http.MethodGet, "http://"+w.host+"/v2/shop/releases/manifests/v1", nil)
 	if err != nil {
@@ -324,7 +324,7 @@ func TestIndexIsServedAsWritten(t *testing.T) {
 }
 
 func TestLinkedImagesOutliveTheAppTheyCameFrom(t *testing.T) {
-	w := newLedgerWorld(t)
+	w := newLedgerFixture(t)
 	web := w.push("staging/web", 3)
 	staging := renga.Release{
 		App: "staging-id", AppName: "staging", Version: 1, CreatedAt: time.Unix(1, 0),

@@ -61,7 +61,7 @@ func (r *Registry) Hold(ctx context.Context, a, b string, do func() error) error
 // BeginMove does steps 1 and 2. Conflict when releases lie under the new name.
 // Call it, and what ends it, under Hold.
 func (r *Registry) BeginMove(_ context.Context, m renga.Rename) error {
-	if err := r.clear(m.To); err != nil {
+	if err := r.removeLeftovers(m.To); err != nil {
 		return err
 	}
 	raw, err := json.Marshal(moveRecord(m))
@@ -80,8 +80,8 @@ func (r *Registry) BeginMove(_ context.Context, m renga.Rename) error {
 	return nil
 }
 
-// clear removes what first pushes that made no app have left under a name.
-func (r *Registry) clear(name string) error {
+// removeLeftovers removes what first pushes that made no app have left under a name.
+func (r *Registry) removeLeftovers(name string) error {
 	dir := r.driver.file(repositoryDir(name))
 	_, err := os.Lstat(filepath.Join(dir, string(releasesPart)))
 	switch {

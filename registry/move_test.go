@@ -15,12 +15,12 @@ import (
 	"renga"
 )
 
-var toWorld = renga.Rename{App: "app-hello", From: "hello", To: "world"}
+var helloToWorld = renga.Rename{App: "app-hello", From: "hello", To: "world"}
 
 // moved is a world with one image in hello/web, and with what the ledger would
 // have made beside it.
-func moved(t *testing.T) (w *world, digest string) {
-	w = newWorld(t)
+func moved(t *testing.T) (w *fixture, digest string) {
+	w = newFixture(t)
 	img := image(t)
 	w.push(t, "hello/web:latest", img)
 	if err := os.MkdirAll(w.dirOf("hello", "releases"), 0o700); err != nil {
@@ -30,12 +30,12 @@ func moved(t *testing.T) (w *world, digest string) {
 }
 
 // dirOf is where a repository, or all of an app's, lies.
-func (w *world) dirOf(parts ...string) string {
+func (w *fixture) dirOf(parts ...string) string {
 	return filepath.Join(append([]string{w.options.Dir, "docker/registry/v2/repositories"}, parts...)...)
 }
 
 // pulls wants a repository's tag latest to give a whole image.
-func (w *world) pulls(t *testing.T, repository, digest string, tokens ...string) {
+func (w *fixture) pulls(t *testing.T, repository, digest string, tokens ...string) {
 	t.Helper()
 	for _, token := range tokens {
 		img, err := remote.Image(w.ref(t, repository+":latest"), as(token)...)
@@ -52,7 +52,7 @@ func (w *world) pulls(t *testing.T, repository, digest string, tokens ...string)
 func TestRepositoriesAreThereAllTheWayThroughARename(t *testing.T) {
 	w, digest := moved(t)
 	ctx := t.Context()
-	err := w.reg.Hold(ctx, "hello", "world", func() error { return w.reg.BeginMove(ctx, toWorld) })
+	err := w.reg.Hold(ctx, "hello", "world", func() error { return w.reg.BeginMove(ctx, helloToWorld) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestRepositoriesAreThereAllTheWayThroughARename(t *testing.T) {
 	w.pulls(t, "hello/web", digest, "alice-token", "pull-secret")
 	w.pulls(t, "world/web", digest, "alice-token", "pull-secret")
 	for range 2 { // ending it twice is no error
-		if err := w.reg.EndMove(ctx, toWorld); err != nil {
+		if err := w.reg.EndMove(ctx, helloToWorld); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -72,7 +72,7 @@ func TestRepositoriesAreThereAllTheWayThroughARename(t *testing.T) {
 }
 
 // ended wants an app's repositories under that name and nothing of the rename.
-func (w *world) ended(t *testing.T, name string) {
+func (w *fixture) ended(t *testing.T, name string) {
 	t.Helper()
 	if left, err := w.reg.Moves(t.Context()); err != nil || len(left) != 0 {
 		t.Errorf("renames %v, %v", left, err)
@@ -86,40 +86,40 @@ func (w *world) ended(t *testing.T, name string) {
 }
 
 func TestARenameCutShortAnywhereIsEndedOrUndone(t *testing.T) {
-	for name, crash := range map[string]func(*testing.T, *world){
-		"before the link": func(t *testing.T, w *world) { must(t, os.Remove(w.dirOf("world"))) },
-		"after the link":  func(*testing.T, *world) {},
+	for name, crash := range map[string]func(*testing.T, *fixture){
+		"before the link": func(t *testing.T, w *fixture) { must(t, os.Remove(w.dirOf("world"))) },
+		"after the link":  func(*testing.T, *fixture) {},
 	} {
 		t.Run("undone "+name, func(t *testing.T) {
 			w := begun(t, crash)
-			must(t, w.reg.UndoMove(t.Context(), toWorld))
+			must(t, w.reg.UndoMove(t.Context(), helloToWorld))
 			w.ended(t, "hello")
 		})
 		t.Run("ended "+name, func(t *testing.T) {
 			w := begun(t, crash)
-			must(t, w.reg.EndMove(t.Context(), toWorld))
+			must(t, w.reg.EndMove(t.Context(), helloToWorld))
 			w.ended(t, "world")
 		})
 	}
 	t.Run("ended after the directory", func(t *testing.T) {
-		w := begun(t, func(t *testing.T, w *world) {
+		w := begun(t, func(t *testing.T, w *fixture) {
 			must(t, os.Remove(w.dirOf("world")))
 			must(t, os.Rename(w.dirOf("hello"), w.dirOf("world")))
 		})
-		must(t, w.reg.EndMove(t.Context(), toWorld))
+		must(t, w.reg.EndMove(t.Context(), helloToWorld))
 		w.ended(t, "world")
 	})
 }
 
 // begun is a world that was killed in the middle of a rename, and came back.
-func begun(t *testing.T, crash func(*testing.T, *world)) *world {
+func begun(t *testing.T, crash func(*testing.T, *fixture)) *fixture {
 	t.Helper()
 	w, _ := moved(t)
-	must(t, w.reg.BeginMove(t.Context(), toWorld))
+	must(t, w.reg.BeginMove(t.Context(), helloToWorld))
 	crash(t, w)
 	w.restart(t)
 	left, err := w.reg.Moves(t.Context())
-	if err != nil || !slices.Equal(left, []renga.Rename{toWorld}) {
+	if err != nil || !slices.Equal(left, []renga.Rename{helloToWorld}) {
 		t.Fatalf("after the crash renames %v, %v", left, err)
 	}
 	return w
@@ -134,9 +134,9 @@ func must(t *testing.T, err error) {
 
 func TestAPushToAFormerNameIsOneToTheApp(t *testing.T) {
 	w, _ := moved(t)
-	must(t, w.reg.BeginMove(t.Context(), toWorld))
+	must(t, w.reg.BeginMove(t.Context(), helloToWorld))
 	w.rename("hello", "world")
-	must(t, w.reg.EndMove(t.Context(), toWorld))
+	must(t, w.reg.EndMove(t.Context(), helloToWorld))
 	img := image(t)
 	w.push(t, "hello/web:latest", img)
 	w.pulls(t, "world/web", digestOf(t, img), "alice-token")
@@ -157,9 +157,9 @@ func TestAPushThatWaitsIsReleasedUnderTheNewName(t *testing.T) {
 	img := image(t)
 	err := remote.Write(w.ref(t, "hello/web:latest"), img, as("alice-token")...)
 	wantRefusal(t, err, http.StatusServiceUnavailable)
-	must(t, w.reg.BeginMove(t.Context(), toWorld))
+	must(t, w.reg.BeginMove(t.Context(), helloToWorld))
 	w.rename("hello", "world")
-	must(t, w.reg.EndMove(t.Context(), toWorld))
+	must(t, w.reg.EndMove(t.Context(), helloToWorld))
 	w.failWith(nil)
 	w.restart(t)
 	must(t, w.reg.Recover(t.Context()))
@@ -175,12 +175,12 @@ func TestAPushThatWaitsIsReleasedUnderTheNewName(t *testing.T) {
 func TestARenameIsNotBegunOverOthersReleases(t *testing.T) {
 	w, digest := moved(t)
 	must(t, os.MkdirAll(w.dirOf("world", "releases"), 0o700))
-	if err := w.reg.BeginMove(t.Context(), toWorld); renga.KindOf(err) != renga.Conflict {
+	if err := w.reg.BeginMove(t.Context(), helloToWorld); renga.KindOf(err) != renga.Conflict {
 		t.Errorf("got %v", err)
 	}
 	must(t, os.RemoveAll(w.dirOf("world")))
 	must(t, os.MkdirAll(w.dirOf("world", "web", "_uploads", "left"), 0o700)) // by a first push that never ended
-	must(t, w.reg.BeginMove(t.Context(), toWorld))
+	must(t, w.reg.BeginMove(t.Context(), helloToWorld))
 	w.pulls(t, "world/web", digest, "pull-secret")
 }
 
@@ -208,7 +208,7 @@ func TestNothingOfARemovedAppAnswers(t *testing.T) {
 }
 
 func TestWithoutReleaseOnPushAnImageIsStoredOnly(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.set(renga.App{ID: "app-hello", Name: "hello", Owner: "alice", Features: map[string]bool{renga.ReleaseOnPush: false}})
 	img := image(t)
 	w.push(t, "hello/web:latest", img)

@@ -136,16 +136,16 @@ func FuzzCommandsOf(f *testing.F) {
 	})
 }
 
-// shelf is an imageSource in memory.
-type shelf map[string][]byte
+// memoryRepository is an imageSource in memory.
+type memoryRepository map[string][]byte
 
-func (s shelf) put(body string) contentRef {
+func (s memoryRepository) put(body string) contentRef {
 	d := digest.FromString(body).String()
 	s[d] = []byte(body)
 	return contentRef{Digest: d, Size: int64(len(body))}
 }
 
-func (s shelf) manifest(_ context.Context, d string) (string, []byte, error) {
+func (s memoryRepository) manifest(_ context.Context, d string) (string, []byte, error) {
 	body, ok := s[d]
 	if !ok {
 		return "", nil, errNotStored
@@ -157,7 +157,7 @@ func (s shelf) manifest(_ context.Context, d string) (string, []byte, error) {
 	return doc.MediaType, body, nil
 }
 
-func (s shelf) blob(_ context.Context, d string, _ int64) ([]byte, error) {
+func (s memoryRepository) blob(_ context.Context, d string, _ int64) ([]byte, error) {
 	body, ok := s[d]
 	if !ok {
 		return nil, errNotStored
@@ -165,7 +165,7 @@ func (s shelf) blob(_ context.Context, d string, _ int64) ([]byte, error) {
 	return body, nil
 }
 
-func (s shelf) blobSize(_ context.Context, d string) (int64, error) {
+func (s memoryRepository) blobSize(_ context.Context, d string) (int64, error) {
 	body, ok := s[d]
 	if !ok {
 		return 0, errNotStored
@@ -174,7 +174,7 @@ func (s shelf) blobSize(_ context.Context, d string) (int64, error) {
 }
 
 // image shelves an image for that platform and gives its descriptor.
-func (s shelf) image(t testing.TB, os, arch, variant string) contentRef {
+func (s memoryRepository) image(t testing.TB, os, arch, variant string) contentRef {
 	t.Helper()
 	config := s.put(`{"os":"` + os + `","architecture":"` + arch + `","variant":"` + variant + `","config":{"Cmd":["` + arch + variant + `"]}}`)
 	config.MediaType = typeOCIConfig
@@ -183,7 +183,7 @@ func (s shelf) image(t testing.TB, os, arch, variant string) contentRef {
 	return m
 }
 
-func (s shelf) marshal(t testing.TB, doc manifestDoc) contentRef {
+func (s memoryRepository) marshal(t testing.TB, doc manifestDoc) contentRef {
 	t.Helper()
 	raw, err := json.Marshal(doc)
 	if err != nil {
@@ -193,7 +193,7 @@ func (s shelf) marshal(t testing.TB, doc manifestDoc) contentRef {
 }
 
 func TestPlatformChoiceToleratesVariants(t *testing.T) {
-	s := shelf{}
+	s := memoryRepository{}
 	v1, v3, arm7, arm8 := s.image(t, "linux", "amd64", "v1"), s.image(t, "linux", "amd64", "v3"), s.image(t, "linux", "arm", "v7"), s.image(t, "linux", "arm64", "v8")
 	bare, windows := s.image(t, "linux", "amd64", ""), s.image(t, "windows", "amd64", "")
 	nested := s.marshal(t, manifestDoc{MediaType: typeOCIIndex, Manifests: []contentRef{v1}})
@@ -230,7 +230,7 @@ func TestPlatformChoiceToleratesVariants(t *testing.T) {
 }
 
 func TestImageMustBeWholeAndHere(t *testing.T) {
-	s := shelf{}
+	s := memoryRepository{}
 	config := s.put(`{"os":"linux","architecture":"amd64","config":{"Cmd":["x"]}}`)
 	config.MediaType = typeOCIConfig
 	layer := s.put("layer")
@@ -250,7 +250,7 @@ func TestImageMustBeWholeAndHere(t *testing.T) {
 }
 
 func FuzzImageReader(f *testing.F) {
-	s := shelf{}
+	s := memoryRepository{}
 	img := s.image(f, "linux", "amd64", "")
 	index := s.marshal(f, manifestDoc{MediaType: typeOCIIndex, Manifests: []contentRef{img, s.image(f, "linux", "arm64", "v8")}})
 	f.Add(typeOCIManifest, s[img.Digest], []byte(`{"os":"linux","architecture":"amd64"}`))
@@ -258,7 +258,7 @@ func FuzzImageReader(f *testing.F) {
 	f.Add(typeDockerManifest, []byte(`{"config":{"mediaType":"`+typeDockerConfig+`","digest":"config"},"layers":[{}]}`), []byte(`{"config":{"Cmd":["x"],"Labels":{"renga.processes":"{}"}}}`))
 	f.Add(typeDockerList, []byte(`{"manifests":[{"digest":"x"}]}`), []byte(``))
 	f.Fuzz(func(t *testing.T, mediaType string, body, config []byte) {
-		all := shelf{"config": config, "manifest": body}
+		all := memoryRepository{"config": config, "manifest": body}
 		for d, b := range s {
 			all[d] = b
 		}

@@ -43,7 +43,7 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rq requ
 	if !rq.byDigest() {
 		defer r.tags.Lock(tagKey(rq.repository(), rq.ref))()
 		if rq.ref == r.o.ReleaseTag {
-			return r.pushRelease(w, put)
+			return r.push(w, put)
 		}
 		if err := put.needsApp(); err != nil {
 			return err
@@ -70,10 +70,10 @@ func (p manifestPut) needsApp() error {
 	return renga.Errorf(renga.Forbidden, "There is no app %s. Create it, or push an image that can run to it first.", p.call.app)
 }
 
-// pushRelease is the way of a push: promise on disk, store and tag, release,
+// push is the way of a push: promise on disk, store and tag, release,
 // forget the promise, answer 201. What cannot be a release is refused before
 // anything is stored. The tag's lock is held.
-func (r *Registry) pushRelease(w http.ResponseWriter, put manifestPut) error {
+func (r *Registry) push(w http.ResponseWriter, put manifestPut) error {
 	ctx := put.req.Context()
 	it, err := r.newIntent(ctx, put)
 	if err != nil {
@@ -107,11 +107,11 @@ func (r *Registry) pushRelease(w http.ResponseWriter, put manifestPut) error {
 	}
 	answer := r.store(put)
 	if answer.status != http.StatusCreated {
-		r.putBack(ctx, it)
+		r.undoPush(ctx, it)
 		answer.copyTo(w)
 		return nil
 	}
-	if err := r.release(ctx, it, images); err != nil {
+	if err := r.makeRelease(ctx, it, images); err != nil {
 		return err
 	}
 	r.counts.acknowledged.Add(1)
@@ -137,18 +137,18 @@ func (r *Registry) storeIncomplete(w http.ResponseWriter, put manifestPut, it in
 	answer := r.store(put)
 	if answer.status == http.StatusCreated {
 		r.counts.refused.Add(1)
-		r.putBack(put.req.Context(), it)
+		r.undoPush(put.req.Context(), it)
 		return errIncomplete
 	}
 	answer.copyTo(w)
 	return nil
 }
 
-// release asks for the release of a stored image and settles its intent. After
+// makeRelease asks for the release of a stored image and settles its intent. After
 // an error that may pass the intent stays, and Recover goes on with it. After
 // any other the tag names again what it named before, so that no tag is left
 // without its release.
-func (r *Registry) release(ctx context.Context, it intent, images map[renga.ProcessType]renga.Image) error {
+func (r *Registry) makeRelease(ctx context.Context, it intent, images map[renga.ProcessType]renga.Image) error {
 	app, _, err := parseRepository(it.Repository)
 	if err != nil {
 		return err
@@ -165,7 +165,7 @@ func (r *Registry) release(ctx context.Context, it intent, images map[renga.Proc
 		return renga.Errorf(renga.Unavailable, "The release could not be made now. The image is stored, and it will be tried again; the platform's log says why.")
 	}
 	r.counts.refused.Add(1)
-	r.putBack(ctx, it)
+	r.undoPush(ctx, it)
 	return renga.Errorf(renga.Forbidden, "%s", sentence(err))
 }
 
@@ -183,9 +183,9 @@ func (r *Registry) settle(it intent) {
 	}
 }
 
-// putBack undoes what a push did to its tag, then forgets its intent. When the
+// undoPush undoes what a push did to its tag, then forgets its intent. When the
 // tag cannot be put back the intent stays, and Recover does it.
-func (r *Registry) putBack(ctx context.Context, it intent) {
+func (r *Registry) undoPush(ctx context.Context, it intent) {
 	err := r.restoreTag(ctx, it)
 	if err != nil {
 		r.log.Error("tag not put back, will be tried again", "repository", it.Repository, "tag", it.Tag, "push", it.ID, "err", err)
@@ -238,13 +238,13 @@ func (r *Registry) readImages(ctx context.Context, it intent, mediaType string, 
 	if err != nil {
 		return nil, err
 	}
-	return imageReader{repo, r.platform, r.o.MaxImageBytes, r.weighLayers}.read(ctx, app, process, mediaType, body)
+	return imageReader{repo, r.platform, r.o.MaxImageBytes, r.measureLayers}.read(ctx, app, process, mediaType, body)
 }
 
 // deleteTag takes a tag away. Releases keep what it named.
 func (r *Registry) deleteTag(w http.ResponseWriter, req *http.Request, rq request) error {
 	defer r.tags.Lock(tagKey(rq.repository(), rq.ref))()
-	return r.pass(w, req)
+	return r.passThrough(w, req)
 }
 
 // store lets distribution store and tag a manifest, and holds its answer back.

@@ -32,7 +32,7 @@ func TestPushMakesARelease(t *testing.T) {
 		"zstd":    func(img v1.Image) v1.Image { return zstdLayer(t, oci(img)) },
 	} {
 		t.Run(format, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			img := convert(image(t))
 			w.push(t, "hello/worker:latest", img)
 
@@ -69,7 +69,7 @@ func TestPushMakesARelease(t *testing.T) {
 }
 
 func TestAppAloneIsItsWebProcess(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	img := image(t)
 	w.push(t, "hello:latest", img)
 	if got := w.released()[0].Images[renga.Web].Repository; got != "hello/web" {
@@ -83,7 +83,7 @@ func TestAppAloneIsItsWebProcess(t *testing.T) {
 }
 
 func TestOtherTagsAreStoredAndNotReleased(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.push(t, "hello/web:v7", image(t, func(c *v1.ConfigFile) { c.Architecture = "s390x" }))
 	if n := len(w.released()); n != 0 || w.tagOf(t, "hello/web:v7") == "" {
 		t.Errorf("%d releases", n)
@@ -93,7 +93,7 @@ func TestOtherTagsAreStoredAndNotReleased(t *testing.T) {
 }
 
 func TestPushToAnUnknownAppIsForTheReleaserToMake(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.push(t, "brand-new:latest", image(t))
 	if got := w.released()[0].App; got != "brand-new" {
 		t.Errorf("released for %q", got)
@@ -101,7 +101,7 @@ func TestPushToAnUnknownAppIsForTheReleaserToMake(t *testing.T) {
 }
 
 func TestIndexReleasesThePlatformsImage(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	amd, arm := image(t), image(t, func(c *v1.ConfigFile) { c.Architecture = "arm64" })
 	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex),
 		child(arm, "linux", "arm64"), child(amd, "linux", "amd64"), child(attestation(t), "unknown", "unknown"))
@@ -115,7 +115,7 @@ func TestIndexReleasesThePlatformsImage(t *testing.T) {
 }
 
 func TestDockerListIsAnIndexToo(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	amd := image(t)
 	list := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.DockerManifestList), child(amd, "linux", "amd64"))
 	if err := remote.WriteIndex(w.ref(t, "hello/web:latest"), list, as("alice-token")...); err != nil {
@@ -131,7 +131,7 @@ func TestArtifactsAreStoredAndNotReleased(t *testing.T) {
 	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex), child(attestation(t), "unknown", "unknown"))
 	for what, thing := range map[string]remote.Taggable{"chart": chart, "attestation": attestation(t), "index of attestations": index, "empty index": empty.Index} {
 		t.Run(what, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			if err := remote.Push(w.ref(t, "hello/web:latest"), thing, as("alice-token")...); err != nil {
 				t.Fatal(err)
 			}
@@ -161,7 +161,7 @@ func TestWhatCannotBeAReleaseIsRefusedAndNotTagged(t *testing.T) {
 		"label with an empty array": {image(t, label(`{"web":[]}`)), "the command of web"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			w := newWorld(t, func(o *registry.Options) { o.MaxImageBytes = 64 << 10 })
+			w := newFixture(t, func(o *registry.Options) { o.MaxImageBytes = 64 << 10 })
 			err := remote.Push(w.ref(t, "hello/web:latest"), row.thing, as("alice-token")...)
 			wantRefusal(t, err, http.StatusForbidden, "DENIED", row.says)
 			if w.tagOf(t, "hello/web:latest") != "" || len(w.released()) != 0 {
@@ -172,7 +172,7 @@ func TestWhatCannotBeAReleaseIsRefusedAndNotTagged(t *testing.T) {
 }
 
 func TestLabelsDeclareProcesses(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.push(t, "hello:latest", image(t, func(c *v1.ConfigFile) {
 		c.Config.Labels = map[string]string{
 			"renga.processes":              `{"web":["/app","web"],"clock":"sleep 1 && tick"}`,
@@ -192,7 +192,7 @@ func TestLabelsDeclareProcesses(t *testing.T) {
 }
 
 func TestMountBetweenOwnRepositoriesOnly(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	img := image(t)
 	w.push(t, "hello/web:latest", img)
 	layers, err := img.Layers()
@@ -218,7 +218,7 @@ func TestMountBetweenOwnRepositoriesOnly(t *testing.T) {
 }
 
 func TestConcurrentPushesToOneTagEndAlike(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	const clients, rounds = 6, 8
 	var g sync.WaitGroup
 	for range clients {
@@ -241,7 +241,7 @@ func TestConcurrentPushesToOneTagEndAlike(t *testing.T) {
 }
 
 func TestCutPushLeavesNothingTagged(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	img := image(t)
 	layers, err := img.Layers()
 	if err != nil {
@@ -269,7 +269,7 @@ func TestCutPushLeavesNothingTagged(t *testing.T) {
 }
 
 func TestManifestOfAnUnknownTypeDoesNotSlipPastTheRelease(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	img := image(t)
 	w.push(t, "hello/web:stored", img)
 	raw, err := img.RawManifest()
@@ -283,7 +283,7 @@ func TestManifestOfAnUnknownTypeDoesNotSlipPastTheRelease(t *testing.T) {
 }
 
 func TestTooLargeManifestIsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	res, body := w.do(t, "alice-token", "PUT", "/v2/hello/web/manifests/latest", nil, bytes.Repeat([]byte(" "), 4<<20+1))
 	if res.StatusCode != http.StatusRequestEntityTooLarge || ociCode(t, body) != "MANIFEST_INVALID" {
 		t.Errorf("%d %s", res.StatusCode, body)
@@ -291,7 +291,7 @@ func TestTooLargeManifestIsRefused(t *testing.T) {
 }
 
 func TestTooLargeLayerIsStoppedUnderWay(t *testing.T) {
-	w := newWorld(t, func(o *registry.Options) { o.MaxImageBytes = 1 << 20 })
+	w := newFixture(t, func(o *registry.Options) { o.MaxImageBytes = 1 << 20 })
 	layer, err := random.Layer(2<<20, types.DockerLayer)
 	if err != nil {
 		t.Fatal(err)

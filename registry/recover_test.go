@@ -26,7 +26,7 @@ func TestOutageKeepsThePushAndRecoveryReleasesIt(t *testing.T) {
 		"internal":    context.DeadlineExceeded,
 	} {
 		t.Run(what, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			w.failWith(fault)
 			img := image(t)
 			err := remote.Write(w.ref(t, "hello/web:latest"), img, as("alice-token")...)
@@ -38,7 +38,7 @@ func TestOutageKeepsThePushAndRecoveryReleasesIt(t *testing.T) {
 			if w.tagOf(t, "hello/web:latest") != digestOf(t, img) || w.reg.Stats().Waiting != 1 {
 				t.Fatal("the push was not kept")
 			}
-			promised := promises(t, w)[0]
+			promised := waitingIntents(t, w)[0]
 
 			w.restart(t)
 			recoverAll(t, w) // still away
@@ -60,7 +60,7 @@ func TestOutageKeepsThePushAndRecoveryReleasesIt(t *testing.T) {
 }
 
 func TestReleaserSentenceReachesThePusherOn503(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	img := image(t)
 	w.push(t, "hello/web:other", img)
 	w.failWith(renga.Errorf(renga.Unavailable, "Redis is away."))
@@ -75,7 +75,7 @@ func TestReleaserSentenceReachesThePusherOn503(t *testing.T) {
 
 func TestRefusedReleasePutsTheTagBack(t *testing.T) {
 	for _, kind := range []renga.Kind{renga.Invalid, renga.Forbidden, renga.Conflict, renga.NotFound} {
-		w := newWorld(t)
+		w := newFixture(t)
 		refusal := renga.Errorf(kind, "This app has too many process types.")
 		w.failWith(refusal)
 		err := remote.Write(w.ref(t, "hello/web:latest"), image(t), as("alice-token")...)
@@ -99,7 +99,7 @@ func TestRefusedReleasePutsTheTagBack(t *testing.T) {
 }
 
 func TestNewerPushOvertakesAKeptOne(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.failWith(renga.Errorf(renga.Unavailable, "Redis is away."))
 	first, second := image(t), image(t)
 	w.push(t, "hello/web:stored", second)
@@ -122,14 +122,14 @@ func TestNewerPushOvertakesAKeptOne(t *testing.T) {
 	}
 }
 
-// dies is a Releaser that ends its caller, as a crash would.
-type dies struct{ *town }
+// crashingReleaser is a Releaser that ends its caller, as a crash would.
+type crashingReleaser struct{ *fakeDirectory }
 
-func (dies) Push(context.Context, renga.Push) error { panic(http.ErrAbortHandler) }
+func (crashingReleaser) Push(context.Context, renga.Push) error { panic(http.ErrAbortHandler) }
 
 func TestCrashBetweenTagAndReleaseIsRecovered(t *testing.T) {
-	w := newWorld(t)
-	reg, err := registry.New(w.options, w.town, dies{w.town})
+	w := newFixture(t)
+	reg, err := registry.New(w.options, w.fakeDirectory, crashingReleaser{w.fakeDirectory})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestCrashBetweenTagAndReleaseIsRecovered(t *testing.T) {
 	if err := remote.Write(w.ref(t, "hello/web:latest"), img, as("alice-token")...); err == nil {
 		t.Fatal("acknowledged without a release")
 	}
-	promised := promises(t, w)[0]
+	promised := waitingIntents(t, w)[0]
 	w.restart(t)
 	recoverAll(t, w)
 	if p := w.released(); len(p) != 1 || p[0].ID != promised.ID {
@@ -147,11 +147,11 @@ func TestCrashBetweenTagAndReleaseIsRecovered(t *testing.T) {
 }
 
 func TestCrashBeforeTheTagMovedReleasesNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	old, lost := image(t), image(t)
 	w.push(t, "hello/web:latest", old)
 	w.push(t, "hello/web:stored", lost)
-	promise(t, w, pushIntent{ID: "11111111-1111-1111-1111-111111111111", Repository: "hello/web", Tag: "latest",
+	writeIntent(t, w, pushIntent{ID: "11111111-1111-1111-1111-111111111111", Repository: "hello/web", Tag: "latest",
 		Digest: digestOf(t, lost), Previous: digestOf(t, old), By: "alice", At: time.Now()})
 	w.restart(t)
 	recoverAll(t, w)
@@ -161,7 +161,7 @@ func TestCrashBeforeTheTagMovedReleasesNothing(t *testing.T) {
 }
 
 func TestRecoveryPutsBackWhatIsRefusedThen(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	old, img := image(t), image(t)
 	w.push(t, "hello/web:latest", old)
 	w.failWith(renga.Errorf(renga.Unavailable, "Redis is away."))
@@ -174,7 +174,7 @@ func TestRecoveryPutsBackWhatIsRefusedThen(t *testing.T) {
 }
 
 func TestDamagedIntentIsReportedAndHindersNoOther(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.failWith(renga.Errorf(renga.Unavailable, "Redis is away."))
 	wantRefusal(t, remote.Write(w.ref(t, "hello/web:latest"), image(t), as("alice-token")...), http.StatusServiceUnavailable)
 	w.failWith(nil)
@@ -190,10 +190,10 @@ func TestDamagedIntentIsReportedAndHindersNoOther(t *testing.T) {
 }
 
 func TestRemoveAppWaitsForThePushUnderWay(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	entered, leave := make(chan struct{}), make(chan struct{})
 	slow := slowReleaser{entered, leave}
-	reg, err := registry.New(w.options, w.town, slow)
+	reg, err := registry.New(w.options, w.fakeDirectory, slow)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestRemoveAppWaitsForThePushUnderWay(t *testing.T) {
 }
 
 func TestRemoveAppTakesAllRepositoriesAndIntentsOfThatAppOnly(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.set(renga.App{ID: "app-hello-two", Name: "hello-two", Owner: "alice"})
 	w.push(t, "hello-two/web:latest", image(t))
 	w.push(t, "hello/web:v1", image(t))
@@ -248,7 +248,7 @@ func TestRemoveAppTakesAllRepositoriesAndIntentsOfThatAppOnly(t *testing.T) {
 }
 
 func TestPushToADeletedAppIsRefusedWhenTheLockComesFree(t *testing.T) {
-	w := newWorld(t, func(o *registry.Options) { o.CreateOnPush = false })
+	w := newFixture(t, func(o *registry.Options) { o.CreateOnPush = false })
 	img := image(t)
 	w.push(t, "hello/web:v1", img)
 	w.set(renga.App{ID: "app-hello", Name: "hello", Owner: "alice", Deleting: true})
@@ -256,8 +256,8 @@ func TestPushToADeletedAppIsRefusedWhenTheLockComesFree(t *testing.T) {
 	wantRefusal(t, err, http.StatusForbidden, "DENIED", "The app hello is being deleted.")
 }
 
-func TestRepeatedPushLeavesNoOldPromiseBehind(t *testing.T) {
-	w := newWorld(t)
+func TestRepeatedPushLeavesNoOldIntentBehind(t *testing.T) {
+	w := newFixture(t)
 	img := image(t)
 	w.push(t, "hello/web:stored", img)
 	w.failWith(renga.Errorf(renga.Unavailable, "Redis is away."))
@@ -273,12 +273,12 @@ func TestRepeatedPushLeavesNoOldPromiseBehind(t *testing.T) {
 }
 
 func TestSecondPushWaitsForTheReleaseOfTheFirst(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	first, second := image(t), image(t)
 	w.push(t, "hello/web:first", first)
 	w.push(t, "hello/web:second", second)
 	entered, leave := make(chan struct{}, 2), make(chan struct{})
-	reg, err := registry.New(w.options, w.town, slowReleaser{entered, leave})
+	reg, err := registry.New(w.options, w.fakeDirectory, slowReleaser{entered, leave})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,11 +300,11 @@ func TestSecondPushWaitsForTheReleaseOfTheFirst(t *testing.T) {
 }
 
 func TestPushIsFinishedAlthoughItsClientHangsUp(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	img := image(t)
 	w.push(t, "hello/web:stored", img)
 	entered, leave := make(chan struct{}), make(chan struct{})
-	reg, err := registry.New(w.options, w.town, slowReleaser{entered, leave})
+	reg, err := registry.New(w.options, w.fakeDirectory, slowReleaser{entered, leave})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -347,7 +347,7 @@ type pushIntent struct {
 	At         time.Time `json:"at"`
 }
 
-func promise(t testing.TB, w *world, it pushIntent) {
+func writeIntent(t testing.TB, w *fixture, it pushIntent) {
 	t.Helper()
 	raw, err := json.Marshal(it)
 	if err != nil {
@@ -358,7 +358,7 @@ func promise(t testing.TB, w *world, it pushIntent) {
 	}
 }
 
-func promises(t testing.TB, w *world) []pushIntent {
+func waitingIntents(t testing.TB, w *fixture) []pushIntent {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(w.options.IntentDir, "*.json"))
 	if err != nil || len(files) == 0 {
@@ -380,7 +380,7 @@ func promises(t testing.TB, w *world) []pushIntent {
 }
 
 func TestRepeatedPushOfTheSameImageIsNotAcknowledgedBeforeItsRelease(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.failWith(renga.Errorf(renga.Unavailable, "Redis is away."))
 	img := image(t)
 	for range 2 { // the client finds its manifest there the second time
@@ -394,7 +394,7 @@ func TestRepeatedPushOfTheSameImageIsNotAcknowledgedBeforeItsRelease(t *testing.
 	}
 }
 
-func recoverAll(t testing.TB, w *world) {
+func recoverAll(t testing.TB, w *fixture) {
 	t.Helper()
 	if err := w.reg.Recover(t.Context()); err != nil {
 		t.Fatal(err)

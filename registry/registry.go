@@ -88,7 +88,7 @@ type Registry struct {
 	inner    http.Handler           // distribution
 	storage  distribution.Namespace // the same storage, without HTTP
 	driver   *uploadDriver
-	scale    *scale
+	measurer *measurer
 	intents  intentDir
 	apps     locks.Named // shared: something goes to the app's repositories; exclusive: they are removed or renamed
 	tags     locks.Named // exclusive: a tag is being moved
@@ -121,7 +121,7 @@ func New(o Options, dir Directory, rel Releaser) (*Registry, error) {
 			return nil, fmt.Errorf("open registry: %w", err)
 		}
 	}
-	quietDistribution(o.Log)
+	adaptDistributionLog(o.Log)
 	driver := newUploadDriver(o.Dir)
 	inner, err := newDistribution(driver, o.Secret)
 	if err != nil {
@@ -133,7 +133,7 @@ func New(o Options, dir Directory, rel Releaser) (*Registry, error) {
 	}
 	return &Registry{
 		o: o, platform: p, dir: dir, rel: rel, log: o.Log,
-		inner: inner, storage: ns, driver: driver, scale: newScale(driver, o.MaxUnpacked), intents: intentDir(o.IntentDir),
+		inner: inner, storage: ns, driver: driver, measurer: newMeasurer(driver, o.MaxUnpacked), intents: intentDir(o.IntentDir),
 	}, nil
 }
 
@@ -172,7 +172,7 @@ func (r *Registry) serve(w http.ResponseWriter, req *http.Request) error {
 	case badCall != nil:
 		return badCall
 	case c.kind == callBase:
-		return r.pass(w, req)
+		return r.passThrough(w, req)
 	case !c.allows(req.Method):
 		return errUnsupported
 	}
@@ -181,7 +181,7 @@ func (r *Registry) serve(w http.ResponseWriter, req *http.Request) error {
 	}
 	rq, leave, err := r.enter(req, who, c)
 	defer leave()
-	if renga.KindOf(err) == renga.NotFound && r.firstPushLooks(c, req.Method) {
+	if renga.KindOf(err) == renga.NotFound && r.isFirstPushCheck(c, req.Method) {
 		err = nil
 	}
 	if err != nil {
@@ -210,10 +210,10 @@ func (r *Registry) enter(req *http.Request, who caller, c call) (rq request, lea
 	}
 }
 
-// firstPushLooks tells whether the call is a look that clients take while they
+// isFirstPushCheck tells whether the call is a look that clients take while they
 // push to an app that the push is to make: docker asks for every blob again
 // after its upload.
-func (r *Registry) firstPushLooks(c call, method string) bool {
+func (r *Registry) isFirstPushCheck(c call, method string) bool {
 	return r.o.CreateOnPush && method == http.MethodHead && c.kind == callBlob && c.process != releasesPart
 }
 
@@ -242,13 +242,13 @@ func (r *Registry) dispatch(w http.ResponseWriter, req *http.Request, rq request
 	case rq.kind == callUpload && (req.Method == http.MethodPatch || req.Method == http.MethodPut):
 		return r.receiveUpload(w, req, rq)
 	}
-	return r.pass(w, req)
+	return r.passThrough(w, req)
 }
 
-// pass lets distribution answer, except for its internal errors, whose texts
+// passThrough lets distribution answer, except for its internal errors, whose texts
 // hold paths of the host.
-func (r *Registry) pass(w http.ResponseWriter, req *http.Request) error {
-	c := &censor{ResponseWriter: w, judge: func(status int) error {
+func (r *Registry) passThrough(w http.ResponseWriter, req *http.Request) error {
+	c := &answerFilter{ResponseWriter: w, judge: func(status int) error {
 		if status >= http.StatusInternalServerError {
 			return errInner
 		}

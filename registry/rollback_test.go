@@ -11,7 +11,7 @@ import (
 
 // seen is the digest that the tag names to alice, asking or reading; empty when
 // there is none.
-func (w *world) seen(t testing.TB, method, tag string) string {
+func (w *fixture) seen(t testing.TB, method, tag string) string {
 	t.Helper()
 	res, body := w.do(t, "alice-token", method, "/v2/hello/web/manifests/"+tag, nil, nil)
 	if res.StatusCode == http.StatusNotFound {
@@ -26,7 +26,7 @@ func (w *world) seen(t testing.TB, method, tag string) string {
 // TestTheSameImagePushedAgainAfterARollbackIsReleased, though clients send no
 // manifest that they are told is there.
 func TestTheSameImagePushedAgainAfterARollbackIsReleased(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	old, bad := image(t), image(t)
 	w.push(t, "hello/web:latest", old)
 	first := w.released()[0].Images
@@ -51,7 +51,7 @@ func TestTheSameImagePushedAgainAfterARollbackIsReleased(t *testing.T) {
 }
 
 func TestATagOfWhatNoReleaseRunsIsNotFoundByWhoOnlyAsks(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	img := image(t)
 	w.push(t, "hello/web:latest", img)
 	w.push(t, "hello/web:v1", img)
@@ -78,7 +78,7 @@ func TestATagOfWhatNoReleaseRunsIsNotFoundByWhoOnlyAsks(t *testing.T) {
 }
 
 func TestAnAppThatReleasesByItselfKeepsTheTagOfWhatWasPushed(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.push(t, "hello/web:latest", image(t))
 	w.set(renga.App{ID: "app-hello", Name: "hello", Owner: "alice", Features: map[string]bool{renga.ReleaseOnPush: false}})
 	img := image(t)
@@ -96,7 +96,7 @@ func TestAnAppThatReleasesByItselfKeepsTheTagOfWhatWasPushed(t *testing.T) {
 }
 
 func TestDockerPullsWhatRunsAfterARollback(t *testing.T) {
-	w, d := newWorld(t), docker{t.TempDir()}
+	w, d := newFixture(t), docker{t.TempDir()}
 	old, bad := image(t), image(t)
 	w.push(t, "hello/web:latest", old)
 	first := w.released()[0].Images

@@ -49,8 +49,8 @@ const (
 	zstdWindow = 128 << 20
 )
 
-// errHeavy ends counting above the limit.
-var errHeavy = errors.New("larger than the limit")
+// errTooLarge ends counting above the limit.
+var errTooLarge = errors.New("larger than the limit")
 
 // unpackedSize is what a layer takes on a disk: each file in whole blocks, with
 // the holes of sparse ones, which Docker fills with zeros; or, when that is more,
@@ -82,11 +82,11 @@ func filesSize(files *tar.Reader, limit int64) (int64, error) {
 			return sum, err
 		}
 		if file.Size > limit {
-			return file.Size, errHeavy
+			return file.Size, errTooLarge
 		}
 		sum += max(blockBytes, (file.Size+blockBytes-1)/blockBytes*blockBytes)
 		if sum > limit {
-			return sum, errHeavy
+			return sum, errTooLarge
 		}
 	}
 }
@@ -123,7 +123,7 @@ type boundedReader struct {
 // Read reads on as long as that is allowed.
 func (b *boundedReader) Read(p []byte) (int, error) {
 	if b.n > b.limit {
-		return 0, errHeavy
+		return 0, errTooLarge
 	}
 	n, err := b.r.Read(p)
 	b.n += int64(n)

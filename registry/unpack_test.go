@@ -108,7 +108,7 @@ func TestUnpackedSize(t *testing.T) {
 		switch {
 		case row.size >= 0 && (err != nil || got != row.size):
 			t.Errorf("%s: %d, %v, want %d", what, got, err, row.size)
-		case row.size < 0 && (!errors.Is(err, errHeavy) || got <= limit):
+		case row.size < 0 && (!errors.Is(err, errTooLarge) || got <= limit):
 			t.Errorf("%s: %d, %v, want more than the limit", what, got, err)
 		}
 	}
@@ -122,7 +122,7 @@ func TestWhatCannotBeUnpackedIsSaid(t *testing.T) {
 		"cut": good[:len(good)/2], "bad sum": spoilt, "no archive": []byte(strings.Repeat("this is no archive ", 100)),
 		"gzip of no archive": gzipped(t, []byte(strings.Repeat("this is no archive ", 100))), "cut zstd": zstdPacked(t, archive(t, 100<<10))[:20],
 	} {
-		if n, err := unpackedSize(bytes.NewReader(layer), 1<<20); err == nil || errors.Is(err, errHeavy) {
+		if n, err := unpackedSize(bytes.NewReader(layer), 1<<20); err == nil || errors.Is(err, errTooLarge) {
 			t.Errorf("%s: %d, %v", what, n, err)
 		}
 	}
@@ -135,7 +135,7 @@ func FuzzUnpackedSize(f *testing.F) {
 	f.Add(sparse(f, 1<<30, "gnu"))
 	f.Fuzz(func(t *testing.T, layer []byte) {
 		n, err := unpackedSize(bytes.NewReader(layer), 1<<20)
-		if n < 0 || (n > 1<<20) != errors.Is(err, errHeavy) {
+		if n < 0 || (n > 1<<20) != errors.Is(err, errTooLarge) {
 			t.Fatalf("%d, %v", n, err)
 		}
 	})

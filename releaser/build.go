@@ -129,10 +129,10 @@ func shortDigest(digest string) string {
 	return hex[:min(len(hex), 12)]
 }
 
-// takeBack replaces the parts of in that a rollback is about by those of the
+// rollBackInputs replaces the parts of in that a rollback is about by those of the
 // target. Credentials stay those of the add-ons attached now: an old password
 // may have been revoked.
-func takeBack(in *renga.Inputs, target renga.Inputs, part renga.RollbackPart) {
+func rollBackInputs(in *renga.Inputs, target renga.Inputs, part renga.RollbackPart) {
 	old := target.Clone()
 	if part != renga.RollbackConfig {
 		in.Images = old.Images

@@ -10,7 +10,7 @@ import (
 // TestWhichReleasesAreCanaries: those that bring code have the app's canary, any
 // has the one that it is asked for with, and all others take over at once.
 func TestWhichReleasesAreCanaries(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	w.records[id][1].Outcome.Status = renga.Succeeded
 	app := w.apps[id]

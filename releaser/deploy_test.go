@@ -23,7 +23,7 @@ func only(images ...renga.Image) renga.Deploy {
 }
 
 func TestStoredImagesAreReleasedTogether(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	d := only(stored("web", "sha256:bb"), stored("worker", "sha256:dd"))
 	for range 2 { // the second time nothing changes
@@ -42,7 +42,7 @@ func TestStoredImagesAreReleasedTogether(t *testing.T) {
 }
 
 func TestAReleasedImageBringsWhatItDeclares(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	own, declared := stored("worker", "sha256:dd"), stored("web", "sha256:bb")
 	d := only(stored("web", "sha256:bb"), own)
@@ -60,7 +60,7 @@ func TestAReleasedImageBringsWhatItDeclares(t *testing.T) {
 }
 
 func TestReleaseAgainMakesANewReleaseOfTheSame(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	rec, err := r.Rerelease(t.Context(), id, "Retry of v2: Deploy aa", renga.Canary{}, "me")
 	if err != nil || rec.Version != 3 || rec.Images["web"].Digest != "sha256:aa" || rec.Description != "Retry of v2: Deploy aa" {

@@ -15,8 +15,8 @@ type People interface {
 	Account(ctx context.Context, id renga.AccountID) (renga.Account, error)
 }
 
-// Notes keeps beside an app's releases whose it is.
-type Notes interface {
+// OwnerNotes keeps beside an app's releases whose it is.
+type OwnerNotes interface {
 	KeepOwner(ctx context.Context, app renga.App, owner renga.Account) error
 }
 
@@ -26,12 +26,12 @@ type Notes interface {
 // at the next start.
 type Owners struct {
 	people People
-	notes  Notes
+	notes  OwnerNotes
 	mu     sync.Mutex // held while a note is written: the last one must be the newest
 }
 
 // NewOwners starts nothing.
-func NewOwners(p People, n Notes) *Owners { return &Owners{people: p, notes: n} }
+func NewOwners(p People, n OwnerNotes) *Owners { return &Owners{people: p, notes: n} }
 
 // KeepOwner tells the ledger whose an app is now: what the store says, or the
 // app itself while the store has none of it. An owner whom nobody knows is not

@@ -10,7 +10,7 @@ import (
 	"renga/releaser"
 )
 
-func (w *world) Apps(context.Context) ([]renga.App, error) {
+func (w *fixture) Apps(context.Context) ([]renga.App, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var all []renga.App
@@ -21,14 +21,14 @@ func (w *world) Apps(context.Context) ([]renga.App, error) {
 }
 
 // Account knows everybody but those who are gone.
-func (w *world) Account(_ context.Context, id renga.AccountID) (renga.Account, error) {
+func (w *fixture) Account(_ context.Context, id renga.AccountID) (renga.Account, error) {
 	if id == "gone" {
 		return renga.Account{}, renga.Errorf(renga.NotFound, "no account %s", id)
 	}
 	return renga.Account{ID: id, Email: string(id) + "@example.com"}, nil
 }
 
-func (w *world) KeepOwner(_ context.Context, app renga.App, owner renga.Account) error {
+func (w *fixture) KeepOwner(_ context.Context, app renga.App, owner renga.Account) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.commit != nil {
@@ -39,7 +39,7 @@ func (w *world) KeepOwner(_ context.Context, app renga.App, owner renga.Account)
 }
 
 func TestLedgerIsToldWhoseANewAppIs(t *testing.T) {
-	w, rel := newWorld()
+	w, rel := newFixture()
 	_, err := rel.CreateApp(t.Context(), "hello", "ann")
 	if err != nil || !slices.Equal(w.owners, []string{"hello of ann@example.com"}) {
 		t.Errorf("told %v, %v", w.owners, err)
@@ -51,7 +51,7 @@ func TestLedgerIsToldWhoseANewAppIs(t *testing.T) {
 }
 
 func TestLedgerIsToldWhatTheStoreSaysOfAnOwner(t *testing.T) {
-	w, _ := newWorld()
+	w, _ := newFixture()
 	owners := releaser.NewOwners(w, w)
 	w.apps["1"] = renga.App{ID: "1", Name: "hello", Owner: "bob"}
 	w.apps["2"] = renga.App{ID: "2", Name: "orphan", Owner: "gone"}
@@ -68,61 +68,61 @@ func TestLedgerIsToldWhatTheStoreSaysOfAnOwner(t *testing.T) {
 	}
 }
 
-// ledger is what Recover reads.
-type ledger struct {
+// fakeLedger is what Recover reads.
+type fakeLedger struct {
 	owner renga.Account
 	err   error
 }
 
-func (ledger) Apps(context.Context) ([]string, error) { return []string{"hello"}, nil }
+func (fakeLedger) Apps(context.Context) ([]string, error) { return []string{"hello"}, nil }
 
-func (ledger) Chain(context.Context, string) ([]renga.Release, error) {
+func (fakeLedger) Chain(context.Context, string) ([]renga.Release, error) {
 	return []renga.Release{{App: "1", AppName: "hello", Version: 1, By: "maker"}}, nil
 }
 
-func (l ledger) Owner(context.Context, renga.App) (renga.Account, error) { return l.owner, l.err }
+func (l fakeLedger) Owner(context.Context, renga.App) (renga.Account, error) { return l.owner, l.err }
 
-// restored is what Recover writes.
-type restored struct {
+// fakeRestorer is what Recover writes.
+type fakeRestorer struct {
 	app      renga.App
 	accounts []renga.Account
 	err      error
 }
 
-func (r *restored) Restore(_ context.Context, a renga.App, _ []renga.ReleaseRecord) error {
+func (r *fakeRestorer) Restore(_ context.Context, a renga.App, _ []renga.ReleaseRecord) error {
 	r.app = a
 	return nil
 }
 
-func (r *restored) RestoreAlias(context.Context, renga.AppID, string) error { return nil }
+func (r *fakeRestorer) RestoreAlias(context.Context, renga.AppID, string) error { return nil }
 
-func (r *restored) RestoreAccount(_ context.Context, a renga.Account) error {
+func (r *fakeRestorer) RestoreAccount(_ context.Context, a renga.Account) error {
 	r.accounts = append(r.accounts, a)
 	return r.err
 }
 
-type flaw struct{ error }
+type fakeFlaw struct{ error }
 
-func (flaw) Verse() int { return 0 }
+func (fakeFlaw) BadVersion() int { return 0 }
 
 func TestRecoveryGivesAppsBackToWhoHadThemLast(t *testing.T) {
 	bob := renga.Account{ID: "bob", Email: "bob@example.com"}
 	taken := renga.Errorf(renga.Conflict, "Email bob@example.com is taken by another account.")
 	for name, c := range map[string]struct {
-		ledger  ledger
+		ledger  fakeLedger
 		refusal error // of the account
 		owner   renga.AccountID
 		told    bool
 		lost    bool // the app is not recovered now
 	}{
-		"written down":                  {ledger: ledger{owner: bob}, owner: "bob"},
-		"never written down":            {ledger: ledger{err: renga.Errorf(renga.NotFound, "unknown")}, owner: "maker"},
-		"altered":                       {ledger: ledger{err: flaw{errors.New("altered")}}, owner: "", told: true},
-		"the disk does not answer":      {ledger: ledger{err: errors.New("I/O error")}, told: true, lost: true},
-		"somebody else has the email":   {ledger: ledger{owner: bob}, refusal: taken, owner: "", told: true},
-		"Redis does not take the owner": {ledger: ledger{owner: bob}, refusal: errors.New("away"), told: true, lost: true},
+		"written down":                  {ledger: fakeLedger{owner: bob}, owner: "bob"},
+		"never written down":            {ledger: fakeLedger{err: renga.Errorf(renga.NotFound, "unknown")}, owner: "maker"},
+		"altered":                       {ledger: fakeLedger{err: fakeFlaw{errors.New("altered")}}, owner: "", told: true},
+		"the disk does not answer":      {ledger: fakeLedger{err: errors.New("I/O error")}, told: true, lost: true},
+		"somebody else has the email":   {ledger: fakeLedger{owner: bob}, refusal: taken, owner: "", told: true},
+		"Redis does not take the owner": {ledger: fakeLedger{owner: bob}, refusal: errors.New("away"), told: true, lost: true},
 	} {
-		to := &restored{err: c.refusal}
+		to := &fakeRestorer{err: c.refusal}
 		all, err := releaser.Recover(t.Context(), c.ledger, to)
 		if err != nil || len(all) != 1 || (all[0].Err != nil) != c.told {
 			t.Errorf("%s: %+v, %v", name, all, err)

@@ -9,7 +9,7 @@ import (
 // Promotable is the app's release that serves, whose images a promotion takes.
 // Invalid when it has none.
 func (r *Releaser) Promotable(ctx context.Context, id renga.AppID) (renga.ReleaseRecord, error) {
-	app, err := r.living(ctx, id)
+	app, err := r.changeable(ctx, id)
 	if err != nil {
 		return renga.ReleaseRecord{}, err
 	}
@@ -26,14 +26,14 @@ func (r *Releaser) Promotable(ctx context.Context, id renga.AppID) (renga.Releas
 // afterwards. There is always a new release, but one only for each target's id.
 func (r *Releaser) Promote(ctx context.Context, p renga.Promotion, t renga.PromotionTarget) (renga.Release, error) {
 	defer r.changing.Lock(string(t.App))()
-	to, err := r.living(ctx, t.App)
+	to, err := r.changeable(ctx, t.App)
 	if err != nil {
 		return renga.Release{}, err
 	}
 	if done, rel, err := r.replayed(ctx, to, t.ChangeID()); done || err != nil {
 		return rel, err
 	}
-	from, err := r.living(ctx, p.Source)
+	from, err := r.changeable(ctx, p.Source)
 	if err != nil {
 		return renga.Release{}, err
 	}

@@ -10,9 +10,9 @@ import (
 )
 
 // promotable is a world with staging, whose v2 serves, and shop.
-func promotable(t *testing.T) (w *world, r *releaser.Releaser, p renga.Promotion) {
+func promotable(t *testing.T) (w *fixture, r *releaser.Releaser, p renga.Promotion) {
 	t.Helper()
-	w, r = newWorld()
+	w, r = newFixture()
 	source := w.mustPush(t, r, push("p1", "staging", "sha256:aa"))
 	w.records[source][1].Outcome.Status = renga.Succeeded
 	change(t, r, source, setVar("STAGE", "staging"))
@@ -51,30 +51,32 @@ func TestPromotionTakesTheImagesAndNothingElse(t *testing.T) {
 }
 
 func TestWhatNeverServedIsNotPromotable(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	source := w.mustPush(t, r, push("p1", "staging", "sha256:aa"))
 	if _, err := r.Promotable(t.Context(), source); renga.KindOf(err) != renga.Invalid {
 		t.Errorf("error is %v", err)
 	}
 }
 
-// agenda keeps promotions in memory, and tells what became of targets.
-type agenda struct {
+// fakePromotions keeps promotions in memory, and tells what became of targets.
+type fakePromotions struct {
 	releaser.Promotions
 	open    []renga.Promotion
 	settled chan renga.PromotionTarget
 }
 
-func (a *agenda) OpenPromotions(context.Context) ([]renga.Promotion, error) { return a.open, nil }
+func (a *fakePromotions) OpenPromotions(context.Context) ([]renga.Promotion, error) {
+	return a.open, nil
+}
 
-func (a *agenda) SetPromotionTarget(_ context.Context, _ string, t renga.PromotionTarget) error {
+func (a *fakePromotions) SetPromotionTarget(_ context.Context, _ string, t renga.PromotionTarget) error {
 	a.open = nil
 	a.settled <- t
 	return nil
 }
 
 // runOnce runs a Promoter until the first target is settled.
-func runOnce(t *testing.T, a *agenda, r *releaser.Releaser) renga.PromotionTarget {
+func runOnce(t *testing.T, a *fakePromotions, r *releaser.Releaser) renga.PromotionTarget {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
@@ -93,7 +95,7 @@ func TestAPromotionCutShortIsCarriedOnWithoutASecondRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := runOnce(t, &agenda{open: []renga.Promotion{p}, settled: make(chan renga.PromotionTarget, 1)}, r)
+	got := runOnce(t, &fakePromotions{open: []renga.Promotion{p}, settled: make(chan renga.PromotionTarget, 1)}, r)
 	if got.Release != first.Version || len(w.records[got.App]) != first.Version {
 		t.Errorf("settled %+v, %d releases, want %d", got, len(w.records[got.App]), first.Version)
 	}
@@ -109,7 +111,7 @@ func TestATargetThatCannotBeReleasedSaysWhy(t *testing.T) {
 		spoilt := p
 		spoilt.Targets = []renga.PromotionTarget{{ID: "x", App: p.Targets[0].App}}
 		spoil(&spoilt)
-		got := runOnce(t, &agenda{open: []renga.Promotion{spoilt}, settled: make(chan renga.PromotionTarget, 1)}, r)
+		got := runOnce(t, &fakePromotions{open: []renga.Promotion{spoilt}, settled: make(chan renga.PromotionTarget, 1)}, r)
 		if got.Failure != what || got.Release != 0 {
 			t.Errorf("settled %+v, want failure %q", got, what)
 		}
@@ -131,7 +133,7 @@ func TestARightThatEndsMeanwhileStopsAPromotion(t *testing.T) {
 		from, to := w.apps[p.Source], w.apps[p.Targets[0].App]
 		end(&from, &to)
 		w.apps[p.Source], w.apps[to.ID] = from, to
-		got := runOnce(t, &agenda{open: []renga.Promotion{p}, settled: make(chan renga.PromotionTarget, 1)}, r)
+		got := runOnce(t, &fakePromotions{open: []renga.Promotion{p}, settled: make(chan renga.PromotionTarget, 1)}, r)
 		if got.Failure != what || got.Release != 0 || len(w.links) > 0 {
 			t.Errorf("settled %+v, want failure %q; linked %q", got, what, w.links)
 		}

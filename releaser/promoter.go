@@ -20,9 +20,9 @@ const (
 	// promotionRetry is how long a promotion that could not be carried out now
 	// rests.
 	promotionRetry = 5 * time.Second
-	// promotionPatience is how old a promotion may become: whoever asked for it
+	// maxPromotionAge is how old a promotion may become: whoever asked for it
 	// does not expect it any more.
-	promotionPatience = time.Hour
+	maxPromotionAge = time.Hour
 )
 
 // Promoter carries promotions out, one after the other. They are recorded
@@ -80,7 +80,7 @@ func (p *Promoter) carryOut(ctx context.Context) bool {
 	done := true
 	for _, promotion := range open {
 		for _, t := range promotion.Targets {
-			if t.Open() && !p.release(ctx, promotion, t) {
+			if t.Open() && !p.makeRelease(ctx, promotion, t) {
 				done = false
 			}
 		}
@@ -88,10 +88,10 @@ func (p *Promoter) carryOut(ctx context.Context) bool {
 	return done
 }
 
-// release makes the release of one target, or records why there is none, and
+// makeRelease makes the release of one target, or records why there is none, and
 // tells whether that is settled. A place that is away for the moment settles
 // nothing.
-func (p *Promoter) release(ctx context.Context, promotion renga.Promotion, t renga.PromotionTarget) bool {
+func (p *Promoter) makeRelease(ctx context.Context, promotion renga.Promotion, t renga.PromotionTarget) bool {
 	rel, err := p.releaser.Promote(ctx, promotion, t)
 	kind := renga.KindOf(err)
 	switch {
@@ -99,7 +99,7 @@ func (p *Promoter) release(ctx context.Context, promotion renga.Promotion, t ren
 		t.Release = rel.Version
 	case ctx.Err() != nil:
 		return false
-	case kind == renga.Unavailable && p.releaser.Now().Sub(promotion.CreatedAt) < promotionPatience:
+	case kind == renga.Unavailable && p.releaser.Now().Sub(promotion.CreatedAt) < maxPromotionAge:
 		p.releaser.Log.Warn("promotion waits", "promotion", promotion.ID, "app", t.App, "err", err)
 		return false
 	default:

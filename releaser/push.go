@@ -54,7 +54,7 @@ func (r *Releaser) CreateApp(ctx context.Context, name string, by renga.AccountI
 		return renga.App{}, err
 	}
 	defer r.naming.Lock(name)()
-	if err := r.unsettled.refuseName(name); err != nil {
+	if err := r.openRenames.refuseName(name); err != nil {
 		return renga.App{}, err
 	}
 	// The ledger is by name: look before writing, or the first release of a
@@ -92,7 +92,7 @@ func (r *Releaser) first(ctx context.Context, app renga.App) error {
 		return err
 	}
 	r.Log.Info("app created", "app", app.Name, "id", app.ID, "by", app.Owner)
-	r.tell(ctx, v1)
+	r.logRelease(ctx, v1)
 	r.Runner.Wake(app.ID) // its address exists from now on
 	return nil
 }

@@ -103,7 +103,7 @@ func recoverApp(ctx context.Context, one *Recovered, from Chains, to Restorer) e
 // and doubt says why.
 func recoverOwner(ctx context.Context, app renga.App, maker renga.AccountID, from Chains, to Restorer) (owner renga.Account, doubt, err error) {
 	owner, err = from.Owner(ctx, app)
-	var flaw interface{ Verse() int }
+	var flaw interface{ BadVersion() int }
 	switch {
 	case renga.KindOf(err) == renga.NotFound:
 		return renga.Account{ID: maker}, nil, nil

@@ -67,8 +67,8 @@ type Lines interface {
 	Did(ctx context.Context, app renga.AppID, by renga.AccountID, what string)
 }
 
-// Owning is told whose an app is that is being made.
-type Owning interface {
+// OwnerKeeper is told whose an app is that is being made.
+type OwnerKeeper interface {
 	KeepOwner(ctx context.Context, app renga.App) error
 }
 
@@ -77,7 +77,7 @@ type Parts struct {
 	Apps   Apps
 	Store  Store
 	Ledger Ledger
-	Owners Owning
+	Owners OwnerKeeper
 	Runner Runner
 	Lines  Lines
 	Log    *slog.Logger
@@ -93,7 +93,7 @@ type Releaser struct {
 	naming   locks.Named // by name: one creation or rename at a time
 	present  presence    // what was found whole in the registry lately
 
-	unsettled unsettled // renames that wait for an end
+	openRenames openRenames // renames that wait for an end
 }
 
 // New makes a Releaser. Nothing is started.
@@ -134,7 +134,7 @@ func (r *Releaser) tryNext(ctx context.Context, app renga.AppID, c renga.Change,
 
 // next is one attempt at a change.
 func (r *Releaser) next(ctx context.Context, id renga.AppID, c renga.Change, always bool) (renga.Release, error) {
-	app, err := r.living(ctx, id)
+	app, err := r.changeable(ctx, id)
 	if err != nil {
 		return renga.Release{}, err
 	}
@@ -167,9 +167,9 @@ func canaryOf(app renga.App, c renga.Change) renga.Canary {
 	return c.Canary
 }
 
-// living finds the app and refuses one that is being deleted, or renamed.
-func (r *Releaser) living(ctx context.Context, id renga.AppID) (renga.App, error) {
-	if err := r.unsettled.refuse(id); err != nil {
+// changeable finds the app and refuses one that is being deleted, or renamed.
+func (r *Releaser) changeable(ctx context.Context, id renga.AppID) (renga.App, error) {
+	if err := r.openRenames.refuse(id); err != nil {
 		return renga.App{}, err
 	}
 	app, err := r.Apps.App(ctx, id)
@@ -210,13 +210,13 @@ func (r *Releaser) write(ctx context.Context, rel renga.Release, canary renga.Ca
 	}
 	r.Log.Info("release made", "app", rel.AppName, "release", rel.Name(),
 		"description", rel.Description, "by", rel.By, "digest", digest)
-	r.tell(ctx, rel)
+	r.logRelease(ctx, rel)
 	r.Runner.Wake(rel.App)
 	return rel, nil
 }
 
-// tell notes a new release in the app's log.
-func (r *Releaser) tell(ctx context.Context, rel renga.Release) {
+// logRelease notes a new release in the app's log.
+func (r *Releaser) logRelease(ctx context.Context, rel renga.Release) {
 	r.Lines.Did(ctx, rel.App, rel.By, rel.Description)
 	r.Lines.Did(ctx, rel.App, rel.By, "Release "+rel.Name()+" created")
 }

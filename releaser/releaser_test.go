@@ -15,8 +15,8 @@ import (
 	"renga/releaser"
 )
 
-// world stands for the store and the ledger: what they promise, in memory.
-type world struct {
+// fixture stands for the store and the ledger: what they promise, in memory.
+type fixture struct {
 	mu       sync.Mutex
 	apps     map[renga.AppID]renga.App
 	records  map[renga.AppID][]renga.ReleaseRecord
@@ -32,8 +32,8 @@ type world struct {
 	owners   []string // what the ledger was told
 }
 
-func newWorld() (*world, *releaser.Releaser) {
-	w := &world{apps: map[renga.AppID]renga.App{}, records: map[renga.AppID][]renga.ReleaseRecord{}, pushes: map[string]int{}, opened: map[string]renga.Release{}}
+func newFixture() (*fixture, *releaser.Releaser) {
+	w := &fixture{apps: map[renga.AppID]renga.App{}, records: map[renga.AppID][]renga.ReleaseRecord{}, pushes: map[string]int{}, opened: map[string]renga.Release{}}
 	ids := 0
 	return w, releaser.New(releaser.Parts{
 		Apps: w, Store: w, Ledger: w, Owners: releaser.NewOwners(w, w), Runner: w, Lines: w, Now: time.Now,
@@ -42,19 +42,19 @@ func newWorld() (*world, *releaser.Releaser) {
 	})
 }
 
-func (w *world) Did(_ context.Context, _ renga.AppID, by renga.AccountID, what string) {
+func (w *fixture) Did(_ context.Context, _ renga.AppID, by renga.AccountID, what string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.did = append(w.did, fmt.Sprintf("%s by %s", what, by))
 }
 
-func (w *world) Wake(renga.AppID) {
+func (w *fixture) Wake(renga.AppID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.wakes++
 }
 
-func (w *world) App(_ context.Context, id renga.AppID) (renga.App, error) {
+func (w *fixture) App(_ context.Context, id renga.AppID) (renga.App, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if a, ok := w.apps[id]; ok {
@@ -63,7 +63,7 @@ func (w *world) App(_ context.Context, id renga.AppID) (renga.App, error) {
 	return renga.App{}, renga.Errorf(renga.NotFound, "no app %s", id)
 }
 
-func (w *world) AppByName(_ context.Context, name string) (renga.App, error) {
+func (w *fixture) AppByName(_ context.Context, name string) (renga.App, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, a := range w.apps {
@@ -74,18 +74,18 @@ func (w *world) AppByName(_ context.Context, name string) (renga.App, error) {
 	return renga.App{}, renga.Errorf(renga.NotFound, "no app %s", name)
 }
 
-func (w *world) CreateApp(_ context.Context, a renga.App, v1 renga.ReleaseRecord) error {
+func (w *fixture) CreateApp(_ context.Context, a renga.App, v1 renga.ReleaseRecord) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.apps[a.ID], w.records[a.ID] = a, []renga.ReleaseRecord{v1}
 	return nil
 }
 
-func (w *world) Head(ctx context.Context, id renga.AppID) (renga.ReleaseRecord, error) {
+func (w *fixture) Head(ctx context.Context, id renga.AppID) (renga.ReleaseRecord, error) {
 	return w.Release(ctx, id, len(w.records[id]))
 }
 
-func (w *world) Release(_ context.Context, id renga.AppID, v int) (renga.ReleaseRecord, error) {
+func (w *fixture) Release(_ context.Context, id renga.AppID, v int) (renga.ReleaseRecord, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if v < 1 || v > len(w.records[id]) {
@@ -96,7 +96,7 @@ func (w *world) Release(_ context.Context, id renga.AppID, v int) (renga.Release
 	return r, nil
 }
 
-func (w *world) Commit(_ context.Context, r renga.ReleaseRecord, pushID string, _ renga.Formation) error {
+func (w *fixture) Commit(_ context.Context, r renga.ReleaseRecord, pushID string, _ renga.Formation) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.conflict > 0 {
@@ -116,7 +116,7 @@ func (w *world) Commit(_ context.Context, r renga.ReleaseRecord, pushID string, 
 	return nil
 }
 
-func (w *world) ReleaseByPush(_ context.Context, _ renga.AppID, pushID string) (int, error) {
+func (w *fixture) ReleaseByPush(_ context.Context, _ renga.AppID, pushID string) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if v, ok := w.pushes[pushID]; ok {
@@ -125,7 +125,7 @@ func (w *world) ReleaseByPush(_ context.Context, _ renga.AppID, pushID string) (
 	return 0, renga.Errorf(renga.NotFound, "no such push")
 }
 
-func (w *world) Put(_ context.Context, r renga.Release) (string, error) {
+func (w *fixture) Put(_ context.Context, r renga.Release) (string, error) {
 	if w.putting != nil {
 		w.putting()
 	}
@@ -137,7 +137,7 @@ func (w *world) Put(_ context.Context, r renga.Release) (string, error) {
 	return digest, nil
 }
 
-func (w *world) Get(_ context.Context, _ renga.App, digest string) (renga.Release, error) {
+func (w *fixture) Get(_ context.Context, _ renga.App, digest string) (renga.Release, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r, ok := w.opened[digest]
@@ -148,7 +148,7 @@ func (w *world) Get(_ context.Context, _ renga.App, digest string) (renga.Releas
 	return r, nil
 }
 
-func (w *world) Present(_ context.Context, _ renga.App, images map[renga.ProcessType]renga.Image) error {
+func (w *fixture) Present(_ context.Context, _ renga.App, images map[renga.ProcessType]renga.Image) error {
 	for t, img := range images {
 		if img.Digest == w.missing {
 			return renga.Errorf(renga.NotFound, "The image of %s is gone.", t)
@@ -157,7 +157,7 @@ func (w *world) Present(_ context.Context, _ renga.App, images map[renga.Process
 	return nil
 }
 
-func (w *world) Live(_ context.Context, id renga.AppID) (renga.ReleaseRecord, error) {
+func (w *fixture) Live(_ context.Context, id renga.AppID) (renga.ReleaseRecord, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	live := w.records[id][0]
@@ -169,7 +169,7 @@ func (w *world) Live(_ context.Context, id renga.AppID) (renga.ReleaseRecord, er
 	return live, nil
 }
 
-func (w *world) Link(_ context.Context, from, to string, images map[renga.ProcessType]renga.Image) error {
+func (w *fixture) Link(_ context.Context, from, to string, images map[renga.ProcessType]renga.Image) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.links = append(w.links, fmt.Sprintf("%s to %s: %d", from, to, len(images)))
@@ -183,7 +183,7 @@ func push(id, app, digest string) renga.Push {
 	}}
 }
 
-func (w *world) mustPush(t *testing.T, r *releaser.Releaser, p renga.Push) renga.AppID {
+func (w *fixture) mustPush(t *testing.T, r *releaser.Releaser, p renga.Push) renga.AppID {
 	t.Helper()
 	if err := r.Push(t.Context(), p); err != nil {
 		t.Fatal(err)
@@ -203,7 +203,7 @@ func setVar(name, value string) renga.Change {
 }
 
 func TestPushToAnUnknownAppMakesItAndItsSecondRelease(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	rs := w.records[id]
 	if len(rs) != 2 || rs[0].Outcome.Status != renga.Succeeded || rs[1].Outcome.Status != renga.Pending {
@@ -222,7 +222,7 @@ func TestPushToAnUnknownAppMakesItAndItsSecondRelease(t *testing.T) {
 }
 
 func TestAReplayedPushMakesNoRelease(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	w.mustPush(t, r, push("p2", "hello", "sha256:bb"))
 	w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
@@ -232,7 +232,7 @@ func TestAReplayedPushMakesNoRelease(t *testing.T) {
 }
 
 func TestPushingTheSameImageAgainMakesNoRelease(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	w.mustPush(t, r, push("p2", "hello", "sha256:aa"))
 	if n := len(w.records[id]); n != 2 {
@@ -241,7 +241,7 @@ func TestPushingTheSameImageAgainMakesNoRelease(t *testing.T) {
 }
 
 func TestProcessTypesNoLongerDeclaredGo(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	p := push("p1", "hello", "sha256:aa")
 	p.Images["clock"] = renga.Image{Repository: "hello/web", Digest: "sha256:aa", Command: []string{"clock"}}
 	id := w.mustPush(t, r, p)
@@ -255,7 +255,7 @@ func TestProcessTypesNoLongerDeclaredGo(t *testing.T) {
 }
 
 func TestARefusedChangeLeavesNoTrace(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	before := len(w.opened)
 	_, err := r.Change(t.Context(), id, renga.Change{Edit: func(*renga.Inputs) error { return renga.Errorf(renga.Invalid, "no") }})
@@ -265,7 +265,7 @@ func TestARefusedChangeLeavesNoTrace(t *testing.T) {
 }
 
 func TestANumberIsUsedAgainWhenItsCommitWasLost(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	w.commit = renga.Errorf(renga.Unavailable, "Redis is away.")
 	if _, err := r.Change(t.Context(), id, setVar("A", "1")); renga.KindOf(err) != renga.Unavailable {
@@ -279,7 +279,7 @@ func TestANumberIsUsedAgainWhenItsCommitWasLost(t *testing.T) {
 }
 
 func TestAChangeStartsOverWhenTheHeadMoved(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	w.conflict = 2
 	if rel, err := r.Change(t.Context(), id, setVar("A", "1")); err != nil || rel.Version != 3 {
@@ -288,7 +288,7 @@ func TestAChangeStartsOverWhenTheHeadMoved(t *testing.T) {
 }
 
 func TestConcurrentChangesAreAllKept(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	var wg sync.WaitGroup
 	for i := range 100 {
@@ -306,7 +306,7 @@ func TestConcurrentChangesAreAllKept(t *testing.T) {
 }
 
 func TestTwoCreationsOfOneNameAndOneWins(t *testing.T) {
-	_, r := newWorld()
+	_, r := newFixture()
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	kinds := map[renga.Kind]int{}
@@ -325,14 +325,14 @@ func TestTwoCreationsOfOneNameAndOneWins(t *testing.T) {
 }
 
 func TestANewAppIsLookedAtAtOnce(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	if _, err := r.CreateApp(t.Context(), "hello", "me"); err != nil || w.wakes != 1 {
 		t.Errorf("%d wakes, err %v", w.wakes, err)
 	}
 }
 
 func TestInventedNamesAreValid(t *testing.T) {
-	_, r := newWorld()
+	_, r := newFixture()
 	for range 50 {
 		if app, err := r.CreateApp(t.Context(), "", "me"); err != nil {
 			t.Errorf("%q: %v", app.Name, err)
@@ -341,7 +341,7 @@ func TestInventedNamesAreValid(t *testing.T) {
 }
 
 func TestRollback(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa")) // v2
 	change(t, r, id, setVar("A", "old"))                     // v3
 	w.mustPush(t, r, push("p2", "hello", "sha256:bb"))       // v4
@@ -382,7 +382,7 @@ func change(t *testing.T, r *releaser.Releaser, id renga.AppID, c renga.Change) 
 }
 
 func TestRollbackKeepsTheCredentialsOfNow(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	w.records[id][1].Outcome.Status = renga.Succeeded
 	change(t, r, id, renga.Change{Edit: func(in *renga.Inputs) error {
@@ -399,7 +399,7 @@ func TestRollbackKeepsTheCredentialsOfNow(t *testing.T) {
 }
 
 func TestTheReleaseThatServesIsEligibleAndIsMadeAgain(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa")) // v2
 	w.mustPush(t, r, push("p2", "hello", "sha256:bb"))       // v3
 	for i := range w.records[id] {
@@ -428,7 +428,7 @@ func TestTheReleaseThatServesIsEligibleAndIsMadeAgain(t *testing.T) {
 }
 
 func TestRollbacksThatAreRefused(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa")) // v2
 	w.mustPush(t, r, push("p2", "hello", "sha256:bb"))       // v3
 	w.mustPush(t, r, push("p3", "hello", "sha256:cc"))       // v4
@@ -451,7 +451,7 @@ func TestRollbacksThatAreRefused(t *testing.T) {
 }
 
 func TestAnAppThatIsGoingTakesNoChange(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	a := w.apps[id]
 	a.Deleting = true

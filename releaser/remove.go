@@ -41,7 +41,7 @@ func NewRemover(s Removable, reg Registry, rel *Releaser) *Remover {
 // stopped by the dyno manager, which finds that nobody wants them any more.
 // After a crash in between Resume goes on.
 func (r *Remover) DeleteApp(ctx context.Context, id renga.AppID) error {
-	if err := r.releaser.unsettled.refuse(id); err != nil {
+	if err := r.releaser.openRenames.refuse(id); err != nil {
 		return err
 	}
 	_, err := r.store.UpdateApp(ctx, id, func(a *renga.App) error {

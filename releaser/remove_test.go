@@ -9,14 +9,14 @@ import (
 	"renga/releaser"
 )
 
-// doomed is a world whose apps can be removed, and what was removed of them.
-type doomed struct {
-	*world
+// removeFixture is a world whose apps can be removed, and what was removed of them.
+type removeFixture struct {
+	*fixture
 	repositories []string
 	removing     chan struct{} // closed when the first repositories go
 }
 
-func (d *doomed) Apps(context.Context) ([]renga.App, error) {
+func (d *removeFixture) Apps(context.Context) ([]renga.App, error) {
 	var all []renga.App
 	for _, a := range d.apps {
 		all = append(all, a)
@@ -24,7 +24,7 @@ func (d *doomed) Apps(context.Context) ([]renga.App, error) {
 	return all, nil
 }
 
-func (d *doomed) UpdateApp(_ context.Context, id renga.AppID, edit func(*renga.App) error) (renga.App, error) {
+func (d *removeFixture) UpdateApp(_ context.Context, id renga.AppID, edit func(*renga.App) error) (renga.App, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	a := d.apps[id]
@@ -33,27 +33,27 @@ func (d *doomed) UpdateApp(_ context.Context, id renga.AppID, edit func(*renga.A
 	return a, err
 }
 
-func (d *doomed) RemoveApp(_ context.Context, id renga.AppID) error {
+func (d *removeFixture) RemoveApp(_ context.Context, id renga.AppID) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.apps, id)
 	return nil
 }
 
-// shelf is the registry's part of a doomed world.
-type shelf struct{ *doomed }
+// fakeRegistry is the registry's part of a doomed world.
+type fakeRegistry struct{ *removeFixture }
 
-func (s shelf) RemoveApp(_ context.Context, name string) error {
+func (s fakeRegistry) RemoveApp(_ context.Context, name string) error {
 	s.repositories = append(s.repositories, name)
 	close(s.removing)
 	return nil
 }
 
 func TestNothingIsWrittenIntoWhatIsBeingRemoved(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
-	d := &doomed{world: w, removing: make(chan struct{})}
-	remover := releaser.NewRemover(d, shelf{d}, r)
+	d := &removeFixture{fixture: w, removing: make(chan struct{})}
+	remover := releaser.NewRemover(d, fakeRegistry{d}, r)
 	deleted := make(chan error, 1)
 	w.putting = func() { // in the middle of a change the app is deleted
 		go func() { deleted <- remover.DeleteApp(context.Background(), id) }()
@@ -72,14 +72,14 @@ func TestNothingIsWrittenIntoWhatIsBeingRemoved(t *testing.T) {
 }
 
 func TestADeletionThatWasCutShortIsFinished(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	w.mustPush(t, r, push("p2", "other", "sha256:aa"))
-	d := &doomed{world: w, removing: make(chan struct{})}
+	d := &removeFixture{fixture: w, removing: make(chan struct{})}
 	a := w.apps[id]
 	a.Deleting = true
 	w.apps[id] = a
-	if err := releaser.NewRemover(d, shelf{d}, r).Resume(t.Context()); err != nil {
+	if err := releaser.NewRemover(d, fakeRegistry{d}, r).Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if len(d.repositories) != 1 || d.repositories[0] != "hello" || len(d.apps) != 1 {

@@ -59,13 +59,13 @@ func (r *Renamer) Rename(ctx context.Context, id renga.AppID, name string) (reng
 	if err := renga.ValidateAppName(name); err != nil {
 		return renga.App{}, err
 	}
-	app, err := r.releaser.living(ctx, id)
+	app, err := r.releaser.changeable(ctx, id)
 	if err != nil || app.Name == name {
 		return app, err
 	}
 	ctx = context.WithoutCancel(ctx) // a client that goes away must not leave it half done
 	m := renga.Rename{App: id, From: app.Name, To: name}
-	err = r.alone(ctx, m, func() error {
+	err = r.exclusively(ctx, m, func() error {
 		if err := r.begin(ctx, m); err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (r *Renamer) Rename(ctx context.Context, id renga.AppID, name string) (reng
 func (r *Renamer) Resume(ctx context.Context) error {
 	left, err := r.registry.Moves(ctx)
 	for _, m := range left {
-		err := r.alone(ctx, m, func() error {
+		err := r.exclusively(ctx, m, func() error {
 			_, err := r.settle(ctx, m)
 			return err
 		})
@@ -101,7 +101,7 @@ func (r *Renamer) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if !r.releaser.unsettled.any() {
+		if !r.releaser.openRenames.any() {
 			continue
 		}
 		if err := r.Resume(ctx); err != nil {
@@ -110,9 +110,9 @@ func (r *Renamer) Run(ctx context.Context) error {
 	}
 }
 
-// alone does something while nobody pushes to either name, makes an app of
+// exclusively does something while nobody pushes to either name, makes an app of
 // either name, or changes the app.
-func (r *Renamer) alone(ctx context.Context, m renga.Rename, do func() error) error {
+func (r *Renamer) exclusively(ctx context.Context, m renga.Rename, do func() error) error {
 	return r.registry.Hold(ctx, m.From, m.To, func() error {
 		defer r.releaser.naming.Lock(min(m.From, m.To))()
 		defer r.releaser.naming.Lock(max(m.From, m.To))()
@@ -123,12 +123,12 @@ func (r *Renamer) alone(ctx context.Context, m renga.Rename, do func() error) er
 
 // begin checks that the rename can be and writes it down.
 func (r *Renamer) begin(ctx context.Context, m renga.Rename) error {
-	app, err := r.releaser.living(ctx, m.App)
+	app, err := r.releaser.changeable(ctx, m.App)
 	if err == nil && app.Name != m.From {
 		err = renga.Errorf(renga.Conflict, "The app %s was just renamed to %s; try again.", m.From, app.Name)
 	}
 	if err == nil {
-		err = r.releaser.unsettled.refuseName(m.To)
+		err = r.releaser.openRenames.refuseName(m.To)
 	}
 	if err != nil {
 		return err
@@ -155,11 +155,11 @@ func (r *Renamer) settle(ctx context.Context, m renga.Rename) (renga.App, error)
 		err = r.registry.UndoMove(ctx, m)
 	}
 	if err != nil {
-		r.releaser.unsettled.add(m)
+		r.releaser.openRenames.add(m)
 		return renga.App{}, &renga.Error{Kind: renga.Unavailable, Err: err,
 			Message: "The app " + m.From + " could not be renamed to " + m.To + " now. That is ended as soon as it can be; until then the app takes no change."}
 	}
-	r.releaser.unsettled.remove(m)
+	r.releaser.openRenames.remove(m)
 	if final != nil {
 		return renga.App{}, final
 	}
@@ -168,13 +168,13 @@ func (r *Renamer) settle(ctx context.Context, m renga.Rename) (renga.App, error)
 	return app, nil
 }
 
-// unsettled are the renames that were begun and could not be ended yet.
-type unsettled struct {
+// openRenames are the renames that were begun and could not be ended yet.
+type openRenames struct {
 	mu    sync.Mutex
 	moves map[renga.AppID]renga.Rename
 }
 
-func (u *unsettled) add(m renga.Rename) {
+func (u *openRenames) add(m renga.Rename) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.moves == nil {
@@ -183,20 +183,20 @@ func (u *unsettled) add(m renga.Rename) {
 	u.moves[m.App] = m
 }
 
-func (u *unsettled) remove(m renga.Rename) {
+func (u *openRenames) remove(m renga.Rename) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	delete(u.moves, m.App)
 }
 
-func (u *unsettled) any() bool {
+func (u *openRenames) any() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return len(u.moves) > 0
 }
 
 // refuse is an error while the app's rename waits.
-func (u *unsettled) refuse(app renga.AppID) error {
+func (u *openRenames) refuse(app renga.AppID) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if m, waits := u.moves[app]; waits {
@@ -206,7 +206,7 @@ func (u *unsettled) refuse(app renga.AppID) error {
 }
 
 // refuseName is an error while a rename from or to the name waits.
-func (u *unsettled) refuseName(name string) error {
+func (u *openRenames) refuseName(name string) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, m := range u.moves {

@@ -11,29 +11,29 @@ import (
 	"renga/releaser"
 )
 
-// movable is a world whose apps can be renamed: the store's part and the
+// renameFixture is a world whose apps can be renamed: the store's part and the
 // registry's.
-type movable struct {
-	*world
+type renameFixture struct {
+	*fixture
 	steps []string
 	left  []renga.Rename
 	fail  map[string]error // by step
 }
 
-func newMovable() (*movable, *releaser.Releaser, *releaser.Renamer) {
-	w, r := newWorld()
-	m := &movable{world: w, fail: map[string]error{}}
+func newRenameFixture() (*renameFixture, *releaser.Releaser, *releaser.Renamer) {
+	w, r := newFixture()
+	m := &renameFixture{fixture: w, fail: map[string]error{}}
 	return m, r, releaser.NewRenamer(m, m, r)
 }
 
-func (m *movable) step(name string) error {
+func (m *renameFixture) step(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.steps = append(m.steps, name)
 	return m.fail[name]
 }
 
-func (m *movable) RenameApp(ctx context.Context, id renga.AppID, name string) (renga.App, error) {
+func (m *renameFixture) RenameApp(ctx context.Context, id renga.AppID, name string) (renga.App, error) {
 	if err := m.step("name"); err != nil {
 		return renga.App{}, err
 	}
@@ -48,9 +48,9 @@ func (m *movable) RenameApp(ctx context.Context, id renga.AppID, name string) (r
 	return a, nil
 }
 
-func (m *movable) Hold(_ context.Context, _, _ string, do func() error) error { return do() }
+func (m *renameFixture) Hold(_ context.Context, _, _ string, do func() error) error { return do() }
 
-func (m *movable) BeginMove(_ context.Context, r renga.Rename) error {
+func (m *renameFixture) BeginMove(_ context.Context, r renga.Rename) error {
 	if err := m.step("begin"); err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (m *movable) BeginMove(_ context.Context, r renga.Rename) error {
 	return nil
 }
 
-func (m *movable) over(step string, r renga.Rename) error {
+func (m *renameFixture) over(step string, r renga.Rename) error {
 	if err := m.step(step); err != nil {
 		return err
 	}
@@ -66,13 +66,15 @@ func (m *movable) over(step string, r renga.Rename) error {
 	return nil
 }
 
-func (m *movable) EndMove(_ context.Context, r renga.Rename) error  { return m.over("end", r) }
-func (m *movable) UndoMove(_ context.Context, r renga.Rename) error { return m.over("undo", r) }
-func (m *movable) Moves(context.Context) ([]renga.Rename, error)    { return slices.Clone(m.left), nil }
-func (m *movable) settled() bool                                    { return len(m.left) == 0 }
+func (m *renameFixture) EndMove(_ context.Context, r renga.Rename) error  { return m.over("end", r) }
+func (m *renameFixture) UndoMove(_ context.Context, r renga.Rename) error { return m.over("undo", r) }
+func (m *renameFixture) Moves(context.Context) ([]renga.Rename, error) {
+	return slices.Clone(m.left), nil
+}
+func (m *renameFixture) settled() bool { return len(m.left) == 0 }
 
 func TestRename(t *testing.T) {
-	w, r, renamer := newMovable()
+	w, r, renamer := newRenameFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	wakes := w.wakes
 	app, err := renamer.Rename(t.Context(), id, "world")
@@ -99,7 +101,7 @@ func TestRefusedRenamesLeaveAllAsItWas(t *testing.T) {
 		"a name that was taken meanwhile": {to: "world", step: "name", fail: renga.Errorf(renga.Conflict, "taken"), kind: renga.Conflict},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, r, renamer := newMovable()
+			w, r, renamer := newRenameFixture()
 			id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 			w.mustPush(t, r, push("p2", "other", "sha256:aa"))
 			w.fail[c.step] = c.fail
@@ -116,7 +118,7 @@ func TestRefusedRenamesLeaveAllAsItWas(t *testing.T) {
 func TestUntilARenameIsEndedTheAppTakesNoChange(t *testing.T) {
 	for _, step := range []string{"name", "end"} {
 		t.Run(step, func(t *testing.T) {
-			w, r, renamer := newMovable()
+			w, r, renamer := newRenameFixture()
 			id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 			w.fail[step] = renga.Errorf(renga.Unavailable, "away")
 			if _, err := renamer.Rename(t.Context(), id, "world"); renga.KindOf(err) != renga.Unavailable {
@@ -142,7 +144,7 @@ func TestUntilARenameIsEndedTheAppTakesNoChange(t *testing.T) {
 }
 
 func TestOfRenamesAndCreationsOfOneNameOneWins(t *testing.T) {
-	w, r, renamer := newMovable()
+	w, r, renamer := newRenameFixture()
 	var ids []renga.AppID
 	for n := range 6 {
 		ids = append(ids, w.mustPush(t, r, push(fmt.Sprint(n), fmt.Sprintf("app-%d", n), "sha256:aa")))
@@ -166,7 +168,7 @@ func TestOfRenamesAndCreationsOfOneNameOneWins(t *testing.T) {
 }
 
 func TestAPushToAnAppThatSomebodyElseJustMadeIsRefused(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	foreign := push("p2", "hello", "sha256:bb")
 	foreign.By = "somebody else"

@@ -7,8 +7,8 @@ import (
 	"renga"
 )
 
-// rescueReach bounds how far back a good release is looked for.
-const rescueReach = 50
+// maxRescueDepth bounds how far back a good release is looked for.
+const maxRescueDepth = 50
 
 // Rescue takes an app back from a release that does not hold, to the newest one
 // before it that can be rolled back to. It does nothing when version is not the
@@ -16,7 +16,7 @@ const rescueReach = 50
 // release.
 func (r *Releaser) Rescue(ctx context.Context, id renga.AppID, version int, reason string) error {
 	defer r.changing.Lock(string(id))()
-	app, err := r.living(ctx, id)
+	app, err := r.changeable(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (r *Releaser) Rescue(ctx context.Context, id renga.AppID, version int, reas
 		Description: fmt.Sprintf("Rollback to v%d: v%d did not hold: %s", good.Version, version, reason),
 		By:          renga.Platform,
 		Edit: func(in *renga.Inputs) error {
-			takeBack(in, target.Inputs, renga.RollbackAll)
+			rollBackInputs(in, target.Inputs, renga.RollbackAll)
 			return nil
 		},
 	}, true)
@@ -46,7 +46,7 @@ func (r *Releaser) Rescue(ctx context.Context, id renga.AppID, version int, reas
 // lastGood finds the newest release before version that can be rolled back to;
 // the zero record when there is none.
 func (r *Releaser) lastGood(ctx context.Context, app renga.App, version int) (renga.ReleaseRecord, error) {
-	for v := version - 1; v > 0 && v >= version-rescueReach; v-- {
+	for v := version - 1; v > 0 && v >= version-maxRescueDepth; v-- {
 		record, err := r.Store.Release(ctx, app.ID, v)
 		if err != nil {
 			return renga.ReleaseRecord{}, err

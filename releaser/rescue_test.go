@@ -8,7 +8,7 @@ import (
 )
 
 func TestRescueGoesToTheLastGoodReleaseOnce(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa")) // v2
 	w.mustPush(t, r, push("p2", "hello", "sha256:bb"))       // v3
 	w.mustPush(t, r, push("p3", "hello", "sha256:cc"))       // v4
@@ -31,7 +31,7 @@ func TestRescueGoesToTheLastGoodReleaseOnce(t *testing.T) {
 }
 
 func TestRescueWithoutAGoodReleaseDoesNothing(t *testing.T) {
-	w, r := newWorld()
+	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	w.records[id][1].Outcome.Status = renga.Succeeded
 	if err := r.Rescue(t.Context(), id, 2, "web.1 crashed"); err != nil || len(w.records[id]) != 2 {

@@ -14,7 +14,7 @@ import (
 // anything else happens. The error is of kind Invalid, with the reason, when
 // the release cannot be taken back to.
 func (r *Releaser) Rollback(ctx context.Context, id renga.AppID, version int, part renga.RollbackPart, canary renga.Canary, by renga.AccountID) (renga.ReleaseRecord, error) {
-	app, err := r.living(ctx, id)
+	app, err := r.changeable(ctx, id)
 	if err != nil {
 		return renga.ReleaseRecord{}, err
 	}
@@ -45,7 +45,7 @@ func (r *Releaser) rollTo(ctx context.Context, target renga.Release, part renga.
 	rel, err := r.change(ctx, target.App, renga.Change{
 		Description: rollbackName(target.Version, part), By: by, Canary: canary,
 		Edit: func(in *renga.Inputs) error {
-			takeBack(in, target.Inputs, part)
+			rollBackInputs(in, target.Inputs, part)
 			return nil
 		},
 	}, true)

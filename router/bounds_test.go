@@ -10,7 +10,7 @@ import (
 )
 
 func TestRequestsOverALimitAreH26AndReachNoDyno(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	reached := make(chan struct{}, 100)
 	f.serve(backend(t, func(http.ResponseWriter, *http.Request) { reached <- struct{}{} }))
 	long := func(n int) string { return strings.Repeat("x", n) }
@@ -50,7 +50,7 @@ func TestAnswersOverALimitAreH25(t *testing.T) {
 		"header line": {"X-Long", strings.Repeat("x", 512<<10+1)},
 	} {
 		t.Run(what, func(t *testing.T) {
-			f := newFront(t, router.Options{})
+			f := newFixture(t, router.Options{})
 			f.serve(backend(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set(header[0], header[1]) }))
 			f.wantPage(t, http.StatusBadGateway, router.H25)
 		})

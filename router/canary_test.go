@@ -13,7 +13,7 @@ import (
 
 // tries routes the test's host to the targets, and a percentage of its requests
 // to the canary.
-func (f *front) tries(percent int, canary []renga.Target, targets ...renga.Target) {
+func (f *fixture) tries(percent int, canary []renga.Target, targets ...renga.Target) {
 	r := route(targets...)
 	r.Canary, r.Percent = canary, percent
 	f.Route(r)
@@ -26,7 +26,7 @@ func TestACanaryGetsItsShare(t *testing.T) {
 	stable, first, second := backend(t, says("stable")), backend(t, says("canary 1")), backend(t, says("canary 2"))
 	for _, percent := range []int{5, 20, 95} {
 		t.Run(fmt.Sprint(percent), func(t *testing.T) {
-			f := newFront(t, router.Options{})
+			f := newFixture(t, router.Options{})
 			f.tries(percent, []renga.Target{first, second}, stable)
 			counts := map[string]int{}
 			for range requests {
@@ -51,7 +51,7 @@ func TestACanaryGetsItsShare(t *testing.T) {
 // canary.
 func TestARequestThatTheCanaryRefusesGoesOn(t *testing.T) {
 	stable, dead := backend(t, says("stable")), refusing(t)
-	f := newFront(t, router.Options{Quarantine: 1}) // over at once, so that it is asked each time
+	f := newFixture(t, router.Options{Quarantine: 1}) // over at once, so that it is asked each time
 	f.tries(99, []renga.Target{dead, backend(t, says("canary"))}, stable)
 	for f.Tally(appID, dead.ID).Requests < 5 {
 		if res, body := f.get(t, "/"); res.StatusCode != http.StatusOK {
@@ -76,7 +76,7 @@ func TestARequestThatTheCanaryRefusesGoesOn(t *testing.T) {
 // TestARefusedRequestStaysOnItsSide: it does not reach the canary by way of a
 // broken dyno.
 func TestARefusedRequestStaysOnItsSide(t *testing.T) {
-	f := newFront(t, router.Options{Quarantine: 1})
+	f := newFixture(t, router.Options{Quarantine: 1})
 	canary := backend(t, says("canary"))
 	f.tries(1, []renga.Target{canary}, refusing(t), backend(t, says("stable")))
 	const requests = 500
@@ -89,7 +89,7 @@ func TestARefusedRequestStaysOnItsSide(t *testing.T) {
 }
 
 func TestACanaryServesWhenNobodyElseCan(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	canary := backend(t, says("canary"))
 	f.tries(1, []renga.Target{canary}, refusing(t))
 	if _, body := f.get(t, "/"); body != "canary" {
@@ -111,7 +111,7 @@ func TestACanaryServesWhenNobodyElseCan(t *testing.T) {
 // TestTakingOverKeepsTheCanarysConnections: its dynos are the same targets, with
 // all that was counted.
 func TestTakingOverKeepsTheCanarysConnections(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	canary := backend(t, says("canary"))
 	f.tries(99, []renga.Target{canary}, backend(t, says("stable")))
 	for f.Tally(appID, canary.ID).Requests == 0 {

@@ -50,14 +50,14 @@ type answer struct {
 //go:embed pages/error.html
 var errorPage string
 
-// look is what a page says before the sentence of its code.
-type look struct{ title, heading, mark string }
+// pageStyle is what a page says before the sentence of its code.
+type pageStyle struct{ title, heading, mark string }
 
 var (
-	failed      = look{"Application error", "Something went wrong here", "#c2503a"}
-	maintenance = look{"Offline for maintenance", "Back in a little while", "#c98a1b"}
-	blank       = look{"Blank app", "This app is ready for its first release", "#3a7ca5"}
-	nothing     = look{"No such app", "There is nothing at this address", "#7a8294"}
+	failed      = pageStyle{"Application error", "Something went wrong here", "#c2503a"}
+	maintenance = pageStyle{"Offline for maintenance", "Back in a little while", "#c98a1b"}
+	blank       = pageStyle{"Blank app", "This app is ready for its first release", "#3a7ca5"}
+	nothing     = pageStyle{"No such app", "There is nothing at this address", "#7a8294"}
 )
 
 // answers lists all codes with their pages ready to send.
@@ -89,7 +89,7 @@ func answers() map[Code]answer {
 
 // page fills the page's places. All that goes in is constant, so nothing needs
 // escaping.
-func page(l look, code Code, text string) []byte {
+func page(l pageStyle, code Code, text string) []byte {
 	places := strings.NewReplacer("{{title}}", l.title, "{{heading}}", l.heading, "{{mark}}", l.mark,
 		"{{code}}", string(code), "{{text}}", text)
 	return []byte(places.Replace(errorPage))

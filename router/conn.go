@@ -66,18 +66,18 @@ func isTimeout(err error) bool {
 // moved by a write too, a kept connection is fresh again with each request.
 type conn struct {
 	net.Conn
-	roll    roller
-	deaf    atomic.Bool // the dyno reads no more
-	buffers httputil.BufferPool
+	deadline    rollingDeadline
+	readsNoMore atomic.Bool // the dyno reads no more
+	buffers     httputil.BufferPool
 }
 
 func newConn(c net.Conn, idle time.Duration, buffers httputil.BufferPool) *conn {
-	return &conn{Conn: c, roll: newRoller(idle), buffers: buffers}
+	return &conn{Conn: c, deadline: newRollingDeadline(idle), buffers: buffers}
 }
 
 // Read moves the deadline and reads.
 func (c *conn) Read(p []byte) (int, error) {
-	if err := c.roll.touch(c.SetDeadline); err != nil {
+	if err := c.deadline.touch(c.SetDeadline); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(p)
@@ -88,15 +88,15 @@ func (c *conn) Read(p []byte) (int, error) {
 // upload), and the transport would throw that answer away. If it has not,
 // reading says so.
 func (c *conn) Write(p []byte) (int, error) {
-	if c.deaf.Load() {
+	if c.readsNoMore.Load() {
 		return len(p), nil
 	}
-	if err := c.roll.touch(c.SetDeadline); err != nil {
+	if err := c.deadline.touch(c.SetDeadline); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Write(p)
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
-		c.deaf.Store(true)
+		c.readsNoMore.Store(true)
 		return len(p), nil
 	}
 	return n, err
@@ -119,23 +119,25 @@ func (c *conn) CloseWrite() error {
 	return half.CloseWrite()
 }
 
-// roller keeps a deadline ahead of now. Moving one takes a lock in the
+// rollingDeadline keeps a deadline ahead of now. Moving one takes a lock in the
 // runtime's poller, so it is moved once in a sixteenth of the idle time only,
 // and that much further.
-type roller struct {
-	idle time.Duration
-	born time.Time
-	next atomic.Int64 // when to move it again, in nanoseconds from born
+type rollingDeadline struct {
+	idle  time.Duration
+	start time.Time
+	next  atomic.Int64 // when to move it again, in nanoseconds from born
 }
 
-func newRoller(idle time.Duration) roller { return roller{idle: idle, born: time.Now()} }
+func newRollingDeadline(idle time.Duration) rollingDeadline {
+	return rollingDeadline{idle: idle, start: time.Now()}
+}
 
-func (r *roller) touch(set func(time.Time) error) error {
-	age := time.Since(r.born)
-	if int64(age) < r.next.Load() {
+func (d *rollingDeadline) touch(set func(time.Time) error) error {
+	age := time.Since(d.start)
+	if int64(age) < d.next.Load() {
 		return nil
 	}
-	slack := r.idle / 16
-	r.next.Store(int64(age + slack))
-	return set(r.born.Add(age + r.idle + slack))
+	slack := d.idle / 16
+	d.next.Store(int64(age + slack))
+	return set(d.start.Add(age + d.idle + slack))
 }

@@ -27,7 +27,7 @@ func contextWithEnd(tb testing.TB) (context.Context, func()) {
 }
 
 func TestDrainOfTheUnknownReturnsAtOnce(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	if err := f.Drain(t.Context(), appID, "nobody"); err != nil {
 		t.Error(err)
 	}
@@ -41,7 +41,7 @@ func TestDrainOfTheUnknownReturnsAtOnce(t *testing.T) {
 }
 
 func TestDrainWaitsForWhatIsInFlight(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	h, arrived, unblock := blocks(t)
 	old := backend(t, h)
 	f.serve(old)
@@ -70,7 +70,7 @@ func TestDrainWaitsForWhatIsInFlight(t *testing.T) {
 }
 
 func TestRemovedAppIsGoneAndItsHostIsFree(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, says("first")))
 	other := renga.Route{App: "other", Name: "other", Hosts: []string{host}, Targets: []renga.Target{backend(t, says("second"))}}
 	f.Route(other) // the name went from one app to the other
@@ -102,7 +102,7 @@ func TestServesIgnoresCaseAndPort(t *testing.T) {
 }
 
 func TestTargetThatComesBackServesAgain(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	h, arrived, unblock := blocks(t)
 	target := backend(t, h)
 	f.serve(target)
@@ -137,9 +137,9 @@ func TestTargetThatComesBackServesAgain(t *testing.T) {
 func TestSwapAtAnyMomentOfARequestIsSafe(t *testing.T) {
 	over, end := contextWithEnd(t)
 	end()
-	var f *front
+	var f *fixture
 	current, stopped, kept, looks := dyno(), 0, 0, 0
-	f = newFront(t, router.Options{Now: func() time.Time {
+	f = newFixture(t, router.Options{Now: func() time.Time {
 		if looks++; looks%2 == 1 {
 			return time.Now()
 		}
@@ -173,7 +173,7 @@ const (
 // TestSwapsUnderLoadLoseNoRequest is what a deploy does, over and over: start
 // new dynos, route to them, drain the old ones, and stop those for good.
 func TestSwapsUnderLoadLoseNoRequest(t *testing.T) {
-	f := newFront(t, router.Options{Lines: quiet{}})
+	f := newFixture(t, router.Options{RequestLog: noRequests{}})
 	servers := []*httptest.Server{dyno(), dyno()}
 	f.serve(targets(servers)...)
 	ctx, stop := contextWithEnd(t)
@@ -238,7 +238,7 @@ func targets(servers []*httptest.Server) (all []renga.Target) {
 
 // exchange sends one request, in turn without and with a body, and checks the
 // answer.
-func (f *front) exchange(client, n int) error {
+func (f *fixture) exchange(client, n int) error {
 	path, method, body := fmt.Sprintf("/%d/%d", client, n), http.MethodGet, ""
 	if n%3 == 2 {
 		method, body = http.MethodPost, strings.Repeat("x", 10+n%5000)
@@ -263,12 +263,12 @@ func (f *front) exchange(client, n int) error {
 	return nil
 }
 
-type quiet struct{}
+type noRequests struct{}
 
-func (quiet) Request(router.Record) {}
+func (noRequests) Request(router.Record) {}
 
 func TestRoutesRequestsAndDrainsAtTheSameTime(t *testing.T) {
-	f := newFront(t, router.Options{Lines: quiet{}})
+	f := newFixture(t, router.Options{RequestLog: noRequests{}})
 	pool := []renga.Target{backend(t, says("a")), backend(t, says("b")), backend(t, says("c"))}
 	var all sync.WaitGroup
 	for w := range 4 {

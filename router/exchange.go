@@ -18,9 +18,9 @@ const (
 	// retryPause is waited when every dyno was tried and none could be reached,
 	// unless the route changes before: that heals a dyno's restart.
 	retryPause = 50 * time.Millisecond
-	// tablePatience is how long a request to an unknown host waits for the table
+	// tableTimeout is how long a request to an unknown host waits for the table
 	// to become complete.
-	tablePatience = 10 * time.Second
+	tableTimeout = 10 * time.Second
 )
 
 // exchange is one request on its way and back. It is the transport under the
@@ -35,18 +35,18 @@ type exchange struct {
 	reply reply
 	body  upload
 
-	app     *app
-	target  *target // claimed, nil when none is
-	tried   []*target
-	tries   int
-	connect time.Duration
-	dialing time.Time
-	heard   atomic.Bool // something of an answer came
-	duplex  bool        // request and answer may overlap
-	settled bool        // the table was complete when the host was looked up
-	done    bool        // the proxy has returned in good order
-	code    Code
-	cause   error
+	app      *app
+	target   *target // claimed, nil when none is
+	tried    []*target
+	tries    int
+	connect  time.Duration
+	dialing  time.Time
+	heard    atomic.Bool // something of an answer came
+	duplex   bool        // request and answer may overlap
+	complete bool        // the table was complete when the host was looked up
+	done     bool        // the proxy has returned in good order
+	code     Code
+	cause    error
 }
 
 // failure is an error that has its code already.
@@ -89,12 +89,12 @@ func (x *exchange) serve() {
 		return
 	}
 	x.allowDuplex()
-	keepWebSocketAlone(x.in.Header)
+	allowOnlyWebSocket(x.in.Header)
 	proxy := httputil.ReverseProxy{
 		Rewrite:      x.rewrite,
 		Transport:    x,
 		ErrorHandler: x.fail,
-		ErrorLog:     x.rt.quiet,
+		ErrorLog:     x.rt.stdLog,
 		BufferPool:   x.rt.buffers,
 	}
 	proxy.ServeHTTP(&x.reply, x.in)
@@ -133,10 +133,10 @@ func (x *exchange) claim() error {
 		if x.misdirected() {
 			return &failure{H31, nil}
 		}
-		switch code := x.app.standing(); code {
+		switch code := x.app.idleCode(); code {
 		case "":
 		case NoSuchApp:
-			if x.settled {
+			if x.complete {
 				return &failure{NoSuchApp, x.cause}
 			}
 			if err := x.awaitTable(); err != nil {
@@ -185,10 +185,10 @@ func (x *exchange) misdirected() bool {
 // awaitTable waits, at the first look at an unknown host, until the table is
 // complete, which it is not in the first moments of the platform.
 func (x *exchange) awaitTable() error {
-	x.settled = true
-	ctx, cancel := context.WithTimeout(x.in.Context(), tablePatience)
+	x.complete = true
+	ctx, cancel := context.WithTimeout(x.in.Context(), tableTimeout)
 	defer cancel()
-	err := x.rt.opt.Settled(ctx)
+	err := x.rt.opt.TableComplete(ctx)
 	switch {
 	case err == nil:
 		return nil
@@ -201,12 +201,12 @@ func (x *exchange) awaitTable() error {
 // awaitStart waits until the app's route changes, up to the start timeout. An app
 // that sleeps is woken.
 func (x *exchange) awaitStart() error {
-	pulse := x.app.pulse
+	pulse := x.app.traffic
 	defer pulse.waiting.Add(-1)
 	if pulse.waiting.Add(1) > int64(x.rt.opt.MaxInFlightPerDyno) {
 		return &failure{H11, nil}
 	}
-	x.app.rouse(x.rt.opt.Wake)
+	x.app.wakeUp(x.rt.opt.WakeUp)
 	left := x.rt.opt.StartTimeout - x.rt.opt.Now().Sub(x.start)
 	if left <= 0 {
 		return &failure{H20, nil}
@@ -239,7 +239,7 @@ func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
 	removeOurs(pr.Out.Trailer)
 	if pr.Out.Body != nil {
 		x.body.client, x.body.trailer = pr.Out.Body, pr.Out.Trailer
-		x.body.roll = newRoller(x.rt.opt.IdleTimeout)
+		x.body.deadline = newRollingDeadline(x.rt.opt.IdleTimeout)
 		x.body.setDeadline = http.NewResponseController(x.reply.ResponseWriter).SetReadDeadline
 		pr.Out.Body = &x.body
 	}
@@ -300,7 +300,7 @@ func (x *exchange) another(err *dialError) error {
 	refused := x.target
 	refused.quarantine(x.rt.opt.Now().Add(x.rt.opt.Quarantine))
 	x.tried = append(x.tried, refused)
-	refused.release()
+	refused.unclaim()
 	x.target = nil
 	x.cause = err
 	if x.tries++; x.tries >= maxTries || x.rt.opt.Now().Sub(x.start) > x.rt.opt.StartTimeout {
@@ -336,7 +336,7 @@ func (x *exchange) watch(ctx context.Context) {
 // answer. Its signature is the proxy's.
 func (x *exchange) fail(_ http.ResponseWriter, _ *http.Request, err error) {
 	x.code, x.cause = x.diagnose(err), err
-	a := x.app.dress(x.rt.answers[x.code], x.code)
+	a := x.app.framePage(x.rt.answers[x.code], x.code)
 	if a.page == nil || x.reply.hijacked != nil {
 		panic(http.ErrAbortHandler)
 	}

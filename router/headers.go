@@ -37,7 +37,7 @@ func newForwarding(in *http.Request, trusted renga.Proxies, start time.Time) for
 	f.proto, f.port = arrival(in)
 	if trusted.Trust(in.RemoteAddr) {
 		f.client = trusted.Client(in.RemoteAddr, prior)
-		f.believe(in)
+		f.trustPeer(in)
 	}
 	if ids := in.Header["X-Request-Id"]; len(ids) == 1 && validRequestID(ids[0]) {
 		f.requestID = ids[0]
@@ -74,9 +74,9 @@ func portOf(proto string) string {
 	return "80"
 }
 
-// believe takes a trusted peer's word on how the client came to it. Of several
+// trustPeer takes a trusted peer's word on how the client came to it. Of several
 // the last is its own.
-func (f *forwarding) believe(in *http.Request) {
+func (f *forwarding) trustPeer(in *http.Request) {
 	if proto := lastOf(in.Header["X-Forwarded-Proto"]); proto == "http" || proto == "https" {
 		if f.port == portOf(f.proto) {
 			f.port = portOf(proto)

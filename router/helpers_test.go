@@ -28,19 +28,19 @@ type records chan router.Record
 
 func (r records) Request(record router.Record) { r <- record }
 
-// front is a router behind a real server.
-type front struct {
+// fixture is a router behind a real server.
+type fixture struct {
 	*router.Router
 	server  *httptest.Server
 	records records
 	client  *http.Client
 }
 
-func newFront(tb testing.TB, o router.Options) *front {
+func newFixture(tb testing.TB, o router.Options) *fixture {
 	tb.Helper()
-	f := &front{records: make(records, 100_000)}
-	if o.Lines == nil {
-		o.Lines = f.records
+	f := &fixture{records: make(records, 100_000)}
+	if o.RequestLog == nil {
+		o.RequestLog = f.records
 	}
 	f.Router = router.New(o)
 	f.server = httptest.NewUnstartedServer(f.Router)
@@ -60,7 +60,7 @@ func newFront(tb testing.TB, o router.Options) *front {
 }
 
 // serve routes the test's host to the targets.
-func (f *front) serve(targets ...renga.Target) {
+func (f *fixture) serve(targets ...renga.Target) {
 	f.Route(route(targets...))
 }
 
@@ -74,7 +74,7 @@ func idle(why renga.Idle) renga.Route {
 	return r
 }
 
-func (f *front) request(tb testing.TB, method, path string, body io.Reader) *http.Request {
+func (f *fixture) request(tb testing.TB, method, path string, body io.Reader) *http.Request {
 	tb.Helper()
 	r, err := http.NewRequestWithContext(tb.Context(), method, f.server.URL+path, body)
 	if err != nil {
@@ -85,7 +85,7 @@ func (f *front) request(tb testing.TB, method, path string, body io.Reader) *htt
 }
 
 // do sends a request and reads the answer.
-func (f *front) do(tb testing.TB, r *http.Request) (*http.Response, string) {
+func (f *fixture) do(tb testing.TB, r *http.Request) (*http.Response, string) {
 	tb.Helper()
 	res, err := f.client.Do(r)
 	if err != nil {
@@ -99,13 +99,13 @@ func (f *front) do(tb testing.TB, r *http.Request) (*http.Response, string) {
 	return res, string(b)
 }
 
-func (f *front) get(tb testing.TB, path string) (*http.Response, string) {
+func (f *fixture) get(tb testing.TB, path string) (*http.Response, string) {
 	tb.Helper()
 	return f.do(tb, f.request(tb, http.MethodGet, path, nil))
 }
 
 // record waits for the record of the request that ended last.
-func (f *front) record(tb testing.TB) router.Record {
+func (f *fixture) record(tb testing.TB) router.Record {
 	tb.Helper()
 	select {
 	case r := <-f.records:
@@ -117,7 +117,7 @@ func (f *front) record(tb testing.TB) router.Record {
 }
 
 // wantPage asks and expects the error page of code.
-func (f *front) wantPage(tb testing.TB, status int, code router.Code) router.Record {
+func (f *fixture) wantPage(tb testing.TB, status int, code router.Code) router.Record {
 	tb.Helper()
 	res, body := f.get(tb, "/")
 	if res.StatusCode != status || res.Header.Get("X-Renga-Error") != string(code) {

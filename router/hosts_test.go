@@ -17,7 +17,7 @@ func routeHosts(rt *router.Router, name string, hosts ...string) {
 }
 
 // appAt is the name of the app that a host leads to.
-func (f *front) appAt(t *testing.T, host string) string {
+func (f *fixture) appAt(t *testing.T, host string) string {
 	t.Helper()
 	r := f.request(t, http.MethodGet, "/", nil)
 	r.Host = host
@@ -26,7 +26,7 @@ func (f *front) appAt(t *testing.T, host string) string {
 }
 
 func TestTheVeryNameComesBeforeTheLongestWildcard(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	routeHosts(f.Router, "exact", "www.shop.example.com")
 	routeHosts(f.Router, "long", "*.shop.example.com")
 	routeHosts(f.Router, "short", "*.example.com")
@@ -50,7 +50,7 @@ func TestTheVeryNameComesBeforeTheLongestWildcard(t *testing.T) {
 }
 
 func TestAWildcardEndsWithItsRouteAndChangesHands(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	routeHosts(f.Router, "old", "old.renga.localhost", "*.example.com")
 	routeHosts(f.Router, "new", "new.renga.localhost", "*.example.com")
 	routeHosts(f.Router, "old", "old.renga.localhost")

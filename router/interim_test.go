@@ -34,7 +34,7 @@ const (
 )
 
 // raw sends a request and reads all that comes.
-func raw(t *testing.T, f *front, request string) string {
+func raw(t *testing.T, f *fixture, request string) string {
 	t.Helper()
 	c := f.dial(t)
 	c.send(request)
@@ -50,7 +50,7 @@ func raw(t *testing.T, f *front, request string) string {
 }
 
 func TestInterimAnswersPassWithoutWhatIsAboutTheConnection(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, interim(t, continues, hints, "HTTP/1.1 102 Processing", continues)))
 	got := raw(t, f, "GET / HTTP/1.1\r\nHost: "+host+"\r\n\r\n")
 	want := "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nVia: 1.1 renga\r\n\r\nHTTP/1.1 102 Processing\r\nVia: 1.1 renga\r\n\r\nHTTP/1.1 200 OK\r\n"
@@ -63,7 +63,7 @@ func TestInterimAnswersPassWithoutWhatIsAboutTheConnection(t *testing.T) {
 }
 
 func TestHTTP10GetsNoInterimAnswer(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, interim(t, continues, hints)))
 	if got := raw(t, f, "GET / HTTP/1.0\r\nHost: "+host+"\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.0 200 OK\r\n") {
 		t.Errorf("the client got\n%s", got)
@@ -104,7 +104,7 @@ func TestInterimAnswersDoNotBreakHTTP2(t *testing.T) {
 }
 
 func TestAnInterimAnswerOverALimitIsH25(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, interim(t, "HTTP/1.1 103 Early Hints\nLink: "+strings.Repeat("x", 512<<10+1))))
 	f.wantPage(t, http.StatusBadGateway, router.H25)
 }

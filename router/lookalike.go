@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// ours are the headers that the router writes or decides on. CGI, WSGI and Rack
+// platformHeaders are the headers that the router writes or decides on. CGI, WSGI and Rack
 // read "_" as "-", so that a client's X_Forwarded_For would stand beside ours or
 // in its place.
-var ours = map[string]bool{
+var platformHeaders = map[string]bool{
 	"X-Forwarded-For": true, "X-Forwarded-Proto": true, "X-Forwarded-Port": true, "X-Forwarded-Host": true,
 	"X-Request-Id": true, "X-Request-Start": true, "Via": true,
 	"Host": true, "Content-Length": true, "Transfer-Encoding": true,
@@ -19,7 +19,7 @@ var ours = map[string]bool{
 // (httpoxy). Other names with "_" stay.
 func removeLookalikes(h http.Header) {
 	for name := range h {
-		if strings.Contains(name, "_") && ours[http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))] {
+		if strings.Contains(name, "_") && platformHeaders[http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))] {
 			delete(h, name)
 		}
 	}
@@ -29,16 +29,16 @@ func removeLookalikes(h http.Header) {
 // removeOurs is for trailers: some servers read them as headers.
 func removeOurs(h http.Header) {
 	for name := range h {
-		if ours[name] {
+		if platformHeaders[name] {
 			delete(h, name)
 		}
 	}
 }
 
-// keepWebSocketAlone makes a plain request of one that asks for another protocol
+// allowOnlyWebSocket makes a plain request of one that asks for another protocol
 // than WebSocket. Behind a connection that speaks h2c, requests would pass that
 // nobody counts, logs or stops.
-func keepWebSocketAlone(h http.Header) {
+func allowOnlyWebSocket(h http.Header) {
 	delete(h, "Http2-Settings")
 	if asked := h["Upgrade"]; len(asked) != 1 || !strings.EqualFold(asked[0], "websocket") {
 		delete(h, "Upgrade")

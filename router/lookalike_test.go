@@ -22,7 +22,7 @@ func heads(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestWhatADynoCouldTakeForOneOfOursDoesNotReachIt(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, heads))
 	c := f.dial(t)
 	var sent strings.Builder
@@ -48,7 +48,7 @@ func TestWhatADynoCouldTakeForOneOfOursDoesNotReachIt(t *testing.T) {
 }
 
 func TestTrailersBearNoHeadersOfOurs(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, heads))
 	c := f.dial(t)
 	c.send("POST / HTTP/1.1\r\nHost: " + host + "\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum, X-Forwarded-For\r\n\r\n" +
@@ -74,7 +74,7 @@ func readBody(t *testing.T, c *rawConn) []byte {
 }
 
 func TestAPortThatCannotBeIsTheSchemes(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, heads))
 	for port, want := range map[string]string{
 		"": "80", ":": "80", ":0": "80", ":65536": "80", ":99999999999999999999": "80", ":http": "80", ":-1": "80", ":080": "80",

@@ -9,10 +9,10 @@ import (
 //go:embed pages/frame.html
 var frame string
 
-// dress puts an app's own page into the platform's answer, in a frame: it comes
+// framePage puts an app's own page into the platform's answer, in a frame: it comes
 // from elsewhere, and what it holds is nobody's business here. Faults of the
 // request and of the platform keep their own pages.
-func (a *app) dress(plain answer, code Code) answer {
+func (a *app) framePage(plain answer, code Code) answer {
 	if a == nil || plain.page == nil {
 		return plain
 	}

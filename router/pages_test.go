@@ -10,7 +10,7 @@ import (
 )
 
 func TestAnAppsOwnPagesAreFramed(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	pages := renga.Pages{Error: "https://example.com/sorry?a=1&b=2", Maintenance: "https://example.com/back-soon"}
 	crashed := idle(renga.IdleCrashed)
 	crashed.Pages = pages

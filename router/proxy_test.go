@@ -25,7 +25,7 @@ func echoHeaders(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestHeadersToTheDyno(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, echoHeaders))
 	const id = "client-chosen-id-0123456789"
 	for _, test := range []struct {
@@ -80,7 +80,7 @@ func TestHeadersToTheDyno(t *testing.T) {
 }
 
 func TestHostHeaderPassesAndItsPortIsForwarded(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, echoHeaders))
 	r := f.request(t, http.MethodGet, "/", nil)
 	r.Host = "SHOP.renga.localhost:5000"
@@ -91,7 +91,7 @@ func TestHostHeaderPassesAndItsPortIsForwarded(t *testing.T) {
 }
 
 func TestRequestStartIsInMilliseconds(t *testing.T) {
-	f := newFront(t, router.Options{Now: func() time.Time { return time.UnixMilli(1700000000123) }})
+	f := newFixture(t, router.Options{Now: func() time.Time { return time.UnixMilli(1700000000123) }})
 	f.serve(backend(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, r.Header.Get("X-Request-Start"))
 	}))
@@ -101,7 +101,7 @@ func TestRequestStartIsInMilliseconds(t *testing.T) {
 }
 
 func TestAnswersHeadersAreKept(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()
 		h["Set-Cookie"] = []string{"a=1", "b=2"}
@@ -124,7 +124,7 @@ func TestAnswersHeadersAreKept(t *testing.T) {
 }
 
 func TestPathAndQueryPassByteForByte(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, echoHeaders))
 	for _, target := range []string{
 		"/", "/a%2Fb%2fc", "/a//b/../c/", "//double", "/%7Etilde/~tilde", "/plus+and%20space", "/ümlaut", "/a[b]|c\"<>^`{}",
@@ -148,7 +148,7 @@ func TestPathAndQueryPassByteForByte(t *testing.T) {
 }
 
 func TestTrailersPassBothWays(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Trailer", "X-Announced")
@@ -165,7 +165,7 @@ func TestTrailersPassBothWays(t *testing.T) {
 }
 
 func TestEarlyHintsPass(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Link", "</style.css>")
 		w.WriteHeader(http.StatusEarlyHints)
@@ -190,7 +190,7 @@ func TestEarlyHintsPass(t *testing.T) {
 }
 
 func TestHeadHasTheLengthAndNoBody(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "1234") }))
 	res, body := f.do(t, f.request(t, http.MethodHead, "/", nil))
 	if res.ContentLength != 1234 || body != "" {
@@ -203,7 +203,7 @@ func TestHeadHasTheLengthAndNoBody(t *testing.T) {
 }
 
 func TestExpectContinueIsAnsweredByTheRouter(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		_, _ = fmt.Fprintf(w, "%s %q", b, r.Header.Get("Expect"))
@@ -228,7 +228,7 @@ func TestExpectContinueIsAnsweredByTheRouter(t *testing.T) {
 }
 
 func TestConnectIsRefused(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, says("tunnel")))
 	c := f.dial(t)
 	c.send("CONNECT " + host + ":443 HTTP/1.1\r\nHost: " + host + ":443\r\n\r\n")
@@ -238,7 +238,7 @@ func TestConnectIsRefused(t *testing.T) {
 }
 
 func TestOtherExpectationsAreRefused(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, says("ok")))
 	r := f.request(t, http.MethodGet, "/", nil)
 	r.Header.Set("Expect", "the-unexpected")
@@ -248,7 +248,7 @@ func TestOtherExpectationsAreRefused(t *testing.T) {
 }
 
 func TestAmbiguousFramingReachesNoDyno(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		_, _ = fmt.Fprintf(w, "%s length=%d", b, r.ContentLength)
@@ -274,7 +274,7 @@ func TestAmbiguousFramingReachesNoDyno(t *testing.T) {
 }
 
 func TestUnreadBodyDoesNotHarmTheConnection(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	c := f.dial(t)
 	for i := range 200 {
@@ -300,7 +300,7 @@ func TestATrustedProxyIsBelieved(t *testing.T) {
 		{"one that talks nonsense", "127.0.0.0/8", "gopher", "70000", "For: 6.6.6.6, 1.2.3.4, 127.0.0.1, Proto: http, Port: 80", "1.2.3.4", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := newFront(t, router.Options{Trusted: renga.Proxies{netip.MustParsePrefix(test.trusted)}})
+			f := newFixture(t, router.Options{Trusted: renga.Proxies{netip.MustParsePrefix(test.trusted)}})
 			f.serve(backend(t, func(w http.ResponseWriter, r *http.Request) {
 				h := r.Header
 				fmt.Fprintf(w, "For: %s, Proto: %s, Port: %s", h.Get("X-Forwarded-For"), h.Get("X-Forwarded-Proto"), h.Get("X-Forwarded-Port"))

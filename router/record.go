@@ -37,17 +37,17 @@ func (x *exchange) end() {
 	if !x.done && x.code == "" {
 		x.code, x.cause = x.reply.broken(), x.reply.dyno
 	}
-	x.reply.release()
+	x.reply.reset()
 	record := x.record()
-	x.app.beat(x.start.Add(record.Service), x.code)
+	x.app.noteRequest(x.start.Add(record.Service), x.code)
 	if t := x.asked(); t != nil {
 		t.count(record.Status)
 	}
 	if x.target != nil {
-		x.target.release()
+		x.target.unclaim()
 	}
 	x.rt.counts.add(record)
-	x.rt.lines.Request(record)
+	x.rt.requestLog.Request(record)
 	x.log(record)
 	x.closeBody()
 }

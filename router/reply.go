@@ -19,7 +19,7 @@ type reply struct {
 	status     int
 	bytes      int64
 	writes     int
-	roll       roller
+	deadline   rollingDeadline
 	rolling    bool
 	err        error    // writing to the client
 	dyno       error    // reading from the dyno
@@ -92,15 +92,15 @@ func (r *reply) touch() {
 	}
 	if !r.rolling {
 		r.rolling = true
-		r.roll = newRoller(r.x.rt.opt.IdleTimeout)
+		r.deadline = newRollingDeadline(r.x.rt.opt.IdleTimeout)
 	}
 	// A writer that knows no deadlines has none.
-	_ = r.roll.touch(http.NewResponseController(r.ResponseWriter).SetWriteDeadline)
+	_ = r.deadline.touch(http.NewResponseController(r.ResponseWriter).SetWriteDeadline)
 }
 
-// release gives the client's connection back as it was: the next request on it
+// reset gives the client's connection back as it was: the next request on it
 // may be somebody else's.
-func (r *reply) release() {
+func (r *reply) reset() {
 	if r.rolling && r.hijacked == nil {
 		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Time{}) // as in touch
 	}

@@ -33,9 +33,9 @@ import (
 	"renga"
 )
 
-// Lines takes what became of each request, for the app's log. It is called once
+// RequestLog takes what became of each request, for the app's log. It is called once
 // per request, after the answer, on the request's goroutine: it must not block.
-type Lines interface {
+type RequestLog interface {
 	Request(Record)
 }
 
@@ -60,15 +60,15 @@ type Options struct {
 	// Trusted are the proxies whose word is taken on who the client is and how it
 	// came: X-Forwarded-For, -Proto and -Port.
 	Trusted renga.Proxies
-	// Lines gets a record of each request; nil means nobody does.
-	Lines Lines
-	// Settled returns once every app has its route, or with an error when ctx
+	// RequestLog gets a record of each request; nil means nobody does.
+	RequestLog RequestLog
+	// TableComplete returns once every app has its route, or with an error when ctx
 	// ends before. Until then an unknown host may yet become known. Nil means
 	// that routes are complete from the start.
-	Settled func(ctx context.Context) error
-	// Wake is told of an app that sleeps and has a request. It must not block. Nil
+	TableComplete func(ctx context.Context) error
+	// WakeUp is told of an app that sleeps and has a request. It must not block. Nil
 	// means that no app sleeps.
-	Wake func(app renga.AppID)
+	WakeUp func(app renga.AppID)
 	// Log gets failed requests at level info, all others at debug.
 	Log *slog.Logger
 	// Now is the clock for logs, X-Request-Start and quarantine.
@@ -78,13 +78,13 @@ type Options struct {
 // Router is an http.Handler that passes requests on to the dynos of many apps.
 // All methods may be called at once from several goroutines.
 type Router struct {
-	opt     Options
-	lines   Lines
-	log     *slog.Logger
-	quiet   *log.Logger // for the standard library's own remarks
-	answers map[Code]answer
-	buffers httputil.BufferPool
-	counts  *counters
+	opt        Options
+	requestLog RequestLog
+	log        *slog.Logger
+	stdLog     *log.Logger // for the standard library's own remarks
+	answers    map[Code]answer
+	buffers    httputil.BufferPool
+	counts     *counters
 
 	table atomic.Pointer[table]
 
@@ -97,13 +97,13 @@ type Router struct {
 func New(o Options) *Router {
 	o = o.withDefaults()
 	rt := &Router{
-		opt:     o,
-		lines:   o.Lines,
-		log:     o.Log,
-		quiet:   slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
-		answers: answers(),
-		buffers: newBufferPool(),
-		apps:    map[renga.AppID]*app{},
+		opt:        o,
+		requestLog: o.RequestLog,
+		log:        o.Log,
+		stdLog:     slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+		answers:    answers(),
+		buffers:    newBufferPool(),
+		apps:       map[renga.AppID]*app{},
 	}
 	rt.counts = newCounters(rt.answers)
 	rt.table.Store(&table{})
@@ -125,14 +125,14 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.StartTimeout, 75*time.Second)
 	setDefault(&o.Quarantine, 5*time.Second)
 	setDefault(&o.MaxInFlightPerDyno, 200)
-	if o.Lines == nil {
-		o.Lines = noLines{}
+	if o.RequestLog == nil {
+		o.RequestLog = noRequestLog{}
 	}
-	if o.Settled == nil {
-		o.Settled = func(context.Context) error { return nil }
+	if o.TableComplete == nil {
+		o.TableComplete = func(context.Context) error { return nil }
 	}
-	if o.Wake == nil {
-		o.Wake = func(renga.AppID) {}
+	if o.WakeUp == nil {
+		o.WakeUp = func(renga.AppID) {}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -150,9 +150,9 @@ func setDefault[T comparable](v *T, fallback T) {
 	}
 }
 
-type noLines struct{}
+type noRequestLog struct{}
 
-func (noLines) Request(Record) {}
+func (noRequestLog) Request(Record) {}
 
 // bufferPool lends the buffers that bodies are copied through.
 type bufferPool struct{ pool sync.Pool }

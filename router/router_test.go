@@ -19,14 +19,14 @@ import (
 )
 
 func TestUnknownHostHasNoSuchApp(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.wantPage(t, http.StatusNotFound, router.NoSuchApp)
 }
 
 func TestUnknownHostWaitsUntilTheTableIsComplete(t *testing.T) {
 	settle := make(chan struct{})
 	asked := make(chan struct{}, 1)
-	f := newFront(t, router.Options{Settled: func(ctx context.Context) error {
+	f := newFixture(t, router.Options{TableComplete: func(ctx context.Context) error {
 		asked <- struct{}{}
 		select {
 		case <-settle:
@@ -44,12 +44,12 @@ func TestUnknownHostWaitsUntilTheTableIsComplete(t *testing.T) {
 }
 
 func TestUnknownHostIsThePlatformsFaultWhileItsTableIsNotComplete(t *testing.T) {
-	f := newFront(t, router.Options{Settled: func(context.Context) error { return errors.New("never") }})
+	f := newFixture(t, router.Options{TableComplete: func(context.Context) error { return errors.New("never") }})
 	f.wantPage(t, http.StatusServiceUnavailable, router.H99)
 }
 
 func TestAppsWithoutTargetsAnswerWithTheirCode(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	for why, code := range map[renga.Idle]router.Code{
 		renga.IdleBlank: router.H81, renga.IdleScaled: router.H14, renga.IdleCrashed: router.H10, renga.IdleNone: router.H99,
 	} {
@@ -62,7 +62,7 @@ func TestAppsWithoutTargetsAnswerWithTheirCode(t *testing.T) {
 }
 
 func TestMaintenanceHidesTheDynos(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	r := route(backend(t, says("hello")))
 	r.Maintenance = true
 	f.Route(r)
@@ -75,7 +75,7 @@ func TestMaintenanceHidesTheDynos(t *testing.T) {
 }
 
 func TestRequestWaitsForAnAppThatStarts(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.Route(idle(renga.IdleStarting))
 	got := make(chan string, 1)
 	go func() {
@@ -91,7 +91,7 @@ func TestRequestWaitsForAnAppThatStarts(t *testing.T) {
 }
 
 func TestRequestWaitingForAStartIsToldOfTheCrash(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.Route(idle(renga.IdleStarting))
 	done := make(chan struct{})
 	go func() {
@@ -124,7 +124,7 @@ func TestStartTimeoutIs75Seconds(t *testing.T) {
 }
 
 func TestOnlySoManyRequestsWaitForAStart(t *testing.T) {
-	f := newFront(t, router.Options{MaxInFlightPerDyno: 1})
+	f := newFixture(t, router.Options{MaxInFlightPerDyno: 1})
 	f.Route(idle(renga.IdleStarting))
 	go func() {
 		r := f.request(t, http.MethodGet, "/", nil)
@@ -138,7 +138,7 @@ func TestOnlySoManyRequestsWaitForAStart(t *testing.T) {
 }
 
 func TestClientThatLeavesEndsTheWait(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.Route(idle(renga.IdleStarting))
 	ctx, leave := context.WithCancel(t.Context())
 	go func() {
@@ -155,7 +155,7 @@ func TestClientThatLeavesEndsTheWait(t *testing.T) {
 }
 
 func TestFullDynosAnswerH11(t *testing.T) {
-	f := newFront(t, router.Options{MaxInFlightPerDyno: 2})
+	f := newFixture(t, router.Options{MaxInFlightPerDyno: 2})
 	h, arrived, unblock := blocks(t)
 	f.serve(backend(t, h), backend(t, h))
 	answers := make(chan string, 4)
@@ -178,14 +178,14 @@ func TestFullDynosAnswerH11(t *testing.T) {
 }
 
 func TestSlowFirstByteIsH12(t *testing.T) {
-	f := newFront(t, router.Options{FirstByteTimeout: 50 * time.Millisecond})
+	f := newFixture(t, router.Options{FirstByteTimeout: 50 * time.Millisecond})
 	h, _, _ := blocks(t)
 	f.serve(backend(t, h))
 	f.wantPage(t, http.StatusServiceUnavailable, router.H12)
 }
 
 func TestFirstByteTimeStartsAfterTheWholeRequest(t *testing.T) {
-	f := newFront(t, router.Options{FirstByteTimeout: 300 * time.Millisecond})
+	f := newFixture(t, router.Options{FirstByteTimeout: 300 * time.Millisecond})
 	f.serve(backend(t, func(w http.ResponseWriter, r *http.Request) {
 		n, _ := io.Copy(io.Discard, r.Body)
 		_, _ = fmt.Fprint(w, n)
@@ -204,7 +204,7 @@ func TestFirstByteTimeStartsAfterTheWholeRequest(t *testing.T) {
 }
 
 func TestConnectionClosedWithoutAnswerIsH13(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, hangsUp(t, func(net.Conn) {})))
 	f.wantPage(t, http.StatusServiceUnavailable, router.H13)
 	r := f.request(t, http.MethodPost, "/", strings.NewReader("body"))
@@ -214,7 +214,7 @@ func TestConnectionClosedWithoutAnswerIsH13(t *testing.T) {
 }
 
 func TestAnswerThatIsNoHTTPIsH17(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, hangsUp(t, func(c net.Conn) { _, _ = io.WriteString(c, "EHLO there\r\n\r\n") })))
 	f.wantPage(t, http.StatusServiceUnavailable, router.H17)
 }
@@ -225,7 +225,7 @@ func TestAnswerBrokenOffIsH18AndTheClientNotices(t *testing.T) {
 		"chunked":       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFront(t, router.Options{})
+			f := newFixture(t, router.Options{})
 			f.serve(backend(t, hangsUp(t, func(c net.Conn) { _, _ = io.WriteString(c, head) })))
 			res, err := f.client.Do(f.request(t, http.MethodGet, "/", nil))
 			if err == nil {
@@ -243,7 +243,7 @@ func TestAnswerBrokenOffIsH18AndTheClientNotices(t *testing.T) {
 }
 
 func TestDynoFallingSilentIsH15(t *testing.T) {
-	f := newFront(t, router.Options{IdleTimeout: 100 * time.Millisecond})
+	f := newFixture(t, router.Options{IdleTimeout: 100 * time.Millisecond})
 	f.serve(backend(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "something")
 		_ = http.NewResponseController(w).Flush()
@@ -263,7 +263,7 @@ func TestDynoFallingSilentIsH15(t *testing.T) {
 }
 
 func TestMovingAnswerOutlivesTheIdleTime(t *testing.T) {
-	f := newFront(t, router.Options{IdleTimeout: 200 * time.Millisecond})
+	f := newFixture(t, router.Options{IdleTimeout: 200 * time.Millisecond})
 	f.serve(backend(t, func(w http.ResponseWriter, _ *http.Request) {
 		for range 10 {
 			_, _ = io.WriteString(w, ".")
@@ -277,7 +277,7 @@ func TestMovingAnswerOutlivesTheIdleTime(t *testing.T) {
 }
 
 func TestClientFallingSilentIsH28(t *testing.T) {
-	f := newFront(t, router.Options{IdleTimeout: 100 * time.Millisecond})
+	f := newFixture(t, router.Options{IdleTimeout: 100 * time.Millisecond})
 	f.serve(backend(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 	c := f.dial(t)
 	c.send("POST / HTTP/1.1\r\nHost: " + host + "\r\nContent-Length: 10\r\n\r\nhalf")
@@ -290,7 +290,7 @@ func TestClientFallingSilentIsH28(t *testing.T) {
 }
 
 func TestClientNotReadingIsH28(t *testing.T) {
-	f := newFront(t, router.Options{IdleTimeout: 200 * time.Millisecond})
+	f := newFixture(t, router.Options{IdleTimeout: 200 * time.Millisecond})
 	f.serve(backend(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.CopyN(w, zeros{}, 64<<20)
 	}))
@@ -302,7 +302,7 @@ func TestClientNotReadingIsH28(t *testing.T) {
 }
 
 func TestClientLeavingMidAnswerIsH27(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	left := make(chan struct{})
 	f.serve(backend(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "first")
@@ -324,7 +324,7 @@ func TestClientLeavingMidAnswerIsH27(t *testing.T) {
 }
 
 func TestClientLeavingMidUploadIsH27(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 	c := f.dial(t)
 	c.send("POST / HTTP/1.1\r\nHost: " + host + "\r\nContent-Length: 10\r\n\r\nhalf")
@@ -337,7 +337,7 @@ func TestClientLeavingMidUploadIsH27(t *testing.T) {
 }
 
 func TestMalformedBodyIsH26(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 	c := f.dial(t)
 	c.send("POST / HTTP/1.1\r\nHost: " + host + "\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
@@ -351,7 +351,7 @@ func TestMalformedBodyIsH26(t *testing.T) {
 }
 
 func TestRefusedConnectionsAreH21(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	dead := refusing(t)
 	f.serve(dead, refusing(t))
 	if r := f.wantPage(t, http.StatusServiceUnavailable, router.H21); r.Dyno == "" || r.Err == nil {
@@ -360,7 +360,7 @@ func TestRefusedConnectionsAreH21(t *testing.T) {
 }
 
 func TestConnectTimeoutIsH19(t *testing.T) {
-	f := newFront(t, router.Options{ConnectTimeout: 20 * time.Millisecond})
+	f := newFixture(t, router.Options{ConnectTimeout: 20 * time.Millisecond})
 	f.serve(deaf(t))
 	f.wantPage(t, http.StatusServiceUnavailable, router.H19)
 }
@@ -369,7 +369,7 @@ func TestDynoThatRefusesIsPassedOverAndAvoided(t *testing.T) {
 	now := time.Now()
 	clock := make(chan time.Time, 1)
 	clock <- now
-	f := newFront(t, router.Options{Now: func() time.Time { at := <-clock; clock <- at; return at }})
+	f := newFixture(t, router.Options{Now: func() time.Time { at := <-clock; clock <- at; return at }})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -409,7 +409,7 @@ func TestDynoThatRefusesIsPassedOverAndAvoided(t *testing.T) {
 }
 
 func TestRefusedRequestFollowsAChangedRoute(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	next := backend(t, says("next"))
 	f.serve(refusing(t))
 	got := make(chan string, 1)
@@ -426,7 +426,7 @@ func TestRefusedRequestFollowsAChangedRoute(t *testing.T) {
 }
 
 func TestChoiceIsEven(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, says("a")), backend(t, says("b")), backend(t, says("c")))
 	count := map[string]int{}
 	for range 900 {
@@ -441,7 +441,7 @@ func TestChoiceIsEven(t *testing.T) {
 }
 
 func TestStatsCountRequestsByClassAndCode(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, says("ok")))
 	f.get(t, "/")
 	f.get(t, "/")
@@ -461,7 +461,7 @@ type rawConn struct {
 	r  *bufio.Reader
 }
 
-func (f *front) dial(tb testing.TB) *rawConn {
+func (f *fixture) dial(tb testing.TB) *rawConn {
 	tb.Helper()
 	c, err := net.Dial("tcp", f.server.Listener.Addr().String())
 	if err != nil {

@@ -30,16 +30,16 @@ func (rt *Router) LastRequest(id renga.AppID) time.Time {
 	return time.Time{}
 }
 
-// rouse has an app woken that sleeps: the first of its requests tells, the others
+// wakeUp has an app woken that sleeps: the first of its requests tells, the others
 // only wait.
-func (a *app) rouse(wake func(renga.AppID)) {
-	if a.route.Idle == renga.IdleAsleep && a.roused.CompareAndSwap(false, true) {
-		wake(a.route.App)
+func (a *app) wakeUp(wakeUp func(renga.AppID)) {
+	if a.route.Idle == renga.IdleAsleep && a.wokenUp.CompareAndSwap(false, true) {
+		wakeUp(a.route.App)
 	}
 }
 
-// beat notes that a request has ended.
-func (a *app) beat(at time.Time, code Code) {
+// noteRequest notes that a request has ended.
+func (a *app) noteRequest(at time.Time, code Code) {
 	if a != nil && code != H80 {
 		a.last.Store(at.UnixNano())
 	}

@@ -15,23 +15,23 @@ import (
 	"renga/router"
 )
 
-// bed is an app that sleeps, and those that woke it.
-type bed struct {
-	*front
+// sleepFixture is an app that sleeps, and those that woke it.
+type sleepFixture struct {
+	*fixture
 	woken chan renga.AppID
 }
 
-func newBed(tb testing.TB, o router.Options) *bed {
+func newSleepFixture(tb testing.TB, o router.Options) *sleepFixture {
 	tb.Helper()
-	b := &bed{woken: make(chan renga.AppID, 1000)}
-	o.Wake = func(app renga.AppID) { b.woken <- app }
-	b.front = newFront(tb, o)
+	b := &sleepFixture{woken: make(chan renga.AppID, 1000)}
+	o.WakeUp = func(app renga.AppID) { b.woken <- app }
+	b.fixture = newFixture(tb, o)
 	b.Route(idle(renga.IdleAsleep))
 	return b
 }
 
 // wake waits until the app is to wake, and has it come up.
-func (b *bed) wake(tb testing.TB, h http.HandlerFunc) {
+func (b *sleepFixture) wake(tb testing.TB, h http.HandlerFunc) {
 	tb.Helper()
 	if app := receive(tb, b.woken, "the wake"); app != appID {
 		tb.Errorf("woke %s", app)
@@ -41,7 +41,7 @@ func (b *bed) wake(tb testing.TB, h http.HandlerFunc) {
 }
 
 func TestARequestWakesTheAppAndIsHeldUntilItIsUp(t *testing.T) {
-	b := newBed(t, router.Options{})
+	b := newSleepFixture(t, router.Options{})
 	got := make(chan string, 1)
 	go func() {
 		_, body := b.do(t, b.request(t, http.MethodPost, "/", strings.NewReader("a body")))
@@ -54,7 +54,7 @@ func TestARequestWakesTheAppAndIsHeldUntilItIsUp(t *testing.T) {
 }
 
 func TestAWebSocketWakesTheAppAndKeepsItAwake(t *testing.T) {
-	b := newBed(t, router.Options{})
+	b := newSleepFixture(t, router.Options{})
 	type dialled struct {
 		*websocket.Conn
 		err error
@@ -85,8 +85,8 @@ func TestAWebSocketWakesTheAppAndKeepsItAwake(t *testing.T) {
 	}
 }
 
-func TestAHerdIsOneWake(t *testing.T) {
-	b := newBed(t, router.Options{})
+func TestManyRequestsWakeTheAppOnce(t *testing.T) {
+	b := newSleepFixture(t, router.Options{})
 	var herd sync.WaitGroup
 	for range 200 {
 		herd.Go(func() {
@@ -104,7 +104,7 @@ func TestAHerdIsOneWake(t *testing.T) {
 }
 
 func TestAClientThatLeavesLeavesNothingAndTheAppWakes(t *testing.T) {
-	b := newBed(t, router.Options{})
+	b := newSleepFixture(t, router.Options{})
 	ctx, leave := context.WithCancel(t.Context())
 	go func() {
 		if res, err := b.client.Do(b.request(t, http.MethodGet, "/", nil).WithContext(ctx)); err == nil {
@@ -122,7 +122,7 @@ func TestAClientThatLeavesLeavesNothingAndTheAppWakes(t *testing.T) {
 }
 
 func TestMaintenanceWakesNobody(t *testing.T) {
-	b := newBed(t, router.Options{})
+	b := newSleepFixture(t, router.Options{})
 	r := idle(renga.IdleAsleep)
 	r.Maintenance = true
 	b.Route(r)
@@ -133,7 +133,7 @@ func TestMaintenanceWakesNobody(t *testing.T) {
 }
 
 func TestAnAppThatDoesNotWakeIsToldOf(t *testing.T) {
-	b := newBed(t, router.Options{StartTimeout: 50 * time.Millisecond})
+	b := newSleepFixture(t, router.Options{StartTimeout: 50 * time.Millisecond})
 	b.wantPage(t, http.StatusServiceUnavailable, router.H20)
 	b.Route(idle(renga.IdleAsleep))
 	done := make(chan struct{})
@@ -148,7 +148,7 @@ func TestAnAppThatDoesNotWakeIsToldOf(t *testing.T) {
 }
 
 func TestARequestInFlightIsSeenAfterItsTargetWasTakenAway(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	if last := f.LastRequest(appID); !last.IsZero() {
 		t.Errorf("of an unknown app: %v", last)
 	}

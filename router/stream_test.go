@@ -16,7 +16,7 @@ import (
 )
 
 func TestServerSentEventsArriveAtOnce(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	next := make(chan struct{})
 	f.serve(backend(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -49,7 +49,7 @@ func TestServerSentEventsArriveAtOnce(t *testing.T) {
 }
 
 func TestRequestAndAnswerStreamAtTheSameTime(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, func(w http.ResponseWriter, r *http.Request) {
 		ctl := http.NewResponseController(w)
 		if err := ctl.EnableFullDuplex(); err != nil {
@@ -90,7 +90,7 @@ const (
 )
 
 func TestLargeUploadIsNotBuffered(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	got := make(chan struct{})
 	f.serve(backend(t, func(w http.ResponseWriter, r *http.Request) {
 		for range big {
@@ -116,7 +116,7 @@ func TestLargeUploadIsNotBuffered(t *testing.T) {
 }
 
 func TestLargeDownloadIsNotBuffered(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	next := make(chan struct{}, 1)
 	f.serve(backend(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", strconv.Itoa(big*mebibyte))
@@ -176,7 +176,7 @@ func closesKept(tb testing.TB) (addr string) {
 }
 
 func TestConnectionsClosedWhileIdleFailNoRequest(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(targetAt(closesKept(t)))
 	for i := range 100 {
 		method, body := http.MethodGet, ""
@@ -191,7 +191,7 @@ func TestConnectionsClosedWhileIdleFailNoRequest(t *testing.T) {
 }
 
 func TestWebSocketLivesThroughARouteChangeAndEndsWithTheDrain(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	old := backend(t, func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 		if err != nil {

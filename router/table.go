@@ -19,16 +19,16 @@ type table struct {
 
 // app is one app's route. It never changes either, but for what it counts.
 type app struct {
-	*pulse
+	*traffic
 	route   renga.Route
 	targets []*target // all, the canary's last
 	canary  []*target
 	changed chan struct{} // closed when a successor is in the table
-	roused  atomic.Bool   // somebody was told that it is to wake
+	wokenUp atomic.Bool   // somebody was told that it is to wake
 }
 
-// pulse is what goes on in an app, whatever its route: successors share it.
-type pulse struct {
+// traffic is what goes on in an app, whatever its route: successors share it.
+type traffic struct {
 	waiting atomic.Int64 // requests held until it has started
 	last    atomic.Int64 // when a request ended last, in unix nanoseconds
 }
@@ -88,9 +88,9 @@ func (rt *Router) nextLocked(r renga.Route, old *app) *app {
 		delete(rt.apps, r.App)
 		return nil
 	}
-	next := &app{route: r, pulse: new(pulse), changed: make(chan struct{})}
+	next := &app{route: r, traffic: new(traffic), changed: make(chan struct{})}
 	if old != nil {
-		next.pulse = old.pulse
+		next.traffic = old.traffic
 	}
 	for _, t := range slices.Concat(r.Targets, r.Canary) {
 		next.targets = append(next.targets, rt.targetLocked(r.App, t, old))
@@ -183,7 +183,7 @@ func (a *app) sides(tried []*target) (first, second []*target) {
 // claim takes a place on one of the targets, by chance: among those that are
 // not in quarantine if it can, and never one of tried. The verdict is the
 // worst seen when there was no place.
-func (a *app) claim(now time.Time, limit int64, tried []*target) (*target, verdict) {
+func (a *app) claim(now time.Time, limit int64, tried []*target) (*target, claimResult) {
 	side, other := a.sides(tried)
 	first := side[rand.IntN(len(side))]
 	if first.healthy(now) && !slices.Contains(tried, first) && first.claim(limit) == taken {
@@ -212,9 +212,9 @@ func shuffled(targets []*target) []*target {
 	return all
 }
 
-// standing is the code an app is answered with before any dyno is asked, ""
+// idleCode is the code an app is answered with before any dyno is asked, ""
 // when one may be.
-func (a *app) standing() Code {
+func (a *app) idleCode() Code {
 	switch {
 	case a == nil:
 		return NoSuchApp

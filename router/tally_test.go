@@ -9,7 +9,7 @@ import (
 )
 
 func TestATargetsRequestsAreCounted(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	target := backend(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/missing":

@@ -41,18 +41,18 @@ type target struct {
 }
 
 const (
-	retired   int64 = 1 << 62 // no claims any more
-	watched   int64 = 1 << 61 // there are waiters
-	countMask       = watched - 1
+	retired    int64 = 1 << 62 // no claims any more
+	hasWaiters int64 = 1 << 61 // there are waiters
+	countMask        = hasWaiters - 1
 )
 
-// verdict is how a claim ended; the greater, the more it says.
-type verdict int
+// claimResult is how a claim ended; the greater, the more it says.
+type claimResult int
 
 const (
-	exhausted verdict = iota // all were tried
-	full                     // the limit is reached
-	gone                     // retired: the table has changed
+	exhausted claimResult = iota // all were tried
+	full                         // the limit is reached
+	gone                         // retired: the table has changed
 	taken
 )
 
@@ -65,49 +65,49 @@ func newTarget(rt *Router, id renga.AppID, t renga.Target) *target {
 
 // claim takes a place unless the target is retired or has limit requests.
 // Every taken place must be released.
-func (t *target) claim(limit int64) verdict {
+func (t *target) claim(limit int64) claimResult {
 	n := t.state.Add(1)
 	switch {
 	case n&retired != 0:
-		t.release()
+		t.unclaim()
 		return gone
 	case n&countMask > limit:
-		t.release()
+		t.unclaim()
 		return full
 	}
 	return taken
 }
 
-func (t *target) release() {
-	if n := t.state.Add(-1); n&watched != 0 && n&countMask == 0 {
-		t.wake()
+func (t *target) unclaim() {
+	if n := t.state.Add(-1); n&hasWaiters != 0 && n&countMask == 0 {
+		t.notifyIdle()
 	}
 }
 
 func (t *target) inFlight() int64 { return t.state.Load() & countMask }
 
-// wake tells the waiters that nothing is in flight, if that is still so.
-func (t *target) wake() {
+// notifyIdle tells the waiters that nothing is in flight, if that is still so.
+func (t *target) notifyIdle() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.inFlight() > 0 {
 		return
 	}
-	t.state.And(^watched)
+	t.state.And(^hasWaiters)
 	for _, w := range t.waiters {
 		close(w)
 	}
 	t.waiters = nil
 }
 
-// atRest is closed once nothing is in flight.
-func (t *target) atRest() <-chan struct{} {
+// idle is closed once nothing is in flight.
+func (t *target) idle() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	w := make(chan struct{})
 	// The flag first: from now on the last release comes to wake, which waits
 	// for the lock.
-	if before := t.state.Or(watched); before&countMask == 0 {
+	if before := t.state.Or(hasWaiters); before&countMask == 0 {
 		close(w)
 		return w
 	}
@@ -188,7 +188,7 @@ func (rt *Router) Drain(ctx context.Context, id renga.AppID, dyno string) error 
 	left := int64(0)
 	for _, t := range rt.find(id, dyno) {
 		select {
-		case <-t.atRest():
+		case <-t.idle():
 		case <-ctx.Done():
 			left += t.cutUpgraded()
 		}

@@ -28,7 +28,7 @@ func switches(tb testing.TB) http.HandlerFunc {
 }
 
 func TestAWebSocketIsAnUpgradeHoweverItIsSpelt(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, switches(t)))
 	for _, spelt := range []string{"websocket", "WebSocket"} {
 		c := f.dial(t)
@@ -47,7 +47,7 @@ func TestAWebSocketIsAnUpgradeHoweverItIsSpelt(t *testing.T) {
 // TestNothingElseIsAnUpgrade is for what h2c opens: behind it, requests would
 // run past the router.
 func TestNothingElseIsAnUpgrade(t *testing.T) {
-	f := newFront(t, router.Options{})
+	f := newFixture(t, router.Options{})
 	f.serve(backend(t, switches(t)))
 	for _, upgrade := range []string{
 		"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings", "Upgrade: h2c\r\nConnection: Upgrade", "Upgrade: shout\r\nConnection: Upgrade",

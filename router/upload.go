@@ -19,10 +19,10 @@ type upload struct {
 	trailer     http.Header
 	setDeadline func(time.Time) error
 
-	mu   sync.Mutex // the transport may read on while the exchange ends
-	roll roller
-	over bool
-	err  error
+	mu       sync.Mutex // the transport may read on while the exchange ends
+	deadline rollingDeadline
+	over     bool
+	err      error
 }
 
 // Read reads from the client.
@@ -44,7 +44,7 @@ func (u *upload) touch() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.client != nil && !u.over {
-		_ = u.roll.touch(u.setDeadline) // a server that knows no deadlines has none
+		_ = u.deadline.touch(u.setDeadline) // a server that knows no deadlines has none
 	}
 }
 

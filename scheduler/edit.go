@@ -12,7 +12,7 @@ import (
 // AddSchedule adds a schedule to an app and gives it back as it is kept.
 func (s *Scheduler) AddSchedule(ctx context.Context, sch renga.Schedule) (renga.Schedule, error) {
 	sch.ID, sch.CreatedAt = uuid.NewString(), s.Now()
-	return s.keep(ctx, sch.App, sch.ID, func(all map[string]renga.Schedule) (renga.Schedule, error) {
+	return s.editOne(ctx, sch.App, sch.ID, func(all map[string]renga.Schedule) (renga.Schedule, error) {
 		if len(all) >= MaxSchedules {
 			return sch, renga.Errorf(renga.Invalid, "An app may have %d schedules; remove one first.", MaxSchedules)
 		}
@@ -22,10 +22,10 @@ func (s *Scheduler) AddSchedule(ctx context.Context, sch renga.Schedule) (renga.
 
 // UpdateSchedule lets edit change a schedule and gives it back as it is kept.
 func (s *Scheduler) UpdateSchedule(ctx context.Context, app renga.AppID, id string, edit func(*renga.Schedule) error) (renga.Schedule, error) {
-	return s.keep(ctx, app, id, func(all map[string]renga.Schedule) (renga.Schedule, error) {
+	return s.editOne(ctx, app, id, func(all map[string]renga.Schedule) (renga.Schedule, error) {
 		sch, there := all[id]
 		if !there {
-			return sch, gone()
+			return sch, noSchedule()
 		}
 		return sch, edit(&sch)
 	})
@@ -37,10 +37,10 @@ func (s *Scheduler) RemoveSchedule(ctx context.Context, app renga.AppID, id stri
 	return s.store.RemoveSchedule(ctx, app, id)
 }
 
-func gone() error { return renga.Errorf(renga.NotFound, "Couldn't find that schedule.") }
+func noSchedule() error { return renga.Errorf(renga.NotFound, "Couldn't find that schedule.") }
 
-// keep puts one schedule to the others, if it may be.
-func (s *Scheduler) keep(ctx context.Context, app renga.AppID, id string, change func(all map[string]renga.Schedule) (renga.Schedule, error)) (renga.Schedule, error) {
+// editOne puts one schedule to the others, if it may be.
+func (s *Scheduler) editOne(ctx context.Context, app renga.AppID, id string, change func(all map[string]renga.Schedule) (renga.Schedule, error)) (renga.Schedule, error) {
 	var sch renga.Schedule
 	err := s.store.EditSchedules(ctx, app, func(all map[string]renga.Schedule) (err error) {
 		before := all[id]
@@ -60,7 +60,7 @@ func (s *Scheduler) keep(ctx context.Context, app renga.AppID, id string, change
 	})
 	// Whatever became of it: the next look finds out.
 	s.lookAt(app, s.Now())
-	s.poke()
+	s.interrupt()
 	return sch, err
 }
 
@@ -90,19 +90,19 @@ func (s *Scheduler) settle(sch *renga.Schedule, before renga.Schedule) error {
 
 // RunSchedule runs a schedule's command once, now, whether it is enabled or not.
 func (s *Scheduler) RunSchedule(ctx context.Context, app renga.AppID, id string) (renga.ScheduledRun, error) {
-	var o order
+	var o manualRun
 	err := s.runs.NoteRuns(ctx, app, id, func(sch *renga.Schedule, going int) ([]renga.ScheduledRun, error) {
 		if going > 0 && !sch.Overlap {
 			return nil, renga.Errorf(renga.Conflict, "A run of %s is still going; stop its dyno first, or let runs overlap.", sch.Label())
 		}
-		o = order{*sch, newRun(*sch, s.Now())}
+		o = manualRun{*sch, newRun(*sch, s.Now())}
 		return []renga.ScheduledRun{o.run}, nil
 	})
 	if err == nil {
 		s.mu.Lock()
-		s.ordered = append(s.ordered, o)
+		s.manualRuns = append(s.manualRuns, o)
 		s.mu.Unlock()
-		s.poke()
+		s.interrupt()
 	}
 	return o.run, err
 }

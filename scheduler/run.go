@@ -10,9 +10,9 @@ import (
 	"renga"
 )
 
-// survey finds what nobody told of: at the start all schedules, and the runs
+// scan finds what nobody told of: at the start all schedules, and the runs
 // that another process left; later what went wrong half-way.
-func (s *Scheduler) survey(ctx context.Context) error {
+func (s *Scheduler) scan(ctx context.Context) error {
 	due, err := s.store.DueApps(ctx)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func (s *Scheduler) resume(ctx context.Context, app renga.AppID, left []renga.Sc
 			return err
 		case !there || s.holds(run.ID):
 		case run.Status == renga.RunStarting && s.Now().Sub(run.DueAt) < grace:
-			s.start(ctx, sch, run)
+			s.begin(ctx, sch, run)
 		default:
 			err = s.find(ctx, sch, run)
 		}
@@ -66,7 +66,7 @@ func (s *Scheduler) find(ctx context.Context, sch renga.Schedule, run renga.Sche
 		return s.runs.UpdateRun(ctx, sch.App, run.ID, func(r *renga.ScheduledRun) { r.Began(d) })
 	case renga.KindOf(err) != renga.NotFound:
 		s.Log.WarnContext(ctx, "dyno of a schedule's run is not found", "app", sch.App, "run", run.ID, "err", err)
-		s.surveyAgain()
+		s.scanAgain()
 		return nil
 	case run.Status == renga.RunRunning:
 		return s.giveUp(ctx, sch, run, renga.RunFailed, "Its dyno is gone, so nobody knows how it ended.")
@@ -79,14 +79,14 @@ func (s *Scheduler) giveUp(ctx context.Context, sch renga.Schedule, run renga.Sc
 	run.GiveUp(status, s.Now(), reason)
 	err := s.runs.UpdateRun(ctx, sch.App, run.ID, func(r *renga.ScheduledRun) { r.GiveUp(status, run.FinishedAt, reason) })
 	if err == nil {
-		s.say(sch, run)
+		s.logRun(sch, run)
 	}
 	return err
 }
 
-// say has the app's log tell of a run that came to nothing.
-func (s *Scheduler) say(sch renga.Schedule, run renga.ScheduledRun) {
-	s.lines.Line(sch.App, renga.SourceHeroku, string(renga.Scheduler), fmt.Sprintf("Run of %s due at %s %s: %s",
+// logRun has the app's log tell of a run that came to nothing.
+func (s *Scheduler) logRun(sch renga.Schedule, run renga.ScheduledRun) {
+	s.appLog.Line(sch.App, renga.SourceHeroku, string(renga.Scheduler), fmt.Sprintf("Run of %s due at %s %s: %s",
 		sch.Label(), run.DueAt.UTC().Format(time.RFC3339), run.Status, run.Reason))
 }
 
@@ -113,9 +113,9 @@ func (s *Scheduler) claim(ctx context.Context, app renga.AppID, id string) (reng
 	}
 	for _, run := range noted {
 		if run.Over() {
-			s.say(sch, run)
+			s.logRun(sch, run)
 		} else {
-			s.start(ctx, sch, run)
+			s.begin(ctx, sch, run)
 		}
 	}
 	return sch, nil
@@ -133,7 +133,7 @@ func (s *Scheduler) decide(sch *renga.Schedule, going int) []renga.ScheduledRun 
 		sch.Next = time.Time{}
 		return nil
 	}
-	v := tt.judge(sch.Next, now)
+	v := tt.decide(sch.Next, now)
 	sch.Next = v.next
 	var runs []renga.ScheduledRun
 	if !v.missed.IsZero() {
@@ -152,7 +152,7 @@ func (s *Scheduler) decide(sch *renga.Schedule, going int) []renga.ScheduledRun 
 }
 
 // sinceWhen says that more runs than the last one were missed.
-func sinceWhen(v verdict) string {
+func sinceWhen(v decision) string {
 	if v.since.Equal(v.missed) {
 		return ""
 	}
@@ -176,30 +176,30 @@ func (s *Scheduler) holds(run string) bool {
 	return s.held[run]
 }
 
-func (s *Scheduler) letGo(run string) {
+func (s *Scheduler) unhold(run string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.held, run)
 }
 
-// start begins to start a run that was noted, unless somebody does already.
-func (s *Scheduler) start(ctx context.Context, sch renga.Schedule, run renga.ScheduledRun) {
+// begin begins to start a run that was noted, unless somebody does already.
+func (s *Scheduler) begin(ctx context.Context, sch renga.Schedule, run renga.ScheduledRun) {
 	if !s.hold(run.ID) {
 		return
 	}
 	s.tasks.Go(func() {
-		defer s.letGo(run.ID)
-		if err := s.bring(ctx, sch, run); err != nil && ctx.Err() == nil {
+		defer s.unhold(run.ID)
+		if err := s.startRun(ctx, sch, run); err != nil && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "run of a schedule waits", "app", sch.App, "schedule", sch.ID, "err", err)
-			s.surveyAgain()
+			s.scanAgain()
 		}
 	})
 }
 
-// bring starts a run's dyno and notes what came of it. Whether it was started
+// startRun starts a run's dyno and notes what came of it. Whether it was started
 // meanwhile is asked once it is held: the dyno of a run that is noted, and no
 // more, was never started, or is still there.
-func (s *Scheduler) bring(ctx context.Context, sch renga.Schedule, run renga.ScheduledRun) error {
+func (s *Scheduler) startRun(ctx context.Context, sch renga.Schedule, run renga.ScheduledRun) error {
 	noted := false
 	err := s.runs.UpdateRun(ctx, sch.App, run.ID, func(r *renga.ScheduledRun) { noted = r.Status == renga.RunStarting })
 	if err != nil || !noted {

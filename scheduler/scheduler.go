@@ -55,8 +55,8 @@ type Runner interface {
 	FindOneOff(ctx context.Context, app renga.AppID, dyno string) (renga.Dyno, error)
 }
 
-// Lines takes what is said of an app's schedules, for its log.
-type Lines interface {
+// AppLog takes what is said of an app's schedules, for its log.
+type AppLog interface {
 	Line(app renga.AppID, source, dyno, text string)
 }
 
@@ -66,14 +66,14 @@ const (
 	// grace is how late a run may be started. Within it one starts that was due
 	// while Renga was replaced, or the engine away for a moment.
 	grace = time.Minute
-	// survey is how often everything is looked at, whatever was heard.
-	survey = 5 * time.Minute
+	// scanEvery is how often everything is looked at, whatever was heard.
+	scanEvery = 5 * time.Minute
 	// retry is the pause after something went wrong.
 	retry = 2 * time.Second
-	// nap bounds the sleep, for clocks are set.
-	nap = time.Minute
-	// together bounds how many apps are looked at, or dynos started, at once.
-	together = 8
+	// maxSleep bounds the sleep, for clocks are set.
+	maxSleep = time.Minute
+	// maxParallel bounds how many apps are looked at, or dynos started, at once.
+	maxParallel = 8
 )
 
 // Options are what the room works with.
@@ -88,30 +88,30 @@ type Scheduler struct {
 	store  Store
 	runs   Runs
 	runner Runner
-	lines  Lines
+	appLog AppLog
 
-	poked  chan struct{} // something is due earlier than it was
-	starts chan struct{} // as many as may be under way
-	tasks  sync.WaitGroup
+	interrupted chan struct{} // something is due earlier than it was
+	starts      chan struct{} // as many as may be under way
+	tasks       sync.WaitGroup
 
-	mu       sync.Mutex
-	due      map[renga.AppID]time.Time // when to look at an app
-	held     map[string]bool           // runs that somebody in this process starts
-	ordered  []order
-	surveyed time.Time // the last survey that is to be relied on
+	mu         sync.Mutex
+	due        map[renga.AppID]time.Time // when to look at an app
+	held       map[string]bool           // runs that somebody in this process starts
+	manualRuns []manualRun
+	scannedAt  time.Time // the last survey that is to be relied on
 }
 
-// order is a run that somebody asked for.
-type order struct {
+// manualRun is a run that somebody asked for.
+type manualRun struct {
 	schedule renga.Schedule
 	run      renga.ScheduledRun
 }
 
 // New makes the room. Nothing is started.
-func New(o Options, s Store, runs Runs, r Runner, l Lines) *Scheduler {
+func New(o Options, s Store, runs Runs, r Runner, l AppLog) *Scheduler {
 	return &Scheduler{
-		Options: o, store: s, runs: runs, runner: r, lines: l,
-		poked: make(chan struct{}, 1), starts: make(chan struct{}, together),
+		Options: o, store: s, runs: runs, runner: r, appLog: l,
+		interrupted: make(chan struct{}, 1), starts: make(chan struct{}, maxParallel),
 		due: map[renga.AppID]time.Time{}, held: map[string]bool{},
 	}
 }
@@ -122,7 +122,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	defer s.tasks.Wait()
 	said := ""
 	for ctx.Err() == nil {
-		err := s.look(ctx)
+		err := s.runDue(ctx)
 		if err != nil && err.Error() != said && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "schedules wait", "err", err)
 		}
@@ -131,7 +131,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
-		case <-s.poked:
+		case <-s.interrupted:
 		}
 		timer.Stop()
 	}
@@ -145,26 +145,26 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-// look does all that is due. What an error leaves undone, and what it may hide,
+// runDue does all that is due. What an error leaves undone, and what it may hide,
 // the next look finds.
-func (s *Scheduler) look(ctx context.Context) error {
-	if s.surveyIsDue() {
-		if err := s.survey(ctx); err != nil {
-			s.surveyAgain()
+func (s *Scheduler) runDue(ctx context.Context) error {
+	if s.scanIsDue() {
+		if err := s.scan(ctx); err != nil {
+			s.scanAgain()
 			return err
 		}
 	}
-	for _, o := range s.takeOrdered() {
-		s.start(ctx, o.schedule, o.run)
+	for _, o := range s.takeManualRuns() {
+		s.begin(ctx, o.schedule, o.run)
 	}
 	var apps errgroup.Group
-	apps.SetLimit(together)
+	apps.SetLimit(maxParallel)
 	for _, app := range s.takeDue() {
 		apps.Go(func() error {
-			err := s.turn(ctx, app)
+			err := s.runDueOf(ctx, app)
 			if err != nil {
 				s.lookAt(app, s.Now())
-				s.surveyAgain()
+				s.scanAgain()
 			}
 			return err
 		})
@@ -172,28 +172,28 @@ func (s *Scheduler) look(ctx context.Context) error {
 	return apps.Wait()
 }
 
-func (s *Scheduler) surveyIsDue() bool {
+func (s *Scheduler) scanIsDue() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	due := s.Now().Sub(s.surveyed) >= survey
+	due := s.Now().Sub(s.scannedAt) >= scanEvery
 	if due {
-		s.surveyed = s.Now()
+		s.scannedAt = s.Now()
 	}
 	return due
 }
 
-// surveyAgain has the next look survey everything.
-func (s *Scheduler) surveyAgain() {
+// scanAgain has the next look survey everything.
+func (s *Scheduler) scanAgain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.surveyed = time.Time{}
+	s.scannedAt = time.Time{}
 }
 
-func (s *Scheduler) takeOrdered() []order {
+func (s *Scheduler) takeManualRuns() []manualRun {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := s.ordered
-	s.ordered = nil
+	all := s.manualRuns
+	s.manualRuns = nil
 	return all
 }
 
@@ -204,7 +204,7 @@ func (s *Scheduler) pause(err error) time.Duration {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	pause := nap
+	pause := maxSleep
 	for _, at := range s.due {
 		pause = min(pause, max(0, at.Sub(s.Now())))
 	}
@@ -234,8 +234,8 @@ func (s *Scheduler) takeDue() []renga.AppID {
 	return apps
 }
 
-// turn notes and starts what is due of an app.
-func (s *Scheduler) turn(ctx context.Context, app renga.AppID) error {
+// runDueOf notes and starts what is due of an app.
+func (s *Scheduler) runDueOf(ctx context.Context, app renga.AppID) error {
 	all, err := s.store.Schedules(ctx, app)
 	if renga.KindOf(err) == renga.NotFound {
 		return nil
@@ -249,10 +249,10 @@ func (s *Scheduler) turn(ctx context.Context, app renga.AppID) error {
 	return err
 }
 
-// poke ends the sleep.
-func (s *Scheduler) poke() {
+// interrupt ends the sleep.
+func (s *Scheduler) interrupt() {
 	select {
-	case s.poked <- struct{}{}:
+	case s.interrupted <- struct{}{}:
 	default:
 	}
 }

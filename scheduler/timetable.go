@@ -121,8 +121,8 @@ func (tt timetable) nextReal(after time.Time) time.Time {
 	return time.Time{}
 }
 
-// verdict is what to do about a schedule that was due.
-type verdict struct {
+// decision is what to do about a schedule that was due.
+type decision struct {
 	// start is the time whose run is to be started; zero for none.
 	start time.Time
 	// missed is the last time whose run was missed, and since the first; zero
@@ -132,17 +132,17 @@ type verdict struct {
 	next time.Time
 }
 
-// judge says what to do at now about a schedule that was to run at due. A run
+// decide says what to do at now about a schedule that was to run at due. A run
 // starts within grace of its time or not at all, and of those that were missed
 // only the last one is of interest.
-func (tt timetable) judge(due, now time.Time) verdict {
+func (tt timetable) decide(due, now time.Time) decision {
 	before, last := time.Time{}, due
 	for t := tt.recent(due, now); !t.IsZero() && !t.After(now); t = tt.next(t) {
 		if t.After(last) {
 			before, last = last, t
 		}
 	}
-	v := verdict{next: tt.next(now)}
+	v := decision{next: tt.next(now)}
 	switch fresh := now.Sub(last) < grace; {
 	case fresh && before.IsZero():
 		v.start = last

@@ -102,7 +102,7 @@ func TestWhatIsDueIsJudged(t *testing.T) {
 			}
 			return at(t, "2026-01-02T"+clock+"Z")
 		}
-		v := mustRead(t, test.cron, "").judge(day(test.due), day(test.now))
+		v := mustRead(t, test.cron, "").decide(day(test.due), day(test.now))
 		if !v.start.Equal(day(test.start)) || !v.missed.Equal(day(test.missed)) || !v.next.Equal(day(test.next)) {
 			t.Errorf("%s: %+v", test.name, v)
 		}
@@ -120,7 +120,7 @@ func TestYearsAreJudgedAtOnce(t *testing.T) {
 		"* * * * *": "2026-01-02T03:03:00Z", "@hourly": "2026-01-02T03:00:00Z", "@daily": "2026-01-02T00:00:00Z",
 		"@weekly": "2025-12-28T00:00:00Z", "@monthly": "2026-01-01T00:00:00Z", "@yearly": "2026-01-01T00:00:00Z", "0 0 29 2 *": "2024-02-29T00:00:00Z",
 	} {
-		if v := mustRead(t, cron, "").judge(due, now); !v.missed.Equal(at(t, missed)) {
+		if v := mustRead(t, cron, "").decide(due, now); !v.missed.Equal(at(t, missed)) {
 			t.Errorf("%s: missed %v, want %s", cron, v.missed, missed)
 		}
 	}

@@ -92,11 +92,11 @@ func (r *canaryRecord) canary() renga.Canary {
 
 // appEvents says what an update of an app means: its own change, its end, and
 // whom it is shared with.
-func appEvents(before, after renga.App) []happening {
+func appEvents(before, after renga.App) []event {
 	all := collaboratorEvents(before, after)
 	unchanged := before
 	unchanged.Collaborators, unchanged.UpdatedAt = after.Collaborators, after.UpdatedAt
-	h := happening{kind: renga.AppEvent, action: renga.Update, subject: appSubject(after), before: appSubject(before)}
+	h := event{kind: renga.AppEvent, action: renga.Update, subject: appSubject(after), before: appSubject(before)}
 	switch {
 	case after.Deleting && !before.Deleting:
 		h.action, h.before = renga.Destroy, subjectRecord{}

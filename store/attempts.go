@@ -33,8 +33,8 @@ func (s *Store) Attempt(ctx context.Context, who string, pause func(failed int) 
 	return rest, err
 }
 
-// Excuse takes one failed try of who back.
-func (s *Store) Excuse(ctx context.Context, who string) error {
+// UndoAttempt takes one failed try of who back.
+func (s *Store) UndoAttempt(ctx context.Context, who string) error {
 	return s.editAttempts(ctx, who, func(r attemptsRecord) attemptsRecord {
 		return attemptsRecord{Failed: max(0, r.Failed-1), Last: r.Last}
 	})

@@ -101,7 +101,7 @@ func (s *Store) adoptToken(ctx context.Context, account renga.AccountID, token s
 
 // Authorizations lists those of an account that are not over, oldest first.
 func (s *Store) Authorizations(ctx context.Context, account renga.AccountID) ([]renga.Authorization, error) {
-	records, err := readShelf[authorizationRecord](ctx, s, shelf{key: keyGrants(account)})
+	records, err := readCollection[authorizationRecord](ctx, s, collection{key: keyGrants(account)})
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +212,7 @@ func readGrants(ctx context.Context, tx *redis.Tx, account renga.AccountID) (gra
 	if err != nil {
 		return nil, err
 	}
-	return decodeShelf[authorizationRecord](keyGrants(account), fields)
+	return decodeCollection[authorizationRecord](keyGrants(account), fields)
 }
 
 // writeGrants writes what changed, and with it which tokens there are.

@@ -19,7 +19,7 @@ type claimRecord struct {
 func (s *Store) claimHost(ctx context.Context, d renga.Domain) error {
 	return s.do(ctx, "claim "+d.Hostname, func(ctx context.Context) error {
 		return s.transact(ctx, func(tx *redis.Tx) error {
-			if err := s.listed(ctx, tx, d.App); err != nil {
+			if err := s.requireListed(ctx, tx, d.App); err != nil {
 				return err
 			}
 			if held, err := s.mayClaim(ctx, tx, d); err != nil || held {
@@ -31,8 +31,8 @@ func (s *Store) claimHost(ctx context.Context, d renga.Domain) error {
 	})
 }
 
-// listed fails unless the app is there and stays.
-func (s *Store) listed(ctx context.Context, tx *redis.Tx, app renga.AppID) error {
+// requireListed fails unless the app is there and stays.
+func (s *Store) requireListed(ctx context.Context, tx *redis.Tx, app renga.AppID) error {
 	entry, err := tx.HGet(ctx, keyApps, string(app)).Result()
 	if missing(err) {
 		return notFound(app)
@@ -116,12 +116,12 @@ func (s *Store) claimsNear(ctx context.Context, tx *redis.Tx, host string) (map[
 			fields[name] = claim
 		}
 	}
-	return s.standing(ctx, tx, fields)
+	return s.liveClaims(ctx, tx, fields)
 }
 
-// standing decodes claims and leaves out those whose app is no more.
-func (s *Store) standing(ctx context.Context, tx *redis.Tx, fields map[string]string) (map[string]claimRecord, error) {
-	claims, err := decodeShelf[claimRecord](keyClaims, fields)
+// liveClaims decodes claims and leaves out those whose app is no more.
+func (s *Store) liveClaims(ctx context.Context, tx *redis.Tx, fields map[string]string) (map[string]claimRecord, error) {
+	claims, err := decodeCollection[claimRecord](keyClaims, fields)
 	if err != nil {
 		return nil, err
 	}
@@ -151,8 +151,8 @@ func (s *Store) holds(ctx context.Context, host string, want claimRecord) (bool,
 	return held, err
 }
 
-// releaseHosts frees host names, those of them that have that very claim.
-func (s *Store) releaseHosts(ctx context.Context, claims map[string]claimRecord) error {
+// freeHosts frees host names, those of them that have that very claim.
+func (s *Store) freeHosts(ctx context.Context, claims map[string]claimRecord) error {
 	if len(claims) == 0 {
 		return nil
 	}
@@ -176,8 +176,8 @@ func (s *Store) releaseHosts(ctx context.Context, claims map[string]claimRecord)
 	})
 }
 
-// releaseAll frees all host names of an app that is being removed.
-func (s *Store) releaseAll(ctx context.Context, app renga.AppID) error {
+// freeAllHosts frees all host names of an app that is being removed.
+func (s *Store) freeAllHosts(ctx context.Context, app renga.AppID) error {
 	fields, err := s.db.HGetAll(ctx, keyDomains(app)).Result()
 	if err != nil {
 		return err
@@ -190,5 +190,5 @@ func (s *Store) releaseAll(ctx context.Context, app renga.AppID) error {
 			claims[r.Hostname] = claimRecord{App: app, ID: id}
 		}
 	}
-	return s.releaseHosts(ctx, claims)
+	return s.freeHosts(ctx, claims)
 }

@@ -41,10 +41,10 @@ func (r appRecord) collaborators() map[renga.AccountID]renga.Collaborator {
 	return all
 }
 
-func collaboratorEvents(before, after renga.App) []happening {
-	var all []happening
+func collaboratorEvents(before, after renga.App) []event {
+	var all []event
 	add := func(action renga.EventAction, who renga.AccountID, now, was *renga.Collaborator) {
-		h := happening{kind: renga.CollaboratorEvent, action: action, subject: collaboratorSubject(who, now)}
+		h := event{kind: renga.CollaboratorEvent, action: action, subject: collaboratorSubject(who, now)}
 		if was != nil {
 			h.before = collaboratorSubject(who, was)
 		}

@@ -42,8 +42,8 @@ func (r deliveryRecord) due() redis.Z {
 	return redis.Z{Score: float64(r.NextAttempt.UnixMilli()), Member: r.Webhook + "/" + r.ID}
 }
 
-// HookedApps lists the apps that have, or had, webhooks.
-func (s *Store) HookedApps(ctx context.Context) ([]renga.AppID, error) {
+// AppsWithWebhooks lists the apps that have, or had, webhooks.
+func (s *Store) AppsWithWebhooks(ctx context.Context) ([]renga.AppID, error) {
 	var ids []renga.AppID
 	err := s.do(ctx, "list apps with webhooks", func(ctx context.Context) error {
 		var members *redis.StringSliceCmd
@@ -75,10 +75,10 @@ func (s *Store) DueDeliveries(ctx context.Context, app renga.AppID, at time.Time
 	return due, err
 }
 
-// Parcel reads a delivery with its event and its webhook, secrets included.
+// DeliveryJob reads a delivery with its event and its webhook, secrets included.
 // renga.NotFound means that one of them is gone: the delivery is due no more.
-func (s *Store) Parcel(ctx context.Context, app renga.AppID, hook, id string) (renga.Parcel, error) {
-	var parcel renga.Parcel
+func (s *Store) DeliveryJob(ctx context.Context, app renga.AppID, hook, id string) (renga.DeliveryJob, error) {
+	var parcel renga.DeliveryJob
 	err := s.do(ctx, "read delivery "+id, func(ctx context.Context) error {
 		var hooks, deliveries *redis.StringCmd
 		if err := s.read(ctx, func(p redis.Pipeliner) {
@@ -87,7 +87,7 @@ func (s *Store) Parcel(ctx context.Context, app renga.AppID, hook, id string) (r
 			return err
 		}
 		if missing(hooks.Err()) || missing(deliveries.Err()) {
-			return s.abandon(ctx, app, hook, id)
+			return s.dropDelivery(ctx, app, hook, id)
 		}
 		record, err := decode[deliveryRecord](keyDeliveries(app), deliveries.Val())
 		if err != nil {
@@ -102,15 +102,15 @@ func (s *Store) Parcel(ctx context.Context, app renga.AppID, hook, id string) (r
 			return err
 		}
 		if parcel.Event, err = s.event(ctx, app, record.Event); renga.KindOf(err) == renga.NotFound {
-			return s.abandon(ctx, app, hook, id)
+			return s.dropDelivery(ctx, app, hook, id)
 		}
 		return err
 	})
 	return parcel, err
 }
 
-// abandon takes a delivery out of the queue that cannot be made.
-func (s *Store) abandon(ctx context.Context, app renga.AppID, hook, id string) error {
+// dropDelivery takes a delivery out of the queue that cannot be made.
+func (s *Store) dropDelivery(ctx context.Context, app renga.AppID, hook, id string) error {
 	gone := renga.Errorf(renga.NotFound, "Delivery %s has lost its webhook or its event.", id)
 	if err := s.db.ZRem(ctx, keyDue(app), hook+"/"+id).Err(); err != nil {
 		return err
@@ -174,7 +174,7 @@ func (s *Store) closeQueue(ctx context.Context, app renga.AppID) error {
 
 // Deliveries reads an app's deliveries, oldest first.
 func (s *Store) Deliveries(ctx context.Context, app renga.AppID) ([]renga.Delivery, error) {
-	records, err := readShelf[deliveryRecord](ctx, s, appShelf(app, keyDeliveries(app)))
+	records, err := readCollection[deliveryRecord](ctx, s, appCollection(app, keyDeliveries(app)))
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func (s *Store) Deliveries(ctx context.Context, app renga.AppID) ([]renga.Delive
 
 // Events reads an app's events, oldest first.
 func (s *Store) Events(ctx context.Context, app renga.AppID) ([]renga.Event, error) {
-	records, err := readShelf[eventRecord](ctx, s, appShelf(app, keyEvents(app)))
+	records, err := readCollection[eventRecord](ctx, s, appCollection(app, keyEvents(app)))
 	if err != nil {
 		return nil, err
 	}
@@ -231,8 +231,8 @@ func (s *Store) queueOf(ctx context.Context, app renga.AppID) (events map[string
 	}); err != nil {
 		return nil, nil, false, err
 	}
-	if events, err = decodeShelf[eventRecord](keyEvents(app), stored.Val()); err == nil {
-		deliveries, err = decodeShelf[deliveryRecord](keyDeliveries(app), delivering.Val())
+	if events, err = decodeCollection[eventRecord](keyEvents(app), stored.Val()); err == nil {
+		deliveries, err = decodeCollection[deliveryRecord](keyDeliveries(app), delivering.Val())
 	}
 	return events, deliveries, there.Val()+due.Val() > 0, err
 }

@@ -72,13 +72,13 @@ func (s *Store) desiredApp(ctx context.Context, app renga.AppID, d *renga.Desire
 
 // decodeHosts gives the names of an app's domains, in order.
 func decodeHosts(app renga.AppID, fields map[string]string) ([]string, error) {
-	records, err := decodeShelf[domainRecord](keyDomains(app), fields)
+	records, err := decodeCollection[domainRecord](keyDomains(app), fields)
 	if err != nil {
 		return nil, err
 	}
 	var hosts []string
 	for _, r := range records {
-		if r.Step == inPlace {
+		if r.Step == stepNone {
 			hosts = append(hosts, r.Hostname)
 		}
 	}

@@ -27,23 +27,23 @@ import (
 // A claim holds while its app is listed, so a removed app's never stand in the
 // way.
 
-// step is how far a domain is on its way.
-type step string
+// domainStep is how far a domain is on its way.
+type domainStep string
 
 const (
-	inPlace step = ""
-	coming  step = "coming"
-	leaving step = "leaving"
+	stepNone    domainStep = ""
+	stepComing  domainStep = "coming"
+	stepLeaving domainStep = "leaving"
 )
 
 // domainRecord is a domain on its way when Step says so.
 type domainRecord struct {
-	Hostname  string    `json:"hostname"`
-	Step      step      `json:"step,omitempty"`
-	Endpoint  string    `json:"endpoint,omitempty"`
-	ACM       acmRecord `json:"acm,omitzero"`
-	CreatedAt time.Time `json:"created_at,omitzero"`
-	UpdatedAt time.Time `json:"updated_at,omitzero"`
+	Hostname  string     `json:"hostname"`
+	Step      domainStep `json:"step,omitempty"`
+	Endpoint  string     `json:"endpoint,omitempty"`
+	ACM       acmRecord  `json:"acm,omitzero"`
+	CreatedAt time.Time  `json:"created_at,omitzero"`
+	UpdatedAt time.Time  `json:"updated_at,omitzero"`
 }
 
 type acmRecord struct {
@@ -65,8 +65,8 @@ func (r domainRecord) domain(app renga.AppID, id string) renga.Domain {
 	}
 }
 
-func domainShelf(app renga.AppID) shelf {
-	return shelf{key: keyDomains(app), app: app, news: domainEvents}
+func domainCollection(app renga.AppID) collection {
+	return collection{key: keyDomains(app), app: app, events: domainEvents}
 }
 
 // Domains lists an app's custom domains in order of their host names.
@@ -77,7 +77,7 @@ func (s *Store) Domains(ctx context.Context, app renga.AppID) ([]renga.Domain, e
 	}
 	var all []renga.Domain
 	for id, r := range records {
-		if r.Step == inPlace {
+		if r.Step == stepNone {
 			all = append(all, r.domain(app, id))
 		}
 	}
@@ -93,32 +93,32 @@ func (s *Store) AddDomain(ctx context.Context, d renga.Domain) (renga.Domain, er
 	if _, err := s.settledDomains(ctx, d.App); err != nil {
 		return renga.Domain{}, err
 	}
-	d, err := s.announce(ctx, d)
+	d, err := s.beginAdding(ctx, d)
 	if err != nil {
 		return renga.Domain{}, err
 	}
 	if err := s.claimHost(ctx, d); err != nil {
 		if renga.KindOf(err) == renga.Conflict {
-			return renga.Domain{}, cmp.Or(s.withdraw(ctx, d), err)
+			return renga.Domain{}, cmp.Or(s.undoAdding(ctx, d), err)
 		}
 		return renga.Domain{}, err
 	}
-	return d, s.arrive(ctx, d.App, d.ID)
+	return d, s.finishAdding(ctx, d.App, d.ID)
 }
 
-// announce is step 1 of adding. A record of the same name that is on its way
+// beginAdding is step 1 of adding. A record of the same name that is on its way
 // is gone on with.
-func (s *Store) announce(ctx context.Context, d renga.Domain) (renga.Domain, error) {
-	announced := d
-	err := editShelf(ctx, s, domainShelf(d.App), func(all map[string]domainRecord) error {
-		announced = d
+func (s *Store) beginAdding(ctx context.Context, d renga.Domain) (renga.Domain, error) {
+	adding := d
+	err := editCollection(ctx, s, domainCollection(d.App), func(all map[string]domainRecord) error {
+		adding = d
 		for id, r := range all {
 			switch {
 			case r.Hostname != d.Hostname:
-			case r.Step == inPlace:
+			case r.Step == stepNone:
 				return renga.Errorf(renga.Conflict, "Domain already added to this app.")
-			case r.Step == coming:
-				announced = r.domain(d.App, id)
+			case r.Step == stepComing:
+				adding = r.domain(d.App, id)
 				return nil
 			}
 		}
@@ -126,31 +126,31 @@ func (s *Store) announce(ctx context.Context, d renga.Domain) (renga.Domain, err
 			return renga.Errorf(renga.Invalid, "An app cannot have more than %d domains; remove one first.", renga.MaxDomains)
 		}
 		r := newDomainRecord(d)
-		r.Step = coming
+		r.Step = stepComing
 		all[d.ID] = r
 		return nil
 	})
-	return announced, err
+	return adding, err
 }
 
-// withdraw undoes announce.
-func (s *Store) withdraw(ctx context.Context, d renga.Domain) error {
-	return editShelf(ctx, s, domainShelf(d.App), func(all map[string]domainRecord) error {
-		if all[d.ID].Step == coming {
+// undoAdding undoes announce.
+func (s *Store) undoAdding(ctx context.Context, d renga.Domain) error {
+	return editCollection(ctx, s, domainCollection(d.App), func(all map[string]domainRecord) error {
+		if all[d.ID].Step == stepComing {
 			delete(all, d.ID)
 		}
 		return nil
 	})
 }
 
-// arrive is step 3 of adding.
-func (s *Store) arrive(ctx context.Context, app renga.AppID, id string) error {
-	return editShelf(ctx, s, domainShelf(app), func(all map[string]domainRecord) error {
+// finishAdding is step 3 of adding.
+func (s *Store) finishAdding(ctx context.Context, app renga.AppID, id string) error {
+	return editCollection(ctx, s, domainCollection(app), func(all map[string]domainRecord) error {
 		r, ok := all[id]
-		if !ok || r.Step == leaving {
+		if !ok || r.Step == stepLeaving {
 			return renga.Errorf(renga.Conflict, "The domain was removed while it was being added.")
 		}
-		r.Step = inPlace
+		r.Step = stepNone
 		all[id] = r
 		return nil
 	})
@@ -161,9 +161,9 @@ func (s *Store) arrive(ctx context.Context, app renga.AppID, id string) error {
 // name stay as they are.
 func (s *Store) UpdateDomain(ctx context.Context, app renga.AppID, id string, edit func(*renga.Domain) error) (renga.Domain, error) {
 	var after renga.Domain
-	err := editShelf(ctx, s, domainShelf(app), func(all map[string]domainRecord) error {
+	err := editCollection(ctx, s, domainCollection(app), func(all map[string]domainRecord) error {
 		r, ok := all[id]
-		if !ok || r.Step != inPlace {
+		if !ok || r.Step != stepNone {
 			return noDomain(id)
 		}
 		before := r.domain(app, id)
@@ -188,27 +188,27 @@ func noDomain(id string) error {
 // RemoveDomain frees a domain's name. One that is not there is renga.NotFound.
 func (s *Store) RemoveDomain(ctx context.Context, app renga.AppID, id string) error {
 	var host string
-	err := editShelf(ctx, s, domainShelf(app), func(all map[string]domainRecord) error {
+	err := editCollection(ctx, s, domainCollection(app), func(all map[string]domainRecord) error {
 		r, ok := all[id]
 		if !ok {
 			return noDomain(id)
 		}
-		host, r.Step = r.Hostname, leaving
+		host, r.Step = r.Hostname, stepLeaving
 		all[id] = r
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return s.leave(ctx, app, id, host)
+	return s.finishRemoving(ctx, app, id, host)
 }
 
-// leave is the rest of removing.
-func (s *Store) leave(ctx context.Context, app renga.AppID, id, host string) error {
-	if err := s.releaseHosts(ctx, map[string]claimRecord{host: {App: app, ID: id}}); err != nil {
+// finishRemoving is the rest of removing.
+func (s *Store) finishRemoving(ctx context.Context, app renga.AppID, id, host string) error {
+	if err := s.freeHosts(ctx, map[string]claimRecord{host: {App: app, ID: id}}); err != nil {
 		return err
 	}
-	return editShelf(ctx, s, domainShelf(app), func(all map[string]domainRecord) error {
+	return editCollection(ctx, s, domainCollection(app), func(all map[string]domainRecord) error {
 		delete(all, id)
 		return nil
 	})
@@ -216,13 +216,13 @@ func (s *Store) leave(ctx context.Context, app renga.AppID, id, host string) err
 
 // settledDomains reads an app's domains after ending what was cut short.
 func (s *Store) settledDomains(ctx context.Context, app renga.AppID) (map[string]domainRecord, error) {
-	all, err := readShelf[domainRecord](ctx, s, domainShelf(app))
+	all, err := readCollection[domainRecord](ctx, s, domainCollection(app))
 	if err != nil {
 		return nil, err
 	}
 	settled := true
 	for id, r := range all {
-		if r.Step == inPlace {
+		if r.Step == stepNone {
 			continue
 		}
 		settled = false
@@ -233,18 +233,18 @@ func (s *Store) settledDomains(ctx context.Context, app renga.AppID) (map[string
 	if settled {
 		return all, nil
 	}
-	return readShelf[domainRecord](ctx, s, domainShelf(app))
+	return readCollection[domainRecord](ctx, s, domainCollection(app))
 }
 
 func (s *Store) settleDomain(ctx context.Context, app renga.AppID, id string, r domainRecord) error {
-	if r.Step == leaving {
-		return s.leave(ctx, app, id, r.Hostname)
+	if r.Step == stepLeaving {
+		return s.finishRemoving(ctx, app, id, r.Hostname)
 	}
 	held, err := s.holds(ctx, r.Hostname, claimRecord{App: app, ID: id})
 	if err != nil || !held {
 		return err
 	}
-	if err := s.arrive(ctx, app, id); renga.KindOf(err) != renga.Conflict { // else somebody removes it now
+	if err := s.finishAdding(ctx, app, id); renga.KindOf(err) != renga.Conflict { // else somebody removes it now
 		return err
 	}
 	return nil
@@ -252,8 +252,8 @@ func (s *Store) settleDomain(ctx context.Context, app renga.AppID, id string, r 
 
 // domainEvents says what became of an app's domains. Only a record without a
 // step is one.
-func domainEvents(before, after map[string]string) ([]happening, error) {
+func domainEvents(before, after map[string]string) ([]event, error) {
 	return recordEvents(renga.DomainEvent, before, after, func(id string, r domainRecord) (subjectRecord, bool) {
-		return subjectRecord{ID: id, Domain: &r}, r.Step == inPlace
+		return subjectRecord{ID: id, Domain: &r}, r.Step == stepNone
 	})
 }

@@ -178,7 +178,7 @@ func TestAddingCutShortLeavesTheNameToOneApp(t *testing.T) {
 			t.Run(fmt.Sprintf("step %d, done %t", step+1, done), func(t *testing.T) {
 				direct, p := newStore(t)
 				a, b := createApp(t, direct, "haiku"), createApp(t, direct, "tanka")
-				m := newMeddler(t, p)
+				m := newFaultyProxy(t, p)
 				s := open(t, "redis://"+m.Addr().String())
 				m.breakOne(step, cut(done))
 				if _, err := s.AddDomain(t.Context(), domain(a, "www.example.com")); err == nil {
@@ -215,7 +215,7 @@ func TestRemovingCutShortIsFinished(t *testing.T) {
 				direct, p := newStore(t)
 				a, b := createApp(t, direct, "haiku"), createApp(t, direct, "tanka")
 				d := addDomain(t, direct, a, "www.example.com")
-				m := newMeddler(t, p)
+				m := newFaultyProxy(t, p)
 				s := open(t, "redis://"+m.Addr().String())
 				m.breakOne(step, cut(done))
 				if err := s.RemoveDomain(t.Context(), a.ID, d.ID); err == nil {
@@ -243,7 +243,7 @@ func TestRemovingCutShortIsFinished(t *testing.T) {
 }
 
 // cut loses a request, or its answer, together with the connection.
-func cut(done bool) harm {
+func cut(done bool) fault {
 	return func(client, server net.Conn, request []byte) bool {
 		if done {
 			_ = client.(*net.TCPConn).CloseWrite() // no answer will get through

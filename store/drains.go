@@ -25,14 +25,14 @@ func (r drainRecord) drain(app renga.AppID, id, url string) renga.Drain {
 	return renga.Drain{ID: id, App: app, URL: url, Token: r.Token, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}
 }
 
-func drainShelf(app renga.AppID) shelf { return appShelf(app, keyDrains(app)) }
+func drainCollection(app renga.AppID) collection { return appCollection(app, keyDrains(app)) }
 
 // drainPlace is what a sealed URL belongs to.
 func drainPlace(app renga.AppID, id string) string { return "drain " + string(app) + " " + id }
 
 // Drains reads an app's drains, oldest first.
 func (s *Store) Drains(ctx context.Context, app renga.AppID) ([]renga.Drain, error) {
-	records, err := readShelf[drainRecord](ctx, s, drainShelf(app))
+	records, err := readCollection[drainRecord](ctx, s, drainCollection(app))
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (s *Store) AddDrain(ctx context.Context, d renga.Drain) error {
 	if err != nil {
 		return err
 	}
-	return editShelf(ctx, s, drainShelf(d.App), func(all map[string]drainRecord) error {
+	return editCollection(ctx, s, drainCollection(d.App), func(all map[string]drainRecord) error {
 		drains, err := s.openDrains(d.App, all)
 		switch {
 		case err != nil:
@@ -78,7 +78,7 @@ func (s *Store) AddDrain(ctx context.Context, d renga.Drain) error {
 
 // RemoveDrain removes a drain; renga.NotFound when it is not there.
 func (s *Store) RemoveDrain(ctx context.Context, app renga.AppID, id string) error {
-	return editShelf(ctx, s, drainShelf(app), func(all map[string]drainRecord) error {
+	return editCollection(ctx, s, drainCollection(app), func(all map[string]drainRecord) error {
 		if _, ok := all[id]; !ok {
 			return renga.Errorf(renga.NotFound, "There is no drain %s.", id)
 		}

@@ -58,8 +58,8 @@ func decodeDynos(app renga.AppID, text string) ([]renga.Dyno, error) {
 }
 
 // dynoEvents says what became of an app's dynos between two looks.
-func dynoEvents(before, after []renga.Dyno) []happening {
-	var all []happening
+func dynoEvents(before, after []renga.Dyno) []event {
+	var all []event
 	old := map[string]renga.Dyno{}
 	for _, d := range before {
 		old[d.ID] = d
@@ -69,14 +69,14 @@ func dynoEvents(before, after []renga.Dyno) []happening {
 		delete(old, d.ID)
 		switch {
 		case !known:
-			all = append(all, happening{kind: renga.DynoEvent, action: renga.Create, subject: dynoSubject(d)})
+			all = append(all, event{kind: renga.DynoEvent, action: renga.Create, subject: dynoSubject(d)})
 		case was.State != d.State:
-			all = append(all, happening{kind: renga.DynoEvent, action: renga.Update, subject: dynoSubject(d), before: dynoSubject(was)})
+			all = append(all, event{kind: renga.DynoEvent, action: renga.Update, subject: dynoSubject(d), before: dynoSubject(was)})
 		}
 	}
 	for _, d := range before {
 		if _, gone := old[d.ID]; gone {
-			all = append(all, happening{kind: renga.DynoEvent, action: renga.Destroy, subject: dynoSubject(d)})
+			all = append(all, event{kind: renga.DynoEvent, action: renga.Destroy, subject: dynoSubject(d)})
 		}
 	}
 	return all

@@ -24,8 +24,8 @@ type endpointRecord struct {
 	UpdatedAt     time.Time `json:"updated_at,omitzero"`
 }
 
-func endpointShelf(app renga.AppID) shelf {
-	return shelf{key: keyEndpoints(app), app: app, news: endpointEvents}
+func endpointCollection(app renga.AppID) collection {
+	return collection{key: keyEndpoints(app), app: app, events: endpointEvents}
 }
 
 func (r endpointRecord) endpoint(app renga.AppID, id string) renga.Endpoint {
@@ -55,7 +55,7 @@ func endpointSecret(app renga.AppID, id, certificate string) string {
 
 // Endpoints lists an app's certificates in order of their names.
 func (s *Store) Endpoints(ctx context.Context, app renga.AppID) ([]renga.Endpoint, error) {
-	records, err := readShelf[endpointRecord](ctx, s, endpointShelf(app))
+	records, err := readCollection[endpointRecord](ctx, s, endpointCollection(app))
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (s *Store) AddEndpoint(ctx context.Context, e renga.Endpoint, key string) (
 	if err != nil {
 		return renga.Endpoint{}, err
 	}
-	err = editShelf(ctx, s, endpointShelf(e.App), func(all map[string]endpointRecord) error {
+	err = editCollection(ctx, s, endpointCollection(e.App), func(all map[string]endpointRecord) error {
 		if len(all) >= renga.MaxEndpoints {
 			return renga.Errorf(renga.Invalid, "An app cannot have more than %d certificates; remove one first.", renga.MaxEndpoints)
 		}
@@ -98,7 +98,7 @@ func (s *Store) UpdateEndpoint(ctx context.Context, e renga.Endpoint, key string
 	if err != nil {
 		return renga.Endpoint{}, err
 	}
-	err = editShelf(ctx, s, endpointShelf(e.App), func(all map[string]endpointRecord) error {
+	err = editCollection(ctx, s, endpointCollection(e.App), func(all map[string]endpointRecord) error {
 		before, ok := all[e.ID]
 		if !ok {
 			return noEndpoint(e.ID)
@@ -117,7 +117,7 @@ func noEndpoint(id string) error {
 // RemoveEndpoint removes a certificate; the domains that used it have none any
 // more. If we die in between they name one that is not there, which is the same.
 func (s *Store) RemoveEndpoint(ctx context.Context, app renga.AppID, id string) error {
-	err := editShelf(ctx, s, endpointShelf(app), func(all map[string]endpointRecord) error {
+	err := editCollection(ctx, s, endpointCollection(app), func(all map[string]endpointRecord) error {
 		if _, ok := all[id]; !ok {
 			return noEndpoint(id)
 		}
@@ -127,7 +127,7 @@ func (s *Store) RemoveEndpoint(ctx context.Context, app renga.AppID, id string) 
 	if err != nil {
 		return err
 	}
-	return editShelf(ctx, s, domainShelf(app), func(all map[string]domainRecord) error {
+	return editCollection(ctx, s, domainCollection(app), func(all map[string]domainRecord) error {
 		for domain, r := range all {
 			if r.Endpoint == id {
 				r.Endpoint, r.UpdatedAt = "", now()
@@ -140,7 +140,7 @@ func (s *Store) RemoveEndpoint(ctx context.Context, app renga.AppID, id string) 
 
 // endpointEvents says what became of an app's certificates. Events are kept
 // without the keys.
-func endpointEvents(before, after map[string]string) ([]happening, error) {
+func endpointEvents(before, after map[string]string) ([]event, error) {
 	return recordEvents(renga.EndpointEvent, before, after, func(id string, r endpointRecord) (subjectRecord, bool) {
 		r.Key = ""
 		return subjectRecord{ID: id, Endpoint: &r}, true

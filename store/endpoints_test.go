@@ -52,8 +52,8 @@ func addEndpoint(t testing.TB, s *store.Store, a renga.App, names ...string) ren
 	return e
 }
 
-// give makes a domain use a certificate; the empty id takes it away.
-func give(t testing.TB, s *store.Store, d renga.Domain, endpoint string) {
+// useCertificate makes a domain use a certificate; the empty id takes it away.
+func useCertificate(t testing.TB, s *store.Store, d renga.Domain, endpoint string) {
 	t.Helper()
 	_, err := s.UpdateDomain(t.Context(), d.App, d.ID, func(d *renga.Domain) error {
 		d.Endpoint = endpoint
@@ -105,7 +105,7 @@ func TestACertificateIsAddedReplacedAndRemoved(t *testing.T) {
 	}
 
 	d := addDomain(t, s, a, "www.example.com")
-	give(t, s, d, first.ID)
+	useCertificate(t, s, d, first.ID)
 	check(t, s.RemoveEndpoint(t.Context(), a.ID, first.ID))
 	wantKind(t, s.RemoveEndpoint(t.Context(), a.ID, first.ID), renga.NotFound)
 	if left, err := s.Domains(t.Context(), a.ID); err != nil || left[0].Endpoint != "" {
@@ -163,7 +163,7 @@ func TestASealedKeyIsGoodForItsCertificateOnly(t *testing.T) {
 	ours, theirs := createApp(t, s, "haiku"), createApp(t, s, "tanka")
 	e := addEndpoint(t, s, ours, "www.example.com")
 	d := addDomain(t, s, theirs, "www.example.com")
-	give(t, s, d, e.ID)
+	useCertificate(t, s, d, e.ID)
 	raw := p.raw(t)
 	record, err := raw.HGet(t.Context(), "renga:{"+string(ours.ID)+"}:endpoints", e.ID).Result()
 	check(t, err)
@@ -199,8 +199,8 @@ func TestManyCertificatesAddedAtOnceAreAllKept(t *testing.T) {
 	}
 }
 
-// sees tells which names the certificate of a host says; empty for none.
-func sees(t testing.TB, h *store.Hosts, host string) string {
+// certificateNames tells which names the certificate of a host says; empty for none.
+func certificateNames(t testing.TB, h *store.Hosts, host string) string {
 	t.Helper()
 	cert, err := h.Certificate(t.Context(), host)
 	check(t, err)

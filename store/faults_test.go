@@ -127,22 +127,22 @@ func TestNothingAcknowledgedIsLostWhenRedisIsKilled(t *testing.T) {
 	}
 }
 
-// meddler is a proxy that harms one EXEC.
-type meddler struct {
+// faultyProxy is a proxy that harms one EXEC.
+type faultyProxy struct {
 	net.Listener
 	target string
 	pass   atomic.Int32 // so many EXECs go through unharmed
-	harm   atomic.Pointer[harm]
+	fault  atomic.Pointer[fault]
 }
 
-// harm deals with a request; it tells whether the connection goes on.
-type harm func(client, server net.Conn, request []byte) (goOn bool)
+// fault deals with a request; it tells whether the connection goes on.
+type fault func(client, server net.Conn, request []byte) (goOn bool)
 
-func newMeddler(t *testing.T, p *process) *meddler {
+func newFaultyProxy(t *testing.T, p *process) *faultyProxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
-	m := &meddler{Listener: l, target: p.socket()}
+	m := &faultyProxy{Listener: l, target: p.socket()}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -158,12 +158,12 @@ func newMeddler(t *testing.T, p *process) *meddler {
 }
 
 // breakOne harms one EXEC after letting some pass.
-func (m *meddler) breakOne(pass int32, h harm) {
+func (m *faultyProxy) breakOne(pass int32, h fault) {
 	m.pass.Store(pass)
-	m.harm.Store(&h)
+	m.fault.Store(&h)
 }
 
-func (m *meddler) serve(client net.Conn) {
+func (m *faultyProxy) serve(client net.Conn) {
 	defer client.Close()
 	server, err := net.Dial("unix", m.target)
 	if err != nil {
@@ -177,8 +177,8 @@ func (m *meddler) serve(client net.Conn) {
 		if err != nil {
 			return
 		}
-		if bytes.Contains(buf[:n], []byte("exec\r\n")) && m.harm.Load() != nil && m.pass.Add(-1) < 0 {
-			h := m.harm.Swap(nil)
+		if bytes.Contains(buf[:n], []byte("exec\r\n")) && m.fault.Load() != nil && m.pass.Add(-1) < 0 {
+			h := m.fault.Swap(nil)
 			if !(*h)(client, server, bytes.Clone(buf[:n])) {
 				return
 			}
@@ -194,7 +194,7 @@ func TestCommitWhoseAnswerIsLostFindsOutWhatHappened(t *testing.T) {
 	late := make(chan struct{})
 	for _, test := range []struct {
 		name string
-		harm harm
+		harm fault
 		kind renga.Kind
 		head int
 	}{
@@ -217,7 +217,7 @@ func TestCommitWhoseAnswerIsLostFindsOutWhatHappened(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			direct, p := newStore(t)
-			m := newMeddler(t, p)
+			m := newFaultyProxy(t, p)
 			s := open(t, "redis://"+m.Addr().String())
 			a := createApp(t, s, "haiku")
 			done := make(chan struct{})
@@ -243,7 +243,7 @@ func TestCommitWhoseAnswerIsLostFindsOutWhatHappened(t *testing.T) {
 
 func TestRemovalCutByAFaultIsNoLossAndIsFinished(t *testing.T) {
 	direct, p := newStore(t)
-	m := newMeddler(t, p)
+	m := newFaultyProxy(t, p)
 	s := open(t, "redis://"+m.Addr().String())
 	a := createApp(t, s, "haiku")
 	m.breakOne(1, func(net.Conn, net.Conn, []byte) bool { return false }) // the step that frees the name
@@ -258,7 +258,7 @@ func TestRemovalCutByAFaultIsNoLossAndIsFinished(t *testing.T) {
 
 func TestTakeOverLosesAgainstCreatorWhoWasOnlySlow(t *testing.T) {
 	_, p := newStore(t)
-	m := newMeddler(t, p)
+	m := newFaultyProxy(t, p)
 	s := open(t, "redis://"+m.Addr().String())
 	slow, raw := newApp("haiku"), p.raw(t)
 	check(t, raw.Set(t.Context(), "renga:{platform}:name:haiku", string(slow.ID), 0).Err())

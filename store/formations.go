@@ -179,20 +179,20 @@ func decodeFormation(key string, fields map[string]string) (renga.Formation, err
 }
 
 // scaleEvents says which process types of a formation changed.
-func scaleEvents(before, after renga.Formation) []happening {
-	var all []happening
+func scaleEvents(before, after renga.Formation) []event {
+	var all []event
 	for t, s := range after {
 		was, known := before[t]
 		switch {
 		case !known:
-			all = append(all, happening{kind: renga.FormationEvent, action: renga.Create, subject: scaleSubject(t, s)})
+			all = append(all, event{kind: renga.FormationEvent, action: renga.Create, subject: scaleSubject(t, s)})
 		case was.Quantity != s.Quantity || was.Size != s.Size:
-			all = append(all, happening{kind: renga.FormationEvent, action: renga.Update, subject: scaleSubject(t, s), before: scaleSubject(t, was)})
+			all = append(all, event{kind: renga.FormationEvent, action: renga.Update, subject: scaleSubject(t, s), before: scaleSubject(t, was)})
 		}
 	}
 	for t, s := range before {
 		if _, kept := after[t]; !kept {
-			all = append(all, happening{kind: renga.FormationEvent, action: renga.Destroy, subject: scaleSubject(t, s)})
+			all = append(all, event{kind: renga.FormationEvent, action: renga.Destroy, subject: scaleSubject(t, s)})
 		}
 	}
 	return all

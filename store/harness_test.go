@@ -103,25 +103,25 @@ func poll(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// journal is a log that can be read while it is written.
-type journal struct {
+// logBuffer is a log that can be read while it is written.
+type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (j *journal) Write(b []byte) (int, error) {
+func (j *logBuffer) Write(b []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.buf.Write(b)
 }
 
-func (j *journal) String() string {
+func (j *logBuffer) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.buf.String()
 }
 
-func (j *journal) logger() *slog.Logger {
+func (j *logBuffer) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
@@ -335,7 +335,7 @@ func accountCalls(s *store.Store) map[string]func(context.Context) error {
 			_, err := s.Attempt(ctx, "me", func(int) time.Duration { return 0 })
 			return err
 		},
-		"Excuse":       func(ctx context.Context) error { return s.Excuse(ctx, "me") },
+		"Excuse":       func(ctx context.Context) error { return s.UndoAttempt(ctx, "me") },
 		"StartLogin":   func(ctx context.Context) error { return s.StartLogin(ctx, renga.PendingLogin{ID: "l"}, "secret") },
 		"PendingLogin": func(ctx context.Context) error { _, err := s.PendingLogin(ctx, "l"); return err },
 		"LoginToken":   func(ctx context.Context) error { _, err := s.LoginToken(ctx, "l", "secret"); return err },

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// hostFresh is how long what is known of a host is taken for true.
-	hostFresh = 500 * time.Millisecond
-	// hostPatience is how long a TLS client waits for Redis.
-	hostPatience = 300 * time.Millisecond
+	// hostTTL is how long what is known of a host is taken for true.
+	hostTTL = 500 * time.Millisecond
+	// hostTimeout is how long a TLS client waits for Redis.
+	hostTimeout = 300 * time.Millisecond
 	// hostsKept bounds the hosts that are remembered.
 	hostsKept = 10_000
 )
@@ -52,8 +52,8 @@ func (h *Hosts) Certificate(ctx context.Context, host string) (*tls.Certificate,
 	return f.cert, err
 }
 
-// Ours tells whether the host is a custom domain whose certificate is managed.
-func (h *Hosts) Ours(ctx context.Context, host string) (bool, error) {
+// IsManaged tells whether the host is a custom domain whose certificate is managed.
+func (h *Hosts) IsManaged(ctx context.Context, host string) (bool, error) {
 	f, err := h.facts(ctx, host)
 	return f.managed, err
 }
@@ -87,11 +87,11 @@ func (h *Hosts) facts(ctx context.Context, host string) (hostFacts, error) {
 	h.mu.Lock()
 	old, has := h.held[host]
 	h.mu.Unlock()
-	if has && time.Since(old.asked) < hostFresh {
+	if has && time.Since(old.asked) < hostTTL {
 		return old, nil
 	}
 	found, err, _ := h.flight.Do(host, func() (any, error) {
-		patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), hostPatience)
+		patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), hostTimeout)
 		defer cancel()
 		return h.look(patient, host, old)
 	})
@@ -182,7 +182,7 @@ func (s *Store) domainByID(ctx context.Context, app renga.AppID, id string) (ren
 		return renga.Domain{}, err
 	}
 	r, err := decode[domainRecord](keyDomains(app)+" "+id, stored)
-	if err == nil && r.Step != inPlace {
+	if err == nil && r.Step != stepNone {
 		return renga.Domain{}, noDomain(id)
 	}
 	return r.domain(app, id), err
@@ -191,7 +191,7 @@ func (s *Store) domainByID(ctx context.Context, app renga.AppID, id string) (ren
 // keyPair opens an endpoint's certificate and key; none when there is no such
 // endpoint. What is old and unchanged is not opened again.
 func (s *Store) keyPair(ctx context.Context, app renga.AppID, id string, old hostFacts) (*tls.Certificate, string, error) {
-	all, err := readShelf[endpointRecord](ctx, s, endpointShelf(app))
+	all, err := readCollection[endpointRecord](ctx, s, endpointCollection(app))
 	r, ok := all[id]
 	if err != nil || !ok {
 		return nil, "", err

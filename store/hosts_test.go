@@ -13,7 +13,7 @@ func TestAHostHasTheCertificateOfTheNearestDomain(t *testing.T) {
 	s, _ := newStore(t)
 	a := createApp(t, s, "haiku")
 	for _, host := range []string{"www.example.com", "*.example.com", "*.eu.example.com", "example.com"} {
-		give(t, s, addDomain(t, s, a, host), addEndpoint(t, s, a, host).ID)
+		useCertificate(t, s, addDomain(t, s, a, host), addEndpoint(t, s, a, host).ID)
 	}
 	addDomain(t, s, a, "bare.example.com")
 	h := store.NewHosts(s)
@@ -30,7 +30,7 @@ func TestAHostHasTheCertificateOfTheNearestDomain(t *testing.T) {
 		"example.com.evil.io": "",
 		"":                    "",
 	} {
-		if got := sees(t, h, host); got != want {
+		if got := certificateNames(t, h, host); got != want {
 			t.Errorf("%q has the certificate of %q, want %q", host, got, want)
 		}
 	}
@@ -44,10 +44,10 @@ func TestAHostsCertificateFollowsChanges(t *testing.T) {
 	h := store.NewHosts(s)
 	becomes := func(what, want string) {
 		t.Helper()
-		poll(t, what, func() bool { return sees(t, h, "www.example.com") == want })
+		poll(t, what, func() bool { return certificateNames(t, h, "www.example.com") == want })
 	}
 	becomes("nothing at first", "")
-	give(t, s, d, first.ID)
+	useCertificate(t, s, d, first.ID)
 	becomes("the certificate given", "www.example.com")
 	fresh, key := signed(t, a, "www.example.com", "shop.example.com")
 	fresh.ID = first.ID
@@ -57,7 +57,7 @@ func TestAHostsCertificateFollowsChanges(t *testing.T) {
 	check(t, s.RemoveDomain(t.Context(), a.ID, d.ID))
 	becomes("nothing, for the domain is gone", "")
 	b := createApp(t, s, "tanka")
-	give(t, s, addDomain(t, s, b, "www.example.com"), addEndpoint(t, s, b, "www.example.com").ID)
+	useCertificate(t, s, addDomain(t, s, b, "www.example.com"), addEndpoint(t, s, b, "www.example.com").ID)
 	becomes("the one of the app that has it now", "www.example.com")
 	check(t, s.RemoveApp(t.Context(), b.ID))
 	becomes("nothing, for the app is gone", "")
@@ -66,13 +66,13 @@ func TestAHostsCertificateFollowsChanges(t *testing.T) {
 func TestKnownHostsAreServedWhileRedisIsAway(t *testing.T) {
 	s, p := newStore(t)
 	a := createApp(t, s, "haiku")
-	give(t, s, addDomain(t, s, a, "www.example.com"), addEndpoint(t, s, a, "www.example.com").ID)
+	useCertificate(t, s, addDomain(t, s, a, "www.example.com"), addEndpoint(t, s, a, "www.example.com").ID)
 	h := store.NewHosts(s)
-	sees(t, h, "www.example.com")
-	sees(t, h, "nobodys.example.org")
+	certificateNames(t, h, "www.example.com")
+	certificateNames(t, h, "nobodys.example.org")
 	p.kill(t)
 	for range 3 {
-		if got := sees(t, h, "www.example.com"); got != "www.example.com" {
+		if got := certificateNames(t, h, "www.example.com"); got != "www.example.com" {
 			t.Fatalf("a known host has %q", got)
 		}
 	}
@@ -84,16 +84,16 @@ func TestKnownHostsAreServedWhileRedisIsAway(t *testing.T) {
 func TestStrangeNamesDoNotPushOutKnownHosts(t *testing.T) {
 	s, p := newStore(t)
 	a := createApp(t, s, "haiku")
-	give(t, s, addDomain(t, s, a, "www.example.com"), addEndpoint(t, s, a, "www.example.com").ID)
+	useCertificate(t, s, addDomain(t, s, a, "www.example.com"), addEndpoint(t, s, a, "www.example.com").ID)
 	h := store.NewHosts(s)
-	sees(t, h, "www.example.com")
+	certificateNames(t, h, "www.example.com")
 	for i := range store.HostsKept + 1 {
-		if got := sees(t, h, fmt.Sprintf("host-%d.example.org", i)); got != "" {
+		if got := certificateNames(t, h, fmt.Sprintf("host-%d.example.org", i)); got != "" {
 			t.Fatalf("a strange name has the certificate of %s", got)
 		}
 	}
 	p.kill(t)
-	if got := sees(t, h, "www.example.com"); got != "www.example.com" {
+	if got := certificateNames(t, h, "www.example.com"); got != "www.example.com" {
 		t.Errorf("the known host has %q", got)
 	}
 }
@@ -103,7 +103,7 @@ func TestManagedHostsAreThoseOfAppsWithManagedCertificates(t *testing.T) {
 	a, b := createApp(t, s, "haiku"), createApp(t, s, "tanka")
 	managed := addDomain(t, s, a, "www.example.com")
 	own := addDomain(t, s, a, "own.example.com")
-	give(t, s, own, addEndpoint(t, s, a, "own.example.com").ID)
+	useCertificate(t, s, own, addEndpoint(t, s, a, "own.example.com").ID)
 	addDomain(t, s, a, "*.example.com")
 	addDomain(t, s, b, "www.example.org")
 	manage := func(id renga.AppID) {
@@ -121,7 +121,7 @@ func TestManagedHostsAreThoseOfAppsWithManagedCertificates(t *testing.T) {
 			t.Errorf("managed are %v, want %v", got, want)
 		}
 		for _, host := range []string{"www.example.com", "own.example.com", "shop.example.com", "*.example.com", "www.example.org", "nobodys.example.net"} {
-			if ours, err := h.Ours(t.Context(), host); err != nil || ours != slices.Contains(want, host) {
+			if ours, err := h.IsManaged(t.Context(), host); err != nil || ours != slices.Contains(want, host) {
 				t.Errorf("%s is managed: %v, err %v", host, ours, err)
 			}
 		}

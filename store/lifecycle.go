@@ -155,7 +155,7 @@ func (s *Store) RemoveApp(ctx context.Context, id renga.AppID) error {
 		if err != nil || name == "" {
 			return err
 		}
-		if err := s.releaseAll(ctx, id); err != nil {
+		if err := s.freeAllHosts(ctx, id); err != nil {
 			return err
 		}
 		if err := s.dropKeys(ctx, id); err != nil {

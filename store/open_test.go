@@ -25,8 +25,8 @@ import (
 
 const secret = "pa55-marker"
 
-// story is what every way to reach Redis must be able to do.
-func story(t *testing.T, url string) {
+// tryEverything is what every way to reach Redis must be able to do.
+func tryEverything(t *testing.T, url string) {
 	t.Helper()
 	s := open(t, url)
 	check(t, s.Adopt(t.Context(), platform, true))
@@ -55,7 +55,7 @@ func story(t *testing.T, url string) {
 // openErr is the error of Open, which must not hold the password.
 func openErr(t *testing.T, url string) error {
 	t.Helper()
-	var lines journal
+	var lines logBuffer
 	s, err := store.Open(t.Context(), store.Options{URL: url, Log: lines.logger()})
 	if err == nil {
 		_ = s.Close()
@@ -75,9 +75,9 @@ func TestOpenOverTCPWithPasswordAndACLUser(t *testing.T) {
 	check(t, raw.Do(t.Context(), "acl", "setuser", "basho", "on", ">"+secret, "~renga:*", "+@read", "+@write", "+@transaction", "+@connection").Err())
 	check(t, raw.Do(t.Context(), "acl", "setuser", "poor", "on", ">"+secret, "~other:*", "+@all").Err())
 
-	story(t, "redis://basho:"+secret+"@127.0.0.1:"+port)
-	story(t, "redis://:"+secret+"@127.0.0.1:"+port+"/3")
-	story(t, "unix://basho:"+secret+"@"+p.socket()+"?db=2")
+	tryEverything(t, "redis://basho:"+secret+"@127.0.0.1:"+port)
+	tryEverything(t, "redis://:"+secret+"@127.0.0.1:"+port+"/3")
+	tryEverything(t, "unix://basho:"+secret+"@"+p.socket()+"?db=2")
 
 	for url, want := range map[string]string{
 		"redis://basho:" + secret + "x@127.0.0.1:" + port:   "refused the user name or password",
@@ -137,7 +137,7 @@ func TestOpenWarnsOfSettingsThatLoseData(t *testing.T) {
 		{[]string{"--appendonly", "no"}, []string{"appendonly"}},
 		{[]string{"--maxmemory-policy", "allkeys-lru"}, []string{"maxmemory-policy"}},
 	} {
-		var lines journal
+		var lines logBuffer
 		s, err := store.Open(t.Context(), store.Options{URL: startRedis(t, test.args...).url(), Log: lines.logger()})
 		check(t, err)
 		check(t, s.Close())
@@ -157,7 +157,7 @@ func TestOpenOverTLS(t *testing.T) {
 	cert, key := selfSigned(t, dir)
 	startRedis(t, "--tls-port", port, "--bind", "127.0.0.1", "--tls-cert-file", cert, "--tls-key-file", key,
 		"--tls-ca-cert-file", cert, "--tls-auth-clients", "no", "--requirepass", secret)
-	story(t, "rediss://:"+secret+"@127.0.0.1:"+port+"?skip_verify=true")
+	tryEverything(t, "rediss://:"+secret+"@127.0.0.1:"+port+"?skip_verify=true")
 	err := openErr(t, "rediss://:"+secret+"@127.0.0.1:"+port)
 	if !strings.Contains(renga.MessageOf(err, ""), "certificate") {
 		t.Fatalf("unknown authority: %v", err)
@@ -198,7 +198,7 @@ func TestOpenCluster(t *testing.T) {
 	for _, addr := range addrs {
 		poll(t, "the cluster at "+addr, func() bool { return seesCluster(addr) })
 	}
-	story(t, url)
+	tryEverything(t, url)
 	story2 := open(t, "redis+cluster://:"+secret+"@"+addrs[0]) // one seed is enough
 	apps, err := story2.Apps(t.Context())
 	check(t, err)
@@ -224,7 +224,7 @@ func TestOpenBySentinels(t *testing.T) {
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	poll(t, "sentinel", func() bool { return ping("tcp", "127.0.0.1:"+watch) == "+PONG" })
 
-	story(t, "redis+sentinel://:"+secret+"@127.0.0.1:"+freePort(t)+",127.0.0.1:"+watch+"/main?db=1")
+	tryEverything(t, "redis+sentinel://:"+secret+"@127.0.0.1:"+freePort(t)+",127.0.0.1:"+watch+"/main?db=1")
 	err := openErr(t, "redis+sentinel://:"+secret+"@127.0.0.1:"+watch+"/other")
 	wantKind(t, err, renga.Unavailable)
 	if !strings.Contains(err.Error(), "No primary is known for other") {

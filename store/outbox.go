@@ -24,8 +24,8 @@ type outbox struct {
 	hooks []webhookRecord
 }
 
-// happening is an event before it has its place in time.
-type happening struct {
+// event is an event before it has its place in time.
+type event struct {
 	kind            renga.EventKind
 	action          renga.EventAction
 	by              renga.AccountID // empty for who is behind the context
@@ -69,7 +69,7 @@ func outboxOf(ctx context.Context, b batcher, app renga.AppID) (outbox, error) {
 	if err != nil || len(hooks.Val()) == 0 || stored.Err() != nil {
 		return outbox{}, err
 	}
-	records, err := decodeShelf[webhookRecord](keyWebhooks(app), hooks.Val())
+	records, err := decodeCollection[webhookRecord](keyWebhooks(app), hooks.Val())
 	if err != nil {
 		return outbox{}, err
 	}
@@ -82,13 +82,13 @@ func outboxOf(ctx context.Context, b batcher, app renga.AppID) (outbox, error) {
 }
 
 // post queues events with their deliveries, as far as somebody wants them.
-func (box outbox) post(ctx context.Context, p redis.Pipeliner, all ...happening) {
+func (box outbox) post(ctx context.Context, p redis.Pipeliner, all ...event) {
 	for _, h := range all {
 		box.postOne(ctx, p, h)
 	}
 }
 
-func (box outbox) postOne(ctx context.Context, p redis.Pipeliner, h happening) {
+func (box outbox) postOne(ctx context.Context, p redis.Pipeliner, h event) {
 	takers := slices.DeleteFunc(slices.Clone(box.hooks), func(r webhookRecord) bool { return !r.hook().Wants(h.kind) })
 	if len(takers) == 0 {
 		return
@@ -177,7 +177,7 @@ func (r subjectRecord) subject(app renga.AppID) renga.Subject {
 
 // recordEvents says what became of the records of a shelf. show gives what is
 // told of one, and whether it is there for others to see.
-func recordEvents[R any](kind renga.EventKind, before, after map[string]string, show func(id string, r R) (subjectRecord, bool)) ([]happening, error) {
+func recordEvents[R any](kind renga.EventKind, before, after map[string]string, show func(id string, r R) (subjectRecord, bool)) ([]event, error) {
 	was, err := subjectsOf(kind, before, show)
 	if err != nil {
 		return nil, err
@@ -186,26 +186,26 @@ func recordEvents[R any](kind renga.EventKind, before, after map[string]string, 
 	if err != nil {
 		return nil, err
 	}
-	var all []happening
+	var all []event
 	for _, id := range slices.Sorted(maps.Keys(is)) {
 		old, known := was[id]
 		switch {
 		case !known:
-			all = append(all, happening{kind: kind, action: renga.Create, subject: is[id]})
+			all = append(all, event{kind: kind, action: renga.Create, subject: is[id]})
 		case before[id] != after[id]:
-			all = append(all, happening{kind: kind, action: renga.Update, subject: is[id], before: old})
+			all = append(all, event{kind: kind, action: renga.Update, subject: is[id], before: old})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(was)) {
 		if _, kept := is[id]; !kept {
-			all = append(all, happening{kind: kind, action: renga.Destroy, subject: was[id]})
+			all = append(all, event{kind: kind, action: renga.Destroy, subject: was[id]})
 		}
 	}
 	return all, nil
 }
 
 func subjectsOf[R any](kind renga.EventKind, fields map[string]string, show func(id string, r R) (subjectRecord, bool)) (map[string]subjectRecord, error) {
-	records, err := decodeShelf[R](string(kind), fields)
+	records, err := decodeCollection[R](string(kind), fields)
 	if err != nil {
 		return nil, err
 	}

@@ -178,7 +178,7 @@ func (r outcomeRecord) outcome() renga.Outcome {
 }
 
 // outcomeEvents says what became of a release, if anybody wants to know.
-func (box outbox) outcomeEvents(ctx context.Context, tx *redis.Tx, version int, was, is renga.Outcome) ([]happening, error) {
+func (box outbox) outcomeEvents(ctx context.Context, tx *redis.Tx, version int, was, is renga.Outcome) ([]event, error) {
 	if len(box.hooks) == 0 || was.Status == is.Status {
 		return nil, nil
 	}
@@ -191,7 +191,7 @@ func (box outbox) outcomeEvents(ctx context.Context, tx *redis.Tx, version int, 
 	if err != nil {
 		return nil, err
 	}
-	return []happening{{
+	return []event{{
 		kind: renga.ReleaseEvent, action: renga.Update, by: record.By,
 		subject: releaseSubject(record.release(app, is), is.Status == renga.Succeeded),
 		before:  releaseSubject(record.release(app, was), false),

@@ -26,7 +26,7 @@ func TestAPendingReleaseIsCanceled(t *testing.T) {
 	if d.Live != nil || d.Next != nil || d.Barred != 2 || d.Restarts["release.2"].IsZero() {
 		t.Errorf("desired: %+v", d)
 	}
-	if got := told(t, s, a.ID); strings.Join(got, ", ") != "api:release create, api:release update" {
+	if got := eventTexts(t, s, a.ID); strings.Join(got, ", ") != "api:release create, api:release update" {
 		t.Errorf("told: %q", got)
 	}
 	commit(t, s, a.ID, 3)
@@ -81,8 +81,8 @@ func TestCancelAndSuccessRace(t *testing.T) {
 	}
 }
 
-// tried commits v2, which is a canary until a time.
-func tried(t *testing.T, s *store.Store, app renga.AppID, until time.Time) {
+// commitCanary commits v2, which is a canary until a time.
+func commitCanary(t *testing.T, s *store.Store, app renga.AppID, until time.Time) {
 	t.Helper()
 	r := deploy(app, 2)
 	r.Canary = renga.Canary{Percent: 20, For: time.Minute}
@@ -97,7 +97,7 @@ func TestACanarysTimeIsSaidOnce(t *testing.T) {
 	s, _ := newStore(t)
 	a := createApp(t, s, "haiku")
 	until := time.Now().Add(time.Minute).UTC()
-	tried(t, s, a.ID, until)
+	commitCanary(t, s, a.ID, until)
 	check(t, s.SetOutcome(t.Context(), a.ID, 2, renga.Outcome{Status: renga.Pending, CanaryUntil: until.Add(time.Hour)}))
 	wantCanary := func(status renga.ReleaseStatus) {
 		t.Helper()
@@ -120,7 +120,7 @@ func TestACanarysTimeIsSaidOnce(t *testing.T) {
 func TestACanaryIsSuperseded(t *testing.T) {
 	s, _ := newStore(t)
 	a := createApp(t, s, "haiku")
-	tried(t, s, a.ID, time.Now().Add(time.Minute))
+	commitCanary(t, s, a.ID, time.Now().Add(time.Minute))
 	commit(t, s, a.ID, 3)
 	r, err := s.Release(t.Context(), a.ID, 2)
 	check(t, err)
@@ -132,7 +132,7 @@ func TestACanaryIsSuperseded(t *testing.T) {
 func TestACanarysTimeIsEnded(t *testing.T) {
 	s, _ := newStore(t)
 	a := createApp(t, s, "haiku")
-	tried(t, s, a.ID, time.Now().Add(time.Hour))
+	commitCanary(t, s, a.ID, time.Now().Add(time.Hour))
 	for range 2 { // once more changes nothing
 		check(t, s.EndCanary(t.Context(), a.ID, 2))
 	}

@@ -30,13 +30,13 @@ type couplingRecord struct {
 
 // pipelines are all pipelines by id, each with its couplings: that an app is in
 // one of them only is seen by looking at the whole shelf.
-var pipelines = shelf{key: keyPipelines}
+var pipelines = collection{key: keyPipelines}
 
 func errNoPipeline() error { return renga.Errorf(renga.NotFound, "Couldn't find that pipeline.") }
 
 // Pipelines reads all pipelines with their couplings, in order of their names.
 func (s *Store) Pipelines(ctx context.Context) ([]renga.Pipeline, error) {
-	records, err := readShelf[pipelineRecord](ctx, s, pipelines)
+	records, err := readCollection[pipelineRecord](ctx, s, pipelines)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (s *Store) Pipelines(ctx context.Context) ([]renga.Pipeline, error) {
 // CreatePipeline adds a pipeline. A name that another one of the same owner has
 // is renga.Conflict, and one more than an account may have renga.Invalid.
 func (s *Store) CreatePipeline(ctx context.Context, p renga.Pipeline) error {
-	return editShelf(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
+	return editCollection(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
 		return putPipeline(all, p)
 	})
 }
@@ -64,7 +64,7 @@ func (s *Store) CreatePipeline(ctx context.Context, p renga.Pipeline) error {
 // pipeline or twice in this one.
 func (s *Store) UpdatePipeline(ctx context.Context, id renga.PipelineID, edit func(*renga.Pipeline) error) (renga.Pipeline, error) {
 	var after renga.Pipeline
-	err := editShelf(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
+	err := editCollection(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
 		r, ok := all[string(id)]
 		if !ok {
 			return errNoPipeline()
@@ -84,7 +84,7 @@ func (s *Store) UpdatePipeline(ctx context.Context, id renga.PipelineID, edit fu
 
 // DeletePipeline removes a pipeline with its couplings; the apps stay.
 func (s *Store) DeletePipeline(ctx context.Context, id renga.PipelineID) error {
-	return editShelf(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
+	return editCollection(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
 		if _, ok := all[string(id)]; !ok {
 			return errNoPipeline()
 		}
@@ -142,7 +142,7 @@ func putPipeline(all map[string]pipelineRecord, p renga.Pipeline) error {
 
 // uncouple takes an app out of its pipeline.
 func (s *Store) uncouple(ctx context.Context, app renga.AppID) error {
-	return editShelf(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
+	return editCollection(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
 		for _, r := range all {
 			delete(r.Couplings, app)
 		}
@@ -152,7 +152,7 @@ func (s *Store) uncouple(ctx context.Context, app renga.AppID) error {
 
 // PipelineVars reads the config vars that apps made for a stage get.
 func (s *Store) PipelineVars(ctx context.Context, id renga.PipelineID, stage renga.Stage) (renga.Vars, error) {
-	records, err := readShelf[pipelineRecord](ctx, s, pipelines)
+	records, err := readCollection[pipelineRecord](ctx, s, pipelines)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +167,7 @@ func (s *Store) PipelineVars(ctx context.Context, id renga.PipelineID, stage ren
 // back what was written; edit as in UpdatePipeline.
 func (s *Store) SetPipelineVars(ctx context.Context, id renga.PipelineID, stage renga.Stage, edit func(renga.Vars) error) (renga.Vars, error) {
 	var vars renga.Vars
-	err := editShelf(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
+	err := editCollection(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
 		r, ok := all[string(id)]
 		if !ok {
 			return errNoPipeline()

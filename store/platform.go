@@ -32,7 +32,7 @@ var (
 func (s *Store) Adopt(ctx context.Context, platformID string, isNew bool) error {
 	err := s.do(ctx, "adopt redis", func(ctx context.Context) error {
 		return s.transact(ctx, func(tx *redis.Tx) error {
-			err := s.owned(ctx, tx, platformID)
+			err := s.isOwnData(ctx, tx, platformID)
 			if !errors.Is(err, errLost) || !isNew {
 				return err
 			}
@@ -45,8 +45,8 @@ func (s *Store) Adopt(ctx context.Context, platformID string, isNew bool) error 
 	return s.finishRemovals(ctx)
 }
 
-// owned tells whether Redis holds this platform's data, whole.
-func (s *Store) owned(ctx context.Context, tx *redis.Tx, platformID string) error {
+// isOwnData tells whether Redis holds this platform's data, whole.
+func (s *Store) isOwnData(ctx context.Context, tx *redis.Tx, platformID string) error {
 	found, err := tx.HMGet(ctx, keyPlatform, fieldID, fieldSchema, fieldRestoring).Result()
 	if err != nil {
 		return err

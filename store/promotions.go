@@ -9,9 +9,9 @@ import (
 	"renga"
 )
 
-// promotionMemory is how long promotions are known: much longer than anybody
+// promotionTTL is how long promotions are known: much longer than anybody
 // waits for one.
-const promotionMemory = 7 * 24 * time.Hour
+const promotionTTL = 7 * 24 * time.Hour
 
 type promotionRecord struct {
 	ID        string            `json:"id"`
@@ -31,13 +31,13 @@ type promotionTarget struct {
 	Failure string      `json:"failure,omitempty"`
 }
 
-var promotions = shelf{key: keyPromotions}
+var promotions = collection{key: keyPromotions}
 
 // AddPromotion records a promotion that is to be carried out.
 func (s *Store) AddPromotion(ctx context.Context, p renga.Promotion) error {
-	return editShelf(ctx, s, promotions, func(all map[string]promotionRecord) error {
+	return editCollection(ctx, s, promotions, func(all map[string]promotionRecord) error {
 		for id, old := range all {
-			if p.CreatedAt.Sub(old.CreatedAt) > promotionMemory {
+			if p.CreatedAt.Sub(old.CreatedAt) > promotionTTL {
 				delete(all, id)
 			}
 		}
@@ -48,7 +48,7 @@ func (s *Store) AddPromotion(ctx context.Context, p renga.Promotion) error {
 
 // Promotion reads one promotion; renga.NotFound when there is none of that id.
 func (s *Store) Promotion(ctx context.Context, id string) (renga.Promotion, error) {
-	all, err := readShelf[promotionRecord](ctx, s, promotions)
+	all, err := readCollection[promotionRecord](ctx, s, promotions)
 	if err != nil {
 		return renga.Promotion{}, err
 	}
@@ -61,7 +61,7 @@ func (s *Store) Promotion(ctx context.Context, id string) (renga.Promotion, erro
 
 // OpenPromotions reads those that are still to be carried out, oldest first.
 func (s *Store) OpenPromotions(ctx context.Context) ([]renga.Promotion, error) {
-	all, err := readShelf[promotionRecord](ctx, s, promotions)
+	all, err := readCollection[promotionRecord](ctx, s, promotions)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (s *Store) OpenPromotions(ctx context.Context) ([]renga.Promotion, error) {
 
 // SetPromotionTarget records what became of one target.
 func (s *Store) SetPromotionTarget(ctx context.Context, promotion string, t renga.PromotionTarget) error {
-	return editShelf(ctx, s, promotions, func(all map[string]promotionRecord) error {
+	return editCollection(ctx, s, promotions, func(all map[string]promotionRecord) error {
 		r := all[promotion]
 		i := slices.IndexFunc(r.Targets, func(old promotionTarget) bool { return old.ID == t.ID })
 		if i < 0 {

@@ -91,15 +91,15 @@ func decodeRelease(app renga.AppID, h head, record, outcome string) (renga.Relea
 
 // releaseEvents says that a release was made, and, when an image push made it,
 // that a build ended well.
-func releaseEvents(r renga.ReleaseRecord, pushID string) []happening {
-	made := happening{
+func releaseEvents(r renga.ReleaseRecord, pushID string) []event {
+	made := event{
 		kind: renga.ReleaseEvent, action: renga.Create, by: r.By,
 		subject: releaseSubject(r, r.Outcome.Status == renga.Succeeded),
 	}
 	if !renga.FromPush(pushID) {
-		return []happening{made}
+		return []event{made}
 	}
 	built := made
 	built.kind = renga.BuildEvent
-	return []happening{built, made}
+	return []event{built, made}
 }

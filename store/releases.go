@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// pushMemory is how long a push id is known: much longer than any replay.
-	pushMemory = 30 * 24 * time.Hour
+	// pushTTL is how long a push id is known: much longer than any replay.
+	pushTTL = 30 * 24 * time.Hour
 	// settleTimeout bounds finding out what became of a commit.
 	settleTimeout = time.Second
 )
@@ -44,18 +44,18 @@ func (s *Store) Commit(ctx context.Context, r renga.ReleaseRecord, pushID string
 			return s.commit(ctx, tx, r, pushID, fill)
 		}, keyApp(r.App), keyHead(r.App), keyOutcomes(r.App))
 	})
-	var open *unsettled
+	var open *uncertain
 	if !errors.As(err, &open) {
 		return err
 	}
 	return s.settle(ctx, op, r, open.cause)
 }
 
-// unsettled is a fault that leaves open whether the transaction was done.
-type unsettled struct{ cause error }
+// uncertain is a fault that leaves open whether the transaction was done.
+type uncertain struct{ cause error }
 
-func (e *unsettled) Error() string { return "outcome unknown: " + e.cause.Error() }
-func (e *unsettled) Unwrap() error { return e.cause }
+func (e *uncertain) Error() string { return "outcome unknown: " + e.cause.Error() }
+func (e *uncertain) Unwrap() error { return e.cause }
 
 // commit is one try.
 func (s *Store) commit(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord, pushID string, fill renga.Formation) error {
@@ -85,11 +85,11 @@ func (s *Store) commit(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord,
 			p.HSetNX(ctx, keyFormation(r.App), string(t), encode(newScaleRecord(scale)))
 		}
 		if pushID != "" {
-			p.Set(ctx, keyPush(r.App, pushID), r.Version, pushMemory)
+			p.Set(ctx, keyPush(r.App, pushID), r.Version, pushTTL)
 		}
 	})
 	if err != nil && !replied(err) {
-		return &unsettled{err}
+		return &uncertain{err}
 	}
 	return err
 }
@@ -171,7 +171,7 @@ func (s *Store) settle(ctx context.Context, op string, r renga.ReleaseRecord, ca
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	for {
-		err := s.fence(ctx, r)
+		err := s.preventCommit(ctx, r)
 		switch {
 		case errors.Is(err, errSame):
 			return nil
@@ -190,10 +190,10 @@ func (s *Store) settle(ctx context.Context, op string, r renga.ReleaseRecord, ca
 	}
 }
 
-// fence answers errSame when r was committed. If not, it makes sure that it
+// preventCommit answers errSame when r was committed. If not, it makes sure that it
 // never will be: an EXEC that still waits in a buffer of Redis's watches the
 // head, and the fence changes that.
-func (s *Store) fence(ctx context.Context, r renga.ReleaseRecord) error {
+func (s *Store) preventCommit(ctx context.Context, r renga.ReleaseRecord) error {
 	return s.transact(ctx, func(tx *redis.Tx) error {
 		if _, err := s.next(ctx, tx, r); err != nil {
 			return err
@@ -215,7 +215,7 @@ func orNow(t time.Time) time.Time {
 
 // commitEvents says what it means that a release is made: also for the former
 // one, if that was still pending. It gives the outbox for it.
-func commitEvents(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord, pushID string, former renga.Outcome) (outbox, []happening, error) {
+func commitEvents(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord, pushID string, former renga.Outcome) (outbox, []event, error) {
 	box, err := outboxOf(ctx, tx, r.App)
 	if err != nil {
 		return outbox{}, nil, err

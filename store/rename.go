@@ -39,7 +39,7 @@ func (s *Store) RenameApp(ctx context.Context, id renga.AppID, name string) (ren
 		if err := s.claim(ctx, renga.App{ID: id, Name: name}); err != nil {
 			return err
 		}
-		if err := s.relabel(ctx, id, name); err != nil {
+		if err := s.renameAndList(ctx, id, name); err != nil {
 			return err
 		}
 		a, err = s.rewriteName(ctx, id, name)
@@ -48,8 +48,8 @@ func (s *Store) RenameApp(ctx context.Context, id renga.AppID, name string) (ren
 	return a, err
 }
 
-// relabel is step 2.
-func (s *Store) relabel(ctx context.Context, id renga.AppID, name string) error {
+// renameAndList is step 2.
+func (s *Store) renameAndList(ctx context.Context, id renga.AppID, name string) error {
 	return s.transact(ctx, func(tx *redis.Tx) error {
 		holder, err := tx.Get(ctx, keyName(name)).Result()
 		if err != nil && !missing(err) {

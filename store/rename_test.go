@@ -8,16 +8,16 @@ import (
 	"renga/store"
 )
 
-// made is an app with that name in the store.
-func made(t testing.TB, s *store.Store, name string) renga.App {
+// createdApp is an app with that name in the store.
+func createdApp(t testing.TB, s *store.Store, name string) renga.App {
 	t.Helper()
 	a := newApp(name)
 	check(t, s.CreateApp(t.Context(), a, firstRelease(a)))
 	return a
 }
 
-// named wants a name and a repository's name to lead to apps, "" to none.
-func named(t testing.TB, s *store.Store, name string, app, repository renga.AppID) {
+// wantNames wants a name and a repository's name to lead to apps, "" to none.
+func wantNames(t testing.TB, s *store.Store, name string, app, repository renga.AppID) {
 	t.Helper()
 	got, err := s.AppByName(t.Context(), name)
 	if (app == "") != (renga.KindOf(err) == renga.NotFound) || got.ID != app || app != "" && got.Name != name {
@@ -31,31 +31,31 @@ func named(t testing.TB, s *store.Store, name string, app, repository renga.AppI
 
 func TestRenamedAppLeavesItsOldNameToTheRegistry(t *testing.T) {
 	s, p := newStore(t)
-	a := made(t, s, "hello")
+	a := createdApp(t, s, "hello")
 	for range 2 { // doing it again is no error
 		got, err := s.RenameApp(t.Context(), a.ID, "world")
 		if err != nil || got.Name != "world" || got.ID != a.ID || !got.UpdatedAt.After(a.UpdatedAt) {
 			t.Fatalf("%+v, %v", got, err)
 		}
 	}
-	named(t, s, "world", a.ID, a.ID)
-	named(t, s, "hello", "", a.ID)
+	wantNames(t, s, "world", a.ID, a.ID)
+	wantNames(t, s, "hello", "", a.ID)
 	d, err := s.Desired(t.Context(), a.ID)
 	if err != nil || d.App.Name != "world" {
 		t.Errorf("desired %+v, %v", d.App, err)
 	}
 
-	b := made(t, s, "hello") // somebody takes the old name
-	named(t, s, "hello", b.ID, b.ID)
+	b := createdApp(t, s, "hello") // somebody takes the old name
+	wantNames(t, s, "hello", b.ID, b.ID)
 	check(t, s.RemoveApp(t.Context(), b.ID))
-	named(t, s, "hello", "", "")
+	wantNames(t, s, "hello", "", "")
 
 	_, err = s.RenameApp(t.Context(), a.ID, "hello") // and back
 	check(t, err)
-	named(t, s, "hello", a.ID, a.ID)
-	named(t, s, "world", "", a.ID)
+	wantNames(t, s, "hello", a.ID, a.ID)
+	wantNames(t, s, "world", "", a.ID)
 	check(t, s.RemoveApp(t.Context(), a.ID))
-	named(t, s, "world", "", "")
+	wantNames(t, s, "world", "", "")
 	keys, err := p.raw(t).Keys(t.Context(), "*").Result()
 	if err != nil || len(keys) != 1 {
 		t.Errorf("removed apps left %v, %v", keys, err)
@@ -64,7 +64,7 @@ func TestRenamedAppLeavesItsOldNameToTheRegistry(t *testing.T) {
 
 func TestRenameIsRefusedWhereItMustBe(t *testing.T) {
 	s, _ := newStore(t)
-	a, b := made(t, s, "hello"), made(t, s, "other")
+	a, b := createdApp(t, s, "hello"), createdApp(t, s, "other")
 	_, err := s.RenameApp(t.Context(), a.ID, "other")
 	wantKind(t, err, renga.Conflict)
 	_, err = s.RenameApp(t.Context(), "no-such-id", "fresh")
@@ -73,19 +73,19 @@ func TestRenameIsRefusedWhereItMustBe(t *testing.T) {
 	check(t, err)
 	_, err = s.RenameApp(t.Context(), b.ID, "fresh")
 	wantKind(t, err, renga.NotFound)
-	named(t, s, "hello", a.ID, a.ID)
-	named(t, s, "other", b.ID, b.ID)
-	named(t, s, "fresh", "", "")
+	wantNames(t, s, "hello", a.ID, a.ID)
+	wantNames(t, s, "other", b.ID, b.ID)
+	wantNames(t, s, "fresh", "", "")
 }
 
 func TestAClaimThatNoRenameFollowedIsWorthNothing(t *testing.T) {
 	s, p := newStore(t)
-	a := made(t, s, "hello")
+	a := createdApp(t, s, "hello")
 	check(t, p.raw(t).Set(t.Context(), "renga:{platform}:name:fresh", string(a.ID), 0).Err())
-	named(t, s, "fresh", "", "")
-	b := made(t, s, "fresh")
-	named(t, s, "fresh", b.ID, b.ID)
-	named(t, s, "hello", a.ID, a.ID)
+	wantNames(t, s, "fresh", "", "")
+	b := createdApp(t, s, "fresh")
+	wantNames(t, s, "fresh", b.ID, b.ID)
+	wantNames(t, s, "hello", a.ID, a.ID)
 	if _, err := s.Desired(t.Context(), a.ID); err != nil {
 		t.Errorf("the app whose claim it was is damaged: %v", err)
 	}
@@ -93,7 +93,7 @@ func TestAClaimThatNoRenameFollowedIsWorthNothing(t *testing.T) {
 
 func TestARenameThatWasCutShortIsEndedByTheSameAgain(t *testing.T) {
 	s, p := newStore(t)
-	a := made(t, s, "hello")
+	a := createdApp(t, s, "hello")
 	record, err := p.raw(t).Get(t.Context(), "renga:{"+string(a.ID)+"}:app").Result()
 	check(t, err)
 	_, err = s.RenameApp(t.Context(), a.ID, "world")
@@ -103,7 +103,7 @@ func TestARenameThatWasCutShortIsEndedByTheSameAgain(t *testing.T) {
 	if err != nil || got.Name != "world" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	named(t, s, "world", a.ID, a.ID)
+	wantNames(t, s, "world", a.ID, a.ID)
 }
 
 func TestFormerNamesComeBackWithARestore(t *testing.T) {
@@ -117,8 +117,8 @@ func TestFormerNamesComeBackWithARestore(t *testing.T) {
 	}
 	check(t, s.RestoreAlias(t.Context(), platform, a.ID, "other"))
 	check(t, s.EndRestore(t.Context(), platform))
-	named(t, s, "hello", "", a.ID)
-	named(t, s, "other", b.ID, b.ID)
+	wantNames(t, s, "hello", "", a.ID)
+	wantNames(t, s, "other", b.ID, b.ID)
 }
 
 func TestOfManyWhoWantANameOneGetsIt(t *testing.T) {
@@ -126,7 +126,7 @@ func TestOfManyWhoWantANameOneGetsIt(t *testing.T) {
 	const n = 8
 	var apps [n]renga.App
 	for i := range apps {
-		apps[i] = made(t, s, "app-"+string(rune('a'+i)))
+		apps[i] = createdApp(t, s, "app-"+string(rune('a'+i)))
 	}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -152,6 +152,6 @@ func TestOfManyWhoWantANameOneGetsIt(t *testing.T) {
 	all, err := s.Apps(t.Context())
 	check(t, err)
 	for _, a := range all {
-		named(t, s, a.Name, a.ID, a.ID)
+		wantNames(t, s, a.Name, a.ID, a.ID)
 	}
 }

@@ -17,7 +17,7 @@ import (
 func (s *Store) BeginRestore(ctx context.Context, platformID string) error {
 	return s.do(ctx, "begin restore", func(ctx context.Context) error {
 		return s.transact(ctx, func(tx *redis.Tx) error {
-			err := s.owned(ctx, tx, platformID)
+			err := s.isOwnData(ctx, tx, platformID)
 			if err != nil && !errors.Is(err, errLost) && !errors.Is(err, errRestoring) {
 				return err
 			}
@@ -45,7 +45,7 @@ func (s *Store) EndRestore(ctx context.Context, platformID string) error {
 
 // restoring fails unless a restore was begun.
 func (s *Store) restoring(ctx context.Context, tx *redis.Tx, platformID string) error {
-	err := s.owned(ctx, tx, platformID)
+	err := s.isOwnData(ctx, tx, platformID)
 	switch {
 	case errors.Is(err, errRestoring):
 		return nil
@@ -78,12 +78,12 @@ func (s *Store) Restore(ctx context.Context, platformID string, a renga.App, rs 
 		if err != nil {
 			return err
 		}
-		return s.relist(ctx, a)
+		return s.listRestored(ctx, a)
 	})
 }
 
-// relist is confirm for an app whose keys must stay whatever happens.
-func (s *Store) relist(ctx context.Context, a renga.App) error {
+// listRestored is confirm for an app whose keys must stay whatever happens.
+func (s *Store) listRestored(ctx context.Context, a renga.App) error {
 	return s.transact(ctx, func(tx *redis.Tx) error {
 		return multi(ctx, tx, func(p redis.Pipeliner) {
 			list(ctx, p, a.ID, listing{Name: a.Name})

@@ -30,7 +30,7 @@ type runRecord struct {
 // all at once. going counts the schedule's runs that are not over. decide may be
 // called several times, and its error is the answer.
 func (s *Store) NoteRuns(ctx context.Context, app renga.AppID, id string, decide func(sch *renga.Schedule, going int) ([]renga.ScheduledRun, error)) error {
-	return s.scheduling(ctx, "note runs of schedule "+id, app, id, func(tx *redis.Tx, r scheduleRecord, unfinished map[string]string) error {
+	return s.editSchedule(ctx, "note runs of schedule "+id, app, id, func(tx *redis.Tx, r scheduleRecord, unfinished map[string]string) error {
 		sch, going := r.schedule(app, id), 0
 		for _, of := range unfinished {
 			if of == id {
@@ -72,7 +72,7 @@ func outdated(kept []string, unfinished map[string]string, more int) []string {
 
 // Runs reads what is kept of a schedule's runs, oldest first.
 func (s *Store) Runs(ctx context.Context, app renga.AppID, id string) ([]renga.ScheduledRun, error) {
-	records, err := readShelf[runRecord](ctx, s, appShelf(app, keyRuns(app, id)))
+	records, err := readCollection[runRecord](ctx, s, appCollection(app, keyRuns(app, id)))
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ type scheduleRecord struct {
 func (s *Store) DueApps(ctx context.Context) (map[renga.AppID]time.Time, error) {
 	due := map[renga.AppID]time.Time{}
 	err := s.ofAllApps(ctx, "read when schedules are due", keySchedules, func(app renga.AppID, fields map[string]string) error {
-		records, err := decodeShelf[scheduleRecord](keySchedules(app), fields)
+		records, err := decodeCollection[scheduleRecord](keySchedules(app), fields)
 		for _, r := range records {
 			if first, known := due[app]; !r.Next.IsZero() && (!known || r.Next.Before(first)) {
 				due[app] = r.Next.UTC()
@@ -70,7 +70,7 @@ func (s *Store) ofAllApps(ctx context.Context, what string, key func(renga.AppID
 
 // Schedules reads an app's schedules, oldest first, each with its last run.
 func (s *Store) Schedules(ctx context.Context, app renga.AppID) ([]renga.Schedule, error) {
-	records, err := readShelf[scheduleRecord](ctx, s, appShelf(app, keySchedules(app)))
+	records, err := readCollection[scheduleRecord](ctx, s, appCollection(app, keySchedules(app)))
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (s *Store) lastRuns(ctx context.Context, app renga.AppID, of map[string]sch
 // EditSchedules lets edit add to an app's schedules, by id, and change them.
 // edit may be called several times, and its error is the answer.
 func (s *Store) EditSchedules(ctx context.Context, app renga.AppID, edit func(all map[string]renga.Schedule) error) error {
-	return editShelf(ctx, s, appShelf(app, keySchedules(app)), func(all map[string]scheduleRecord) error {
+	return editCollection(ctx, s, appCollection(app, keySchedules(app)), func(all map[string]scheduleRecord) error {
 		schedules := map[string]renga.Schedule{}
 		for id, r := range all {
 			schedules[id] = r.schedule(app, id)
@@ -139,7 +139,7 @@ func (s *Store) EditSchedules(ctx context.Context, app renga.AppID, edit func(al
 // RemoveSchedule removes a schedule with its runs; renga.NotFound when there is
 // none of that id.
 func (s *Store) RemoveSchedule(ctx context.Context, app renga.AppID, id string) error {
-	return s.scheduling(ctx, "remove schedule "+id, app, id, func(tx *redis.Tx, _ scheduleRecord, unfinished map[string]string) error {
+	return s.editSchedule(ctx, "remove schedule "+id, app, id, func(tx *redis.Tx, _ scheduleRecord, unfinished map[string]string) error {
 		return multi(ctx, tx, func(p redis.Pipeliner) {
 			p.HDel(ctx, keySchedules(app), id)
 			p.Del(ctx, keyRuns(app, id))
@@ -152,9 +152,9 @@ func (s *Store) RemoveSchedule(ctx context.Context, app renga.AppID, id string) 
 	})
 }
 
-// scheduling does something with a schedule that is there, and with the runs of
+// editSchedule does something with a schedule that is there, and with the runs of
 // its app that are not over.
-func (s *Store) scheduling(ctx context.Context, what string, app renga.AppID, id string, do func(tx *redis.Tx, r scheduleRecord, unfinished map[string]string) error) error {
+func (s *Store) editSchedule(ctx context.Context, what string, app renga.AppID, id string, do func(tx *redis.Tx, r scheduleRecord, unfinished map[string]string) error) error {
 	return s.do(ctx, what, func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {
 			return err

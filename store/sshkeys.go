@@ -11,7 +11,7 @@ import (
 
 // Keys lists an account's public SSH keys, oldest first.
 func (s *Store) Keys(ctx context.Context, account renga.AccountID) ([]renga.SSHKey, error) {
-	all, err := readShelf[sshKeyRecord](ctx, s, shelf{key: keySSHKeys})
+	all, err := readCollection[sshKeyRecord](ctx, s, collection{key: keySSHKeys})
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (s *Store) Keys(ctx context.Context, account renga.AccountID) ([]renga.SSHK
 // AddKey keeps a public SSH key. One that an account has already is
 // renga.Conflict: a key says who comes.
 func (s *Store) AddKey(ctx context.Context, k renga.SSHKey) error {
-	return editShelf(ctx, s, shelf{key: keySSHKeys}, func(all map[string]sshKeyRecord) error {
+	return editCollection(ctx, s, collection{key: keySSHKeys}, func(all map[string]sshKeyRecord) error {
 		for _, r := range all {
 			if r.Fingerprint == k.Fingerprint {
 				return renga.Errorf(renga.Conflict, "Fingerprint has already been taken.")
@@ -44,7 +44,7 @@ func (s *Store) AddKey(ctx context.Context, k renga.SSHKey) error {
 // DeleteKey forgets an account's key; renga.NotFound when it has none of that
 // id.
 func (s *Store) DeleteKey(ctx context.Context, account renga.AccountID, id string) error {
-	return editShelf(ctx, s, shelf{key: keySSHKeys}, func(all map[string]sshKeyRecord) error {
+	return editCollection(ctx, s, collection{key: keySSHKeys}, func(all map[string]sshKeyRecord) error {
 		if all[id].Account != account {
 			return renga.Errorf(renga.NotFound, "Couldn't find key %s.", id)
 		}

@@ -87,15 +87,15 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	redis.SetLogger(chatter{o.Log})
-	s := &Store{db: redis.NewUniversalClient(tuned(addr)), where: addr.where, seals: o.Sealer, log: o.Log}
+	redis.SetLogger(redisLogger{o.Log})
+	s := &Store{db: redis.NewUniversalClient(withTimeouts(addr)), where: addr.where, seals: o.Sealer, log: o.Log}
 	if o.Full != nil {
-		s.db.AddHook(roomHook{o.Full})
+		s.db.AddHook(spaceHook{o.Full})
 	}
-	if err := s.greet(ctx); err != nil {
+	if err := s.checkServer(ctx); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
-	s.advise(ctx)
+	s.warnOfSettings(ctx)
 	return s, nil
 }
 
@@ -113,11 +113,11 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.do(ctx, "ping redis", s.ready)
 }
 
-// tuned sets timeouts so that a call ends within opTimeout whatever Redis
+// withTimeouts sets timeouts so that a call ends within opTimeout whatever Redis
 // does. Retries are off: go-redis cannot know which writes may be repeated.
 // Only Cluster redirections repeat a command, and every write here is either
 // guarded by WATCH or may be repeated.
-func tuned(a address) *redis.UniversalOptions {
+func withTimeouts(a address) *redis.UniversalOptions {
 	o := a.options
 	o.ClientName = "renga"
 	o.DisableIdentity = true
@@ -218,11 +218,11 @@ func multi(ctx context.Context, tx *redis.Tx, queue func(redis.Pipeliner)) error
 	return err
 }
 
-// chatter takes what go-redis would print to standard error.
-type chatter struct{ log *slog.Logger }
+// redisLogger takes what go-redis would print to standard error.
+type redisLogger struct{ log *slog.Logger }
 
 // Printf logs one line of go-redis's.
-func (c chatter) Printf(_ context.Context, format string, v ...any) {
+func (c redisLogger) Printf(_ context.Context, format string, v ...any) {
 	c.log.Debug("redis client", "text", strings.TrimSpace(fmt.Sprintf(format, v...)))
 }
 

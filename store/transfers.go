@@ -15,7 +15,7 @@ const transfersKept = 7 * 24 * time.Hour
 
 // Transfers lists the offers of apps, oldest first.
 func (s *Store) Transfers(ctx context.Context) ([]renga.Transfer, error) {
-	records, err := readShelf[transferRecord](ctx, s, shelf{key: keyTransfers})
+	records, err := readCollection[transferRecord](ctx, s, collection{key: keyTransfers})
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (s *Store) DeleteTransfer(ctx context.Context, id string) error {
 
 // editTransfers drops old offers on the way.
 func (s *Store) editTransfers(ctx context.Context, edit func(all map[string]transferRecord) error) error {
-	return editShelf(ctx, s, shelf{key: keyTransfers}, func(all map[string]transferRecord) error {
+	return editCollection(ctx, s, collection{key: keyTransfers}, func(all map[string]transferRecord) error {
 		maps.DeleteFunc(all, func(_ string, r transferRecord) bool {
 			return r.State != renga.TransferPending && time.Since(r.UpdatedAt) > transfersKept
 		})

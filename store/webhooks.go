@@ -23,7 +23,7 @@ type webhookRecord struct {
 
 // Webhooks reads an app's webhooks, oldest first. Their secrets are left out.
 func (s *Store) Webhooks(ctx context.Context, app renga.AppID) ([]renga.Webhook, error) {
-	records, err := readShelf[webhookRecord](ctx, s, appShelf(app, keyWebhooks(app)))
+	records, err := readCollection[webhookRecord](ctx, s, appCollection(app, keyWebhooks(app)))
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (s *Store) EditWebhooks(ctx context.Context, app renga.AppID, edit func(hoo
 	}); err != nil {
 		return err
 	}
-	return editShelf(ctx, s, appShelf(app, keyWebhooks(app)), func(all map[string]webhookRecord) error {
+	return editCollection(ctx, s, appCollection(app, keyWebhooks(app)), func(all map[string]webhookRecord) error {
 		before := make(map[string]renga.Webhook, len(all))
 		for id, r := range all {
 			var err error

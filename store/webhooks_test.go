@@ -27,8 +27,8 @@ func hook(t *testing.T, s *store.Store, app renga.AppID, include ...renga.EventK
 	return w
 }
 
-// told is what the app's events say, in short.
-func told(t *testing.T, s *store.Store, app renga.AppID) []string {
+// eventTexts is what the app's events say, in short.
+func eventTexts(t *testing.T, s *store.Store, app renga.AppID) []string {
 	t.Helper()
 	events, err := s.Events(t.Context(), app)
 	check(t, err)
@@ -81,7 +81,7 @@ func TestFactsBecomeEventsForThoseWhoWantThem(t *testing.T) {
 		"dyno create", "dyno update", "dyno destroy",
 		"api:app update", "api:collaborator create", "api:collaborator destroy", "api:app destroy",
 	}
-	if got := told(t, s, a.ID); !slices.Equal(got, want) {
+	if got := eventTexts(t, s, a.ID); !slices.Equal(got, want) {
 		t.Fatalf("told\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	events, err := s.Events(t.Context(), a.ID)
@@ -109,7 +109,7 @@ func TestFactsBecomeEventsForThoseWhoWantThem(t *testing.T) {
 	}
 }
 
-func TestDomainsAndCertificatesTellOfThemselves(t *testing.T) {
+func TestChangesOfDomainsAndCertificatesAreEvents(t *testing.T) {
 	s, _ := newStore(t)
 	a := createApp(t, s, "haiku")
 	hook(t, s, a.ID, renga.DomainEvent, renga.EndpointEvent)
@@ -128,7 +128,7 @@ func TestDomainsAndCertificatesTellOfThemselves(t *testing.T) {
 		"api:sni-endpoint create", "api:domain create", "api:domain update",
 		"api:sni-endpoint destroy", "api:domain update", "api:domain destroy",
 	}
-	if got := told(t, s, a.ID); !slices.Equal(got, want) {
+	if got := eventTexts(t, s, a.ID); !slices.Equal(got, want) {
 		t.Fatalf("told %q, want %q", got, want)
 	}
 	events, err := s.Events(t.Context(), a.ID)
@@ -147,7 +147,7 @@ func TestASupersededReleaseIsTold(t *testing.T) {
 	hook(t, s, a.ID, renga.ReleaseEvent)
 	commit(t, s, a.ID, 2)
 	commit(t, s, a.ID, 3)
-	if got, want := told(t, s, a.ID), []string{"api:release create", "api:release create", "api:release update"}; !slices.Equal(got, want) {
+	if got, want := eventTexts(t, s, a.ID), []string{"api:release create", "api:release create", "api:release update"}; !slices.Equal(got, want) {
 		t.Fatalf("told %q, want %q", got, want)
 	}
 	events, err := s.Events(t.Context(), a.ID)
@@ -197,7 +197,7 @@ func TestSecretsOfWebhooksAreSealed(t *testing.T) {
 	if len(listed) != 1 || listed[0].Secret != "" || listed[0].URL != "https://example.com/other" {
 		t.Fatalf("listed %+v", listed)
 	}
-	parcel := oneParcel(t, s, a.ID)
+	parcel := oneDelivery(t, s, a.ID)
 	if parcel.Webhook.Secret != w.Secret || parcel.Webhook.Authorization != "" || parcel.Event.Kind != renga.AppEvent {
 		t.Errorf("parcel is %+v with secret %q", parcel, string(parcel.Webhook.Secret))
 	}
@@ -207,8 +207,8 @@ func TestSecretsOfWebhooksAreSealed(t *testing.T) {
 	}
 }
 
-// oneParcel makes an event and gives its only delivery.
-func oneParcel(t *testing.T, s *store.Store, app renga.AppID) renga.Parcel {
+// oneDelivery makes an event and gives its only delivery.
+func oneDelivery(t *testing.T, s *store.Store, app renga.AppID) renga.DeliveryJob {
 	t.Helper()
 	_, err := s.UpdateApp(t.Context(), app, func(a *renga.App) error {
 		a.Maintenance = !a.Maintenance
@@ -218,19 +218,19 @@ func oneParcel(t *testing.T, s *store.Store, app renga.AppID) renga.Parcel {
 	due, err := s.DueDeliveries(t.Context(), app, time.Now())
 	check(t, err)
 	for hook, ids := range due {
-		parcel, err := s.Parcel(t.Context(), app, hook, ids[0])
+		parcel, err := s.DeliveryJob(t.Context(), app, hook, ids[0])
 		check(t, err)
 		return parcel
 	}
 	t.Fatal("nothing is due")
-	return renga.Parcel{}
+	return renga.DeliveryJob{}
 }
 
 func TestADeliveryIsDueUntilThereIsNoNextAttempt(t *testing.T) {
 	s, _ := newStore(t)
 	a := createApp(t, s, "haiku")
 	w := hook(t, s, a.ID, renga.AppEvent)
-	d := oneParcel(t, s, a.ID).Delivery
+	d := oneDelivery(t, s, a.ID).Delivery
 	at := time.Now().UTC().Truncate(time.Millisecond)
 	d.Attempts, d.Status, d.NextAttempt = 1, renga.DeliveryRetrying, at.Add(time.Hour)
 	d.Last = &renga.Attempt{ID: "a1", Code: 500, Began: at, Ended: at}
@@ -257,12 +257,12 @@ func TestADeliveryWithoutItsWebhookIsGivenUp(t *testing.T) {
 	s, _ := newStore(t)
 	a := createApp(t, s, "haiku")
 	w := hook(t, s, a.ID, renga.AppEvent)
-	d := oneParcel(t, s, a.ID).Delivery
+	d := oneDelivery(t, s, a.ID).Delivery
 	check(t, s.EditWebhooks(t.Context(), a.ID, func(hooks map[string]renga.Webhook) error {
 		delete(hooks, w.ID)
 		return nil
 	}))
-	_, err := s.Parcel(t.Context(), a.ID, w.ID, d.ID)
+	_, err := s.DeliveryJob(t.Context(), a.ID, w.ID, d.ID)
 	wantKind(t, err, renga.NotFound)
 	due, err := s.DueDeliveries(t.Context(), a.ID, time.Now())
 	check(t, err)
@@ -276,18 +276,18 @@ func TestOldEventsAreTrimmedWithTheirDeliveries(t *testing.T) {
 	a := createApp(t, s, "haiku")
 	hook(t, s, a.ID, renga.AppEvent)
 	for range 5 {
-		oneParcel(t, s, a.ID)
+		oneDelivery(t, s, a.ID)
 	}
 	check(t, s.TrimEvents(t.Context(), a.ID, time.Now().Add(-time.Hour), 2))
 	deliveries, err := s.Deliveries(t.Context(), a.ID)
 	check(t, err)
 	due, err := s.DueDeliveries(t.Context(), a.ID, time.Now())
 	check(t, err)
-	if len(told(t, s, a.ID)) != 2 || len(deliveries) != 2 || len(due) != 1 {
+	if len(eventTexts(t, s, a.ID)) != 2 || len(deliveries) != 2 || len(due) != 1 {
 		t.Errorf("left are %d deliveries, due %v", len(deliveries), due)
 	}
 	check(t, s.TrimEvents(t.Context(), a.ID, time.Now().Add(time.Hour), 10))
-	if left := told(t, s, a.ID); len(left) != 0 {
+	if left := eventTexts(t, s, a.ID); len(left) != 0 {
 		t.Errorf("left are %v", left)
 	}
 }
@@ -296,14 +296,14 @@ func TestTheLastEventOutlivesItsApp(t *testing.T) {
 	s, p := newStore(t)
 	a := createApp(t, s, "haiku")
 	w := hook(t, s, a.ID, renga.AppEvent)
-	d := oneParcel(t, s, a.ID).Delivery
+	d := oneDelivery(t, s, a.ID).Delivery
 	check(t, s.RemoveApp(t.Context(), a.ID))
-	parcel, err := s.Parcel(t.Context(), a.ID, w.ID, d.ID)
+	parcel, err := s.DeliveryJob(t.Context(), a.ID, w.ID, d.ID)
 	check(t, err)
 	check(t, s.TrimEvents(t.Context(), a.ID, time.Now().Add(-time.Hour), 10))
 	parcel.Delivery.NextAttempt = time.Time{}
 	check(t, s.SaveDelivery(t.Context(), a.ID, parcel.Delivery))
-	apps, err := s.HookedApps(t.Context())
+	apps, err := s.AppsWithWebhooks(t.Context())
 	check(t, err)
 	keys, err := p.raw(t).Keys(t.Context(), "*"+string(a.ID)+"*").Result()
 	check(t, err)

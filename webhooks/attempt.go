@@ -22,14 +22,14 @@ import (
 )
 
 const (
-	// patience is how long a sync delivery is tried.
-	patience = 72 * time.Hour
+	// retryFor is how long a sync delivery is tried.
+	retryFor = 72 * time.Hour
 	// firstPause is the pause after the first attempt, longestPause the longest.
 	firstPause   = 2 * time.Second
 	longestPause = time.Hour
-	// answerLimit is how much of a receiver's answer is read, of its headers and of
+	// maxAnswer is how much of a receiver's answer is read, of its headers and of
 	// its body.
-	answerLimit = 64 << 10
+	maxAnswer = 64 << 10
 )
 
 // pause doubles with each attempt, give or take a fifth, so that receivers that
@@ -46,7 +46,7 @@ func pause(attempts int) time.Duration {
 // anything is sent is no attempt: the delivery is still due.
 func (w *Webhooks) try(ctx context.Context, app renga.AppID, hook, id string) {
 	attempt := renga.Attempt{ID: uuid.NewString(), Began: w.Now()}
-	parcel, err := w.queue.Parcel(ctx, app, hook, id)
+	parcel, err := w.queue.DeliveryJob(ctx, app, hook, id)
 	var body []byte
 	if err == nil {
 		body, err = w.body(ctx, parcel, attempt.ID)
@@ -80,7 +80,7 @@ func (w *Webhooks) after(d renga.Delivery, a renga.Attempt) renga.Delivery {
 	switch {
 	case a.Succeeded:
 		d.Status = renga.DeliverySucceeded
-	case d.Level == renga.Sync && next.Before(d.CreatedAt.Add(patience)):
+	case d.Level == renga.Sync && next.Before(d.CreatedAt.Add(retryFor)):
 		d.Status, d.NextAttempt = renga.DeliveryRetrying, next
 	default:
 		d.Status = renga.DeliveryFailed
@@ -104,13 +104,13 @@ func (w *Webhooks) send(ctx context.Context, to renga.Webhook, body []byte) (int
 	if err != nil {
 		return 0, fmt.Errorf("post: %w", err)
 	}
-	defer func() { _ = res.Body.Close() }()                           // what it says is not needed
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, answerLimit)) // so that the connection can be used again
+	defer func() { _ = res.Body.Close() }()                         // what it says is not needed
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer)) // so that the connection can be used again
 	return res.StatusCode, nil
 }
 
 // body is what is sent: the event, and which delivery this is.
-func (w *Webhooks) body(ctx context.Context, p renga.Parcel, attempt string) ([]byte, error) {
+func (w *Webhooks) body(ctx context.Context, p renga.DeliveryJob, attempt string) ([]byte, error) {
 	payload, err := w.renderer.Payload(ctx, p.Event)
 	if err != nil {
 		return nil, fmt.Errorf("render event: %w", err)

@@ -20,12 +20,12 @@ import (
 
 // Queue keeps deliveries, by app.
 type Queue interface {
-	// HookedApps are those that may have any.
-	HookedApps(ctx context.Context) ([]renga.AppID, error)
+	// AppsWithWebhooks are those that may have any.
+	AppsWithWebhooks(ctx context.Context) ([]renga.AppID, error)
 	// DueDeliveries are ids by webhook, the longest due first.
 	DueDeliveries(ctx context.Context, app renga.AppID, at time.Time) (map[string][]string, error)
-	// Parcel is NotFound when there is nothing to deliver, or nobody to.
-	Parcel(ctx context.Context, app renga.AppID, webhook, delivery string) (renga.Parcel, error)
+	// DeliveryJob is NotFound when there is nothing to deliver, or nobody to.
+	DeliveryJob(ctx context.Context, app renga.AppID, webhook, delivery string) (renga.DeliveryJob, error)
 	// SaveDelivery keeps it due for as long as it has a next attempt.
 	SaveDelivery(ctx context.Context, app renga.AppID, d renga.Delivery) error
 	// TrimEvents forgets events, with their deliveries.
@@ -39,17 +39,17 @@ type Renderer interface {
 }
 
 const (
-	// look is how often the queues are looked at.
-	look = 500 * time.Millisecond
-	// perHook and together bound how many deliveries are under way at once.
-	perHook  = 2
-	together = 256
+	// pollEvery is how often the queues are looked at.
+	pollEvery = 500 * time.Millisecond
+	// maxPerWebhook and together bound how many deliveries are under way at once.
+	maxPerWebhook = 2
+	maxParallel   = 256
 	// timeout is how long a receiver may take.
 	timeout = 15 * time.Second
-	// memory and most are for how long, and how many, events are kept of an app.
-	memory = 4 * 24 * time.Hour
-	most   = 2000
-	tidy   = time.Hour
+	// eventTTL and most are for how long, and how many, events are kept of an app.
+	eventTTL  = 4 * 24 * time.Hour
+	maxEvents = 2000
+	trimEvery = time.Hour
 )
 
 // Options are what the room works with.
@@ -82,14 +82,14 @@ func New(o Options, q Queue, r Renderer) *Webhooks {
 		o.Pause = pause
 	}
 	return &Webhooks{
-		Options: o, queue: q, renderer: r, slots: make(chan struct{}, together),
+		Options: o, queue: q, renderer: r, slots: make(chan struct{}, maxParallel),
 		underWay: map[string]map[string]bool{}, free: make(chan struct{}, 1),
 		client: &http.Client{
 			Timeout: timeout,
 			// No proxy of the environment's: it would connect where Dial may not.
 			Transport: &http.Transport{
-				DialContext: o.Dial, TLSHandshakeTimeout: timeout, MaxIdleConns: together, IdleConnTimeout: time.Minute,
-				MaxResponseHeaderBytes: answerLimit, DisableCompression: true,
+				DialContext: o.Dial, TLSHandshakeTimeout: timeout, MaxIdleConns: maxParallel, IdleConnTimeout: time.Minute,
+				MaxResponseHeaderBytes: maxAnswer, DisableCompression: true,
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -100,14 +100,14 @@ func New(o Options, q Queue, r Renderer) *Webhooks {
 func (w *Webhooks) Run(ctx context.Context) error {
 	defer w.client.CloseIdleConnections()
 	defer w.tries.Wait()
-	tick := time.NewTicker(look)
+	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	var tidied time.Time
+	var trimmed time.Time
 	for {
 		w.deliver(ctx)
-		if w.Now().Sub(tidied) > tidy {
-			w.tidyUp(ctx)
-			tidied = w.Now()
+		if w.Now().Sub(trimmed) > trimEvery {
+			w.trim(ctx)
+			trimmed = w.Now()
 		}
 		select {
 		case <-ctx.Done():
@@ -136,16 +136,16 @@ func (w *Webhooks) deliver(ctx context.Context) {
 	})
 }
 
-func (w *Webhooks) tidyUp(ctx context.Context) {
+func (w *Webhooks) trim(ctx context.Context) {
 	w.eachApp(ctx, "trim events", func(app renga.AppID) error {
-		return w.queue.TrimEvents(ctx, app, w.Now().Add(-memory), most)
+		return w.queue.TrimEvents(ctx, app, w.Now().Add(-eventTTL), maxEvents)
 	})
 }
 
 // eachApp does something for each app that may have webhooks. What fails is
 // tried again at the next look.
 func (w *Webhooks) eachApp(ctx context.Context, what string, do func(app renga.AppID) error) {
-	apps, err := w.queue.HookedApps(ctx)
+	apps, err := w.queue.AppsWithWebhooks(ctx)
 	for _, app := range apps {
 		if err == nil {
 			err = do(app)
@@ -161,7 +161,7 @@ func (w *Webhooks) begin(hook, id string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	busy := w.underWay[hook]
-	if busy[id] || len(busy) >= perHook {
+	if busy[id] || len(busy) >= maxPerWebhook {
 		return false
 	}
 	select {

@@ -29,8 +29,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-// rig is an app in a real store, and clocks to be wound.
-type rig struct {
+// fixture is an app in a real store, and clocks to be wound.
+type fixture struct {
 	*testing.T
 	db    *store.Store
 	app   renga.App
@@ -38,7 +38,7 @@ type rig struct {
 	open  []netip.Prefix
 }
 
-func newRig(t *testing.T) *rig {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	db, err := storetest.New()
 	if err != nil {
@@ -48,10 +48,10 @@ func newRig(t *testing.T) *rig {
 	if err := db.CreateApp(t.Context(), app, renga.ReleaseRecord{App: app.ID, Version: 1, Digest: "sha256:1"}); err != nil {
 		t.Fatal(err)
 	}
-	return &rig{T: t, db: db, app: app, open: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	return &fixture{T: t, db: db, app: app, open: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 }
 
-func (r *rig) hook(url string, level renga.WebhookLevel) renga.Webhook {
+func (r *fixture) hook(url string, level renga.WebhookLevel) renga.Webhook {
 	r.Helper()
 	w := renga.Webhook{
 		ID: uuid.NewString(), URL: url, Level: level, Include: []renga.EventKind{renga.AppEvent},
@@ -67,7 +67,7 @@ func (r *rig) hook(url string, level renga.WebhookLevel) renga.Webhook {
 }
 
 // event makes something happen.
-func (r *rig) event() {
+func (r *fixture) event() {
 	r.Helper()
 	if _, err := r.db.UpdateApp(r.Context(), r.app.ID, func(a *renga.App) error {
 		a.Maintenance = !a.Maintenance
@@ -78,7 +78,7 @@ func (r *rig) event() {
 }
 
 // run runs the room until the test ends, or stop is called.
-func (r *rig) run() (stop func()) {
+func (r *fixture) run() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	room := webhooks.New(webhooks.Options{
@@ -97,12 +97,12 @@ func (r *rig) run() (stop func()) {
 }
 
 // Payload stands in for the API.
-func (r *rig) Payload(_ context.Context, e renga.Event) (map[string]any, error) {
+func (r *fixture) Payload(_ context.Context, e renga.Event) (map[string]any, error) {
 	return map[string]any{"id": e.ID, "resource": "app", "action": e.Action, "data": map[string]any{"maintenance": e.Subject.App.Maintenance}}, nil
 }
 
 // settled waits until no delivery is open, and gives all.
-func (r *rig) settled() []renga.Delivery {
+func (r *fixture) settled() []renga.Delivery {
 	r.Helper()
 	for range 400 {
 		all, err := r.db.Deliveries(r.Context(), r.app.ID)
@@ -124,24 +124,24 @@ func (r *rig) settled() []renga.Delivery {
 	return nil
 }
 
-// letter is one request that a receiver got.
-type letter struct {
+// received is one request that a receiver got.
+type received struct {
 	header http.Header
 	body   []byte
 }
 
 // receiver answers with the given statuses, one after the other, the last one
 // for ever.
-func receiver(t *testing.T, statuses ...int) (url string, letters chan letter) {
+func receiver(t *testing.T, statuses ...int) (url string, letters chan received) {
 	t.Helper()
-	letters = make(chan letter, 100)
+	letters = make(chan received, 100)
 	var n atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
-		letters <- letter{r.Header, body}
+		letters <- received{r.Header, body}
 		status := statuses[min(int(n.Add(1)), len(statuses))-1]
 		w.Header().Set("Location", "/elsewhere")
 		w.WriteHeader(status)
@@ -151,7 +151,7 @@ func receiver(t *testing.T, statuses ...int) (url string, letters chan letter) {
 }
 
 func TestAnEventIsDeliveredSigned(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	url, letters := receiver(t, 204)
 	hook := r.hook(url, renga.Notify)
 	r.event()
@@ -192,7 +192,7 @@ func TestLevelsDecideWhetherToTryAgain(t *testing.T) {
 		attempts int
 		status   renga.DeliveryStatus
 	}{renga.Sync: {3, renga.DeliverySucceeded}, renga.Notify: {1, renga.DeliveryFailed}} {
-		r := newRig(t)
+		r := newFixture(t)
 		url, letters := receiver(t, 500, 302, 200)
 		r.hook(url, level)
 		r.event()
@@ -205,7 +205,7 @@ func TestLevelsDecideWhetherToTryAgain(t *testing.T) {
 }
 
 func TestSyncGivesUpAfterThreeDays(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	url, letters := receiver(t, 500)
 	r.hook(url, renga.Sync)
 	r.event()
@@ -218,7 +218,7 @@ func TestSyncGivesUpAfterThreeDays(t *testing.T) {
 }
 
 func TestWhatIsDueIsDeliveredAfterARestart(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	url, letters := receiver(t, 503, 200)
 	r.hook(url, renga.Sync)
 	r.event()
@@ -235,7 +235,7 @@ func TestWhatIsDueIsDeliveredAfterARestart(t *testing.T) {
 }
 
 func TestASlowReceiverHoldsUpNobodyElse(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	release := make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	t.Cleanup(slow.Close)
@@ -257,7 +257,7 @@ func TestASlowReceiverHoldsUpNobodyElse(t *testing.T) {
 }
 
 func TestLoopbackIsRefused(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	r.open = nil
 	url, letters := receiver(t, 200)
 	r.hook(strings.Replace(url, "127.0.0.1", "localhost", 1), renga.Notify)
@@ -269,7 +269,7 @@ func TestLoopbackIsRefused(t *testing.T) {
 }
 
 func TestAReceiverThatIsAwayIsTriedAgain(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	url, _ := receiver(t, 200)
 	s := httptest.NewServer(nil)
 	away := s.URL
@@ -290,7 +290,7 @@ func TestAReceiverThatIsAwayIsTriedAgain(t *testing.T) {
 // TestAReceiverThatAnswersWithoutEndIsLeft has receivers that send headers, or a
 // body, for as long as somebody takes them.
 func TestAReceiverThatAnswersWithoutEndIsLeft(t *testing.T) {
-	r := newRig(t)
+	r := newFixture(t)
 	for what, begin := range map[string]string{
 		"headers": "HTTP/1.1 200 OK\r\n", "body": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "interim": "",
 	} {

@@ -52,7 +52,7 @@ type house struct {
 	crowd    *front.ConnLimiter
 	certs    *certs.Certs
 	notes    *acmNotes
-	desk     *attach.Desk
+	desk     *attach.Server
 	logs     *logs.Logs
 	drainer  *logs.Drainer
 	meter    *meter.Meter
@@ -110,7 +110,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 	var rescue rescuer
 	var gauge *meter.Meter
 	requests := func(r router.Record) { gauge.Request(r.App, string(r.Code), r.Status, r.Service) }
-	rt := router.New(router.Options{Wake: wakes.Ask, Log: log, Lines: routerLines{appLogs, requests}, Trusted: s.TrustedProxies, Settled: wakes.RoutesKnown})
+	rt := router.New(router.Options{WakeUp: wakes.Ask, Log: log, RequestLog: routerLines{appLogs, requests}, Trusted: s.TrustedProxies, TableComplete: wakes.RoutesKnown})
 	manager := runtime.New(runtime.Options{
 		Domain: s.Domain, Sizes: s.Sizes, Port: s.Port, BootTimeout: s.BootTimeout,
 		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, DeployLimit: s.DeployTimeout, WatchWindow: s.WatchWindow, Rescuer: &rescue, Ends: db, Outputs: outputs,
@@ -136,7 +136,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 		return nil, err
 	}
 	scheme, port := s.front()
-	desk := attach.New(attach.Options{Spool: s.Data, Room: s.room, Log: log})
+	desk := attach.New(attach.Options{Spool: s.Data, CheckSpace: s.room, Log: log})
 	schedule := scheduler.New(scheduler.Options{Log: log, Now: time.Now}, db, db, scheduled{manager}, appLogs)
 	h := &house{
 		settings: s, log: log, manager: manager, wakeUps: wakes, registry: reg, pushes: &pushWatch{registry: reg},

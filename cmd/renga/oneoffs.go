@@ -14,7 +14,7 @@ import (
 // oneOffs runs one-off dynos, and has attached ones wait at the desk.
 type oneOffs struct {
 	manager *runtime.Manager
-	desk    *attach.Desk
+	desk    *attach.Server
 }
 
 // RunOneOff runs a command; an attached one's client must know the secret.
@@ -23,7 +23,7 @@ func (o oneOffs) RunOneOff(ctx context.Context, app renga.App, asked renga.OneOf
 	if err != nil || session == nil {
 		return d, "", err
 	}
-	return d, o.desk.Offer(attach.Guest{
+	return d, o.desk.Offer(attach.AttachedDyno{
 		Session: sessions{session}, App: app.Name, Dyno: d.Name,
 		Terminal: asked.Terminal != nil, Marked: asked.MarkExit, Still: still,
 	}), nil
@@ -57,7 +57,7 @@ func reasonOf(why error) string {
 		return "Error R13 (Attach error) -> Failed to attach to process: no client came within a minute"
 	case errors.Is(why, attach.ErrIdle):
 		return "Nothing was said for an hour, so the client's connection is closed. Sending SIGTERM to all processes"
-	case errors.Is(why, attach.ErrBarred):
+	case errors.Is(why, attach.ErrForbidden):
 		return "The right to this dyno has ended, so the client's connection is closed. Sending SIGTERM to all processes"
 	}
 	return ""
@@ -65,13 +65,13 @@ func reasonOf(why error) string {
 
 // visits let people into running dynos over SSH.
 type visits struct {
-	*attach.Desk
+	*attach.Server
 	manager *runtime.Manager
 }
 
 // Admit lets whoever has the key come into a dyno of the app.
 func (v visits) Admit(app renga.App, dyno, key string, still func(context.Context) error) (string, error) {
-	return v.Desk.Admit(key, attach.Visit{App: app.Name, Dyno: dyno, Place: place{v.manager, app.ID, dyno}, Still: still})
+	return v.Server.Admit(key, attach.SSHAccess{App: app.Name, Dyno: dyno, RunningDyno: place{v.manager, app.ID, dyno}, Still: still})
 }
 
 // Exec has a command wait at the desk for whoever has the secret.
@@ -80,7 +80,7 @@ func (v visits) Exec(ctx context.Context, app renga.App, c api.Command) (string,
 	if err != nil {
 		return "", err
 	}
-	return v.Offer(attach.Guest{
+	return v.Offer(attach.AttachedDyno{
 		Session: executions{x}, App: app.Name, Dyno: c.Dyno, Terminal: c.Terminal != nil, Still: c.Still,
 	}), nil
 }
@@ -126,7 +126,7 @@ func (x executions) Close(ctx context.Context, why error) error {
 	switch {
 	case errors.Is(why, attach.ErrIdle):
 		return x.Execution.Close(ctx, "Nothing was said for an hour, so the session is closed")
-	case errors.Is(why, attach.ErrBarred):
+	case errors.Is(why, attach.ErrForbidden):
 		return x.Execution.Close(ctx, "The right to this dyno has ended, so the session is closed")
 	}
 	return x.Execution.Close(ctx, "")

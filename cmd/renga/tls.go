@@ -64,10 +64,10 @@ type ownHosts struct {
 	domain string
 }
 
-func (o ownHosts) Ours(ctx context.Context, host string) (bool, error) {
+func (o ownHosts) IsManaged(ctx context.Context, host string) (bool, error) {
 	name, below := strings.CutSuffix(host, "."+o.domain)
 	if !below {
-		return o.Hosts.Ours(ctx, host)
+		return o.Hosts.IsManaged(ctx, host)
 	}
 	if renga.ValidateAppName(name) != nil {
 		return false, nil

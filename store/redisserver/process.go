@@ -128,7 +128,7 @@ var errLoading = errors.New("loading")
 
 // ping asks once whether the server is ready.
 func (s *Server) ping(ctx context.Context) error {
-	reply, err := s.say(ctx, "PING")
+	reply, err := s.command(ctx, "PING")
 	switch {
 	case err != nil:
 		return err
@@ -140,10 +140,10 @@ func (s *Server) ping(ctx context.Context) error {
 	return nil
 }
 
-// sayShutdown ends the server with its files in order. NOSAVE means no RDB
+// shutdownCommand ends the server with its files in order. NOSAVE means no RDB
 // file; the AOF is flushed all the same.
-func (s *Server) sayShutdown(ctx context.Context) error {
-	reply, err := s.say(ctx, "SHUTDOWN NOSAVE")
+func (s *Server) shutdownCommand(ctx context.Context) error {
+	reply, err := s.command(ctx, "SHUTDOWN NOSAVE")
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
 		return nil // it is gone, or going
 	}
@@ -153,9 +153,9 @@ func (s *Server) sayShutdown(ctx context.Context) error {
 	return fmt.Errorf("shut down redis-server: %s", reply)
 }
 
-// say sends an inline command on a new connection and reads one line.
-func (s *Server) say(ctx context.Context, command string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+// command sends an inline command on a new connection and reads one line.
+func (s *Server) command(ctx context.Context, command string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.socket)
 	if err != nil {

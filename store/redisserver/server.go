@@ -23,16 +23,16 @@ import (
 )
 
 const (
-	minPause = 100 * time.Millisecond // before a redis-server that ended is started again
-	maxPause = 5 * time.Second
-	steady   = 30 * time.Second // one that ran this long starts again with minPause
-	// silence bounds waiting for a redis-server that holds the data but does
+	minPause    = 100 * time.Millisecond // before a redis-server that ended is started again
+	maxPause    = 5 * time.Second
+	steadyAfter = 30 * time.Second // one that ran this long starts again with minPause
+	// loadTimeout bounds waiting for a redis-server that holds the data but does
 	// not answer. One that says it is loading is waited for without end.
-	silence = 10 * time.Second
-	// farewell bounds SHUTDOWN. Every acknowledged write is on disk already.
-	farewell = 10 * time.Second
-	// answerTime bounds one question, with its answer.
-	answerTime = 2 * time.Second
+	loadTimeout = 10 * time.Second
+	// shutdownTimeout bounds SHUTDOWN. Every acknowledged write is on disk already.
+	shutdownTimeout = 10 * time.Second
+	// replyTimeout bounds one question, with its answer.
+	replyTimeout = 2 * time.Second
 )
 
 // Server is a redis-server that Renga runs for itself, on a unix socket, with
@@ -100,7 +100,7 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 			s.log.Error("redis-server ended", "err", err, "log", s.logPath())
 		}
-		if time.Since(began) > steady {
+		if time.Since(began) > steadyAfter {
 			pause = minPause
 		}
 		if sleep(ctx, pause) != nil {
@@ -143,7 +143,7 @@ func (s *Server) bringUp(ctx context.Context) (_ *process, err error) {
 				return nil, err
 			}
 		}
-		if time.Since(quiet) > silence {
+		if time.Since(quiet) > loadTimeout {
 			return nil, renga.Errorf(renga.Unavailable, "A redis-server holds %s but does not answer on %s; end it and start again.", s.dir, s.socket)
 		}
 		if err := sleep(ctx, 10*time.Millisecond); err != nil {
@@ -157,14 +157,14 @@ func (s *Server) diedEarly(p *process) error {
 	last := tail(s.logPath(), p.logStart)
 	return &renga.Error{
 		Kind:    renga.Unavailable,
-		Message: fmt.Sprintf("redis-server ends at once; its log %s closes with: %s%s", s.logPath(), last, s.cure(last)),
+		Message: fmt.Sprintf("redis-server ends at once; its log %s closes with: %s%s", s.logPath(), last, s.repairAdvice(last)),
 		Err:     p.err,
 	}
 }
 
-// cure says what to do about stored data that redis-server does not read. What
+// repairAdvice says what to do about stored data that redis-server does not read. What
 // it says itself needs a tool and knowledge of it; the other way needs neither.
-func (s *Server) cure(last string) string {
+func (s *Server) repairAdvice(last string) string {
 	low := strings.ToLower(last)
 	if !strings.Contains(low, "aof") && !strings.Contains(low, "append only file") || strings.Contains(low, "permission denied") {
 		return ""
@@ -189,16 +189,16 @@ func (s *Server) shutDown() error {
 	if s.proc == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
-	if err := s.sayShutdown(ctx); err != nil {
+	if err := s.shutdownCommand(ctx); err != nil {
 		s.log.Warn("redis-server refuses to shut down", "err", err)
 		s.proc.kill()
 	}
 	_ = s.proc.wait(ctx) // that it ended is what was wanted; how does not matter
 	if ctx.Err() != nil {
 		s.proc.kill()
-		return fmt.Errorf("stop redis-server: still running after %s", farewell)
+		return fmt.Errorf("stop redis-server: still running after %s", shutdownTimeout)
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 func TestServerIsSafeAndEndsInOrder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "redis")
 	srv, stop := supervise(t, dir)
-	var lines journal
+	var lines logBuffer
 	s, err := store.Open(t.Context(), store.Options{URL: srv.URL(), Log: lines.logger()})
 	check(t, err)
 	if strings.Contains(lines.String(), "WARN") {

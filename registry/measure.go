@@ -15,25 +15,25 @@ import (
 	"renga"
 )
 
-// weight is what a layer becomes on the engine's disk. It is found out once and
+// unpackedLayer is what a layer becomes on the engine's disk. It is found out once and
 // kept beside the blob, with which it goes away.
-type weight struct {
+type unpackedLayer struct {
 	Bytes int64  `json:"bytes"`
 	More  bool   `json:"more,omitempty"`  // counting was given up there
 	Fault string `json:"fault,omitempty"` // why it cannot be unpacked
 }
 
-// scale weighs layers, each once. Half of the processors are left to whoever
+// measurer weighs layers, each once. Half of the processors are left to whoever
 // visits the apps.
-type scale struct {
+type measurer struct {
 	driver *uploadDriver
 	limit  int64 // counting is given up above; 0 means that nothing is counted
 	slots  chan struct{}
 	under  singleflight.Group
 }
 
-func newScale(driver *uploadDriver, limit int64) *scale {
-	return &scale{driver: driver, limit: limit, slots: make(chan struct{}, max(1, goruntime.GOMAXPROCS(0)/2))}
+func newMeasurer(driver *uploadDriver, limit int64) *measurer {
+	return &measurer{driver: driver, limit: limit, slots: make(chan struct{}, max(1, goruntime.GOMAXPROCS(0)/2))}
 }
 
 // earlyBytes is from which size on a layer is weighed as soon as it is here, so
@@ -43,7 +43,7 @@ const earlyBytes = 1 << 20
 
 // begin weighs a new blob in the background if it is packed and not small. It
 // ends by itself, with the blob.
-func (s *scale) begin(dgst string) {
+func (s *measurer) begin(dgst string) {
 	info, err := os.Stat(s.driver.file(blobData(hexOf(dgst))))
 	if s.limit <= 0 || err != nil || info.Size() < earlyBytes {
 		return
@@ -53,80 +53,80 @@ func (s *scale) begin(dgst string) {
 	}
 }
 
-// weigh tells what a stored layer takes. Unavailable when ctx ends before that
+// measure tells what a stored layer takes. Unavailable when ctx ends before that
 // is known; the counting goes on, for whoever asks again.
-func (s *scale) weigh(ctx context.Context, dgst string) (weight, error) {
-	if w, ok := s.known(dgst); ok {
+func (s *measurer) measure(ctx context.Context, dgst string) (unpackedLayer, error) {
+	if w, ok := s.load(dgst); ok {
 		return w, nil
 	}
 	select {
 	case <-ctx.Done():
-		return weight{}, &renga.Error{Kind: renga.Unavailable, Message: "The image's layers are large and still being looked at. Push again in a minute.", Err: ctx.Err()}
+		return unpackedLayer{}, &renga.Error{Kind: renga.Unavailable, Message: "The image's layers are large and still being looked at. Push again in a minute.", Err: ctx.Err()}
 	case done := <-s.start(dgst):
-		w, _ := done.Val.(weight)
+		w, _ := done.Val.(unpackedLayer)
 		return w, done.Err
 	}
 }
 
 // start counts in the background, for all who ask meanwhile.
-func (s *scale) start(dgst string) <-chan singleflight.Result {
+func (s *measurer) start(dgst string) <-chan singleflight.Result {
 	return s.under.DoChan(dgst, func() (any, error) {
 		s.slots <- struct{}{}
 		defer func() { <-s.slots }()
-		if w, ok := s.known(dgst); ok {
+		if w, ok := s.load(dgst); ok {
 			return w, nil
 		}
 		w, err := s.count(dgst)
 		if err == nil {
-			s.keep(dgst, w)
+			s.save(dgst, w)
 		}
 		return w, err
 	})
 }
 
-func (s *scale) count(dgst string) (weight, error) {
+func (s *measurer) count(dgst string) (unpackedLayer, error) {
 	f, err := os.Open(s.driver.file(blobData(hexOf(dgst))))
 	if err != nil {
-		return weight{}, fmt.Errorf("weigh layer: %w", err)
+		return unpackedLayer{}, fmt.Errorf("weigh layer: %w", err)
 	}
 	defer func() { _ = f.Close() }() // only read
 	disk := &faultReader{r: f}
 	n, err := unpackedSize(disk, s.limit)
 	switch {
 	case disk.err != nil:
-		return weight{}, fmt.Errorf("weigh layer: %w", disk.err)
-	case errors.Is(err, errHeavy):
-		return weight{Bytes: n, More: true}, nil
+		return unpackedLayer{}, fmt.Errorf("weigh layer: %w", disk.err)
+	case errors.Is(err, errTooLarge):
+		return unpackedLayer{Bytes: n, More: true}, nil
 	case err != nil:
-		return weight{Bytes: n, Fault: err.Error()}, nil
+		return unpackedLayer{Bytes: n, Fault: err.Error()}, nil
 	}
-	return weight{Bytes: n}, nil
+	return unpackedLayer{Bytes: n}, nil
 }
 
-// known reads what was found out before. What cannot be read is found out again,
+// load reads what was found out before. What cannot be read is found out again,
 // and so is what was given up under a lower limit.
-func (s *scale) known(dgst string) (weight, bool) {
+func (s *measurer) load(dgst string) (unpackedLayer, bool) {
 	raw, err := os.ReadFile(s.file(dgst))
-	var w weight
+	var w unpackedLayer
 	if err != nil || json.Unmarshal(raw, &w) != nil || (w.More && w.Bytes <= s.limit) {
-		return weight{}, false
+		return unpackedLayer{}, false
 	}
 	return w, true
 }
 
-// keep saves the work of another time, if it can.
-func (s *scale) keep(dgst string, w weight) {
+// save saves the work of another time, if it can.
+func (s *measurer) save(dgst string, w unpackedLayer) {
 	if raw, err := json.Marshal(w); err == nil {
 		_ = os.WriteFile(s.file(dgst), raw, 0o600)
 	}
 }
 
-func (s *scale) file(dgst string) string {
+func (s *measurer) file(dgst string) string {
 	return filepath.Join(filepath.Dir(s.driver.file(blobData(hexOf(dgst)))), "unpacked")
 }
 
 // form tells by its first bytes how a stored blob is packed.
-func (s *scale) form(dgst string) (form, error) {
+func (s *measurer) form(dgst string) (form, error) {
 	f, err := os.Open(s.driver.file(blobData(hexOf(dgst))))
 	if err != nil {
 		return "", fmt.Errorf("look at layer: %w", err)
@@ -143,26 +143,26 @@ func (s *scale) form(dgst string) (form, error) {
 // hexOf is a sha256 digest without its algorithm; all that is stored has one.
 func hexOf(dgst string) string { return digest.Digest(dgst).Encoded() }
 
-// weighLayers refuses layers that the engine cannot unpack, and those that
+// measureLayers refuses layers that the engine cannot unpack, and those that
 // become more than an image may. A layer that is named twice is unpacked twice.
-func (r *Registry) weighLayers(ctx context.Context, layers []contentRef) error {
+func (r *Registry) measureLayers(ctx context.Context, layers []contentRef) error {
 	var sum int64
 	for _, l := range layers {
 		if err := r.checkForm(ctx, l.Digest); err != nil {
 			return err
 		}
-		if r.scale.limit <= 0 {
+		if r.measurer.limit <= 0 {
 			continue
 		}
-		w, err := r.scale.weigh(ctx, l.Digest)
+		w, err := r.measurer.measure(ctx, l.Digest)
 		if err != nil {
 			return err
 		}
 		if w.Fault != "" {
 			return renga.Errorf(renga.Invalid, "Layer %s cannot be unpacked (%s). Build the image again, then push it.", l.Digest, w.Fault)
 		}
-		if sum += w.Bytes; sum > r.scale.limit {
-			return renga.Errorf(renga.Invalid, "Unpacked, this image takes more than the %s that this platform allows. Push a smaller image.", humanBytes(r.scale.limit))
+		if sum += w.Bytes; sum > r.measurer.limit {
+			return renga.Errorf(renga.Invalid, "Unpacked, this image takes more than the %s that this platform allows. Push a smaller image.", humanBytes(r.measurer.limit))
 		}
 	}
 	return nil
@@ -170,7 +170,7 @@ func (r *Registry) weighLayers(ctx context.Context, layers []contentRef) error {
 
 // checkForm refuses what the engine does not know how to unpack.
 func (r *Registry) checkForm(ctx context.Context, dgst string) error {
-	form, err := r.scale.form(dgst)
+	form, err := r.measurer.form(dgst)
 	if err != nil {
 		return err
 	}

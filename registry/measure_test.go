@@ -70,7 +70,7 @@ func TestASmallPushThatIsLargeIsRefused(t *testing.T) {
 		"a layer of xz":       {withLayers(t, xz), "is packed with xz"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			w := newWorld(t, upToUnpacked(16<<20))
+			w := newFixture(t, upToUnpacked(16<<20))
 			w.push(t, "hello/web:aside", row.img)
 			err := remote.Write(w.ref(t, "hello/web:latest"), row.img, as("alice-token")...)
 			wantRefusal(t, err, http.StatusForbidden, "DENIED", row.says)
@@ -87,7 +87,7 @@ func TestASmallPushThatIsLargeIsRefused(t *testing.T) {
 }
 
 func TestWhatALayerTakesIsFoundOutOnce(t *testing.T) {
-	w := newWorld(t, upToUnpacked(4<<20))
+	w := newFixture(t, upToUnpacked(4<<20))
 	img := withLayers(t, layerOf(t, 8<<20))
 	wantRefusal(t, remote.Write(w.ref(t, "hello/web:latest"), img, as("alice-token")...), http.StatusForbidden, "Unpacked")
 	w.options.MaxUnpacked = 16 << 20 // what was given up is counted again
@@ -124,7 +124,7 @@ func TestZstdIsForEnginesThatUnpackIt(t *testing.T) {
 		status int
 		says   string
 	}{{nil, http.StatusCreated, ""}, {old, http.StatusForbidden, "need a newer engine"}, {away, http.StatusServiceUnavailable, "does not answer"}} {
-		w := newWorld(t, upToUnpacked(1<<30), func(o *registry.Options) {
+		w := newFixture(t, upToUnpacked(1<<30), func(o *registry.Options) {
 			o.UnpacksZstd = func(context.Context) error { return row.engine }
 		})
 		// By its content, whatever the manifest calls it.

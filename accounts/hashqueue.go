@@ -12,49 +12,49 @@ import (
 )
 
 const (
-	// patience is how long somebody may wait for his turn.
-	patience = 10 * time.Second
+	// maxWait is how long somebody may wait for his turn.
+	maxWait = 10 * time.Second
 	// perAddress bounds who waits from one address.
 	perAddress = 16
 	// mostAtOnce bounds the memory that checks take together: 32 MiB each.
 	mostAtOnce = 4
 )
 
-// turns let few hash at once, for that takes all of a CPU and much memory, and
+// hashQueue let few hash at once, for that takes all of a CPU and much memory, and
 // strangers may ask for it. Addresses that wait take turns, so that none can
 // fill the queue for all; of one address the last that came is next, and the
 // first gives way.
-type turns struct {
+type hashQueue struct {
 	mu      sync.Mutex
 	free    int
 	order   []string // addresses where somebody waits; the first is next
-	waiting map[string][]*turn
+	waiting map[string][]*hashTurn
 }
 
-// turn is told once, whether it is there or never will be.
-type turn struct{ come chan bool }
+// hashTurn is told once, whether it is there or never will be.
+type hashTurn struct{ come chan bool }
 
-// newTurns leaves half of the CPUs to all the rest.
-func newTurns() *turns {
-	return &turns{free: min(max(runtime.GOMAXPROCS(0)/2, 1), mostAtOnce), waiting: map[string][]*turn{}}
+// newHashQueue leaves half of the CPUs to all the rest.
+func newHashQueue() *hashQueue {
+	return &hashQueue{free: min(max(runtime.GOMAXPROCS(0)/2, 1), mostAtOnce), waiting: map[string][]*hashTurn{}}
 }
 
 // do hashes when it is the address's turn.
-func (t *turns) do(ctx context.Context, from string, hash func()) error {
+func (t *hashQueue) do(ctx context.Context, from string, hash func()) error {
 	if err := t.await(ctx, from); err != nil {
 		return err
 	}
-	defer t.pass()
+	defer t.next()
 	hash()
 	return nil
 }
 
-func (t *turns) await(ctx context.Context, from string) error {
+func (t *hashQueue) await(ctx context.Context, from string) error {
 	mine := t.line(from)
 	if mine == nil {
 		return nil
 	}
-	waiting, cancel := context.WithTimeout(ctx, patience)
+	waiting, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
 	select {
 	case came := <-mine.come:
@@ -63,7 +63,7 @@ func (t *turns) await(ctx context.Context, from string) error {
 		}
 	case <-waiting.Done():
 		if !t.leave(from, mine) && <-mine.come { // it came at that moment
-			t.pass()
+			t.next()
 		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("wait for a turn to check a password: %w", ctx.Err())
@@ -73,14 +73,14 @@ func (t *turns) await(ctx context.Context, from string) error {
 }
 
 // line takes a free place and gives nil, or a turn to wait for.
-func (t *turns) line(from string) *turn {
+func (t *hashQueue) line(from string) *hashTurn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.free > 0 {
 		t.free--
 		return nil
 	}
-	mine, those := &turn{make(chan bool, 1)}, t.waiting[from]
+	mine, those := &hashTurn{make(chan bool, 1)}, t.waiting[from]
 	if len(those) == 0 {
 		t.order = append(t.order, from)
 	}
@@ -92,8 +92,8 @@ func (t *turns) line(from string) *turn {
 	return mine
 }
 
-// pass gives the place to whoever is next.
-func (t *turns) pass() {
+// next gives the place to whoever is next.
+func (t *hashQueue) next() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.order) == 0 {
@@ -113,7 +113,7 @@ func (t *turns) pass() {
 }
 
 // leave gives a turn up; false when it was told already.
-func (t *turns) leave(from string, mine *turn) bool {
+func (t *hashQueue) leave(from string, mine *hashTurn) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	i := slices.Index(t.waiting[from], mine)

@@ -8,51 +8,51 @@ import (
 	"renga"
 )
 
-// terms are over how long the load is averaged.
-var terms = [3]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
+// loadTerms are over how long the load is averaged.
+var loadTerms = [3]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
 
-// course is how one dyno has done so far.
-type course struct {
-	last  renga.Sample
-	load  [3]float64 // by terms
-	moved bool       // load is known
+// trend is how one dyno has done so far.
+type trend struct {
+	last      renga.Sample
+	load      [3]float64 // by terms
+	loadKnown bool       // load is known
 }
 
-// newCourse begins with a dyno that was not seen before. One that started since
+// newTrend begins with a dyno that was not seen before. One that started since
 // then is known from its start on; of one that is older, the time before is not.
-func newCourse(s renga.Sample, then time.Time) *course {
-	if s.Started.After(then) {
+func newTrend(s renga.Sample, seen time.Time) *trend {
+	if s.Started.After(seen) {
 		begin := s
 		begin.Usage, begin.At = renga.Usage{}, s.Started
-		return &course{last: begin}
+		return &trend{last: begin}
 	}
-	return &course{last: s}
+	return &trend{last: s}
 }
 
-// move goes on to a sample, and gives the processors' time used since the last.
+// add goes on to a sample, and gives the processors' time used since the last.
 //
 // Heroku averages the number of tasks that could run; this averages the number
 // of processors that did, which engines tell of. The damping is the same.
-func (c *course) move(s renga.Sample) time.Duration {
+func (c *trend) add(s renga.Sample) time.Duration {
 	used, took := max(0, s.CPU-c.last.CPU), s.At.Sub(c.last.At)
 	c.last = s
 	if took <= 0 {
 		return 0
 	}
-	for n, term := range terms {
+	for n, term := range loadTerms {
 		keep := math.Exp(-took.Seconds() / term.Seconds())
 		c.load[n] = c.load[n]*keep + used.Seconds()/took.Seconds()*(1-keep)
 	}
-	c.moved = true
+	c.loadKnown = true
 	return used
 }
 
 // lines are what the app's log is told of the dyno.
-func (c *course) lines() []string {
+func (c *trend) lines() []string {
 	var all []string
 	if c.last.App.FeatureOn(renga.RuntimeMetrics) {
 		head := fmt.Sprintf("source=%s dyno=heroku.%s", c.last.Name, c.last.Dyno)
-		if c.moved {
+		if c.loadKnown {
 			all = append(all, head+loadText(c.load))
 		}
 		all = append(all, head+memoryText(c.last))

@@ -13,7 +13,7 @@ import (
 // queue has turns with one place, which is taken, and those who wait for it.
 type queue struct {
 	t     *testing.T
-	turns *turns
+	turns *hashQueue
 	all   sync.WaitGroup
 	mu    sync.Mutex
 	came  []string
@@ -22,7 +22,7 @@ type queue struct {
 
 func newQueue(t *testing.T) *queue {
 	t.Helper()
-	q := &queue{t: t, turns: newTurns(), late: map[string]int{}}
+	q := &queue{t: t, turns: newHashQueue(), late: map[string]int{}}
 	q.turns.free = 1
 	if err := q.turns.await(t.Context(), "holder"); err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func TestAddressesTakeTurnsAndTheLastOfEachIsNext(t *testing.T) {
 			q.add("flood", fmt.Sprintf("flood %d", n))
 		}
 		q.add("owner", "owner")
-		q.turns.pass()
+		q.turns.next()
 		q.all.Wait()
 		if got := fmt.Sprint(q.came); got != "[flood 2 owner flood 1 flood 0]" {
 			t.Errorf("the order was %s", got)
@@ -77,7 +77,7 @@ func TestAFloodPushesOutOnlyItself(t *testing.T) {
 		if q.late["flood"] != 100-perAddress || q.late["owner"] != 0 {
 			t.Errorf("turned away were %v", q.late)
 		}
-		q.turns.pass()
+		q.turns.next()
 		q.all.Wait()
 		if q.came[0] != "owner" || q.came[1] != "99" {
 			t.Errorf("the order was %v", q.came)
@@ -101,7 +101,7 @@ func TestATurnThatDoesNotComeIsGivenUp(t *testing.T) {
 		if q.late["owner"] != 1 || len(q.turns.waiting) > 0 || len(q.turns.order) > 0 {
 			t.Errorf("late are %v, left is %+v", q.late, q.turns)
 		}
-		q.turns.pass()
+		q.turns.next()
 		if q.turns.free != 1 {
 			t.Errorf("%d places are free, want 1", q.turns.free)
 		}

@@ -22,10 +22,10 @@ func freeing(ctx context.Context) context.Context {
 
 type freeingKey struct{}
 
-// roomHook asks before each command that writes whether there is room for it.
-type roomHook struct{ full func() error }
+// spaceHook asks before each command that writes whether there is room for it.
+type spaceHook struct{ full func() error }
 
-func (h roomHook) check(ctx context.Context, cmds ...redis.Cmder) error {
+func (h spaceHook) check(ctx context.Context, cmds ...redis.Cmder) error {
 	if ctx.Value(freeingKey{}) != nil {
 		return nil
 	}
@@ -38,10 +38,10 @@ func (h roomHook) check(ctx context.Context, cmds ...redis.Cmder) error {
 }
 
 // DialHook leaves connecting as it is.
-func (h roomHook) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (h spaceHook) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 // ProcessHook checks a command on its own.
-func (h roomHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (h spaceHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		if err := h.check(ctx, cmd); err != nil {
 			cmd.SetErr(err)
@@ -52,7 +52,7 @@ func (h roomHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 }
 
 // ProcessPipelineHook checks commands that go together: all or none of them.
-func (h roomHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (h spaceHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		err := h.check(ctx, cmds...)
 		if err == nil {

@@ -9,10 +9,10 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// quietDistribution sends what distribution logs to log. Distribution offers
+// adaptDistributionLog sends what distribution logs to log. Distribution offers
 // no way to hand a logger in; it writes to logrus' standard logger, which is
 // global. Nothing else in Renga uses logrus.
-func quietDistribution(log *slog.Logger) {
+func adaptDistributionLog(log *slog.Logger) {
 	std := logrus.StandardLogger()
 	std.SetOutput(io.Discard)
 	std.SetFormatter(noFormat{})

@@ -27,9 +27,9 @@ import (
 	"renga/registry"
 )
 
-// town is a Directory and a Releaser in memory. Tokens are
+// fakeDirectory is a Directory and a Releaser in memory. Tokens are
 // "<account>-token", and "<account>-<scope>-token" for less than all.
-type town struct {
+type fakeDirectory struct {
 	mu     sync.Mutex
 	apps   map[string]renga.App
 	pushes []renga.Push
@@ -38,7 +38,7 @@ type town struct {
 	fail   error                             // what Push answers
 }
 
-func (t *town) Bearer(_ context.Context, token string) (renga.Bearer, error) {
+func (t *fakeDirectory) Bearer(_ context.Context, token string) (renga.Bearer, error) {
 	id, ok := strings.CutSuffix(token, "-token")
 	if !ok {
 		return renga.Bearer{}, renga.Errorf(renga.Unauthorized, "no such token")
@@ -53,7 +53,7 @@ func (t *town) Bearer(_ context.Context, token string) (renga.Bearer, error) {
 	}, nil
 }
 
-func (t *town) AppByRepository(_ context.Context, name string) (renga.App, error) {
+func (t *fakeDirectory) AppByRepository(_ context.Context, name string) (renga.App, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if now, ok := t.former[name]; ok {
@@ -65,7 +65,7 @@ func (t *town) AppByRepository(_ context.Context, name string) (renga.App, error
 	return renga.App{}, renga.Errorf(renga.NotFound, "no such app")
 }
 
-func (t *town) Push(_ context.Context, p renga.Push) error {
+func (t *fakeDirectory) Push(_ context.Context, p renga.Push) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.fail == nil {
@@ -75,27 +75,27 @@ func (t *town) Push(_ context.Context, p renga.Push) error {
 	return t.fail
 }
 
-func (t *town) Head(context.Context, renga.AppID) (renga.ReleaseRecord, error) {
+func (t *fakeDirectory) Head(context.Context, renga.AppID) (renga.ReleaseRecord, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return renga.ReleaseRecord{Images: t.newest}, nil
 }
 
 // runs makes a new release of images that were pushed before, as a rollback does.
-func (t *town) runs(images map[renga.ProcessType]renga.Image) {
+func (t *fakeDirectory) runs(images map[renga.ProcessType]renga.Image) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.newest = images
 }
 
-func (t *town) set(app renga.App) {
+func (t *fakeDirectory) set(app renga.App) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.apps[app.Name] = app
 }
 
 // rename does what the store does in the middle of a rename.
-func (t *town) rename(from, to string) {
+func (t *fakeDirectory) rename(from, to string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	app := t.apps[from]
@@ -105,32 +105,32 @@ func (t *town) rename(from, to string) {
 	t.former = map[string]string{from: to}
 }
 
-func (t *town) failWith(err error) {
+func (t *fakeDirectory) failWith(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.fail = err
 }
 
-func (t *town) released() []renga.Push {
+func (t *fakeDirectory) released() []renga.Push {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return append([]renga.Push(nil), t.pushes...)
 }
 
-// world is a registry that serves, with the apps hello and other.
-type world struct {
-	*town
+// fixture is a registry that serves, with the apps hello and other.
+type fixture struct {
+	*fakeDirectory
 	reg     *registry.Registry
 	options registry.Options
 	host    string
 	log     *lockedBuffer
 }
 
-func newWorld(t testing.TB, change ...func(*registry.Options)) *world {
+func newFixture(t testing.TB, change ...func(*registry.Options)) *fixture {
 	t.Helper()
 	dir := t.TempDir()
-	w := &world{
-		town: &town{apps: map[string]renga.App{
+	w := &fixture{
+		fakeDirectory: &fakeDirectory{apps: map[string]renga.App{
 			"hello": {ID: "app-hello", Name: "hello", Owner: "alice"},
 			"other": {ID: "app-other", Name: "other", Owner: "bob"},
 		}},
@@ -152,16 +152,16 @@ func newWorld(t testing.TB, change ...func(*registry.Options)) *world {
 }
 
 // restart opens the registry anew on the same directories.
-func (w *world) restart(t testing.TB) {
+func (w *fixture) restart(t testing.TB) {
 	t.Helper()
-	reg, err := registry.New(w.options, w.town, w.town)
+	reg, err := registry.New(w.options, w.fakeDirectory, w.fakeDirectory)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.reg = reg
 }
 
-func (w *world) ref(t testing.TB, s string) name.Reference {
+func (w *fixture) ref(t testing.TB, s string) name.Reference {
 	t.Helper()
 	ref, err := name.ParseReference(w.host+"/"+s, name.Insecure)
 	if err != nil {
@@ -179,7 +179,7 @@ func as(token string) []remote.Option {
 }
 
 // do makes a request as the holder of token; any user name will do.
-func (w *world) do(t testing.TB, token, method, path string, header http.Header, body []byte) (*http.Response, string) {
+func (w *fixture) do(t testing.TB, token, method, path string, header http.Header, body []byte) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequest(method, "http://"+w.host+path, bytes.NewReader(body))
 	if err != nil {
@@ -244,7 +244,7 @@ func configured(t testing.TB, img v1.Image, change ...func(*v1.ConfigFile)) v1.I
 	return img
 }
 
-func (w *world) push(t testing.TB, ref string, img v1.Image) {
+func (w *fixture) push(t testing.TB, ref string, img v1.Image) {
 	t.Helper()
 	if err := remote.Write(w.ref(t, ref), img, as("alice-token")...); err != nil {
 		t.Fatalf("push %s: %v", ref, err)
@@ -253,7 +253,7 @@ func (w *world) push(t testing.TB, ref string, img v1.Image) {
 
 // put sends the manifest of an image whose blobs are there already to the tag
 // latest, without asking first, as docker does.
-func (w *world) put(t testing.TB, repository string, img v1.Image) (*http.Response, string) {
+func (w *fixture) put(t testing.TB, repository string, img v1.Image) (*http.Response, string) {
 	t.Helper()
 	raw, err := img.RawManifest()
 	if err != nil {
@@ -267,7 +267,7 @@ func (w *world) put(t testing.TB, repository string, img v1.Image) (*http.Respon
 }
 
 // tagOf is the digest that a tag names; empty when there is no such tag.
-func (w *world) tagOf(t testing.TB, ref string) string {
+func (w *fixture) tagOf(t testing.TB, ref string) string {
 	t.Helper()
 	desc, err := remote.Head(w.ref(t, ref), as("pull-secret")...)
 	var answer *transport.Error

@@ -13,11 +13,11 @@ import (
 // The oldest Redis that is supported.
 const minMajor, minMinor = 6, 2
 
-// greet finds out whether what answers is a Redis that can be used.
-func (s *Store) greet(ctx context.Context) error {
+// checkServer finds out whether what answers is a Redis that can be used.
+func (s *Store) checkServer(ctx context.Context) error {
 	return s.do(ctx, "connect to redis", func(ctx context.Context) error {
 		if err := s.db.Ping(ctx).Err(); err != nil {
-			return s.stranger(err)
+			return s.notRedis(err)
 		}
 		if err := s.checkVersion(ctx); err != nil {
 			return err
@@ -31,8 +31,8 @@ func (s *Store) greet(ctx context.Context) error {
 	})
 }
 
-// stranger tells an answer that is not of Redis's protocol from other faults.
-func (s *Store) stranger(err error) error {
+// notRedis tells an answer that is not of Redis's protocol from other faults.
+func (s *Store) notRedis(err error) error {
 	_, sentence := s.diagnose(err)
 	if strings.HasPrefix(replyText(err), "unknown command") || !replied(err) && sentence == "" {
 		return &renga.Error{
@@ -64,9 +64,9 @@ func (s *Store) checkVersion(ctx context.Context) error {
 	return renga.Errorf(renga.Invalid, "Redis at %s has version %s; Renga needs %d.%d or newer.", s.where, version, minMajor, minMinor)
 }
 
-// advise warns of settings under which acknowledged writes may be lost. A
+// warnOfSettings warns of settings under which acknowledged writes may be lost. A
 // Redis that does not tell its settings is let be.
-func (s *Store) advise(ctx context.Context) {
+func (s *Store) warnOfSettings(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, opTimeout)
 	defer cancel()
 	for _, want := range []struct{ setting, value, consequence string }{

@@ -18,9 +18,9 @@ import (
 
 const shop renga.AppID = "6c1b0f9e-0000-4000-8000-000000000001"
 
-// world is a store, an engine and a log, in a bubble of time that begins at
+// fixture is a store, an engine and a log, in a bubble of time that begins at
 // midnight. Any of its parts may be away.
-type world struct {
+type fixture struct {
 	*testing.T
 	mu        sync.Mutex
 	schedules map[string]renga.Schedule
@@ -38,9 +38,9 @@ type world struct {
 }
 
 // inWorld runs a test in a world.
-func inWorld(t *testing.T, test func(w *world)) {
+func inWorld(t *testing.T, test func(w *fixture)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{T: t, schedules: map[string]renga.Schedule{}, dynos: map[string]renga.Dyno{}}
+		w := &fixture{T: t, schedules: map[string]renga.Schedule{}, dynos: map[string]renga.Dyno{}}
 		w.run()
 		test(w)
 		w.end()
@@ -48,7 +48,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 }
 
 // run starts a room, after the one before has ended.
-func (w *world) run() {
+func (w *fixture) run() {
 	if w.end != nil {
 		w.end()
 	}
@@ -66,19 +66,19 @@ func (w *world) run() {
 	synctest.Wait()
 }
 
-func (w *world) after(d time.Duration) {
+func (w *fixture) after(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
 // set changes the world.
-func (w *world) set(change func()) {
+func (w *fixture) set(change func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	change()
 }
 
-func (w *world) add(cron, command string, more ...func(*renga.Schedule)) renga.Schedule {
+func (w *fixture) add(cron, command string, more ...func(*renga.Schedule)) renga.Schedule {
 	w.Helper()
 	sch := renga.Schedule{App: shop, Cron: cron, Command: command, Enabled: true}
 	for _, change := range more {
@@ -93,7 +93,7 @@ func (w *world) add(cron, command string, more ...func(*renga.Schedule)) renga.S
 }
 
 // did is every start since the last call.
-func (w *world) did(want ...string) {
+func (w *fixture) did(want ...string) {
 	w.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -104,7 +104,7 @@ func (w *world) did(want ...string) {
 }
 
 // ran compares the runs, as "15:04:05 status reason".
-func (w *world) ran(want ...string) {
+func (w *fixture) ran(want ...string) {
 	w.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -118,7 +118,7 @@ func (w *world) ran(want ...string) {
 }
 
 // ends ends the dyno of the newest run.
-func (w *world) ends() {
+func (w *fixture) ends() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := &w.runs[len(w.runs)-1]
@@ -126,7 +126,7 @@ func (w *world) ends() {
 	delete(w.dynos, r.ID)
 }
 
-func (w *world) DueApps(context.Context) (map[renga.AppID]time.Time, error) {
+func (w *fixture) DueApps(context.Context) (map[renga.AppID]time.Time, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reads++
@@ -139,7 +139,7 @@ func (w *world) DueApps(context.Context) (map[renga.AppID]time.Time, error) {
 	return due, w.storeErr
 }
 
-func (w *world) Schedules(_ context.Context, app renga.AppID) ([]renga.Schedule, error) {
+func (w *fixture) Schedules(_ context.Context, app renga.AppID) ([]renga.Schedule, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reads++
@@ -155,7 +155,7 @@ func (w *world) Schedules(_ context.Context, app renga.AppID) ([]renga.Schedule,
 	return all, w.storeErr
 }
 
-func (w *world) EditSchedules(_ context.Context, _ renga.AppID, edit func(map[string]renga.Schedule) error) error {
+func (w *fixture) EditSchedules(_ context.Context, _ renga.AppID, edit func(map[string]renga.Schedule) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	all := maps.Clone(w.schedules)
@@ -169,7 +169,7 @@ func (w *world) EditSchedules(_ context.Context, _ renga.AppID, edit func(map[st
 	return nil
 }
 
-func (w *world) RemoveSchedule(_ context.Context, _ renga.AppID, id string) error {
+func (w *fixture) RemoveSchedule(_ context.Context, _ renga.AppID, id string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.schedules, id)
@@ -177,7 +177,7 @@ func (w *world) RemoveSchedule(_ context.Context, _ renga.AppID, id string) erro
 	return w.storeErr
 }
 
-func (w *world) NoteRuns(_ context.Context, _ renga.AppID, id string, decide func(*renga.Schedule, int) ([]renga.ScheduledRun, error)) error {
+func (w *fixture) NoteRuns(_ context.Context, _ renga.AppID, id string, decide func(*renga.Schedule, int) ([]renga.ScheduledRun, error)) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reads++
@@ -206,7 +206,7 @@ func (w *world) NoteRuns(_ context.Context, _ renga.AppID, id string, decide fun
 	return nil
 }
 
-func (w *world) UnfinishedRuns(context.Context) (map[renga.AppID][]renga.ScheduledRun, error) {
+func (w *fixture) UnfinishedRuns(context.Context) (map[renga.AppID][]renga.ScheduledRun, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reads++
@@ -220,7 +220,7 @@ func (w *world) UnfinishedRuns(context.Context) (map[renga.AppID][]renga.Schedul
 	return left, w.storeErr
 }
 
-func (w *world) UpdateRun(_ context.Context, _ renga.AppID, id string, edit func(*renga.ScheduledRun)) error {
+func (w *fixture) UpdateRun(_ context.Context, _ renga.AppID, id string, edit func(*renga.ScheduledRun)) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.storeErr != nil {
@@ -236,7 +236,7 @@ func (w *world) UpdateRun(_ context.Context, _ renga.AppID, id string, edit func
 
 // RunOneOff starts a dyno, once for an id. One whose asker has left is not
 // started.
-func (w *world) RunOneOff(ctx context.Context, app renga.AppID, asked renga.OneOff) (renga.Dyno, error) {
+func (w *fixture) RunOneOff(ctx context.Context, app renga.AppID, asked renga.OneOff) (renga.Dyno, error) {
 	w.mu.Lock()
 	takes := w.takes
 	w.mu.Unlock()
@@ -262,7 +262,7 @@ func (w *world) RunOneOff(ctx context.Context, app renga.AppID, asked renga.OneO
 	return d, nil
 }
 
-func (w *world) FindOneOff(_ context.Context, _ renga.AppID, dyno string) (renga.Dyno, error) {
+func (w *fixture) FindOneOff(_ context.Context, _ renga.AppID, dyno string) (renga.Dyno, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	d, ok := w.dynos[dyno]
@@ -272,7 +272,7 @@ func (w *world) FindOneOff(_ context.Context, _ renga.AppID, dyno string) (renga
 	return d, w.runnerErr
 }
 
-func (w *world) Line(_ renga.AppID, source, dyno, text string) {
+func (w *fixture) Line(_ renga.AppID, source, dyno, text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lines = append(w.lines, fmt.Sprintf("%s[%s]: %s", source, dyno, text))

@@ -13,12 +13,12 @@ import (
 // seconds; the last one has none.
 var bounds = [...]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-// visits are the requests of all apps. They are counted on the requests' own
+// requestCounts are the requests of all apps. They are counted on the requests' own
 // way, so there is no lock.
-type visits struct{ apps sync.Map } // renga.AppID → *visit
+type requestCounts struct{ apps sync.Map } // renga.AppID → *visit
 
-// visit counts the requests of one app.
-type visit struct {
+// appCounts counts the requests of one app.
+type appCounts struct {
 	outcomes sync.Map // code or class → *atomic.Int64
 	buckets  [len(bounds) + 1]atomic.Int64
 	service  atomic.Int64 // nanoseconds, of all together
@@ -35,14 +35,14 @@ type tally struct {
 // Request counts one finished request by Heroku's code or, without one, by the
 // class of its status.
 func (m *Meter) Request(app renga.AppID, code string, status int, service time.Duration) {
-	entry, ok := m.visits.apps.Load(app)
+	entry, ok := m.requests.apps.Load(app)
 	if !ok {
-		entry, _ = m.visits.apps.LoadOrStore(app, &visit{})
+		entry, _ = m.requests.apps.LoadOrStore(app, &appCounts{})
 	}
-	entry.(*visit).add(code, status, service)
+	entry.(*appCounts).add(code, status, service)
 }
 
-func (v *visit) add(code string, status int, service time.Duration) {
+func (v *appCounts) add(code string, status int, service time.Duration) {
 	if code == "" {
 		code = classOf(status)
 	}
@@ -74,7 +74,7 @@ func classOf(status int) string {
 
 // tally sums up since the meter was made. Requests that end meanwhile may be
 // counted in part.
-func (v *visit) tally() tally {
+func (v *appCounts) tally() tally {
 	t := tally{errors: v.errors.Load(), service: time.Duration(v.service.Load())}
 	for n := range v.buckets {
 		t.requests += v.buckets[n].Load()
@@ -84,14 +84,14 @@ func (v *visit) tally() tally {
 
 // minutes gives what has happened since the last call, of apps where anything
 // has; the service time is that of one request on average.
-func (vs *visits) minutes(apps map[renga.AppID]renga.App) map[renga.AppID]tally {
+func (vs *requestCounts) minutes(apps map[renga.AppID]renga.App) map[renga.AppID]tally {
 	all := map[renga.AppID]tally{}
 	for app := range apps {
 		entry, ok := vs.apps.Load(app)
 		if !ok {
 			continue
 		}
-		v := entry.(*visit)
+		v := entry.(*appCounts)
 		now, before := v.tally(), v.before
 		v.before = now
 		if n := now.requests - before.requests; n > 0 {
@@ -102,7 +102,7 @@ func (vs *visits) minutes(apps map[renga.AppID]renga.App) map[renga.AppID]tally 
 }
 
 // keep forgets the apps that are not among these.
-func (vs *visits) keep(apps map[renga.AppID]renga.App) {
+func (vs *requestCounts) keep(apps map[renga.AppID]renga.App) {
 	vs.apps.Range(func(app, _ any) bool {
 		if _, ok := apps[app.(renga.AppID)]; !ok {
 			vs.apps.Delete(app)
@@ -112,7 +112,7 @@ func (vs *visits) keep(apps map[renga.AppID]renga.App) {
 }
 
 // counts gives how many requests came to what.
-func (v *visit) counts() map[string]int64 {
+func (v *appCounts) counts() map[string]int64 {
 	all := map[string]int64{}
 	v.outcomes.Range(func(code, n any) bool {
 		all[fmt.Sprint(code)] = n.(*atomic.Int64).Load()

@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-type jar struct {
+type labelled struct {
 	Label string `json:"label"`
 }
 
 func TestShelfChangesAreOnlyWhatChanged(t *testing.T) {
 	before := map[string]string{"a": `{"label":"salt"}`, "b": `{"label":"sugar"}`, "c": `{"label":"tea"}`}
-	after := map[string]jar{"a": {"salt"}, "b": {"honey"}, "d": {"rice"}}
-	set, remove := shelfChanges(before, after)
+	after := map[string]labelled{"a": {"salt"}, "b": {"honey"}, "d": {"rice"}}
+	set, remove := collectionChanges(before, after)
 	if got := slices.Sorted(maps.Keys(set)); !slices.Equal(got, []string{"b", "d"}) {
 		t.Errorf("written are %v, want b and d", got)
 	}
@@ -26,7 +26,7 @@ func TestShelfChangesAreOnlyWhatChanged(t *testing.T) {
 }
 
 func TestADamagedRecordIsNamed(t *testing.T) {
-	if _, err := decodeShelf[jar]("jars", map[string]string{"a": "{"}); err == nil || !strings.Contains(err.Error(), "jars a") {
+	if _, err := decodeCollection[labelled]("jars", map[string]string{"a": "{"}); err == nil || !strings.Contains(err.Error(), "jars a") {
 		t.Errorf("error is %v, want one that names the record", err)
 	}
 }
