@@ -1,11 +1,11 @@
-// Package attach speaks with the clients of attached one-off dynos: in the
-// rendezvous protocol of Heroku's CLI over a bare TLS connection, and over
-// WebSocket for everybody else. Over SSH it lets people into running dynos.
+// Package attach connects clients to dynos: to attached one-off dynos by the
+// rendezvous protocol of Heroku's CLI, over a bare TLS connection, and by
+// WebSocket; to running dynos by SSH.
 //
-// A [Desk] holds each dyno that waits, under a secret that is in the client's
-// URL and good for one client. The dyno starts when that client comes and ends
-// when it goes; nobody who comes too late, and nothing of a client that was
-// killed, is left. Nor is a client that may be there no more.
+// A [Server] keeps each dyno that waits for its client under a secret, which is in
+// the client's URL and good for one client. The dyno starts when that client
+// connects and ends when it disconnects. A client that is too late, was killed, or
+// has lost its permission leaves nothing behind.
 package attach
 
 import (
@@ -25,11 +25,11 @@ import (
 
 // Session is a dyno that waits for its client.
 type Session interface {
-	// Begin starts the dyno. A sentence for the client is in its error.
+	// Begin starts the dyno. Its error holds a sentence for the client.
 	Begin(ctx context.Context) (Stream, error)
-	// Close ends the dyno, if it has not ended, and leaves nothing of it. Why is
-	// what the talk ended with: [ErrAbsent], [ErrIdle], [ErrBarred], or something
-	// else that is no news.
+	// Close ends the dyno, if it has not ended, and removes all of it. Why is what
+	// the relay ended with: [ErrAbsent], [ErrIdle], [ErrForbidden], or something
+	// else that nobody needs to hear of.
 	Close(ctx context.Context, why error) error
 }
 
@@ -45,38 +45,37 @@ type Stream interface {
 	Wait(ctx context.Context) (code int, err error)
 }
 
-// Options are a Desk's settings. Every zero value has a default.
+// Options are a Server's settings. Every zero value has a default.
 type Options struct {
 	// WaitTimeout is how long a dyno waits for its client; 60s.
 	WaitTimeout time.Duration
-	// Idle is how long neither side may be silent; 1h.
+	// Idle is how long both sides may be silent; 1h.
 	Idle time.Duration
-	// CheckEvery is how often is asked whether a client may be there still; 5s.
+	// CheckEvery is how often a client's permission is checked; 5s.
 	CheckEvery time.Duration
-	// Spool is the folder for files on their way to a client; os.TempDir.
+	// Spool is the folder for copies of files on their way to a client; os.TempDir.
 	Spool string
-	// CheckSpace tells why so many bytes are too many for it; nil when none are.
+	// CheckSpace is an error when the spool has no room for so many bytes.
 	CheckSpace func(bytes int64) error
 	Log        *slog.Logger
 }
 
-// AttachedDyno is a dyno that is offered to its client.
+// AttachedDyno is a dyno that waits for its client, or has it.
 type AttachedDyno struct {
 	Session
 	App, Dyno string // names, for the log
-	// Terminal says that the dyno has one: then the client's bytes are its own
-	// affair.
+	// Terminal says that the dyno has a terminal: then the client's bytes are
+	// passed on as they are.
 	Terminal bool
-	// Marked says that the client wants to be told the exit code in the output.
+	// Marked says that the output is to end with the exit code.
 	Marked bool
-	// Still tells, when the client comes and while it is there, why it may be so
-	// no more; nil when it may.
+	// Still is checked when the client connects, and as long as it stays.
 	Still StillAllowed
 }
 
-// StillAllowed tells why somebody may be there no more: a renga.Error of a kind that
-// refuses. Other errors say that this is not known. Nil is for whom nobody can
-// send away.
+// StillAllowed is nil while a client may be connected, and a renga.Error of a kind
+// that refuses once it may not. Other errors say that this is not known. A nil
+// StillAllowed allows always.
 type StillAllowed func(ctx context.Context) error
 
 func (s StillAllowed) check(ctx context.Context) error {
@@ -86,7 +85,7 @@ func (s StillAllowed) check(ctx context.Context) error {
 	return s(ctx)
 }
 
-// refuses tells whether an error of a Still ends a visit.
+// refuses tells whether an error of a StillAllowed ends the client's connection.
 func refuses(err error) bool {
 	switch renga.KindOf(err) {
 	case renga.Unauthorized, renga.Forbidden, renga.NotFound:
@@ -95,12 +94,12 @@ func refuses(err error) bool {
 	return false
 }
 
-// Server brings dynos and clients together. Its methods may be called at once
-// from several goroutines.
+// Server connects clients to dynos. Its methods may be called at once from several
+// goroutines.
 type Server struct {
 	Options
 
-	ctx    context.Context // ends all talks
+	ctx    context.Context // ends all relays
 	end    context.CancelCauseFunc
 	relays sync.WaitGroup // claimed and not closed
 
@@ -116,7 +115,7 @@ type waiting struct {
 	timer *time.Timer // ends the waiting
 }
 
-// New makes a Desk.
+// New makes a Server.
 func New(o Options) *Server {
 	if o.WaitTimeout <= 0 {
 		o.WaitTimeout = time.Minute
@@ -138,18 +137,18 @@ func New(o Options) *Server {
 	return d
 }
 
-// What a talk may end with.
+// What a relay may end with.
 var (
 	// ErrAbsent says that no client came.
 	ErrAbsent = errors.New("no client came in time")
-	// ErrIdle says that neither side spoke.
-	ErrIdle = errors.New("nothing was said for too long")
-	// ErrForbidden says that the client may be there no more.
-	ErrForbidden = errors.New("the right to be there has ended")
+	// ErrIdle says that neither side sent anything.
+	ErrIdle = errors.New("nothing was sent for too long")
+	// ErrForbidden says that the client has lost its permission.
+	ErrForbidden = errors.New("the client's permission has ended")
 	errEnding    = errors.New("the platform ends")
 )
 
-// Run waits until ctx ends, and then ends all talks and dynos that wait.
+// Run waits until ctx ends, and then ends all relays and all waiting dynos.
 func (d *Server) Run(ctx context.Context) error {
 	<-ctx.Done()
 	d.mu.Lock()
@@ -166,7 +165,8 @@ func (d *Server) Run(ctx context.Context) error {
 // secretBytes is how many random bytes a secret has.
 const secretBytes = 32
 
-// Offer has a dyno wait for whoever knows the secret. The desk sees to its end.
+// Offer has a dyno wait for the client that knows the secret. The server closes the
+// dyno in the end.
 func (d *Server) Offer(a AttachedDyno) (secret string) {
 	b := make([]byte, secretBytes)
 	rand.Read(b) // never fails
@@ -181,7 +181,7 @@ func (d *Server) Offer(a AttachedDyno) (secret string) {
 	return secret
 }
 
-// drop ends a dyno that waits.
+// drop ends a waiting dyno.
 func (d *Server) drop(secret string, why error) (AttachedDyno, bool) {
 	a, ok := d.claim(secret)
 	if ok {
@@ -190,7 +190,7 @@ func (d *Server) drop(secret string, why error) (AttachedDyno, bool) {
 	return a, ok
 }
 
-// awaits tells whether a dyno waits for that secret.
+// awaits tells whether a dyno waits under that secret.
 func (d *Server) awaits(secret string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -198,8 +198,8 @@ func (d *Server) awaits(secret string) bool {
 	return ok
 }
 
-// claim takes the dyno of a secret, which is good for nobody else then. Whoever
-// claims one must close it.
+// claim takes the dyno of a secret, which is good for no other client then. The
+// caller must close the dyno.
 func (d *Server) claim(secret string) (AttachedDyno, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -219,19 +219,19 @@ func (d *Server) close(ctx context.Context, a AttachedDyno, why error) {
 	}
 }
 
-// client is one client's side of a talk, whatever it is spoken over.
+// client is the client's side of a relay, whatever its protocol.
 type client interface {
-	// Pass hands all of the client's input to the dyno, and returns when the
-	// client is gone.
+	// Pass copies the client's input to the dyno, and returns when the client is
+	// gone.
 	Pass(ctx context.Context, to Stream) error
 	// Write sends output.
 	io.Writer
-	// End says how the dyno ended.
+	// End tells the client the dyno's exit code.
 	End(code int) error
 }
 
-// relay brings a dyno and its client together until one of them goes. Whatever
-// happens, nothing of the dyno is left.
+// relay starts a dyno and copies between it and its client until one of them ends.
+// Then it closes the dyno, whatever happened.
 func (d *Server) relay(a AttachedDyno, w client, timer *idleTimer) (err error) {
 	ctx, cancel := context.WithCancelCause(d.ctx)
 	defer cancel(nil)
@@ -243,14 +243,14 @@ func (d *Server) relay(a AttachedDyno, w client, timer *idleTimer) (err error) {
 	if err != nil {
 		return d.tellFailure(a, w, err)
 	}
-	go d.watchPermission(ctx, a.Still, func(error) { cancel(ErrForbidden) }) // ends with the talk
+	go d.watchPermission(ctx, a.Still, func(error) { cancel(ErrForbidden) }) // ends with the relay
 	stop := timer.start(d.Idle, func() { cancel(ErrIdle) })
 	defer stop()
-	go func() { // ends with the client, which our end cuts off
+	go func() { // ends with the client, which is cut off when we return
 		cancel(gone{w.Pass(ctx, stream)})
 	}()
 	ended := make(chan error, 1)
-	go func() { // ends with the dyno, which our end ends
+	go func() { // ends with the dyno, which is closed when we return
 		_, err := io.CopyBuffer(writer{w}, reader{stream}, make([]byte, 32<<10))
 		ended <- err
 	}()
@@ -269,9 +269,9 @@ func (d *Server) relay(a AttachedDyno, w client, timer *idleTimer) (err error) {
 	return w.End(code)
 }
 
-// watchPermission asks again and again whether a client may be there still, until ctx ends
-// or barred is called with the reason why it may not. A question that nobody can
-// answer ends nothing.
+// watchPermission checks a client's permission again and again until ctx ends. It
+// calls forbid, once, with the reason why the permission has ended. A check that
+// fails otherwise ends nothing.
 func (d *Server) watchPermission(ctx context.Context, still StillAllowed, forbid func(why error)) {
 	tick := time.NewTicker(d.CheckEvery)
 	defer tick.Stop()
@@ -296,7 +296,7 @@ func (d *Server) tellFailure(a AttachedDyno, w client, cause error) error {
 	return errors.Join(err, w.End(failed))
 }
 
-// gone says that the client went away.
+// gone is an error for a client that disconnected.
 type gone struct{ cause error }
 
 func (a gone) Error() string {
@@ -312,7 +312,7 @@ type (
 	writer struct{ io.Writer }
 )
 
-// idleTimer notes when something was said last.
+// idleTimer notes when a byte was last sent.
 type idleTimer struct {
 	mu   sync.Mutex
 	last time.Time
@@ -324,7 +324,7 @@ func (t *idleTimer) touch() {
 	t.last = time.Now()
 }
 
-// start calls idle, once, when nothing was said for so long.
+// start has idle called, once, when no byte was sent for so long.
 func (t *idleTimer) start(limit time.Duration, idle func()) (stop func()) {
 	t.touch()
 	var timer *time.Timer

@@ -109,7 +109,7 @@ func (d *fakeDyno) left(t *testing.T) {
 	}
 }
 
-// fixture is a Desk behind a TLS listener and an HTTP server.
+// fixture is a Server behind a TLS listener and an HTTP server.
 type fixture struct {
 	*attach.Server
 	addr, web string
@@ -188,8 +188,8 @@ func all(t *testing.T, r io.Reader) string {
 }
 
 func TestARendezvousCarriesBothWaysAndTheExitCode(t *testing.T) {
-	desk, d := newFixture(t, attach.Options{}), newDyno()
-	conn := desk.call(t, desk.Offer(attach.AttachedDyno{Session: d, Marked: true}))
+	server, d := newFixture(t, attach.Options{}), newDyno()
+	conn := server.call(t, server.Offer(attach.AttachedDyno{Session: d, Marked: true}))
 	say(t, conn, "hello\n")
 	out := bufio.NewReader(conn)
 	for _, want := range []string{"ready\n", "hello\n"} {
@@ -205,8 +205,8 @@ func TestARendezvousCarriesBothWaysAndTheExitCode(t *testing.T) {
 }
 
 func TestTheExitCodeIsAPieceOfItsOwn(t *testing.T) {
-	desk, d := newFixture(t, attach.Options{}), newDyno()
-	conn := desk.call(t, desk.Offer(attach.AttachedDyno{Session: d, Marked: true}))
+	server, d := newFixture(t, attach.Options{}), newDyno()
+	conn := server.call(t, server.Offer(attach.AttachedDyno{Session: d, Marked: true}))
 	say(t, conn, "die")
 	piece := make([]byte, 1000)
 	last := ""
@@ -225,8 +225,8 @@ func TestTheExitCodeIsAPieceOfItsOwn(t *testing.T) {
 // TestMegabytesWithEveryByte: a byte 0x04 within the input is input, and the one
 // at its end is not.
 func TestMegabytesWithEveryByte(t *testing.T) {
-	desk, d := newFixture(t, attach.Options{}), newDyno()
-	conn := desk.call(t, desk.Offer(attach.AttachedDyno{Session: d}))
+	server, d := newFixture(t, attach.Options{}), newDyno()
+	conn := server.call(t, server.Offer(attach.AttachedDyno{Session: d}))
 	every := make([]byte, 256)
 	for n := range every {
 		every[n] = byte(n)
@@ -246,8 +246,8 @@ func TestMegabytesWithEveryByte(t *testing.T) {
 }
 
 func TestATerminalGetsEveryByte(t *testing.T) {
-	desk, d := newFixture(t, attach.Options{}), newDyno()
-	conn := desk.call(t, desk.Offer(attach.AttachedDyno{Session: d, Terminal: true}))
+	server, d := newFixture(t, attach.Options{}), newDyno()
+	conn := server.call(t, server.Offer(attach.AttachedDyno{Session: d, Terminal: true}))
 	say(t, conn, "\x03\x04")
 	out := bufio.NewReader(conn)
 	got := make([]byte, len("ready\n")+2)
@@ -257,25 +257,25 @@ func TestATerminalGetsEveryByte(t *testing.T) {
 }
 
 func TestAClientThatGoesEndsItsDyno(t *testing.T) {
-	desk, d := newFixture(t, attach.Options{}), newDyno()
-	conn := desk.call(t, desk.Offer(attach.AttachedDyno{Session: d}))
+	server, d := newFixture(t, attach.Options{}), newDyno()
+	conn := server.call(t, server.Offer(attach.AttachedDyno{Session: d}))
 	if err := conn.NetConn().Close(); err != nil { // as one that was killed
 		t.Fatal(err)
 	}
 	d.left(t)
 	d = newDyno()
-	conn = desk.call(t, desk.Offer(attach.AttachedDyno{Session: d}))
+	conn = server.call(t, server.Offer(attach.AttachedDyno{Session: d}))
 	say(t, conn, "\x04")
 	_ = conn.Close()
 	d.left(t)
 }
 
 func TestASecretIsGoodForOneClient(t *testing.T) {
-	desk, d := newFixture(t, attach.Options{}), newDyno()
-	secret := desk.Offer(attach.AttachedDyno{Session: d})
-	desk.call(t, secret)
+	server, d := newFixture(t, attach.Options{}), newDyno()
+	secret := server.Offer(attach.AttachedDyno{Session: d})
+	server.call(t, secret)
 	for _, other := range []string{secret, "", "guess", strings.Repeat("x", 100_000)} {
-		conn, err := tls.Dial("tcp", desk.addr, desk.tls)
+		conn, err := tls.Dial("tcp", server.addr, server.tls)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -288,8 +288,8 @@ func TestASecretIsGoodForOneClient(t *testing.T) {
 }
 
 func TestADynoWaitsForAWhile(t *testing.T) {
-	desk, d := newFixture(t, attach.Options{WaitTimeout: 50 * time.Millisecond}), newDyno()
-	desk.Offer(attach.AttachedDyno{Session: d})
+	server, d := newFixture(t, attach.Options{WaitTimeout: 50 * time.Millisecond}), newDyno()
+	server.Offer(attach.AttachedDyno{Session: d})
 	d.left(t)
 	if !errors.Is(d.why, attach.ErrAbsent) {
 		t.Errorf("it was closed because %v", d.why)
@@ -297,9 +297,9 @@ func TestADynoWaitsForAWhile(t *testing.T) {
 }
 
 func TestSilenceEndsARelay(t *testing.T) {
-	desk, d := newFixture(t, attach.Options{Idle: 300 * time.Millisecond}), newDyno()
+	server, d := newFixture(t, attach.Options{Idle: 300 * time.Millisecond}), newDyno()
 	begin := time.Now()
-	conn := desk.call(t, desk.Offer(attach.AttachedDyno{Session: d}))
+	conn := server.call(t, server.Offer(attach.AttachedDyno{Session: d}))
 	for range 4 {
 		time.Sleep(100 * time.Millisecond) // the time is the test
 		say(t, conn, "x")
@@ -315,9 +315,9 @@ func TestSilenceEndsARelay(t *testing.T) {
 }
 
 func TestADynoThatDoesNotStartSaysWhy(t *testing.T) {
-	desk, d := newFixture(t, attach.Options{}), newDyno()
+	server, d := newFixture(t, attach.Options{}), newDyno()
 	d.fails = renga.Errorf(renga.Unavailable, "The engine is away.")
-	conn := desk.call(t, desk.Offer(attach.AttachedDyno{Session: d, Marked: true}))
+	conn := server.call(t, server.Offer(attach.AttachedDyno{Session: d, Marked: true}))
 	if got := all(t, conn); got != "The engine is away.\r\n\uFFFF heroku-command-exit-status: 126\r\n" {
 		t.Errorf("it says %q", got)
 	}
@@ -325,25 +325,25 @@ func TestADynoThatDoesNotStartSaysWhy(t *testing.T) {
 }
 
 func TestTheEndOfThePlatformEndsAll(t *testing.T) {
-	desk, talks, waits := newFixture(t, attach.Options{}), newDyno(), newDyno()
-	desk.call(t, desk.Offer(attach.AttachedDyno{Session: talks}))
-	desk.Offer(attach.AttachedDyno{Session: waits})
+	server, connected, waits := newFixture(t, attach.Options{}), newDyno(), newDyno()
+	server.call(t, server.Offer(attach.AttachedDyno{Session: connected}))
+	server.Offer(attach.AttachedDyno{Session: waits})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- desk.Run(ctx) }()
+	go func() { ended <- server.Run(ctx) }()
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	talks.left(t)
+	connected.left(t)
 	waits.left(t)
 }
 
 func TestAWebSocketCarriesBothWaysAndTheExitCode(t *testing.T) {
-	desk, d := newFixture(t, attach.Options{}), newDyno()
-	secret := desk.Offer(attach.AttachedDyno{Session: d, Terminal: true})
+	server, d := newFixture(t, attach.Options{}), newDyno()
+	secret := server.Offer(attach.AttachedDyno{Session: d, Terminal: true})
 	ctx := t.Context()
-	conn, _, err := websocket.Dial(ctx, desk.web+"/attach/"+secret, &websocket.DialOptions{HTTPClient: desk.http})
+	conn, _, err := websocket.Dial(ctx, server.web+"/attach/"+secret, &websocket.DialOptions{HTTPClient: server.http})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -380,14 +380,14 @@ func TestAWebSocketCarriesBothWaysAndTheExitCode(t *testing.T) {
 		t.Errorf("windows %v", d.windows)
 	}
 	d.left(t)
-	if _, res, err := websocket.Dial(ctx, desk.web+"/attach/"+secret, &websocket.DialOptions{HTTPClient: desk.http}); err == nil || res.StatusCode != 404 {
+	if _, res, err := websocket.Dial(ctx, server.web+"/attach/"+secret, &websocket.DialOptions{HTTPClient: server.http}); err == nil || res.StatusCode != 404 {
 		t.Errorf("the second client: %v, %v", res, err)
 	}
 }
 
 func TestAWebSocketThatGoesEndsItsDyno(t *testing.T) {
-	desk, d := newFixture(t, attach.Options{}), newDyno()
-	conn, _, err := websocket.Dial(t.Context(), desk.web+"/attach/"+desk.Offer(attach.AttachedDyno{Session: d}), &websocket.DialOptions{HTTPClient: desk.http})
+	server, d := newFixture(t, attach.Options{}), newDyno()
+	conn, _, err := websocket.Dial(t.Context(), server.web+"/attach/"+server.Offer(attach.AttachedDyno{Session: d}), &websocket.DialOptions{HTTPClient: server.http})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,9 +398,9 @@ func TestAWebSocketThatGoesEndsItsDyno(t *testing.T) {
 // TestMegabytesOverWebSocket sends while it reads, as it must: the dyno stops to
 // read when nobody takes what it prints.
 func TestMegabytesOverWebSocket(t *testing.T) {
-	desk, d := newFixture(t, attach.Options{}), newDyno()
+	server, d := newFixture(t, attach.Options{}), newDyno()
 	ctx := t.Context()
-	conn, _, err := websocket.Dial(ctx, desk.web+"/attach/"+desk.Offer(attach.AttachedDyno{Session: d}), &websocket.DialOptions{HTTPClient: desk.http})
+	conn, _, err := websocket.Dial(ctx, server.web+"/attach/"+server.Offer(attach.AttachedDyno{Session: d}), &websocket.DialOptions{HTTPClient: server.http})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -436,10 +436,10 @@ func TestMegabytesOverWebSocket(t *testing.T) {
 }
 
 func TestAWebSocketTellsWhyADynoDoesNotStart(t *testing.T) {
-	desk, d := newFixture(t, attach.Options{}), newDyno()
+	server, d := newFixture(t, attach.Options{}), newDyno()
 	d.fails = renga.Errorf(renga.Invalid, "There is no shell.")
 	ctx := t.Context()
-	conn, _, err := websocket.Dial(ctx, desk.web+"/attach/"+desk.Offer(attach.AttachedDyno{Session: d}), &websocket.DialOptions{HTTPClient: desk.http})
+	conn, _, err := websocket.Dial(ctx, server.web+"/attach/"+server.Offer(attach.AttachedDyno{Session: d}), &websocket.DialOptions{HTTPClient: server.http})
 	if err != nil {
 		t.Fatal(err)
 	}

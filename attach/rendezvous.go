@@ -31,12 +31,11 @@ const (
 	endPause = 250 * time.Millisecond
 	// closeTimeout is how long the connection stays open for the client's 0x04.
 	closeTimeout = 250 * time.Millisecond
-	// markFormat is how the exit code is told within the output.
+	// markFormat is the exit code within the output.
 	markFormat = "\uFFFF heroku-command-exit-status: %d\r\n"
 )
 
-// Rendezvous serves one client. It returns when the talk is over; the
-// connection is the caller's to close.
+// Rendezvous serves one client. The caller closes the connection when it returns.
 func (d *Server) Rendezvous(conn net.Conn) {
 	c := &rendezvousClient{conn: conn, in: bufio.NewReaderSize(conn, 32<<10), over: make(chan struct{})}
 	a, err := d.readSecret(c)
@@ -69,12 +68,12 @@ func (d *Server) readSecret(c *rendezvousClient) (AttachedDyno, error) {
 	}
 	if _, err := io.WriteString(c.conn, "rendezvous\r\n"); err != nil {
 		d.close(context.Background(), a, err)
-		return AttachedDyno{}, fmt.Errorf("greet: %w", err)
+		return AttachedDyno{}, fmt.Errorf("answer the secret: %w", err)
 	}
 	return a, nil
 }
 
-// rendezvousClient is a client on a bare connection.
+// rendezvousClient is a client of the rendezvous protocol.
 type rendezvousClient struct {
 	conn  net.Conn
 	in    *bufio.Reader
@@ -90,9 +89,9 @@ func (c *rendezvousClient) Write(p []byte) (int, error) {
 	return c.conn.Write(p)
 }
 
-// End tells the exit code, if the client wants it, in one write: the client
-// looks for it in each piece by itself. Then it waits a little for the client's
-// end of input, and hangs up: the client need not wait until all is removed.
+// End sends the exit code, if the client wants it, in one write, for the client
+// looks for it in each read by itself. Then it waits a little for the client's end
+// of input, and closes: the client need not wait until the dyno is removed.
 func (c *rendezvousClient) End(code int) error {
 	if c.dyno.Marked {
 		if _, err := fmt.Fprintf(c.conn, markFormat, code); err != nil {
@@ -108,7 +107,7 @@ func (c *rendezvousClient) End(code int) error {
 	return c.conn.Close()
 }
 
-// Pass hands on the client's input until it is gone.
+// Pass copies the client's input to the dyno until the client is gone.
 func (c *rendezvousClient) Pass(_ context.Context, to Stream) error {
 	piece := make([]byte, 32<<10)
 	for {
@@ -130,8 +129,8 @@ func (c *rendezvousClient) Pass(_ context.Context, to Stream) error {
 	}
 }
 
-// pass hands on one piece of input, and tells whether it was the last. A dyno
-// that reads no more is no reason to end: its output is awaited.
+// pass copies one piece of input to the dyno, and tells whether it was the last. A
+// dyno that reads no more is no reason to end, for it may still print.
 func (c *rendezvousClient) pass(piece []byte, to Stream) (ended bool, err error) {
 	if c.dyno.Terminal {
 		_, err := to.Write(piece)
@@ -147,7 +146,7 @@ func (c *rendezvousClient) pass(piece []byte, to Stream) (ended bool, err error)
 	if !marked {
 		return false, nil
 	}
-	if c.began && c.more() { // alone and first, it ends an empty input
+	if c.began && c.more() { // a first byte 0x04 ends an empty input
 		_, err := to.Write([]byte{endOfInput})
 		return false, err
 	}
@@ -161,7 +160,7 @@ func (c *rendezvousClient) end(to Stream) bool {
 	return true
 }
 
-// more tells whether the client sends more within a moment.
+// more tells whether the client sends more within endPause.
 func (c *rendezvousClient) more() bool {
 	if c.in.Buffered() > 0 {
 		return true
@@ -173,7 +172,7 @@ func (c *rendezvousClient) more() bool {
 	return err == nil || !errors.As(err, &timeout) || !timeout.Timeout()
 }
 
-// listen waits until the client is gone. What it still says is dropped.
+// listen waits until the client is gone, and drops what it still sends.
 func (c *rendezvousClient) listen() error {
 	_, err := io.Copy(io.Discard, c.in)
 	return err

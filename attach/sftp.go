@@ -15,14 +15,14 @@ import (
 	"renga"
 )
 
-// Over SFTP a client copies files out of a dyno. It asks for pieces in any
-// order, at its own pace, and the engine gives a file once, from its beginning,
-// and minds waiting: so each file is in a spool first, which has no name and
-// goes with whoever holds it.
+// Over SFTP a client copies files out of a dyno. It asks for pieces in any order, at
+// its own pace. The engine gives a file once, from its beginning, and does not wait.
+// So each file is first copied to the spool: a file without a name, which the kernel
+// removes when it is closed.
 
-// Files are those of a dyno that runs.
+// Files are the files of a running dyno.
 type Files interface {
-	// Home is where paths begin that are not absolute.
+	// Home is where relative paths begin.
 	Home() string
 	// Open opens a file by its absolute path.
 	Open(ctx context.Context, path string) (fs.File, error)
@@ -35,20 +35,20 @@ const (
 	maxSpooled = 8
 )
 
-// serveSFTP serves a client that asks for a subsystem, of which there is one.
+// serveSFTP serves a client that asks for a subsystem; SFTP is the only one.
 func (d *Server) serveSFTP(v SSHAccess, c *sshClient, r *ssh.Request) {
 	d.relays.Add(1)
 	defer d.relays.Done()
 	defer func() { _ = c.Close() }() // the client may have
 	var payload struct{ Name string }
 	if ssh.Unmarshal(r.Payload, &payload) != nil || payload.Name != "sftp" {
-		answerTo(r, false)
+		reply(r, false)
 		return
 	}
 	files, err := v.Files(d.ctx)
-	answerTo(r, err == nil)
+	reply(r, err == nil)
 	if err != nil {
-		d.Log.Warn("files of a dyno are not lent", "app", v.App, "dyno", v.Dyno, "err", err)
+		d.Log.Warn("files of a dyno cannot be copied", "app", v.App, "dyno", v.Dyno, "err", err)
 		return
 	}
 	go ssh.DiscardRequests(c.asked) // ends with the channel
@@ -56,10 +56,10 @@ func (d *Server) serveSFTP(v SSHAccess, c *sshClient, r *ssh.Request) {
 	defer stop()
 	s := &sftpFiles{server: d, access: v, files: files, opened: map[string]fs.FileInfo{}}
 	err = sftp.NewRequestServer(c, sftp.Handlers{FileGet: s, FilePut: s, FileCmd: s, FileList: s}, sftp.WithStartDirectory(files.Home())).Serve()
-	d.Log.Debug("files of a dyno were lent", "app", v.App, "dyno", v.Dyno, "reason", err)
+	d.Log.Debug("files of a dyno were copied", "app", v.App, "dyno", v.Dyno, "reason", err)
 }
 
-// sftpFiles is a dyno's files as the library's server sees them.
+// sftpFiles gives a dyno's files to the library's SFTP server.
 type sftpFiles struct {
 	server *Server
 	access SSHAccess
@@ -85,8 +85,8 @@ func (s *sftpFiles) Fileread(r *sftp.Request) (io.ReaderAt, error) {
 	return spooled, nil
 }
 
-// Filelist tells of one file. That of an open one is what it was then: its
-// client must not wait for more than there is in the spool.
+// Filelist gives the information on one file; on an opened one, that of the moment
+// when it was opened: the client must not wait for more than the spool has.
 func (s *sftpFiles) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
 	if r.Method != "Stat" {
 		return nil, renga.Errorf(renga.Invalid, "Folders cannot be listed; name a file.")
@@ -112,19 +112,19 @@ func (s *sftpFiles) Filewrite(*sftp.Request) (io.WriterAt, error) { return nil, 
 // Filecmd is refused.
 func (s *sftpFiles) Filecmd(*sftp.Request) error { return errReadOnly }
 
-// clientError is an error as a client may read it.
+// clientError is err in words that a client may read.
 func (s *sftpFiles) clientError(err error) error {
-	s.server.Log.Info("file of a dyno is not lent", "app", s.access.App, "dyno", s.access.Dyno, "err", err)
+	s.server.Log.Info("file of a dyno is not copied", "app", s.access.App, "dyno", s.access.Dyno, "err", err)
 	if renga.KindOf(err) == renga.NotFound {
 		return fs.ErrNotExist
 	}
 	return errors.New(renga.MessageOf(err, "The file could not be read for a reason that is in Renga's log."))
 }
 
-// singleFile is a list of one.
+// singleFile is a listing of one file.
 type singleFile struct{ info fs.FileInfo }
 
-// ListAt gives the one.
+// ListAt gives the file.
 func (o singleFile) ListAt(to []fs.FileInfo, from int64) (int, error) {
 	if from > 0 {
 		return 0, io.EOF
@@ -132,19 +132,19 @@ func (o singleFile) ListAt(to []fs.FileInfo, from int64) (int, error) {
 	return copy(to, []fs.FileInfo{o.info}), io.EOF
 }
 
-// spooled is a file that was read to its end.
+// spooled is a whole copy of a file.
 type spooled struct {
 	*os.File
 	done func()
 }
 
-// Close drops the file.
+// Close removes the copy.
 func (s *spooled) Close() error {
 	s.done()
 	return s.File.Close()
 }
 
-// spool reads a file to its end.
+// spool copies a file.
 func (d *Server) spool(f fs.File) (*spooled, fs.FileInfo, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -170,7 +170,8 @@ func (d *Server) spool(f fs.File) (*spooled, fs.FileInfo, error) {
 	return nil, nil, errors.Join(err, s.Close())
 }
 
-// unlinkedFile makes a file that is gone when it is closed, by whatever.
+// unlinkedFile makes a file without a name, which is gone when it is closed, even by
+// a crash.
 func unlinkedFile(dir string) (*os.File, error) {
 	f, err := os.CreateTemp(dir, "copied-")
 	if err != nil {

@@ -19,41 +19,41 @@ import (
 	"renga"
 )
 
-// Over SSH a client comes into a dyno that runs already. It has shown the API who
-// it is, and made a key for this; user name and key are its ticket. The host's
-// key is new at every start: the API tells it together with the ticket.
+// Over SSH a client gets into a running dyno. It has logged in to the API before and
+// sent it a key that it made for this: user name and key are its ticket. The host's
+// key is new at every start, and the API gives it out together with the ticket.
 //
-// A ticket is good for one session: a command, or files. Tunnels leave it good
-// for more of them, over new connections, until none was there for so long that
-// the client is taken for gone.
+// A ticket is good for one session: a command, or files. Tunnels do not use it up:
+// it is good for more of them, over new connections, until there was none for
+// [Options.Idle].
 
-// RunningDyno is a running dyno that clients come into.
+// RunningDyno is a running dyno that clients get into.
 type RunningDyno interface {
-	// Command readies a command, a line for the dyno's shell. An empty one is a
-	// shell.
+	// Command prepares a command: a line for the dyno's shell. An empty line is an
+	// interactive shell.
 	Command(ctx context.Context, line string, terminal *renga.Window) (Session, error)
-	// Files readies the dyno's files.
+	// Files gives access to the dyno's files.
 	Files(ctx context.Context) (Files, error)
-	// Dial connects to a port from where the dyno is.
+	// Dial connects to a port from the dyno's network.
 	Dial(ctx context.Context, host string, port uint16) (net.Conn, error)
 }
 
-// SSHAccess is a place that a client may come into.
+// SSHAccess is a running dyno that a client may get into.
 type SSHAccess struct {
 	RunningDyno
 	App, Dyno string // names, for the log
-	// Still is asked each time that the client comes, and while it is there.
+	// Still is checked at each connection of the client, and as long as it stays.
 	Still StillAllowed
 }
 
-// ticket is a visit that waits for its client.
+// ticket is an access that waits for its client.
 type ticket struct {
 	SSHAccess
 	key   ssh.PublicKey
 	until time.Time
 }
 
-// tickets are those of all visits, and the host's key.
+// tickets are all tickets, and the host's key.
 type tickets struct {
 	host ssh.Signer
 	mu   sync.Mutex
@@ -72,12 +72,12 @@ func newTickets() *tickets {
 	return &tickets{host: host, all: map[string]ticket{}}
 }
 
-// HostKey is the SSH server's public key, as in a file of known hosts.
+// HostKey is the SSH server's public key, as in a known_hosts file.
 func (d *Server) HostKey() string {
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(d.tickets.host.PublicKey())))
 }
 
-// Admit lets whoever has the key visit a dyno as that user.
+// Admit lets the client that has the key into a dyno, as that user.
 func (d *Server) Admit(key string, v SSHAccess) (user string, err error) {
 	public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(key))
 	if err != nil {
@@ -98,18 +98,18 @@ func (t *tickets) add(user string, one ticket) {
 	t.all[user] = one
 }
 
-// checkKey tells whether a key is that of a user's ticket.
+// checkKey accepts the key of a user's ticket.
 func (t *tickets) checkKey(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	one, ok := t.all[c.User()]
 	if !ok || time.Now().After(one.until) || !bytes.Equal(one.key.Marshal(), key.Marshal()) {
-		return nil, errors.New("no such visitor")
+		return nil, errors.New("no ticket for this user and key")
 	}
 	return nil, nil
 }
 
-// find gives a ticket's visit.
+// find gives a ticket's access.
 func (t *tickets) find(user string) (SSHAccess, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -117,7 +117,7 @@ func (t *tickets) find(user string) (SSHAccess, bool) {
 	return one.SSHAccess, ok
 }
 
-// take makes a ticket good for nobody else.
+// take uses a ticket up; false when it was already.
 func (t *tickets) take(user string) (ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -126,7 +126,7 @@ func (t *tickets) take(user string) (ok bool) {
 	return ok
 }
 
-// renew keeps a ticket for a time from now.
+// renew keeps a ticket for so long from now.
 func (t *tickets) renew(user string, lasts time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -144,7 +144,7 @@ func (d *Server) SSH(c net.Conn) {
 	config := &ssh.ServerConfig{PublicKeyCallback: d.tickets.checkKey}
 	config.AddHostKey(d.tickets.host)
 	if err := c.SetDeadline(time.Now().Add(handshakeTime)); err != nil {
-		return // it is gone
+		return // the client is gone
 	}
 	server, channels, requests, err := ssh.NewServerConn(c, config)
 	if err != nil {
@@ -160,30 +160,30 @@ func (d *Server) SSH(c net.Conn) {
 	}
 	if err := v.Still.check(d.ctx); err != nil {
 		d.tickets.take(server.User())
-		d.Log.Info("visitor of a dyno turned away", "app", v.App, "dyno", v.Dyno, "reason", err)
+		d.Log.Info("client refused by a dyno's SSH", "app", v.App, "dyno", v.Dyno, "reason", err)
 		return
 	}
 	ctx, cancel := context.WithCancel(d.ctx)
 	defer cancel()
 	go d.watchPermission(ctx, v.Still, func(why error) { // ends with the connection
 		d.tickets.take(server.User())
-		d.Log.Info("visitor of a dyno sent away", "app", v.App, "dyno", v.Dyno, "reason", why)
+		d.Log.Info("client of a dyno's SSH disconnected", "app", v.App, "dyno", v.Dyno, "reason", why)
 		_ = server.Close() // the client may have
 	})
 	go ssh.DiscardRequests(requests) // likewise
 	d.serveChannels(v, server.User(), channels)
 }
 
-// serveChannels serves what a client asks for, until it goes.
+// serveChannels serves the channels that a client opens, until it is gone.
 func (d *Server) serveChannels(v SSHAccess, user string, channels <-chan ssh.NewChannel) {
 	ctx, cancel := context.WithCancel(d.ctx)
 	defer cancel()
-	had := false // a session
+	hadSession := false
 	tunnels := make(chan struct{}, maxTunnels)
 	for offered := range channels {
 		switch kind := offered.ChannelType(); {
-		case kind == "session" && (had || d.tickets.take(user)):
-			had = true
+		case kind == "session" && (hadSession || d.tickets.take(user)):
+			hadSession = true
 			if channel, asked, err := offered.Accept(); err == nil {
 				go d.command(v, channel, asked) // ends with the connection
 			}
@@ -201,23 +201,23 @@ func (d *Server) serveChannels(v SSHAccess, user string, channels <-chan ssh.New
 	}
 }
 
-// command serves one channel: what the client asks for before its command, and
-// then the command.
+// command serves one channel: the requests before the client's command, and then
+// the command.
 func (d *Server) command(v SSHAccess, channel ssh.Channel, asked <-chan *ssh.Request) {
 	c := &sshClient{Channel: channel, asked: asked, inputEnded: make(chan struct{})}
 	for r := range asked {
 		switch r.Type {
 		case "shell", "exec":
-			answerTo(r, true)
+			reply(r, true)
 			d.serve(v, c, lineOf(r))
 			return
 		case "subsystem":
 			d.serveSFTP(v, c, r)
 			return
 		case "pty-req":
-			answerTo(r, c.takeTerminal(r.Payload))
+			reply(r, c.takeTerminal(r.Payload))
 		default:
-			answerTo(r, false)
+			reply(r, false)
 		}
 	}
 }
@@ -229,19 +229,19 @@ func (d *Server) serve(v SSHAccess, c *sshClient, line string) {
 	if err != nil {
 		session = refusal{err}
 	}
-	d.relays.Add(1) // as claim does
-	d.Log.Info("visitor of a dyno came", "app", v.App, "dyno", v.Dyno)
+	d.relays.Add(1) // close, in relay, takes it back
+	d.Log.Info("client of a dyno's SSH connected", "app", v.App, "dyno", v.Dyno)
 	err = d.relay(AttachedDyno{Session: session, App: v.App, Dyno: v.Dyno, Terminal: c.terminal != nil, Still: v.Still}, c, &c.idle)
-	d.Log.Info("visitor of a dyno went", "app", v.App, "dyno", v.Dyno, "reason", err)
+	d.Log.Info("client of a dyno's SSH left", "app", v.App, "dyno", v.Dyno, "reason", err)
 }
 
-// refusal is a session that does not begin.
+// refusal is a session that fails to begin.
 type refusal struct{ why error }
 
 func (r refusal) Begin(context.Context) (Stream, error) { return nil, r.why }
 func (refusal) Close(context.Context, error) error      { return nil }
 
-// lineOf is the command of an exec request; none of a shell's.
+// lineOf is the command of an exec request; empty for a shell.
 func lineOf(r *ssh.Request) string {
 	var payload struct{ Command string }
 	if r.Type != "exec" || ssh.Unmarshal(r.Payload, &payload) != nil {
@@ -250,7 +250,7 @@ func lineOf(r *ssh.Request) string {
 	return payload.Command
 }
 
-func answerTo(r *ssh.Request, yes bool) {
+func reply(r *ssh.Request, yes bool) {
 	if r.WantReply {
 		_ = r.Reply(yes, nil) // the client may be gone
 	}
@@ -265,7 +265,7 @@ type sshClient struct {
 	idle       idleTimer
 }
 
-// takeTerminal reads the size of a terminal that is asked for.
+// takeTerminal reads the size of the terminal in a request for one.
 func (c *sshClient) takeTerminal(payload []byte) bool {
 	var p struct {
 		Term                         string
@@ -292,11 +292,11 @@ func (c *sshClient) Write(p []byte) (int, error) {
 	return c.Channel.Write(p)
 }
 
-// exitTimeout is how long Heroku's CLI may take to send the end of its input after
-// a command's end: it breaks down when it writes to a channel that is closed.
+// exitTimeout is how long Heroku's CLI may take to send the end of its input after a
+// command has ended: it crashes when it writes to a closed channel.
 const exitTimeout = 250 * time.Millisecond
 
-// End tells the exit code, and waits for the client's last word.
+// End sends the exit code, and waits for the end of the client's input.
 func (c *sshClient) End(code int) error {
 	_, err := c.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(code)}))
 	select {
@@ -306,7 +306,8 @@ func (c *sshClient) End(code int) error {
 	return err
 }
 
-// Pass hands on the client's input and its terminal's sizes until it is gone.
+// Pass copies the client's input and its terminal's sizes to the dyno until the
+// client is gone.
 func (c *sshClient) Pass(ctx context.Context, to Stream) error {
 	go func() { // ends with the channel
 		defer close(c.inputEnded)
@@ -319,7 +320,7 @@ func (c *sshClient) Pass(ctx context.Context, to Stream) error {
 		if resized {
 			_ = to.Resize(ctx, renga.Window{Columns: uint16(size.Columns), Rows: uint16(size.Rows)}) // it may have ended
 		}
-		answerTo(r, resized)
+		reply(r, resized)
 	}
 	return nil
 }

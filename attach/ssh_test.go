@@ -128,8 +128,8 @@ func (d *fixture) open(t *testing.T, user string, key ssh.Signer) (*ssh.Client, 
 
 func TestAClientOverSSHRunsACommand(t *testing.T) {
 	d, one := newFixture(t, attach.Options{}), newDyno()
-	there := &fakeRunningDyno{session: one, said: make(chan string, 1)}
-	user, key := d.admit(t, there)
+	running := &fakeRunningDyno{session: one, said: make(chan string, 1)}
+	user, key := d.admit(t, running)
 	_, session := d.open(t, user, key)
 	var out bytes.Buffer
 	session.Stdout = &out
@@ -151,7 +151,7 @@ func TestAClientOverSSHRunsACommand(t *testing.T) {
 	if err := session.Wait(); !errors.As(err, &exit) || exit.ExitStatus() != 5 {
 		t.Errorf("it ended with %v, want status 5", err)
 	}
-	if ran := <-there.said; out.String() != "ready\nhello\n" || ran != "rake db:seed in &{80 24}" {
+	if ran := <-running.said; out.String() != "ready\nhello\n" || ran != "rake db:seed in &{80 24}" {
 		t.Errorf("it ran %q and printed %q", ran, out.String())
 	}
 	one.left(t)
@@ -172,10 +172,10 @@ func TestAClientOverSSHThatGoesLeavesNothing(t *testing.T) {
 	one.left(t)
 }
 
-func TestOnlyTheTicketsKeyComesInAndOnlyForOneSession(t *testing.T) {
+func TestOnlyTheTicketsKeyIsAcceptedAndOnlyForOneSession(t *testing.T) {
 	d := newFixture(t, attach.Options{})
-	there := &fakeRunningDyno{}
-	user, key := d.admit(t, there)
+	running := &fakeRunningDyno{}
+	user, key := d.admit(t, running)
 	other, _ := keyPair(t)
 	for name, try := range map[string]struct {
 		user string
@@ -196,8 +196,8 @@ func TestOnlyTheTicketsKeyComesInAndOnlyForOneSession(t *testing.T) {
 
 func TestWhoMayNoMoreIsTurnedAway(t *testing.T) {
 	d := newFixture(t, attach.Options{})
-	there := &fakeRunningDyno{shut: renga.Errorf(renga.Forbidden, "The app is not yours any more.")}
-	user, key := d.admit(t, there)
+	running := &fakeRunningDyno{shut: renga.Errorf(renga.Forbidden, "The app is not yours any more.")}
+	user, key := d.admit(t, running)
 	client, err := d.visit(t, user, key)
 	if err != nil {
 		t.Fatal(err)

@@ -12,13 +12,13 @@ import (
 	"renga"
 )
 
-// Through a tunnel a client speaks with a port that it names, from where the
-// dyno is. Heroku's CLI makes each over a connection of its own.
+// Through a tunnel a client connects to a port that it names, from the dyno's
+// network. Heroku's CLI makes a connection of its own for each.
 
 // maxTunnels bounds the tunnels of one connection.
 const maxTunnels = 100
 
-// tunnel serves a client that asks for a connection.
+// tunnel serves a client that asks for a tunnel.
 func (d *Server) tunnel(ctx context.Context, v SSHAccess, offered ssh.NewChannel) {
 	d.relays.Add(1)
 	defer d.relays.Done()
@@ -48,8 +48,8 @@ func (d *Server) tunnel(ctx context.Context, v SSHAccess, offered ssh.NewChannel
 	d.relayTunnel(ctx, channel, conn)
 }
 
-// relayTunnel carries bytes both ways until both sides have ended, one has broken, or
-// neither has said a thing for too long.
+// relayTunnel copies both ways until both sides have ended, one has failed, or both
+// have been silent for too long.
 func (d *Server) relayTunnel(ctx context.Context, client ssh.Channel, dyno net.Conn) {
 	end := func() {
 		_ = client.Close() // one that has ended is closed already
@@ -71,7 +71,7 @@ func (d *Server) relayTunnel(ctx context.Context, client ssh.Channel, dyno net.C
 	}
 }
 
-// copyOneWay carries bytes one way, to the end.
+// copyOneWay copies to the end of from.
 func copyOneWay(to io.Writer, from io.Reader, timer *idleTimer) error {
 	_, err := io.CopyBuffer(writer{to}, touchingReader{from, timer}, make([]byte, 32<<10))
 	half, ok := to.(interface{ CloseWrite() error })
@@ -81,7 +81,7 @@ func copyOneWay(to io.Writer, from io.Reader, timer *idleTimer) error {
 	return errors.Join(err, half.CloseWrite())
 }
 
-// touchingReader is a reader whose every piece is a beat.
+// touchingReader touches a timer at each read.
 type touchingReader struct {
 	io.Reader
 	timer *idleTimer

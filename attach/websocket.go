@@ -12,10 +12,9 @@ import (
 	"renga"
 )
 
-// Over WebSocket, binary messages are the dyno's input and output. Text
-// messages are JSON and speak of the dyno: the client says {"resize":{"columns":
-// 80,"rows":24}} and, to end the input, {"eof":true}; the server says
-// {"exit":3} at the end, and closes.
+// Over WebSocket, binary messages are the dyno's input and output. Text messages
+// are JSON: the client sends {"resize":{"columns":80,"rows":24}} and, to end the
+// input, {"eof":true}; the server sends {"exit":3} at the end, and closes.
 
 // maxMessage bounds one message of the client's.
 const maxMessage = 1 << 20
@@ -41,12 +40,12 @@ func (d *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "No dyno waits here; run it anew.", http.StatusNotFound)
 		return
 	}
-	// The secret in the URL is all that counts, wherever a page comes from.
+	// The secret in the URL is enough, so a page of any origin may connect.
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return // it has been answered
 	}
-	defer func() { _ = conn.CloseNow() }() // closed before, unless somebody went away
+	defer func() { _ = conn.CloseNow() }() // mostly closed before
 	conn.SetReadLimit(maxMessage)
 	a, ok := d.claim(secret)
 	if !ok {
@@ -74,7 +73,7 @@ func (c *webSocketClient) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// End tells the exit code and says goodbye.
+// End sends the exit code and closes.
 func (c *webSocketClient) End(code int) error {
 	text, err := json.Marshal(exitMessage{Exit: code})
 	if err != nil {
@@ -86,7 +85,7 @@ func (c *webSocketClient) End(code int) error {
 	return c.conn.Close(websocket.StatusNormalClosure, "")
 }
 
-// Pass hands on the client's input until it is gone.
+// Pass copies the client's input to the dyno until the client is gone.
 func (c *webSocketClient) Pass(ctx context.Context, to Stream) error {
 	for {
 		kind, message, err := c.conn.Read(ctx)

@@ -32,18 +32,18 @@ func (r *fakePermission) still(context.Context) error {
 
 var errTaken = renga.Errorf(renga.Forbidden, "You do not have access to the app hello.")
 
-// often is how often desks of these tests look.
+// often is how often servers of these tests look.
 var often = attach.Options{CheckEvery: time.Millisecond}
 
 func TestARelayEndsWithThePermission(t *testing.T) {
-	for over, speak := range map[string]func(t *testing.T, desk *fixture, secret string) (end func() error){
-		"rendezvous": func(t *testing.T, desk *fixture, secret string) func() error {
-			conn := desk.call(t, secret)
+	for over, speak := range map[string]func(t *testing.T, server *fixture, secret string) (end func() error){
+		"rendezvous": func(t *testing.T, server *fixture, secret string) func() error {
+			conn := server.call(t, secret)
 			read(t, conn, "ready\n")
 			return func() error { return last(conn) }
 		},
-		"WebSocket": func(t *testing.T, desk *fixture, secret string) func() error {
-			conn, _, err := websocket.Dial(t.Context(), desk.web+"/attach/"+secret, &websocket.DialOptions{HTTPClient: desk.http})
+		"WebSocket": func(t *testing.T, server *fixture, secret string) func() error {
+			conn, _, err := websocket.Dial(t.Context(), server.web+"/attach/"+secret, &websocket.DialOptions{HTTPClient: server.http})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,13 +53,13 @@ func TestARelayEndsWithThePermission(t *testing.T) {
 		},
 	} {
 		t.Run(over, func(t *testing.T) {
-			desk, d, r := newFixture(t, often), newDyno(), &fakePermission{}
-			end := speak(t, desk, desk.Offer(attach.AttachedDyno{Session: d, Still: r.still}))
-			r.take(errors.New("Redis is away")) // which takes no right
+			server, d, r := newFixture(t, often), newDyno(), &fakePermission{}
+			end := speak(t, server, server.Offer(attach.AttachedDyno{Session: d, Still: r.still}))
+			r.take(errors.New("Redis is away")) // which takes no permission
 			for r.asked.Load() < 3 {
 				select {
 				case <-d.closed:
-					t.Fatal("a talk ended because nobody could be asked")
+					t.Fatal("a relay ended because nobody could be asked")
 				case <-time.After(time.Millisecond):
 				}
 			}
@@ -90,10 +90,10 @@ func read(t *testing.T, r io.Reader, want string) {
 }
 
 func TestASecretEndsWithThePermission(t *testing.T) {
-	desk, d, r := newFixture(t, often), newDyno(), &fakePermission{}
-	secret := desk.Offer(attach.AttachedDyno{Session: d, Still: r.still})
+	server, d, r := newFixture(t, often), newDyno(), &fakePermission{}
+	secret := server.Offer(attach.AttachedDyno{Session: d, Still: r.still})
 	r.take(errTaken)
-	conn := desk.call(t, secret)
+	conn := server.call(t, secret)
 	if got := all(t, conn); got != "You do not have access to the app hello.\r\n" {
 		t.Errorf("the client is told %q", got)
 	}
@@ -126,7 +126,7 @@ func TestASessionOverSSHEndsWithThePermission(t *testing.T) {
 	}
 }
 
-// TestATunnelEndsWithTheRight: connections without a session are looked at too.
+// TestATunnelEndsWithThePermission: connections without a session are looked at too.
 func TestATunnelEndsWithThePermission(t *testing.T) {
 	d, r := newFixture(t, often), &fakePermission{}
 	key, public := keyPair(t)
