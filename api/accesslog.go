@@ -11,7 +11,7 @@ import (
 // checks come every few seconds and are logged at debug level only.
 func (s *Server) logAccess(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := s.now()
+		start := s.Now()
 		seen := &watched{ResponseWriter: w}
 		next.ServeHTTP(seen, r)
 		level := slog.LevelInfo
@@ -19,8 +19,8 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 			level = slog.LevelDebug
 		}
 		v := visitOf(r)
-		s.log.Log(context.WithoutCancel(r.Context()), level, "api request", "request", v.id,
-			"method", r.Method, "path", shownPath(r.URL.Path), "status", seen.code(), "duration", s.now().Sub(start),
+		s.Log.Log(context.WithoutCancel(r.Context()), level, "api request", "request", v.id,
+			"method", r.Method, "path", shownPath(r.URL.Path), "status", seen.code(), "duration", s.Now().Sub(start),
 			"account", v.bearer.Account.ID, "app", v.app)
 	})
 }
@@ -33,15 +33,6 @@ func shownPath(path string) string {
 		return before + drains + "…"
 	}
 	return path
-}
-
-// audit writes the line of a change: who did what to which app. Facts are
-// names and numbers, never the values of config vars.
-func (s *Server) audit(r *http.Request, action, app string, facts ...any) {
-	v := visitOf(r)
-	s.log.With(facts...).Info("audit", "action", action, "app", app,
-		"account", v.bearer.Account.ID, "email", v.bearer.Account.Email, "token", v.bearer.Authorization.ID,
-		"request", v.id, "from", from(r))
 }
 
 // watched remembers the status that was sent.

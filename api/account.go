@@ -12,24 +12,20 @@ import (
 	"renga"
 )
 
-// Accounts knows the accounts.
+// Accounts keeps the accounts.
 type Accounts interface {
-	// Account is NotFound for an id that nobody has.
-	Account(ctx context.Context, id renga.AccountID) (renga.Account, error)
-	// AccountByEmail is NotFound for an email that nobody has, in any case.
-	AccountByEmail(ctx context.Context, email string) (renga.Account, error)
 	// UpdateAccount changes all but id and email; edit may run several times.
 	UpdateAccount(ctx context.Context, id renga.AccountID, edit func(*renga.Account) error) (renga.Account, error)
 }
 
-func (s *Server) accountRoutes() []route {
-	return []route{
-		{"GET", "/account", s.accountInfo},
-		{"PATCH", "/account", s.updateAccount},
-		{"DELETE", "/account", s.deleteAccount},
-		{"GET", "/users/{account}", s.accountInfo},
-		{"PATCH", "/users/{account}", s.updateAccount},
-		{"DELETE", "/users/{account}", s.deleteAccount},
+func (s *Server) accountRoutes() []Route {
+	return []Route{
+		Get("/account", OnToken(renga.ScopeIdentity), s.accountInfo),
+		Patch("/account", WholeToken, s.updateAccount),
+		Delete("/account", WholeToken, s.deleteAccount),
+		Get("/users/{account}", OnToken(renga.ScopeIdentity), s.accountInfo),
+		Patch("/users/{account}", WholeToken, s.updateAccount),
+		Delete("/users/{account}", WholeToken, s.deleteAccount),
 	}
 }
 
@@ -68,14 +64,14 @@ type person struct {
 }
 
 func newAccount(a renga.Account) account {
-	wire := account{
+	shown := account{
 		AllowTracking: a.AllowTracking, Beta: a.Beta, CreatedAt: stamp(a.CreatedAt), Email: a.Email, ID: string(a.ID),
 		Name: orNull(a.Name), UpdatedAt: stamp(a.UpdatedAt), Verified: true,
 	}
 	if !a.LastLogin.IsZero() {
-		wire.LastLogin = orNull(stamp(a.LastLogin))
+		shown.LastLogin = orNull(stamp(a.LastLogin))
 	}
-	return wire
+	return shown
 }
 
 // accountInfo tells of the caller all, and of others what is needed to give them
@@ -113,13 +109,13 @@ func (s *Server) updateAccount(w http.ResponseWriter, r *http.Request) error {
 		set(&a.AllowTracking, body.AllowTracking)
 		set(&a.Beta, body.Beta)
 		set(&a.Name, body.Name)
-		a.UpdatedAt = s.now()
+		a.UpdatedAt = s.Now()
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	s.audit(r, "account updated", "")
+	s.Audit(r, "account updated", "")
 	return answer(w, http.StatusOK, newAccount(a))
 }
 
@@ -150,14 +146,14 @@ func ownAccount(r *http.Request) error {
 
 // people looks accounts up, each once for one answer.
 type people struct {
-	accounts Accounts
+	accounts DoorAccounts
 	domain   string
 	mu       sync.Mutex // guards known
 	known    map[renga.AccountID]person
 }
 
-func (s *Server) people() *people {
-	return &people{accounts: s.parts.Accounts, domain: s.options.Domain, known: map[renga.AccountID]person{}}
+func (d *Door) people() *people {
+	return &people{accounts: d.Accounts, domain: d.Domain, known: map[renga.AccountID]person{}}
 }
 
 // find is the person behind an id. Who is gone, or never was an account, has a

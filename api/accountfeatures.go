@@ -5,11 +5,11 @@ import "net/http"
 // Accounts have no features to switch. The official CLI asks here first for
 // each name, and goes by the 404 to the features of apps.
 
-func (s *Server) accountFeatureRoutes() []route {
-	return []route{
-		{"GET", "/account/features", listNone},
-		{"GET", "/account/features/{feature}", noneOf("feature", "feature")},
-		{"PATCH", "/account/features/{feature}", updateNoFeature},
+func (s *Server) accountFeatureRoutes() []Route {
+	return []Route{
+		Get("/account/features", WholeToken, listNone),
+		Get("/account/features/{feature}", WholeToken, noneOf("feature", "feature")),
+		Patch("/account/features/{feature}", WholeToken, updateNoFeature),
 	}
 }
 

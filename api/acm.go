@@ -12,11 +12,11 @@ type Orders interface {
 	Order(host string)
 }
 
-func (s *Server) acmRoutes() []route {
-	return []route{
-		{"POST", "/apps/{app}/acm", s.enableACM},
-		{"PATCH", "/apps/{app}/acm", s.refreshACM},
-		{"DELETE", "/apps/{app}/acm", s.disableACM},
+func (s *Server) acmRoutes() []Route {
+	return []Route{
+		Post("/apps/{app}/acm", Operating, s.enableACM),
+		Patch("/apps/{app}/acm", Operating, s.refreshACM),
+		Delete("/apps/{app}/acm", Operating, s.disableACM),
 	}
 }
 
@@ -65,7 +65,7 @@ func (s *Server) disableACM(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) setACM(w http.ResponseWriter, r *http.Request, on bool) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -79,13 +79,13 @@ func (s *Server) setACM(w http.ResponseWriter, r *http.Request, on bool) error {
 	if err := s.orderAll(r, a); err != nil {
 		return err
 	}
-	s.audit(r, "automatic certificates set", a.Name, "on", on)
+	s.Audit(r, "automatic certificates set", a.Name, "on", on)
 	return s.replyApp(w, r, http.StatusOK, a)
 }
 
 // refreshACM tries again what failed.
 func (s *Server) refreshACM(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (s *Server) refreshACM(w http.ResponseWriter, r *http.Request) error {
 	if err := s.orderAll(r, a); err != nil {
 		return err
 	}
-	s.audit(r, "automatic certificates refreshed", a.Name)
+	s.Audit(r, "automatic certificates refreshed", a.Name)
 	return s.replyApp(w, r, http.StatusOK, a)
 }
 

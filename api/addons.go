@@ -9,27 +9,27 @@ import (
 // are empty, and who asks for one thing is told in Heroku's words that it is
 // not there, which the official CLI goes by.
 
-func (s *Server) addOnRoutes() []route {
-	return []route{
-		{"GET", "/addons", listNone},
-		{"GET", "/users/{account}/addons", listNoneOfCaller},
-		{"GET", "/apps/{app}/addons", s.listNoneOfApp},
-		{"POST", "/apps/{app}/addons", s.createAddOn},
-		{"POST", "/actions/addons/resolve", resolvesNone("add_on")},
-		{"GET", "/addon-attachments", listNone},
-		{"GET", "/apps/{app}/addon-attachments", s.listNoneOfApp},
-		{"POST", "/actions/addon-attachments/resolve", resolvesNone("add_on attachment")},
-		{"GET", "/addon-services", listNone},
-		{"GET", "/addon-region-capabilities", listNone},
-		{"GET", "/regions/{region}/addon-region-capabilities", listNoneOfRegion},
-		{"GET", "/addons/{addon}", noneOf("add-on", "add_on")},
-		{"GET", "/apps/{app}/addons/{addon}", s.noneOfApp("add-on", "add_on")},
-		{"GET", "/addon-attachments/{attachment}", noneOf("add-on attachment", "add_on attachment")},
-		{"GET", "/apps/{app}/addon-attachments/{attachment}", s.noneOfApp("add-on attachment", "add_on attachment")},
-		{"GET", "/addon-services/{service}", noneOf("add-on service", "addon_service")},
-		{"GET", "/addon-services/{service}/plans", noneOf("add-on service", "addon_service")},
+func (s *Server) addOnRoutes() []Route {
+	return []Route{
+		Get("/addons", Reading, listNone),
+		Get("/users/{account}/addons", Reading, listNoneOfCaller),
+		Get("/apps/{app}/addons", Looking, s.listNoneOfApp),
+		Post("/apps/{app}/addons", Operating, s.createAddOn),
+		Post("/actions/addons/resolve", Writing, resolvesNone("add_on")),
+		Get("/addon-attachments", Reading, listNone),
+		Get("/apps/{app}/addon-attachments", Looking, s.listNoneOfApp),
+		Post("/actions/addon-attachments/resolve", Writing, resolvesNone("add_on attachment")),
+		Get("/addon-services", AnyToken, listNone),
+		Get("/addon-region-capabilities", AnyToken, listNone),
+		Get("/regions/{region}/addon-region-capabilities", AnyToken, listNoneOfRegion),
+		Get("/addons/{addon}", Reading, noneOf("add-on", "add_on")),
+		Get("/apps/{app}/addons/{addon}", Looking, s.noneOfApp("add-on", "add_on")),
+		Get("/addon-attachments/{attachment}", Reading, noneOf("add-on attachment", "add_on attachment")),
+		Get("/apps/{app}/addon-attachments/{attachment}", Looking, s.noneOfApp("add-on attachment", "add_on attachment")),
+		Get("/addon-services/{service}", AnyToken, noneOf("add-on service", "addon_service")),
+		Get("/addon-services/{service}/plans", AnyToken, noneOf("add-on service", "addon_service")),
 		// Not in Heroku's schema, and what its CLI asks for in usage:addons.
-		{"GET", "/apps/{app}/usage", s.appUsage},
+		Get("/apps/{app}/usage", Looking, s.appUsage),
 	}
 }
 
@@ -41,7 +41,7 @@ func listNone(w http.ResponseWriter, r *http.Request) error {
 
 // listNoneOfApp is listNone for what belongs to an app.
 func (s *Server) listNoneOfApp(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.appOf(r); err != nil {
+	if _, err := s.AppOf(r); err != nil {
 		return err
 	}
 	return listNone(w, r)
@@ -62,14 +62,14 @@ func listNoneOfRegion(w http.ResponseWriter, r *http.Request) error {
 }
 
 // noneOf answers that a thing is not there; resource is what clients compare.
-func noneOf(name, resource string) handler {
+func noneOf(name, resource string) Handler {
 	return func(http.ResponseWriter, *http.Request) error { return missing(name, resource) }
 }
 
 // noneOfApp is noneOf for what belongs to an app.
-func (s *Server) noneOfApp(name, resource string) handler {
+func (s *Server) noneOfApp(name, resource string) Handler {
 	return func(_ http.ResponseWriter, r *http.Request) error {
-		if _, err := s.appOf(r); err != nil {
+		if _, err := s.AppOf(r); err != nil {
 			return err
 		}
 		return missing(name, resource)
@@ -83,7 +83,7 @@ func missing(name, resource string) *problem {
 }
 
 // resolvesNone finds nothing of a name, as every name is unknown.
-func resolvesNone(resource string) handler {
+func resolvesNone(resource string) Handler {
 	return func(_ http.ResponseWriter, r *http.Request) error {
 		var body struct{}
 		if err := decode(r, &body); err != nil {
@@ -96,7 +96,7 @@ func resolvesNone(resource string) handler {
 // createAddOn refuses every plan. The official CLI goes by the beginning of the
 // sentence.
 func (s *Server) createAddOn(_ http.ResponseWriter, r *http.Request) error {
-	if _, err := s.appOf(r); err != nil {
+	if _, err := s.AppOf(r); err != nil {
 		return err
 	}
 	var body struct {
@@ -136,7 +136,7 @@ type usage struct {
 }
 
 func (s *Server) appUsage(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.appOf(r); err != nil {
+	if _, err := s.AppOf(r); err != nil {
 		return err
 	}
 	return answer(w, http.StatusOK, usage{AddOns: []empty{}})

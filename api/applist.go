@@ -32,12 +32,12 @@ func (s *Server) listApps(w http.ResponseWriter, r *http.Request) error {
 // need: ordered by id, as lists are unless somebody says otherwise, no more are
 // read than fill it.
 func (s *Server) appsFor(r *http.Request, sp span) ([]renga.App, error) {
-	ids, err := s.parts.Apps.AppIDs(r.Context())
+	ids, err := s.Apps.AppIDs(r.Context())
 	if err != nil {
 		return nil, err
 	}
 	if sp.field != "id" {
-		return s.seenOf(r, ids)
+		return s.SeenOf(r, ids)
 	}
 	enough := sp.max
 	sp.max = len(ids)
@@ -47,7 +47,7 @@ func (s *Server) appsFor(r *http.Request, sp span) ([]renga.App, error) {
 	}
 	var seen []renga.App
 	for some := range slices.Chunk(ids, max(enough+1, defaultPage)) {
-		apps, err := s.seenOf(r, some)
+		apps, err := s.SeenOf(r, some)
 		if err != nil {
 			return nil, err
 		}
@@ -58,34 +58,17 @@ func (s *Server) appsFor(r *http.Request, sp span) ([]renga.App, error) {
 	return seen, nil
 }
 
-// seenOf are those of some apps that the caller may see.
-func (s *Server) seenOf(r *http.Request, ids []renga.AppID) ([]renga.App, error) {
-	apps, err := s.parts.Apps.SomeApps(r.Context(), ids)
-	return seenBy(caller(r).ID, apps), err
-}
-
-// seenBy are the account's own apps and those shared with it.
-func seenBy(who renga.AccountID, all []renga.App) []renga.App {
-	var seen []renga.App
-	for _, a := range all {
-		if !a.Deleting && a.Permit(who, renga.MayView) == nil {
-			seen = append(seen, a)
-		}
-	}
-	return seen
-}
-
 // showApps completes apps, with one look at the newest releases of all.
 func (s *Server) showApps(ctx context.Context, page []renga.App) ([]app, error) {
 	ids := make([]renga.AppID, len(page))
 	for i, a := range page {
 		ids[i] = a.ID
 	}
-	newest, err := s.parts.Releases.Newest(ctx, ids)
+	newest, err := s.Releases.Newest(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	wire, known := make([]app, len(page)), s.people()
+	shown, known := make([]app, len(page)), s.people()
 	for i, a := range page {
 		owner, err := known.find(ctx, a.Owner)
 		if err != nil {
@@ -95,7 +78,7 @@ func (s *Server) showApps(ctx context.Context, page []renga.App) ([]app, error) 
 		if r, ok := newest[a.ID]; ok {
 			rec = &r
 		}
-		wire[i] = newApp(a, owner, rec, s.options)
+		shown[i] = newApp(a, owner, rec, s.options)
 	}
-	return wire, nil
+	return shown, nil
 }

@@ -4,20 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"renga"
 )
 
 // Apps keeps the apps.
 type Apps interface {
-	// App and AppByName are NotFound where there is none. An app that is being
-	// deleted is still there.
-	App(ctx context.Context, id renga.AppID) (renga.App, error)
-	AppByName(ctx context.Context, name string) (renga.App, error)
-	// AppIDs are those of all apps; SomeApps leaves out those that are not there.
-	AppIDs(ctx context.Context) ([]renga.AppID, error)
-	SomeApps(ctx context.Context, ids []renga.AppID) ([]renga.App, error)
 	// UpdateApp changes an app at once and stamps it; edit may run several times.
 	UpdateApp(ctx context.Context, id renga.AppID, edit func(*renga.App) error) (renga.App, error)
 }
@@ -39,14 +31,14 @@ type Renamer interface {
 	Rename(ctx context.Context, id renga.AppID, name string) (renga.App, error)
 }
 
-func (s *Server) appRoutes() []route {
-	return []route{
-		{"GET", "/apps", s.listApps},
-		{"POST", "/apps", s.createApp},
-		{"GET", "/users/{account}/apps", s.listApps},
-		{"GET", "/apps/{app}", s.appInfo},
-		{"PATCH", "/apps/{app}", s.updateApp},
-		{"DELETE", "/apps/{app}", s.deleteApp},
+func (s *Server) appRoutes() []Route {
+	return []Route{
+		Get("/apps", Reading, s.listApps),
+		Post("/apps", Writing, s.createApp),
+		Get("/users/{account}/apps", Reading, s.listApps),
+		Get("/apps/{app}", Looking, s.appInfo),
+		Patch("/apps/{app}", Operating, s.updateApp),
+		Delete("/apps/{app}", OnApp(renga.ScopeWrite, renga.MayManage), s.deleteApp),
 	}
 }
 
@@ -86,22 +78,22 @@ func generationRef() ref { return ref{ID: generationID, Name: "cedar"} }
 
 // newApp maps an app; newest is its newest release, nil when there is none.
 func newApp(a renga.App, owner person, newest *renga.ReleaseRecord, o Options) app {
-	wire := app{
+	shown := app{
 		ACM: a.ACM, BuildStack: stackRef(), CreatedAt: stamp(a.CreatedAt), GitURL: o.gitURL(a.Name), ID: string(a.ID),
 		Maintenance: a.Maintenance, Name: a.Name, Owner: owner, Region: regionRef(), Stack: stackRef(),
 		UpdatedAt: stamp(a.UpdatedAt), WebURL: o.webURL(a.Name),
 		CreateStatus: "complete", Generation: generationRef(),
 	}
 	if newest == nil {
-		return wire
+		return shown
 	}
 	released := stamp(newest.CreatedAt)
-	wire.ReleasedAt = &released
+	shown.ReleasedAt = &released
 	if len(newest.Images) > 0 {
 		size := imagesSize(newest.Images)
-		wire.SlugSize = &size
+		shown.SlugSize = &size
 	}
-	return wire
+	return shown
 }
 
 // imagesSize counts each image once, however many process types run it.
@@ -117,58 +109,38 @@ func imagesSize(images map[renga.ProcessType]renga.Image) int64 {
 	return sum
 }
 
-func (o Options) webURL(app string) string { return o.below(app) + "/" }
+func (s Settings) webURL(app string) string { return s.below(app) + "/" }
 
-func (o Options) gitURL(app string) string { return o.below("git") + "/" + app + ".git" }
+func (s Settings) gitURL(app string) string { return s.below("git") + "/" + app + ".git" }
 
 // below is the address of a name below the platform's domain.
-func (o Options) below(name string) string {
-	at := fmt.Sprintf("%s://%s.%s", o.Scheme, name, o.Domain)
-	if o.Port != "" {
-		at += ":" + o.Port
+func (s Settings) below(name string) string {
+	at := fmt.Sprintf("%s://%s.%s", s.Scheme, name, s.Domain)
+	if s.Port != "" {
+		at += ":" + s.Port
 	}
 	return at
 }
 
-// appOf is the app of the path, which access has let the caller have. One that
-// is being deleted is there no more.
-func (s *Server) appOf(r *http.Request) (renga.App, error) {
-	a := visitOf(r).target
-	if a.ID == "" || a.Deleting {
-		return renga.App{}, notFound("app")
-	}
-	return a, nil
-}
-
-func (s *Server) findApp(ctx context.Context, identity string) (renga.App, error) {
-	if isUUID(identity) {
-		return s.parts.Apps.App(ctx, renga.AppID(strings.ToLower(identity)))
-	}
-	if renga.ValidateAppName(identity) != nil { // no app can have it
-		return renga.App{}, notFound("app")
-	}
-	return s.parts.Apps.AppByName(ctx, identity)
-}
-
 // showApp completes an app for the wire.
 func (s *Server) showApp(ctx context.Context, a renga.App) (app, error) {
-	wire, err := s.showApps(ctx, []renga.App{a})
+	shown, err := s.showApps(ctx, []renga.App{a})
 	if err != nil {
 		return app{}, err
 	}
-	return wire[0], nil
+	return shown[0], nil
 }
 
 func (s *Server) replyApp(w http.ResponseWriter, r *http.Request, status int, a renga.App) error {
-	wire, err := s.showApp(r.Context(), a)
+	shown, err := s.showApp(r.Context(), a)
 	if err != nil {
 		return err
 	}
-	return answer(w, status, wire)
+	return answer(w, status, shown)
 }
 
 func (s *Server) appInfo(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -205,7 +177,7 @@ func (s *Server) makeApp(r *http.Request) (renga.App, error) {
 		return renga.App{}, err
 	}
 	visitOf(r).app = a.Name
-	s.audit(r, "app created", a.Name)
+	s.Audit(r, "app created", a.Name)
 	return a, nil
 }
 
@@ -222,7 +194,7 @@ func knownPlace(region, stack string) error {
 }
 
 func (s *Server) updateApp(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -258,7 +230,7 @@ func (s *Server) rename(r *http.Request, a renga.App, name string) (renga.App, e
 	if err != nil {
 		return renga.App{}, orNotFound(err, "app")
 	}
-	s.audit(r, "app renamed", a.Name, "to", name)
+	s.Audit(r, "app renamed", a.Name, "to", name)
 	return renamed, nil
 }
 
@@ -270,21 +242,21 @@ func (s *Server) setMaintenance(r *http.Request, a renga.App, on bool) (renga.Ap
 	if err != nil {
 		return renga.App{}, orNotFound(err, "app")
 	}
-	s.parts.Waker.Wake(a.ID)
-	s.audit(r, "maintenance set", a.Name, "maintenance", on)
+	s.Waker.Wake(a.ID)
+	s.Audit(r, "maintenance set", a.Name, "maintenance", on)
 	return a, nil
 }
 
 // deleteApp may be asked again when it was cut short.
 func (s *Server) deleteApp(w http.ResponseWriter, r *http.Request) error {
 	a := visitOf(r).target
-	wire, err := s.showApp(r.Context(), a)
+	shown, err := s.showApp(r.Context(), a)
 	if err != nil {
 		return err
 	}
 	if err := s.parts.Deleter.DeleteApp(r.Context(), a.ID); err != nil {
 		return orNotFound(err, "app")
 	}
-	s.audit(r, "app deleted", a.Name)
-	return answer(w, http.StatusOK, wire)
+	s.Audit(r, "app deleted", a.Name)
+	return answer(w, http.StatusOK, shown)
 }

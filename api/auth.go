@@ -20,16 +20,16 @@ type Tokens interface {
 // CLI send an Authorization header that is none.
 const tokenHeader = "X-Renga-Token"
 
-// authenticate lets requests through that carry good credentials and are not
-// too many, and remembers whose they are.
-func (s *Server) authenticate(next http.Handler) http.Handler {
-	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		bearer, err := s.bearerOf(r)
+// authenticate lets requests through that carry good credentials, and that admit
+// lets through as well, and remembers whose they are.
+func (d *Door) authenticate(admit Handler, next http.Handler) http.Handler {
+	return d.Handle(func(w http.ResponseWriter, r *http.Request) error {
+		bearer, err := d.bearerOf(r)
 		if err != nil {
 			return err
 		}
 		visitOf(r).bearer = bearer
-		if err := s.count(w, r); err != nil {
+		if err := admit(w, r); err != nil {
 			return err
 		}
 		next.ServeHTTP(w, r.WithContext(renga.ActedBy(r.Context(), bearer.Account.ID)))
@@ -37,9 +37,9 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-func (s *Server) bearerOf(r *http.Request) (renga.Bearer, error) {
+func (d *Door) bearerOf(r *http.Request) (renga.Bearer, error) {
 	for _, token := range credentials(r) {
-		bearer, err := s.parts.Tokens.Bearer(r.Context(), token)
+		bearer, err := d.Tokens.Bearer(r.Context(), token)
 		if renga.KindOf(err) != renga.Unauthorized {
 			return bearer, err
 		}
@@ -48,8 +48,16 @@ func (s *Server) bearerOf(r *http.Request) (renga.Bearer, error) {
 	if !ok || !strings.Contains(email, "@") || !takesPassword(r) {
 		return renga.Bearer{}, errUnauthorized()
 	}
-	account, err := s.parts.Logins.Login(r.Context(), email, password, from(r))
+	account, err := d.Logins.Login(r.Context(), email, password, from(r))
 	return renga.Bearer{Account: account, Authorization: renga.Authorization{Scopes: renga.Scopes{renga.ScopeGlobal}}}, err
+}
+
+// Again is a request that is long over as if it came in now: its token is asked
+// about anew.
+func (d *Door) Again(ctx context.Context, r *http.Request) (*http.Request, error) {
+	r = r.WithContext(context.WithValue(ctx, visitKey{}, visitOf(r)))
+	_, err := d.bearerOf(r)
+	return r, err
 }
 
 // takesPassword tells whether email and password are credentials too: where a

@@ -16,17 +16,12 @@ import (
 
 // Authorizations keeps the authorizations of accounts.
 type Authorizations interface {
-	// Authorizations lists those that are not over, oldest first.
-	Authorizations(ctx context.Context, account renga.AccountID) ([]renga.Authorization, error)
 	UpdateAuthorization(ctx context.Context, account renga.AccountID, id string, edit func(*renga.Authorization) error) (renga.Authorization, error)
 	DeleteAuthorization(ctx context.Context, account renga.AccountID, id string) error
 }
 
-// Logins lets people in, and gives them tokens.
+// Logins gives people tokens.
 type Logins interface {
-	// Login is the account of that email and password, asked for from an address.
-	// Unauthorized when they do not match, TooMany when that was so too often.
-	Login(ctx context.Context, email, password, from string) (renga.Account, error)
 	// Authorize makes an authorization that ends after lifetime, never when that
 	// is zero. Its token is told here and never again.
 	Authorize(ctx context.Context, account renga.AccountID, description string, scopes renga.Scopes, lifetime time.Duration) (renga.Authorization, string, error)
@@ -37,18 +32,18 @@ type Logins interface {
 // authorizationsPath is where a token is made out of email and password.
 const authorizationsPath = "/oauth/authorizations"
 
-func (s *Server) authorizationRoutes() []route {
+func (s *Server) authorizationRoutes() []Route {
 	const one = authorizationsPath + "/{authorization}"
-	return []route{
-		{"GET", authorizationsPath, s.listAuthorizations},
-		{"POST", authorizationsPath, s.createAuthorization},
-		{"GET", one, s.authorizationInfo},
-		{"DELETE", one, s.revokeAuthorization},
-		{"POST", one + "/actions/regenerate-tokens", s.regenerateTokens},
-		{"PATCH", one, s.updateAuthorization},
+	return []Route{
+		Get(authorizationsPath, WholeToken, s.listAuthorizations),
+		Post(authorizationsPath, WholeToken, s.createAuthorization),
+		Get(one, WholeToken, s.authorizationInfo),
+		Delete(one, WholeToken, s.revokeAuthorization),
+		Post(one+"/actions/regenerate-tokens", WholeToken, s.regenerateTokens),
+		Patch(one, WholeToken, s.updateAuthorization),
 		// Not in Heroku's schema, and what its CLI sends.
-		{"GET", "/oauth/sessions", listNone},
-		{"DELETE", "/oauth/sessions/{session}", noneOf("session", "session")},
+		Get("/oauth/sessions", WholeToken, listNone),
+		Delete("/oauth/sessions/{session}", WholeToken, noneOf("session", "session")),
 	}
 }
 
@@ -82,19 +77,19 @@ type grantee struct {
 // newAuthorization maps an authorization; token is shown in place of its
 // redacted form when it is not empty.
 func newAuthorization(a renga.Authorization, who renga.Account, token string, now time.Time) authorization {
-	wire := authorization{
+	shown := authorization{
 		AccessToken: accessToken{ID: accessTokenID(a), Token: cmp.Or(token, a.Redacted)},
 		CreatedAt:   stamp(a.CreatedAt), ID: a.ID, UpdatedAt: stamp(a.UpdatedAt), Description: a.Description,
 		User: grantee{Email: who.Email, FullName: orNull(who.Name), ID: string(who.ID)},
 	}
 	if !a.ExpiresAt.IsZero() {
 		left := max(0, int(a.ExpiresAt.Sub(now).Seconds()))
-		wire.AccessToken.ExpiresIn = &left
+		shown.AccessToken.ExpiresIn = &left
 	}
 	for _, one := range a.Scopes {
-		wire.Scope = append(wire.Scope, string(one))
+		shown.Scope = append(shown.Scope, string(one))
 	}
-	return wire
+	return shown
 }
 
 // accessTokenID is made of the authorization, as nobody stores it.
@@ -111,25 +106,25 @@ func orNull(text string) *string {
 }
 
 func (s *Server) replyAuthorization(w http.ResponseWriter, r *http.Request, status int, a renga.Authorization, token string) error {
-	return answer(w, status, newAuthorization(a, caller(r), token, s.now()))
+	return answer(w, status, newAuthorization(a, caller(r), token, s.Now()))
 }
 
 func (s *Server) listAuthorizations(w http.ResponseWriter, r *http.Request) error {
-	all, err := s.parts.Authorizations.Authorizations(r.Context(), caller(r).ID)
+	all, err := s.Authorizations.Authorizations(r.Context(), caller(r).ID)
 	if err != nil {
 		return err
 	}
-	wire := make([]authorization, 0, len(all))
+	shown := make([]authorization, 0, len(all))
 	for _, a := range all {
-		wire = append(wire, newAuthorization(a, caller(r), "", s.now()))
+		shown = append(shown, newAuthorization(a, caller(r), "", s.Now()))
 	}
-	return list(w, r, wire, by("id", func(a authorization) string { return a.ID }))
+	return list(w, r, shown, by("id", func(a authorization) string { return a.ID }))
 }
 
 // authorizationOf finds the authorization of the path: one of the caller's own
 // by its id, or "~", the default one.
 func (s *Server) authorizationOf(r *http.Request) (renga.Authorization, error) {
-	all, err := s.parts.Authorizations.Authorizations(r.Context(), caller(r).ID)
+	all, err := s.Authorizations.Authorizations(r.Context(), caller(r).ID)
 	if err != nil {
 		return renga.Authorization{}, err
 	}
@@ -187,7 +182,7 @@ func (s *Server) createAuthorization(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	s.audit(r, "authorization created", "", "authorization", a.ID, "scope", a.Scopes, "expires_in", lifetime.String())
+	s.Audit(r, "authorization created", "", "authorization", a.ID, "scope", a.Scopes, "expires_in", lifetime.String())
 	return s.replyAuthorization(w, r, http.StatusCreated, a, token)
 }
 
@@ -217,13 +212,13 @@ func (s *Server) updateAuthorization(w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	a, err = s.parts.Authorizations.UpdateAuthorization(r.Context(), a.Account, a.ID, func(a *renga.Authorization) error {
-		a.Description, a.UpdatedAt = body.Description, s.now()
+		a.Description, a.UpdatedAt = body.Description, s.Now()
 		return nil
 	})
 	if err != nil {
 		return orNotFound(err, "authorization")
 	}
-	s.audit(r, "authorization updated", "", "authorization", a.ID)
+	s.Audit(r, "authorization updated", "", "authorization", a.ID)
 	return s.replyAuthorization(w, r, http.StatusOK, a, "")
 }
 
@@ -235,7 +230,7 @@ func (s *Server) revokeAuthorization(w http.ResponseWriter, r *http.Request) err
 	if err := s.parts.Authorizations.DeleteAuthorization(r.Context(), a.Account, a.ID); err != nil {
 		return orNotFound(err, "authorization")
 	}
-	s.audit(r, "authorization revoked", "", "authorization", a.ID)
+	s.Audit(r, "authorization revoked", "", "authorization", a.ID)
 	return s.replyAuthorization(w, r, http.StatusOK, a, "")
 }
 
@@ -248,6 +243,6 @@ func (s *Server) regenerateTokens(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return orNotFound(err, "authorization")
 	}
-	s.audit(r, "token regenerated", "", "authorization", a.ID)
+	s.Audit(r, "token regenerated", "", "authorization", a.ID)
 	return s.replyAuthorization(w, r, http.StatusOK, a, token)
 }

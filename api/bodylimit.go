@@ -6,9 +6,9 @@ import "net/http"
 // of config vars, 64 KiB before JSON escapes it.
 const maxBodyBytes = 1 << 20
 
-// limitBody makes reading past maxBodyBytes an error, which decode answers
+// LimitBody makes reading past maxBodyBytes an error, which decode answers
 // with 413.
-func limitBody(next http.Handler) http.Handler {
+func LimitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
 		next.ServeHTTP(w, r)

@@ -41,12 +41,12 @@ const (
 	quiet = 45 * time.Second
 )
 
-func (s *Server) browserLoginRoutes() []route {
-	return []route{
-		{"POST", "/auth", s.beginLogin},
-		{"GET", waitPath + "{login}", s.awaitLogin},
-		{"GET", browserPath + "{login}", s.showLogin},
-		{"POST", browserPath + "{login}", s.finishLogin},
+func (s *Server) browserLoginRoutes() []Route {
+	return []Route{
+		Post("/auth", Open, s.beginLogin),
+		Get(waitPath+"{login}", Open, s.awaitLogin),
+		Get(browserPath+"{login}", Open, s.showLogin),
+		Post(browserPath+"{login}", Open, s.finishLogin),
 	}
 }
 
@@ -100,7 +100,7 @@ func (s *Server) awaitLogin(w http.ResponseWriter, r *http.Request) error {
 		case <-look.C:
 		case <-speak.C:
 			wait.hold()
-		case <-s.ending:
+		case <-s.Ending():
 			return wait.fail(renga.Errorf(renga.Unavailable, "The platform is being restarted; ask again."))
 		case <-r.Context().Done():
 			return wait.fail(fmt.Errorf("wait for a login: %w", r.Context().Err()))
@@ -177,7 +177,7 @@ func (s *Server) finishLogin(w http.ResponseWriter, r *http.Request) error {
 		return s.showLoginError(w, r, l, err)
 	}
 	visitOf(r).bearer = bearer
-	s.audit(r, "authorization created", "", "authorization", bearer.Authorization.ID, "scope", bearer.Authorization.Scopes, "for", l.From)
+	s.Audit(r, "authorization created", "", "authorization", bearer.Authorization.ID, "scope", bearer.Authorization.Scopes, "for", l.From)
 	return showPage(w, http.StatusOK, loginView{Heading: "You are logged in", Text: "Close this page and go back to the program that you came from."})
 }
 

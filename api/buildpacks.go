@@ -7,12 +7,12 @@ import (
 	"renga"
 )
 
-func (s *Server) buildpackRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/buildpack-installations", s.listBuildpacks},
-		{"PUT", "/apps/{app}/buildpack-installations", s.setBuildpacks},
+func (s *Server) buildpackRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/buildpack-installations", Looking, s.listBuildpacks),
+		Put("/apps/{app}/buildpack-installations", Operating, s.setBuildpacks),
 		// Images come built, so that there are no builds to list.
-		{"GET", "/apps/{app}/builds", s.listNoneOfApp},
+		Get("/apps/{app}/builds", Looking, s.listNoneOfApp),
 	}
 }
 
@@ -39,7 +39,7 @@ func newBuildpacks(a renga.App) []buildpackInstallation {
 }
 
 func (s *Server) listBuildpacks(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func listBuildpacksOf(w http.ResponseWriter, r *http.Request, a renga.App) error
 // setBuildpacks replaces the list. Nothing is built by it: the names are kept
 // for whoever builds the app from its source.
 func (s *Server) setBuildpacks(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (s *Server) setBuildpacks(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return orNotFound(err, "app")
 	}
-	s.audit(r, "buildpacks set", a.Name, "buildpacks", len(names))
+	s.Audit(r, "buildpacks set", a.Name, "buildpacks", len(names))
 	return listBuildpacksOf(w, r, a)
 }
 

@@ -7,11 +7,11 @@ import (
 	"renga"
 )
 
-func (s *Server) canaryRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/canary", s.canaryInfo},
-		{"PATCH", "/apps/{app}/canary", s.updateCanary},
-		{"DELETE", "/apps/{app}/canary", s.deleteCanary},
+func (s *Server) canaryRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/canary", Looking, s.canaryInfo),
+		Patch("/apps/{app}/canary", Deploying, s.updateCanary),
+		Delete("/apps/{app}/canary", Deploying, s.deleteCanary),
 	}
 }
 
@@ -28,12 +28,12 @@ func newCanary(rec renga.ReleaseRecord) *canary {
 	if !rec.Canary.On() {
 		return nil
 	}
-	wire := &canary{Percent: rec.Canary.Percent, Seconds: int(rec.Canary.For.Seconds())}
+	shown := &canary{Percent: rec.Canary.Percent, Seconds: int(rec.Canary.For.Seconds())}
 	if at := rec.Outcome.CanaryUntil; !at.IsZero() {
 		until := stamp(at)
-		wire.Until = &until
+		shown.Until = &until
 	}
-	return wire
+	return shown
 }
 
 // canaryAsked is a canary in a body; what is left out stays as it is.
@@ -94,7 +94,7 @@ func newAppCanary(a renga.App) appCanary {
 }
 
 func (s *Server) canaryInfo(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (s *Server) canaryInfo(w http.ResponseWriter, r *http.Request) error {
 
 // updateCanary holds for releases that are made from now on.
 func (s *Server) updateCanary(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (s *Server) updateCanary(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) deleteCanary(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -140,6 +140,6 @@ func (s *Server) setCanary(r *http.Request, a renga.App, change func(renga.Canar
 	if err != nil {
 		return renga.App{}, orNotFound(err, "app")
 	}
-	s.audit(r, "canary set", a.Name, "percent", a.Canary.Percent, "time", a.Canary.For)
+	s.Audit(r, "canary set", a.Name, "percent", a.Canary.Percent, "time", a.Canary.For)
 	return a, nil
 }

@@ -15,12 +15,13 @@ import (
 	"renga"
 )
 
-func (s *Server) collaboratorRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/collaborators", s.listCollaborators},
-		{"POST", "/apps/{app}/collaborators", s.addCollaborator},
-		{"GET", "/apps/{app}/collaborators/{collaborator}", s.collaboratorInfo},
-		{"DELETE", "/apps/{app}/collaborators/{collaborator}", s.removeCollaborator},
+func (s *Server) collaboratorRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/collaborators", Looking, s.listCollaborators),
+		Post("/apps/{app}/collaborators", OnApp(renga.ScopeGlobal, renga.MayManage), s.addCollaborator).
+			Without("silent", "nobody is told by mail of anything"),
+		Get("/apps/{app}/collaborators/{collaborator}", Looking, s.collaboratorInfo),
+		Delete("/apps/{app}/collaborators/{collaborator}", OnApp(renga.ScopeWrite, renga.MayView), s.removeCollaborator),
 	}
 }
 
@@ -54,17 +55,17 @@ var permissionTexts = map[renga.Permission]string{
 }
 
 func newCollaborator(a renga.App, c renga.Collaborator, who person) collaborator {
-	wire := collaborator{
+	shown := collaborator{
 		App: appRef(a), CreatedAt: stamp(c.CreatedAt), ID: c.ID, Role: "collaborator", UpdatedAt: stamp(c.UpdatedAt),
 		User: collaboratorPerson{Email: who.Email, ID: who.ID},
 	}
 	if c.Account == a.Owner {
-		wire.Role = "owner"
+		shown.Role = "owner"
 	}
 	for _, p := range c.Permissions {
-		wire.Permissions = append(wire.Permissions, permission{Description: permissionTexts[p], Name: string(p)})
+		shown.Permissions = append(shown.Permissions, permission{Description: permissionTexts[p], Name: string(p)})
 	}
-	return wire
+	return shown
 }
 
 // sharers are all who have access to an app, its owner first.
@@ -85,7 +86,7 @@ func (s *Server) showCollaborator(ctx context.Context, a renga.App, c renga.Coll
 }
 
 func (s *Server) listCollaborators(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -107,34 +108,34 @@ func (s *Server) listCollaborators(w http.ResponseWriter, r *http.Request) error
 // collaboratorOf finds the collaborator of the path by its id or its account's
 // id or email.
 func (s *Server) collaboratorOf(r *http.Request) (renga.App, renga.Collaborator, collaborator, error) {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return renga.App{}, renga.Collaborator{}, collaborator{}, err
 	}
 	identity, known := mux.Vars(r)["collaborator"], s.people()
 	for _, c := range sharers(a) {
-		wire, err := s.showCollaborator(r.Context(), a, c, known)
+		shown, err := s.showCollaborator(r.Context(), a, c, known)
 		if err != nil {
 			return renga.App{}, renga.Collaborator{}, collaborator{}, err
 		}
-		if c.ID == identity || wire.User.ID == identity || strings.EqualFold(wire.User.Email, identity) {
-			return a, c, wire, nil
+		if c.ID == identity || shown.User.ID == identity || strings.EqualFold(shown.User.Email, identity) {
+			return a, c, shown, nil
 		}
 	}
 	return renga.App{}, renga.Collaborator{}, collaborator{}, notFound("collaborator")
 }
 
 func (s *Server) collaboratorInfo(w http.ResponseWriter, r *http.Request) error {
-	_, _, wire, err := s.collaboratorOf(r)
+	_, _, shown, err := s.collaboratorOf(r)
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, wire)
+	return answer(w, http.StatusOK, shown)
 }
 
 // addCollaborator sends nobody a message, as if "silent" were always set.
 func (s *Server) addCollaborator(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -156,12 +157,12 @@ func (s *Server) addCollaborator(w http.ResponseWriter, r *http.Request) error {
 	if err := ownToGive(a, caller(r).ID, may); err != nil {
 		return err
 	}
-	now := s.now()
+	now := s.Now()
 	c := renga.Collaborator{ID: uuid.NewString(), Account: user.ID, Permissions: may, CreatedAt: now, UpdatedAt: now}
 	if a, err = s.share(r.Context(), a, c); err != nil {
 		return err
 	}
-	s.audit(r, "collaborator added", a.Name, "user", user.Email, "permissions", may)
+	s.Audit(r, "collaborator added", a.Name, "user", user.Email, "permissions", may)
 	return answer(w, http.StatusCreated, newCollaborator(a, c, person{Email: user.Email, ID: string(user.ID)}))
 }
 
@@ -190,16 +191,16 @@ func (s *Server) share(ctx context.Context, a renga.App, c renga.Collaborator) (
 }
 
 // accountNamed finds an account by its email or id.
-func (s *Server) accountNamed(ctx context.Context, identity string) (renga.Account, error) {
+func (d *Door) accountNamed(ctx context.Context, identity string) (renga.Account, error) {
 	var a renga.Account
 	err := error(notFound("user"))
 	switch {
 	case identity == "":
 		return a, invalid("Name a user by email.")
 	case isUUID(identity):
-		a, err = s.parts.Accounts.Account(ctx, renga.AccountID(strings.ToLower(identity)))
+		a, err = d.Accounts.Account(ctx, renga.AccountID(strings.ToLower(identity)))
 	case strings.Contains(identity, "@"):
-		a, err = s.parts.Accounts.AccountByEmail(ctx, identity)
+		a, err = d.Accounts.AccountByEmail(ctx, identity)
 	}
 	return a, orNotFound(err, "user")
 }
@@ -207,7 +208,7 @@ func (s *Server) accountNamed(ctx context.Context, identity string) (renga.Accou
 // removeCollaborator is for those who manage the app, and for collaborators who
 // leave it.
 func (s *Server) removeCollaborator(w http.ResponseWriter, r *http.Request) error {
-	a, c, wire, err := s.collaboratorOf(r)
+	a, c, shown, err := s.collaboratorOf(r)
 	if err != nil {
 		return err
 	}
@@ -226,6 +227,6 @@ func (s *Server) removeCollaborator(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return orNotFound(err, "app")
 	}
-	s.audit(r, "collaborator removed", a.Name, "user", wire.User.Email)
-	return answer(w, http.StatusOK, wire)
+	s.Audit(r, "collaborator removed", a.Name, "user", shown.User.Email)
+	return answer(w, http.StatusOK, shown)
 }

@@ -16,11 +16,11 @@ type Vars interface {
 	SetVars(ctx context.Context, app renga.AppID, changes map[string]*string, by renga.AccountID) (renga.Vars, error)
 }
 
-func (s *Server) configVarRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/config-vars", s.configVars},
-		{"PATCH", "/apps/{app}/config-vars", s.updateConfigVars},
-		{"GET", "/apps/{app}/releases/{release}/config-vars", s.releaseConfigVars},
+func (s *Server) configVarRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/config-vars", ReadingSecrets, s.configVars),
+		Patch("/apps/{app}/config-vars", SettingSecrets, s.updateConfigVars),
+		Get("/apps/{app}/releases/{release}/config-vars", ReadingSecrets, s.releaseConfigVars),
 	}
 }
 
@@ -29,7 +29,7 @@ func (s *Server) configVarRoutes() []route {
 func newConfigVars(v renga.Vars) map[string]string { return v.Clone() }
 
 func (s *Server) configVars(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (s *Server) releaseConfigVars(w http.ResponseWriter, r *http.Request) error
 }
 
 func (s *Server) updateConfigVars(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (s *Server) updateConfigVars(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return orNotFound(err, "app")
 	}
-	s.audit(r, "config vars set", a.Name, "vars", names(changes))
+	s.Audit(r, "config vars set", a.Name, "vars", names(changes))
 	return answer(w, http.StatusOK, newConfigVars(vars))
 }
 

@@ -12,16 +12,16 @@ import (
 	"renga"
 )
 
-func (s *Server) couplingRoutes() []route {
-	return []route{
-		{"GET", "/pipeline-couplings", s.listCouplings},
-		{"POST", "/pipeline-couplings", s.createCoupling},
-		{"GET", "/pipeline-couplings/{coupling}", s.couplingInfo},
-		{"PATCH", "/pipeline-couplings/{coupling}", s.updateCoupling},
-		{"DELETE", "/pipeline-couplings/{coupling}", s.deleteCoupling},
-		{"GET", "/pipelines/{pipeline}/pipeline-couplings", s.listCouplingsOfPipeline},
-		{"GET", "/users/~/pipeline-couplings", s.listCouplings},
-		{"GET", "/apps/{app}/pipeline-couplings", s.couplingOfApp},
+func (s *Server) couplingRoutes() []Route {
+	return []Route{
+		Get("/pipeline-couplings", Reading, s.listCouplings),
+		Post("/pipeline-couplings", Writing, s.createCoupling),
+		Get("/pipeline-couplings/{coupling}", Reading, s.couplingInfo),
+		Patch("/pipeline-couplings/{coupling}", Writing, s.updateCoupling),
+		Delete("/pipeline-couplings/{coupling}", Writing, s.deleteCoupling),
+		Get("/pipelines/{pipeline}/pipeline-couplings", Reading, s.listCouplingsOfPipeline),
+		Get("/users/~/pipeline-couplings", Reading, s.listCouplings),
+		Get("/apps/{app}/pipeline-couplings", Looking, s.couplingOfApp),
 	}
 }
 
@@ -44,13 +44,13 @@ func newCoupling(p renga.Pipeline, c renga.Coupling) coupling {
 }
 
 func replyCouplings(w http.ResponseWriter, r *http.Request, pipelines ...renga.Pipeline) error {
-	var wire []coupling
+	var shown []coupling
 	for _, p := range pipelines {
 		for _, c := range p.Couplings {
-			wire = append(wire, newCoupling(p, c))
+			shown = append(shown, newCoupling(p, c))
 		}
 	}
-	return list(w, r, wire, by("id", func(c coupling) string { return c.ID }))
+	return list(w, r, shown, by("id", func(c coupling) string { return c.ID }))
 }
 
 func (s *Server) listCouplings(w http.ResponseWriter, r *http.Request) error {
@@ -89,7 +89,7 @@ func (s *Server) couplingInfo(w http.ResponseWriter, r *http.Request) error {
 
 // couplingOfApp answers one object: an app is in one pipeline at the most.
 func (s *Server) couplingOfApp(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -135,20 +135,20 @@ func (s *Server) createCoupling(w http.ResponseWriter, r *http.Request) error {
 	if err := renga.MayJoin(p, others, a, caller(r).ID); err != nil {
 		return err
 	}
-	c := renga.Coupling{ID: uuid.NewString(), App: a.ID, Stage: body.Stage, CreatedAt: s.now(), UpdatedAt: s.now()}
+	c := renga.Coupling{ID: uuid.NewString(), App: a.ID, Stage: body.Stage, CreatedAt: s.Now(), UpdatedAt: s.Now()}
 	if _, err := s.editPipeline(r, p, func(p *renga.Pipeline) error {
 		p.Couplings = append(p.Couplings, c)
 		return nil
 	}); err != nil {
 		return err
 	}
-	s.audit(r, "app added to pipeline", a.Name, "pipeline", p.Name, "stage", string(c.Stage))
+	s.Audit(r, "app added to pipeline", a.Name, "pipeline", p.Name, "stage", string(c.Stage))
 	return answer(w, http.StatusCreated, newCoupling(p, c))
 }
 
 // coupled are the apps of a pipeline, seen by the caller or not.
 func (s *Server) coupled(ctx context.Context, see sight, p renga.Pipeline) ([]renga.App, error) {
-	return s.parts.Apps.SomeApps(ctx, see.coupled[p.ID])
+	return s.Apps.SomeApps(ctx, see.coupled[p.ID])
 }
 
 func knownStage(stage renga.Stage) error {
@@ -172,11 +172,11 @@ func (s *Server) updateCoupling(w http.ResponseWriter, r *http.Request) error {
 	if err := knownStage(body.Stage); err != nil {
 		return err
 	}
-	c.Stage, c.UpdatedAt = body.Stage, s.now()
+	c.Stage, c.UpdatedAt = body.Stage, s.Now()
 	if _, err := s.editCoupling(r, p, c.ID, func(old *renga.Coupling) { *old = c }); err != nil {
 		return err
 	}
-	s.audit(r, "app moved in pipeline", "", "pipeline", p.Name, "app_id", c.App, "stage", string(c.Stage))
+	s.Audit(r, "app moved in pipeline", "", "pipeline", p.Name, "app_id", c.App, "stage", string(c.Stage))
 	return answer(w, http.StatusOK, newCoupling(p, c))
 }
 
@@ -214,6 +214,6 @@ func (s *Server) deleteCoupling(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.editCoupling(r, p, c.ID, nil); err != nil {
 		return err
 	}
-	s.audit(r, "app taken out of pipeline", "", "pipeline", p.Name, "app_id", c.App)
+	s.Audit(r, "app taken out of pipeline", "", "pipeline", p.Name, "app_id", c.App)
 	return answer(w, http.StatusOK, newCoupling(p, c))
 }

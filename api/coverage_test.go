@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"renga/api"
 )
 
 // notes say what a link, or all of a resource, does here that its name does not
@@ -218,7 +216,7 @@ errors. The schema itself is at `+"`/schema`"+`.
 | Request | Why |
 |---|---|
 `, table.String())
-	for _, route := range api.Routes() {
+	for _, route := range paths() {
 		if !slices.ContainsFunc(links, func(l link) bool { return answers(route, l) }) {
 			fmt.Fprintf(&doc, "| `%s %s` | %s |\n", route[0], route[1], beyond[route[0]+" "+route[1]])
 		}
@@ -261,7 +259,7 @@ var beyond = map[string]string{
 
 func TestRoutesBeyondTheSchemaSayWhy(t *testing.T) {
 	links := readSchema(t).links(t)
-	for _, route := range api.Routes() {
+	for _, route := range paths() {
 		described := slices.ContainsFunc(links, func(l link) bool { return answers(route, l) })
 		if !described && beyond[route[0]+" "+route[1]] == "" {
 			t.Errorf("the schema does not describe %s %s: say in beyond what it is for", route[0], route[1])

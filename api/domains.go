@@ -24,13 +24,13 @@ type Domains interface {
 	RemoveDomain(ctx context.Context, app renga.AppID, id string) error
 }
 
-func (s *Server) domainRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/domains", s.listDomains},
-		{"POST", "/apps/{app}/domains", s.addDomain},
-		{"GET", "/apps/{app}/domains/{domain}", s.domainInfo},
-		{"PATCH", "/apps/{app}/domains/{domain}", s.updateDomain},
-		{"DELETE", "/apps/{app}/domains/{domain}", s.removeDomain},
+func (s *Server) domainRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/domains", Looking, s.listDomains),
+		Post("/apps/{app}/domains", Operating, s.addDomain),
+		Get("/apps/{app}/domains/{domain}", Looking, s.domainInfo),
+		Patch("/apps/{app}/domains/{domain}", Operating, s.updateDomain),
+		Delete("/apps/{app}/domains/{domain}", Operating, s.removeDomain),
 	}
 }
 
@@ -56,15 +56,15 @@ const domainStatus = "none"
 // newDomain maps a custom domain. Its cname is what the name is to lead to.
 func newDomain(d renga.Domain, a renga.App, endpoints []renga.Endpoint, o Options) domain {
 	cname := o.defaultHost(a)
-	wire := domain{
+	shown := domain{
 		App: ref{ID: string(a.ID), Name: a.Name}, CName: &cname, CreatedAt: stamp(d.CreatedAt), Hostname: d.Hostname,
 		ID: d.ID, Kind: "custom", Status: domainStatus, UpdatedAt: stamp(d.UpdatedAt),
 	}
 	if i := slices.IndexFunc(endpoints, func(e renga.Endpoint) bool { return e.ID == d.Endpoint }); i >= 0 {
-		wire.SNIEndpoint = &ref{ID: d.Endpoint, Name: endpoints[i].Name}
+		shown.SNIEndpoint = &ref{ID: d.Endpoint, Name: endpoints[i].Name}
 	}
-	wire.ACMStatus, wire.ACMStatusReason = acmOf(d, a, wire.SNIEndpoint != nil, o)
-	return wire
+	shown.ACMStatus, shown.ACMStatusReason = acmOf(d, a, shown.SNIEndpoint != nil, o)
+	return shown
 }
 
 // defaultDomain is the host below the platform's domain, which every app has.
@@ -83,7 +83,7 @@ func defaultDomainID(app renga.AppID) string {
 }
 
 func (s *Server) listDomains(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (s *Server) replyDomain(w http.ResponseWriter, r *http.Request, status int,
 // customDomain finds the app and the custom domain of the path, by id or by
 // host name.
 func (s *Server) customDomain(r *http.Request) (renga.App, renga.Domain, error) {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return renga.App{}, renga.Domain{}, err
 	}
@@ -154,7 +154,7 @@ func (s *Server) domainInfo(w http.ResponseWriter, r *http.Request) error {
 // addDomain takes the certificate that the body names; if it names none and the
 // app has one only, that one if it is good for the name.
 func (s *Server) addDomain(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -169,13 +169,13 @@ func (s *Server) addDomain(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := renga.ValidateHostname(host, s.options.Domain); err != nil {
+	if err := renga.ValidateHostname(host, s.Domain); err != nil {
 		return err
 	}
 	if err := refusePublic(host); err != nil {
 		return err
 	}
-	now := s.now()
+	now := s.Now()
 	d := renga.Domain{ID: uuid.NewString(), App: a.ID, Hostname: host, CreatedAt: now, UpdatedAt: now}
 	if d.Endpoint, err = s.endpointFor(r.Context(), a, host, body.SNIEndpoint); err != nil {
 		return err
@@ -183,9 +183,9 @@ func (s *Server) addDomain(w http.ResponseWriter, r *http.Request) error {
 	if d, err = s.parts.Domains.AddDomain(r.Context(), d); err != nil {
 		return orNotFound(err, "app")
 	}
-	s.parts.Waker.Wake(a.ID)
+	s.Waker.Wake(a.ID)
 	s.order(a, d)
-	s.audit(r, "domain added", a.Name, "domain", d.Hostname)
+	s.Audit(r, "domain added", a.Name, "domain", d.Hostname)
 	return s.replyDomain(w, r, http.StatusCreated, a, d)
 }
 
@@ -214,7 +214,7 @@ func (s *Server) updateDomain(w http.ResponseWriter, r *http.Request) error {
 		return orNotFound(err, "domain")
 	}
 	s.order(a, d)
-	s.audit(r, "domain updated", a.Name, "domain", d.Hostname, "endpoint", d.Endpoint)
+	s.Audit(r, "domain updated", a.Name, "domain", d.Hostname, "endpoint", d.Endpoint)
 	return s.replyDomain(w, r, http.StatusOK, a, d)
 }
 
@@ -240,8 +240,8 @@ func (s *Server) removeDomain(w http.ResponseWriter, r *http.Request) error {
 	if err := s.parts.Domains.RemoveDomain(r.Context(), a.ID, d.ID); err != nil {
 		return orNotFound(err, "domain")
 	}
-	s.parts.Waker.Wake(a.ID)
-	s.audit(r, "domain removed", a.Name, "domain", d.Hostname)
+	s.Waker.Wake(a.ID)
+	s.Audit(r, "domain removed", a.Name, "domain", d.Hostname)
 	return answer(w, http.StatusOK, newDomain(d, a, endpoints, s.options))
 }
 

@@ -20,14 +20,14 @@ type Dynos interface {
 	Restart(ctx context.Context, app renga.AppID, key string) error
 }
 
-func (s *Server) dynoRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/dynos", s.listDynos},
-		{"DELETE", "/apps/{app}/dynos", s.restartAll},
-		{"GET", "/apps/{app}/dynos/{dyno}", s.dynoInfo},
-		{"DELETE", "/apps/{app}/dynos/{dyno}", s.restartDyno},
+func (s *Server) dynoRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/dynos", Looking, s.listDynos),
+		Delete("/apps/{app}/dynos", Operating, s.restartAll),
+		Get("/apps/{app}/dynos/{dyno}", Looking, s.dynoInfo),
+		Delete("/apps/{app}/dynos/{dyno}", Operating, s.restartDyno),
 		// Not in Heroku's schema, and what its CLI sends for a process type.
-		{"DELETE", "/apps/{app}/formations/{type}", s.restartProcess},
+		Delete("/apps/{app}/formations/{type}", Operating, s.restartProcess),
 	}
 }
 
@@ -75,7 +75,7 @@ func newDyno(a renga.App, d renga.Dyno) dyno {
 
 // dynosOf are the dynos of the path's app, by type and number.
 func (s *Server) dynosOf(r *http.Request) (renga.App, []renga.Dyno, error) {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return renga.App{}, nil, err
 	}
@@ -119,11 +119,11 @@ func (s *Server) listDynos(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	wire := make([]dyno, 0, len(all))
+	shown := make([]dyno, 0, len(all))
 	for _, d := range all {
-		wire = append(wire, newDyno(a, d))
+		shown = append(shown, newDyno(a, d))
 	}
-	return list(w, r, wire, byDynoName(), by("id", func(d dyno) string { return d.ID }))
+	return list(w, r, shown, byDynoName(), by("id", func(d dyno) string { return d.ID }))
 }
 
 // byDynoName orders web.10 behind web.2.
@@ -160,7 +160,7 @@ func (s *Server) dynoInfo(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) restartAll(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (s *Server) restart(w http.ResponseWriter, r *http.Request, a renga.App, ke
 	if err := s.parts.Dynos.Restart(r.Context(), a.ID, key); err != nil {
 		return orNotFound(err, "app")
 	}
-	s.parts.Waker.Wake(a.ID)
-	s.audit(r, "dynos restarted", a.Name, "which", key)
+	s.Waker.Wake(a.ID)
+	s.Audit(r, "dynos restarted", a.Name, "which", key)
 	return answer(w, http.StatusAccepted, empty{})
 }

@@ -15,11 +15,11 @@ import (
 	"renga"
 )
 
-func (s *Server) dynoSizeRoutes() []route {
-	return []route{
-		{"GET", "/dyno-sizes", s.listDynoSizes},
-		{"GET", "/dyno-sizes/{size}", s.dynoSizeInfo},
-		{"GET", "/apps/{app}/available-dyno-sizes", s.listDynoSizes}, // every app may have every size
+func (s *Server) dynoSizeRoutes() []Route {
+	return []Route{
+		Get("/dyno-sizes", AnyToken, s.listDynoSizes),
+		Get("/dyno-sizes/{size}", AnyToken, s.dynoSizeInfo),
+		Get("/apps/{app}/available-dyno-sizes", Looking, s.listDynoSizes), // every app may have every size
 	}
 }
 
@@ -152,8 +152,8 @@ func (s *Server) listDynoSizes(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) dynoSizeInfo(w http.ResponseWriter, r *http.Request) error {
 	asked := mux.Vars(r)["size"]
 	for _, size := range s.sizes() {
-		if wire := newDynoSize(size); wire.ID == asked || strings.EqualFold(wire.Name, asked) {
-			return answer(w, http.StatusOK, wire)
+		if shown := newDynoSize(size); shown.ID == asked || strings.EqualFold(shown.Name, asked) {
+			return answer(w, http.StatusOK, shown)
 		}
 	}
 	return notFound("dyno size")

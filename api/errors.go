@@ -62,14 +62,14 @@ const statusGone = 499
 
 // fail answers an error. The cause of a fault goes to the log, not to the
 // client.
-func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		w.WriteHeader(statusGone)
 		return
 	}
 	p := asProblem(err)
 	if p.status >= http.StatusInternalServerError {
-		s.log.Error("request failed", "request", visitOf(r).id, "app", visitOf(r).app, "err", err)
+		d.Log.Error("request failed", "request", visitOf(r).id, "app", visitOf(r).app, "err", err)
 	}
 	if p.allow != "" {
 		w.Header().Set("Allow", p.allow)
@@ -93,6 +93,12 @@ func asProblem(err error) *problem {
 	}
 	status, id := form(kind)
 	return &problem{status: status, id: id, message: renga.MessageOf(err, "Internal server error.")}
+}
+
+// replyFault answers that something is wrong on our side.
+func replyFault(w http.ResponseWriter) {
+	p := asProblem(nil)
+	reply(w, p.status, errorBody{ID: p.id, Message: p.message})
 }
 
 // The problems the API itself finds.
@@ -142,7 +148,7 @@ func noEndpoint(http.ResponseWriter, *http.Request) error {
 
 // otherMethod answers a known path asked with a wrong method. To Heroku that is
 // an endpoint that is not there; the Allow header names those that are.
-func otherMethod(m *mux.Router) handler {
+func otherMethod(m *mux.Router) Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		var allowed []string
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {

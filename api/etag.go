@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// tagAnswers gives each good JSON answer of a GET an ETag, a hash of its body,
+// TagAnswers gives each good JSON answer of a GET an ETag, a hash of its body,
 // and answers 304 without the body when the client names it in If-None-Match.
 // Parts of lists (206) have none: their Range is not part of what is tagged.
-func tagAnswers(next http.Handler) http.Handler {
+func TagAnswers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !reads(r) {
 			next.ServeHTTP(w, r)

@@ -35,17 +35,17 @@ type Command struct {
 }
 
 // commandRoutes are for clients of our own; Heroku has no such thing.
-func (s *Server) commandRoutes() []route {
-	return []route{{"POST", "/apps/{app}/dynos/{dyno}/exec", s.runInDyno}}
+func (s *Server) commandRoutes() []Route {
+	return []Route{Post("/apps/{app}/dynos/{dyno}/exec", SettingSecrets, s.runInDyno)}
 }
 
 // These are not of the Platform API: on Heroku another host answers them, which
 // the CLI finds in HEROKU_EXEC_URL. The app's name is the user of Basic
 // authentication.
-func (s *Server) execRoutes() []route {
-	return []route{
-		{"GET", "/api/v2", s.listVisitable},
-		{"PUT", "/api/v2/{dyno}", s.visitDyno},
+func (s *Server) execRoutes() []Route {
+	return []Route{
+		Get("/api/v2", Reading, s.listVisitable),
+		Put("/api/v2/{dyno}", OnToken(renga.ScopeWriteProtected), s.visitDyno),
 	}
 }
 
@@ -65,7 +65,7 @@ type passage struct {
 // visitedApp is the app that the request's user name names, with its dynos.
 func (s *Server) visitedApp(r *http.Request) (renga.App, []renga.Dyno, error) {
 	name, _, _ := r.BasicAuth()
-	a, err := s.appNamed(r, name, renga.MayOperate)
+	a, err := s.AppNamed(r, name, renga.MayOperate)
 	if err != nil {
 		return renga.App{}, nil, err
 	}
@@ -88,11 +88,11 @@ func (s *Server) listVisitable(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	wire := make([]visitable, 0, len(dynos))
+	shown := make([]visitable, 0, len(dynos))
 	for _, d := range dynos {
-		wire = append(wire, visitable{d.Name})
+		shown = append(shown, visitable{d.Name})
 	}
-	return answer(w, http.StatusOK, wire)
+	return answer(w, http.StatusOK, shown)
 }
 
 // visited is the app whose dyno of that name can be visited.
@@ -116,11 +116,11 @@ func oneOf(dynos []renga.Dyno, name string) error {
 // is good still, and for this dyno.
 func (s *Server) again(r *http.Request, dyno string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		r := r.WithContext(context.WithValue(ctx, visitKey{}, visitOf(r)))
-		if _, err := s.bearerOf(r); err != nil {
+		r, err := s.Again(ctx, r)
+		if err != nil {
 			return err
 		}
-		_, err := s.visited(r, dyno)
+		_, err = s.visited(r, dyno)
 		return err
 	}
 }
@@ -141,10 +141,10 @@ func (s *Server) visitDyno(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.parts.Lines.Did(r.Context(), a.ID, caller(r).ID, "Session in "+name+" opened")
-	s.audit(r, "dyno visited", a.Name, "dyno", name)
+	s.Lines.Did(r.Context(), a.ID, caller(r).ID, "Session in "+name+" opened")
+	s.Audit(r, "dyno visited", a.Name, "dyno", name)
 	return answer(w, http.StatusOK, passage{
-		TunnelHost: "api." + s.options.Domain, ClientUser: user, ProxyPublicKey: s.parts.Visits.HostKey(),
+		TunnelHost: "api." + s.Domain, ClientUser: user, ProxyPublicKey: s.parts.Visits.HostKey(),
 	})
 }
 
@@ -177,7 +177,7 @@ func (o commandOrder) window() *renga.Window {
 }
 
 func (s *Server) runInDyno(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -197,13 +197,13 @@ func (s *Server) runInDyno(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	secret, err := s.parts.Visits.Exec(r.Context(), a, Command{
-		Dyno: name, Line: order.Command, Terminal: order.window(), Still: s.stillMay(r, a.ID, setSecrets),
+		Dyno: name, Line: order.Command, Terminal: order.window(), Still: s.stillMay(r, a.ID, SettingSecrets),
 	})
 	if err != nil {
 		return err
 	}
-	s.parts.Lines.Did(r.Context(), a.ID, caller(r).ID, "Session in "+name+" opened")
-	s.audit(r, "dyno visited", a.Name, "dyno", name)
+	s.Lines.Did(r.Context(), a.ID, caller(r).ID, "Session in "+name+" opened")
+	s.Audit(r, "dyno visited", a.Name, "dyno", name)
 	_, url := s.options.attachURLs(secret)
 	return answer(w, http.StatusCreated, command{Command: order.Command, Dyno: wireNameOnly{name}, WebsocketURL: url})
 }

@@ -10,11 +10,11 @@ import (
 	"renga"
 )
 
-func (s *Server) featureRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/features", s.listFeatures},
-		{"GET", "/apps/{app}/features/{feature}", s.featureInfo},
-		{"PATCH", "/apps/{app}/features/{feature}", s.updateFeature},
+func (s *Server) featureRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/features", Looking, s.listFeatures),
+		Get("/apps/{app}/features/{feature}", Looking, s.featureInfo),
+		Patch("/apps/{app}/features/{feature}", Operating, s.updateFeature),
 	}
 }
 
@@ -33,19 +33,19 @@ type feature struct {
 }
 
 func newFeature(a renga.App, f renga.Feature) feature {
-	wire := feature{
+	shown := feature{
 		CreatedAt: stamp(a.CreatedAt), Description: f.Description, DisplayName: f.Name, Enabled: a.FeatureOn(f.Name),
 		ID:   uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:feature:"+f.Name)).String(),
 		Name: f.Name, State: "general", UpdatedAt: stamp(a.UpdatedAt),
 	}
 	if f.Lab {
-		wire.State = "beta" // `heroku labs` lists whatever is not general
+		shown.State = "beta" // `heroku labs` lists whatever is not general
 	}
-	return wire
+	return shown
 }
 
 func (s *Server) listFeatures(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (s *Server) listFeatures(w http.ResponseWriter, r *http.Request) error {
 
 // featureOf finds the path's app, and the feature by its name or id.
 func (s *Server) featureOf(r *http.Request) (renga.App, renga.Feature, error) {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return renga.App{}, renga.Feature{}, err
 	}
@@ -116,7 +116,7 @@ func (s *Server) switchFeature(r *http.Request, a renga.App, f renga.Feature, on
 	if err != nil {
 		return renga.App{}, orNotFound(err, "app")
 	}
-	s.parts.Waker.Wake(a.ID)
-	s.audit(r, "feature set", a.Name, "feature", f.Name, "enabled", on)
+	s.Waker.Wake(a.ID)
+	s.Audit(r, "feature set", a.Name, "feature", f.Name, "enabled", on)
 	return a, nil
 }

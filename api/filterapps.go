@@ -8,8 +8,8 @@ import (
 	"renga"
 )
 
-func (s *Server) filterRoutes() []route {
-	return []route{{"POST", "/filters/apps", s.filterApps}}
+func (s *Server) filterRoutes() []Route {
+	return []Route{Post("/filters/apps", Reading, s.filterApps)}
 }
 
 // filterApps lists the apps with the given ids, as far as the caller may see
@@ -27,12 +27,12 @@ func (s *Server) filterApps(w http.ResponseWriter, r *http.Request) error {
 	for _, id := range body.In.ID {
 		asked[renga.AppID(strings.ToLower(id))] = true
 	}
-	ids, err := s.parts.Apps.AppIDs(r.Context())
+	ids, err := s.Apps.AppIDs(r.Context())
 	if err != nil {
 		return err
 	}
 	ids = slices.DeleteFunc(ids, func(id renga.AppID) bool { return !asked[id] })
-	seen, err := s.seenOf(r, ids)
+	seen, err := s.SeenOf(r, ids)
 	if err != nil {
 		return err
 	}
@@ -46,9 +46,9 @@ func (s *Server) showTeamApps(r *http.Request, page []renga.App) ([]teamApp, err
 	if err != nil {
 		return nil, err
 	}
-	wire := make([]teamApp, 0, len(apps))
+	shown := make([]teamApp, 0, len(apps))
 	for _, a := range apps {
-		wire = append(wire, newTeamApp(a))
+		shown = append(shown, newTeamApp(a))
 	}
-	return wire, nil
+	return shown, nil
 }

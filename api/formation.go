@@ -35,12 +35,12 @@ type Deployer interface {
 	Deploy(ctx context.Context, app renga.AppID, d renga.Deploy, by renga.AccountID) (renga.Release, error)
 }
 
-func (s *Server) formationRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/formation", s.listFormation},
-		{"PATCH", "/apps/{app}/formation", s.updateFormation},
-		{"GET", "/apps/{app}/formation/{type}", s.formationInfo},
-		{"PATCH", "/apps/{app}/formation/{type}", s.updateProcess},
+func (s *Server) formationRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/formation", Looking, s.listFormation),
+		Patch("/apps/{app}/formation", OnApp(renga.ScopeWrite, renga.MayDeploy, renga.MayOperate), s.updateFormation),
+		Get("/apps/{app}/formation/{type}", Looking, s.formationInfo),
+		Patch("/apps/{app}/formation/{type}", OnApp(renga.ScopeWrite, renga.MayDeploy, renga.MayOperate), s.updateProcess),
 	}
 }
 
@@ -73,7 +73,7 @@ type processes struct {
 }
 
 func (s *Server) processesOf(r *http.Request) (processes, error) {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return processes{}, err
 	}
@@ -81,7 +81,7 @@ func (s *Server) processesOf(r *http.Request) (processes, error) {
 	if err != nil {
 		return processes{}, orNotFound(err, "app")
 	}
-	newest, err := s.newest(r.Context(), a.ID)
+	newest, err := s.NewestOf(r.Context(), a.ID)
 	if err != nil {
 		return processes{}, err
 	}

@@ -32,7 +32,7 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 				all.Status, status = "degraded", http.StatusServiceUnavailable
 			}
 			all.Checks[name] = renga.MessageOf(err, "This part does not work; the log says why.")
-			s.log.Warn("health check failed", "check", name, "err", err)
+			s.Log.Warn("health check failed", "check", name, "err", err)
 		}
 	}
 	return answer(w, status, all)

@@ -7,11 +7,11 @@ import (
 	"renga"
 )
 
-func (s *Server) healthCheckRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/health-check", s.healthCheckInfo},
-		{"PATCH", "/apps/{app}/health-check", s.updateHealthCheck},
-		{"DELETE", "/apps/{app}/health-check", s.deleteHealthCheck},
+func (s *Server) healthCheckRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/health-check", Looking, s.healthCheckInfo),
+		Patch("/apps/{app}/health-check", Operating, s.updateHealthCheck),
+		Delete("/apps/{app}/health-check", Operating, s.deleteHealthCheck),
 	}
 }
 
@@ -38,7 +38,7 @@ func newHealthCheck(a renga.App) healthCheck {
 }
 
 func (s *Server) healthCheckInfo(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (u healthCheckUpdate) of(c renga.HealthCheck) (renga.HealthCheck, error) {
 }
 
 func (s *Server) updateHealthCheck(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (s *Server) updateHealthCheck(w http.ResponseWriter, r *http.Request) error
 }
 
 func (s *Server) deleteHealthCheck(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (s *Server) setHealthCheck(r *http.Request, a renga.App, change func(renga.
 	if err != nil {
 		return renga.App{}, orNotFound(err, "app")
 	}
-	s.parts.Waker.Wake(a.ID)
-	s.audit(r, "health check set", a.Name, "path", a.HealthCheck.Path)
+	s.Waker.Wake(a.ID)
+	s.Audit(r, "health check set", a.Name, "path", a.HealthCheck.Path)
 	return a, nil
 }

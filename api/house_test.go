@@ -48,10 +48,11 @@ func newHouse(tb testing.TB, db *store.Store) *house {
 		Apps: db, Store: db, Ledger: ledger, Owners: releaser.NewOwners(db, ledger), Runner: nobody{}, Lines: nobody{}, Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
 	h := &house{db: db, ledger: ledger, Server: httptest.NewServer(api.New(api.Options{
-		Domain: "renga.localhost", Scheme: "http", Sizes: sizes, RateLimit: 1 << 30, Log: log,
+		Settings: api.Settings{Domain: "renga.localhost", Scheme: "http", Log: log}, Sizes: sizes, RateLimit: 1 << 30,
 	}, api.Parts{
-		Repeats: db, Tokens: db, Accounts: db, Apps: db, Creator: rel, Releases: db, Releaser: rel,
-		Vars: config.New(rel), Formations: db, Dynos: db, Waker: nobody{}, Lines: nobody{},
+		Wire:     api.DoorParts{Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Lines: nobody{}, Waker: nobody{}},
+		Accounts: db, Apps: db, Creator: rel, Releases: db, Releaser: rel,
+		Vars: config.New(rel), Formations: db, Dynos: db,
 	}))}
 	tb.Cleanup(h.Close)
 	return h

@@ -26,13 +26,13 @@ type Keys interface {
 	DeleteKey(ctx context.Context, account renga.AccountID, id string) error
 }
 
-func (s *Server) keyRoutes() []route {
-	return []route{
-		{"GET", "/account/keys", s.listKeys},
-		{"GET", "/account/keys/{key}", s.keyInfo},
+func (s *Server) keyRoutes() []Route {
+	return []Route{
+		Get("/account/keys", WholeToken, s.listKeys),
+		Get("/account/keys/{key}", WholeToken, s.keyInfo),
 		// Not in Heroku's schema, and what its CLI sends.
-		{"POST", "/account/keys", s.addKey},
-		{"DELETE", "/account/keys/{key}", s.deleteKey},
+		Post("/account/keys", WholeToken, s.addKey),
+		Delete("/account/keys/{key}", WholeToken, s.deleteKey),
 	}
 }
 
@@ -59,11 +59,11 @@ func (s *Server) listKeys(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	wire := make([]key, 0, len(all))
+	shown := make([]key, 0, len(all))
 	for _, k := range all {
-		wire = append(wire, newKey(k, caller(r)))
+		shown = append(shown, newKey(k, caller(r)))
 	}
-	return list(w, r, wire,
+	return list(w, r, shown,
 		by("id", func(k key) string { return k.ID }),
 		by("fingerprint", func(k key) string { return k.Fingerprint }))
 }
@@ -102,11 +102,11 @@ func (s *Server) addKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	k.ID, k.Account, k.CreatedAt = uuid.NewString(), caller(r).ID, s.now()
+	k.ID, k.Account, k.CreatedAt = uuid.NewString(), caller(r).ID, s.Now()
 	if err := s.parts.Keys.AddKey(r.Context(), k); err != nil {
 		return err
 	}
-	s.audit(r, "key added", "", "fingerprint", k.Fingerprint)
+	s.Audit(r, "key added", "", "fingerprint", k.Fingerprint)
 	return answer(w, http.StatusCreated, newKey(k, caller(r)))
 }
 
@@ -138,6 +138,6 @@ func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request) error {
 	if err := s.parts.Keys.DeleteKey(r.Context(), k.Account, k.ID); err != nil {
 		return orNotFound(err, "key")
 	}
-	s.audit(r, "key removed", "", "fingerprint", k.Fingerprint)
+	s.Audit(r, "key removed", "", "fingerprint", k.Fingerprint)
 	return answer(w, http.StatusOK, newKey(k, caller(r)))
 }

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"renga/api"
 )
 
 // link is one request that Heroku's schema describes.
@@ -78,5 +76,5 @@ func answers(route [2]string, l link) bool {
 }
 
 func (l link) answered() bool {
-	return slices.ContainsFunc(api.Routes(), func(route [2]string) bool { return answers(route, l) })
+	return slices.ContainsFunc(paths(), func(route [2]string) bool { return answers(route, l) })
 }

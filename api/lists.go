@@ -38,7 +38,7 @@ func listAs[T, W any](w http.ResponseWriter, r *http.Request, items []T, show fu
 	if err != nil {
 		return err
 	}
-	wire, err := show(page)
+	shown, err := show(page)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func listAs[T, W any](w http.ResponseWriter, r *http.Request, items []T, show fu
 	if len(page) > 0 {
 		first, last = col.key(page[0]), col.key(page[len(page)-1])
 	}
-	return replyPage(w, append([]W{}, wire...), sp, first, last, more, fields...) // an empty list is [], never null
+	return replyPage(w, append([]W{}, shown...), sp, first, last, more, fields...) // an empty list is [], never null
 }
 
 // column is a field by which a list in memory can be ordered and cut.

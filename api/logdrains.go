@@ -18,13 +18,13 @@ type Drains interface {
 	RemoveDrain(ctx context.Context, app renga.AppID, id string) error
 }
 
-func (s *Server) logDrainRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/log-drains", s.listDrains},
-		{"POST", "/apps/{app}/log-drains", s.createDrain},
+func (s *Server) logDrainRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/log-drains", ReadingSecrets, s.listDrains),
+		Post("/apps/{app}/log-drains", SettingSecrets, s.createDrain),
 		// A drain is named by its id, its token, or its URL, escaped.
-		{"GET", "/apps/{app}/log-drains/{drain:.+}", s.drainInfo},
-		{"DELETE", "/apps/{app}/log-drains/{drain:.+}", s.deleteDrain},
+		Get("/apps/{app}/log-drains/{drain:.+}", ReadingSecrets, s.drainInfo),
+		Delete("/apps/{app}/log-drains/{drain:.+}", SettingSecrets, s.deleteDrain),
 	}
 }
 
@@ -46,7 +46,7 @@ func newLogDrain(a renga.App, d renga.Drain) logDrain {
 
 // drainsOf are the drains of the path's app.
 func (s *Server) drainsOf(r *http.Request) (renga.App, []renga.Drain, error) {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return renga.App{}, nil, err
 	}
@@ -74,11 +74,11 @@ func (s *Server) listDrains(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	wire := make([]logDrain, 0, len(drains))
+	shown := make([]logDrain, 0, len(drains))
 	for _, d := range drains {
-		wire = append(wire, newLogDrain(a, d))
+		shown = append(shown, newLogDrain(a, d))
 	}
-	return list(w, r, wire, by("id", func(d logDrain) string { return d.ID }))
+	return list(w, r, shown, by("id", func(d logDrain) string { return d.ID }))
 }
 
 func (s *Server) drainInfo(w http.ResponseWriter, r *http.Request) error {
@@ -90,7 +90,7 @@ func (s *Server) drainInfo(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) createDrain(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -103,13 +103,13 @@ func (s *Server) createDrain(w http.ResponseWriter, r *http.Request) error {
 	if err := renga.ValidateDrainURL(body.URL); err != nil {
 		return err
 	}
-	now := s.now().UTC()
+	now := s.Now().UTC()
 	d := renga.Drain{ID: uuid.NewString(), App: a.ID, URL: body.URL, Token: "d." + uuid.NewString(), CreatedAt: now, UpdatedAt: now}
 	if err := s.parts.Drains.AddDrain(r.Context(), d); err != nil {
 		return orNotFound(err, "app")
 	}
 	s.parts.Drainer.Wake(a.ID)
-	s.audit(r, "log drain added", a.Name, "drain", d.Token)
+	s.Audit(r, "log drain added", a.Name, "drain", d.Token)
 	return answer(w, http.StatusCreated, newLogDrain(a, d))
 }
 
@@ -122,6 +122,6 @@ func (s *Server) deleteDrain(w http.ResponseWriter, r *http.Request) error {
 		return orNotFound(err, "log drain")
 	}
 	s.parts.Drainer.Wake(a.ID)
-	s.audit(r, "log drain removed", a.Name, "drain", d.Token)
+	s.Audit(r, "log drain removed", a.Name, "drain", d.Token)
 	return answer(w, http.StatusOK, newLogDrain(a, d))
 }

@@ -24,12 +24,12 @@ type Logs interface {
 	Follow(ctx context.Context, app renga.AppID, after uint64, tell func(lines []renga.LogLine, missed uint64) error) error
 }
 
-func (s *Server) logSessionRoutes() []route {
-	return []route{{"POST", "/apps/{app}/log-sessions", s.createLogSession}}
+func (s *Server) logSessionRoutes() []Route {
+	return []Route{Post("/apps/{app}/log-sessions", Looking, s.createLogSession)}
 }
 
-func (s *Server) logStreamRoutes() []route {
-	return []route{{"GET", "/streams/logs/{app}", s.streamLog}}
+func (s *Server) logStreamRoutes() []Route {
+	return []Route{Get("/streams/logs/{app}", Open, s.streamLog)}
 }
 
 const (
@@ -68,7 +68,7 @@ func (k sessionKey) filter() renga.LogFilter {
 }
 
 func (s *Server) createLogSession(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -87,8 +87,8 @@ func (s *Server) createLogSession(w http.ResponseWriter, r *http.Request) error 
 		return invalid("Fields \"dyno\" and \"dyno_name\" name two dynos; leave one of them out.")
 	}
 	key := sessionKey{
-		pass: s.options.passOf(r.Context()), App: a.ID, Dyno: cmp.Or(body.DynoName, body.Dyno), Type: body.Type,
-		Source: body.Source, Lines: sessionLines, Tail: body.Tail, Expires: s.now().Add(sessionLife),
+		pass: s.passOf(r.Context()), App: a.ID, Dyno: cmp.Or(body.DynoName, body.Dyno), Type: body.Type,
+		Source: body.Source, Lines: sessionLines, Tail: body.Tail, Expires: s.Now().Add(sessionLife),
 	}
 	if body.Lines != nil {
 		key.Lines = *body.Lines
@@ -96,10 +96,10 @@ func (s *Server) createLogSession(w http.ResponseWriter, r *http.Request) error 
 	if key.Lines < 0 || len(key.Dyno)+len(key.Type)+len(key.Source) > 200 {
 		return invalid("Lines must be a whole number from 0 on, and dyno, type and source are names.")
 	}
-	now := stamp(s.now())
+	now := stamp(s.Now())
 	return answer(w, http.StatusCreated, logSession{
 		CreatedAt: now, ID: uuid.NewString(), UpdatedAt: now,
-		LogplexURL: here(r) + "/streams/logs/" + string(a.ID) + "?key=" + s.options.sign(logSessionKind, key),
+		LogplexURL: here(r) + "/streams/logs/" + string(a.ID) + "?key=" + s.sign(logSessionKind, key),
 	})
 }
 
@@ -114,13 +114,13 @@ func here(r *http.Request) string {
 
 // openSession reads the key of a stream's URL.
 func (s *Server) openSession(r *http.Request) (k sessionKey, err error) {
-	if !s.options.signed(r, logSessionKind, &k) || string(k.App) != mux.Vars(r)["app"] {
+	if !s.signed(r, logSessionKind, &k) || string(k.App) != mux.Vars(r)["app"] {
 		return k, notFound("stream")
 	}
-	if s.now().After(k.Expires) {
+	if s.Now().After(k.Expires) {
 		return k, renga.Errorf(renga.Forbidden, "This log session has expired; open another one.")
 	}
-	return k, s.holds(r.Context(), k.pass, k.App, looking)
+	return k, s.holds(r.Context(), k.pass, k.App, Looking)
 }
 
 // streamLog sends an app's lines as server-sent events. A client that connects
@@ -139,7 +139,7 @@ func (s *Server) streamLog(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := newEventStream(w, s.now)
+	out := newEventStream(w, s.Now)
 	field := ""
 	if !k.Tail {
 		field = "retry: 10\n\n" // so long the official CLI waits before it ends
@@ -155,12 +155,12 @@ func (s *Server) streamLog(w http.ResponseWriter, r *http.Request) error {
 
 // tailLog sends what comes after an id until somebody has enough.
 func (s *Server) tailLog(ctx context.Context, out *eventStream, k sessionKey, after uint64) {
-	ctx, cancel := s.whileHeld(ctx, k.pass, k.App, looking)
+	ctx, cancel := s.whileHeld(ctx, k.pass, k.App, Looking)
 	defer cancel()
 	alive := make(chan struct{})
 	go func() {
 		defer close(alive)
-		out.keepAlive(ctx, s.ending)
+		out.keepAlive(ctx, s.Ending())
 		cancel()
 	}()
 	err := s.parts.Logs.Follow(ctx, k.App, after, func(lines []renga.LogLine, missed uint64) error {
@@ -174,6 +174,6 @@ func (s *Server) tailLog(ctx context.Context, out *eventStream, k sessionKey, af
 	cancel()
 	<-alive
 	if err != nil && !errors.Is(err, context.Canceled) {
-		s.log.Debug("log stream ended", "app", k.App, "err", err)
+		s.Log.Debug("log stream ended", "app", k.App, "err", err)
 	}
 }

@@ -14,10 +14,10 @@ type Minutes interface {
 	Minutes(ctx context.Context, app renga.AppID) ([]renga.Minute, error)
 }
 
-func (s *Server) metricRoutes() []route {
-	return []route{
+func (s *Server) metricRoutes() []Route {
+	return []Route{
 		// Not Heroku's: see docs/beyond-heroku.md.
-		{"GET", "/apps/{app}/metrics", s.listMetrics},
+		Get("/apps/{app}/metrics", Looking, s.listMetrics),
 	}
 }
 
@@ -43,7 +43,7 @@ func newMetric(m renga.Minute) metric {
 }
 
 func (s *Server) listMetrics(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -57,11 +57,11 @@ func (s *Server) listMetrics(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return orNotFound(err, "app")
 	}
-	wire := []metric{}
+	shown := []metric{}
 	for _, m := range minutes {
 		if typ := r.URL.Query().Get("process_type"); (typ == "" || typ == string(m.Type)) && !m.At.Before(since) {
-			wire = append(wire, newMetric(m))
+			shown = append(shown, newMetric(m))
 		}
 	}
-	return answer(w, http.StatusOK, wire)
+	return answer(w, http.StatusOK, shown)
 }

@@ -38,8 +38,8 @@ func (s *Server) releaseImage(r *http.Request, a renga.App, image, description s
 	if err != nil {
 		return renga.ReleaseRecord{}, orNotFound(err, "app")
 	}
-	s.parts.Waker.Wake(a.ID)
-	s.audit(r, "images released", a.Name, "release", rel.Name(), "types", renga.Web)
+	s.Waker.Wake(a.ID)
+	s.Audit(r, "images released", a.Name, "release", rel.Name(), "types", renga.Web)
 	return s.parts.Releases.Release(r.Context(), a.ID, rel.Version)
 }
 

@@ -19,21 +19,21 @@ type OneOffs interface {
 	RunOneOff(ctx context.Context, app renga.App, asked renga.OneOff, still func(context.Context) error) (d renga.Dyno, secret string, err error)
 }
 
-func (s *Server) oneOffRoutes() []route {
-	return []route{
-		{"POST", "/apps/{app}/dynos", s.runDyno},
-		{"POST", "/apps/{app}/dynos/{dyno}/actions/stop", s.restartDyno},
+func (s *Server) oneOffRoutes() []Route {
+	return []Route{
+		Post("/apps/{app}/dynos", SettingSecrets, s.runDyno),
+		Post("/apps/{app}/dynos/{dyno}/actions/stop", Operating, s.restartDyno),
 		// Not in Heroku's schema, and what its CLI sends for a process type.
-		{"POST", "/apps/{app}/formations/{type}/actions/stop", s.restartProcess},
+		Post("/apps/{app}/formations/{type}/actions/stop", Operating, s.restartProcess),
 	}
 }
 
 // attachRoutes are for the clients of attached dynos.
-func (s *Server) attachRoutes() []route {
-	return []route{{"GET", "/attach/{secret}", func(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) attachRoutes() []Route {
+	return []Route{Get("/attach/{secret}", Open, func(w http.ResponseWriter, r *http.Request) error {
 		s.parts.Attach.ServeHTTP(w, r)
 		return nil
-	}}}
+	})}
 }
 
 // dynoOrder is what a request for a one-off dyno says.
@@ -117,7 +117,7 @@ func (o dynoOrder) terminal() *renga.Window {
 }
 
 func (s *Server) runDyno(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -129,14 +129,14 @@ func (s *Server) runDyno(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d, secret, err := s.parts.OneOffs.RunOneOff(r.Context(), a, asked, s.stillMay(r, a.ID, setSecrets))
+	d, secret, err := s.parts.OneOffs.RunOneOff(r.Context(), a, asked, s.stillMay(r, a.ID, SettingSecrets))
 	if err != nil {
 		return err
 	}
-	s.audit(r, "dyno run", a.Name, "dyno", d.Name, "attached", asked.Attach)
-	wire := newDyno(a, d)
-	wire.AttachURL, wire.WebsocketURL = s.options.attachURLs(secret)
-	return answer(w, http.StatusCreated, wire)
+	s.Audit(r, "dyno run", a.Name, "dyno", d.Name, "attached", asked.Attach)
+	shown := newDyno(a, d)
+	shown.AttachURL, shown.WebsocketURL = s.options.attachURLs(secret)
+	return answer(w, http.StatusCreated, shown)
 }
 
 // attachURLs are where an attached dyno waits for its client: one for Heroku's

@@ -34,29 +34,29 @@ type pass struct {
 }
 
 // passOf is the pass of whoever a request's context is about.
-func (o Options) passOf(ctx context.Context) pass {
+func (s Settings) passOf(ctx context.Context) pass {
 	by := visitIn(ctx).bearer
-	return pass{Account: by.Account.ID, Authorization: by.Authorization.ID, Token: o.mark(by.Authorization)}
+	return pass{Account: by.Account.ID, Authorization: by.Authorization.ID, Token: s.mark(by.Authorization)}
 }
 
-func (o Options) mark(a renga.Authorization) string {
-	mac := hmac.New(sha256.New, o.StreamKey)
+func (s Settings) mark(a renga.Authorization) string {
+	mac := hmac.New(sha256.New, s.StreamKey)
 	fmt.Fprintf(mac, "token %s %s", a.ID, a.Redacted)
 	return hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
 // sign makes a key of a kind, which is all there is of what it opens: nothing is
 // kept.
-func (o Options) sign(kind string, v any) string {
+func (s Settings) sign(kind string, v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {
 		panic(fmt.Errorf("encode a %s: %w", kind, err)) // it has nothing but plain fields
 	}
-	return encode64(text) + "." + encode64(o.mac(kind, text))
+	return encode64(text) + "." + encode64(s.mac(kind, text))
 }
 
-func (o Options) mac(kind string, text []byte) []byte {
-	mac := hmac.New(sha256.New, o.StreamKey)
+func (s Settings) mac(kind string, text []byte) []byte {
+	mac := hmac.New(sha256.New, s.StreamKey)
 	fmt.Fprintf(mac, "%s %s", kind, text)
 	return mac.Sum(nil)
 }
@@ -64,33 +64,34 @@ func (o Options) mac(kind string, text []byte) []byte {
 func encode64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 // signed reads the key that a request's URL holds.
-func (o Options) signed(r *http.Request, kind string, v any) bool {
+func (s Settings) signed(r *http.Request, kind string, v any) bool {
 	head, tail, _ := strings.Cut(r.URL.Query().Get("key"), ".")
 	text, err1 := base64.RawURLEncoding.DecodeString(head)
 	mac, err2 := base64.RawURLEncoding.DecodeString(tail)
-	return err1 == nil && err2 == nil && hmac.Equal(mac, o.mac(kind, text)) && json.Unmarshal(text, v) == nil
+	return err1 == nil && err2 == nil && hmac.Equal(mac, s.mac(kind, text)) && json.Unmarshal(text, v) == nil
 }
 
 // stillMay asks, whenever it is called, whether whoever made the request may do
 // that with the app still, by the token that they had.
-func (s *Server) stillMay(r *http.Request, app renga.AppID, asked need) func(context.Context) error {
-	p := s.options.passOf(r.Context())
-	return func(ctx context.Context) error { return s.holds(ctx, p, app, asked) }
+func (d *Door) stillMay(r *http.Request, app renga.AppID, asked Policy) func(context.Context) error {
+	p := d.passOf(r.Context())
+	return func(ctx context.Context) error { return d.holds(ctx, p, app, asked) }
 }
 
 // holds is nil while a pass is good for that.
-func (s *Server) holds(ctx context.Context, p pass, app renga.AppID, asked need) error {
-	grants, err := s.parts.Authorizations.Authorizations(ctx, p.Account)
+func (d *Door) holds(ctx context.Context, p pass, app renga.AppID, asked Policy) error {
+	scope, _ := asked.Asks()
+	grants, err := d.Authorizations.Authorizations(ctx, p.Account)
 	if err != nil {
 		return err
 	}
 	i := slices.IndexFunc(grants, func(a renga.Authorization) bool {
-		return a.ID == p.Authorization && s.options.mark(a) == p.Token && !a.Expired(s.now()) && a.Scopes.Allow(asked.scope)
+		return a.ID == p.Authorization && d.mark(a) == p.Token && !a.Expired(d.Now()) && a.Scopes.Allow(scope)
 	})
 	if i < 0 {
 		return renga.Errorf(renga.Forbidden, "The token that this was opened with is valid no more; open it anew.")
 	}
-	a, err := s.parts.Apps.App(ctx, app)
+	a, err := d.Apps.App(ctx, app)
 	switch {
 	case err != nil:
 		return orNotFound(err, "app")
@@ -102,11 +103,11 @@ func (s *Server) holds(ctx context.Context, p pass, app renga.AppID, asked need)
 
 // whileHeld is ctx until cancel is called or the right to what runs in it has
 // ended. Nothing is ended because it could not be asked.
-func (s *Server) whileHeld(ctx context.Context, p pass, app renga.AppID, asked need) (held context.Context, cancel context.CancelFunc) {
+func (d *Door) whileHeld(ctx context.Context, p pass, app renga.AppID, asked Policy) (held context.Context, cancel context.CancelFunc) {
 	held, cancel = context.WithCancel(ctx)
 	go func() { // ends with held
 		defer cancel()
-		look := time.NewTicker(s.lookAgain)
+		look := time.NewTicker(d.LookAgain)
 		defer look.Stop()
 		for {
 			select {
@@ -114,9 +115,9 @@ func (s *Server) whileHeld(ctx context.Context, p pass, app renga.AppID, asked n
 				return
 			case <-look.C:
 			}
-			err := s.holds(held, p, app, asked)
+			err := d.holds(held, p, app, asked)
 			if kind := renga.KindOf(err); kind == renga.Forbidden || kind == renga.NotFound {
-				s.log.Info("stream ended with the right to it", "app", app, "account", p.Account, "reason", err)
+				d.Log.Info("stream ended with the right to it", "app", app, "account", p.Account, "reason", err)
 				return
 			}
 		}

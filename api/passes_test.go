@@ -67,7 +67,7 @@ func newStreams() *rig {
 	rig := newLog()
 	withPhase(rig.world)
 	rig.world.outcomes[4] = renga.Outcome{Status: renga.Pending, At: born}
-	rig.LookOften(time.Millisecond)
+	rig.LookAgain = time.Millisecond
 	return rig
 }
 

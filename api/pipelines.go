@@ -20,14 +20,14 @@ type Pipelines interface {
 	DeletePipeline(ctx context.Context, id renga.PipelineID) error
 }
 
-func (s *Server) pipelineRoutes() []route {
-	return []route{
-		{"GET", "/pipelines", s.listPipelines},
-		{"POST", "/pipelines", s.createPipeline},
-		{"GET", "/pipelines/{pipeline}", s.pipelineInfo},
-		{"PATCH", "/pipelines/{pipeline}", s.updatePipeline},
-		{"DELETE", "/pipelines/{pipeline}", s.deletePipeline},
-		{"POST", "/pipeline-transfers", s.transferPipeline},
+func (s *Server) pipelineRoutes() []Route {
+	return []Route{
+		Get("/pipelines", Reading, s.listPipelines),
+		Post("/pipelines", Writing, s.createPipeline),
+		Get("/pipelines/{pipeline}", Reading, s.pipelineInfo),
+		Patch("/pipelines/{pipeline}", Writing, s.updatePipeline),
+		Delete("/pipelines/{pipeline}", Writing, s.deletePipeline),
+		Post("/pipeline-transfers", WholeToken, s.transferPipeline),
 	}
 }
 
@@ -69,14 +69,14 @@ func (s *Server) listPipelines(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	wire := []pipeline{}
+	shown := []pipeline{}
 	name, named := r.URL.Query()["eq[name]"]
 	for _, p := range see.pipelines {
 		if !named || slices.Contains(name, p.Name) {
-			wire = append(wire, newPipeline(p))
+			shown = append(shown, newPipeline(p))
 		}
 	}
-	return list(w, r, wire, by("id", func(p pipeline) string { return p.ID }))
+	return list(w, r, shown, by("id", func(p pipeline) string { return p.ID }))
 }
 
 func (s *Server) pipelineInfo(w http.ResponseWriter, r *http.Request) error {
@@ -103,12 +103,12 @@ func (s *Server) createPipeline(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := renga.Pipeline{
-		ID: renga.PipelineID(uuid.NewString()), Name: body.Name, Owner: me.ID, CreatedAt: s.now(), UpdatedAt: s.now(),
+		ID: renga.PipelineID(uuid.NewString()), Name: body.Name, Owner: me.ID, CreatedAt: s.Now(), UpdatedAt: s.Now(),
 	}
 	if err := s.parts.Pipelines.CreatePipeline(r.Context(), p); err != nil {
 		return err
 	}
-	s.audit(r, "pipeline created", "", "pipeline", p.Name)
+	s.Audit(r, "pipeline created", "", "pipeline", p.Name)
 	return answer(w, http.StatusCreated, newPipeline(p))
 }
 
@@ -133,7 +133,7 @@ func (s *Server) updatePipeline(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.audit(r, "pipeline renamed", "", "pipeline", p.Name, "name", body.Name)
+	s.Audit(r, "pipeline renamed", "", "pipeline", p.Name, "name", body.Name)
 	return answer(w, http.StatusOK, newPipeline(after))
 }
 
@@ -151,7 +151,7 @@ func (s *Server) deletePipeline(w http.ResponseWriter, r *http.Request) error {
 	if err := s.parts.Pipelines.DeletePipeline(r.Context(), p.ID); err != nil {
 		return orNotFound(err, "pipeline")
 	}
-	s.audit(r, "pipeline deleted", "", "pipeline", p.Name)
+	s.Audit(r, "pipeline deleted", "", "pipeline", p.Name)
 	return answer(w, http.StatusOK, newPipeline(p))
 }
 
@@ -184,7 +184,7 @@ func (s *Server) transferPipeline(w http.ResponseWriter, r *http.Request) error 
 	if body.NewOwner.Type != ownerIsUser {
 		return invalid("A pipeline is given to an account: a new_owner of type %q.", ownerIsUser)
 	}
-	to, err := s.parts.Accounts.Account(r.Context(), renga.AccountID(body.NewOwner.ID))
+	to, err := s.Accounts.Account(r.Context(), renga.AccountID(body.NewOwner.ID))
 	if err != nil {
 		return orNotFound(err, "user")
 	}
@@ -201,7 +201,7 @@ func (s *Server) transferPipeline(w http.ResponseWriter, r *http.Request) error 
 	}); err != nil {
 		return err
 	}
-	s.audit(r, "pipeline transferred", "", "pipeline", p.Name, "to", to.Email)
+	s.Audit(r, "pipeline transferred", "", "pipeline", p.Name, "to", to.Email)
 	return answer(w, http.StatusCreated, pipelineTransfer{
 		Pipeline: onlyID{string(p.ID)}, PreviousOwner: ownerOnWire(p.Owner), NewOwner: ownerOnWire(to.ID),
 	})

@@ -15,10 +15,10 @@ type PipelineVars interface {
 	SetPipelineVars(ctx context.Context, id renga.PipelineID, stage renga.Stage, edit func(renga.Vars) error) (renga.Vars, error)
 }
 
-func (s *Server) pipelineVarRoutes() []route {
-	return []route{
-		{"GET", "/pipelines/{pipeline}/stage/{stage}/config-vars", s.pipelineVars},
-		{"PATCH", "/pipelines/{pipeline}/stage/{stage}/config-vars", s.updatePipelineVars},
+func (s *Server) pipelineVarRoutes() []Route {
+	return []Route{
+		Get("/pipelines/{pipeline}/stage/{stage}/config-vars", OnToken(renga.ScopeReadProtected), s.pipelineVars),
+		Patch("/pipelines/{pipeline}/stage/{stage}/config-vars", OnToken(renga.ScopeWriteProtected), s.updatePipelineVars),
 	}
 }
 
@@ -67,6 +67,6 @@ func (s *Server) updatePipelineVars(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return orNotFound(err, "pipeline")
 	}
-	s.audit(r, "pipeline config vars set", "", "pipeline", p.Name, "stage", string(stage), "vars", names(changes))
+	s.Audit(r, "pipeline config vars set", "", "pipeline", p.Name, "stage", string(stage), "vars", names(changes))
 	return answer(w, http.StatusOK, newConfigVars(vars))
 }

@@ -8,23 +8,23 @@ import (
 	"renga"
 )
 
-func (s *Server) pipelineViewRoutes() []route {
-	return []route{
-		{"GET", "/pipelines/{pipeline}/latest-releases", s.latestOf(s.newest)},
-		{"GET", "/pipelines/{pipeline}/latest-deployments", s.latestOf(s.newestDeployment)},
-		{"GET", "/pipelines/{pipeline}/pipeline-stack", s.pipelineStack},
+func (s *Server) pipelineViewRoutes() []Route {
+	return []Route{
+		Get("/pipelines/{pipeline}/latest-releases", Reading, s.latestOf(s.NewestOf)),
+		Get("/pipelines/{pipeline}/latest-deployments", Reading, s.latestOf(s.newestDeployment)),
+		Get("/pipelines/{pipeline}/pipeline-stack", Reading, s.pipelineStack),
 	}
 }
 
 // latestOf lists one release of each app in a pipeline, where find finds one.
-func (s *Server) latestOf(find func(context.Context, renga.AppID) (*renga.ReleaseRecord, error)) handler {
+func (s *Server) latestOf(find func(context.Context, renga.AppID) (*renga.ReleaseRecord, error)) Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		p, see, err := s.pipelineOf(r)
 		if err != nil {
 			return err
 		}
 		known := s.people()
-		var wire []release
+		var shown []release
 		for _, c := range p.Couplings {
 			rec, err := find(r.Context(), c.App)
 			if err != nil {
@@ -37,9 +37,9 @@ func (s *Server) latestOf(find func(context.Context, renga.AppID) (*renga.Releas
 			if err != nil {
 				return err
 			}
-			wire = append(wire, one)
+			shown = append(shown, one)
 		}
-		return list(w, r, wire, by("id", func(r release) string { return r.ID }))
+		return list(w, r, shown, by("id", func(r release) string { return r.ID }))
 	}
 }
 

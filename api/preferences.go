@@ -8,10 +8,10 @@ import (
 	"renga"
 )
 
-func (s *Server) preferenceRoutes() []route {
-	return []route{
-		{"GET", "/users/{account}/preferences", s.preferences},
-		{"PATCH", "/users/{account}/preferences", s.updatePreferences},
+func (s *Server) preferenceRoutes() []Route {
+	return []Route{
+		Get("/users/{account}/preferences", WholeToken, s.preferences),
+		Patch("/users/{account}/preferences", WholeToken, s.updatePreferences),
 	}
 }
 
@@ -81,6 +81,6 @@ func (s *Server) updatePreferences(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	s.audit(r, "preferences updated", "")
+	s.Audit(r, "preferences updated", "")
 	return answer(w, http.StatusOK, p)
 }

@@ -22,11 +22,11 @@ type Promotions interface {
 	Promotion(ctx context.Context, id string) (renga.Promotion, error)
 }
 
-func (s *Server) promotionRoutes() []route {
-	return []route{
-		{"POST", "/pipeline-promotions", s.createPromotion},
-		{"GET", "/pipeline-promotions/{promotion}", s.promotionInfo},
-		{"GET", "/pipeline-promotions/{promotion}/promotion-targets", s.listPromotionTargets},
+func (s *Server) promotionRoutes() []Route {
+	return []Route{
+		Post("/pipeline-promotions", Writing, s.createPromotion),
+		Get("/pipeline-promotions/{promotion}", Reading, s.promotionInfo),
+		Get("/pipeline-promotions/{promotion}/promotion-targets", Reading, s.listPromotionTargets),
 	}
 }
 
@@ -62,41 +62,41 @@ const (
 
 // newPromotion maps a promotion; its targets say whether it is completed.
 func newPromotion(p renga.Promotion, targets []promotionTarget) promotion {
-	wire := promotion{
+	shown := promotion{
 		CreatedAt: stamp(p.CreatedAt), ID: p.ID, Pipeline: onlyID{string(p.Pipeline)}, Status: promotionCompleted,
 		Source:    promotionSource{App: onlyID{string(p.Source)}, Release: onlyID{releaseID(p.Source, p.Release)}},
 		UpdatedAt: stamp(p.UpdatedAt),
 	}
 	for _, t := range targets {
 		if t.Status == promotionPending {
-			wire.Status = promotionPending
+			shown.Status = promotionPending
 		}
 	}
-	return wire
+	return shown
 }
 
 // newPromotionTarget maps a target. Once its release is made, the target fares
 // as the release does.
 func newPromotionTarget(p renga.Promotion, t renga.PromotionTarget, made renga.Outcome) promotionTarget {
-	wire := promotionTarget{
+	shown := promotionTarget{
 		App: onlyID{string(t.App)}, ID: t.ID, PipelinePromotion: onlyID{p.ID}, Status: promotionPending,
 	}
 	failure := t.Failure
 	if t.Release > 0 {
-		wire.Release = &onlyID{releaseID(t.App, t.Release)}
-		wire.Status = statusOnWire(made.Status)
+		shown.Release = &onlyID{releaseID(t.App, t.Release)}
+		shown.Status = statusOnWire(made.Status)
 		if made.Status == renga.Failed {
 			failure = made.Reason
 		}
 	}
 	if failure != "" {
-		wire.ErrorMessage, wire.Status = &failure, string(renga.Failed)
+		shown.ErrorMessage, shown.Status = &failure, string(renga.Failed)
 	}
-	return wire
+	return shown
 }
 
 func (s *Server) showTargets(ctx context.Context, p renga.Promotion) ([]promotionTarget, error) {
-	var wire []promotionTarget
+	var shown []promotionTarget
 	for _, t := range p.Targets {
 		var made renga.ReleaseRecord
 		if t.Release > 0 {
@@ -108,9 +108,9 @@ func (s *Server) showTargets(ctx context.Context, p renga.Promotion) ([]promotio
 				return nil, err
 			}
 		}
-		wire = append(wire, newPromotionTarget(p, t, made.Outcome))
+		shown = append(shown, newPromotionTarget(p, t, made.Outcome))
 	}
-	return wire, nil
+	return shown, nil
 }
 
 func (s *Server) replyPromotion(w http.ResponseWriter, r *http.Request, status int, p renga.Promotion) error {
@@ -135,12 +135,12 @@ func (s *Server) createPromotion(w http.ResponseWriter, r *http.Request) error {
 	if p.Release != 0 && p.Release != live.Version {
 		return invalid("Only the release that serves can be promoted, which is %s, not %s: roll the source back to it first.", renga.VersionName(live.Version), renga.VersionName(p.Release))
 	}
-	p.ID, p.By, p.Release, p.CreatedAt, p.UpdatedAt = uuid.NewString(), caller(r).ID, live.Version, s.now(), s.now()
+	p.ID, p.By, p.Release, p.CreatedAt, p.UpdatedAt = uuid.NewString(), caller(r).ID, live.Version, s.Now(), s.Now()
 	if err := s.parts.Promotions.Promote(r.Context(), p); err != nil {
 		return err
 	}
 	for _, t := range p.Targets {
-		s.audit(r, "promoted", "", "promotion", p.ID, "source", p.Source, "release", renga.VersionName(p.Release), "target", t.App)
+		s.Audit(r, "promoted", "", "promotion", p.ID, "source", p.Source, "release", renga.VersionName(p.Release), "target", t.App)
 	}
 	return s.replyPromotion(w, r, http.StatusCreated, p)
 }

@@ -19,10 +19,9 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p) // net/http's own way to cut a connection
 			}
-			s.log.Error("panic in a request", "request", visitOf(r).id, "app", visitOf(r).app,
+			s.Log.Error("panic in a request", "request", visitOf(r).id, "app", visitOf(r).app,
 				"err", fmt.Sprint(p), "stack", string(debug.Stack()))
-			fault := asProblem(nil)
-			reply(w, fault.status, errorBody{ID: fault.id, Message: fault.message})
+			replyFault(w)
 		}()
 		next.ServeHTTP(w, r)
 	})

@@ -15,10 +15,10 @@ const (
 	birthday = "2026-01-01T00:00:00Z"
 )
 
-func (s *Server) regionRoutes() []route {
-	return []route{
-		{"GET", "/regions", listRegions},
-		{"GET", "/regions/{region}", regionInfo},
+func (s *Server) regionRoutes() []Route {
+	return []Route{
+		Get("/regions", AnyToken, listRegions),
+		Get("/regions/{region}", AnyToken, regionInfo),
 	}
 }
 

@@ -16,10 +16,10 @@ type Rollouts interface {
 	EndCanary(ctx context.Context, app renga.AppID, version int) error
 }
 
-func (s *Server) releaseActionRoutes() []route {
-	return []route{
-		{"POST", "/apps/{app}/releases/{release}/actions/cancel", s.cancelRelease},
-		{"POST", "/apps/{app}/releases/{release}/actions/complete", s.completeRelease},
+func (s *Server) releaseActionRoutes() []Route {
+	return []Route{
+		Post("/apps/{app}/releases/{release}/actions/cancel", Deploying, s.cancelRelease),
+		Post("/apps/{app}/releases/{release}/actions/complete", Deploying, s.completeRelease),
 	}
 }
 
@@ -46,9 +46,9 @@ func (s *Server) actOnRelease(w http.ResponseWriter, r *http.Request, done strin
 	if err := act(r.Context(), a.ID, version); err != nil {
 		return orNotFound(err, "release")
 	}
-	s.parts.Waker.Wake(a.ID)
+	s.Waker.Wake(a.ID)
 	name := renga.VersionName(version)
-	s.audit(r, "release "+done, a.Name, "release", name)
-	s.parts.Lines.Did(r.Context(), a.ID, caller(r).ID, "Release "+name+" "+done)
+	s.Audit(r, "release "+done, a.Name, "release", name)
+	s.Lines.Did(r.Context(), a.ID, caller(r).ID, "Release "+name+" "+done)
 	return s.replyRelease(w, r, a, version)
 }

@@ -48,7 +48,7 @@ func (s *Server) diffReleases(w http.ResponseWriter, r *http.Request) error {
 	}
 	values := r.URL.Query().Get("values") == "true"
 	if values {
-		if err := s.also(r, readSecrets); err != nil {
+		if err := s.Also(r, ReadingSecrets); err != nil {
 			return err
 		}
 	}

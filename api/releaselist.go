@@ -9,7 +9,7 @@ import (
 )
 
 func (s *Server) listReleases(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -105,11 +105,11 @@ func (s *Server) boundVersion(ctx context.Context, app renga.AppID, field, value
 func (s *Server) showReleases(ctx context.Context, a renga.App, records []renga.ReleaseRecord) ([]release, error) {
 	page, known := make([]release, 0, len(records)), s.people()
 	for _, rec := range records {
-		wire, err := s.showRelease(ctx, a, rec, known)
+		shown, err := s.showRelease(ctx, a, rec, known)
 		if err != nil {
 			return nil, err
 		}
-		page = append(page, wire)
+		page = append(page, shown)
 	}
 	return page, nil
 }

@@ -19,8 +19,8 @@ type Outputs interface {
 	Follow(ctx context.Context, app renga.AppID, version int, w io.Writer, over func(context.Context) (bool, error)) error
 }
 
-func (s *Server) releaseOutputRoutes() []route {
-	return []route{{"GET", "/streams/releases/{app}/{version}", s.streamOutput}}
+func (s *Server) releaseOutputRoutes() []Route {
+	return []Route{Get("/streams/releases/{app}/{version}", Open, s.streamOutput)}
 }
 
 // outputLife is for how long at least the URL of an output can be opened. It is
@@ -42,20 +42,20 @@ type outputKey struct {
 // URL, for clients send no token there, as long as whoever got it has the right.
 // The key is in the query, which no log shows.
 func (s *Server) outputURL(ctx context.Context, app renga.AppID, version int) string {
-	key := outputKey{pass: s.options.passOf(ctx), App: app, Version: version, Expires: s.now().Truncate(outputLife).Add(2 * outputLife)}
-	return fmt.Sprintf("%sstreams/releases/%s/%d?key=%s", s.options.webURL("api"), app, version, s.options.sign(outputKind, key))
+	key := outputKey{pass: s.passOf(ctx), App: app, Version: version, Expires: s.Now().Truncate(outputLife).Add(2 * outputLife)}
+	return fmt.Sprintf("%sstreams/releases/%s/%d?key=%s", s.webURL("api"), app, version, s.sign(outputKind, key))
 }
 
 // openOutput reads the key of an output's URL.
 func (s *Server) openOutput(r *http.Request) (k outputKey, err error) {
 	version, ok := parseVersion(mux.Vars(r)["version"])
 	switch {
-	case !ok || !s.options.signed(r, outputKind, &k) || string(k.App) != mux.Vars(r)["app"] || k.Version != version:
+	case !ok || !s.signed(r, outputKind, &k) || string(k.App) != mux.Vars(r)["app"] || k.Version != version:
 		return k, notFound("stream")
-	case s.now().After(k.Expires):
+	case s.Now().After(k.Expires):
 		return k, renga.Errorf(renga.Forbidden, "The URL of this output has expired; read the release again for another one.")
 	}
-	return k, s.holds(r.Context(), k.pass, k.App, looking)
+	return k, s.holds(r.Context(), k.pass, k.App, Looking)
 }
 
 // streamOutput sends a release command's output as it comes. It ends when the
@@ -77,14 +77,14 @@ func (s *Server) streamOutput(w http.ResponseWriter, r *http.Request) error {
 	if err := out.rc.Flush(); err != nil {
 		return fmt.Errorf("stream output: %w", err)
 	}
-	ctx, cancel := s.whileHeld(r.Context(), k.pass, app, looking)
+	ctx, cancel := s.whileHeld(r.Context(), k.pass, app, Looking)
 	defer cancel()
 	err = s.parts.Outputs.Follow(ctx, app, version, out, func(ctx context.Context) (bool, error) {
 		rec, err := s.parts.Releases.Release(ctx, app, version)
 		return rec.Outcome.Status != renga.Pending || rec.Outcome.Phase == renga.PhasePassed, err
 	})
 	if err != nil && r.Context().Err() == nil {
-		s.log.Warn("stream of a release's output broke off", "app", app, "release", version, "err", err)
+		s.Log.Warn("stream of a release's output broke off", "app", app, "release", version, "err", err)
 		panic(http.ErrAbortHandler) // the client must not take it for the end
 	}
 	return nil

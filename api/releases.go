@@ -19,8 +19,6 @@ type Releases interface {
 	// Release is NotFound for a version that the app has not.
 	Release(ctx context.Context, app renga.AppID, version int) (renga.ReleaseRecord, error)
 	Releases(ctx context.Context, app renga.AppID, q renga.ReleaseQuery) ([]renga.ReleaseRecord, error)
-	// Newest leaves out apps that are gone.
-	Newest(ctx context.Context, apps []renga.AppID) (map[renga.AppID]renga.ReleaseRecord, error)
 }
 
 // Releaser makes releases and opens them.
@@ -37,12 +35,12 @@ type Releaser interface {
 	Open(ctx context.Context, app renga.App, version int) (renga.Release, error)
 }
 
-func (s *Server) releaseRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/releases", s.listReleases},
-		{"POST", "/apps/{app}/releases", s.createRelease},
-		{"GET", "/apps/{app}/releases/{release}", s.releaseInfo},
-		{"GET", "/apps/{app}/releases/{release}/diff", s.diffReleases},
+func (s *Server) releaseRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/releases", Looking, s.listReleases),
+		Post("/apps/{app}/releases", Deploying, s.createRelease),
+		Get("/apps/{app}/releases/{release}", Looking, s.releaseInfo),
+		Get("/apps/{app}/releases/{release}/diff", Looking, s.diffReleases),
 	}
 }
 
@@ -80,19 +78,19 @@ type release struct {
 // when it can. Current is the release that serves, as on Heroku: while a deploy
 // is under way, and after a failed one, it is not the newest.
 func newRelease(a renga.App, rec renga.ReleaseRecord, by person, barred error) release {
-	wire := release{
+	shown := release{
 		AddonPlanNames: []string{}, App: appRef(a), Artifacts: artifacts(rec.Images), CreatedAt: stamp(rec.CreatedAt), Current: rec.Live,
 		Description: rec.Description, ID: releaseID(rec.App, rec.Version), Status: statusOnWire(rec.Outcome.Status),
 		UpdatedAt: stamp(rec.CreatedAt), User: by, Version: rec.Version,
 		EligibleForRollback: barred == nil, Images: digests(rec.Images), Canary: newCanary(rec),
 	}
 	if !rec.Outcome.At.IsZero() {
-		wire.UpdatedAt = stamp(rec.Outcome.At)
+		shown.UpdatedAt = stamp(rec.Outcome.At)
 	}
 	if reason := reasonOf(rec, barred); reason != "" {
-		wire.Reason = &reason
+		shown.Reason = &reason
 	}
-	return wire
+	return shown
 }
 
 // artifact is an image of a release as Heroku names it.
@@ -139,16 +137,6 @@ func digests(images map[renga.ProcessType]renga.Image) map[string]string {
 	return byType
 }
 
-// newest is the record of the app's newest release; nil when the app is going
-// while we look.
-func (s *Server) newest(ctx context.Context, app renga.AppID) (*renga.ReleaseRecord, error) {
-	all, err := s.parts.Releases.Newest(ctx, []renga.AppID{app})
-	if rec, ok := all[app]; ok {
-		return &rec, err
-	}
-	return nil, err
-}
-
 // showRelease completes a record for the wire.
 func (s *Server) showRelease(ctx context.Context, a renga.App, rec renga.ReleaseRecord, known *people) (release, error) {
 	by, err := known.find(ctx, rec.By)
@@ -157,14 +145,14 @@ func (s *Server) showRelease(ctx context.Context, a renga.App, rec renga.Release
 	}
 	barred := s.parts.Releaser.Eligible(ctx, a, rec)
 	if kind := renga.KindOf(barred); barred != nil && kind != renga.Invalid && kind != renga.NotFound {
-		s.log.Warn("eligibility of a release is not known", "app", a.Name, "release", renga.VersionName(rec.Version), "err", barred)
+		s.Log.Warn("eligibility of a release is not known", "app", a.Name, "release", renga.VersionName(rec.Version), "err", barred)
 	}
-	wire := newRelease(a, rec, by, barred)
+	shown := newRelease(a, rec, by, barred)
 	if rec.HasPhase() {
 		url := s.outputURL(ctx, a.ID, rec.Version)
-		wire.OutputStreamURL = &url
+		shown.OutputStreamURL = &url
 	}
-	return wire, nil
+	return shown, nil
 }
 
 func (s *Server) releaseInfo(w http.ResponseWriter, r *http.Request) error {
@@ -181,17 +169,17 @@ func (s *Server) replyRelease(w http.ResponseWriter, r *http.Request, a renga.Ap
 	if err != nil {
 		return orNotFound(err, "release")
 	}
-	wire, err := s.showRelease(r.Context(), a, rec, s.people())
+	shown, err := s.showRelease(r.Context(), a, rec, s.people())
 	if err != nil {
 		return err
 	}
-	wire.Log = append([]string{}, rec.Outcome.Log...)
-	return answer(w, http.StatusOK, wire)
+	shown.Log = append([]string{}, rec.Outcome.Log...)
+	return answer(w, http.StatusOK, shown)
 }
 
 // releaseOf finds the app of the path and the version that its release means.
 func (s *Server) releaseOf(r *http.Request) (renga.App, int, error) {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return renga.App{}, 0, err
 	}
@@ -214,7 +202,7 @@ func (s *Server) versionOf(ctx context.Context, app renga.AppID, identity string
 // versionByID tries the app's versions, newest first: ids are made of them, so
 // this asks nobody and takes a fraction of a millisecond per thousand.
 func (s *Server) versionByID(ctx context.Context, app renga.AppID, id string) (int, error) {
-	newest, err := s.newest(ctx, app)
+	newest, err := s.NewestOf(ctx, app)
 	if err != nil {
 		return 0, err
 	}
@@ -281,7 +269,7 @@ func (a releaseAsked) check() error {
 // one again. It answers as soon as the new one is recorded; dynos move
 // afterwards.
 func (s *Server) createRelease(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -293,7 +281,7 @@ func (s *Server) createRelease(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if asked.Part == renga.RollbackConfig { // it is a change of config vars and nothing else
-		if err := s.also(r, setSecrets); err != nil {
+		if err := s.Also(r, SettingSecrets); err != nil {
 			return err
 		}
 	}
@@ -301,11 +289,11 @@ func (s *Server) createRelease(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	wire, err := s.showRelease(r.Context(), a, rec, s.people())
+	shown, err := s.showRelease(r.Context(), a, rec, s.people())
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusCreated, wire)
+	return answer(w, http.StatusCreated, shown)
 }
 
 func (s *Server) makeRelease(r *http.Request, a renga.App, asked releaseAsked) (renga.ReleaseRecord, error) {
@@ -319,7 +307,7 @@ func (s *Server) makeRelease(r *http.Request, a renga.App, asked releaseAsked) (
 	if asked.Release == "" {
 		rec, err := s.parts.Releaser.Rerelease(r.Context(), a.ID, asked.Description, canary, caller(r).ID)
 		if err == nil {
-			s.audit(r, "released again", a.Name, "release", renga.VersionName(rec.Version))
+			s.Audit(r, "released again", a.Name, "release", renga.VersionName(rec.Version))
 		}
 		return rec, err
 	}
@@ -332,7 +320,7 @@ func (s *Server) makeRelease(r *http.Request, a renga.App, asked releaseAsked) (
 	}
 	rec, err := s.parts.Releaser.Rollback(r.Context(), a.ID, version, asked.Part, canary, caller(r).ID)
 	if err == nil {
-		s.audit(r, "rolled back", a.Name, "release", renga.VersionName(rec.Version), "to", renga.VersionName(version), "part", string(asked.Part))
+		s.Audit(r, "rolled back", a.Name, "release", renga.VersionName(rec.Version), "to", renga.VersionName(version), "part", string(asked.Part))
 	}
 	return rec, err
 }

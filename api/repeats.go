@@ -76,13 +76,13 @@ type remembered struct {
 
 // actOnce lets a request act only once. Whoever comes here may do what it asks
 // for.
-func (s *Server) actOnce(w http.ResponseWriter, r *http.Request, p *repeatable, rt guardedRoute) error {
-	past, err := s.claim(r.Context(), p)
+func (d *Door) actOnce(w http.ResponseWriter, r *http.Request, p *repeatable, rt Route) error {
+	past, err := d.claim(r.Context(), p)
 	switch {
 	case err != nil:
 		return err
 	case past == nil:
-		return s.act(w, r, p, rt)
+		return d.act(w, r, p, rt)
 	case past.Print == p.print:
 		past.send(w)
 		return nil
@@ -95,13 +95,13 @@ func (s *Server) actOnce(w http.ResponseWriter, r *http.Request, p *repeatable, 
 // lastAnswer is for whoever may not do it with the app of the path. Barred says
 // why, and is the answer, unless the request is a repeat of the one that took the
 // right away: leaving an app, renaming and deleting it do.
-func (s *Server) lastAnswer(w http.ResponseWriter, r *http.Request, p *repeatable, barred error) error {
-	past, err := s.claim(r.Context(), p)
+func (d *Door) lastAnswer(w http.ResponseWriter, r *http.Request, p *repeatable, barred error) error {
+	past, err := d.claim(r.Context(), p)
 	switch {
 	case err != nil:
 		return err
 	case past == nil:
-		s.drop(r.Context(), p)
+		d.drop(r.Context(), p)
 	case past.Last && past.Print == p.print:
 		past.send(w)
 		return nil
@@ -144,11 +144,11 @@ func fingerprint(parts ...string) string {
 
 // claim waits until the request is nobody else's. It gives the answer when it
 // has one by then.
-func (s *Server) claim(ctx context.Context, p *repeatable) (*remembered, error) {
+func (d *Door) claim(ctx context.Context, p *repeatable) (*remembered, error) {
 	poll := time.NewTicker(repeatPoll)
 	defer poll.Stop()
 	for {
-		text, began, err := s.parts.Repeats.BeginRequest(ctx, p.key, p.holder, requestLease)
+		text, began, err := d.Repeats.BeginRequest(ctx, p.key, p.holder, requestLease)
 		if err != nil || began {
 			return nil, err
 		}
@@ -176,53 +176,53 @@ func (m *remembered) send(w http.ResponseWriter) {
 
 // act does what the request asks for, to its end even when the client leaves,
 // and remembers a good answer before it is sent.
-func (s *Server) act(w http.ResponseWriter, r *http.Request, p *repeatable, rt guardedRoute) error {
+func (d *Door) act(w http.ResponseWriter, r *http.Request, p *repeatable, rt Route) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), changeTime)
 	defer cancel()
-	release := s.hold(ctx, p)
+	release := d.hold(ctx, p)
 	defer release()
 	before := w.Header().Clone()
 	held := &heldAnswer{ResponseWriter: w, wants: func(status int, contentType string) bool {
 		return status/100 == 2 && (contentType == "" || isJSON(contentType))
 	}}
 	r = r.WithContext(ctx)
-	s.handle(rt.do).ServeHTTP(held, r)
+	d.Handle(rt.do).ServeHTTP(held, r)
 	if !held.holds {
 		return nil
 	}
 	past := remembered{
 		Print: p.print, Status: held.status, Header: w.Header().Clone(), Body: held.body.Bytes(),
-		Last: s.lost(r, rt.asked),
+		Last: d.lost(r, rt.policy),
 	}
 	maps.DeleteFunc(past.Header, func(name string, _ []string) bool { return before[name] != nil })
-	if err := s.remember(ctx, p, past); err != nil { // it was done all the same
-		s.log.Warn("an answer was not remembered", "request", visitOf(r).id, "err", err)
+	if err := d.remember(ctx, p, past); err != nil { // it was done all the same
+		d.Log.Warn("an answer was not remembered", "request", visitOf(r).id, "err", err)
 	}
 	held.send()
 	return nil
 }
 
 // lost tells whether the caller may not do that any more.
-func (s *Server) lost(r *http.Request, asked need) bool {
+func (d *Door) lost(r *http.Request, asked Policy) bool {
 	if len(asked.app) == 0 {
 		return false
 	}
-	_, err := s.reach(r, mux.Vars(r)["app"], asked.app...)
+	_, err := d.reach(r, mux.Vars(r)["app"], asked.app...)
 	kind := renga.KindOf(err)
 	return kind == renga.Forbidden || kind == renga.NotFound
 }
 
-func (s *Server) remember(ctx context.Context, p *repeatable, past remembered) error {
+func (d *Door) remember(ctx context.Context, p *repeatable, past remembered) error {
 	text, err := json.Marshal(past)
 	if err != nil {
 		return fmt.Errorf("write down an answer: %w", err)
 	}
-	return s.parts.Repeats.AnswerRequest(ctx, p.key, text, p.keep)
+	return d.Repeats.AnswerRequest(ctx, p.key, text, p.keep)
 }
 
 // hold renews the claim until the function that it returns is called, which
 // lets go of what is still claimed by then.
-func (s *Server) hold(ctx context.Context, p *repeatable) (release func()) {
+func (d *Door) hold(ctx context.Context, p *repeatable) (release func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -234,8 +234,8 @@ func (s *Server) hold(ctx context.Context, p *repeatable) (release func()) {
 			case <-ctx.Done():
 				return
 			case <-renew.C:
-				if err := s.parts.Repeats.HoldRequest(ctx, p.key, p.holder, requestLease); err != nil && ctx.Err() == nil {
-					s.log.Warn("a request's claim was not renewed", "err", err)
+				if err := d.Repeats.HoldRequest(ctx, p.key, p.holder, requestLease); err != nil && ctx.Err() == nil {
+					d.Log.Warn("a request's claim was not renewed", "err", err)
 				}
 			}
 		}
@@ -243,13 +243,13 @@ func (s *Server) hold(ctx context.Context, p *repeatable) (release func()) {
 	return func() {
 		cancel()
 		<-ended
-		s.drop(context.WithoutCancel(ctx), p)
+		d.drop(context.WithoutCancel(ctx), p)
 	}
 }
 
 // drop lets go of a claim.
-func (s *Server) drop(ctx context.Context, p *repeatable) {
-	if err := s.parts.Repeats.DropRequest(ctx, p.key, p.holder); err != nil {
-		s.log.Warn("a request's claim was not let go", "err", err)
+func (d *Door) drop(ctx context.Context, p *repeatable) {
+	if err := d.Repeats.DropRequest(ctx, p.key, p.holder); err != nil {
+		d.Log.Warn("a request's claim was not let go", "err", err)
 	}
 }

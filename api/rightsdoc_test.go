@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"renga"
-	"renga/api"
 )
 
 // furthermore says what a request takes beyond its line of the table, which
@@ -65,9 +64,9 @@ func rights(t *testing.T) string {
 	var doc strings.Builder
 	doc.WriteString(`# Who may call what
 
-Written by a test of the api package from the table of rights (api/access.go) and its routes; a test
-fails when this file is stale, and another one calls every route with every scope, as the owner, as
-each kind of collaborator and as a stranger, and compares. ` + "`go test ./api -run Rights -update`" + ` writes it.
+Written by a test of the api package from the policies of its routes; a test fails when this file is
+stale, and another one calls every route with every scope, as the owner, as each kind of collaborator
+and as a stranger, and compares. ` + "`go test ./api -run Rights -update`" + ` writes it.
 
 The scope is the token's: what is asked for or any wider one ([security.md](security.md#scopes)). The
 permission is on the app that the path names; the owner has all of them, and one of those named is enough.
@@ -77,8 +76,8 @@ An empty field asks for nothing but a token.
 |---|---|---|---|
 `)
 	noted := 0
-	for _, route := range api.Routes() {
-		scope, either := api.NeedOf(route[0], route[1])
+	for _, rt := range locked() {
+		route, scope, either := needOf(rt)
 		note := furthermore[route[0]+" "+route[1]]
 		if note != "" {
 			noted++
@@ -94,7 +93,8 @@ An empty field asks for nothing but a token.
 | Request | Who has its URL gets it from |
 |---|---|
 `)
-	for _, route := range api.OpenRoutes() {
+	for _, rt := range open() {
+		route, _, _ := needOf(rt)
 		fmt.Fprintf(&doc, "| `%s %s` | %s |\n", route[0], route[1], cmp.Or(openTo[route[0]+" "+route[1]], "?"))
 		if openTo[route[0]+" "+route[1]] == "" {
 			t.Errorf("%s %s needs no token: say in openTo why", route[0], route[1])

@@ -103,12 +103,12 @@ func (s *Server) change(r *http.Request, p processes, updates []update, asked *c
 func (s *Server) mayChange(r *http.Request, updates []update) error {
 	for _, u := range updates {
 		if u.scales() {
-			if err := s.also(r, operating); err != nil {
+			if err := s.Also(r, Operating); err != nil {
 				return err
 			}
 		}
 		if u.deploys() || u.removes() {
-			if err := s.also(r, deploying); err != nil {
+			if err := s.Also(r, Deploying); err != nil {
 				return err
 			}
 		}
@@ -186,8 +186,8 @@ func (s *Server) deploy(r *http.Request, p processes, d renga.Deploy) (processes
 	if err != nil {
 		return p, orNotFound(err, "app")
 	}
-	s.parts.Waker.Wake(p.app.ID)
-	s.audit(r, "images released", p.app.Name, "release", rel.Name(), "types", slices.Sorted(maps.Keys(d.Images)), "removed", d.Remove)
+	s.Waker.Wake(p.app.ID)
+	s.Audit(r, "images released", p.app.Name, "release", rel.Name(), "types", slices.Sorted(maps.Keys(d.Images)), "removed", d.Remove)
 	p.images = rel.Inputs.Images
 	return p.with(entries), nil
 }
@@ -215,17 +215,17 @@ func (s *Server) scale(r *http.Request, p processes, updates []update) (processe
 	if err != nil {
 		return processes{}, orNotFound(err, "app")
 	}
-	s.parts.Waker.Wake(p.app.ID)
+	s.Waker.Wake(p.app.ID)
 	p = p.with(entries)
 	what := "Scaled to"
 	for _, u := range updates {
 		if t, err := p.find(u.Type); err == nil && u.scales() { // it was found above
 			scale := p.entries[t]
 			what += fmt.Sprintf(" %s@%d:%s", t, scale.Quantity, sizeOnWire(scale.Size))
-			s.audit(r, "formation set", p.app.Name, "type", t, "quantity", scale.Quantity, "size", scale.Size)
+			s.Audit(r, "formation set", p.app.Name, "type", t, "quantity", scale.Quantity, "size", scale.Size)
 		}
 	}
-	s.parts.Lines.Did(r.Context(), p.app.ID, caller(r).ID, what)
+	s.Lines.Did(r.Context(), p.app.ID, caller(r).ID, what)
 	return p, nil
 }
 

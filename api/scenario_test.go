@@ -58,16 +58,22 @@ func newRigWith(change func(*api.Options)) *rig {
 	people := accounts.New(db, accounts.Cost{Memory: 64, Passes: 1, Threads: 1})
 	box := newMailbox(w)
 	options := api.Options{
-		Domain: "renga.localhost", Scheme: "http", Port: "5000", Sizes: sizes, StreamKey: []byte("stream key"), Reachable: reachable, RendezvousPort: "5443", Version: "1.2.3",
+		Settings: api.Settings{
+			Domain: "renga.localhost", Scheme: "http", Port: "5000", StreamKey: []byte("stream key"),
+			Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			Now: func() time.Time { return born.Add(24*time.Hour + w.late) },
+		},
+		Sizes: sizes, Reachable: reachable, RendezvousPort: "5443", Version: "1.2.3",
 		RateLimit: 1 << 30, // more than fuzzing asks for
-		Log:       slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now:       func() time.Time { return born.Add(24*time.Hour + w.late) },
 	}
 	change(&options)
 	room := scheduler.New(scheduler.Options{Log: options.Log, Now: options.Now}, db, db, nil, nil) // it does not run
 	server := api.New(options, api.Parts{
-		Repeats: db, Tokens: tokens{w, db}, Accounts: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Owners: w, Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w,
-		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Waker: w, Lines: w, Logs: &w.journal, Attach: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "attached at "+r.URL.Path) }),
+		Wire: api.DoorParts{
+			Tokens: tokens{w, db}, Logins: people, Authorizations: db, Accounts: db, Apps: w, Releases: w, Repeats: db, Lines: w, Waker: w,
+		},
+		Accounts: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Owners: w, Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w,
+		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Logs: &w.journal, Attach: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "attached at "+r.URL.Path) }),
 		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w, Minutes: w, Visits: w, Sleeps: w,
 		Domains: db, Endpoints: db, Orders: w, Webhooks: box, Schedules: db, Scheduler: room,
 	})

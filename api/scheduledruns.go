@@ -26,15 +26,15 @@ type runDynoRef struct {
 }
 
 func newScheduledRun(a renga.App, r renga.ScheduledRun) scheduledRun {
-	wire := scheduledRun{
+	shown := scheduledRun{
 		DueAt: stamp(r.DueAt), ExitCode: r.ExitCode, FinishedAt: stampOrNull(r.FinishedAt), ID: r.ID, Reason: orNull(r.Reason),
 		StartedAt: stampOrNull(r.StartedAt), Status: string(r.Status),
 	}
 	if r.Dyno != "" {
-		wire.Dyno = &runDynoRef{ID: r.ID, Name: r.Dyno}
-		wire.Release = &verseMark{ID: releaseID(a.ID, r.Release), Version: r.Release}
+		shown.Dyno = &runDynoRef{ID: r.ID, Name: r.Dyno}
+		shown.Release = &verseMark{ID: releaseID(a.ID, r.Release), Version: r.Release}
 	}
-	return wire
+	return shown
 }
 
 // listScheduledRuns lists the newest run first when nobody says otherwise.
@@ -47,14 +47,14 @@ func (s *Server) listScheduledRuns(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return orNotFound(err, "app")
 	}
-	var wire []scheduledRun
+	var shown []scheduledRun
 	for _, run := range runs {
-		wire = append(wire, newScheduledRun(a, run))
+		shown = append(shown, newScheduledRun(a, run))
 	}
 	if r.Header.Get("Range") == "" {
 		r.Header.Set("Range", "id ..; order=desc")
 	}
-	return list(w, r, wire, by("id", func(w scheduledRun) string { return w.ID })) // which is in order of time
+	return list(w, r, shown, by("id", func(w scheduledRun) string { return w.ID })) // which is in order of time
 }
 
 func (s *Server) runSchedule(w http.ResponseWriter, r *http.Request) error {
@@ -66,6 +66,6 @@ func (s *Server) runSchedule(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return orNotFound(err, "schedule")
 	}
-	s.audit(r, "schedule run", a.Name, "schedule", sch.Label(), "run", run.ID)
+	s.Audit(r, "schedule run", a.Name, "schedule", sch.Label(), "run", run.ID)
 	return answer(w, http.StatusCreated, newScheduledRun(a, run))
 }

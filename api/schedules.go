@@ -29,15 +29,15 @@ type Scheduler interface {
 	RunSchedule(ctx context.Context, app renga.AppID, id string) (renga.ScheduledRun, error)
 }
 
-func (s *Server) scheduleRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/schedules", s.listSchedules},
-		{"POST", "/apps/{app}/schedules", s.createSchedule},
-		{"GET", "/apps/{app}/schedules/{schedule}", s.scheduleInfo},
-		{"PATCH", "/apps/{app}/schedules/{schedule}", s.updateSchedule},
-		{"DELETE", "/apps/{app}/schedules/{schedule}", s.deleteSchedule},
-		{"GET", "/apps/{app}/schedules/{schedule}/runs", s.listScheduledRuns},
-		{"POST", "/apps/{app}/schedules/{schedule}/actions/run", s.runSchedule},
+func (s *Server) scheduleRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/schedules", Looking, s.listSchedules),
+		Post("/apps/{app}/schedules", SettingSecrets, s.createSchedule),
+		Get("/apps/{app}/schedules/{schedule}", Looking, s.scheduleInfo),
+		Patch("/apps/{app}/schedules/{schedule}", SettingSecrets, s.updateSchedule),
+		Delete("/apps/{app}/schedules/{schedule}", SettingSecrets, s.deleteSchedule),
+		Get("/apps/{app}/schedules/{schedule}/runs", Looking, s.listScheduledRuns),
+		Post("/apps/{app}/schedules/{schedule}/actions/run", SettingSecrets, s.runSchedule),
 	}
 }
 
@@ -67,30 +67,30 @@ const (
 )
 
 func newSchedule(a renga.App, sch renga.Schedule) schedule {
-	wire := schedule{
+	shown := schedule{
 		App: appRef(a), Command: sch.Command, CreatedAt: stamp(sch.CreatedAt), Cron: sch.Cron, Enabled: sch.Enabled, ID: sch.ID,
 		Name: orNull(sch.Name), NextRunAt: stampOrNull(sch.Next), Overlap: overlapSkip, Timezone: "UTC", Type: orNull(string(sch.Type)),
 		UpdatedAt: stamp(sch.UpdatedAt),
 	}
 	if sch.Overlap {
-		wire.Overlap = overlapAllow
+		shown.Overlap = overlapAllow
 	}
 	if sch.Zone != "" {
-		wire.Timezone = sch.Zone
+		shown.Timezone = sch.Zone
 	}
 	if sch.Size != "" {
-		wire.Size = orNull(sizeOnWire(sch.Size))
+		shown.Size = orNull(sizeOnWire(sch.Size))
 	}
 	if sch.Last != nil {
 		run := newScheduledRun(a, *sch.Last)
-		wire.LastRun = &run
+		shown.LastRun = &run
 	}
-	return wire
+	return shown
 }
 
 // scheduleOf finds the schedule of the path, by id or name.
 func (s *Server) scheduleOf(r *http.Request) (renga.App, renga.Schedule, error) {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return a, renga.Schedule{}, err
 	}
@@ -107,7 +107,7 @@ func (s *Server) scheduleOf(r *http.Request) (renga.App, renga.Schedule, error) 
 }
 
 func (s *Server) listSchedules(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -115,11 +115,11 @@ func (s *Server) listSchedules(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return orNotFound(err, "app")
 	}
-	var wire []schedule
+	var shown []schedule
 	for _, sch := range all {
-		wire = append(wire, newSchedule(a, sch))
+		shown = append(shown, newSchedule(a, sch))
 	}
-	return list(w, r, wire, by("id", func(w schedule) string { return w.ID }))
+	return list(w, r, shown, by("id", func(w schedule) string { return w.ID }))
 }
 
 func (s *Server) scheduleInfo(w http.ResponseWriter, r *http.Request) error {
@@ -190,7 +190,7 @@ func setOrNull(name string, field *string, said json.RawMessage) error {
 }
 
 func (s *Server) createSchedule(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (s *Server) createSchedule(w http.ResponseWriter, r *http.Request) error {
 	if sch, err = s.parts.Scheduler.AddSchedule(r.Context(), sch); err != nil {
 		return orNotFound(err, "app")
 	}
-	s.audit(r, "schedule added", a.Name, "schedule", sch.Label(), "cron", sch.Cron)
+	s.Audit(r, "schedule added", a.Name, "schedule", sch.Label(), "cron", sch.Cron)
 	return answer(w, http.StatusCreated, newSchedule(a, sch))
 }
 
@@ -223,7 +223,7 @@ func (s *Server) updateSchedule(w http.ResponseWriter, r *http.Request) error {
 		return orNotFound(err, "schedule")
 	}
 	sch.Last = before.Last
-	s.audit(r, "schedule changed", a.Name, "schedule", sch.Label(), "cron", sch.Cron)
+	s.Audit(r, "schedule changed", a.Name, "schedule", sch.Label(), "cron", sch.Cron)
 	return answer(w, http.StatusOK, newSchedule(a, sch))
 }
 
@@ -235,6 +235,6 @@ func (s *Server) deleteSchedule(w http.ResponseWriter, r *http.Request) error {
 	if err := s.parts.Scheduler.RemoveSchedule(r.Context(), a.ID, sch.ID); err != nil {
 		return orNotFound(err, "schedule")
 	}
-	s.audit(r, "schedule removed", a.Name, "schedule", sch.Label())
+	s.Audit(r, "schedule removed", a.Name, "schedule", sch.Label())
 	return answer(w, http.StatusOK, newSchedule(a, sch))
 }

@@ -19,9 +19,9 @@ var schemaPaths = []string{"/schema", "/schema.json"}
 // schema serves the schema with this platform as the place that its links
 // start from. It describes all of Heroku's API; docs/api-coverage.md says what
 // of it is answered here.
-func (s *Server) schema() handler {
+func (s *Server) schema() Handler {
 	text := bytes.Replace(herokuSchema,
-		[]byte(`"href":"https://api.heroku.com"`), []byte(`"href":"`+s.options.below("api")+`"`), 1)
+		[]byte(`"href":"https://api.heroku.com"`), []byte(`"href":"`+s.below("api")+`"`), 1)
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			return noEndpoint(w, r)

@@ -44,11 +44,11 @@ func (s *Server) sight(r *http.Request) (sight, error) {
 
 // seenApps are the apps that the caller may see, by id.
 func (s *Server) seenApps(r *http.Request) (map[renga.AppID]renga.App, error) {
-	ids, err := s.parts.Apps.AppIDs(r.Context())
+	ids, err := s.Apps.AppIDs(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	seen, err := s.seenOf(r, ids)
+	seen, err := s.SeenOf(r, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -116,9 +116,9 @@ func (s *Server) ownPipelineNamed(r *http.Request, identity string) (renga.Pipel
 
 // appToOperate and appToDeploy find an app that a body names.
 func (s *Server) appToOperate(r *http.Request, identity string) (renga.App, error) {
-	return s.appNamed(r, identity, renga.MayOperate)
+	return s.AppNamed(r, identity, renga.MayOperate)
 }
 
 func (s *Server) appToDeploy(r *http.Request, identity string) (renga.App, error) {
-	return s.appNamed(r, identity, renga.MayDeploy)
+	return s.AppNamed(r, identity, renga.MayDeploy)
 }

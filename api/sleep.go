@@ -18,11 +18,11 @@ type Sleeps interface {
 	LastRequest(app renga.AppID) time.Time
 }
 
-func (s *Server) sleepRoutes() []route {
-	return []route{
+func (s *Server) sleepRoutes() []Route {
+	return []Route{
 		// Not Heroku's: see docs/beyond-heroku.md.
-		{"GET", "/apps/{app}/sleep", s.sleepInfo},
-		{"PATCH", "/apps/{app}/sleep", s.updateSleep},
+		Get("/apps/{app}/sleep", Looking, s.sleepInfo),
+		Patch("/apps/{app}/sleep", Operating, s.updateSleep),
 	}
 }
 
@@ -38,14 +38,14 @@ type sleep struct {
 }
 
 func newSleep(d renga.Desired, lastRequest time.Time) sleep {
-	wire := sleep{App: appRef(d.App), Asleep: d.Asleep(), LastRequestAt: stampOrNull(lastRequest), UpdatedAt: stamp(d.App.UpdatedAt)}
+	shown := sleep{App: appRef(d.App), Asleep: d.Asleep(), LastRequestAt: stampOrNull(lastRequest), UpdatedAt: stamp(d.App.UpdatedAt)}
 	if after := int(d.App.SleepAfter.Seconds()); after > 0 {
-		wire.After = &after
+		shown.After = &after
 	}
-	if wire.Asleep {
-		wire.Since = stampOrNull(d.AsleepSince)
+	if shown.Asleep {
+		shown.Since = stampOrNull(d.AsleepSince)
 	}
-	return wire
+	return shown
 }
 
 // stampOrNull is null for a time that never was.
@@ -58,7 +58,7 @@ func stampOrNull(t time.Time) *string {
 }
 
 func (s *Server) sleepInfo(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func sleepAfter(field json.RawMessage) (time.Duration, error) {
 // updateSleep has the app sleep after another time. One that sleeps goes on
 // sleeping, unless it is never to sleep.
 func (s *Server) updateSleep(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (s *Server) updateSleep(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return orNotFound(err, "app")
 	}
-	s.parts.Waker.Wake(a.ID)
-	s.audit(r, "sleep set", a.Name, "after", after.String())
+	s.Waker.Wake(a.ID)
+	s.Audit(r, "sleep set", a.Name, "after", after.String())
 	return s.replySleep(w, r, a)
 }

@@ -23,13 +23,13 @@ type Endpoints interface {
 	RemoveEndpoint(ctx context.Context, app renga.AppID, id string) error
 }
 
-func (s *Server) sniEndpointRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/sni-endpoints", s.listEndpoints},
-		{"POST", "/apps/{app}/sni-endpoints", s.addEndpoint},
-		{"GET", "/apps/{app}/sni-endpoints/{endpoint}", s.endpointInfo},
-		{"PATCH", "/apps/{app}/sni-endpoints/{endpoint}", s.updateEndpoint},
-		{"DELETE", "/apps/{app}/sni-endpoints/{endpoint}", s.removeEndpoint},
+func (s *Server) sniEndpointRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/sni-endpoints", Looking, s.listEndpoints),
+		Post("/apps/{app}/sni-endpoints", Operating, s.addEndpoint),
+		Get("/apps/{app}/sni-endpoints/{endpoint}", Looking, s.endpointInfo),
+		Patch("/apps/{app}/sni-endpoints/{endpoint}", Operating, s.updateEndpoint),
+		Delete("/apps/{app}/sni-endpoints/{endpoint}", Operating, s.removeEndpoint),
 	}
 }
 
@@ -63,7 +63,7 @@ type sslCert struct {
 // newSNIEndpoint maps an endpoint; domains are all of the app's.
 func newSNIEndpoint(e renga.Endpoint, a renga.App, domains []renga.Domain) sniEndpoint {
 	c := e.Certificate
-	wire := sniEndpoint{
+	shown := sniEndpoint{
 		App: ref{ID: string(a.ID), Name: a.Name}, CertificateChain: c.Chain, CreatedAt: stamp(e.CreatedAt),
 		Domains: []string{}, ID: e.ID, Name: e.Name, UpdatedAt: stamp(e.UpdatedAt),
 		SSLCert: sslCert{
@@ -73,10 +73,10 @@ func newSNIEndpoint(e renga.Endpoint, a renga.App, domains []renga.Domain) sniEn
 	}
 	for _, d := range domains {
 		if d.Endpoint == e.ID {
-			wire.Domains = append(wire.Domains, d.ID)
+			shown.Domains = append(shown.Domains, d.ID)
 		}
 	}
-	return wire
+	return shown
 }
 
 // trusted tells whether a root that this machine trusts has signed the chain.
@@ -95,7 +95,7 @@ func trusted(c renga.Certificate) bool {
 
 // endpointsOf finds the app of the path with its endpoints and domains.
 func (s *Server) endpointsOf(r *http.Request) (renga.App, []renga.Endpoint, []renga.Domain, error) {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return renga.App{}, nil, nil, err
 	}
@@ -185,13 +185,13 @@ func (s *Server) readCertificate(r *http.Request, a renga.App) (e renga.Endpoint
 	if err := decode(r, &body); err != nil {
 		return renga.Endpoint{}, "", err
 	}
-	now := s.now()
+	now := s.Now()
 	c, err := renga.CheckCertificate(body.CertificateChain, body.PrivateKey, now)
 	return renga.Endpoint{App: a.ID, CertificateID: uuid.NewString(), Certificate: c, UpdatedAt: now}, body.PrivateKey, err
 }
 
 func (s *Server) addEndpoint(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -203,7 +203,7 @@ func (s *Server) addEndpoint(w http.ResponseWriter, r *http.Request) error {
 	if e, err = s.parts.Endpoints.AddEndpoint(r.Context(), e, key); err != nil {
 		return orNotFound(err, "app")
 	}
-	s.audit(r, "certificate added", a.Name, "endpoint", e.Name, "domains", e.Certificate.Names)
+	s.Audit(r, "certificate added", a.Name, "endpoint", e.Name, "domains", e.Certificate.Names)
 	return answer(w, http.StatusCreated, newSNIEndpoint(e, a, nil))
 }
 
@@ -220,7 +220,7 @@ func (s *Server) updateEndpoint(w http.ResponseWriter, r *http.Request) error {
 	if e, err = s.parts.Endpoints.UpdateEndpoint(r.Context(), e, key); err != nil {
 		return orNotFound(err, "sni endpoint")
 	}
-	s.audit(r, "certificate updated", a.Name, "endpoint", e.Name, "domains", e.Certificate.Names)
+	s.Audit(r, "certificate updated", a.Name, "endpoint", e.Name, "domains", e.Certificate.Names)
 	return answer(w, http.StatusOK, newSNIEndpoint(e, a, domains))
 }
 
@@ -238,6 +238,6 @@ func (s *Server) removeEndpoint(w http.ResponseWriter, r *http.Request) error {
 			s.order(a, d)
 		}
 	}
-	s.audit(r, "certificate removed", a.Name, "endpoint", e.Name)
+	s.Audit(r, "certificate removed", a.Name, "endpoint", e.Name)
 	return answer(w, http.StatusOK, newSNIEndpoint(e, a, domains))
 }

@@ -12,13 +12,13 @@ const (
 	stackID   = "69ba1b2c-3b2f-5d2e-8f34-6a7a3b3f5b01"
 )
 
-func (s *Server) stackRoutes() []route {
-	return []route{
-		{"GET", "/stacks", listStacks},
-		{"GET", "/stacks/{stack}", stackInfo},
-		{"GET", "/apps/{app}/available-stacks", listStacks},
-		{"GET", "/generations", listGenerations},
-		{"GET", "/generations/{generation}", generationInfo},
+func (s *Server) stackRoutes() []Route {
+	return []Route{
+		Get("/stacks", AnyToken, listStacks),
+		Get("/stacks/{stack}", AnyToken, stackInfo),
+		Get("/apps/{app}/available-stacks", Looking, listStacks),
+		Get("/generations", AnyToken, listGenerations),
+		Get("/generations/{generation}", AnyToken, generationInfo),
 	}
 }
 

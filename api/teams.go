@@ -10,16 +10,16 @@ import (
 // collaborators share apps. What Heroku's API reaches by way of a team's app is
 // the app.
 
-func (s *Server) teamRoutes() []route {
-	return []route{
-		{"GET", "/teams", listNone},
-		{"GET", "/spaces", listNone},
-		{"GET", "/spaces/{space}", noneOf("space", "space")},
-		{"POST", "/teams/apps", s.createTeamApp},
-		{"GET", "/teams/apps/{app}", s.teamAppInfo},
-		{"PATCH", "/teams/apps/{app}", s.updateTeamApp},
-		{"GET", "/teams/{team}", noneOf("team", "team")},
-		{"GET", "/teams/{team}/apps", noneOf("team", "team")},
+func (s *Server) teamRoutes() []Route {
+	return []Route{
+		Get("/teams", Reading, listNone),
+		Get("/spaces", Reading, listNone),
+		Get("/spaces/{space}", Reading, noneOf("space", "space")),
+		Post("/teams/apps", Writing, s.createTeamApp).Without("personal", "every app is somebody's own"),
+		Get("/teams/apps/{app}", Looking, s.teamAppInfo),
+		Patch("/teams/apps/{app}", Operating, s.updateTeamApp),
+		Get("/teams/{team}", Reading, noneOf("team", "team")),
+		Get("/teams/{team}/apps", Reading, noneOf("team", "team")),
 	}
 }
 
@@ -61,11 +61,11 @@ func newTeamApp(a app) teamApp {
 }
 
 func (s *Server) replyTeamApp(w http.ResponseWriter, r *http.Request, status int, a renga.App) error {
-	wire, err := s.showApp(r.Context(), a)
+	shown, err := s.showApp(r.Context(), a)
 	if err != nil {
 		return err
 	}
-	return answer(w, status, newTeamApp(wire))
+	return answer(w, status, newTeamApp(shown))
 }
 
 func (s *Server) createTeamApp(w http.ResponseWriter, r *http.Request) error {
@@ -77,7 +77,7 @@ func (s *Server) createTeamApp(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) teamAppInfo(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (s *Server) teamAppInfo(w http.ResponseWriter, r *http.Request) error {
 
 // updateTeamApp can leave an app unlocked, which it is.
 func (s *Server) updateTeamApp(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}

@@ -27,13 +27,13 @@ type Owners interface {
 	KeepOwner(ctx context.Context, app renga.App) error
 }
 
-func (s *Server) transferRoutes() []route {
-	return []route{
-		{"GET", "/account/app-transfers", s.listTransfers},
-		{"POST", "/account/app-transfers", s.createTransfer},
-		{"GET", "/account/app-transfers/{transfer}", s.transferInfo},
-		{"PATCH", "/account/app-transfers/{transfer}", s.updateTransfer},
-		{"DELETE", "/account/app-transfers/{transfer}", s.deleteTransfer},
+func (s *Server) transferRoutes() []Route {
+	return []Route{
+		Get("/account/app-transfers", WholeToken, s.listTransfers),
+		Post("/account/app-transfers", WholeToken, s.createTransfer).Without("silent", "nobody is told by mail of anything"),
+		Get("/account/app-transfers/{transfer}", WholeToken, s.transferInfo),
+		Patch("/account/app-transfers/{transfer}", WholeToken, s.updateTransfer),
+		Delete("/account/app-transfers/{transfer}", WholeToken, s.deleteTransfer),
 	}
 }
 
@@ -58,7 +58,7 @@ func newTransfer(t renga.Transfer, a renga.App, owner, recipient person) transfe
 // showTransfer completes an offer for the wire. It is NotFound when its app is
 // gone.
 func (s *Server) showTransfer(ctx context.Context, t renga.Transfer, known *people) (transfer, error) {
-	a, err := s.parts.Apps.App(ctx, t.App)
+	a, err := s.Apps.App(ctx, t.App)
 	if err != nil {
 		return transfer{}, orNotFound(err, "app transfer")
 	}
@@ -71,11 +71,11 @@ func (s *Server) showTransfer(ctx context.Context, t renga.Transfer, known *peop
 }
 
 func (s *Server) replyTransfer(w http.ResponseWriter, r *http.Request, status int, t renga.Transfer) error {
-	wire, err := s.showTransfer(r.Context(), t, s.people())
+	shown, err := s.showTransfer(r.Context(), t, s.people())
 	if err != nil {
 		return err
 	}
-	return answer(w, status, wire)
+	return answer(w, status, shown)
 }
 
 // ownTransfers are those that the caller has made or got.
@@ -95,7 +95,7 @@ func (s *Server) listTransfers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var wire []transfer
+	var shown []transfer
 	known := s.people()
 	for _, t := range own {
 		one, err := s.showTransfer(r.Context(), t, known)
@@ -105,9 +105,9 @@ func (s *Server) listTransfers(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		wire = append(wire, one)
+		shown = append(shown, one)
 	}
-	return list(w, r, wire, by("id", func(t transfer) string { return t.ID }))
+	return list(w, r, shown, by("id", func(t transfer) string { return t.ID }))
 }
 
 // transferOf finds the transfer of the path by its id or its app's name.
@@ -149,7 +149,7 @@ func (s *Server) createTransfer(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &body); err != nil {
 		return err
 	}
-	a, err := s.appNamed(r, body.App, renga.MayManage)
+	a, err := s.AppNamed(r, body.App, renga.MayManage)
 	if err != nil {
 		return err
 	}
@@ -166,12 +166,12 @@ func (s *Server) createTransfer(w http.ResponseWriter, r *http.Request) error {
 	if err := s.settle(r, a.ID); err != nil {
 		return err
 	}
-	now := s.now()
+	now := s.Now()
 	t := renga.Transfer{ID: uuid.NewString(), App: a.ID, Owner: a.Owner, Recipient: to.ID, State: renga.TransferPending, CreatedAt: now, UpdatedAt: now}
 	if t, err = s.parts.Transfers.AddTransfer(r.Context(), t); err != nil {
 		return err
 	}
-	s.audit(r, "app offered", a.Name, "to", to.Email, "transfer", t.ID)
+	s.Audit(r, "app offered", a.Name, "to", to.Email, "transfer", t.ID)
 	return s.replyTransfer(w, r, http.StatusCreated, t)
 }
 
@@ -205,7 +205,7 @@ func (s *Server) updateTransfer(w http.ResponseWriter, r *http.Request) error {
 		return orNotFound(err, "app transfer")
 	}
 	if t.State != was {
-		s.audit(r, "app transfer "+string(t.State), "", "app_id", t.App, "transfer", t.ID)
+		s.Audit(r, "app transfer "+string(t.State), "", "app_id", t.App, "transfer", t.ID)
 	}
 	return s.replyTransfer(w, r, http.StatusOK, t)
 }
@@ -213,7 +213,7 @@ func (s *Server) updateTransfer(w http.ResponseWriter, r *http.Request) error {
 // staying is NotFound for an app that is being deleted: nobody's word about it
 // is written down.
 func (s *Server) staying(ctx context.Context, app renga.AppID) error {
-	a, err := s.parts.Apps.App(ctx, app)
+	a, err := s.Apps.App(ctx, app)
 	if err == nil && a.Deleting {
 		err = renga.Errorf(renga.NotFound, "The app %s is being deleted.", a.Name)
 	}
@@ -259,13 +259,13 @@ func (s *Server) deleteTransfer(w http.ResponseWriter, r *http.Request) error {
 	if t.Owner != caller(r).ID {
 		return renga.Errorf(renga.Forbidden, "Only who offered an app can take the offer back; decline it instead.")
 	}
-	wire, err := s.showTransfer(r.Context(), t, s.people())
+	shown, err := s.showTransfer(r.Context(), t, s.people())
 	if err != nil {
 		return err
 	}
 	if err := s.parts.Transfers.DeleteTransfer(r.Context(), t.ID); err != nil {
 		return orNotFound(err, "app transfer")
 	}
-	s.audit(r, "app offer taken back", "", "app_id", t.App, "transfer", t.ID)
-	return answer(w, http.StatusOK, wire)
+	s.Audit(r, "app offer taken back", "", "app_id", t.App, "transfer", t.ID)
+	return answer(w, http.StatusOK, shown)
 }

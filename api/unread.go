@@ -8,21 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/gorilla/mux"
 )
 
 // A client that sends a field which nobody here reads takes a 200 for a yes. So
 // the answer names such fields in a Warning header (RFC 7234, 5.5), and only
 // those are passed over in silence that would change nothing if they were read.
-
-// unneeded are those, by the route that gets them, and why it does not need
-// them. docs/ignored-fields.md is written from it.
-var unneeded = map[string]map[string]string{
-	"POST /account/app-transfers":    {"silent": "nobody is told by mail of anything"},
-	"POST /apps/{app}/collaborators": {"silent": "nobody is told by mail of anything"},
-	"POST /teams/apps":               {"personal": "every app is somebody's own"},
-}
 
 // The bounds of a Warning: what a client sent comes back in it.
 const (
@@ -39,11 +29,8 @@ func warnOfUnread(r *http.Request, body []byte, into any) {
 	}
 	found := map[string]bool{}
 	findUnread(body, reflect.TypeOf(into), "", found)
-	if rt := mux.CurrentRoute(r); rt != nil && len(found) > 0 {
-		path, _ := rt.GetPathTemplate() // of a route without one nothing is unneeded
-		for field := range unneeded[r.Method+" "+path] {
-			delete(found, field)
-		}
+	for field := range visitOf(r).unneeded {
+		delete(found, field)
 	}
 	if len(found) == 0 {
 		return

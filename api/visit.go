@@ -18,6 +18,8 @@ type visit struct {
 	target renga.App // that the path names
 	app    string    // its name, for the logs
 	answer http.Header
+	// unneeded are the fields of the body that the route does not need.
+	unneeded map[string]string
 }
 
 type visitKey struct{}
@@ -26,9 +28,9 @@ type visitKey struct{}
 // the ever longer lists of some clients, are replaced.
 var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,128}$`)
 
-// withVisit gives each request an id, the client's own when it is usable, and
+// WithVisit gives each request an id, the client's own when it is usable, and
 // tells it in the answer's Request-Id header.
-func withVisit(next http.Handler) http.Handler {
+func WithVisit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get("Request-Id")
 		if !requestID.MatchString(id) {
@@ -40,7 +42,7 @@ func withVisit(next http.Handler) http.Handler {
 	})
 }
 
-// visitOf is the request's visit; withVisit has put it there.
+// visitOf is the request's visit; WithVisit has put it there.
 func visitOf(r *http.Request) *visit { return visitIn(r.Context()) }
 
 // visitIn is the visit of a request's context; an empty one of any other.

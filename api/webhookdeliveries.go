@@ -10,10 +10,10 @@ import (
 	"renga"
 )
 
-func (s *Server) webhookDeliveryRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/webhook-deliveries", s.listWebhookDeliveries},
-		{"GET", "/apps/{app}/webhook-deliveries/{delivery}", s.webhookDeliveryInfo},
+func (s *Server) webhookDeliveryRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/webhook-deliveries", Looking, s.listWebhookDeliveries),
+		Get("/apps/{app}/webhook-deliveries/{delivery}", Looking, s.webhookDeliveryInfo),
 	}
 }
 
@@ -50,38 +50,38 @@ type deliveryAttempt struct {
 }
 
 func newWebhookDelivery(d renga.Delivery) webhookDelivery {
-	wire := webhookDelivery{
+	shown := webhookDelivery{
 		CreatedAt: stamp(d.CreatedAt), Event: deliveredEvent{ID: d.Event, Include: string(d.Kind)}, ID: d.ID,
 		NumAttempts: d.Attempts, Status: string(d.Status), UpdatedAt: stamp(d.UpdatedAt),
 		Webhook: deliveredWebhook{ID: d.Webhook, Level: string(d.Level)},
 	}
 	if !d.NextAttempt.IsZero() {
 		next := stamp(d.NextAttempt)
-		wire.NextAttemptAt = &next
+		shown.NextAttemptAt = &next
 	}
 	if d.Last != nil {
-		wire.LastAttempt = newDeliveryAttempt(*d.Last)
+		shown.LastAttempt = newDeliveryAttempt(*d.Last)
 	}
-	return wire
+	return shown
 }
 
 func newDeliveryAttempt(a renga.Attempt) *deliveryAttempt {
-	wire := &deliveryAttempt{CreatedAt: stamp(a.Began), ID: a.ID, Status: string(renga.DeliveryFailed), UpdatedAt: stamp(a.Ended)}
+	shown := &deliveryAttempt{CreatedAt: stamp(a.Began), ID: a.ID, Status: string(renga.DeliveryFailed), UpdatedAt: stamp(a.Ended)}
 	if a.Succeeded {
-		wire.Status = string(renga.DeliverySucceeded)
+		shown.Status = string(renga.DeliverySucceeded)
 	}
 	if a.Code > 0 {
-		wire.Code = &a.Code
+		shown.Code = &a.Code
 	}
 	if a.Error != "" {
-		wire.ErrorClass = &a.Error
+		shown.ErrorClass = &a.Error
 	}
-	return wire
+	return shown
 }
 
 // deliveries reads the deliveries of the path's app that fit.
 func (s *Server) deliveries(r *http.Request, fits func(renga.Delivery) bool) ([]webhookDelivery, error) {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return nil, err
 	}
@@ -89,35 +89,35 @@ func (s *Server) deliveries(r *http.Request, fits func(renga.Delivery) bool) ([]
 	if err != nil {
 		return nil, orNotFound(err, "app")
 	}
-	var wire []webhookDelivery
+	var shown []webhookDelivery
 	for _, d := range all {
 		if fits(d) {
-			wire = append(wire, newWebhookDelivery(d))
+			shown = append(shown, newWebhookDelivery(d))
 		}
 	}
-	return wire, nil
+	return shown, nil
 }
 
 // listWebhookDeliveries lists deliveries by time. The official CLI asks for some
 // with the query eq[status].
 func (s *Server) listWebhookDeliveries(w http.ResponseWriter, r *http.Request) error {
 	status, some := r.URL.Query()["eq[status]"]
-	wire, err := s.deliveries(r, func(d renga.Delivery) bool { return !some || slices.Contains(status, string(d.Status)) })
+	shown, err := s.deliveries(r, func(d renga.Delivery) bool { return !some || slices.Contains(status, string(d.Status)) })
 	if err != nil {
 		return err
 	}
 	id := func(d webhookDelivery) string { return d.ID } // which sorts by time
-	return list(w, r, wire, by("seq", id), by("id", id))
+	return list(w, r, shown, by("seq", id), by("id", id))
 }
 
 func (s *Server) webhookDeliveryInfo(w http.ResponseWriter, r *http.Request) error {
 	id := mux.Vars(r)["delivery"]
-	wire, err := s.deliveries(r, func(d renga.Delivery) bool { return strings.EqualFold(d.ID, id) })
+	shown, err := s.deliveries(r, func(d renga.Delivery) bool { return strings.EqualFold(d.ID, id) })
 	if err != nil {
 		return err
 	}
-	if len(wire) == 0 {
+	if len(shown) == 0 {
 		return notFound("webhook delivery")
 	}
-	return answer(w, http.StatusOK, wire[0])
+	return answer(w, http.StatusOK, shown[0])
 }

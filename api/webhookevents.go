@@ -15,10 +15,10 @@ import (
 	"renga"
 )
 
-func (s *Server) webhookEventRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/webhook-events", s.listWebhookEvents},
-		{"GET", "/apps/{app}/webhook-events/{event}", s.webhookEventInfo},
+func (s *Server) webhookEventRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/webhook-events", Looking, s.listWebhookEvents),
+		Get("/apps/{app}/webhook-events/{event}", Looking, s.webhookEventInfo),
 	}
 }
 
@@ -33,22 +33,22 @@ type webhookEvent struct {
 }
 
 func (s *Server) showEvents(ctx context.Context, page []renga.Event) ([]webhookEvent, error) {
-	var wire []webhookEvent
+	var shown []webhookEvent
 	for _, e := range page {
 		payload, err := s.Payload(ctx, e)
 		if err != nil {
 			return nil, err
 		}
-		wire = append(wire, webhookEvent{
+		shown = append(shown, webhookEvent{
 			CreatedAt: stamp(e.At), ID: e.ID, Include: string(e.Kind), Payload: payload, UpdatedAt: stamp(e.At),
 		})
 	}
-	return wire, nil
+	return shown, nil
 }
 
 // events reads the events of the path's app.
 func (s *Server) events(r *http.Request) ([]renga.Event, error) {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return nil, err
 	}
@@ -76,11 +76,11 @@ func (s *Server) webhookEventInfo(w http.ResponseWriter, r *http.Request) error 
 	if i < 0 {
 		return notFound("webhook event")
 	}
-	wire, err := s.showEvents(r.Context(), all[i:i+1])
+	shown, err := s.showEvents(r.Context(), all[i:i+1])
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, wire[0])
+	return answer(w, http.StatusOK, shown[0])
 }
 
 // payloadVersion says how what a payload holds is to be read.
@@ -116,28 +116,28 @@ func (s *Server) Payload(ctx context.Context, e renga.Event) (map[string]any, er
 
 // subject is what an event happened to as the API shows it.
 func (s *Server) subject(ctx context.Context, e renga.Event, sub renga.Subject, known *people) (map[string]any, error) {
-	var wire any
+	var shown any
 	var err error
 	switch {
 	case sub.App != nil:
-		wire, err = s.showApp(ctx, *sub.App)
+		shown, err = s.showApp(ctx, *sub.App)
 	case sub.Release != nil:
-		wire, err = s.showReleaseOf(ctx, e, *sub.Release, known)
+		shown, err = s.showReleaseOf(ctx, e, *sub.Release, known)
 	case sub.Dyno != nil:
-		wire = newDyno(e.App, *sub.Dyno)
+		shown = newDyno(e.App, *sub.Dyno)
 	case sub.Process != nil:
-		wire = newFormation(e.App, sub.Process.Type, sub.Process.Scale, nil)
+		shown = newFormation(e.App, sub.Process.Type, sub.Process.Scale, nil)
 	case sub.Collaborator != nil:
-		wire, err = s.showCollaborator(ctx, e.App, *sub.Collaborator, known)
+		shown, err = s.showCollaborator(ctx, e.App, *sub.Collaborator, known)
 	case sub.Domain != nil:
-		wire, err = s.showDomainOf(ctx, e.App, *sub.Domain)
+		shown, err = s.showDomainOf(ctx, e.App, *sub.Domain)
 	case sub.Endpoint != nil:
-		wire, err = s.showEndpointOf(ctx, e.App, *sub.Endpoint)
+		shown, err = s.showEndpointOf(ctx, e.App, *sub.Endpoint)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return objectOf(wire), nil
+	return objectOf(shown), nil
 }
 
 // showReleaseOf is the release of an event, or the build that made it.
@@ -175,17 +175,17 @@ func unlessGone(err error) error {
 }
 
 // objectOf is a wire struct as an object; of nothing it is empty.
-func objectOf(wire any) map[string]any {
+func objectOf(shown any) map[string]any {
 	object := map[string]any{}
-	if wire == nil {
+	if shown == nil {
 		return object
 	}
-	text, err := json.Marshal(wire)
+	text, err := json.Marshal(shown)
 	if err == nil {
 		err = json.Unmarshal(text, &object)
 	}
 	if err != nil {
-		panic(fmt.Errorf("encode %T: %w", wire, err)) // a wire struct that is no object is a bug
+		panic(fmt.Errorf("encode %T: %w", shown, err)) // a wire struct that is no object is a bug
 	}
 	return object
 }

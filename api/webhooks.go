@@ -35,13 +35,13 @@ const (
 	secretHeader = "Heroku-Webhook-Secret"
 )
 
-func (s *Server) webhookRoutes() []route {
-	return []route{
-		{"GET", "/apps/{app}/webhooks", s.listWebhooks},
-		{"POST", "/apps/{app}/webhooks", s.createWebhook},
-		{"GET", "/apps/{app}/webhooks/{webhook}", s.webhookInfo},
-		{"PATCH", "/apps/{app}/webhooks/{webhook}", s.updateWebhook},
-		{"DELETE", "/apps/{app}/webhooks/{webhook}", s.deleteWebhook},
+func (s *Server) webhookRoutes() []Route {
+	return []Route{
+		Get("/apps/{app}/webhooks", ReadingSecrets, s.listWebhooks),
+		Post("/apps/{app}/webhooks", SettingSecrets, s.createWebhook),
+		Get("/apps/{app}/webhooks/{webhook}", ReadingSecrets, s.webhookInfo),
+		Patch("/apps/{app}/webhooks/{webhook}", SettingSecrets, s.updateWebhook),
+		Delete("/apps/{app}/webhooks/{webhook}", SettingSecrets, s.deleteWebhook),
 	}
 }
 
@@ -57,18 +57,18 @@ type webhook struct {
 }
 
 func newWebhook(a renga.App, hook renga.Webhook) webhook {
-	wire := webhook{
+	shown := webhook{
 		App: appRef(a), CreatedAt: stamp(hook.CreatedAt), ID: hook.ID, Include: []string{}, Level: string(hook.Level),
 		UpdatedAt: stamp(hook.UpdatedAt), URL: hook.URL,
 	}
 	for _, kind := range hook.Include {
-		wire.Include = append(wire.Include, string(kind))
+		shown.Include = append(shown.Include, string(kind))
 	}
-	return wire
+	return shown
 }
 
 func (s *Server) listWebhooks(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
@@ -76,16 +76,16 @@ func (s *Server) listWebhooks(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return orNotFound(err, "app")
 	}
-	var wire []webhook
+	var shown []webhook
 	for _, hook := range hooks {
-		wire = append(wire, newWebhook(a, hook))
+		shown = append(shown, newWebhook(a, hook))
 	}
-	return list(w, r, wire, by("id", func(w webhook) string { return w.ID }))
+	return list(w, r, shown, by("id", func(w webhook) string { return w.ID }))
 }
 
 // webhookOf finds the webhook of the path.
 func (s *Server) webhookOf(r *http.Request) (renga.App, renga.Webhook, error) {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return a, renga.Webhook{}, err
 	}
@@ -189,11 +189,11 @@ func (s *Server) checkReceiver(text string) error {
 }
 
 func (s *Server) createWebhook(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.appOf(r)
+	a, err := s.AppOf(r)
 	if err != nil {
 		return err
 	}
-	hook := renga.Webhook{ID: uuid.NewString(), Secret: newSecret(), CreatedAt: s.now(), UpdatedAt: s.now()}
+	hook := renga.Webhook{ID: uuid.NewString(), Secret: newSecret(), CreatedAt: s.Now(), UpdatedAt: s.Now()}
 	if _, err := s.decodeWebhook(r, &hook); err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (s *Server) createWebhook(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return orNotFound(err, "app")
 	}
-	s.audit(r, "webhook added", a.Name, "webhook", hook.ID)
+	s.Audit(r, "webhook added", a.Name, "webhook", hook.ID)
 	w.Header().Set(secretHeader, string(hook.Secret))
 	return answer(w, http.StatusCreated, newWebhook(a, hook))
 }
@@ -229,13 +229,13 @@ func (s *Server) updateWebhook(w http.ResponseWriter, r *http.Request) error {
 	}
 	err = s.editWebhook(r, a, hook.ID, func(hooks map[string]renga.Webhook, now renga.Webhook) {
 		change(&now)
-		now.UpdatedAt = s.now()
+		now.UpdatedAt = s.Now()
 		hooks[now.ID], hook = now, now
 	})
 	if err != nil {
 		return err
 	}
-	s.audit(r, "webhook changed", a.Name, "webhook", hook.ID)
+	s.Audit(r, "webhook changed", a.Name, "webhook", hook.ID)
 	return answer(w, http.StatusOK, newWebhook(a, hook))
 }
 
@@ -261,6 +261,6 @@ func (s *Server) deleteWebhook(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.audit(r, "webhook removed", a.Name, "webhook", hook.ID)
+	s.Audit(r, "webhook removed", a.Name, "webhook", hook.ID)
 	return answer(w, http.StatusOK, newWebhook(a, hook))
 }

@@ -145,11 +145,16 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 	}
 	people := accounts.New(db, accounts.DefaultCost)
 	web := api.New(api.Options{
-		Domain: s.Domain, Scheme: scheme, Port: port, ACME: s.ACMEDirectory != "", Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), StreamKey: d.streamKey, RateLimit: s.RateLimit, Reachable: outside.Check, Version: versionName(), Log: log,
-		Checks: checks(s, db, engine, manager, around), Now: time.Now,
+		Settings: api.Settings{Domain: s.Domain, Scheme: scheme, Port: port, StreamKey: d.streamKey, Log: log, Now: time.Now},
+		ACME:     s.ACMEDirectory != "", Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), RateLimit: s.RateLimit,
+		Reachable: outside.Check, Version: versionName(), Checks: checks(s, db, engine, manager, around),
 	}, api.Parts{
-		Repeats: db, Tokens: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Owners: owners, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel, Rollouts: db,
-		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Waker: manager, Lines: did, Logs: appLogs,
+		Wire: api.DoorParts{
+			Tokens: db, Logins: people, Authorizations: db, Accounts: db, Apps: db, Releases: db, Repeats: db,
+			Lines: did, Waker: manager,
+		},
+		Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Owners: owners, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel, Rollouts: db,
+		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Logs: appLogs,
 		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer, Minutes: db, Visits: visits{desk, manager}, Sleeps: sleeps{db, rt}, Webhooks: db,
 		Schedules: db, Scheduler: schedule,
 		Domains: db, Endpoints: db, Orders: tlsCerts,

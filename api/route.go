@@ -1,0 +1,117 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/gorilla/mux"
+)
+
+// Handler does one thing of the API. An error becomes the answer.
+type Handler func(w http.ResponseWriter, r *http.Request) error
+
+// Route is one line of a resource's table: what is asked, who may ask it, and
+// who answers. The functions below make it.
+type Route struct {
+	method, path string
+	policy       Policy
+	do           Handler
+	unneeded     map[string]string // why fields of the body are not needed
+}
+
+// Get is a route that answers GET, and HEAD with it.
+func Get(path string, p Policy, do Handler) Route { return newRoute(http.MethodGet, path, p, do) }
+
+// Post is a route that answers POST.
+func Post(path string, p Policy, do Handler) Route { return newRoute(http.MethodPost, path, p, do) }
+
+// Put is a route that answers PUT.
+func Put(path string, p Policy, do Handler) Route { return newRoute(http.MethodPut, path, p, do) }
+
+// Patch is a route that answers PATCH.
+func Patch(path string, p Policy, do Handler) Route { return newRoute(http.MethodPatch, path, p, do) }
+
+// Delete is a route that answers DELETE.
+func Delete(path string, p Policy, do Handler) Route {
+	return newRoute(http.MethodDelete, path, p, do)
+}
+
+func newRoute(method, path string, p Policy, do Handler) Route {
+	return Route{method: method, path: path, policy: p, do: do, unneeded: map[string]string{}}
+}
+
+// Without is the route with a field of the body that it does not need, and why
+// not: reading it would change nothing. docs/ignored-fields.md is written from
+// that.
+func (rt Route) Without(field, why string) Route {
+	rt.unneeded[field] = why
+	return rt
+}
+
+// Method and path are what the route answers.
+func (rt Route) Method() string { return rt.method }
+
+// Path is in the form of gorilla/mux: /apps/{app}.
+func (rt Route) Path() string { return rt.path }
+
+// Policy is who may call it.
+func (rt Route) Policy() Policy { return rt.policy }
+
+// Open tells whether it takes no token.
+func (rt Route) Open() bool { return rt.policy.open }
+
+// Unneeded are the fields of the body that it does not need, and why not.
+func (rt Route) Unneeded() map[string]string { return rt.unneeded }
+
+// Unlocked answers the open routes itself and leaves all else to locked.
+func (d *Door) Unlocked(routes []Route, locked http.Handler) http.Handler {
+	m := d.mux(routes, true)
+	m.NotFoundHandler, m.MethodNotAllowedHandler = locked, locked
+	return m
+}
+
+// Locked answers the routes that are not open, to those with good credentials
+// whom admit does not turn away.
+func (d *Door) Locked(routes []Route, admit Handler) http.Handler {
+	m := d.mux(routes, false)
+	m.NotFoundHandler = d.Handle(noEndpoint)
+	m.MethodNotAllowedHandler = d.Handle(otherMethod(m))
+	return d.authenticate(admit, m)
+}
+
+func (d *Door) mux(routes []Route, open bool) *mux.Router {
+	m := mux.NewRouter().SkipClean(true)
+	for _, rt := range routes {
+		if rt.policy.open != open {
+			continue
+		}
+		methods := []string{rt.method}
+		if rt.method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+		m.Handle(rt.path, d.Handle(d.guarded(rt))).Methods(methods...)
+	}
+	return m
+}
+
+// guarded puts what a route asks for in front of it.
+func (d *Door) guarded(rt Route) Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if !d.WarnOfAll {
+			visitOf(r).unneeded = rt.unneeded
+		}
+		if rt.policy.open {
+			return rt.do(w, r)
+		}
+		return d.enter(w, r, rt)
+	}
+}
+
+// Handle makes an http.Handler that answers errors in Heroku's form.
+func (d *Door) Handle(do Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		visitOf(r).answer = w.Header() // the innermost handler's is what is remembered for repeats
+		if err := do(w, r); err != nil {
+			d.fail(w, r, err)
+		}
+	})
+}

@@ -1,0 +1,64 @@
+package api_test
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"renga"
+	"renga/api"
+)
+
+// routes are all that the API answers, by path and method.
+func routes() []api.Route {
+	return slices.SortedFunc(slices.Values(api.Routes()), func(a, b api.Route) int {
+		return cmp.Or(cmp.Compare(a.Path(), b.Path()), cmp.Compare(a.Method(), b.Method()))
+	})
+}
+
+// locked are those that take a token, open those that do not.
+func locked() []api.Route { return slices.DeleteFunc(routes(), api.Route.Open) }
+
+func open() []api.Route {
+	return slices.DeleteFunc(routes(), func(rt api.Route) bool { return !rt.Open() })
+}
+
+// needOf is a route's method and path, and what its policy asks for.
+func needOf(rt api.Route) (route [2]string, scope renga.Scope, either []renga.Permission) {
+	scope, either = rt.Policy().Asks()
+	return [2]string{rt.Method(), rt.Path()}, scope, either
+}
+
+// paths are the methods and paths that take a token.
+func paths() [][2]string {
+	var all [][2]string
+	for _, rt := range locked() {
+		all = append(all, [2]string{rt.Method(), rt.Path()})
+	}
+	return all
+}
+
+// unneeded are the fields that are passed over in silence, by route.
+func unneeded() map[string]map[string]string {
+	all := map[string]map[string]string{}
+	for _, rt := range routes() {
+		if fields := rt.Unneeded(); len(fields) > 0 {
+			all[rt.Method()+" "+rt.Path()] = maps.Clone(fields)
+		}
+	}
+	return all
+}
+
+func TestEveryRouteHasAPolicy(t *testing.T) {
+	for _, rt := range locked() {
+		route, scope, either := needOf(rt)
+		if scope == "none" {
+			t.Errorf("%s has no policy, so nobody may call it", route)
+		}
+		if strings.Contains(rt.Path(), "/{app}") != (len(either) > 0) {
+			t.Errorf("%s asks for the permissions %q, which paths with {app} must do and no others can", route, either)
+		}
+	}
+}
