@@ -18,7 +18,8 @@ import (
 var rooms = map[string][]string{
 	".":                  {},
 	"accounts":           {"."},
-	"api":                {"."},
+	"api":                {".", "api/wire"},
+	"api/wire":           {"."},
 	"attach":             {"."},
 	"certs":              {".", "durable"},
 	"config":             {"."},
@@ -43,7 +44,7 @@ var rooms = map[string][]string{
 	"store/storetest":    {"store"},
 	"webhooks":           {"."},
 	"cmd/renga": {
-		".", "accounts", "api", "attach", "certs", "config", "durable", "egress", "firewall", "front", "logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "scheduler", "seal", "store", "store/redisserver", "webhooks",
+		".", "accounts", "api", "api/wire", "attach", "certs", "config", "durable", "egress", "firewall", "front", "logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "scheduler", "seal", "store", "store/redisserver", "webhooks",
 	},
 	"e2e":            {"."},
 	"e2e/bench":      {".", "e2e"},

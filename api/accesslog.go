@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+
+	"renga/api/wire"
 )
 
 // logAccess writes one line per request, without query and bodies. Health
@@ -18,10 +20,10 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 		if r.URL.Path == "/healthz" {
 			level = slog.LevelDebug
 		}
-		v := visitOf(r)
-		s.Log.Log(context.WithoutCancel(r.Context()), level, "api request", "request", v.id,
+		v := wire.VisitOf(r)
+		s.Log.Log(context.WithoutCancel(r.Context()), level, "api request", "request", v.ID,
 			"method", r.Method, "path", shownPath(r.URL.Path), "status", seen.code(), "duration", s.Now().Sub(start),
-			"account", v.bearer.Account.ID, "app", v.app)
+			"account", v.Bearer.Account.ID, "app", v.App)
 	})
 }
 

@@ -1,22 +1,26 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"renga/api/wire"
+)
 
 // Accounts have no features to switch. The official CLI asks here first for
 // each name, and goes by the 404 to the features of apps.
 
-func (s *Server) accountFeatureRoutes() []Route {
-	return []Route{
-		Get("/account/features", WholeToken, listNone),
-		Get("/account/features/{feature}", WholeToken, noneOf("feature", "feature")),
-		Patch("/account/features/{feature}", WholeToken, updateNoFeature),
+func (s *Server) accountFeatureRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/account/features", wire.WholeToken, wire.ListNone),
+		wire.Get("/account/features/{feature}", wire.WholeToken, wire.NoneOf("feature", "feature")),
+		wire.Patch("/account/features/{feature}", wire.WholeToken, updateNoFeature),
 	}
 }
 
 func updateNoFeature(_ http.ResponseWriter, r *http.Request) error {
 	var body struct{}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
-	return notFound("feature")
+	return wire.NotFound("feature")
 }

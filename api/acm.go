@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Orders asks for certificates of custom domains. What becomes of an order is
@@ -12,11 +13,11 @@ type Orders interface {
 	Order(host string)
 }
 
-func (s *Server) acmRoutes() []Route {
-	return []Route{
-		Post("/apps/{app}/acm", Operating, s.enableACM),
-		Patch("/apps/{app}/acm", Operating, s.refreshACM),
-		Delete("/apps/{app}/acm", Operating, s.disableACM),
+func (s *Server) acmRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Post("/apps/{app}/acm", wire.Operating, s.enableACM),
+		wire.Patch("/apps/{app}/acm", wire.Operating, s.refreshACM),
+		wire.Delete("/apps/{app}/acm", wire.Operating, s.disableACM),
 	}
 }
 
@@ -74,7 +75,7 @@ func (s *Server) setACM(w http.ResponseWriter, r *http.Request, on bool) error {
 		return nil
 	})
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	if err := s.orderAll(r, a); err != nil {
 		return err
@@ -90,7 +91,7 @@ func (s *Server) refreshACM(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !a.ACM {
-		return invalid("Automatic certificates are off for this app; turn them on with certs:auto:enable.")
+		return wire.Invalid("Automatic certificates are off for this app; turn them on with certs:auto:enable.")
 	}
 	if err := s.orderAll(r, a); err != nil {
 		return err
@@ -102,7 +103,7 @@ func (s *Server) refreshACM(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) orderAll(r *http.Request, a renga.App) error {
 	all, err := s.parts.Domains.Domains(r.Context(), a.ID)
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	for _, d := range all {
 		if d.ACM.State != acmIssued {

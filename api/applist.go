@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"renga"
+	"renga/api/wire"
 )
 
 func (s *Server) listApps(w http.ResponseWriter, r *http.Request) error {
-	if err := ownAccount(r); err != nil {
+	if err := wire.OwnAccount(r); err != nil {
 		return err
 	}
-	sp, err := parseRange(r.Header.Get("Range"), "id", "name", "updated_at")
+	sp, err := wire.ParseRange(r.Header.Get("Range"), "id", "name", "updated_at")
 	if err != nil {
 		return err
 	}
@@ -22,31 +23,31 @@ func (s *Server) listApps(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	show := func(page []renga.App) ([]app, error) { return s.showApps(r.Context(), page) }
-	return listAs(w, r, apps, show,
-		by("id", func(a renga.App) string { return string(a.ID) }),
-		by("name", func(a renga.App) string { return a.Name }),
-		byTime("updated_at", func(a renga.App) (time.Time, string) { return a.UpdatedAt, string(a.ID) }))
+	return wire.ListAs(w, r, apps, show,
+		wire.By("id", func(a renga.App) string { return string(a.ID) }),
+		wire.By("name", func(a renga.App) string { return a.Name }),
+		wire.ByTime("updated_at", func(a renga.App) (time.Time, string) { return a.UpdatedAt, string(a.ID) }))
 }
 
 // appsFor are the apps that the caller may see, and all of them that a page can
 // need: ordered by id, as lists are unless somebody says otherwise, no more are
 // read than fill it.
-func (s *Server) appsFor(r *http.Request, sp span) ([]renga.App, error) {
+func (s *Server) appsFor(r *http.Request, sp wire.Span) ([]renga.App, error) {
 	ids, err := s.Apps.AppIDs(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	if sp.field != "id" {
+	if sp.Field != "id" {
 		return s.SeenOf(r, ids)
 	}
-	enough := sp.max
-	sp.max = len(ids)
-	ids, _, err = cut(ids, sp, by("id", func(id renga.AppID) string { return string(id) }))
+	enough := sp.Max
+	sp.Max = len(ids)
+	ids, _, err = wire.Cut(ids, sp, wire.By("id", func(id renga.AppID) string { return string(id) }))
 	if err != nil {
 		return nil, err
 	}
 	var seen []renga.App
-	for some := range slices.Chunk(ids, max(enough+1, defaultPage)) {
+	for some := range slices.Chunk(ids, max(enough+1, wire.DefaultPage)) {
 		apps, err := s.SeenOf(r, some)
 		if err != nil {
 			return nil, err
@@ -68,9 +69,9 @@ func (s *Server) showApps(ctx context.Context, page []renga.App) ([]app, error) 
 	if err != nil {
 		return nil, err
 	}
-	shown, known := make([]app, len(page)), s.people()
+	shown, known := make([]app, len(page)), s.People()
 	for i, a := range page {
-		owner, err := known.find(ctx, a.Owner)
+		owner, err := known.Find(ctx, a.Owner)
 		if err != nil {
 			return nil, err
 		}

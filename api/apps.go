@@ -2,10 +2,10 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Apps keeps the apps.
@@ -31,63 +31,58 @@ type Renamer interface {
 	Rename(ctx context.Context, id renga.AppID, name string) (renga.App, error)
 }
 
-func (s *Server) appRoutes() []Route {
-	return []Route{
-		Get("/apps", Reading, s.listApps),
-		Post("/apps", Writing, s.createApp),
-		Get("/users/{account}/apps", Reading, s.listApps),
-		Get("/apps/{app}", Looking, s.appInfo),
-		Patch("/apps/{app}", Operating, s.updateApp),
-		Delete("/apps/{app}", OnApp(renga.ScopeWrite, renga.MayManage), s.deleteApp),
+func (s *Server) appRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps", wire.Reading, s.listApps),
+		wire.Post("/apps", wire.Writing, s.createApp),
+		wire.Get("/users/{account}/apps", wire.Reading, s.listApps),
+		wire.Get("/apps/{app}", wire.Looking, s.appInfo),
+		wire.Patch("/apps/{app}", wire.Operating, s.updateApp),
+		wire.Delete("/apps/{app}", wire.OnApp(renga.ScopeWrite, renga.MayManage), s.deleteApp),
 	}
 }
 
 // app is an app on the wire. The last two fields are not in Heroku's schema;
 // the official CLI reads them.
 type app struct {
-	ACM                          bool    `json:"acm"`
-	ArchivedAt                   *string `json:"archived_at"`
-	BuildStack                   ref     `json:"build_stack"`
-	BuildpackProvidedDescription *string `json:"buildpack_provided_description"`
-	CreatedAt                    string  `json:"created_at"`
-	GitURL                       string  `json:"git_url"`
-	ID                           string  `json:"id"`
-	InternalRouting              *bool   `json:"internal_routing"`
-	Maintenance                  bool    `json:"maintenance"`
-	Name                         string  `json:"name"`
-	Organization                 *ref    `json:"organization"`
-	Owner                        person  `json:"owner"`
-	Region                       ref     `json:"region"`
-	ReleasedAt                   *string `json:"released_at"`
-	RepoSize                     *int64  `json:"repo_size"`
-	SlugSize                     *int64  `json:"slug_size"`
-	Space                        *ref    `json:"space"`
-	Stack                        ref     `json:"stack"`
-	Team                         *ref    `json:"team"`
-	UpdatedAt                    string  `json:"updated_at"`
-	WebURL                       string  `json:"web_url"`
+	ACM                          bool        `json:"acm"`
+	ArchivedAt                   *string     `json:"archived_at"`
+	BuildStack                   wire.Ref    `json:"build_stack"`
+	BuildpackProvidedDescription *string     `json:"buildpack_provided_description"`
+	CreatedAt                    string      `json:"created_at"`
+	GitURL                       string      `json:"git_url"`
+	ID                           string      `json:"id"`
+	InternalRouting              *bool       `json:"internal_routing"`
+	Maintenance                  bool        `json:"maintenance"`
+	Name                         string      `json:"name"`
+	Organization                 *wire.Ref   `json:"organization"`
+	Owner                        wire.Person `json:"owner"`
+	Region                       wire.Ref    `json:"region"`
+	ReleasedAt                   *string     `json:"released_at"`
+	RepoSize                     *int64      `json:"repo_size"`
+	SlugSize                     *int64      `json:"slug_size"`
+	Space                        *wire.Ref   `json:"space"`
+	Stack                        wire.Ref    `json:"stack"`
+	Team                         *wire.Ref   `json:"team"`
+	UpdatedAt                    string      `json:"updated_at"`
+	WebURL                       string      `json:"web_url"`
 
-	CreateStatus string `json:"create_status"`
-	Generation   ref    `json:"generation"`
+	CreateStatus string   `json:"create_status"`
+	Generation   wire.Ref `json:"generation"`
 }
 
-// generationID is that of the one generation there is, called as on Heroku.
-const generationID = "5ae2d3ab-4b9f-5c4e-9a0b-0b6a3d3a9a11"
-
-func generationRef() ref { return ref{ID: generationID, Name: "cedar"} }
-
 // newApp maps an app; newest is its newest release, nil when there is none.
-func newApp(a renga.App, owner person, newest *renga.ReleaseRecord, o Options) app {
+func newApp(a renga.App, owner wire.Person, newest *renga.ReleaseRecord, o Options) app {
 	shown := app{
-		ACM: a.ACM, BuildStack: stackRef(), CreatedAt: stamp(a.CreatedAt), GitURL: o.gitURL(a.Name), ID: string(a.ID),
-		Maintenance: a.Maintenance, Name: a.Name, Owner: owner, Region: regionRef(), Stack: stackRef(),
-		UpdatedAt: stamp(a.UpdatedAt), WebURL: o.webURL(a.Name),
-		CreateStatus: "complete", Generation: generationRef(),
+		ACM: a.ACM, BuildStack: wire.StackRef(), CreatedAt: wire.Stamp(a.CreatedAt), GitURL: o.Below("git") + "/" + a.Name + ".git", ID: string(a.ID),
+		Maintenance: a.Maintenance, Name: a.Name, Owner: owner, Region: regionRef(), Stack: wire.StackRef(),
+		UpdatedAt: wire.Stamp(a.UpdatedAt), WebURL: o.WebURL(a.Name),
+		CreateStatus: "complete", Generation: wire.GenerationRef(),
 	}
 	if newest == nil {
 		return shown
 	}
-	released := stamp(newest.CreatedAt)
+	released := wire.Stamp(newest.CreatedAt)
 	shown.ReleasedAt = &released
 	if len(newest.Images) > 0 {
 		size := imagesSize(newest.Images)
@@ -109,19 +104,6 @@ func imagesSize(images map[renga.ProcessType]renga.Image) int64 {
 	return sum
 }
 
-func (s Settings) webURL(app string) string { return s.below(app) + "/" }
-
-func (s Settings) gitURL(app string) string { return s.below("git") + "/" + app + ".git" }
-
-// below is the address of a name below the platform's domain.
-func (s Settings) below(name string) string {
-	at := fmt.Sprintf("%s://%s.%s", s.Scheme, name, s.Domain)
-	if s.Port != "" {
-		at += ":" + s.Port
-	}
-	return at
-}
-
 // showApp completes an app for the wire.
 func (s *Server) showApp(ctx context.Context, a renga.App) (app, error) {
 	shown, err := s.showApps(ctx, []renga.App{a})
@@ -136,7 +118,7 @@ func (s *Server) replyApp(w http.ResponseWriter, r *http.Request, status int, a 
 	if err != nil {
 		return err
 	}
-	return answer(w, status, shown)
+	return wire.Answer(w, status, shown)
 }
 
 func (s *Server) appInfo(w http.ResponseWriter, r *http.Request) error {
@@ -163,20 +145,20 @@ func (s *Server) makeApp(r *http.Request) (renga.App, error) {
 		Stack  string `json:"stack"`
 		Team   string `json:"team"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return renga.App{}, err
 	}
 	if body.Team != "" {
-		return renga.App{}, notFound("team")
+		return renga.App{}, wire.NotFound("team")
 	}
 	if err := knownPlace(body.Region, body.Stack); err != nil {
 		return renga.App{}, err
 	}
-	a, err := s.parts.Creator.CreateApp(r.Context(), body.Name, caller(r).ID)
+	a, err := s.parts.Creator.CreateApp(r.Context(), body.Name, wire.Caller(r).ID)
 	if err != nil {
 		return renga.App{}, err
 	}
-	visitOf(r).app = a.Name
+	wire.VisitOf(r).App = a.Name
 	s.Audit(r, "app created", a.Name)
 	return a, nil
 }
@@ -185,10 +167,10 @@ func (s *Server) makeApp(r *http.Request) (renga.App, error) {
 // the only ones.
 func knownPlace(region, stack string) error {
 	if region != "" && region != regionName && region != regionID {
-		return invalid("Region %q does not exist; the only one is %s.", clip(region), regionName)
+		return wire.Invalid("Region %q does not exist; the only one is %s.", wire.Clip(region), regionName)
 	}
-	if stack != "" && stack != stackName && stack != stackID {
-		return invalid("Stack %q is not supported; the only one is %s.", clip(stack), stackName)
+	if stack != "" && stack != wire.StackName && stack != wire.StackID {
+		return wire.Invalid("Stack %q is not supported; the only one is %s.", wire.Clip(stack), wire.StackName)
 	}
 	return nil
 }
@@ -203,7 +185,7 @@ func (s *Server) updateApp(w http.ResponseWriter, r *http.Request) error {
 		Maintenance *bool   `json:"maintenance"`
 		BuildStack  string  `json:"build_stack"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	if err := knownPlace("", body.BuildStack); err != nil {
@@ -223,12 +205,12 @@ func (s *Server) updateApp(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) rename(r *http.Request, a renga.App, name string) (renga.App, error) {
-	if err := a.Permit(caller(r).ID, renga.MayManage); err != nil {
+	if err := a.Permit(wire.Caller(r).ID, renga.MayManage); err != nil {
 		return renga.App{}, err
 	}
 	renamed, err := s.parts.Renamer.Rename(r.Context(), a.ID, name)
 	if err != nil {
-		return renga.App{}, orNotFound(err, "app")
+		return renga.App{}, wire.OrNotFound(err, "app")
 	}
 	s.Audit(r, "app renamed", a.Name, "to", name)
 	return renamed, nil
@@ -240,7 +222,7 @@ func (s *Server) setMaintenance(r *http.Request, a renga.App, on bool) (renga.Ap
 		return nil
 	})
 	if err != nil {
-		return renga.App{}, orNotFound(err, "app")
+		return renga.App{}, wire.OrNotFound(err, "app")
 	}
 	s.Waker.Wake(a.ID)
 	s.Audit(r, "maintenance set", a.Name, "maintenance", on)
@@ -249,14 +231,14 @@ func (s *Server) setMaintenance(r *http.Request, a renga.App, on bool) (renga.Ap
 
 // deleteApp may be asked again when it was cut short.
 func (s *Server) deleteApp(w http.ResponseWriter, r *http.Request) error {
-	a := visitOf(r).target
+	a := wire.VisitOf(r).Target
 	shown, err := s.showApp(r.Context(), a)
 	if err != nil {
 		return err
 	}
 	if err := s.parts.Deleter.DeleteApp(r.Context(), a.ID); err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	s.Audit(r, "app deleted", a.Name)
-	return answer(w, http.StatusOK, shown)
+	return wire.Answer(w, http.StatusOK, shown)
 }

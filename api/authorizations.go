@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Authorizations keeps the authorizations of accounts.
@@ -29,34 +30,31 @@ type Logins interface {
 	Regenerate(ctx context.Context, account renga.AccountID, id string) (renga.Authorization, string, error)
 }
 
-// authorizationsPath is where a token is made out of email and password.
-const authorizationsPath = "/oauth/authorizations"
-
-func (s *Server) authorizationRoutes() []Route {
-	const one = authorizationsPath + "/{authorization}"
-	return []Route{
-		Get(authorizationsPath, WholeToken, s.listAuthorizations),
-		Post(authorizationsPath, WholeToken, s.createAuthorization),
-		Get(one, WholeToken, s.authorizationInfo),
-		Delete(one, WholeToken, s.revokeAuthorization),
-		Post(one+"/actions/regenerate-tokens", WholeToken, s.regenerateTokens),
-		Patch(one, WholeToken, s.updateAuthorization),
+func (s *Server) authorizationRoutes() []wire.Route {
+	const one = wire.AuthorizationsPath + "/{authorization}"
+	return []wire.Route{
+		wire.Get(wire.AuthorizationsPath, wire.WholeToken, s.listAuthorizations),
+		wire.Post(wire.AuthorizationsPath, wire.WholeToken, s.createAuthorization),
+		wire.Get(one, wire.WholeToken, s.authorizationInfo),
+		wire.Delete(one, wire.WholeToken, s.revokeAuthorization),
+		wire.Post(one+"/actions/regenerate-tokens", wire.WholeToken, s.regenerateTokens),
+		wire.Patch(one, wire.WholeToken, s.updateAuthorization),
 		// Not in Heroku's schema, and what its CLI sends.
-		Get("/oauth/sessions", WholeToken, listNone),
-		Delete("/oauth/sessions/{session}", WholeToken, noneOf("session", "session")),
+		wire.Get("/oauth/sessions", wire.WholeToken, wire.ListNone),
+		wire.Delete("/oauth/sessions/{session}", wire.WholeToken, wire.NoneOf("session", "session")),
 	}
 }
 
 // authorization is an authorization on the wire. There are no sessions.
 type authorization struct {
 	AccessToken  accessToken `json:"access_token"`
-	Client       *ref        `json:"client"`
+	Client       *wire.Ref   `json:"client"`
 	CreatedAt    string      `json:"created_at"`
-	Grant        *ref        `json:"grant"`
+	Grant        *wire.Ref   `json:"grant"`
 	ID           string      `json:"id"`
-	RefreshToken *ref        `json:"refresh_token"`
+	RefreshToken *wire.Ref   `json:"refresh_token"`
 	Scope        []string    `json:"scope"`
-	Session      *ref        `json:"session"`
+	Session      *wire.Ref   `json:"session"`
 	UpdatedAt    string      `json:"updated_at"`
 	User         grantee     `json:"user"`
 	Description  string      `json:"description"`
@@ -79,8 +77,8 @@ type grantee struct {
 func newAuthorization(a renga.Authorization, who renga.Account, token string, now time.Time) authorization {
 	shown := authorization{
 		AccessToken: accessToken{ID: accessTokenID(a), Token: cmp.Or(token, a.Redacted)},
-		CreatedAt:   stamp(a.CreatedAt), ID: a.ID, UpdatedAt: stamp(a.UpdatedAt), Description: a.Description,
-		User: grantee{Email: who.Email, FullName: orNull(who.Name), ID: string(who.ID)},
+		CreatedAt:   wire.Stamp(a.CreatedAt), ID: a.ID, UpdatedAt: wire.Stamp(a.UpdatedAt), Description: a.Description,
+		User: grantee{Email: who.Email, FullName: wire.OrNull(who.Name), ID: string(who.ID)},
 	}
 	if !a.ExpiresAt.IsZero() {
 		left := max(0, int(a.ExpiresAt.Sub(now).Seconds()))
@@ -97,34 +95,26 @@ func accessTokenID(a renga.Authorization) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:access-token:"+a.ID)).String()
 }
 
-// orNull is a text on the wire that is null when there is none.
-func orNull(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
-}
-
 func (s *Server) replyAuthorization(w http.ResponseWriter, r *http.Request, status int, a renga.Authorization, token string) error {
-	return answer(w, status, newAuthorization(a, caller(r), token, s.Now()))
+	return wire.Answer(w, status, newAuthorization(a, wire.Caller(r), token, s.Now()))
 }
 
 func (s *Server) listAuthorizations(w http.ResponseWriter, r *http.Request) error {
-	all, err := s.Authorizations.Authorizations(r.Context(), caller(r).ID)
+	all, err := s.Authorizations.Authorizations(r.Context(), wire.Caller(r).ID)
 	if err != nil {
 		return err
 	}
 	shown := make([]authorization, 0, len(all))
 	for _, a := range all {
-		shown = append(shown, newAuthorization(a, caller(r), "", s.Now()))
+		shown = append(shown, newAuthorization(a, wire.Caller(r), "", s.Now()))
 	}
-	return list(w, r, shown, by("id", func(a authorization) string { return a.ID }))
+	return wire.List(w, r, shown, wire.By("id", func(a authorization) string { return a.ID }))
 }
 
 // authorizationOf finds the authorization of the path: one of the caller's own
 // by its id, or "~", the default one.
 func (s *Server) authorizationOf(r *http.Request) (renga.Authorization, error) {
-	all, err := s.Authorizations.Authorizations(r.Context(), caller(r).ID)
+	all, err := s.Authorizations.Authorizations(r.Context(), wire.Caller(r).ID)
 	if err != nil {
 		return renga.Authorization{}, err
 	}
@@ -134,7 +124,7 @@ func (s *Server) authorizationOf(r *http.Request) (renga.Authorization, error) {
 			return a, nil
 		}
 	}
-	return renga.Authorization{}, notFound("authorization")
+	return renga.Authorization{}, wire.NotFound("authorization")
 }
 
 func (s *Server) authorizationInfo(w http.ResponseWriter, r *http.Request) error {
@@ -155,7 +145,7 @@ func (n *seconds) UnmarshalJSON(b []byte) error {
 	}
 	parsed, err := strconv.ParseUint(text, 10, 31)
 	if err != nil || parsed == 0 {
-		return invalid("Field \"expires_in\" must be a whole number of seconds above zero.")
+		return wire.Invalid("Field \"expires_in\" must be a whole number of seconds above zero.")
 	}
 	*n = seconds(parsed)
 	return nil
@@ -168,7 +158,7 @@ func (s *Server) createAuthorization(w http.ResponseWriter, r *http.Request) err
 		ExpiresIn   *seconds        `json:"expires_in"`
 		Scope       renga.Scopes    `json:"scope"`
 	}{Description: "Long-lived user authorization", Scope: renga.Scopes{renga.ScopeGlobal}}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	if err := noClient(body.Client); err != nil {
@@ -178,7 +168,7 @@ func (s *Server) createAuthorization(w http.ResponseWriter, r *http.Request) err
 	if body.ExpiresIn != nil {
 		lifetime = time.Duration(*body.ExpiresIn) * time.Second
 	}
-	a, token, err := s.parts.Logins.Authorize(r.Context(), caller(r).ID, body.Description, body.Scope, lifetime)
+	a, token, err := s.parts.Logins.Authorize(r.Context(), wire.Caller(r).ID, body.Description, body.Scope, lifetime)
 	if err != nil {
 		return err
 	}
@@ -191,7 +181,7 @@ func (s *Server) createAuthorization(w http.ResponseWriter, r *http.Request) err
 func noClient(client json.RawMessage) error {
 	var named map[string]any
 	if len(client) > 0 && (json.Unmarshal(client, &named) != nil || len(named) > 0) {
-		return invalid("There are no OAuth clients on this platform; make an authorization without a client.")
+		return wire.Invalid("There are no OAuth clients on this platform; make an authorization without a client.")
 	}
 	return nil
 }
@@ -205,7 +195,7 @@ func (s *Server) updateAuthorization(w http.ResponseWriter, r *http.Request) err
 		Client      json.RawMessage `json:"client"`
 		Description string          `json:"description"`
 	}{Description: a.Description}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	if err := noClient(body.Client); err != nil {
@@ -216,7 +206,7 @@ func (s *Server) updateAuthorization(w http.ResponseWriter, r *http.Request) err
 		return nil
 	})
 	if err != nil {
-		return orNotFound(err, "authorization")
+		return wire.OrNotFound(err, "authorization")
 	}
 	s.Audit(r, "authorization updated", "", "authorization", a.ID)
 	return s.replyAuthorization(w, r, http.StatusOK, a, "")
@@ -228,7 +218,7 @@ func (s *Server) revokeAuthorization(w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	if err := s.parts.Authorizations.DeleteAuthorization(r.Context(), a.Account, a.ID); err != nil {
-		return orNotFound(err, "authorization")
+		return wire.OrNotFound(err, "authorization")
 	}
 	s.Audit(r, "authorization revoked", "", "authorization", a.ID)
 	return s.replyAuthorization(w, r, http.StatusOK, a, "")
@@ -241,7 +231,7 @@ func (s *Server) regenerateTokens(w http.ResponseWriter, r *http.Request) error 
 	}
 	a, token, err := s.parts.Logins.Regenerate(r.Context(), a.Account, a.ID)
 	if err != nil {
-		return orNotFound(err, "authorization")
+		return wire.OrNotFound(err, "authorization")
 	}
 	s.Audit(r, "token regenerated", "", "authorization", a.ID)
 	return s.replyAuthorization(w, r, http.StatusOK, a, token)

@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // The official CLI logs in with a browser: it begins a login here, opens the
@@ -41,12 +42,12 @@ const (
 	quiet = 45 * time.Second
 )
 
-func (s *Server) browserLoginRoutes() []Route {
-	return []Route{
-		Post("/auth", Open, s.beginLogin),
-		Get(waitPath+"{login}", Open, s.awaitLogin),
-		Get(browserPath+"{login}", Open, s.showLogin),
-		Post(browserPath+"{login}", Open, s.finishLogin),
+func (s *Server) browserLoginRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Post("/auth", wire.Open, s.beginLogin),
+		wire.Get(waitPath+"{login}", wire.Open, s.awaitLogin),
+		wire.Get(browserPath+"{login}", wire.Open, s.showLogin),
+		wire.Post(browserPath+"{login}", wire.Open, s.finishLogin),
 	}
 }
 
@@ -61,14 +62,14 @@ func (s *Server) beginLogin(w http.ResponseWriter, r *http.Request) error {
 	body := struct {
 		Description string `json:"description"`
 	}{"A program without a name"}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
-	l, secret, err := s.parts.Browsers.Begin(r.Context(), body.Description, from(r))
+	l, secret, err := s.parts.Browsers.Begin(r.Context(), body.Description, wire.From(r))
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusCreated, browserLogin{BrowserURL: browserPath + l.ID, CLIURL: waitPath + l.ID, Token: secret})
+	return wire.Answer(w, http.StatusCreated, browserLogin{BrowserURL: browserPath + l.ID, CLIURL: waitPath + l.ID, Token: secret})
 }
 
 // loginResult ends the client's wait on the wire.
@@ -125,7 +126,7 @@ func (p *patience) hold() {
 	_ = http.NewResponseController(p.w).Flush() // the same
 }
 
-func (p *patience) end(result loginResult) error { return answer(p.w, http.StatusOK, result) }
+func (p *patience) end(result loginResult) error { return wire.Answer(p.w, http.StatusOK, result) }
 
 // fail is err as long as nothing has been sent. Later it cuts the connection:
 // half an answer would be taken for a whole one.
@@ -172,18 +173,18 @@ func (s *Server) finishLogin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.showLoginError(w, r, l, err)
 	}
-	bearer, err := s.parts.Browsers.Finish(r.Context(), id, r.PostFormValue("email"), r.PostFormValue("password"), from(r))
+	bearer, err := s.parts.Browsers.Finish(r.Context(), id, r.PostFormValue("email"), r.PostFormValue("password"), wire.From(r))
 	if err != nil {
 		return s.showLoginError(w, r, l, err)
 	}
-	visitOf(r).bearer = bearer
+	wire.VisitOf(r).Bearer = bearer
 	s.Audit(r, "authorization created", "", "authorization", bearer.Authorization.ID, "scope", bearer.Authorization.Scopes, "for", l.From)
 	return showPage(w, http.StatusOK, loginView{Heading: "You are logged in", Text: "Close this page and go back to the program that you came from."})
 }
 
 // showLoginError shows the form again where that helps.
 func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, l renga.PendingLogin, err error) error {
-	status, _ := form(renga.KindOf(err))
+	status, _ := wire.StatusOf(renga.KindOf(err))
 	view := loginView{Heading: "This login is over", Text: "Start it again in the program that you came from.", Alert: true}
 	switch renga.KindOf(err) {
 	case renga.NotFound:

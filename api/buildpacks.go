@@ -5,14 +5,15 @@ import (
 	"slices"
 
 	"renga"
+	"renga/api/wire"
 )
 
-func (s *Server) buildpackRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/buildpack-installations", Looking, s.listBuildpacks),
-		Put("/apps/{app}/buildpack-installations", Operating, s.setBuildpacks),
+func (s *Server) buildpackRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/buildpack-installations", wire.Looking, s.listBuildpacks),
+		wire.Put("/apps/{app}/buildpack-installations", wire.Operating, s.setBuildpacks),
 		// Images come built, so that there are no builds to list.
-		Get("/apps/{app}/builds", Looking, s.listNoneOfApp),
+		wire.Get("/apps/{app}/builds", wire.Looking, s.listNoneOfApp),
 	}
 }
 
@@ -47,8 +48,8 @@ func (s *Server) listBuildpacks(w http.ResponseWriter, r *http.Request) error {
 }
 
 func listBuildpacksOf(w http.ResponseWriter, r *http.Request, a renga.App) error {
-	return list(w, r, newBuildpacks(a),
-		byNumber("ordinal", func(b buildpackInstallation) (int, string) { return b.Ordinal, "" }))
+	return wire.List(w, r, newBuildpacks(a),
+		wire.ByNumber("ordinal", func(b buildpackInstallation) (int, string) { return b.Ordinal, "" }))
 }
 
 // setBuildpacks replaces the list. Nothing is built by it: the names are kept
@@ -67,7 +68,7 @@ func (s *Server) setBuildpacks(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	})
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	s.Audit(r, "buildpacks set", a.Name, "buildpacks", len(names))
 	return listBuildpacksOf(w, r, a)
@@ -79,16 +80,16 @@ func decodeBuildpacks(r *http.Request) ([]string, error) {
 			Buildpack string `json:"buildpack"`
 		} `json:"updates"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return nil, err
 	}
 	if body.Updates == nil || len(body.Updates) > maxBuildpacks {
-		return nil, invalid("Field \"updates\" must list up to %d buildpacks.", maxBuildpacks)
+		return nil, wire.Invalid("Field \"updates\" must list up to %d buildpacks.", maxBuildpacks)
 	}
 	var names []string
 	for _, u := range body.Updates {
 		if u.Buildpack == "" || len(u.Buildpack) > 2048 || slices.Contains(names, u.Buildpack) {
-			return nil, invalid("Each buildpack must have a name or a URL, and be listed once.")
+			return nil, wire.Invalid("Each buildpack must have a name or a URL, and be listed once.")
 		}
 		names = append(names, u.Buildpack)
 	}

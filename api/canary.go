@@ -2,16 +2,16 @@ package api
 
 import (
 	"net/http"
-	"time"
 
 	"renga"
+	"renga/api/wire"
 )
 
-func (s *Server) canaryRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/canary", Looking, s.canaryInfo),
-		Patch("/apps/{app}/canary", Deploying, s.updateCanary),
-		Delete("/apps/{app}/canary", Deploying, s.deleteCanary),
+func (s *Server) canaryRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/canary", wire.Looking, s.canaryInfo),
+		wire.Patch("/apps/{app}/canary", wire.Deploying, s.updateCanary),
+		wire.Delete("/apps/{app}/canary", wire.Deploying, s.deleteCanary),
 	}
 }
 
@@ -30,59 +30,19 @@ func newCanary(rec renga.ReleaseRecord) *canary {
 	}
 	shown := &canary{Percent: rec.Canary.Percent, Seconds: int(rec.Canary.For.Seconds())}
 	if at := rec.Outcome.CanaryUntil; !at.IsZero() {
-		until := stamp(at)
+		until := wire.Stamp(at)
 		shown.Until = &until
 	}
 	return shown
 }
 
-// canaryAsked is a canary in a body; what is left out stays as it is.
-type canaryAsked struct {
-	Percent *int `json:"percent"`
-	Seconds *int `json:"seconds"`
-}
-
-// of is the canary that is asked for where there is another.
-func (u canaryAsked) of(c renga.Canary) (renga.Canary, error) {
-	if !c.On() {
-		c = renga.DefaultCanary()
-	}
-	if u.Percent != nil {
-		c.Percent = *u.Percent
-	}
-	if u.Seconds != nil {
-		c.For = time.Duration(*u.Seconds) * time.Second
-	}
-	return c, c.Validate()
-}
-
-// canaryOf is the canary that a body asks for; none for nil.
-func canaryOf(a renga.App, asked *canaryAsked) (renga.Canary, error) {
-	if asked == nil {
-		return renga.Canary{}, nil
-	}
-	if err := withPreboot(a); err != nil {
-		return renga.Canary{}, err
-	}
-	return asked.of(renga.Canary{})
-}
-
-// withPreboot refuses canaries of an app whose old dynos end before the new ones
-// begin.
-func withPreboot(a renga.App) error {
-	if !a.FeatureOn(renga.Preboot) {
-		return invalid("A canary runs beside the release that serves, which takes the feature preboot; switch it on first.")
-	}
-	return nil
-}
-
 // appCanary is an app's own canary on the wire. Percent is null when there is
 // none.
 type appCanary struct {
-	App       ref    `json:"app"`
-	Percent   *int   `json:"percent"`
-	Seconds   int    `json:"seconds"`
-	UpdatedAt string `json:"updated_at"`
+	App       wire.Ref `json:"app"`
+	Percent   *int     `json:"percent"`
+	Seconds   int      `json:"seconds"`
+	UpdatedAt string   `json:"updated_at"`
 }
 
 func newAppCanary(a renga.App) appCanary {
@@ -90,7 +50,7 @@ func newAppCanary(a renga.App) appCanary {
 	if !c.On() {
 		c, percent = renga.DefaultCanary(), nil
 	}
-	return appCanary{App: appRef(a), Percent: percent, Seconds: int(c.For.Seconds()), UpdatedAt: stamp(a.UpdatedAt)}
+	return appCanary{App: wire.AppRef(a), Percent: percent, Seconds: int(c.For.Seconds()), UpdatedAt: wire.Stamp(a.UpdatedAt)}
 }
 
 func (s *Server) canaryInfo(w http.ResponseWriter, r *http.Request) error {
@@ -98,7 +58,7 @@ func (s *Server) canaryInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newAppCanary(a))
+	return wire.Answer(w, http.StatusOK, newAppCanary(a))
 }
 
 // updateCanary holds for releases that are made from now on.
@@ -107,17 +67,17 @@ func (s *Server) updateCanary(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var asked canaryAsked
-	if err := decode(r, &asked); err != nil {
+	var asked wire.CanaryAsked
+	if err := wire.Decode(r, &asked); err != nil {
 		return err
 	}
-	if err := withPreboot(a); err != nil {
+	if err := wire.WithPreboot(a); err != nil {
 		return err
 	}
-	if a, err = s.setCanary(r, a, asked.of); err != nil {
+	if a, err = s.setCanary(r, a, asked.Of); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newAppCanary(a))
+	return wire.Answer(w, http.StatusOK, newAppCanary(a))
 }
 
 func (s *Server) deleteCanary(w http.ResponseWriter, r *http.Request) error {
@@ -129,7 +89,7 @@ func (s *Server) deleteCanary(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.setCanary(r, a, func(renga.Canary) (renga.Canary, error) { return renga.Canary{}, nil }); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, before)
+	return wire.Answer(w, http.StatusOK, before)
 }
 
 func (s *Server) setCanary(r *http.Request, a renga.App, change func(renga.Canary) (renga.Canary, error)) (renga.App, error) {
@@ -138,7 +98,7 @@ func (s *Server) setCanary(r *http.Request, a renga.App, change func(renga.Canar
 		return err
 	})
 	if err != nil {
-		return renga.App{}, orNotFound(err, "app")
+		return renga.App{}, wire.OrNotFound(err, "app")
 	}
 	s.Audit(r, "canary set", a.Name, "percent", a.Canary.Percent, "time", a.Canary.For)
 	return a, nil

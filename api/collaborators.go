@@ -13,21 +13,22 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
-func (s *Server) collaboratorRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/collaborators", Looking, s.listCollaborators),
-		Post("/apps/{app}/collaborators", OnApp(renga.ScopeGlobal, renga.MayManage), s.addCollaborator).
+func (s *Server) collaboratorRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/collaborators", wire.Looking, s.listCollaborators),
+		wire.Post("/apps/{app}/collaborators", wire.OnApp(renga.ScopeGlobal, renga.MayManage), s.addCollaborator).
 			Without("silent", "nobody is told by mail of anything"),
-		Get("/apps/{app}/collaborators/{collaborator}", Looking, s.collaboratorInfo),
-		Delete("/apps/{app}/collaborators/{collaborator}", OnApp(renga.ScopeWrite, renga.MayView), s.removeCollaborator),
+		wire.Get("/apps/{app}/collaborators/{collaborator}", wire.Looking, s.collaboratorInfo),
+		wire.Delete("/apps/{app}/collaborators/{collaborator}", wire.OnApp(renga.ScopeWrite, renga.MayView), s.removeCollaborator),
 	}
 }
 
 // collaborator is somebody who has access to an app on the wire: its owner too.
 type collaborator struct {
-	App         ref                `json:"app"`
+	App         wire.Ref           `json:"app"`
 	CreatedAt   string             `json:"created_at"`
 	ID          string             `json:"id"`
 	Permissions []permission       `json:"permissions"`
@@ -54,9 +55,9 @@ var permissionTexts = map[renga.Permission]string{
 	renga.MayManage:  "Rename, transfer and delete the app, and say who has access.",
 }
 
-func newCollaborator(a renga.App, c renga.Collaborator, who person) collaborator {
+func newCollaborator(a renga.App, c renga.Collaborator, who wire.Person) collaborator {
 	shown := collaborator{
-		App: appRef(a), CreatedAt: stamp(c.CreatedAt), ID: c.ID, Role: "collaborator", UpdatedAt: stamp(c.UpdatedAt),
+		App: wire.AppRef(a), CreatedAt: wire.Stamp(c.CreatedAt), ID: c.ID, Role: "collaborator", UpdatedAt: wire.Stamp(c.UpdatedAt),
 		User: collaboratorPerson{Email: who.Email, ID: who.ID},
 	}
 	if c.Account == a.Owner {
@@ -71,7 +72,7 @@ func newCollaborator(a renga.App, c renga.Collaborator, who person) collaborator
 // sharers are all who have access to an app, its owner first.
 func sharers(a renga.App) []renga.Collaborator {
 	owner := renga.Collaborator{
-		ID: derivedID(a.ID, "owner:"+string(a.Owner)), Account: a.Owner, Permissions: a.Permissions(a.Owner),
+		ID: wire.DerivedID(a.ID, "owner:"+string(a.Owner)), Account: a.Owner, Permissions: a.Permissions(a.Owner),
 		CreatedAt: a.CreatedAt, UpdatedAt: a.CreatedAt,
 	}
 	others := slices.SortedFunc(maps.Values(a.Collaborators), func(x, y renga.Collaborator) int {
@@ -80,8 +81,8 @@ func sharers(a renga.App) []renga.Collaborator {
 	return append([]renga.Collaborator{owner}, others...)
 }
 
-func (s *Server) showCollaborator(ctx context.Context, a renga.App, c renga.Collaborator, known *people) (collaborator, error) {
-	who, err := known.find(ctx, c.Account)
+func (s *Server) showCollaborator(ctx context.Context, a renga.App, c renga.Collaborator, known *wire.People) (collaborator, error) {
+	who, err := known.Find(ctx, c.Account)
 	return newCollaborator(a, c, who), err
 }
 
@@ -90,7 +91,7 @@ func (s *Server) listCollaborators(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	known := s.people()
+	known := s.People()
 	show := func(page []renga.Collaborator) ([]collaborator, error) {
 		wires := make([]collaborator, len(page))
 		for i, c := range page {
@@ -100,9 +101,9 @@ func (s *Server) listCollaborators(w http.ResponseWriter, r *http.Request) error
 		}
 		return wires, nil
 	}
-	return listAs(w, r, sharers(a), show,
-		byTime("created_at", func(c renga.Collaborator) (time.Time, string) { return c.CreatedAt, c.ID }),
-		by("id", func(c renga.Collaborator) string { return c.ID }))
+	return wire.ListAs(w, r, sharers(a), show,
+		wire.ByTime("created_at", func(c renga.Collaborator) (time.Time, string) { return c.CreatedAt, c.ID }),
+		wire.By("id", func(c renga.Collaborator) string { return c.ID }))
 }
 
 // collaboratorOf finds the collaborator of the path by its id or its account's
@@ -112,7 +113,7 @@ func (s *Server) collaboratorOf(r *http.Request) (renga.App, renga.Collaborator,
 	if err != nil {
 		return renga.App{}, renga.Collaborator{}, collaborator{}, err
 	}
-	identity, known := mux.Vars(r)["collaborator"], s.people()
+	identity, known := mux.Vars(r)["collaborator"], s.People()
 	for _, c := range sharers(a) {
 		shown, err := s.showCollaborator(r.Context(), a, c, known)
 		if err != nil {
@@ -122,7 +123,7 @@ func (s *Server) collaboratorOf(r *http.Request) (renga.App, renga.Collaborator,
 			return a, c, shown, nil
 		}
 	}
-	return renga.App{}, renga.Collaborator{}, collaborator{}, notFound("collaborator")
+	return renga.App{}, renga.Collaborator{}, collaborator{}, wire.NotFound("collaborator")
 }
 
 func (s *Server) collaboratorInfo(w http.ResponseWriter, r *http.Request) error {
@@ -130,7 +131,7 @@ func (s *Server) collaboratorInfo(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, shown)
+	return wire.Answer(w, http.StatusOK, shown)
 }
 
 // addCollaborator sends nobody a message, as if "silent" were always set.
@@ -143,10 +144,10 @@ func (s *Server) addCollaborator(w http.ResponseWriter, r *http.Request) error {
 		User        string             `json:"user"`
 		Permissions []renga.Permission `json:"permissions"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
-	user, err := s.accountNamed(r.Context(), body.User)
+	user, err := s.AccountNamed(r.Context(), body.User)
 	if err != nil {
 		return err
 	}
@@ -154,7 +155,7 @@ func (s *Server) addCollaborator(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := ownToGive(a, caller(r).ID, may); err != nil {
+	if err := ownToGive(a, wire.Caller(r).ID, may); err != nil {
 		return err
 	}
 	now := s.Now()
@@ -163,7 +164,7 @@ func (s *Server) addCollaborator(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.Audit(r, "collaborator added", a.Name, "user", user.Email, "permissions", may)
-	return answer(w, http.StatusCreated, newCollaborator(a, c, person{Email: user.Email, ID: string(user.ID)}))
+	return wire.Answer(w, http.StatusCreated, newCollaborator(a, c, wire.Person{Email: user.Email, ID: string(user.ID)}))
 }
 
 // ownToGive makes sure that whoever shares the app has all that they give away.
@@ -179,7 +180,7 @@ func ownToGive(a renga.App, who renga.AccountID, may []renga.Permission) error {
 func (s *Server) share(ctx context.Context, a renga.App, c renga.Collaborator) (renga.App, error) {
 	a, err := s.parts.Apps.UpdateApp(ctx, a.ID, func(a *renga.App) error {
 		if len(a.Permissions(c.Account)) > 0 {
-			return invalid("User is already a collaborator on app.")
+			return wire.Invalid("User is already a collaborator on app.")
 		}
 		if a.Collaborators == nil {
 			a.Collaborators = map[renga.AccountID]renga.Collaborator{}
@@ -187,22 +188,7 @@ func (s *Server) share(ctx context.Context, a renga.App, c renga.Collaborator) (
 		a.Collaborators[c.Account] = c
 		return nil
 	})
-	return a, orNotFound(err, "app")
-}
-
-// accountNamed finds an account by its email or id.
-func (d *Door) accountNamed(ctx context.Context, identity string) (renga.Account, error) {
-	var a renga.Account
-	err := error(notFound("user"))
-	switch {
-	case identity == "":
-		return a, invalid("Name a user by email.")
-	case isUUID(identity):
-		a, err = d.Accounts.Account(ctx, renga.AccountID(strings.ToLower(identity)))
-	case strings.Contains(identity, "@"):
-		a, err = d.Accounts.AccountByEmail(ctx, identity)
-	}
-	return a, orNotFound(err, "user")
+	return a, wire.OrNotFound(err, "app")
 }
 
 // removeCollaborator is for those who manage the app, and for collaborators who
@@ -213,10 +199,10 @@ func (s *Server) removeCollaborator(w http.ResponseWriter, r *http.Request) erro
 		return err
 	}
 	if c.Account == a.Owner {
-		return invalid("The owner of an app cannot be removed from it.")
+		return wire.Invalid("The owner of an app cannot be removed from it.")
 	}
-	if c.Account != caller(r).ID {
-		if err := a.Permit(caller(r).ID, renga.MayManage); err != nil {
+	if c.Account != wire.Caller(r).ID {
+		if err := a.Permit(wire.Caller(r).ID, renga.MayManage); err != nil {
 			return err
 		}
 	}
@@ -225,8 +211,8 @@ func (s *Server) removeCollaborator(w http.ResponseWriter, r *http.Request) erro
 		return nil
 	})
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	s.Audit(r, "collaborator removed", a.Name, "user", shown.User.Email)
-	return answer(w, http.StatusOK, shown)
+	return wire.Answer(w, http.StatusOK, shown)
 }

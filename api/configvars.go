@@ -2,10 +2,10 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Vars reads and sets apps' config vars.
@@ -16,17 +16,13 @@ type Vars interface {
 	SetVars(ctx context.Context, app renga.AppID, changes map[string]*string, by renga.AccountID) (renga.Vars, error)
 }
 
-func (s *Server) configVarRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/config-vars", ReadingSecrets, s.configVars),
-		Patch("/apps/{app}/config-vars", SettingSecrets, s.updateConfigVars),
-		Get("/apps/{app}/releases/{release}/config-vars", ReadingSecrets, s.releaseConfigVars),
+func (s *Server) configVarRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/config-vars", wire.ReadingSecrets, s.configVars),
+		wire.Patch("/apps/{app}/config-vars", wire.SettingSecrets, s.updateConfigVars),
+		wire.Get("/apps/{app}/releases/{release}/config-vars", wire.ReadingSecrets, s.releaseConfigVars),
 	}
 }
-
-// newConfigVars puts config vars on the wire, values and all: this is the one
-// answer they are for.
-func newConfigVars(v renga.Vars) map[string]string { return v.Clone() }
 
 func (s *Server) configVars(w http.ResponseWriter, r *http.Request) error {
 	a, err := s.AppOf(r)
@@ -35,9 +31,9 @@ func (s *Server) configVars(w http.ResponseWriter, r *http.Request) error {
 	}
 	vars, err := s.parts.Vars.Vars(r.Context(), a.ID)
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
-	return answer(w, http.StatusOK, newConfigVars(vars))
+	return wire.Answer(w, http.StatusOK, wire.NewConfigVars(vars))
 }
 
 // releaseConfigVars shows the whole environment of a release, the add-ons' vars
@@ -49,9 +45,9 @@ func (s *Server) releaseConfigVars(w http.ResponseWriter, r *http.Request) error
 	}
 	rel, err := s.parts.Releaser.Open(r.Context(), a, version)
 	if err != nil {
-		return orNotFound(err, "release")
+		return wire.OrNotFound(err, "release")
 	}
-	return answer(w, http.StatusOK, newConfigVars(rel.Env()))
+	return wire.Answer(w, http.StatusOK, wire.NewConfigVars(rel.Env()))
 }
 
 func (s *Server) updateConfigVars(w http.ResponseWriter, r *http.Request) error {
@@ -59,36 +55,17 @@ func (s *Server) updateConfigVars(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	changes, err := decodeChanges(r)
+	changes, err := wire.DecodeChanges(r)
 	if err != nil {
 		return err
 	}
 	if len(changes) == 0 {
 		return s.configVars(w, r)
 	}
-	vars, err := s.parts.Vars.SetVars(r.Context(), a.ID, changes, caller(r).ID)
+	vars, err := s.parts.Vars.SetVars(r.Context(), a.ID, changes, wire.Caller(r).ID)
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
-	s.Audit(r, "config vars set", a.Name, "vars", names(changes))
-	return answer(w, http.StatusOK, newConfigVars(vars))
-}
-
-// decodeChanges reads the config vars to set, and to remove where they are
-// null. A value that is no string is refused by its name: 1 and "1" may mean
-// different things to whoever wrote them.
-func decodeChanges(r *http.Request) (map[string]*string, error) {
-	var body map[string]json.RawMessage
-	if err := decode(r, &body); err != nil {
-		return nil, err
-	}
-	changes := make(map[string]*string, len(body))
-	for _, name := range names(body) {
-		var value *string
-		if json.Unmarshal(body[name], &value) != nil {
-			return nil, invalid("Config var %q must be a string, or null to remove it.", clip(name))
-		}
-		changes[name] = value
-	}
-	return changes, nil
+	s.Audit(r, "config vars set", a.Name, "vars", wire.Names(changes))
+	return wire.Answer(w, http.StatusOK, wire.NewConfigVars(vars))
 }

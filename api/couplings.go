@@ -10,36 +10,37 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
-func (s *Server) couplingRoutes() []Route {
-	return []Route{
-		Get("/pipeline-couplings", Reading, s.listCouplings),
-		Post("/pipeline-couplings", Writing, s.createCoupling),
-		Get("/pipeline-couplings/{coupling}", Reading, s.couplingInfo),
-		Patch("/pipeline-couplings/{coupling}", Writing, s.updateCoupling),
-		Delete("/pipeline-couplings/{coupling}", Writing, s.deleteCoupling),
-		Get("/pipelines/{pipeline}/pipeline-couplings", Reading, s.listCouplingsOfPipeline),
-		Get("/users/~/pipeline-couplings", Reading, s.listCouplings),
-		Get("/apps/{app}/pipeline-couplings", Looking, s.couplingOfApp),
+func (s *Server) couplingRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/pipeline-couplings", wire.Reading, s.listCouplings),
+		wire.Post("/pipeline-couplings", wire.Writing, s.createCoupling),
+		wire.Get("/pipeline-couplings/{coupling}", wire.Reading, s.couplingInfo),
+		wire.Patch("/pipeline-couplings/{coupling}", wire.Writing, s.updateCoupling),
+		wire.Delete("/pipeline-couplings/{coupling}", wire.Writing, s.deleteCoupling),
+		wire.Get("/pipelines/{pipeline}/pipeline-couplings", wire.Reading, s.listCouplingsOfPipeline),
+		wire.Get("/users/~/pipeline-couplings", wire.Reading, s.listCouplings),
+		wire.Get("/apps/{app}/pipeline-couplings", wire.Looking, s.couplingOfApp),
 	}
 }
 
 // coupling is a coupling on the wire. The pipeline's name is not in Heroku's
 // schema; the official CLI reads it.
 type coupling struct {
-	App       onlyID `json:"app"`
-	CreatedAt string `json:"created_at"`
-	ID        string `json:"id"`
-	Pipeline  ref    `json:"pipeline"`
-	Stage     string `json:"stage"`
-	UpdatedAt string `json:"updated_at"`
+	App       wire.OnlyID `json:"app"`
+	CreatedAt string      `json:"created_at"`
+	ID        string      `json:"id"`
+	Pipeline  wire.Ref    `json:"pipeline"`
+	Stage     string      `json:"stage"`
+	UpdatedAt string      `json:"updated_at"`
 }
 
 func newCoupling(p renga.Pipeline, c renga.Coupling) coupling {
 	return coupling{
-		App: onlyID{string(c.App)}, CreatedAt: stamp(c.CreatedAt), ID: c.ID, Pipeline: ref{ID: string(p.ID), Name: p.Name},
-		Stage: string(c.Stage), UpdatedAt: stamp(c.UpdatedAt),
+		App: wire.OnlyID{ID: string(c.App)}, CreatedAt: wire.Stamp(c.CreatedAt), ID: c.ID, Pipeline: wire.Ref{ID: string(p.ID), Name: p.Name},
+		Stage: string(c.Stage), UpdatedAt: wire.Stamp(c.UpdatedAt),
 	}
 }
 
@@ -50,7 +51,7 @@ func replyCouplings(w http.ResponseWriter, r *http.Request, pipelines ...renga.P
 			shown = append(shown, newCoupling(p, c))
 		}
 	}
-	return list(w, r, shown, by("id", func(c coupling) string { return c.ID }))
+	return wire.List(w, r, shown, wire.By("id", func(c coupling) string { return c.ID }))
 }
 
 func (s *Server) listCouplings(w http.ResponseWriter, r *http.Request) error {
@@ -84,7 +85,7 @@ func (s *Server) couplingInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newCoupling(p, c))
+	return wire.Answer(w, http.StatusOK, newCoupling(p, c))
 }
 
 // couplingOfApp answers one object: an app is in one pipeline at the most.
@@ -101,7 +102,7 @@ func (s *Server) couplingOfApp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newCoupling(p, c))
+	return wire.Answer(w, http.StatusOK, newCoupling(p, c))
 }
 
 func (s *Server) createCoupling(w http.ResponseWriter, r *http.Request) error {
@@ -110,7 +111,7 @@ func (s *Server) createCoupling(w http.ResponseWriter, r *http.Request) error {
 		Pipeline string      `json:"pipeline"`
 		Stage    renga.Stage `json:"stage"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	if err := knownStage(body.Stage); err != nil {
@@ -124,7 +125,7 @@ func (s *Server) createCoupling(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p, err := see.pipeline(body.Pipeline, caller(r).ID)
+	p, err := see.pipeline(body.Pipeline, wire.Caller(r).ID)
 	if err != nil {
 		return err
 	}
@@ -132,7 +133,7 @@ func (s *Server) createCoupling(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := renga.MayJoin(p, others, a, caller(r).ID); err != nil {
+	if err := renga.MayJoin(p, others, a, wire.Caller(r).ID); err != nil {
 		return err
 	}
 	c := renga.Coupling{ID: uuid.NewString(), App: a.ID, Stage: body.Stage, CreatedAt: s.Now(), UpdatedAt: s.Now()}
@@ -143,7 +144,7 @@ func (s *Server) createCoupling(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.Audit(r, "app added to pipeline", a.Name, "pipeline", p.Name, "stage", string(c.Stage))
-	return answer(w, http.StatusCreated, newCoupling(p, c))
+	return wire.Answer(w, http.StatusCreated, newCoupling(p, c))
 }
 
 // coupled are the apps of a pipeline, seen by the caller or not.
@@ -155,7 +156,7 @@ func knownStage(stage renga.Stage) error {
 	if slices.Contains(renga.Stages, stage) {
 		return nil
 	}
-	return invalid("Stage %q is none of test, review, development, staging, production.", clip(string(stage)))
+	return wire.Invalid("Stage %q is none of test, review, development, staging, production.", wire.Clip(string(stage)))
 }
 
 func (s *Server) updateCoupling(w http.ResponseWriter, r *http.Request) error {
@@ -166,7 +167,7 @@ func (s *Server) updateCoupling(w http.ResponseWriter, r *http.Request) error {
 	body := struct {
 		Stage renga.Stage `json:"stage"`
 	}{c.Stage}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	if err := knownStage(body.Stage); err != nil {
@@ -177,14 +178,14 @@ func (s *Server) updateCoupling(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.Audit(r, "app moved in pipeline", "", "pipeline", p.Name, "app_id", c.App, "stage", string(c.Stage))
-	return answer(w, http.StatusOK, newCoupling(p, c))
+	return wire.Answer(w, http.StatusOK, newCoupling(p, c))
 }
 
 // couplingToChange finds the coupling of the path, which the owner of its
 // pipeline and who operates its app may change.
 func (s *Server) couplingToChange(r *http.Request) (renga.Pipeline, renga.Coupling, error) {
 	p, c, err := s.couplingOf(r)
-	if err == nil && p.Owner != caller(r).ID {
+	if err == nil && p.Owner != wire.Caller(r).ID {
 		_, err = s.appToOperate(r, string(c.App))
 	}
 	return p, c, err
@@ -195,7 +196,7 @@ func (s *Server) editCoupling(r *http.Request, p renga.Pipeline, id string, edit
 	return s.editPipeline(r, p, func(p *renga.Pipeline) error {
 		i := slices.IndexFunc(p.Couplings, func(c renga.Coupling) bool { return c.ID == id })
 		if i < 0 {
-			return notFound("pipeline coupling")
+			return wire.NotFound("pipeline coupling")
 		}
 		if edit == nil {
 			p.Couplings = slices.Delete(p.Couplings, i, i+1)
@@ -215,5 +216,5 @@ func (s *Server) deleteCoupling(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.Audit(r, "app taken out of pipeline", "", "pipeline", p.Name, "app_id", c.App)
-	return answer(w, http.StatusOK, newCoupling(p, c))
+	return wire.Answer(w, http.StatusOK, newCoupling(p, c))
 }

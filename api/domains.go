@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Domains keeps the apps' custom domains.
@@ -24,29 +25,29 @@ type Domains interface {
 	RemoveDomain(ctx context.Context, app renga.AppID, id string) error
 }
 
-func (s *Server) domainRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/domains", Looking, s.listDomains),
-		Post("/apps/{app}/domains", Operating, s.addDomain),
-		Get("/apps/{app}/domains/{domain}", Looking, s.domainInfo),
-		Patch("/apps/{app}/domains/{domain}", Operating, s.updateDomain),
-		Delete("/apps/{app}/domains/{domain}", Operating, s.removeDomain),
+func (s *Server) domainRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/domains", wire.Looking, s.listDomains),
+		wire.Post("/apps/{app}/domains", wire.Operating, s.addDomain),
+		wire.Get("/apps/{app}/domains/{domain}", wire.Looking, s.domainInfo),
+		wire.Patch("/apps/{app}/domains/{domain}", wire.Operating, s.updateDomain),
+		wire.Delete("/apps/{app}/domains/{domain}", wire.Operating, s.removeDomain),
 	}
 }
 
 // domain is a domain on the wire.
 type domain struct {
-	ACMStatus       *string `json:"acm_status"`
-	ACMStatusReason *string `json:"acm_status_reason"`
-	App             ref     `json:"app"`
-	CName           *string `json:"cname"`
-	CreatedAt       string  `json:"created_at"`
-	Hostname        string  `json:"hostname"`
-	ID              string  `json:"id"`
-	Kind            string  `json:"kind"`
-	SNIEndpoint     *ref    `json:"sni_endpoint"`
-	Status          string  `json:"status"`
-	UpdatedAt       string  `json:"updated_at"`
+	ACMStatus       *string   `json:"acm_status"`
+	ACMStatusReason *string   `json:"acm_status_reason"`
+	App             wire.Ref  `json:"app"`
+	CName           *string   `json:"cname"`
+	CreatedAt       string    `json:"created_at"`
+	Hostname        string    `json:"hostname"`
+	ID              string    `json:"id"`
+	Kind            string    `json:"kind"`
+	SNIEndpoint     *wire.Ref `json:"sni_endpoint"`
+	Status          string    `json:"status"`
+	UpdatedAt       string    `json:"updated_at"`
 }
 
 // domainStatus says that there is nothing to wait for: a domain answers as soon
@@ -57,11 +58,11 @@ const domainStatus = "none"
 func newDomain(d renga.Domain, a renga.App, endpoints []renga.Endpoint, o Options) domain {
 	cname := o.defaultHost(a)
 	shown := domain{
-		App: ref{ID: string(a.ID), Name: a.Name}, CName: &cname, CreatedAt: stamp(d.CreatedAt), Hostname: d.Hostname,
-		ID: d.ID, Kind: "custom", Status: domainStatus, UpdatedAt: stamp(d.UpdatedAt),
+		App: wire.Ref{ID: string(a.ID), Name: a.Name}, CName: &cname, CreatedAt: wire.Stamp(d.CreatedAt), Hostname: d.Hostname,
+		ID: d.ID, Kind: "custom", Status: domainStatus, UpdatedAt: wire.Stamp(d.UpdatedAt),
 	}
 	if i := slices.IndexFunc(endpoints, func(e renga.Endpoint) bool { return e.ID == d.Endpoint }); i >= 0 {
-		shown.SNIEndpoint = &ref{ID: d.Endpoint, Name: endpoints[i].Name}
+		shown.SNIEndpoint = &wire.Ref{ID: d.Endpoint, Name: endpoints[i].Name}
 	}
 	shown.ACMStatus, shown.ACMStatusReason = acmOf(d, a, shown.SNIEndpoint != nil, o)
 	return shown
@@ -70,8 +71,8 @@ func newDomain(d renga.Domain, a renga.App, endpoints []renga.Endpoint, o Option
 // defaultDomain is the host below the platform's domain, which every app has.
 func defaultDomain(a renga.App, o Options) domain {
 	return domain{
-		App: ref{ID: string(a.ID), Name: a.Name}, CreatedAt: stamp(a.CreatedAt), Hostname: o.defaultHost(a),
-		ID: defaultDomainID(a.ID), Kind: "heroku", Status: domainStatus, UpdatedAt: stamp(a.CreatedAt),
+		App: wire.Ref{ID: string(a.ID), Name: a.Name}, CreatedAt: wire.Stamp(a.CreatedAt), Hostname: o.defaultHost(a),
+		ID: defaultDomainID(a.ID), Kind: "heroku", Status: domainStatus, UpdatedAt: wire.Stamp(a.CreatedAt),
 	}
 }
 
@@ -89,27 +90,27 @@ func (s *Server) listDomains(w http.ResponseWriter, r *http.Request) error {
 	}
 	all, err := s.parts.Domains.Domains(r.Context(), a.ID)
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	endpoints, err := s.parts.Endpoints.Endpoints(r.Context(), a.ID)
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	wires := []domain{defaultDomain(a, s.options)}
 	for _, d := range all {
 		wires = append(wires, newDomain(d, a, endpoints, s.options))
 	}
-	return list(w, r, wires,
-		by("id", func(d domain) string { return d.ID }),
-		by("hostname", func(d domain) string { return d.Hostname }))
+	return wire.List(w, r, wires,
+		wire.By("id", func(d domain) string { return d.ID }),
+		wire.By("hostname", func(d domain) string { return d.Hostname }))
 }
 
 func (s *Server) replyDomain(w http.ResponseWriter, r *http.Request, status int, a renga.App, d renga.Domain) error {
 	endpoints, err := s.parts.Endpoints.Endpoints(r.Context(), a.ID)
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
-	return answer(w, status, newDomain(d, a, endpoints, s.options))
+	return wire.Answer(w, status, newDomain(d, a, endpoints, s.options))
 }
 
 // customDomain finds the app and the custom domain of the path, by id or by
@@ -121,7 +122,7 @@ func (s *Server) customDomain(r *http.Request) (renga.App, renga.Domain, error) 
 	}
 	all, err := s.parts.Domains.Domains(r.Context(), a.ID)
 	if err != nil {
-		return renga.App{}, renga.Domain{}, orNotFound(err, "app")
+		return renga.App{}, renga.Domain{}, wire.OrNotFound(err, "app")
 	}
 	identity := mux.Vars(r)["domain"]
 	host, err := hostnameOf(identity)
@@ -129,7 +130,7 @@ func (s *Server) customDomain(r *http.Request) (renga.App, renga.Domain, error) 
 		return err == nil && d.Hostname == host || d.ID == strings.ToLower(identity)
 	})
 	if i < 0 {
-		return a, renga.Domain{}, notFound("domain")
+		return a, renga.Domain{}, wire.NotFound("domain")
 	}
 	return a, all[i], nil
 }
@@ -143,7 +144,7 @@ func (s *Server) isDefault(r *http.Request, a renga.App) bool {
 func (s *Server) domainInfo(w http.ResponseWriter, r *http.Request) error {
 	a, d, err := s.customDomain(r)
 	if a.ID != "" && s.isDefault(r, a) {
-		return answer(w, http.StatusOK, defaultDomain(a, s.options))
+		return wire.Answer(w, http.StatusOK, defaultDomain(a, s.options))
 	}
 	if err != nil {
 		return err
@@ -162,7 +163,7 @@ func (s *Server) addDomain(w http.ResponseWriter, r *http.Request) error {
 		Hostname    string  `json:"hostname"`
 		SNIEndpoint *string `json:"sni_endpoint"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	host, err := hostnameOf(body.Hostname)
@@ -181,7 +182,7 @@ func (s *Server) addDomain(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if d, err = s.parts.Domains.AddDomain(r.Context(), d); err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	s.Waker.Wake(a.ID)
 	s.order(a, d)
@@ -197,7 +198,7 @@ func (s *Server) updateDomain(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		SNIEndpoint *string `json:"sni_endpoint"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	id := ""
@@ -211,7 +212,7 @@ func (s *Server) updateDomain(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	})
 	if err != nil {
-		return orNotFound(err, "domain")
+		return wire.OrNotFound(err, "domain")
 	}
 	s.order(a, d)
 	s.Audit(r, "domain updated", a.Name, "domain", d.Hostname, "endpoint", d.Endpoint)
@@ -223,7 +224,7 @@ func (s *Server) updateDomain(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) changeable(r *http.Request) (renga.App, renga.Domain, error) {
 	a, d, err := s.customDomain(r)
 	if a.ID != "" && s.isDefault(r, a) {
-		return a, d, invalid("The domain %s belongs to the app for as long as it is there.", s.options.defaultHost(a))
+		return a, d, wire.Invalid("The domain %s belongs to the app for as long as it is there.", s.options.defaultHost(a))
 	}
 	return a, d, err
 }
@@ -235,14 +236,14 @@ func (s *Server) removeDomain(w http.ResponseWriter, r *http.Request) error {
 	}
 	endpoints, err := s.parts.Endpoints.Endpoints(r.Context(), a.ID)
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	if err := s.parts.Domains.RemoveDomain(r.Context(), a.ID, d.ID); err != nil {
-		return orNotFound(err, "domain")
+		return wire.OrNotFound(err, "domain")
 	}
 	s.Waker.Wake(a.ID)
 	s.Audit(r, "domain removed", a.Name, "domain", d.Hostname)
-	return answer(w, http.StatusOK, newDomain(d, a, endpoints, s.options))
+	return wire.Answer(w, http.StatusOK, newDomain(d, a, endpoints, s.options))
 }
 
 // hostnameOf brings a host name into the one form that is kept and compared:
@@ -255,7 +256,7 @@ func hostnameOf(text string) (string, error) {
 	name, isWildcard := strings.CutPrefix(host, "*.")
 	ascii, err := idna.Lookup.ToASCII(name)
 	if err != nil {
-		return "", invalid("Domain %q is not a valid host name.", clip(strings.ToValidUTF8(text, "?")))
+		return "", wire.Invalid("Domain %q is not a valid host name.", wire.Clip(strings.ToValidUTF8(text, "?")))
 	}
 	if isWildcard {
 		ascii = "*." + ascii

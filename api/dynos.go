@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Dynos knows which dynos run, and takes orders to restart them.
@@ -20,21 +21,21 @@ type Dynos interface {
 	Restart(ctx context.Context, app renga.AppID, key string) error
 }
 
-func (s *Server) dynoRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/dynos", Looking, s.listDynos),
-		Delete("/apps/{app}/dynos", Operating, s.restartAll),
-		Get("/apps/{app}/dynos/{dyno}", Looking, s.dynoInfo),
-		Delete("/apps/{app}/dynos/{dyno}", Operating, s.restartDyno),
+func (s *Server) dynoRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/dynos", wire.Looking, s.listDynos),
+		wire.Delete("/apps/{app}/dynos", wire.Operating, s.restartAll),
+		wire.Get("/apps/{app}/dynos/{dyno}", wire.Looking, s.dynoInfo),
+		wire.Delete("/apps/{app}/dynos/{dyno}", wire.Operating, s.restartDyno),
 		// Not in Heroku's schema, and what its CLI sends for a process type.
-		Delete("/apps/{app}/formations/{type}", Operating, s.restartProcess),
+		wire.Delete("/apps/{app}/formations/{type}", wire.Operating, s.restartProcess),
 	}
 }
 
 // dyno is a dyno on the wire. Exit and WebsocketURL are not in
 // Heroku's schema.
 type dyno struct {
-	App       ref       `json:"app"`
+	App       wire.Ref  `json:"app"`
 	AttachURL *string   `json:"attach_url"`
 	Command   string    `json:"command"`
 	CreatedAt string    `json:"created_at"`
@@ -67,9 +68,9 @@ type verseMark struct {
 
 func newDyno(a renga.App, d renga.Dyno) dyno {
 	return dyno{
-		App: appRef(a), Command: commandOf(d), CreatedAt: stamp(d.Created), ID: d.ID, Name: d.Name,
-		Release: verseMark{ID: releaseID(a.ID, d.Release), Version: d.Release}, Size: sizeOnWire(d.Size),
-		State: string(d.State), Type: string(d.Type), UpdatedAt: stamp(d.Since), Exit: (*exit)(d.Exit),
+		App: wire.AppRef(a), Command: commandOf(d), CreatedAt: wire.Stamp(d.Created), ID: d.ID, Name: d.Name,
+		Release: verseMark{ID: wire.ReleaseID(a.ID, d.Release), Version: d.Release}, Size: sizeOnWire(d.Size),
+		State: string(d.State), Type: string(d.Type), UpdatedAt: wire.Stamp(d.Since), Exit: (*exit)(d.Exit),
 	}
 }
 
@@ -81,7 +82,7 @@ func (s *Server) dynosOf(r *http.Request) (renga.App, []renga.Dyno, error) {
 	}
 	all, err := s.parts.Dynos.Dynos(r.Context(), a.ID)
 	if err != nil {
-		return renga.App{}, nil, orNotFound(err, "app")
+		return renga.App{}, nil, wire.OrNotFound(err, "app")
 	}
 	slices.SortFunc(all, func(x, y renga.Dyno) int {
 		return cmp.Or(cmp.Compare(x.Type, y.Type), cmp.Compare(number(x), number(y)), x.Created.Compare(y.Created))
@@ -111,7 +112,7 @@ func (s *Server) dynoOf(r *http.Request) (renga.App, renga.Dyno, error) {
 			return a, d, nil
 		}
 	}
-	return renga.App{}, renga.Dyno{}, notFound("dyno")
+	return renga.App{}, renga.Dyno{}, wire.NotFound("dyno")
 }
 
 func (s *Server) listDynos(w http.ResponseWriter, r *http.Request) error {
@@ -123,28 +124,28 @@ func (s *Server) listDynos(w http.ResponseWriter, r *http.Request) error {
 	for _, d := range all {
 		shown = append(shown, newDyno(a, d))
 	}
-	return list(w, r, shown, byDynoName(), by("id", func(d dyno) string { return d.ID }))
+	return wire.List(w, r, shown, byDynoName(), wire.By("id", func(d dyno) string { return d.ID }))
 }
 
 // byDynoName orders web.10 behind web.2.
-func byDynoName() column[dyno] {
+func byDynoName() wire.Column[dyno] {
 	key := func(name string) string {
 		t, n, err := renga.ParseDynoName(name)
 		if err != nil {
 			return name
 		}
-		return string(t) + "." + numberKey(n)
+		return string(t) + "." + wire.NumberKey(n)
 	}
-	return column[dyno]{
-		field: "name",
-		key:   func(d dyno) string { return key(d.Name) + "/" + d.ID },
-		bound: func(value string, above bool) (string, error) {
+	return wire.Column[dyno]{
+		Field: "name",
+		Key:   func(d dyno) string { return key(d.Name) + "/" + d.ID },
+		Bound: func(value string, above bool) (string, error) {
 			name, id, exact := strings.Cut(value, "/")
 			switch {
 			case exact:
 				return key(name) + "/" + id, nil
 			case above:
-				return key(name) + behindAll, nil
+				return key(name) + wire.BehindAll, nil
 			}
 			return key(name), nil
 		},
@@ -156,7 +157,7 @@ func (s *Server) dynoInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newDyno(a, d))
+	return wire.Answer(w, http.StatusOK, newDyno(a, d))
 }
 
 func (s *Server) restartAll(w http.ResponseWriter, r *http.Request) error {
@@ -190,9 +191,9 @@ func (s *Server) restartProcess(w http.ResponseWriter, r *http.Request) error {
 // restart notes the order and answers; dynos are replaced afterwards.
 func (s *Server) restart(w http.ResponseWriter, r *http.Request, a renga.App, key string) error {
 	if err := s.parts.Dynos.Restart(r.Context(), a.ID, key); err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	s.Waker.Wake(a.ID)
 	s.Audit(r, "dynos restarted", a.Name, "which", key)
-	return answer(w, http.StatusAccepted, empty{})
+	return wire.Answer(w, http.StatusAccepted, wire.Empty{})
 }

@@ -13,34 +13,35 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
-func (s *Server) dynoSizeRoutes() []Route {
-	return []Route{
-		Get("/dyno-sizes", AnyToken, s.listDynoSizes),
-		Get("/dyno-sizes/{size}", AnyToken, s.dynoSizeInfo),
-		Get("/apps/{app}/available-dyno-sizes", Looking, s.listDynoSizes), // every app may have every size
+func (s *Server) dynoSizeRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/dyno-sizes", wire.AnyToken, s.listDynoSizes),
+		wire.Get("/dyno-sizes/{size}", wire.AnyToken, s.dynoSizeInfo),
+		wire.Get("/apps/{app}/available-dyno-sizes", wire.Looking, s.listDynoSizes), // every app may have every size
 	}
 }
 
 // dynoSize is a dyno size on the wire.
 type dynoSize struct {
-	Architecture     string  `json:"architecture"`
-	Compute          int     `json:"compute"` // processors, rounded up
-	Cost             *empty  `json:"cost"`
-	Dedicated        bool    `json:"dedicated"`
-	DynoUnits        int     `json:"dyno_units"` // as the schema called the next one up to version 5
-	PreciseDynoUnits float64 `json:"precise_dyno_units"`
-	Generation       ref     `json:"generation"`
-	ID               string  `json:"id"`
-	Memory           float64 `json:"memory"` // GB, as powers of two
-	Name             string  `json:"name"`
-	PrivateSpaceOnly bool    `json:"private_space_only"`
+	Architecture     string      `json:"architecture"`
+	Compute          int         `json:"compute"` // processors, rounded up
+	Cost             *wire.Empty `json:"cost"`
+	Dedicated        bool        `json:"dedicated"`
+	DynoUnits        int         `json:"dyno_units"` // as the schema called the next one up to version 5
+	PreciseDynoUnits float64     `json:"precise_dyno_units"`
+	Generation       wire.Ref    `json:"generation"`
+	ID               string      `json:"id"`
+	Memory           float64     `json:"memory"` // GB, as powers of two
+	Name             string      `json:"name"`
+	PrivateSpaceOnly bool        `json:"private_space_only"`
 }
 
 func newDynoSize(size renga.Size) dynoSize {
 	return dynoSize{
-		Architecture: runtime.GOARCH, Generation: generationRef(),
+		Architecture: runtime.GOARCH, Generation: wire.GenerationRef(),
 		Compute: int(math.Ceil(size.CPUs)),
 		ID:      sizeID(size.Name),
 		Memory:  float64(size.MemoryBytes) / (1 << 30),
@@ -52,7 +53,7 @@ func sizeID(name string) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:dyno-size:"+name)).String()
 }
 
-func sizeRef(name string) ref { return ref{ID: sizeID(name), Name: sizeOnWire(name)} }
+func sizeRef(name string) wire.Ref { return wire.Ref{ID: sizeID(name), Name: sizeOnWire(name)} }
 
 // sizeAsked is a size as clients of the schema's version 6 name it, by its name
 // or its id.
@@ -75,7 +76,7 @@ func (s *Server) sizeOf(size *string, asked *sizeAsked) (string, error) {
 		names = append(names, s.sizeByID(asked.ID))
 	}
 	if asked != nil && asked.ID == "" && asked.Name == "" {
-		return "", invalid("Field \"dyno_size\" must have the name of a size, or its id.")
+		return "", wire.Invalid("Field \"dyno_size\" must have the name of a size, or its id.")
 	}
 	found := ""
 	for _, name := range names {
@@ -84,7 +85,7 @@ func (s *Server) sizeOf(size *string, asked *sizeAsked) (string, error) {
 			return "", err
 		}
 		if found != "" && found != one {
-			return "", invalid("The request names two sizes, %s and %s.", sizeOnWire(found), sizeOnWire(one))
+			return "", wire.Invalid("The request names two sizes, %s and %s.", sizeOnWire(found), sizeOnWire(one))
 		}
 		found = one
 	}
@@ -119,7 +120,7 @@ func sizeOnWire(name string) string {
 func (s *Server) sizeNamed(name string) (string, error) {
 	lower := strings.ToLower(name)
 	if _, ok := s.options.Sizes[lower]; !ok {
-		return "", invalid("Couldn't find that dyno size: %q. The sizes are %s.", clip(name), strings.Join(s.sizeNames(), ", "))
+		return "", wire.Invalid("Couldn't find that dyno size: %q. The sizes are %s.", wire.Clip(name), strings.Join(s.sizeNames(), ", "))
 	}
 	return lower, nil
 }
@@ -144,17 +145,17 @@ func (s *Server) listDynoSizes(w http.ResponseWriter, r *http.Request) error {
 	for _, size := range s.sizes() {
 		all = append(all, newDynoSize(size))
 	}
-	return list(w, r, all,
-		by("name", func(d dynoSize) string { return d.Name }),
-		by("id", func(d dynoSize) string { return d.ID }))
+	return wire.List(w, r, all,
+		wire.By("name", func(d dynoSize) string { return d.Name }),
+		wire.By("id", func(d dynoSize) string { return d.ID }))
 }
 
 func (s *Server) dynoSizeInfo(w http.ResponseWriter, r *http.Request) error {
 	asked := mux.Vars(r)["size"]
 	for _, size := range s.sizes() {
 		if shown := newDynoSize(size); shown.ID == asked || strings.EqualFold(shown.Name, asked) {
-			return answer(w, http.StatusOK, shown)
+			return wire.Answer(w, http.StatusOK, shown)
 		}
 	}
-	return notFound("dyno size")
+	return wire.NotFound("dyno size")
 }

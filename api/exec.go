@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Visits lets people run commands in running dynos, over SSH and over WebSocket.
@@ -35,17 +36,17 @@ type Command struct {
 }
 
 // commandRoutes are for clients of our own; Heroku has no such thing.
-func (s *Server) commandRoutes() []Route {
-	return []Route{Post("/apps/{app}/dynos/{dyno}/exec", SettingSecrets, s.runInDyno)}
+func (s *Server) commandRoutes() []wire.Route {
+	return []wire.Route{wire.Post("/apps/{app}/dynos/{dyno}/exec", wire.SettingSecrets, s.runInDyno)}
 }
 
 // These are not of the Platform API: on Heroku another host answers them, which
 // the CLI finds in HEROKU_EXEC_URL. The app's name is the user of Basic
 // authentication.
-func (s *Server) execRoutes() []Route {
-	return []Route{
-		Get("/api/v2", Reading, s.listVisitable),
-		Put("/api/v2/{dyno}", OnToken(renga.ScopeWriteProtected), s.visitDyno),
+func (s *Server) execRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/api/v2", wire.Reading, s.listVisitable),
+		wire.Put("/api/v2/{dyno}", wire.OnToken(renga.ScopeWriteProtected), s.visitDyno),
 	}
 }
 
@@ -80,7 +81,7 @@ func (s *Server) open(r *http.Request, a renga.App) ([]renga.Dyno, error) {
 	}
 	all, err := s.parts.Dynos.Dynos(r.Context(), a.ID)
 	all = slices.DeleteFunc(all, func(d renga.Dyno) bool { return d.State != renga.Up && d.State != renga.Starting })
-	return all, orNotFound(err, "app")
+	return all, wire.OrNotFound(err, "app")
 }
 
 func (s *Server) listVisitable(w http.ResponseWriter, r *http.Request) error {
@@ -92,7 +93,7 @@ func (s *Server) listVisitable(w http.ResponseWriter, r *http.Request) error {
 	for _, d := range dynos {
 		shown = append(shown, visitable{d.Name})
 	}
-	return answer(w, http.StatusOK, shown)
+	return wire.Answer(w, http.StatusOK, shown)
 }
 
 // visited is the app whose dyno of that name can be visited.
@@ -107,7 +108,7 @@ func (s *Server) visited(r *http.Request, dyno string) (renga.App, error) {
 // oneOf makes sure that a dyno of that name is among them.
 func oneOf(dynos []renga.Dyno, name string) error {
 	if !slices.ContainsFunc(dynos, func(d renga.Dyno) bool { return d.Name == name }) {
-		return notFound("dyno")
+		return wire.NotFound("dyno")
 	}
 	return nil
 }
@@ -134,16 +135,16 @@ func (s *Server) visitDyno(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		ClientKey string `json:"client_key"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	user, err := s.parts.Visits.Admit(a, name, body.ClientKey, s.again(r, name))
 	if err != nil {
 		return err
 	}
-	s.Lines.Did(r.Context(), a.ID, caller(r).ID, "Session in "+name+" opened")
+	s.Lines.Did(r.Context(), a.ID, wire.Caller(r).ID, "Session in "+name+" opened")
 	s.Audit(r, "dyno visited", a.Name, "dyno", name)
-	return answer(w, http.StatusOK, passage{
+	return wire.Answer(w, http.StatusOK, passage{
 		TunnelHost: "api." + s.Domain, ClientUser: user, ProxyPublicKey: s.parts.Visits.HostKey(),
 	})
 }
@@ -182,11 +183,11 @@ func (s *Server) runInDyno(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var order commandOrder
-	if err := decode(r, &order); err != nil {
+	if err := wire.Decode(r, &order); err != nil {
 		return err
 	}
 	if len(order.Command) > renga.MaxCommand || strings.ContainsRune(order.Command, 0) {
-		return invalid("Field \"command\" must be a command of at most %d bytes.", renga.MaxCommand)
+		return wire.Invalid("Field \"command\" must be a command of at most %d bytes.", renga.MaxCommand)
 	}
 	dynos, err := s.open(r, a)
 	if err != nil {
@@ -197,13 +198,13 @@ func (s *Server) runInDyno(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	secret, err := s.parts.Visits.Exec(r.Context(), a, Command{
-		Dyno: name, Line: order.Command, Terminal: order.window(), Still: s.stillMay(r, a.ID, SettingSecrets),
+		Dyno: name, Line: order.Command, Terminal: order.window(), Still: s.StillMay(r, a.ID, wire.SettingSecrets),
 	})
 	if err != nil {
 		return err
 	}
-	s.Lines.Did(r.Context(), a.ID, caller(r).ID, "Session in "+name+" opened")
+	s.Lines.Did(r.Context(), a.ID, wire.Caller(r).ID, "Session in "+name+" opened")
 	s.Audit(r, "dyno visited", a.Name, "dyno", name)
 	_, url := s.options.attachURLs(secret)
-	return answer(w, http.StatusCreated, command{Command: order.Command, Dyno: wireNameOnly{name}, WebsocketURL: url})
+	return wire.Answer(w, http.StatusCreated, command{Command: order.Command, Dyno: wireNameOnly{name}, WebsocketURL: url})
 }

@@ -1,8 +1,12 @@
 package api
 
+import "renga/api/wire"
+
 // Routes are all that a server answers behind its door, those that need no token
 // too.
-func Routes() []Route { return (&Server{Door: NewDoor(Settings{}, DoorParts{})}).routes() }
+func Routes() []wire.Route {
+	return (&Server{Door: wire.NewDoor(wire.Settings{}, wire.Parts{})}).routes()
+}
 
 // HostnameOf is hostnameOf.
 func HostnameOf(text string) (string, error) { return hostnameOf(text) }

@@ -8,13 +8,14 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
-func (s *Server) featureRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/features", Looking, s.listFeatures),
-		Get("/apps/{app}/features/{feature}", Looking, s.featureInfo),
-		Patch("/apps/{app}/features/{feature}", Operating, s.updateFeature),
+func (s *Server) featureRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/features", wire.Looking, s.listFeatures),
+		wire.Get("/apps/{app}/features/{feature}", wire.Looking, s.featureInfo),
+		wire.Patch("/apps/{app}/features/{feature}", wire.Operating, s.updateFeature),
 	}
 }
 
@@ -34,9 +35,9 @@ type feature struct {
 
 func newFeature(a renga.App, f renga.Feature) feature {
 	shown := feature{
-		CreatedAt: stamp(a.CreatedAt), Description: f.Description, DisplayName: f.Name, Enabled: a.FeatureOn(f.Name),
+		CreatedAt: wire.Stamp(a.CreatedAt), Description: f.Description, DisplayName: f.Name, Enabled: a.FeatureOn(f.Name),
 		ID:   uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:feature:"+f.Name)).String(),
-		Name: f.Name, State: "general", UpdatedAt: stamp(a.UpdatedAt),
+		Name: f.Name, State: "general", UpdatedAt: wire.Stamp(a.UpdatedAt),
 	}
 	if f.Lab {
 		shown.State = "beta" // `heroku labs` lists whatever is not general
@@ -53,9 +54,9 @@ func (s *Server) listFeatures(w http.ResponseWriter, r *http.Request) error {
 	for _, f := range renga.Features() {
 		all = append(all, newFeature(a, f))
 	}
-	return list(w, r, all,
-		by("name", func(f feature) string { return f.Name }),
-		by("id", func(f feature) string { return f.ID }))
+	return wire.List(w, r, all,
+		wire.By("name", func(f feature) string { return f.Name }),
+		wire.By("id", func(f feature) string { return f.ID }))
 }
 
 // featureOf finds the path's app, and the feature by its name or id.
@@ -70,7 +71,7 @@ func (s *Server) featureOf(r *http.Request) (renga.App, renga.Feature, error) {
 			return a, f, nil
 		}
 	}
-	return renga.App{}, renga.Feature{}, notFound("feature")
+	return renga.App{}, renga.Feature{}, wire.NotFound("feature")
 }
 
 func (s *Server) featureInfo(w http.ResponseWriter, r *http.Request) error {
@@ -78,7 +79,7 @@ func (s *Server) featureInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newFeature(a, f))
+	return wire.Answer(w, http.StatusOK, newFeature(a, f))
 }
 
 func (s *Server) updateFeature(w http.ResponseWriter, r *http.Request) error {
@@ -89,18 +90,18 @@ func (s *Server) updateFeature(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		Enabled *bool `json:"enabled"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	if body.Enabled == nil {
-		return invalid("Field \"enabled\" must be true or false.")
+		return wire.Invalid("Field \"enabled\" must be true or false.")
 	}
 	if a.FeatureOn(f.Name) != *body.Enabled {
 		if a, err = s.switchFeature(r, a, f, *body.Enabled); err != nil {
 			return err
 		}
 	}
-	return answer(w, http.StatusOK, newFeature(a, f))
+	return wire.Answer(w, http.StatusOK, newFeature(a, f))
 }
 
 // switchFeature has the next look at the app act upon it; what runs is left as
@@ -114,7 +115,7 @@ func (s *Server) switchFeature(r *http.Request, a renga.App, f renga.Feature, on
 		return nil
 	})
 	if err != nil {
-		return renga.App{}, orNotFound(err, "app")
+		return renga.App{}, wire.OrNotFound(err, "app")
 	}
 	s.Waker.Wake(a.ID)
 	s.Audit(r, "feature set", a.Name, "feature", f.Name, "enabled", on)

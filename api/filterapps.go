@@ -6,10 +6,11 @@ import (
 	"strings"
 
 	"renga"
+	"renga/api/wire"
 )
 
-func (s *Server) filterRoutes() []Route {
-	return []Route{Post("/filters/apps", Reading, s.filterApps)}
+func (s *Server) filterRoutes() []wire.Route {
+	return []wire.Route{wire.Post("/filters/apps", wire.Reading, s.filterApps)}
 }
 
 // filterApps lists the apps with the given ids, as far as the caller may see
@@ -20,7 +21,7 @@ func (s *Server) filterApps(w http.ResponseWriter, r *http.Request) error {
 			ID []string `json:"id"`
 		} `json:"in"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	asked := map[renga.AppID]bool{}
@@ -36,9 +37,9 @@ func (s *Server) filterApps(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return listAs(w, r, seen, func(page []renga.App) ([]teamApp, error) { return s.showTeamApps(r, page) },
-		by("id", func(a renga.App) string { return string(a.ID) }),
-		by("name", func(a renga.App) string { return a.Name }))
+	return wire.ListAs(w, r, seen, func(page []renga.App) ([]teamApp, error) { return s.showTeamApps(r, page) },
+		wire.By("id", func(a renga.App) string { return string(a.ID) }),
+		wire.By("name", func(a renga.App) string { return a.Name }))
 }
 
 func (s *Server) showTeamApps(r *http.Request, page []renga.App) ([]teamApp, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Formations keeps how many dynos of which size each process type has.
@@ -35,32 +36,32 @@ type Deployer interface {
 	Deploy(ctx context.Context, app renga.AppID, d renga.Deploy, by renga.AccountID) (renga.Release, error)
 }
 
-func (s *Server) formationRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/formation", Looking, s.listFormation),
-		Patch("/apps/{app}/formation", OnApp(renga.ScopeWrite, renga.MayDeploy, renga.MayOperate), s.updateFormation),
-		Get("/apps/{app}/formation/{type}", Looking, s.formationInfo),
-		Patch("/apps/{app}/formation/{type}", OnApp(renga.ScopeWrite, renga.MayDeploy, renga.MayOperate), s.updateProcess),
+func (s *Server) formationRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/formation", wire.Looking, s.listFormation),
+		wire.Patch("/apps/{app}/formation", wire.OnApp(renga.ScopeWrite, renga.MayDeploy, renga.MayOperate), s.updateFormation),
+		wire.Get("/apps/{app}/formation/{type}", wire.Looking, s.formationInfo),
+		wire.Patch("/apps/{app}/formation/{type}", wire.OnApp(renga.ScopeWrite, renga.MayDeploy, renga.MayOperate), s.updateProcess),
 	}
 }
 
 // formation is one process type on the wire.
 type formation struct {
-	App       ref    `json:"app"`
-	Command   string `json:"command"`
-	CreatedAt string `json:"created_at"`
-	DynoSize  ref    `json:"dyno_size"`
-	ID        string `json:"id"`
-	Quantity  int    `json:"quantity"`
-	Size      string `json:"size"`
-	Type      string `json:"type"`
-	UpdatedAt string `json:"updated_at"`
+	App       wire.Ref `json:"app"`
+	Command   string   `json:"command"`
+	CreatedAt string   `json:"created_at"`
+	DynoSize  wire.Ref `json:"dyno_size"`
+	ID        string   `json:"id"`
+	Quantity  int      `json:"quantity"`
+	Size      string   `json:"size"`
+	Type      string   `json:"type"`
+	UpdatedAt string   `json:"updated_at"`
 }
 
 func newFormation(a renga.App, t renga.ProcessType, scale renga.Scale, command []string) formation {
 	return formation{
-		App: appRef(a), Command: renga.CommandLine(command), CreatedAt: stamp(scale.CreatedAt), DynoSize: sizeRef(scale.Size), ID: formationID(a.ID, t),
-		Quantity: scale.Quantity, Size: sizeOnWire(scale.Size), Type: string(t), UpdatedAt: stamp(scale.UpdatedAt),
+		App: wire.AppRef(a), Command: renga.CommandLine(command), CreatedAt: wire.Stamp(scale.CreatedAt), DynoSize: sizeRef(scale.Size), ID: wire.FormationID(a.ID, t),
+		Quantity: scale.Quantity, Size: sizeOnWire(scale.Size), Type: string(t), UpdatedAt: wire.Stamp(scale.UpdatedAt),
 	}
 }
 
@@ -79,7 +80,7 @@ func (s *Server) processesOf(r *http.Request) (processes, error) {
 	}
 	entries, err := s.parts.Formations.Formation(r.Context(), a.ID)
 	if err != nil {
-		return processes{}, orNotFound(err, "app")
+		return processes{}, wire.OrNotFound(err, "app")
 	}
 	newest, err := s.NewestOf(r.Context(), a.ID)
 	if err != nil {
@@ -110,11 +111,11 @@ func (p processes) with(entries renga.Formation) processes {
 // find reads the name or id of a process type.
 func (p processes) find(identity string) (renga.ProcessType, error) {
 	for t := range p.entries {
-		if identity == string(t) || strings.EqualFold(identity, formationID(p.app.ID, t)) {
+		if identity == string(t) || strings.EqualFold(identity, wire.FormationID(p.app.ID, t)) {
 			return t, nil
 		}
 	}
-	return "", notFound("process type")
+	return "", wire.NotFound("process type")
 }
 
 func (p processes) wire(t renga.ProcessType) formation {
@@ -134,9 +135,9 @@ func (s *Server) listFormation(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return list(w, r, p.wires(),
-		by("type", func(f formation) string { return f.Type }),
-		by("id", func(f formation) string { return f.ID }))
+	return wire.List(w, r, p.wires(),
+		wire.By("type", func(f formation) string { return f.Type }),
+		wire.By("id", func(f formation) string { return f.ID }))
 }
 
 func (s *Server) formationInfo(w http.ResponseWriter, r *http.Request) error {
@@ -148,7 +149,7 @@ func (s *Server) formationInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, p.wire(t))
+	return wire.Answer(w, http.StatusOK, p.wire(t))
 }
 
 // update is what a request changes of one process type.
@@ -159,7 +160,7 @@ type update struct {
 	DynoSize    *sizeAsked      `json:"dyno_size"`
 	DockerImage json.RawMessage `json:"docker_image"`
 	// Canary is of a request that is about one process type only.
-	Canary *canaryAsked `json:"canary"`
+	Canary *wire.CanaryAsked `json:"canary"`
 }
 
 // quantity is a number of dynos, or how many more or fewer: 2, "2", "+1", "-1".
@@ -175,7 +176,7 @@ func (q *quantity) UnmarshalJSON(b []byte) error {
 	quoted := json.Unmarshal(b, &text) == nil
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil {
-		return invalid("Quantity must be a whole number from 0 to %d.", renga.MaxQuantity)
+		return wire.Invalid("Quantity must be a whole number from 0 to %d.", renga.MaxQuantity)
 	}
 	q.n, q.relative = int(n), quoted && strings.ContainsAny(text[:1], "+-")
 	return nil
@@ -188,7 +189,7 @@ func (q quantity) of(now int) (int, error) {
 		n += now
 	}
 	if n < 0 || n > renga.MaxQuantity {
-		return 0, invalid("Quantity must be a whole number from 0 to %d; this would be %d.", renga.MaxQuantity, n)
+		return 0, wire.Invalid("Quantity must be a whole number from 0 to %d; this would be %d.", renga.MaxQuantity, n)
 	}
 	return n, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // checkTime bounds one health check.
@@ -21,7 +22,7 @@ type health struct {
 
 func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return methodNotAllowed(r.Method, http.MethodGet, http.MethodHead)
+		return wire.MethodNotAllowed(r.Method, http.MethodGet, http.MethodHead)
 	}
 	all, status := health{Status: "ok", Version: s.options.Version, Checks: map[string]string{}}, http.StatusOK
 	for name, err := range s.check(r.Context()) {
@@ -35,7 +36,7 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 			s.Log.Warn("health check failed", "check", name, "err", err)
 		}
 	}
-	return answer(w, status, all)
+	return wire.Answer(w, status, all)
 }
 
 // check runs all checks at once.

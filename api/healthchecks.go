@@ -5,25 +5,26 @@ import (
 	"time"
 
 	"renga"
+	"renga/api/wire"
 )
 
-func (s *Server) healthCheckRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/health-check", Looking, s.healthCheckInfo),
-		Patch("/apps/{app}/health-check", Operating, s.updateHealthCheck),
-		Delete("/apps/{app}/health-check", Operating, s.deleteHealthCheck),
+func (s *Server) healthCheckRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/health-check", wire.Looking, s.healthCheckInfo),
+		wire.Patch("/apps/{app}/health-check", wire.Operating, s.updateHealthCheck),
+		wire.Delete("/apps/{app}/health-check", wire.Operating, s.deleteHealthCheck),
 	}
 }
 
 // healthCheck is an app's health check on the wire. Times are in seconds, and
 // path is null when there is no check.
 type healthCheck struct {
-	App       ref     `json:"app"`
-	Interval  int     `json:"interval"`
-	Path      *string `json:"path"`
-	Threshold int     `json:"threshold"`
-	Timeout   int     `json:"timeout"`
-	UpdatedAt string  `json:"updated_at"`
+	App       wire.Ref `json:"app"`
+	Interval  int      `json:"interval"`
+	Path      *string  `json:"path"`
+	Threshold int      `json:"threshold"`
+	Timeout   int      `json:"timeout"`
+	UpdatedAt string   `json:"updated_at"`
 }
 
 func newHealthCheck(a renga.App) healthCheck {
@@ -32,8 +33,8 @@ func newHealthCheck(a renga.App) healthCheck {
 		c, path = renga.DefaultHealthCheck(), nil
 	}
 	return healthCheck{
-		App: appRef(a), Path: path, Threshold: c.Threshold,
-		Interval: int(c.Interval.Seconds()), Timeout: int(c.Timeout.Seconds()), UpdatedAt: stamp(a.UpdatedAt),
+		App: wire.AppRef(a), Path: path, Threshold: c.Threshold,
+		Interval: int(c.Interval.Seconds()), Timeout: int(c.Timeout.Seconds()), UpdatedAt: wire.Stamp(a.UpdatedAt),
 	}
 }
 
@@ -42,7 +43,7 @@ func (s *Server) healthCheckInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newHealthCheck(a))
+	return wire.Answer(w, http.StatusOK, newHealthCheck(a))
 }
 
 // healthCheckUpdate is a change of a check; what is left out stays.
@@ -79,13 +80,13 @@ func (s *Server) updateHealthCheck(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	var body healthCheckUpdate
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	if a, err = s.setHealthCheck(r, a, body.of); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newHealthCheck(a))
+	return wire.Answer(w, http.StatusOK, newHealthCheck(a))
 }
 
 func (s *Server) deleteHealthCheck(w http.ResponseWriter, r *http.Request) error {
@@ -97,7 +98,7 @@ func (s *Server) deleteHealthCheck(w http.ResponseWriter, r *http.Request) error
 	if _, err := s.setHealthCheck(r, a, func(renga.HealthCheck) (renga.HealthCheck, error) { return renga.HealthCheck{}, nil }); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, before)
+	return wire.Answer(w, http.StatusOK, before)
 }
 
 // setHealthCheck has the web dynos asked in the new way from the next look on;
@@ -108,7 +109,7 @@ func (s *Server) setHealthCheck(r *http.Request, a renga.App, change func(renga.
 		return err
 	})
 	if err != nil {
-		return renga.App{}, orNotFound(err, "app")
+		return renga.App{}, wire.OrNotFound(err, "app")
 	}
 	s.Waker.Wake(a.ID)
 	s.Audit(r, "health check set", a.Name, "path", a.HealthCheck.Path)

@@ -15,6 +15,7 @@ import (
 
 	"renga"
 	"renga/api"
+	"renga/api/wire"
 	"renga/config"
 	"renga/registry"
 	"renga/releaser"
@@ -48,9 +49,9 @@ func newHouse(tb testing.TB, db *store.Store) *house {
 		Apps: db, Store: db, Ledger: ledger, Owners: releaser.NewOwners(db, ledger), Runner: nobody{}, Lines: nobody{}, Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
 	h := &house{db: db, ledger: ledger, Server: httptest.NewServer(api.New(api.Options{
-		Settings: api.Settings{Domain: "renga.localhost", Scheme: "http", Log: log}, Sizes: sizes, RateLimit: 1 << 30,
+		Settings: wire.Settings{Domain: "renga.localhost", Scheme: "http", Log: log}, Sizes: sizes, RateLimit: 1 << 30,
 	}, api.Parts{
-		Wire:     api.DoorParts{Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Lines: nobody{}, Waker: nobody{}},
+		Wire:     wire.Parts{Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Lines: nobody{}, Waker: nobody{}},
 		Accounts: db, Apps: db, Creator: rel, Releases: db, Releaser: rel,
 		Vars: config.New(rel), Formations: db, Dynos: db,
 	}))}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // dsaKey is the type of keys that are too short by design (RFC 4253, section
@@ -26,13 +27,13 @@ type Keys interface {
 	DeleteKey(ctx context.Context, account renga.AccountID, id string) error
 }
 
-func (s *Server) keyRoutes() []Route {
-	return []Route{
-		Get("/account/keys", WholeToken, s.listKeys),
-		Get("/account/keys/{key}", WholeToken, s.keyInfo),
+func (s *Server) keyRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/account/keys", wire.WholeToken, s.listKeys),
+		wire.Get("/account/keys/{key}", wire.WholeToken, s.keyInfo),
 		// Not in Heroku's schema, and what its CLI sends.
-		Post("/account/keys", WholeToken, s.addKey),
-		Delete("/account/keys/{key}", WholeToken, s.deleteKey),
+		wire.Post("/account/keys", wire.WholeToken, s.addKey),
+		wire.Delete("/account/keys/{key}", wire.WholeToken, s.deleteKey),
 	}
 }
 
@@ -49,28 +50,28 @@ type key struct {
 
 func newKey(k renga.SSHKey, who renga.Account) key {
 	return key{
-		Comment: k.Comment, CreatedAt: stamp(k.CreatedAt), Email: who.Email, Fingerprint: k.Fingerprint, ID: k.ID,
-		PublicKey: k.PublicKey, UpdatedAt: stamp(k.CreatedAt),
+		Comment: k.Comment, CreatedAt: wire.Stamp(k.CreatedAt), Email: who.Email, Fingerprint: k.Fingerprint, ID: k.ID,
+		PublicKey: k.PublicKey, UpdatedAt: wire.Stamp(k.CreatedAt),
 	}
 }
 
 func (s *Server) listKeys(w http.ResponseWriter, r *http.Request) error {
-	all, err := s.parts.Keys.Keys(r.Context(), caller(r).ID)
+	all, err := s.parts.Keys.Keys(r.Context(), wire.Caller(r).ID)
 	if err != nil {
 		return err
 	}
 	shown := make([]key, 0, len(all))
 	for _, k := range all {
-		shown = append(shown, newKey(k, caller(r)))
+		shown = append(shown, newKey(k, wire.Caller(r)))
 	}
-	return list(w, r, shown,
-		by("id", func(k key) string { return k.ID }),
-		by("fingerprint", func(k key) string { return k.Fingerprint }))
+	return wire.List(w, r, shown,
+		wire.By("id", func(k key) string { return k.ID }),
+		wire.By("fingerprint", func(k key) string { return k.Fingerprint }))
 }
 
 // keyOf finds the caller's key of the path by its id or fingerprint.
 func (s *Server) keyOf(r *http.Request) (renga.SSHKey, error) {
-	all, err := s.parts.Keys.Keys(r.Context(), caller(r).ID)
+	all, err := s.parts.Keys.Keys(r.Context(), wire.Caller(r).ID)
 	if err != nil {
 		return renga.SSHKey{}, err
 	}
@@ -80,7 +81,7 @@ func (s *Server) keyOf(r *http.Request) (renga.SSHKey, error) {
 			return k, nil
 		}
 	}
-	return renga.SSHKey{}, notFound("key")
+	return renga.SSHKey{}, wire.NotFound("key")
 }
 
 func (s *Server) keyInfo(w http.ResponseWriter, r *http.Request) error {
@@ -88,26 +89,26 @@ func (s *Server) keyInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newKey(k, caller(r)))
+	return wire.Answer(w, http.StatusOK, newKey(k, wire.Caller(r)))
 }
 
 func (s *Server) addKey(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		PublicKey string `json:"public_key"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	k, err := parseKey(body.PublicKey)
 	if err != nil {
 		return err
 	}
-	k.ID, k.Account, k.CreatedAt = uuid.NewString(), caller(r).ID, s.Now()
+	k.ID, k.Account, k.CreatedAt = uuid.NewString(), wire.Caller(r).ID, s.Now()
 	if err := s.parts.Keys.AddKey(r.Context(), k); err != nil {
 		return err
 	}
 	s.Audit(r, "key added", "", "fingerprint", k.Fingerprint)
-	return answer(w, http.StatusCreated, newKey(k, caller(r)))
+	return wire.Answer(w, http.StatusCreated, newKey(k, wire.Caller(r)))
 }
 
 // parseKey reads a line as ssh-keygen writes it. Keys that servers no longer
@@ -117,14 +118,14 @@ func parseKey(line string) (renga.SSHKey, error) {
 	public, comment, options, rest, err := ssh.ParseAuthorizedKey([]byte(line))
 	several := strings.Contains(strings.TrimSpace(line), "\n") // the parser skips those that are none
 	if err != nil || several || len(options)+len(rest) > 0 || len(line) > mostBytes {
-		return renga.SSHKey{}, invalid("Field \"public_key\" must be one line of a public SSH key, such as the file id_ed25519.pub holds.")
+		return renga.SSHKey{}, wire.Invalid("Field \"public_key\" must be one line of a public SSH key, such as the file id_ed25519.pub holds.")
 	}
 	if public.Type() == dsaKey {
-		return renga.SSHKey{}, invalid("DSA keys are not safe any more; make a key with ssh-keygen -t ed25519.")
+		return renga.SSHKey{}, wire.Invalid("DSA keys are not safe any more; make a key with ssh-keygen -t ed25519.")
 	}
 	if wrapped, ok := public.(ssh.CryptoPublicKey); ok {
 		if plain, ok := wrapped.CryptoPublicKey().(*rsa.PublicKey); ok && plain.N.BitLen() < leastBits {
-			return renga.SSHKey{}, invalid("RSA keys must have %d bits at the least; make a key with ssh-keygen -t ed25519.", leastBits)
+			return renga.SSHKey{}, wire.Invalid("RSA keys must have %d bits at the least; make a key with ssh-keygen -t ed25519.", leastBits)
 		}
 	}
 	return renga.SSHKey{Comment: comment, Fingerprint: ssh.FingerprintLegacyMD5(public), PublicKey: line}, nil
@@ -136,8 +137,8 @@ func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := s.parts.Keys.DeleteKey(r.Context(), k.Account, k.ID); err != nil {
-		return orNotFound(err, "key")
+		return wire.OrNotFound(err, "key")
 	}
 	s.Audit(r, "key removed", "", "fingerprint", k.Fingerprint)
-	return answer(w, http.StatusOK, newKey(k, caller(r)))
+	return wire.Answer(w, http.StatusOK, newKey(k, wire.Caller(r)))
 }

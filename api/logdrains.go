@@ -8,6 +8,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Drains keeps the apps' log drains.
@@ -18,30 +19,30 @@ type Drains interface {
 	RemoveDrain(ctx context.Context, app renga.AppID, id string) error
 }
 
-func (s *Server) logDrainRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/log-drains", ReadingSecrets, s.listDrains),
-		Post("/apps/{app}/log-drains", SettingSecrets, s.createDrain),
+func (s *Server) logDrainRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/log-drains", wire.ReadingSecrets, s.listDrains),
+		wire.Post("/apps/{app}/log-drains", wire.SettingSecrets, s.createDrain),
 		// A drain is named by its id, its token, or its URL, escaped.
-		Get("/apps/{app}/log-drains/{drain:.+}", ReadingSecrets, s.drainInfo),
-		Delete("/apps/{app}/log-drains/{drain:.+}", SettingSecrets, s.deleteDrain),
+		wire.Get("/apps/{app}/log-drains/{drain:.+}", wire.ReadingSecrets, s.drainInfo),
+		wire.Delete("/apps/{app}/log-drains/{drain:.+}", wire.SettingSecrets, s.deleteDrain),
 	}
 }
 
 // logDrain is a drain on the wire.
 type logDrain struct {
-	AddOn     *ref   `json:"addon"`
-	App       *ref   `json:"app"`
-	CreatedAt string `json:"created_at"`
-	ID        string `json:"id"`
-	Token     string `json:"token"`
-	UpdatedAt string `json:"updated_at"`
-	URL       string `json:"url"`
+	AddOn     *wire.Ref `json:"addon"`
+	App       *wire.Ref `json:"app"`
+	CreatedAt string    `json:"created_at"`
+	ID        string    `json:"id"`
+	Token     string    `json:"token"`
+	UpdatedAt string    `json:"updated_at"`
+	URL       string    `json:"url"`
 }
 
 func newLogDrain(a renga.App, d renga.Drain) logDrain {
-	app := appRef(a)
-	return logDrain{App: &app, CreatedAt: stamp(d.CreatedAt), ID: d.ID, Token: d.Token, UpdatedAt: stamp(d.UpdatedAt), URL: d.URL}
+	app := wire.AppRef(a)
+	return logDrain{App: &app, CreatedAt: wire.Stamp(d.CreatedAt), ID: d.ID, Token: d.Token, UpdatedAt: wire.Stamp(d.UpdatedAt), URL: d.URL}
 }
 
 // drainsOf are the drains of the path's app.
@@ -51,7 +52,7 @@ func (s *Server) drainsOf(r *http.Request) (renga.App, []renga.Drain, error) {
 		return renga.App{}, nil, err
 	}
 	drains, err := s.parts.Drains.Drains(r.Context(), a.ID)
-	return a, drains, orNotFound(err, "app")
+	return a, drains, wire.OrNotFound(err, "app")
 }
 
 // drainOf finds the drain of the path.
@@ -66,7 +67,7 @@ func (s *Server) drainOf(r *http.Request) (renga.App, renga.Drain, error) {
 			return a, d, nil
 		}
 	}
-	return renga.App{}, renga.Drain{}, notFound("log drain")
+	return renga.App{}, renga.Drain{}, wire.NotFound("log drain")
 }
 
 func (s *Server) listDrains(w http.ResponseWriter, r *http.Request) error {
@@ -78,7 +79,7 @@ func (s *Server) listDrains(w http.ResponseWriter, r *http.Request) error {
 	for _, d := range drains {
 		shown = append(shown, newLogDrain(a, d))
 	}
-	return list(w, r, shown, by("id", func(d logDrain) string { return d.ID }))
+	return wire.List(w, r, shown, wire.By("id", func(d logDrain) string { return d.ID }))
 }
 
 func (s *Server) drainInfo(w http.ResponseWriter, r *http.Request) error {
@@ -86,7 +87,7 @@ func (s *Server) drainInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newLogDrain(a, d))
+	return wire.Answer(w, http.StatusOK, newLogDrain(a, d))
 }
 
 func (s *Server) createDrain(w http.ResponseWriter, r *http.Request) error {
@@ -97,7 +98,7 @@ func (s *Server) createDrain(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		URL string `json:"url"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	if err := renga.ValidateDrainURL(body.URL); err != nil {
@@ -106,11 +107,11 @@ func (s *Server) createDrain(w http.ResponseWriter, r *http.Request) error {
 	now := s.Now().UTC()
 	d := renga.Drain{ID: uuid.NewString(), App: a.ID, URL: body.URL, Token: "d." + uuid.NewString(), CreatedAt: now, UpdatedAt: now}
 	if err := s.parts.Drains.AddDrain(r.Context(), d); err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	s.parts.Drainer.Wake(a.ID)
 	s.Audit(r, "log drain added", a.Name, "drain", d.Token)
-	return answer(w, http.StatusCreated, newLogDrain(a, d))
+	return wire.Answer(w, http.StatusCreated, newLogDrain(a, d))
 }
 
 func (s *Server) deleteDrain(w http.ResponseWriter, r *http.Request) error {
@@ -119,9 +120,9 @@ func (s *Server) deleteDrain(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := s.parts.Drains.RemoveDrain(r.Context(), a.ID, d.ID); err != nil {
-		return orNotFound(err, "log drain")
+		return wire.OrNotFound(err, "log drain")
 	}
 	s.parts.Drainer.Wake(a.ID)
 	s.Audit(r, "log drain removed", a.Name, "drain", d.Token)
-	return answer(w, http.StatusOK, newLogDrain(a, d))
+	return wire.Answer(w, http.StatusOK, newLogDrain(a, d))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Logs are the apps' logs.
@@ -24,12 +25,12 @@ type Logs interface {
 	Follow(ctx context.Context, app renga.AppID, after uint64, tell func(lines []renga.LogLine, missed uint64) error) error
 }
 
-func (s *Server) logSessionRoutes() []Route {
-	return []Route{Post("/apps/{app}/log-sessions", Looking, s.createLogSession)}
+func (s *Server) logSessionRoutes() []wire.Route {
+	return []wire.Route{wire.Post("/apps/{app}/log-sessions", wire.Looking, s.createLogSession)}
 }
 
-func (s *Server) logStreamRoutes() []Route {
-	return []Route{Get("/streams/logs/{app}", Open, s.streamLog)}
+func (s *Server) logStreamRoutes() []wire.Route {
+	return []wire.Route{wire.Get("/streams/logs/{app}", wire.Open, s.streamLog)}
 }
 
 const (
@@ -53,7 +54,7 @@ type logSession struct {
 
 // sessionKey is what is signed: all there is of a session. Nothing is kept.
 type sessionKey struct {
-	pass
+	wire.Pass
 	App     renga.AppID `json:"app"`
 	Dyno    string      `json:"dyno,omitempty"`
 	Type    string      `json:"type,omitempty"`
@@ -80,26 +81,26 @@ func (s *Server) createLogSession(w http.ResponseWriter, r *http.Request) error 
 		Source   string `json:"source"`
 		Tail     bool   `json:"tail"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	if body.Dyno != "" && body.DynoName != "" && body.Dyno != body.DynoName {
-		return invalid("Fields \"dyno\" and \"dyno_name\" name two dynos; leave one of them out.")
+		return wire.Invalid("Fields \"dyno\" and \"dyno_name\" name two dynos; leave one of them out.")
 	}
 	key := sessionKey{
-		pass: s.passOf(r.Context()), App: a.ID, Dyno: cmp.Or(body.DynoName, body.Dyno), Type: body.Type,
+		Pass: s.PassOf(r.Context()), App: a.ID, Dyno: cmp.Or(body.DynoName, body.Dyno), Type: body.Type,
 		Source: body.Source, Lines: sessionLines, Tail: body.Tail, Expires: s.Now().Add(sessionLife),
 	}
 	if body.Lines != nil {
 		key.Lines = *body.Lines
 	}
 	if key.Lines < 0 || len(key.Dyno)+len(key.Type)+len(key.Source) > 200 {
-		return invalid("Lines must be a whole number from 0 on, and dyno, type and source are names.")
+		return wire.Invalid("Lines must be a whole number from 0 on, and dyno, type and source are names.")
 	}
-	now := stamp(s.Now())
-	return answer(w, http.StatusCreated, logSession{
+	now := wire.Stamp(s.Now())
+	return wire.Answer(w, http.StatusCreated, logSession{
 		CreatedAt: now, ID: uuid.NewString(), UpdatedAt: now,
-		LogplexURL: here(r) + "/streams/logs/" + string(a.ID) + "?key=" + s.sign(logSessionKind, key),
+		LogplexURL: here(r) + "/streams/logs/" + string(a.ID) + "?key=" + s.Sign(logSessionKind, key),
 	})
 }
 
@@ -114,13 +115,13 @@ func here(r *http.Request) string {
 
 // openSession reads the key of a stream's URL.
 func (s *Server) openSession(r *http.Request) (k sessionKey, err error) {
-	if !s.signed(r, logSessionKind, &k) || string(k.App) != mux.Vars(r)["app"] {
-		return k, notFound("stream")
+	if !s.Signed(r, logSessionKind, &k) || string(k.App) != mux.Vars(r)["app"] {
+		return k, wire.NotFound("stream")
 	}
 	if s.Now().After(k.Expires) {
 		return k, renga.Errorf(renga.Forbidden, "This log session has expired; open another one.")
 	}
-	return k, s.holds(r.Context(), k.pass, k.App, Looking)
+	return k, s.Holds(r.Context(), k.Pass, k.App, wire.Looking)
 }
 
 // streamLog sends an app's lines as server-sent events. A client that connects
@@ -139,12 +140,12 @@ func (s *Server) streamLog(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := newEventStream(w, s.Now)
+	out := wire.NewEventStream(w, s.Now)
 	field := ""
 	if !k.Tail {
 		field = "retry: 10\n\n" // so long the official CLI waits before it ends
 	}
-	if out.begin(field) != nil || out.lines(k.filter(), lines, had) != nil {
+	if out.Begin(field) != nil || out.Lines(k.filter(), lines, had) != nil {
 		return nil // the client is gone
 	}
 	if k.Tail {
@@ -154,22 +155,22 @@ func (s *Server) streamLog(w http.ResponseWriter, r *http.Request) error {
 }
 
 // tailLog sends what comes after an id until somebody has enough.
-func (s *Server) tailLog(ctx context.Context, out *eventStream, k sessionKey, after uint64) {
-	ctx, cancel := s.whileHeld(ctx, k.pass, k.App, Looking)
+func (s *Server) tailLog(ctx context.Context, out *wire.EventStream, k sessionKey, after uint64) {
+	ctx, cancel := s.WhileHeld(ctx, k.Pass, k.App, wire.Looking)
 	defer cancel()
 	alive := make(chan struct{})
 	go func() {
 		defer close(alive)
-		out.keepAlive(ctx, s.Ending())
+		out.KeepAlive(ctx, s.Ending())
 		cancel()
 	}()
 	err := s.parts.Logs.Follow(ctx, k.App, after, func(lines []renga.LogLine, missed uint64) error {
 		if missed > 0 {
-			if err := out.overflow(missed); err != nil {
+			if err := out.Overflow(missed); err != nil {
 				return err
 			}
 		}
-		return out.lines(k.filter(), lines, 0)
+		return out.Lines(k.filter(), lines, 0)
 	})
 	cancel()
 	<-alive

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Minutes tells what apps used and did.
@@ -14,10 +15,10 @@ type Minutes interface {
 	Minutes(ctx context.Context, app renga.AppID) ([]renga.Minute, error)
 }
 
-func (s *Server) metricRoutes() []Route {
-	return []Route{
+func (s *Server) metricRoutes() []wire.Route {
+	return []wire.Route{
 		// Not Heroku's: see docs/beyond-heroku.md.
-		Get("/apps/{app}/metrics", Looking, s.listMetrics),
+		wire.Get("/apps/{app}/metrics", wire.Looking, s.listMetrics),
 	}
 }
 
@@ -37,7 +38,7 @@ type metric struct {
 
 func newMetric(m renga.Minute) metric {
 	return metric{
-		At: stamp(m.At), ProcessType: string(m.Type), Dynos: m.Dynos, Memory: m.Memory, MaxMemory: m.MaxMemory, Quota: m.Quota,
+		At: wire.Stamp(m.At), ProcessType: string(m.Type), Dynos: m.Dynos, Memory: m.Memory, MaxMemory: m.MaxMemory, Quota: m.Quota,
 		CPU: m.CPU, Requests: m.Requests, Errors: m.Errors, ServiceMS: float64(m.Service) / float64(time.Millisecond),
 	}
 }
@@ -50,12 +51,12 @@ func (s *Server) listMetrics(w http.ResponseWriter, r *http.Request) error {
 	var since time.Time
 	if text := r.URL.Query().Get("since"); text != "" {
 		if since, err = time.Parse(time.RFC3339, text); err != nil {
-			return invalid("Parameter \"since\" must be a time such as 2026-01-02T15:04:05Z.")
+			return wire.Invalid("Parameter \"since\" must be a time such as 2026-01-02T15:04:05Z.")
 		}
 	}
 	minutes, err := s.parts.Minutes.Minutes(r.Context(), a.ID)
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	shown := []metric{}
 	for _, m := range minutes {
@@ -63,5 +64,5 @@ func (s *Server) listMetrics(w http.ResponseWriter, r *http.Request) error {
 			shown = append(shown, newMetric(m))
 		}
 	}
-	return answer(w, http.StatusOK, shown)
+	return wire.Answer(w, http.StatusOK, shown)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // imageID is an image's id on the wire, where clients of Heroku want a UUID. It
@@ -20,7 +21,7 @@ func imageID(digest string) string {
 // names it by. It may declare other process types too.
 func (s *Server) releaseImage(r *http.Request, a renga.App, image, description string, canary renga.Canary) (renga.ReleaseRecord, error) {
 	ref := image
-	if isUUID(image) {
+	if wire.IsUUID(image) {
 		var err error
 		if ref, err = s.imageByID(r, a, image); err != nil {
 			return renga.ReleaseRecord{}, err
@@ -31,12 +32,12 @@ func (s *Server) releaseImage(r *http.Request, a renga.App, image, description s
 		return renga.ReleaseRecord{}, err
 	}
 	if _, runs := images[renga.Web]; !runs {
-		return renga.ReleaseRecord{}, invalid("The image %s declares no process type web.", clip(image))
+		return renga.ReleaseRecord{}, wire.Invalid("The image %s declares no process type web.", wire.Clip(image))
 	}
 	d := renga.Deploy{Images: map[renga.ProcessType]map[renga.ProcessType]renga.Image{renga.Web: images}, Description: description, Canary: canary}
-	rel, err := s.parts.Deployer.Deploy(r.Context(), a.ID, d, caller(r).ID)
+	rel, err := s.parts.Deployer.Deploy(r.Context(), a.ID, d, wire.Caller(r).ID)
 	if err != nil {
-		return renga.ReleaseRecord{}, orNotFound(err, "app")
+		return renga.ReleaseRecord{}, wire.OrNotFound(err, "app")
 	}
 	s.Waker.Wake(a.ID)
 	s.Audit(r, "images released", a.Name, "release", rel.Name(), "types", renga.Web)
@@ -47,7 +48,7 @@ func (s *Server) releaseImage(r *http.Request, a renga.App, image, description s
 func (s *Server) imageByID(r *http.Request, a renga.App, id string) (string, error) {
 	records, err := s.parts.Releases.Releases(r.Context(), a.ID, renga.ReleaseQuery{Descending: true})
 	if err != nil {
-		return "", orNotFound(err, "app")
+		return "", wire.OrNotFound(err, "app")
 	}
 	for _, rec := range records {
 		for _, img := range rec.Images {
@@ -56,5 +57,5 @@ func (s *Server) imageByID(r *http.Request, a renga.App, id string) (string, err
 			}
 		}
 	}
-	return "", invalid("No release of %s runs the image %s; name it by its digest.", a.Name, id)
+	return "", wire.Invalid("No release of %s runs the image %s; name it by its digest.", a.Name, id)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // OneOffs runs one-off dynos.
@@ -19,18 +20,18 @@ type OneOffs interface {
 	RunOneOff(ctx context.Context, app renga.App, asked renga.OneOff, still func(context.Context) error) (d renga.Dyno, secret string, err error)
 }
 
-func (s *Server) oneOffRoutes() []Route {
-	return []Route{
-		Post("/apps/{app}/dynos", SettingSecrets, s.runDyno),
-		Post("/apps/{app}/dynos/{dyno}/actions/stop", Operating, s.restartDyno),
+func (s *Server) oneOffRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Post("/apps/{app}/dynos", wire.SettingSecrets, s.runDyno),
+		wire.Post("/apps/{app}/dynos/{dyno}/actions/stop", wire.Operating, s.restartDyno),
 		// Not in Heroku's schema, and what its CLI sends for a process type.
-		Post("/apps/{app}/formations/{type}/actions/stop", Operating, s.restartProcess),
+		wire.Post("/apps/{app}/formations/{type}/actions/stop", wire.Operating, s.restartProcess),
 	}
 }
 
 // attachRoutes are for the clients of attached dynos.
-func (s *Server) attachRoutes() []Route {
-	return []Route{Get("/attach/{secret}", Open, func(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) attachRoutes() []wire.Route {
+	return []wire.Route{wire.Get("/attach/{secret}", wire.Open, func(w http.ResponseWriter, r *http.Request) error {
 		s.parts.Attach.ServeHTTP(w, r)
 		return nil
 	})}
@@ -58,7 +59,7 @@ func (v *looseVars) UnmarshalJSON(b []byte) error {
 	d := json.NewDecoder(strings.NewReader(string(b)))
 	d.UseNumber()
 	if d.Decode(&raw) != nil {
-		return invalid("Field \"env\" must be an object of strings.")
+		return wire.Invalid("Field \"env\" must be an object of strings.")
 	}
 	*v = looseVars{}
 	for name, value := range raw {
@@ -69,7 +70,7 @@ func (v *looseVars) UnmarshalJSON(b []byte) error {
 			(*v)[name] = value.String()
 		case nil:
 		default:
-			return invalid("Field \"env\" must be an object of strings.")
+			return wire.Invalid("Field \"env\" must be an object of strings.")
 		}
 	}
 	return nil
@@ -85,7 +86,7 @@ func (s *Server) oneOff(o dynoOrder) (renga.OneOff, error) {
 	command, marked := strings.CutSuffix(strings.TrimSpace(o.Command), exitSuffix)
 	asked.Command, asked.MarkExit = strings.TrimSpace(command), marked
 	if n := len(asked.Command); n == 0 || n > renga.MaxCommand || strings.ContainsRune(asked.Command, 0) {
-		return asked, invalid("Field \"command\" must be a command of 1 to %d bytes.", renga.MaxCommand)
+		return asked, wire.Invalid("Field \"command\" must be a command of 1 to %d bytes.", renga.MaxCommand)
 	}
 	if err := renga.ValidateVars(asked.Env); err != nil {
 		return asked, err
@@ -96,7 +97,7 @@ func (s *Server) oneOff(o dynoOrder) (renga.OneOff, error) {
 	}
 	if o.TimeToLive != nil {
 		if asked.Lasts = time.Duration(*o.TimeToLive) * time.Second; *o.TimeToLive < 1 || asked.Lasts > renga.MaxOneOff {
-			return asked, invalid("Field \"time_to_live\" must be from 1 to %.0f seconds.", renga.MaxOneOff.Seconds())
+			return asked, wire.Invalid("Field \"time_to_live\" must be from 1 to %.0f seconds.", renga.MaxOneOff.Seconds())
 		}
 	}
 	asked.Terminal = o.terminal()
@@ -122,21 +123,21 @@ func (s *Server) runDyno(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var order dynoOrder
-	if err := decode(r, &order); err != nil {
+	if err := wire.Decode(r, &order); err != nil {
 		return err
 	}
 	asked, err := s.oneOff(order)
 	if err != nil {
 		return err
 	}
-	d, secret, err := s.parts.OneOffs.RunOneOff(r.Context(), a, asked, s.stillMay(r, a.ID, SettingSecrets))
+	d, secret, err := s.parts.OneOffs.RunOneOff(r.Context(), a, asked, s.StillMay(r, a.ID, wire.SettingSecrets))
 	if err != nil {
 		return err
 	}
 	s.Audit(r, "dyno run", a.Name, "dyno", d.Name, "attached", asked.Attach)
 	shown := newDyno(a, d)
 	shown.AttachURL, shown.WebsocketURL = s.options.attachURLs(secret)
-	return answer(w, http.StatusCreated, shown)
+	return wire.Answer(w, http.StatusCreated, shown)
 }
 
 // attachURLs are where an attached dyno waits for its client: one for Heroku's
@@ -145,7 +146,7 @@ func (o Options) attachURLs(secret string) (rendezvous, websocket *string) {
 	if secret == "" {
 		return nil, nil
 	}
-	url := strings.Replace(o.webURL("api"), "http", "ws", 1) + "attach/" + secret
+	url := strings.Replace(o.WebURL("api"), "http", "ws", 1) + "attach/" + secret
 	if o.RendezvousPort != "" {
 		at := fmt.Sprintf("rendezvous://api.%s:%s/%s", o.Domain, o.RendezvousPort, secret)
 		rendezvous = &at

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Pipelines keeps pipelines with their couplings.
@@ -20,14 +21,14 @@ type Pipelines interface {
 	DeletePipeline(ctx context.Context, id renga.PipelineID) error
 }
 
-func (s *Server) pipelineRoutes() []Route {
-	return []Route{
-		Get("/pipelines", Reading, s.listPipelines),
-		Post("/pipelines", Writing, s.createPipeline),
-		Get("/pipelines/{pipeline}", Reading, s.pipelineInfo),
-		Patch("/pipelines/{pipeline}", Writing, s.updatePipeline),
-		Delete("/pipelines/{pipeline}", Writing, s.deletePipeline),
-		Post("/pipeline-transfers", WholeToken, s.transferPipeline),
+func (s *Server) pipelineRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/pipelines", wire.Reading, s.listPipelines),
+		wire.Post("/pipelines", wire.Writing, s.createPipeline),
+		wire.Get("/pipelines/{pipeline}", wire.Reading, s.pipelineInfo),
+		wire.Patch("/pipelines/{pipeline}", wire.Writing, s.updatePipeline),
+		wire.Delete("/pipelines/{pipeline}", wire.Writing, s.deletePipeline),
+		wire.Post("/pipeline-transfers", wire.WholeToken, s.transferPipeline),
 	}
 }
 
@@ -40,7 +41,7 @@ type pipeline struct {
 	Owner     pipelineOwner `json:"owner"`
 	UpdatedAt string        `json:"updated_at"`
 
-	Generation ref `json:"generation"`
+	Generation wire.Ref `json:"generation"`
 }
 
 // pipelineOwner is who a pipeline belongs to. There are no teams.
@@ -57,8 +58,8 @@ func ownerOnWire(id renga.AccountID) pipelineOwner {
 
 func newPipeline(p renga.Pipeline) pipeline {
 	return pipeline{
-		CreatedAt: stamp(p.CreatedAt), ID: string(p.ID), Name: p.Name, Owner: ownerOnWire(p.Owner),
-		UpdatedAt: stamp(p.UpdatedAt), Generation: generationRef(),
+		CreatedAt: wire.Stamp(p.CreatedAt), ID: string(p.ID), Name: p.Name, Owner: ownerOnWire(p.Owner),
+		UpdatedAt: wire.Stamp(p.UpdatedAt), Generation: wire.GenerationRef(),
 	}
 }
 
@@ -76,7 +77,7 @@ func (s *Server) listPipelines(w http.ResponseWriter, r *http.Request) error {
 			shown = append(shown, newPipeline(p))
 		}
 	}
-	return list(w, r, shown, by("id", func(p pipeline) string { return p.ID }))
+	return wire.List(w, r, shown, wire.By("id", func(p pipeline) string { return p.ID }))
 }
 
 func (s *Server) pipelineInfo(w http.ResponseWriter, r *http.Request) error {
@@ -84,7 +85,7 @@ func (s *Server) pipelineInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newPipeline(p))
+	return wire.Answer(w, http.StatusOK, newPipeline(p))
 }
 
 func (s *Server) createPipeline(w http.ResponseWriter, r *http.Request) error {
@@ -92,12 +93,12 @@ func (s *Server) createPipeline(w http.ResponseWriter, r *http.Request) error {
 		Name  string         `json:"name"`
 		Owner *pipelineOwner `json:"owner"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
-	me := caller(r)
+	me := wire.Caller(r)
 	if body.Owner != nil && *body.Owner != ownerOnWire(me.ID) {
-		return invalid("A pipeline belongs to the account that makes it; leave the owner out.")
+		return wire.Invalid("A pipeline belongs to the account that makes it; leave the owner out.")
 	}
 	if err := renga.ValidatePipelineName(body.Name); err != nil {
 		return err
@@ -109,7 +110,7 @@ func (s *Server) createPipeline(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.Audit(r, "pipeline created", "", "pipeline", p.Name)
-	return answer(w, http.StatusCreated, newPipeline(p))
+	return wire.Answer(w, http.StatusCreated, newPipeline(p))
 }
 
 func (s *Server) updatePipeline(w http.ResponseWriter, r *http.Request) error {
@@ -120,7 +121,7 @@ func (s *Server) updatePipeline(w http.ResponseWriter, r *http.Request) error {
 	body := struct {
 		Name string `json:"name"`
 	}{p.Name}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	if err := renga.ValidatePipelineName(body.Name); err != nil {
@@ -134,13 +135,13 @@ func (s *Server) updatePipeline(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.Audit(r, "pipeline renamed", "", "pipeline", p.Name, "name", body.Name)
-	return answer(w, http.StatusOK, newPipeline(after))
+	return wire.Answer(w, http.StatusOK, newPipeline(after))
 }
 
 // editPipeline changes a pipeline; one that went meanwhile is not found.
 func (s *Server) editPipeline(r *http.Request, p renga.Pipeline, edit func(*renga.Pipeline) error) (renga.Pipeline, error) {
 	after, err := s.parts.Pipelines.UpdatePipeline(r.Context(), p.ID, edit)
-	return after, orNotFound(err, "pipeline")
+	return after, wire.OrNotFound(err, "pipeline")
 }
 
 func (s *Server) deletePipeline(w http.ResponseWriter, r *http.Request) error {
@@ -149,32 +150,27 @@ func (s *Server) deletePipeline(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := s.parts.Pipelines.DeletePipeline(r.Context(), p.ID); err != nil {
-		return orNotFound(err, "pipeline")
+		return wire.OrNotFound(err, "pipeline")
 	}
 	s.Audit(r, "pipeline deleted", "", "pipeline", p.Name)
-	return answer(w, http.StatusOK, newPipeline(p))
+	return wire.Answer(w, http.StatusOK, newPipeline(p))
 }
 
 // pipelineTransfer is a change of owner on the wire.
 type pipelineTransfer struct {
-	Pipeline      onlyID        `json:"pipeline"`
+	Pipeline      wire.OnlyID   `json:"pipeline"`
 	PreviousOwner pipelineOwner `json:"previous_owner"`
 	NewOwner      pipelineOwner `json:"new_owner"`
-}
-
-// onlyID names a resource by nothing but its id.
-type onlyID struct {
-	ID string `json:"id"`
 }
 
 // transferPipeline gives a pipeline to another account. The apps in it stay
 // with their owners.
 func (s *Server) transferPipeline(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
-		Pipeline onlyID        `json:"pipeline"`
+		Pipeline wire.OnlyID   `json:"pipeline"`
 		NewOwner pipelineOwner `json:"new_owner"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	p, see, err := s.ownPipelineNamed(r, body.Pipeline.ID)
@@ -182,11 +178,11 @@ func (s *Server) transferPipeline(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	if body.NewOwner.Type != ownerIsUser {
-		return invalid("A pipeline is given to an account: a new_owner of type %q.", ownerIsUser)
+		return wire.Invalid("A pipeline is given to an account: a new_owner of type %q.", ownerIsUser)
 	}
 	to, err := s.Accounts.Account(r.Context(), renga.AccountID(body.NewOwner.ID))
 	if err != nil {
-		return orNotFound(err, "user")
+		return wire.OrNotFound(err, "user")
 	}
 	apps, err := s.coupled(r.Context(), see, p)
 	if err != nil {
@@ -202,7 +198,7 @@ func (s *Server) transferPipeline(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	s.Audit(r, "pipeline transferred", "", "pipeline", p.Name, "to", to.Email)
-	return answer(w, http.StatusCreated, pipelineTransfer{
-		Pipeline: onlyID{string(p.ID)}, PreviousOwner: ownerOnWire(p.Owner), NewOwner: ownerOnWire(to.ID),
+	return wire.Answer(w, http.StatusCreated, pipelineTransfer{
+		Pipeline: wire.OnlyID{ID: string(p.ID)}, PreviousOwner: ownerOnWire(p.Owner), NewOwner: ownerOnWire(to.ID),
 	})
 }

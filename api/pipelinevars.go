@@ -7,6 +7,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // PipelineVars keeps the config vars that pipelines have for a stage.
@@ -15,10 +16,10 @@ type PipelineVars interface {
 	SetPipelineVars(ctx context.Context, id renga.PipelineID, stage renga.Stage, edit func(renga.Vars) error) (renga.Vars, error)
 }
 
-func (s *Server) pipelineVarRoutes() []Route {
-	return []Route{
-		Get("/pipelines/{pipeline}/stage/{stage}/config-vars", OnToken(renga.ScopeReadProtected), s.pipelineVars),
-		Patch("/pipelines/{pipeline}/stage/{stage}/config-vars", OnToken(renga.ScopeWriteProtected), s.updatePipelineVars),
+func (s *Server) pipelineVarRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/pipelines/{pipeline}/stage/{stage}/config-vars", wire.OnToken(renga.ScopeReadProtected), s.pipelineVars),
+		wire.Patch("/pipelines/{pipeline}/stage/{stage}/config-vars", wire.OnToken(renga.ScopeWriteProtected), s.updatePipelineVars),
 	}
 }
 
@@ -27,7 +28,7 @@ func (s *Server) pipelineVarRoutes() []Route {
 func (s *Server) stageOf(r *http.Request) (renga.Pipeline, renga.Stage, error) {
 	stage := renga.Stage(mux.Vars(r)["stage"])
 	if knownStage(stage) != nil {
-		return renga.Pipeline{}, "", notFound("stage")
+		return renga.Pipeline{}, "", wire.NotFound("stage")
 	}
 	p, err := s.ownPipeline(r)
 	return p, stage, err
@@ -40,9 +41,9 @@ func (s *Server) pipelineVars(w http.ResponseWriter, r *http.Request) error {
 	}
 	vars, err := s.parts.PipelineVars.PipelineVars(r.Context(), p.ID, stage)
 	if err != nil {
-		return orNotFound(err, "pipeline")
+		return wire.OrNotFound(err, "pipeline")
 	}
-	return answer(w, http.StatusOK, newConfigVars(vars))
+	return wire.Answer(w, http.StatusOK, wire.NewConfigVars(vars))
 }
 
 func (s *Server) updatePipelineVars(w http.ResponseWriter, r *http.Request) error {
@@ -50,7 +51,7 @@ func (s *Server) updatePipelineVars(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	changes, err := decodeChanges(r)
+	changes, err := wire.DecodeChanges(r)
 	if err != nil {
 		return err
 	}
@@ -65,8 +66,8 @@ func (s *Server) updatePipelineVars(w http.ResponseWriter, r *http.Request) erro
 		return renga.ValidateVars(vars)
 	})
 	if err != nil {
-		return orNotFound(err, "pipeline")
+		return wire.OrNotFound(err, "pipeline")
 	}
-	s.Audit(r, "pipeline config vars set", "", "pipeline", p.Name, "stage", string(stage), "vars", names(changes))
-	return answer(w, http.StatusOK, newConfigVars(vars))
+	s.Audit(r, "pipeline config vars set", "", "pipeline", p.Name, "stage", string(stage), "vars", wire.Names(changes))
+	return wire.Answer(w, http.StatusOK, wire.NewConfigVars(vars))
 }

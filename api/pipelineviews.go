@@ -6,24 +6,25 @@ import (
 	"net/http"
 
 	"renga"
+	"renga/api/wire"
 )
 
-func (s *Server) pipelineViewRoutes() []Route {
-	return []Route{
-		Get("/pipelines/{pipeline}/latest-releases", Reading, s.latestOf(s.NewestOf)),
-		Get("/pipelines/{pipeline}/latest-deployments", Reading, s.latestOf(s.newestDeployment)),
-		Get("/pipelines/{pipeline}/pipeline-stack", Reading, s.pipelineStack),
+func (s *Server) pipelineViewRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/pipelines/{pipeline}/latest-releases", wire.Reading, s.latestOf(s.NewestOf)),
+		wire.Get("/pipelines/{pipeline}/latest-deployments", wire.Reading, s.latestOf(s.newestDeployment)),
+		wire.Get("/pipelines/{pipeline}/pipeline-stack", wire.Reading, s.pipelineStack),
 	}
 }
 
 // latestOf lists one release of each app in a pipeline, where find finds one.
-func (s *Server) latestOf(find func(context.Context, renga.AppID) (*renga.ReleaseRecord, error)) Handler {
+func (s *Server) latestOf(find func(context.Context, renga.AppID) (*renga.ReleaseRecord, error)) wire.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		p, see, err := s.pipelineOf(r)
 		if err != nil {
 			return err
 		}
-		known := s.people()
+		known := s.People()
 		var shown []release
 		for _, c := range p.Couplings {
 			rec, err := find(r.Context(), c.App)
@@ -39,14 +40,14 @@ func (s *Server) latestOf(find func(context.Context, renga.AppID) (*renga.Releas
 			}
 			shown = append(shown, one)
 		}
-		return list(w, r, shown, by("id", func(r release) string { return r.ID }))
+		return wire.List(w, r, shown, wire.By("id", func(r release) string { return r.ID }))
 	}
 }
 
 // newestDeployment is the release that brought the images of the newest one;
 // nil when there is none with images.
 func (s *Server) newestDeployment(ctx context.Context, app renga.AppID) (*renga.ReleaseRecord, error) {
-	records, err := s.parts.Releases.Releases(ctx, app, renga.ReleaseQuery{Descending: true, Max: maxPage})
+	records, err := s.parts.Releases.Releases(ctx, app, renga.ReleaseQuery{Descending: true, Max: wire.MaxPage})
 	if err != nil || len(records) == 0 || len(records[0].Images) == 0 {
 		return nil, ignoreGone(err)
 	}
@@ -73,7 +74,7 @@ func (s *Server) pipelineStack(w http.ResponseWriter, r *http.Request) error {
 	if _, _, err := s.pipelineOf(r); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, struct {
-		Stack ref `json:"stack"`
-	}{stackRef()})
+	return wire.Answer(w, http.StatusOK, struct {
+		Stack wire.Ref `json:"stack"`
+	}{wire.StackRef()})
 }

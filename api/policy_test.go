@@ -7,19 +7,19 @@ import (
 	"testing"
 
 	"renga"
-	"renga/api"
+	"renga/api/wire"
 )
 
 // TestTheZeroPolicyIsRefusedToEverybody: to the widest token too.
 func TestTheZeroPolicyIsRefusedToEverybody(t *testing.T) {
 	rig := newRig(nil)
 	called := false
-	route := api.Get("/secrets", api.Policy{}, func(http.ResponseWriter, *http.Request) error {
+	route := wire.Get("/secrets", wire.Policy{}, func(http.ResponseWriter, *http.Request) error {
 		called = true
 		return nil
 	})
 	admit := func(http.ResponseWriter, *http.Request) error { return nil }
-	door := api.WithVisit(rig.Locked([]api.Route{route}, admit))
+	door := wire.WithVisit(rig.Locked([]wire.Route{route}, admit))
 	rec := httptest.NewRecorder()
 	door.ServeHTTP(rec, asAda(httptest.NewRequest("GET", "/secrets", nil)))
 	if called || rec.Code != http.StatusForbidden {
@@ -27,26 +27,26 @@ func TestTheZeroPolicyIsRefusedToEverybody(t *testing.T) {
 	}
 	rec = httptest.NewRecorder()
 	nowhere := http.NotFoundHandler()
-	api.WithVisit(rig.Unlocked([]api.Route{route}, nowhere)).ServeHTTP(rec, httptest.NewRequest("GET", "/secrets", nil))
+	wire.WithVisit(rig.Unlocked([]wire.Route{route}, nowhere)).ServeHTTP(rec, httptest.NewRequest("GET", "/secrets", nil))
 	if called || rec.Code != http.StatusNotFound {
 		t.Errorf("without a token it answers %d, called: %v", rec.Code, called)
 	}
 }
 
 func TestRoutesAskForWhatTheySay(t *testing.T) {
-	want := map[string]api.Policy{
-		"GET /apps/{app}":                                 api.Looking,
-		"PATCH /apps/{app}":                               api.Operating,
-		"DELETE /apps/{app}":                              api.OnApp(renga.ScopeWrite, renga.MayManage),
-		"GET /apps/{app}/releases/{release}":              api.Looking,
-		"GET /apps/{app}/releases/{release}/config-vars":  api.ReadingSecrets,
-		"PATCH /apps/{app}/config-vars":                   api.SettingSecrets,
-		"DELETE /apps/{app}/dynos/{dyno}":                 api.Operating,
-		"POST /apps/{app}/dynos":                          api.SettingSecrets,
-		"POST /apps/{app}/dynos/{dyno}/exec":              api.SettingSecrets,
-		"GET /apps/{app}/collaborators/{collaborator}":    api.Looking,
-		"DELETE /apps/{app}/collaborators/{collaborator}": api.OnApp(renga.ScopeWrite, renga.MayView),
-		"POST /apps/{app}/collaborators":                  api.OnApp(renga.ScopeGlobal, renga.MayManage),
+	want := map[string]wire.Policy{
+		"GET /apps/{app}":                                 wire.Looking,
+		"PATCH /apps/{app}":                               wire.Operating,
+		"DELETE /apps/{app}":                              wire.OnApp(renga.ScopeWrite, renga.MayManage),
+		"GET /apps/{app}/releases/{release}":              wire.Looking,
+		"GET /apps/{app}/releases/{release}/config-vars":  wire.ReadingSecrets,
+		"PATCH /apps/{app}/config-vars":                   wire.SettingSecrets,
+		"DELETE /apps/{app}/dynos/{dyno}":                 wire.Operating,
+		"POST /apps/{app}/dynos":                          wire.SettingSecrets,
+		"POST /apps/{app}/dynos/{dyno}/exec":              wire.SettingSecrets,
+		"GET /apps/{app}/collaborators/{collaborator}":    wire.Looking,
+		"DELETE /apps/{app}/collaborators/{collaborator}": wire.OnApp(renga.ScopeWrite, renga.MayView),
+		"POST /apps/{app}/collaborators":                  wire.OnApp(renga.ScopeGlobal, renga.MayManage),
 	}
 	for _, rt := range routes() {
 		route := rt.Method() + " " + rt.Path()

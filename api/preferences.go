@@ -6,12 +6,13 @@ import (
 	"net/http"
 
 	"renga"
+	"renga/api/wire"
 )
 
-func (s *Server) preferenceRoutes() []Route {
-	return []Route{
-		Get("/users/{account}/preferences", WholeToken, s.preferences),
-		Patch("/users/{account}/preferences", WholeToken, s.updatePreferences),
+func (s *Server) preferenceRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/users/{account}/preferences", wire.WholeToken, s.preferences),
+		wire.Patch("/users/{account}/preferences", wire.WholeToken, s.updatePreferences),
 	}
 }
 
@@ -45,35 +46,35 @@ func preferencesOf(a renga.Account) (preferences, error) {
 }
 
 func (s *Server) preferences(w http.ResponseWriter, r *http.Request) error {
-	if err := ownAccount(r); err != nil {
+	if err := wire.OwnAccount(r); err != nil {
 		return err
 	}
-	p, err := preferencesOf(caller(r))
+	p, err := preferencesOf(wire.Caller(r))
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, p)
+	return wire.Answer(w, http.StatusOK, p)
 }
 
 func (s *Server) updatePreferences(w http.ResponseWriter, r *http.Request) error {
-	if err := ownAccount(r); err != nil {
+	if err := wire.OwnAccount(r); err != nil {
 		return err
 	}
 	changes := json.RawMessage("{}")
-	if err := decode(r, &changes); err != nil {
+	if err := wire.Decode(r, &changes); err != nil {
 		return err
 	}
 	var p preferences
-	_, err := s.parts.Accounts.UpdateAccount(r.Context(), caller(r).ID, func(a *renga.Account) (err error) {
+	_, err := s.parts.Accounts.UpdateAccount(r.Context(), wire.Caller(r).ID, func(a *renga.Account) (err error) {
 		if p, err = preferencesOf(*a); err != nil {
 			return err
 		}
-		if err := mistyped(json.Unmarshal(changes, &p)); err != nil {
+		if err := wire.Mistyped(json.Unmarshal(changes, &p)); err != nil {
 			return err
 		}
 		kept, err := json.Marshal(p)
 		if err == nil && len(kept) > longestPreferences {
-			return invalid("Preferences may take %d bytes.", longestPreferences)
+			return wire.Invalid("Preferences may take %d bytes.", longestPreferences)
 		}
 		a.Preferences = string(kept)
 		return err
@@ -82,5 +83,5 @@ func (s *Server) updatePreferences(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	s.Audit(r, "preferences updated", "")
-	return answer(w, http.StatusOK, p)
+	return wire.Answer(w, http.StatusOK, p)
 }

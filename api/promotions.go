@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Promotions promotes releases from app to app.
@@ -22,11 +23,11 @@ type Promotions interface {
 	Promotion(ctx context.Context, id string) (renga.Promotion, error)
 }
 
-func (s *Server) promotionRoutes() []Route {
-	return []Route{
-		Post("/pipeline-promotions", Writing, s.createPromotion),
-		Get("/pipeline-promotions/{promotion}", Reading, s.promotionInfo),
-		Get("/pipeline-promotions/{promotion}/promotion-targets", Reading, s.listPromotionTargets),
+func (s *Server) promotionRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Post("/pipeline-promotions", wire.Writing, s.createPromotion),
+		wire.Get("/pipeline-promotions/{promotion}", wire.Reading, s.promotionInfo),
+		wire.Get("/pipeline-promotions/{promotion}/promotion-targets", wire.Reading, s.listPromotionTargets),
 	}
 }
 
@@ -34,25 +35,25 @@ func (s *Server) promotionRoutes() []Route {
 type promotion struct {
 	CreatedAt string          `json:"created_at"`
 	ID        string          `json:"id"`
-	Pipeline  onlyID          `json:"pipeline"`
+	Pipeline  wire.OnlyID     `json:"pipeline"`
 	Source    promotionSource `json:"source"`
 	Status    string          `json:"status"`
 	UpdatedAt string          `json:"updated_at"`
 }
 
 type promotionSource struct {
-	App     onlyID `json:"app"`
-	Release onlyID `json:"release"`
+	App     wire.OnlyID `json:"app"`
+	Release wire.OnlyID `json:"release"`
 }
 
 // promotionTarget is what became of one target on the wire.
 type promotionTarget struct {
-	App               onlyID  `json:"app"`
-	ErrorMessage      *string `json:"error_message"`
-	ID                string  `json:"id"`
-	PipelinePromotion onlyID  `json:"pipeline_promotion"`
-	Release           *onlyID `json:"release"`
-	Status            string  `json:"status"`
+	App               wire.OnlyID  `json:"app"`
+	ErrorMessage      *string      `json:"error_message"`
+	ID                string       `json:"id"`
+	PipelinePromotion wire.OnlyID  `json:"pipeline_promotion"`
+	Release           *wire.OnlyID `json:"release"`
+	Status            string       `json:"status"`
 }
 
 const (
@@ -63,9 +64,9 @@ const (
 // newPromotion maps a promotion; its targets say whether it is completed.
 func newPromotion(p renga.Promotion, targets []promotionTarget) promotion {
 	shown := promotion{
-		CreatedAt: stamp(p.CreatedAt), ID: p.ID, Pipeline: onlyID{string(p.Pipeline)}, Status: promotionCompleted,
-		Source:    promotionSource{App: onlyID{string(p.Source)}, Release: onlyID{releaseID(p.Source, p.Release)}},
-		UpdatedAt: stamp(p.UpdatedAt),
+		CreatedAt: wire.Stamp(p.CreatedAt), ID: p.ID, Pipeline: wire.OnlyID{ID: string(p.Pipeline)}, Status: promotionCompleted,
+		Source:    promotionSource{App: wire.OnlyID{ID: string(p.Source)}, Release: wire.OnlyID{ID: wire.ReleaseID(p.Source, p.Release)}},
+		UpdatedAt: wire.Stamp(p.UpdatedAt),
 	}
 	for _, t := range targets {
 		if t.Status == promotionPending {
@@ -79,11 +80,11 @@ func newPromotion(p renga.Promotion, targets []promotionTarget) promotion {
 // as the release does.
 func newPromotionTarget(p renga.Promotion, t renga.PromotionTarget, made renga.Outcome) promotionTarget {
 	shown := promotionTarget{
-		App: onlyID{string(t.App)}, ID: t.ID, PipelinePromotion: onlyID{p.ID}, Status: promotionPending,
+		App: wire.OnlyID{ID: string(t.App)}, ID: t.ID, PipelinePromotion: wire.OnlyID{ID: p.ID}, Status: promotionPending,
 	}
 	failure := t.Failure
 	if t.Release > 0 {
-		shown.Release = &onlyID{releaseID(t.App, t.Release)}
+		shown.Release = &wire.OnlyID{ID: wire.ReleaseID(t.App, t.Release)}
 		shown.Status = statusOnWire(made.Status)
 		if made.Status == renga.Failed {
 			failure = made.Reason
@@ -118,7 +119,7 @@ func (s *Server) replyPromotion(w http.ResponseWriter, r *http.Request, status i
 	if err != nil {
 		return err
 	}
-	return answer(w, status, newPromotion(p, targets))
+	return wire.Answer(w, status, newPromotion(p, targets))
 }
 
 // createPromotion answers as soon as the promotion is recorded; releases are
@@ -130,12 +131,12 @@ func (s *Server) createPromotion(w http.ResponseWriter, r *http.Request) error {
 	}
 	live, err := s.parts.Promotions.Promotable(r.Context(), p.Source)
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	if p.Release != 0 && p.Release != live.Version {
-		return invalid("Only the release that serves can be promoted, which is %s, not %s: roll the source back to it first.", renga.VersionName(live.Version), renga.VersionName(p.Release))
+		return wire.Invalid("Only the release that serves can be promoted, which is %s, not %s: roll the source back to it first.", renga.VersionName(live.Version), renga.VersionName(p.Release))
 	}
-	p.ID, p.By, p.Release, p.CreatedAt, p.UpdatedAt = uuid.NewString(), caller(r).ID, live.Version, s.Now(), s.Now()
+	p.ID, p.By, p.Release, p.CreatedAt, p.UpdatedAt = uuid.NewString(), wire.Caller(r).ID, live.Version, s.Now(), s.Now()
 	if err := s.parts.Promotions.Promote(r.Context(), p); err != nil {
 		return err
 	}
@@ -149,49 +150,49 @@ func (s *Server) createPromotion(w http.ResponseWriter, r *http.Request) error {
 // pipeline, and the caller may see the source and deploy to the targets.
 func (s *Server) promotionAsked(r *http.Request) (renga.Promotion, error) {
 	type app struct {
-		App onlyID `json:"app"`
+		App wire.OnlyID `json:"app"`
 	}
 	var body struct {
-		Pipeline onlyID `json:"pipeline"`
+		Pipeline wire.OnlyID `json:"pipeline"`
 		Source   struct {
-			App     onlyID `json:"app"`
-			Release onlyID `json:"release"`
+			App     wire.OnlyID `json:"app"`
+			Release wire.OnlyID `json:"release"`
 		} `json:"source"`
 		Targets []app `json:"targets"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return renga.Promotion{}, err
 	}
 	see, err := s.sight(r)
 	if err != nil {
 		return renga.Promotion{}, err
 	}
-	p, err := see.pipeline(body.Pipeline.ID, caller(r).ID)
+	p, err := see.pipeline(body.Pipeline.ID, wire.Caller(r).ID)
 	if err != nil {
 		return renga.Promotion{}, err
 	}
 	asked := renga.Promotion{Pipeline: p.ID, Source: renga.AppID(strings.ToLower(body.Source.App.ID))}
 	if _, ok := p.Coupling(asked.Source); !ok {
-		return asked, invalid("The source must be an app of the pipeline %s, by its id.", p.Name)
+		return asked, wire.Invalid("The source must be an app of the pipeline %s, by its id.", p.Name)
 	}
 	if id := body.Source.Release.ID; id != "" {
 		if asked.Release, err = s.versionOf(r.Context(), asked.Source, id); err != nil {
-			return asked, invalid("The source has no release %s.", clip(id))
+			return asked, wire.Invalid("The source has no release %s.", wire.Clip(id))
 		}
 	}
 	if len(body.Targets) == 0 {
-		return asked, invalid("Name at least one target.")
+		return asked, wire.Invalid("Name at least one target.")
 	}
 	for _, t := range body.Targets {
 		id := renga.AppID(strings.ToLower(t.App.ID))
 		if _, ok := p.Coupling(id); !ok || id == asked.Source {
-			return asked, invalid("Targets must be other apps of the pipeline %s, by their ids.", p.Name)
+			return asked, wire.Invalid("Targets must be other apps of the pipeline %s, by their ids.", p.Name)
 		}
 		to, err := s.appToDeploy(r, t.App.ID)
 		if err != nil {
 			return asked, err
 		}
-		if err := renga.MayPromote(see.apps[asked.Source], to, caller(r).ID); err != nil {
+		if err := renga.MayPromote(see.apps[asked.Source], to, wire.Caller(r).ID); err != nil {
 			return asked, err
 		}
 		if !slices.ContainsFunc(asked.Targets, func(t renga.PromotionTarget) bool { return t.App == id }) {
@@ -206,14 +207,14 @@ func (s *Server) promotionAsked(r *http.Request) (renga.Promotion, error) {
 func (s *Server) promotionOf(r *http.Request) (renga.Promotion, error) {
 	p, err := s.parts.Promotions.Promotion(r.Context(), strings.ToLower(mux.Vars(r)["promotion"]))
 	if err != nil {
-		return p, orNotFound(err, "pipeline promotion")
+		return p, wire.OrNotFound(err, "pipeline promotion")
 	}
 	see, err := s.sight(r)
 	if err != nil {
 		return p, err
 	}
-	if _, err := see.pipeline(string(p.Pipeline), caller(r).ID); err != nil {
-		return p, notFound("pipeline promotion")
+	if _, err := see.pipeline(string(p.Pipeline), wire.Caller(r).ID); err != nil {
+		return p, wire.NotFound("pipeline promotion")
 	}
 	return p, nil
 }
@@ -235,5 +236,5 @@ func (s *Server) listPromotionTargets(w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	return list(w, r, targets, by("id", func(t promotionTarget) string { return t.ID }))
+	return wire.List(w, r, targets, wire.By("id", func(t promotionTarget) string { return t.ID }))
 }

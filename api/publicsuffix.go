@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
+
+	"renga/api/wire"
 )
 
 // refusePublic refuses a host name that stands for other people's names: a
@@ -24,5 +26,5 @@ func refusePublic(host string) error {
 	if !public {
 		return nil
 	}
-	return invalid("Domain %q stands for names that anybody can register below %s; add names of your own there, like www.example.%s.", clip(host), clip(name), clip(name))
+	return wire.Invalid("Domain %q stands for names that anybody can register below %s; add names of your own there, like www.example.%s.", wire.Clip(host), wire.Clip(name), wire.Clip(name))
 }

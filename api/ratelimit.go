@@ -10,14 +10,15 @@ import (
 	"golang.org/x/time/rate"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // rateLimitPath is where an account asks how many requests it has left. The
 // question costs none.
 const rateLimitPath = "/account/rate-limits"
 
-func (s *Server) rateLimitRoutes() []Route {
-	return []Route{Get(rateLimitPath, AnyToken, s.rateLimitInfo)}
+func (s *Server) rateLimitRoutes() []wire.Route {
+	return []wire.Route{wire.Get(rateLimitPath, wire.AnyToken, s.rateLimitInfo)}
 }
 
 // rateLimit is what is left of an account's requests on the wire.
@@ -51,7 +52,7 @@ func (l *rates) of(id renga.AccountID) *rate.Limiter {
 // count takes one request from the caller's, and tells what is left in the
 // answer's RateLimit-Remaining header.
 func (s *Server) count(w http.ResponseWriter, r *http.Request) error {
-	own, now := s.rates.of(caller(r).ID), s.Now()
+	own, now := s.rates.of(wire.Caller(r).ID), s.Now()
 	free := r.URL.Path == rateLimitPath
 	allowed := free || own.AllowN(now, 1)
 	w.Header().Set("RateLimit-Remaining", strconv.Itoa(left(own, now)))
@@ -64,5 +65,5 @@ func (s *Server) count(w http.ResponseWriter, r *http.Request) error {
 func left(l *rate.Limiter, now time.Time) int { return max(0, int(l.TokensAt(now))) }
 
 func (s *Server) rateLimitInfo(w http.ResponseWriter, r *http.Request) error {
-	return answer(w, http.StatusOK, rateLimit{Remaining: left(s.rates.of(caller(r).ID), s.Now())})
+	return wire.Answer(w, http.StatusOK, rateLimit{Remaining: left(s.rates.of(wire.Caller(r).ID), s.Now())})
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+
+	"renga/api/wire"
 )
 
 // recoverPanics turns a panic into a 500. The panic and its stack go to the
@@ -19,9 +21,9 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p) // net/http's own way to cut a connection
 			}
-			s.Log.Error("panic in a request", "request", visitOf(r).id, "app", visitOf(r).app,
+			s.Log.Error("panic in a request", "request", wire.VisitOf(r).ID, "app", wire.VisitOf(r).App,
 				"err", fmt.Sprint(p), "stack", string(debug.Stack()))
-			replyFault(w)
+			wire.ReplyFault(w)
 		}()
 		next.ServeHTTP(w, r)
 	})

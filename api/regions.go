@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/gorilla/mux"
+
+	"renga/api/wire"
 )
 
 // There is one region, called as Heroku's first: its CLI appends the names of
@@ -15,10 +17,10 @@ const (
 	birthday = "2026-01-01T00:00:00Z"
 )
 
-func (s *Server) regionRoutes() []Route {
-	return []Route{
-		Get("/regions", AnyToken, listRegions),
-		Get("/regions/{region}", AnyToken, regionInfo),
+func (s *Server) regionRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/regions", wire.AnyToken, listRegions),
+		wire.Get("/regions/{region}", wire.AnyToken, regionInfo),
 	}
 }
 
@@ -40,7 +42,7 @@ type regionProvider struct {
 	Region string `json:"region"`
 }
 
-func regionRef() ref { return ref{ID: regionID, Name: regionName} }
+func regionRef() wire.Ref { return wire.Ref{ID: regionID, Name: regionName} }
 
 // newRegion says as its provider what the schema lets be said: it knows those
 // of Amazon only.
@@ -52,22 +54,22 @@ func newRegion() region {
 }
 
 func listRegions(w http.ResponseWriter, r *http.Request) error {
-	return list(w, r, []region{newRegion()},
-		by("id", func(x region) string { return x.ID }),
-		by("name", func(x region) string { return x.Name }))
+	return wire.List(w, r, []region{newRegion()},
+		wire.By("id", func(x region) string { return x.ID }),
+		wire.By("name", func(x region) string { return x.Name }))
 }
 
 func regionInfo(w http.ResponseWriter, r *http.Request) error {
 	if err := knownRegion(r); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newRegion())
+	return wire.Answer(w, http.StatusOK, newRegion())
 }
 
 // knownRegion checks the region of the path.
 func knownRegion(r *http.Request) error {
 	if asked := mux.Vars(r)["region"]; asked != regionID && asked != regionName {
-		return notFound("region")
+		return wire.NotFound("region")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Rollouts decides on releases that have not taken over yet.
@@ -16,10 +17,10 @@ type Rollouts interface {
 	EndCanary(ctx context.Context, app renga.AppID, version int) error
 }
 
-func (s *Server) releaseActionRoutes() []Route {
-	return []Route{
-		Post("/apps/{app}/releases/{release}/actions/cancel", Deploying, s.cancelRelease),
-		Post("/apps/{app}/releases/{release}/actions/complete", Deploying, s.completeRelease),
+func (s *Server) releaseActionRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Post("/apps/{app}/releases/{release}/actions/cancel", wire.Deploying, s.cancelRelease),
+		wire.Post("/apps/{app}/releases/{release}/actions/complete", wire.Deploying, s.completeRelease),
 	}
 }
 
@@ -27,7 +28,7 @@ func (s *Server) releaseActionRoutes() []Route {
 // afterwards.
 func (s *Server) cancelRelease(w http.ResponseWriter, r *http.Request) error {
 	return s.actOnRelease(w, r, "canceled", func(ctx context.Context, app renga.AppID, version int) error {
-		return s.parts.Rollouts.CancelRelease(ctx, app, version, "Canceled by "+caller(r).Email)
+		return s.parts.Rollouts.CancelRelease(ctx, app, version, "Canceled by "+wire.Caller(r).Email)
 	})
 }
 
@@ -44,11 +45,11 @@ func (s *Server) actOnRelease(w http.ResponseWriter, r *http.Request, done strin
 		return err
 	}
 	if err := act(r.Context(), a.ID, version); err != nil {
-		return orNotFound(err, "release")
+		return wire.OrNotFound(err, "release")
 	}
 	s.Waker.Wake(a.ID)
 	name := renga.VersionName(version)
 	s.Audit(r, "release "+done, a.Name, "release", name)
-	s.Lines.Did(r.Context(), a.ID, caller(r).ID, "Release "+name+" "+done)
+	s.Lines.Did(r.Context(), a.ID, wire.Caller(r).ID, "Release "+name+" "+done)
 	return s.replyRelease(w, r, a, version)
 }

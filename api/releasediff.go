@@ -1,11 +1,10 @@
 package api
 
 import (
-	"maps"
 	"net/http"
-	"slices"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // releaseDiff is what differs between two releases. It is no resource of
@@ -48,7 +47,7 @@ func (s *Server) diffReleases(w http.ResponseWriter, r *http.Request) error {
 	}
 	values := r.URL.Query().Get("values") == "true"
 	if values {
-		if err := s.Also(r, ReadingSecrets); err != nil {
+		if err := s.Also(r, wire.ReadingSecrets); err != nil {
 			return err
 		}
 	}
@@ -72,7 +71,7 @@ func (s *Server) diffReleases(w http.ResponseWriter, r *http.Request) error {
 		name := renga.VersionName(against)
 		diff.From = &name
 	}
-	return answer(w, http.StatusOK, diff)
+	return wire.Answer(w, http.StatusOK, diff)
 }
 
 // inputs opens a release. Version 0, before the first, has none.
@@ -81,7 +80,7 @@ func (s *Server) inputs(r *http.Request, a renga.App, version int) (renga.Inputs
 		return renga.Inputs{}, nil
 	}
 	rel, err := s.parts.Releaser.Open(r.Context(), a, version)
-	return rel.Inputs, orNotFound(err, "release")
+	return rel.Inputs, wire.OrNotFound(err, "release")
 }
 
 func newReleaseDiff(from, to renga.Inputs, withValues bool) releaseDiff {
@@ -89,7 +88,7 @@ func newReleaseDiff(from, to renga.Inputs, withValues bool) releaseDiff {
 	diff := releaseDiff{
 		Images: compare(digests(from.Images), digests(to.Images)),
 		ConfigVars: nameDiff{
-			Added: names(vars.Added), Changed: names(vars.Changed), Removed: names(vars.Removed),
+			Added: wire.Names(vars.Added), Changed: wire.Names(vars.Changed), Removed: wire.Names(vars.Removed),
 		},
 	}
 	if withValues {
@@ -116,11 +115,4 @@ func compare(from, to map[string]string) imageDiff {
 		}
 	}
 	return diff
-}
-
-// names lists a map's keys in order; never nil, which JSON would write as null.
-func names[V any](m map[string]V) []string {
-	all := slices.AppendSeq(make([]string, 0, len(m)), maps.Keys(m))
-	slices.Sort(all)
-	return all
 }

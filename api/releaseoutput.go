@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Outputs knows what release commands print.
@@ -19,8 +20,8 @@ type Outputs interface {
 	Follow(ctx context.Context, app renga.AppID, version int, w io.Writer, over func(context.Context) (bool, error)) error
 }
 
-func (s *Server) releaseOutputRoutes() []Route {
-	return []Route{Get("/streams/releases/{app}/{version}", Open, s.streamOutput)}
+func (s *Server) releaseOutputRoutes() []wire.Route {
+	return []wire.Route{wire.Get("/streams/releases/{app}/{version}", wire.Open, s.streamOutput)}
 }
 
 // outputLife is for how long at least the URL of an output can be opened. It is
@@ -32,7 +33,7 @@ const outputKind = "release output"
 
 // outputKey is what is signed.
 type outputKey struct {
-	pass
+	wire.Pass
 	App     renga.AppID `json:"app"`
 	Version int         `json:"version"`
 	Expires time.Time   `json:"expires"`
@@ -42,20 +43,20 @@ type outputKey struct {
 // URL, for clients send no token there, as long as whoever got it has the right.
 // The key is in the query, which no log shows.
 func (s *Server) outputURL(ctx context.Context, app renga.AppID, version int) string {
-	key := outputKey{pass: s.passOf(ctx), App: app, Version: version, Expires: s.Now().Truncate(outputLife).Add(2 * outputLife)}
-	return fmt.Sprintf("%sstreams/releases/%s/%d?key=%s", s.webURL("api"), app, version, s.sign(outputKind, key))
+	key := outputKey{Pass: s.PassOf(ctx), App: app, Version: version, Expires: s.Now().Truncate(outputLife).Add(2 * outputLife)}
+	return fmt.Sprintf("%sstreams/releases/%s/%d?key=%s", s.WebURL("api"), app, version, s.Sign(outputKind, key))
 }
 
 // openOutput reads the key of an output's URL.
 func (s *Server) openOutput(r *http.Request) (k outputKey, err error) {
 	version, ok := parseVersion(mux.Vars(r)["version"])
 	switch {
-	case !ok || !s.signed(r, outputKind, &k) || string(k.App) != mux.Vars(r)["app"] || k.Version != version:
-		return k, notFound("stream")
+	case !ok || !s.Signed(r, outputKind, &k) || string(k.App) != mux.Vars(r)["app"] || k.Version != version:
+		return k, wire.NotFound("stream")
 	case s.Now().After(k.Expires):
 		return k, renga.Errorf(renga.Forbidden, "The URL of this output has expired; read the release again for another one.")
 	}
-	return k, s.holds(r.Context(), k.pass, k.App, Looking)
+	return k, s.Holds(r.Context(), k.Pass, k.App, wire.Looking)
 }
 
 // streamOutput sends a release command's output as it comes. It ends when the
@@ -68,7 +69,7 @@ func (s *Server) streamOutput(w http.ResponseWriter, r *http.Request) error {
 	}
 	app, version := k.App, k.Version
 	if _, err := s.parts.Releases.Release(r.Context(), app, version); err != nil {
-		return orNotFound(err, "release")
+		return wire.OrNotFound(err, "release")
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -77,7 +78,7 @@ func (s *Server) streamOutput(w http.ResponseWriter, r *http.Request) error {
 	if err := out.rc.Flush(); err != nil {
 		return fmt.Errorf("stream output: %w", err)
 	}
-	ctx, cancel := s.whileHeld(r.Context(), k.pass, app, Looking)
+	ctx, cancel := s.WhileHeld(r.Context(), k.Pass, app, wire.Looking)
 	defer cancel()
 	err = s.parts.Outputs.Follow(ctx, app, version, out, func(ctx context.Context) (bool, error) {
 		rec, err := s.parts.Releases.Release(ctx, app, version)

@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Releases knows the records of releases.
@@ -35,31 +36,31 @@ type Releaser interface {
 	Open(ctx context.Context, app renga.App, version int) (renga.Release, error)
 }
 
-func (s *Server) releaseRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/releases", Looking, s.listReleases),
-		Post("/apps/{app}/releases", Deploying, s.createRelease),
-		Get("/apps/{app}/releases/{release}", Looking, s.releaseInfo),
-		Get("/apps/{app}/releases/{release}/diff", Looking, s.diffReleases),
+func (s *Server) releaseRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/releases", wire.Looking, s.listReleases),
+		wire.Post("/apps/{app}/releases", wire.Deploying, s.createRelease),
+		wire.Get("/apps/{app}/releases/{release}", wire.Looking, s.releaseInfo),
+		wire.Get("/apps/{app}/releases/{release}/diff", wire.Looking, s.diffReleases),
 	}
 }
 
 // release is a release on the wire. Heroku leaves the last four fields out of
 // its schema.
 type release struct {
-	AddonPlanNames  []string   `json:"addon_plan_names"`
-	App             ref        `json:"app"`
-	Artifacts       []artifact `json:"artifacts"`
-	CreatedAt       string     `json:"created_at"`
-	Current         bool       `json:"current"`
-	Description     string     `json:"description"`
-	ID              string     `json:"id"`
-	OutputStreamURL *string    `json:"output_stream_url"`
-	Slug            *ref       `json:"slug"`
-	Status          string     `json:"status"`
-	UpdatedAt       string     `json:"updated_at"`
-	User            person     `json:"user"`
-	Version         int        `json:"version"`
+	AddonPlanNames  []string    `json:"addon_plan_names"`
+	App             wire.Ref    `json:"app"`
+	Artifacts       []artifact  `json:"artifacts"`
+	CreatedAt       string      `json:"created_at"`
+	Current         bool        `json:"current"`
+	Description     string      `json:"description"`
+	ID              string      `json:"id"`
+	OutputStreamURL *string     `json:"output_stream_url"`
+	Slug            *wire.Ref   `json:"slug"`
+	Status          string      `json:"status"`
+	UpdatedAt       string      `json:"updated_at"`
+	User            wire.Person `json:"user"`
+	Version         int         `json:"version"`
 
 	// EligibleForRollback holds for the release that serves as well, as on Heroku.
 	EligibleForRollback bool `json:"eligible_for_rollback"`
@@ -77,15 +78,15 @@ type release struct {
 // newRelease maps a release; barred is why it cannot be rolled back to, nil
 // when it can. Current is the release that serves, as on Heroku: while a deploy
 // is under way, and after a failed one, it is not the newest.
-func newRelease(a renga.App, rec renga.ReleaseRecord, by person, barred error) release {
+func newRelease(a renga.App, rec renga.ReleaseRecord, by wire.Person, barred error) release {
 	shown := release{
-		AddonPlanNames: []string{}, App: appRef(a), Artifacts: artifacts(rec.Images), CreatedAt: stamp(rec.CreatedAt), Current: rec.Live,
-		Description: rec.Description, ID: releaseID(rec.App, rec.Version), Status: statusOnWire(rec.Outcome.Status),
-		UpdatedAt: stamp(rec.CreatedAt), User: by, Version: rec.Version,
+		AddonPlanNames: []string{}, App: wire.AppRef(a), Artifacts: artifacts(rec.Images), CreatedAt: wire.Stamp(rec.CreatedAt), Current: rec.Live,
+		Description: rec.Description, ID: wire.ReleaseID(rec.App, rec.Version), Status: statusOnWire(rec.Outcome.Status),
+		UpdatedAt: wire.Stamp(rec.CreatedAt), User: by, Version: rec.Version,
 		EligibleForRollback: barred == nil, Images: digests(rec.Images), Canary: newCanary(rec),
 	}
 	if !rec.Outcome.At.IsZero() {
-		shown.UpdatedAt = stamp(rec.Outcome.At)
+		shown.UpdatedAt = wire.Stamp(rec.Outcome.At)
 	}
 	if reason := reasonOf(rec, barred); reason != "" {
 		shown.Reason = &reason
@@ -110,8 +111,6 @@ func artifacts(images map[renga.ProcessType]renga.Image) []artifact {
 	}
 	return all
 }
-
-func appRef(a renga.App) ref { return ref{ID: string(a.ID), Name: a.Name} }
 
 // statusOnWire knows no superseded releases: Heroku's only fail when their
 // release command does.
@@ -138,8 +137,8 @@ func digests(images map[renga.ProcessType]renga.Image) map[string]string {
 }
 
 // showRelease completes a record for the wire.
-func (s *Server) showRelease(ctx context.Context, a renga.App, rec renga.ReleaseRecord, known *people) (release, error) {
-	by, err := known.find(ctx, rec.By)
+func (s *Server) showRelease(ctx context.Context, a renga.App, rec renga.ReleaseRecord, known *wire.People) (release, error) {
+	by, err := known.Find(ctx, rec.By)
 	if err != nil {
 		return release{}, err
 	}
@@ -167,14 +166,14 @@ func (s *Server) releaseInfo(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) replyRelease(w http.ResponseWriter, r *http.Request, a renga.App, version int) error {
 	rec, err := s.parts.Releases.Release(r.Context(), a.ID, version)
 	if err != nil {
-		return orNotFound(err, "release")
+		return wire.OrNotFound(err, "release")
 	}
-	shown, err := s.showRelease(r.Context(), a, rec, s.people())
+	shown, err := s.showRelease(r.Context(), a, rec, s.People())
 	if err != nil {
 		return err
 	}
 	shown.Log = append([]string{}, rec.Outcome.Log...)
-	return answer(w, http.StatusOK, shown)
+	return wire.Answer(w, http.StatusOK, shown)
 }
 
 // releaseOf finds the app of the path and the version that its release means.
@@ -190,13 +189,13 @@ func (s *Server) releaseOf(r *http.Request) (renga.App, int, error) {
 // versionOf reads a release's identity: "7", "v7" or an id. NotFound when it is
 // none, or an id that the app has not.
 func (s *Server) versionOf(ctx context.Context, app renga.AppID, identity string) (int, error) {
-	if isUUID(identity) {
+	if wire.IsUUID(identity) {
 		return s.versionByID(ctx, app, strings.ToLower(identity))
 	}
 	if version, ok := parseVersion(identity); ok {
 		return version, nil
 	}
-	return 0, notFound("release")
+	return 0, wire.NotFound("release")
 }
 
 // versionByID tries the app's versions, newest first: ids are made of them, so
@@ -208,12 +207,12 @@ func (s *Server) versionByID(ctx context.Context, app renga.AppID, id string) (i
 	}
 	if newest != nil {
 		for version := newest.Version; version > 0; version-- {
-			if releaseID(app, version) == id {
+			if wire.ReleaseID(app, version) == id {
 				return version, nil
 			}
 		}
 	}
-	return 0, notFound("release")
+	return 0, wire.NotFound("release")
 }
 
 // parseVersion reads "7" or "v7".
@@ -234,7 +233,7 @@ func (i *identity) UnmarshalJSON(b []byte) error {
 	}
 	var number json.Number
 	if json.Unmarshal(b, &number) != nil {
-		return invalid("A release is named by its id or its version.")
+		return wire.Invalid("A release is named by its id or its version.")
 	}
 	*i = identity(number)
 	return nil
@@ -248,19 +247,19 @@ type releaseAsked struct {
 	Slug        identity           `json:"slug"`
 	OCIImage    string             `json:"oci_image"`
 	Description string             `json:"description"`
-	Canary      *canaryAsked       `json:"canary"`
+	Canary      *wire.CanaryAsked  `json:"canary"`
 }
 
 func (a releaseAsked) check() error {
 	switch {
 	case a.Slug != "":
-		return invalid("Releasing a slug is not supported; push an image instead.")
+		return wire.Invalid("Releasing a slug is not supported; push an image instead.")
 	case a.OCIImage != "" && a.Release != "":
-		return invalid("Fields \"oci_image\" and \"release\" ask for two releases; leave one of them out.")
+		return wire.Invalid("Fields \"oci_image\" and \"release\" ask for two releases; leave one of them out.")
 	case a.Release == "" && a.Description == "" && a.OCIImage == "":
-		return invalid("Name the release to roll back to in the field \"release\", its id or its version; or give a \"description\" to release the current one again.")
+		return wire.Invalid("Name the release to roll back to in the field \"release\", its id or its version; or give a \"description\" to release the current one again.")
 	case a.Part != renga.RollbackAll && a.Part != renga.RollbackCode && a.Part != renga.RollbackConfig:
-		return invalid("Part must be %q or %q, or be left out for both.", renga.RollbackCode, renga.RollbackConfig)
+		return wire.Invalid("Part must be %q or %q, or be left out for both.", renga.RollbackCode, renga.RollbackConfig)
 	}
 	return nil
 }
@@ -274,14 +273,14 @@ func (s *Server) createRelease(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var asked releaseAsked
-	if err := decode(r, &asked); err != nil {
+	if err := wire.Decode(r, &asked); err != nil {
 		return err
 	}
 	if err := asked.check(); err != nil {
 		return err
 	}
 	if asked.Part == renga.RollbackConfig { // it is a change of config vars and nothing else
-		if err := s.Also(r, SettingSecrets); err != nil {
+		if err := s.Also(r, wire.SettingSecrets); err != nil {
 			return err
 		}
 	}
@@ -289,15 +288,15 @@ func (s *Server) createRelease(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	shown, err := s.showRelease(r.Context(), a, rec, s.people())
+	shown, err := s.showRelease(r.Context(), a, rec, s.People())
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusCreated, shown)
+	return wire.Answer(w, http.StatusCreated, shown)
 }
 
 func (s *Server) makeRelease(r *http.Request, a renga.App, asked releaseAsked) (renga.ReleaseRecord, error) {
-	canary, err := canaryOf(a, asked.Canary)
+	canary, err := wire.CanaryOf(a, asked.Canary)
 	if err != nil {
 		return renga.ReleaseRecord{}, err
 	}
@@ -305,7 +304,7 @@ func (s *Server) makeRelease(r *http.Request, a renga.App, asked releaseAsked) (
 		return s.releaseImage(r, a, asked.OCIImage, asked.Description, canary)
 	}
 	if asked.Release == "" {
-		rec, err := s.parts.Releaser.Rerelease(r.Context(), a.ID, asked.Description, canary, caller(r).ID)
+		rec, err := s.parts.Releaser.Rerelease(r.Context(), a.ID, asked.Description, canary, wire.Caller(r).ID)
 		if err == nil {
 			s.Audit(r, "released again", a.Name, "release", renga.VersionName(rec.Version))
 		}
@@ -313,12 +312,12 @@ func (s *Server) makeRelease(r *http.Request, a renga.App, asked releaseAsked) (
 	}
 	version, err := s.versionOf(r.Context(), a.ID, string(asked.Release))
 	if renga.KindOf(err) == renga.NotFound { // the path is right; what the body says is not
-		err = invalid("%s has no release %s.", a.Name, clip(string(asked.Release)))
+		err = wire.Invalid("%s has no release %s.", a.Name, wire.Clip(string(asked.Release)))
 	}
 	if err != nil {
 		return renga.ReleaseRecord{}, err
 	}
-	rec, err := s.parts.Releaser.Rollback(r.Context(), a.ID, version, asked.Part, canary, caller(r).ID)
+	rec, err := s.parts.Releaser.Rollback(r.Context(), a.ID, version, asked.Part, canary, wire.Caller(r).ID)
 	if err == nil {
 		s.Audit(r, "rolled back", a.Name, "release", renga.VersionName(rec.Version), "to", renga.VersionName(version), "part", string(asked.Part))
 	}

@@ -9,24 +9,25 @@ import (
 
 	"renga"
 	"renga/api"
+	"renga/api/wire"
 )
 
 // routes are all that the API answers, by path and method.
-func routes() []api.Route {
-	return slices.SortedFunc(slices.Values(api.Routes()), func(a, b api.Route) int {
+func routes() []wire.Route {
+	return slices.SortedFunc(slices.Values(api.Routes()), func(a, b wire.Route) int {
 		return cmp.Or(cmp.Compare(a.Path(), b.Path()), cmp.Compare(a.Method(), b.Method()))
 	})
 }
 
 // locked are those that take a token, open those that do not.
-func locked() []api.Route { return slices.DeleteFunc(routes(), api.Route.Open) }
+func locked() []wire.Route { return slices.DeleteFunc(routes(), wire.Route.Open) }
 
-func open() []api.Route {
-	return slices.DeleteFunc(routes(), func(rt api.Route) bool { return !rt.Open() })
+func open() []wire.Route {
+	return slices.DeleteFunc(routes(), func(rt wire.Route) bool { return !rt.Open() })
 }
 
 // needOf is a route's method and path, and what its policy asks for.
-func needOf(rt api.Route) (route [2]string, scope renga.Scope, either []renga.Permission) {
+func needOf(rt wire.Route) (route [2]string, scope renga.Scope, either []renga.Permission) {
 	scope, either = rt.Policy().Asks()
 	return [2]string{rt.Method(), rt.Path()}, scope, either
 }

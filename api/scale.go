@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // updateFormation changes several process types at once, all or none, and
@@ -20,19 +21,19 @@ func (s *Server) updateFormation(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var body struct {
-		Updates []update     `json:"updates"`
-		Canary  *canaryAsked `json:"canary"`
+		Updates []update          `json:"updates"`
+		Canary  *wire.CanaryAsked `json:"canary"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	if len(body.Updates) == 0 {
-		return invalid("Field \"updates\" must name at least one process type to change.")
+		return wire.Invalid("Field \"updates\" must name at least one process type to change.")
 	}
 	if p, err = s.change(r, p, body.Updates, body.Canary); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, p.wires())
+	return wire.Answer(w, http.StatusOK, p.wires())
 }
 
 // updateProcess changes one process type. One that was taken away is answered
@@ -43,7 +44,7 @@ func (s *Server) updateProcess(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var u update
-	if err := decode(r, &u); err != nil {
+	if err := wire.Decode(r, &u); err != nil {
 		return err
 	}
 	u.Type = mux.Vars(r)["type"]
@@ -60,9 +61,9 @@ func (s *Server) updateProcess(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if _, there := p.entries[t]; !there {
-		return answer(w, http.StatusOK, was)
+		return wire.Answer(w, http.StatusOK, was)
 	}
-	return answer(w, http.StatusOK, p.wire(t))
+	return wire.Answer(w, http.StatusOK, p.wire(t))
 }
 
 // deploys tells whether the update names an image, removes whether it takes
@@ -75,7 +76,7 @@ func (u update) scales() bool { return u.Quantity != nil || u.Size != nil || u.D
 
 // change makes the updates: finds the images that they name, scales, releases.
 // What can be refused is refused before anything is changed.
-func (s *Server) change(r *http.Request, p processes, updates []update, asked *canaryAsked) (processes, error) {
+func (s *Server) change(r *http.Request, p processes, updates []update, asked *wire.CanaryAsked) (processes, error) {
 	if err := s.mayChange(r, updates); err != nil {
 		return p, err
 	}
@@ -83,7 +84,7 @@ func (s *Server) change(r *http.Request, p processes, updates []update, asked *c
 	if err != nil {
 		return p, err
 	}
-	if d.Canary, err = canaryOf(p.app, asked); err != nil {
+	if d.Canary, err = wire.CanaryOf(p.app, asked); err != nil {
 		return p, err
 	}
 	p = p.deployed(d)
@@ -103,12 +104,12 @@ func (s *Server) change(r *http.Request, p processes, updates []update, asked *c
 func (s *Server) mayChange(r *http.Request, updates []update) error {
 	for _, u := range updates {
 		if u.scales() {
-			if err := s.Also(r, Operating); err != nil {
+			if err := s.Also(r, wire.Operating); err != nil {
 				return err
 			}
 		}
 		if u.deploys() || u.removes() {
-			if err := s.Also(r, Deploying); err != nil {
+			if err := s.Also(r, wire.Deploying); err != nil {
 				return err
 			}
 		}
@@ -149,7 +150,7 @@ func (s *Server) imageOf(r *http.Request, p processes, u update) (renga.ProcessT
 	}
 	var ref string
 	if json.Unmarshal(u.DockerImage, &ref) != nil || ref == "" {
-		return t, nil, invalid("Field \"docker_image\" must be the digest of an image or a tag, or null to take the process type away.")
+		return t, nil, wire.Invalid("Field \"docker_image\" must be the digest of an image or a tag, or null to take the process type away.")
 	}
 	images, err := s.parts.Images.Find(r.Context(), p.app.Name, t, ref)
 	return t, images, err
@@ -173,9 +174,9 @@ func (p processes) deployed(d renga.Deploy) processes {
 // deploy makes the release, and forgets how process types were scaled that it
 // takes away.
 func (s *Server) deploy(r *http.Request, p processes, d renga.Deploy) (processes, error) {
-	rel, err := s.parts.Deployer.Deploy(r.Context(), p.app.ID, d, caller(r).ID)
+	rel, err := s.parts.Deployer.Deploy(r.Context(), p.app.ID, d, wire.Caller(r).ID)
 	if err != nil {
-		return p, orNotFound(err, "app")
+		return p, wire.OrNotFound(err, "app")
 	}
 	entries, err := s.parts.Formations.SetFormation(r.Context(), p.app.ID, func(f renga.Formation) error {
 		for _, t := range d.Remove {
@@ -184,7 +185,7 @@ func (s *Server) deploy(r *http.Request, p processes, d renga.Deploy) (processes
 		return nil
 	})
 	if err != nil {
-		return p, orNotFound(err, "app")
+		return p, wire.OrNotFound(err, "app")
 	}
 	s.Waker.Wake(p.app.ID)
 	s.Audit(r, "images released", p.app.Name, "release", rel.Name(), "types", slices.Sorted(maps.Keys(d.Images)), "removed", d.Remove)
@@ -213,7 +214,7 @@ func (s *Server) scale(r *http.Request, p processes, updates []update) (processe
 		return nil
 	})
 	if err != nil {
-		return processes{}, orNotFound(err, "app")
+		return processes{}, wire.OrNotFound(err, "app")
 	}
 	s.Waker.Wake(p.app.ID)
 	p = p.with(entries)
@@ -225,7 +226,7 @@ func (s *Server) scale(r *http.Request, p processes, updates []update) (processe
 			s.Audit(r, "formation set", p.app.Name, "type", t, "quantity", scale.Quantity, "size", scale.Size)
 		}
 	}
-	s.Lines.Did(r.Context(), p.app.ID, caller(r).ID, what)
+	s.Lines.Did(r.Context(), p.app.ID, wire.Caller(r).ID, what)
 	return p, nil
 }
 
@@ -237,7 +238,7 @@ func (s *Server) rescaled(t renga.ProcessType, scale renga.Scale, u update) (ren
 			return scale, err
 		}
 		if t == renga.ReleaseType && scale.Quantity != 0 {
-			return scale, invalid("Process type release runs once for each release and cannot be scaled.")
+			return scale, wire.Invalid("Process type release runs once for each release and cannot be scaled.")
 		}
 	}
 	size, err := s.sizeOf(u.Size, u.DynoSize)

@@ -18,6 +18,7 @@ import (
 	"renga"
 	"renga/accounts"
 	"renga/api"
+	"renga/api/wire"
 	"renga/scheduler"
 	"renga/store"
 	"renga/store/storetest"
@@ -58,7 +59,7 @@ func newRigWith(change func(*api.Options)) *rig {
 	people := accounts.New(db, accounts.Cost{Memory: 64, Passes: 1, Threads: 1})
 	box := newMailbox(w)
 	options := api.Options{
-		Settings: api.Settings{
+		Settings: wire.Settings{
 			Domain: "renga.localhost", Scheme: "http", Port: "5000", StreamKey: []byte("stream key"),
 			Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 			Now: func() time.Time { return born.Add(24*time.Hour + w.late) },
@@ -69,7 +70,7 @@ func newRigWith(change func(*api.Options)) *rig {
 	change(&options)
 	room := scheduler.New(scheduler.Options{Log: options.Log, Now: options.Now}, db, db, nil, nil) // it does not run
 	server := api.New(options, api.Parts{
-		Wire: api.DoorParts{
+		Wire: wire.Parts{
 			Tokens: tokens{w, db}, Logins: people, Authorizations: db, Accounts: db, Apps: w, Releases: w, Repeats: db, Lines: w, Waker: w,
 		},
 		Accounts: db, Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Owners: w, Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w,

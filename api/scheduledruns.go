@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // scheduledRun is a run of a schedule on the wire.
@@ -27,12 +28,12 @@ type runDynoRef struct {
 
 func newScheduledRun(a renga.App, r renga.ScheduledRun) scheduledRun {
 	shown := scheduledRun{
-		DueAt: stamp(r.DueAt), ExitCode: r.ExitCode, FinishedAt: stampOrNull(r.FinishedAt), ID: r.ID, Reason: orNull(r.Reason),
-		StartedAt: stampOrNull(r.StartedAt), Status: string(r.Status),
+		DueAt: wire.Stamp(r.DueAt), ExitCode: r.ExitCode, FinishedAt: wire.StampOrNull(r.FinishedAt), ID: r.ID, Reason: wire.OrNull(r.Reason),
+		StartedAt: wire.StampOrNull(r.StartedAt), Status: string(r.Status),
 	}
 	if r.Dyno != "" {
 		shown.Dyno = &runDynoRef{ID: r.ID, Name: r.Dyno}
-		shown.Release = &verseMark{ID: releaseID(a.ID, r.Release), Version: r.Release}
+		shown.Release = &verseMark{ID: wire.ReleaseID(a.ID, r.Release), Version: r.Release}
 	}
 	return shown
 }
@@ -45,7 +46,7 @@ func (s *Server) listScheduledRuns(w http.ResponseWriter, r *http.Request) error
 	}
 	runs, err := s.parts.Schedules.Runs(r.Context(), a.ID, sch.ID)
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	var shown []scheduledRun
 	for _, run := range runs {
@@ -54,7 +55,7 @@ func (s *Server) listScheduledRuns(w http.ResponseWriter, r *http.Request) error
 	if r.Header.Get("Range") == "" {
 		r.Header.Set("Range", "id ..; order=desc")
 	}
-	return list(w, r, shown, by("id", func(w scheduledRun) string { return w.ID })) // which is in order of time
+	return wire.List(w, r, shown, wire.By("id", func(w scheduledRun) string { return w.ID })) // which is in order of time
 }
 
 func (s *Server) runSchedule(w http.ResponseWriter, r *http.Request) error {
@@ -64,8 +65,8 @@ func (s *Server) runSchedule(w http.ResponseWriter, r *http.Request) error {
 	}
 	run, err := s.parts.Scheduler.RunSchedule(r.Context(), a.ID, sch.ID)
 	if err != nil {
-		return orNotFound(err, "schedule")
+		return wire.OrNotFound(err, "schedule")
 	}
 	s.Audit(r, "schedule run", a.Name, "schedule", sch.Label(), "run", run.ID)
-	return answer(w, http.StatusCreated, newScheduledRun(a, run))
+	return wire.Answer(w, http.StatusCreated, newScheduledRun(a, run))
 }

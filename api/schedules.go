@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Schedules keeps apps' schedules and their runs.
@@ -29,22 +30,22 @@ type Scheduler interface {
 	RunSchedule(ctx context.Context, app renga.AppID, id string) (renga.ScheduledRun, error)
 }
 
-func (s *Server) scheduleRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/schedules", Looking, s.listSchedules),
-		Post("/apps/{app}/schedules", SettingSecrets, s.createSchedule),
-		Get("/apps/{app}/schedules/{schedule}", Looking, s.scheduleInfo),
-		Patch("/apps/{app}/schedules/{schedule}", SettingSecrets, s.updateSchedule),
-		Delete("/apps/{app}/schedules/{schedule}", SettingSecrets, s.deleteSchedule),
-		Get("/apps/{app}/schedules/{schedule}/runs", Looking, s.listScheduledRuns),
-		Post("/apps/{app}/schedules/{schedule}/actions/run", SettingSecrets, s.runSchedule),
+func (s *Server) scheduleRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/schedules", wire.Looking, s.listSchedules),
+		wire.Post("/apps/{app}/schedules", wire.SettingSecrets, s.createSchedule),
+		wire.Get("/apps/{app}/schedules/{schedule}", wire.Looking, s.scheduleInfo),
+		wire.Patch("/apps/{app}/schedules/{schedule}", wire.SettingSecrets, s.updateSchedule),
+		wire.Delete("/apps/{app}/schedules/{schedule}", wire.SettingSecrets, s.deleteSchedule),
+		wire.Get("/apps/{app}/schedules/{schedule}/runs", wire.Looking, s.listScheduledRuns),
+		wire.Post("/apps/{app}/schedules/{schedule}/actions/run", wire.SettingSecrets, s.runSchedule),
 	}
 }
 
 // schedule is a schedule on the wire. Name, type and size are null where nothing
 // was said.
 type schedule struct {
-	App       ref           `json:"app"`
+	App       wire.Ref      `json:"app"`
 	Command   string        `json:"command"`
 	CreatedAt string        `json:"created_at"`
 	Cron      string        `json:"cron"`
@@ -68,9 +69,9 @@ const (
 
 func newSchedule(a renga.App, sch renga.Schedule) schedule {
 	shown := schedule{
-		App: appRef(a), Command: sch.Command, CreatedAt: stamp(sch.CreatedAt), Cron: sch.Cron, Enabled: sch.Enabled, ID: sch.ID,
-		Name: orNull(sch.Name), NextRunAt: stampOrNull(sch.Next), Overlap: overlapSkip, Timezone: "UTC", Type: orNull(string(sch.Type)),
-		UpdatedAt: stamp(sch.UpdatedAt),
+		App: wire.AppRef(a), Command: sch.Command, CreatedAt: wire.Stamp(sch.CreatedAt), Cron: sch.Cron, Enabled: sch.Enabled, ID: sch.ID,
+		Name: wire.OrNull(sch.Name), NextRunAt: wire.StampOrNull(sch.Next), Overlap: overlapSkip, Timezone: "UTC", Type: wire.OrNull(string(sch.Type)),
+		UpdatedAt: wire.Stamp(sch.UpdatedAt),
 	}
 	if sch.Overlap {
 		shown.Overlap = overlapAllow
@@ -79,7 +80,7 @@ func newSchedule(a renga.App, sch renga.Schedule) schedule {
 		shown.Timezone = sch.Zone
 	}
 	if sch.Size != "" {
-		shown.Size = orNull(sizeOnWire(sch.Size))
+		shown.Size = wire.OrNull(sizeOnWire(sch.Size))
 	}
 	if sch.Last != nil {
 		run := newScheduledRun(a, *sch.Last)
@@ -96,12 +97,12 @@ func (s *Server) scheduleOf(r *http.Request) (renga.App, renga.Schedule, error) 
 	}
 	all, err := s.parts.Schedules.Schedules(r.Context(), a.ID)
 	if err != nil {
-		return a, renga.Schedule{}, orNotFound(err, "app")
+		return a, renga.Schedule{}, wire.OrNotFound(err, "app")
 	}
 	identity := mux.Vars(r)["schedule"]
 	i := slices.IndexFunc(all, func(sch renga.Schedule) bool { return strings.EqualFold(sch.ID, identity) || sch.Name == identity })
 	if i < 0 {
-		return a, renga.Schedule{}, notFound("schedule")
+		return a, renga.Schedule{}, wire.NotFound("schedule")
 	}
 	return a, all[i], nil
 }
@@ -113,13 +114,13 @@ func (s *Server) listSchedules(w http.ResponseWriter, r *http.Request) error {
 	}
 	all, err := s.parts.Schedules.Schedules(r.Context(), a.ID)
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	var shown []schedule
 	for _, sch := range all {
 		shown = append(shown, newSchedule(a, sch))
 	}
-	return list(w, r, shown, by("id", func(w schedule) string { return w.ID }))
+	return wire.List(w, r, shown, wire.By("id", func(w schedule) string { return w.ID }))
 }
 
 func (s *Server) scheduleInfo(w http.ResponseWriter, r *http.Request) error {
@@ -127,7 +128,7 @@ func (s *Server) scheduleInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newSchedule(a, sch))
+	return wire.Answer(w, http.StatusOK, newSchedule(a, sch))
 }
 
 // scheduleBody is what clients say of a schedule. What they leave out stays, and
@@ -146,17 +147,17 @@ type scheduleBody struct {
 // decodeSchedule reads a body; change lays it over a schedule.
 func (s *Server) decodeSchedule(r *http.Request) (change func(*renga.Schedule) error, err error) {
 	var body scheduleBody
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return nil, err
 	}
 	return func(sch *renga.Schedule) (err error) {
-		set(&sch.Command, body.Command)
-		set(&sch.Cron, body.Cron)
-		set(&sch.Enabled, body.Enabled)
-		set(&sch.Zone, body.Timezone)
+		wire.Set(&sch.Command, body.Command)
+		wire.Set(&sch.Cron, body.Cron)
+		wire.Set(&sch.Enabled, body.Enabled)
+		wire.Set(&sch.Zone, body.Timezone)
 		sch.Command, sch.Cron = strings.TrimSpace(sch.Command), strings.TrimSpace(sch.Cron)
 		if body.Overlap != nil && *body.Overlap != overlapAllow && *body.Overlap != overlapSkip {
-			return invalid("Overlap must be %q or %q.", overlapSkip, overlapAllow)
+			return wire.Invalid("Overlap must be %q or %q.", overlapSkip, overlapAllow)
 		}
 		if body.Overlap != nil {
 			sch.Overlap = *body.Overlap == overlapAllow
@@ -182,10 +183,10 @@ func setOrNull(name string, field *string, said json.RawMessage) error {
 	}
 	var value *string
 	if json.Unmarshal(said, &value) != nil {
-		return invalid("Field %q must be %s.", name, "a string, or null")
+		return wire.Invalid("Field %q must be %s.", name, "a string, or null")
 	}
 	*field = ""
-	set(field, value)
+	wire.Set(field, value)
 	return nil
 }
 
@@ -203,10 +204,10 @@ func (s *Server) createSchedule(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if sch, err = s.parts.Scheduler.AddSchedule(r.Context(), sch); err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	s.Audit(r, "schedule added", a.Name, "schedule", sch.Label(), "cron", sch.Cron)
-	return answer(w, http.StatusCreated, newSchedule(a, sch))
+	return wire.Answer(w, http.StatusCreated, newSchedule(a, sch))
 }
 
 func (s *Server) updateSchedule(w http.ResponseWriter, r *http.Request) error {
@@ -220,11 +221,11 @@ func (s *Server) updateSchedule(w http.ResponseWriter, r *http.Request) error {
 	}
 	sch, err := s.parts.Scheduler.UpdateSchedule(r.Context(), a.ID, before.ID, change)
 	if err != nil {
-		return orNotFound(err, "schedule")
+		return wire.OrNotFound(err, "schedule")
 	}
 	sch.Last = before.Last
 	s.Audit(r, "schedule changed", a.Name, "schedule", sch.Label(), "cron", sch.Cron)
-	return answer(w, http.StatusOK, newSchedule(a, sch))
+	return wire.Answer(w, http.StatusOK, newSchedule(a, sch))
 }
 
 func (s *Server) deleteSchedule(w http.ResponseWriter, r *http.Request) error {
@@ -233,8 +234,8 @@ func (s *Server) deleteSchedule(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := s.parts.Scheduler.RemoveSchedule(r.Context(), a.ID, sch.ID); err != nil {
-		return orNotFound(err, "schedule")
+		return wire.OrNotFound(err, "schedule")
 	}
 	s.Audit(r, "schedule removed", a.Name, "schedule", sch.Label())
-	return answer(w, http.StatusOK, newSchedule(a, sch))
+	return wire.Answer(w, http.StatusOK, newSchedule(a, sch))
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	_ "embed" // the schema lies in the program
 	"net/http"
+
+	"renga/api/wire"
 )
 
 // herokuSchema is Heroku's JSON hyper-schema of the Platform API, in few bytes,
@@ -19,12 +21,12 @@ var schemaPaths = []string{"/schema", "/schema.json"}
 // schema serves the schema with this platform as the place that its links
 // start from. It describes all of Heroku's API; docs/api-coverage.md says what
 // of it is answered here.
-func (s *Server) schema() Handler {
+func (s *Server) schema() wire.Handler {
 	text := bytes.Replace(herokuSchema,
-		[]byte(`"href":"https://api.heroku.com"`), []byte(`"href":"`+s.below("api")+`"`), 1)
+		[]byte(`"href":"https://api.heroku.com"`), []byte(`"href":"`+s.Below("api")+`"`), 1)
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			return noEndpoint(w, r)
+			return wire.NoEndpoint(w, r)
 		}
 		w.Header().Set("Content-Type", "application/schema+json")
 		_, _ = w.Write(text) // a client that left misses nothing

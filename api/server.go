@@ -1,14 +1,3 @@
-// Package api answers the Heroku Platform API, version 3: Heroku's paths, JSON,
-// ids, status codes, error bodies and Range paging, over the platform's nouns.
-//
-// One file holds one resource: the struct that goes over the wire, the function
-// that makes it out of a noun, the handlers, and their routes at its top. A
-// handler decodes, calls and encodes; what it returns as an error becomes an
-// answer in errors.go. Nothing of the wire leaves this package.
-//
-// A request may ask for any "version=3" or "version=3.variant" in its Accept
-// header, or for none: there is one version, and all variants are answered
-// alike.
 package api
 
 import (
@@ -19,11 +8,12 @@ import (
 	"sync"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Options are the platform's settings as far as the API shows them.
 type Options struct {
-	Settings
+	wire.Settings
 	// ACME says that certificates are ordered for domains, from a CA that
 	// everybody trusts.
 	ACME bool
@@ -45,7 +35,7 @@ type Options struct {
 
 // Parts are who does the work.
 type Parts struct {
-	Wire DoorParts
+	Wire wire.Parts
 
 	Logins         Logins
 	Authorizations Authorizations
@@ -81,7 +71,7 @@ type Parts struct {
 	Scheduler Scheduler
 
 	Drains  Drains
-	Drainer Waker // of an app's drains
+	Drainer wire.Waker // of an app's drains
 
 	Minutes Minutes
 	Visits  Visits
@@ -96,7 +86,7 @@ type Parts struct {
 // schema to everybody, streams to those who have their URL, and all else to
 // those with a token.
 type Server struct {
-	*Door
+	*wire.Door
 	options Options
 	parts   Parts
 	rates   *rates
@@ -106,21 +96,21 @@ type Server struct {
 
 // New makes a Server. Nothing is started.
 func New(o Options, p Parts) *Server {
-	s := &Server{Door: NewDoor(o.Settings, p.Wire), options: o, parts: p, rates: newRates(o.RateLimit)}
+	s := &Server{Door: wire.NewDoor(o.Settings, p.Wire), options: o, parts: p, rates: newRates(o.RateLimit)}
 	routes := s.routes()
 	doors := split("/healthz", s.Handle(s.health), s.Locked(routes, s.count))
 	doors = split(statusPath, s.Handle(s.status), doors)
 	for _, path := range schemaPaths {
 		doors = split(path, s.Handle(s.schema()), doors)
 	}
-	s.handler = WithVisit(s.logAccess(s.recoverPanics(LimitBody(s.Unlocked(routes, TagAnswers(doors))))))
+	s.handler = wire.WithVisit(s.logAccess(s.recoverPanics(wire.LimitBody(s.Unlocked(routes, wire.TagAnswers(doors))))))
 	return s
 }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-func (s *Server) routes() []Route {
+func (s *Server) routes() []wire.Route {
 	return slices.Concat(
 		s.accountRoutes(), s.accountFeatureRoutes(), s.authorizationRoutes(), s.keyRoutes(), s.preferenceRoutes(), s.rateLimitRoutes(), s.transferRoutes(),
 		s.appRoutes(), s.collaboratorRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.releaseActionRoutes(), s.formationRoutes(),

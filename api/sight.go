@@ -8,6 +8,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // sight is what a caller sees of the pipelines: his own and those with an app
@@ -35,7 +36,7 @@ func (s *Server) sight(r *http.Request) (sight, error) {
 			see.coupled[p.ID] = append(see.coupled[p.ID], c.App)
 		}
 		p.Couplings = slices.DeleteFunc(p.Couplings, func(c renga.Coupling) bool { return apps[c.App].ID == "" })
-		if p.Owner == caller(r).ID || len(p.Couplings) > 0 {
+		if p.Owner == wire.Caller(r).ID || len(p.Couplings) > 0 {
 			see.pipelines = append(see.pipelines, p)
 		}
 	}
@@ -71,7 +72,7 @@ func (see sight) pipeline(identity string, me renga.AccountID) (renga.Pipeline, 
 		}
 	}
 	if len(named) == 0 {
-		return renga.Pipeline{}, notFound("pipeline")
+		return renga.Pipeline{}, wire.NotFound("pipeline")
 	}
 	return named[0], nil
 }
@@ -83,7 +84,7 @@ func (see sight) coupling(fits func(renga.Coupling) bool) (renga.Pipeline, renga
 			return p, p.Couplings[i], nil
 		}
 	}
-	return renga.Pipeline{}, renga.Coupling{}, notFound("pipeline coupling")
+	return renga.Pipeline{}, renga.Coupling{}, wire.NotFound("pipeline coupling")
 }
 
 // pipelineOf finds the pipeline of the path.
@@ -92,7 +93,7 @@ func (s *Server) pipelineOf(r *http.Request) (renga.Pipeline, sight, error) {
 	if err != nil {
 		return renga.Pipeline{}, see, err
 	}
-	p, err := see.pipeline(mux.Vars(r)["pipeline"], caller(r).ID)
+	p, err := see.pipeline(mux.Vars(r)["pipeline"], wire.Caller(r).ID)
 	return p, see, err
 }
 
@@ -107,8 +108,8 @@ func (s *Server) ownPipelineNamed(r *http.Request, identity string) (renga.Pipel
 	if err != nil {
 		return renga.Pipeline{}, see, err
 	}
-	p, err := see.pipeline(identity, caller(r).ID)
-	if err == nil && p.Owner != caller(r).ID {
+	p, err := see.pipeline(identity, wire.Caller(r).ID)
+	if err == nil && p.Owner != wire.Caller(r).ID {
 		err = renga.Errorf(renga.Forbidden, "Only the owner of the pipeline %s may do that.", p.Name)
 	}
 	return p, see, err

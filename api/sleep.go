@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Sleeps knows which apps sleep, and since when nobody has asked for them.
@@ -18,43 +19,34 @@ type Sleeps interface {
 	LastRequest(app renga.AppID) time.Time
 }
 
-func (s *Server) sleepRoutes() []Route {
-	return []Route{
+func (s *Server) sleepRoutes() []wire.Route {
+	return []wire.Route{
 		// Not Heroku's: see docs/beyond-heroku.md.
-		Get("/apps/{app}/sleep", Looking, s.sleepInfo),
-		Patch("/apps/{app}/sleep", Operating, s.updateSleep),
+		wire.Get("/apps/{app}/sleep", wire.Looking, s.sleepInfo),
+		wire.Patch("/apps/{app}/sleep", wire.Operating, s.updateSleep),
 	}
 }
 
 // sleep is an app's sleep on the wire. After is in seconds, null for an app that
 // never sleeps; since is null while it is awake.
 type sleep struct {
-	After         *int    `json:"after"`
-	App           ref     `json:"app"`
-	Asleep        bool    `json:"asleep"`
-	LastRequestAt *string `json:"last_request_at"`
-	Since         *string `json:"since"`
-	UpdatedAt     string  `json:"updated_at"`
+	After         *int     `json:"after"`
+	App           wire.Ref `json:"app"`
+	Asleep        bool     `json:"asleep"`
+	LastRequestAt *string  `json:"last_request_at"`
+	Since         *string  `json:"since"`
+	UpdatedAt     string   `json:"updated_at"`
 }
 
 func newSleep(d renga.Desired, lastRequest time.Time) sleep {
-	shown := sleep{App: appRef(d.App), Asleep: d.Asleep(), LastRequestAt: stampOrNull(lastRequest), UpdatedAt: stamp(d.App.UpdatedAt)}
+	shown := sleep{App: wire.AppRef(d.App), Asleep: d.Asleep(), LastRequestAt: wire.StampOrNull(lastRequest), UpdatedAt: wire.Stamp(d.App.UpdatedAt)}
 	if after := int(d.App.SleepAfter.Seconds()); after > 0 {
 		shown.After = &after
 	}
 	if shown.Asleep {
-		shown.Since = stampOrNull(d.AsleepSince)
+		shown.Since = wire.StampOrNull(d.AsleepSince)
 	}
 	return shown
-}
-
-// stampOrNull is null for a time that never was.
-func stampOrNull(t time.Time) *string {
-	if t.IsZero() {
-		return nil
-	}
-	at := stamp(t)
-	return &at
 }
 
 func (s *Server) sleepInfo(w http.ResponseWriter, r *http.Request) error {
@@ -68,16 +60,16 @@ func (s *Server) sleepInfo(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) replySleep(w http.ResponseWriter, r *http.Request, a renga.App) error {
 	d, err := s.parts.Sleeps.Desired(r.Context(), a.ID)
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
-	return answer(w, http.StatusOK, newSleep(d, s.parts.Sleeps.LastRequest(a.ID)))
+	return wire.Answer(w, http.StatusOK, newSleep(d, s.parts.Sleeps.LastRequest(a.ID)))
 }
 
 // sleepAfter reads what the field after asks for: null is 0, for never.
 func sleepAfter(field json.RawMessage) (time.Duration, error) {
 	var seconds int32
 	if !bytes.Equal(field, []byte("null")) && json.Unmarshal(field, &seconds) != nil {
-		return 0, invalid("Field \"after\" must be a whole number of seconds, or null.")
+		return 0, wire.Invalid("Field \"after\" must be a whole number of seconds, or null.")
 	}
 	after := time.Duration(seconds) * time.Second
 	return after, renga.ValidateSleepAfter(after)
@@ -93,7 +85,7 @@ func (s *Server) updateSleep(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		After json.RawMessage `json:"after"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	if body.After == nil {
@@ -108,7 +100,7 @@ func (s *Server) updateSleep(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	})
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	s.Waker.Wake(a.ID)
 	s.Audit(r, "sleep set", a.Name, "after", after.String())

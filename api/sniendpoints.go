@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Endpoints keeps the certificates of the apps' own.
@@ -23,19 +24,19 @@ type Endpoints interface {
 	RemoveEndpoint(ctx context.Context, app renga.AppID, id string) error
 }
 
-func (s *Server) sniEndpointRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/sni-endpoints", Looking, s.listEndpoints),
-		Post("/apps/{app}/sni-endpoints", Operating, s.addEndpoint),
-		Get("/apps/{app}/sni-endpoints/{endpoint}", Looking, s.endpointInfo),
-		Patch("/apps/{app}/sni-endpoints/{endpoint}", Operating, s.updateEndpoint),
-		Delete("/apps/{app}/sni-endpoints/{endpoint}", Operating, s.removeEndpoint),
+func (s *Server) sniEndpointRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/sni-endpoints", wire.Looking, s.listEndpoints),
+		wire.Post("/apps/{app}/sni-endpoints", wire.Operating, s.addEndpoint),
+		wire.Get("/apps/{app}/sni-endpoints/{endpoint}", wire.Looking, s.endpointInfo),
+		wire.Patch("/apps/{app}/sni-endpoints/{endpoint}", wire.Operating, s.updateEndpoint),
+		wire.Delete("/apps/{app}/sni-endpoints/{endpoint}", wire.Operating, s.removeEndpoint),
 	}
 }
 
 // sniEndpoint is an SNI endpoint on the wire.
 type sniEndpoint struct {
-	App              ref      `json:"app"`
+	App              wire.Ref `json:"app"`
 	CertificateChain string   `json:"certificate_chain"`
 	CreatedAt        string   `json:"created_at"`
 	DisplayName      *string  `json:"display_name"`
@@ -64,11 +65,11 @@ type sslCert struct {
 func newSNIEndpoint(e renga.Endpoint, a renga.App, domains []renga.Domain) sniEndpoint {
 	c := e.Certificate
 	shown := sniEndpoint{
-		App: ref{ID: string(a.ID), Name: a.Name}, CertificateChain: c.Chain, CreatedAt: stamp(e.CreatedAt),
-		Domains: []string{}, ID: e.ID, Name: e.Name, UpdatedAt: stamp(e.UpdatedAt),
+		App: wire.Ref{ID: string(a.ID), Name: a.Name}, CertificateChain: c.Chain, CreatedAt: wire.Stamp(e.CreatedAt),
+		Domains: []string{}, ID: e.ID, Name: e.Name, UpdatedAt: wire.Stamp(e.UpdatedAt),
 		SSLCert: sslCert{
-			CASigned: trusted(c), CertDomains: c.Names, ExpiresAt: stamp(c.EndsAt), ID: e.CertificateID, Issuer: c.Issuer,
-			SelfSigned: c.SelfSigned(), StartsAt: stamp(c.StartsAt), Subject: c.Subject,
+			CASigned: trusted(c), CertDomains: c.Names, ExpiresAt: wire.Stamp(c.EndsAt), ID: e.CertificateID, Issuer: c.Issuer,
+			SelfSigned: c.SelfSigned(), StartsAt: wire.Stamp(c.StartsAt), Subject: c.Subject,
 		},
 	}
 	for _, d := range domains {
@@ -101,10 +102,10 @@ func (s *Server) endpointsOf(r *http.Request) (renga.App, []renga.Endpoint, []re
 	}
 	endpoints, err := s.parts.Endpoints.Endpoints(r.Context(), a.ID)
 	if err != nil {
-		return renga.App{}, nil, nil, orNotFound(err, "app")
+		return renga.App{}, nil, nil, wire.OrNotFound(err, "app")
 	}
 	domains, err := s.parts.Domains.Domains(r.Context(), a.ID)
-	return a, endpoints, domains, orNotFound(err, "app")
+	return a, endpoints, domains, wire.OrNotFound(err, "app")
 }
 
 // endpointOf finds the endpoint of the path too.
@@ -122,7 +123,7 @@ func pickEndpoint(all []renga.Endpoint, identity string) (renga.Endpoint, error)
 	identity = strings.ToLower(identity)
 	i := slices.IndexFunc(all, func(e renga.Endpoint) bool { return e.Name == identity || e.ID == identity })
 	if i < 0 {
-		return renga.Endpoint{}, notFound("sni endpoint")
+		return renga.Endpoint{}, wire.NotFound("sni endpoint")
 	}
 	return all[i], nil
 }
@@ -131,7 +132,7 @@ func pickEndpoint(all []renga.Endpoint, identity string) (renga.Endpoint, error)
 func (s *Server) namedEndpoint(ctx context.Context, a renga.App, identity string) (string, error) {
 	all, err := s.parts.Endpoints.Endpoints(ctx, a.ID)
 	if err != nil {
-		return "", orNotFound(err, "app")
+		return "", wire.OrNotFound(err, "app")
 	}
 	e, err := pickEndpoint(all, identity)
 	return e.ID, err
@@ -145,7 +146,7 @@ func (s *Server) endpointFor(ctx context.Context, a renga.App, host string, aske
 	}
 	all, err := s.parts.Endpoints.Endpoints(ctx, a.ID)
 	if err != nil {
-		return "", orNotFound(err, "app")
+		return "", wire.OrNotFound(err, "app")
 	}
 	if len(all) != 1 || !all[0].Certificate.Covers(host) {
 		return "", nil
@@ -162,9 +163,9 @@ func (s *Server) listEndpoints(w http.ResponseWriter, r *http.Request) error {
 	for _, e := range endpoints {
 		wires = append(wires, newSNIEndpoint(e, a, domains))
 	}
-	return list(w, r, wires,
-		by("id", func(e sniEndpoint) string { return e.ID }),
-		by("name", func(e sniEndpoint) string { return e.Name }))
+	return wire.List(w, r, wires,
+		wire.By("id", func(e sniEndpoint) string { return e.ID }),
+		wire.By("name", func(e sniEndpoint) string { return e.Name }))
 }
 
 func (s *Server) endpointInfo(w http.ResponseWriter, r *http.Request) error {
@@ -172,7 +173,7 @@ func (s *Server) endpointInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newSNIEndpoint(e, a, domains))
+	return wire.Answer(w, http.StatusOK, newSNIEndpoint(e, a, domains))
 }
 
 // readCertificate takes a certificate and its key out of a body, and makes an
@@ -182,7 +183,7 @@ func (s *Server) readCertificate(r *http.Request, a renga.App) (e renga.Endpoint
 		CertificateChain string `json:"certificate_chain"`
 		PrivateKey       string `json:"private_key"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return renga.Endpoint{}, "", err
 	}
 	now := s.Now()
@@ -201,10 +202,10 @@ func (s *Server) addEndpoint(w http.ResponseWriter, r *http.Request) error {
 	}
 	e.ID, e.CreatedAt = uuid.NewString(), e.UpdatedAt
 	if e, err = s.parts.Endpoints.AddEndpoint(r.Context(), e, key); err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	s.Audit(r, "certificate added", a.Name, "endpoint", e.Name, "domains", e.Certificate.Names)
-	return answer(w, http.StatusCreated, newSNIEndpoint(e, a, nil))
+	return wire.Answer(w, http.StatusCreated, newSNIEndpoint(e, a, nil))
 }
 
 func (s *Server) updateEndpoint(w http.ResponseWriter, r *http.Request) error {
@@ -218,10 +219,10 @@ func (s *Server) updateEndpoint(w http.ResponseWriter, r *http.Request) error {
 	}
 	e.ID = old.ID
 	if e, err = s.parts.Endpoints.UpdateEndpoint(r.Context(), e, key); err != nil {
-		return orNotFound(err, "sni endpoint")
+		return wire.OrNotFound(err, "sni endpoint")
 	}
 	s.Audit(r, "certificate updated", a.Name, "endpoint", e.Name, "domains", e.Certificate.Names)
-	return answer(w, http.StatusOK, newSNIEndpoint(e, a, domains))
+	return wire.Answer(w, http.StatusOK, newSNIEndpoint(e, a, domains))
 }
 
 func (s *Server) removeEndpoint(w http.ResponseWriter, r *http.Request) error {
@@ -230,7 +231,7 @@ func (s *Server) removeEndpoint(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := s.parts.Endpoints.RemoveEndpoint(r.Context(), a.ID, e.ID); err != nil {
-		return orNotFound(err, "sni endpoint")
+		return wire.OrNotFound(err, "sni endpoint")
 	}
 	for _, d := range domains {
 		if d.Endpoint == e.ID {
@@ -239,5 +240,5 @@ func (s *Server) removeEndpoint(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	s.Audit(r, "certificate removed", a.Name, "endpoint", e.Name)
-	return answer(w, http.StatusOK, newSNIEndpoint(e, a, domains))
+	return wire.Answer(w, http.StatusOK, newSNIEndpoint(e, a, domains))
 }

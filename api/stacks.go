@@ -4,21 +4,17 @@ import (
 	"net/http"
 
 	"github.com/gorilla/mux"
+
+	"renga/api/wire"
 )
 
-// There is one stack: images.
-const (
-	stackName = "container"
-	stackID   = "69ba1b2c-3b2f-5d2e-8f34-6a7a3b3f5b01"
-)
-
-func (s *Server) stackRoutes() []Route {
-	return []Route{
-		Get("/stacks", AnyToken, listStacks),
-		Get("/stacks/{stack}", AnyToken, stackInfo),
-		Get("/apps/{app}/available-stacks", Looking, listStacks),
-		Get("/generations", AnyToken, listGenerations),
-		Get("/generations/{generation}", AnyToken, generationInfo),
+func (s *Server) stackRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/stacks", wire.AnyToken, listStacks),
+		wire.Get("/stacks/{stack}", wire.AnyToken, stackInfo),
+		wire.Get("/apps/{app}/available-stacks", wire.Looking, listStacks),
+		wire.Get("/generations", wire.AnyToken, listGenerations),
+		wire.Get("/generations/{generation}", wire.AnyToken, generationInfo),
 	}
 }
 
@@ -32,23 +28,21 @@ type stack struct {
 	UpdatedAt string `json:"updated_at"`
 }
 
-func stackRef() ref { return ref{ID: stackID, Name: stackName} }
-
 func newStack() stack {
-	return stack{CreatedAt: birthday, Default: true, ID: stackID, Name: stackName, State: "public", UpdatedAt: birthday}
+	return stack{CreatedAt: birthday, Default: true, ID: wire.StackID, Name: wire.StackName, State: "public", UpdatedAt: birthday}
 }
 
 func listStacks(w http.ResponseWriter, r *http.Request) error {
-	return list(w, r, []stack{newStack()},
-		by("id", func(x stack) string { return x.ID }),
-		by("name", func(x stack) string { return x.Name }))
+	return wire.List(w, r, []stack{newStack()},
+		wire.By("id", func(x stack) string { return x.ID }),
+		wire.By("name", func(x stack) string { return x.Name }))
 }
 
 func stackInfo(w http.ResponseWriter, r *http.Request) error {
-	if asked := mux.Vars(r)["stack"]; asked != stackID && asked != stackName {
-		return notFound("stack")
+	if asked := mux.Vars(r)["stack"]; asked != wire.StackID && asked != wire.StackName {
+		return wire.NotFound("stack")
 	}
-	return answer(w, http.StatusOK, newStack())
+	return wire.Answer(w, http.StatusOK, newStack())
 }
 
 // generation is a generation of the platform on the wire.
@@ -60,20 +54,20 @@ type generation struct {
 }
 
 func newGeneration() generation {
-	the := generationRef()
+	the := wire.GenerationRef()
 	return generation{CreatedAt: birthday, ID: the.ID, Name: the.Name, UpdatedAt: birthday}
 }
 
 func listGenerations(w http.ResponseWriter, r *http.Request) error {
-	return list(w, r, []generation{newGeneration()},
-		by("id", func(x generation) string { return x.ID }),
-		by("name", func(x generation) string { return x.Name }))
+	return wire.List(w, r, []generation{newGeneration()},
+		wire.By("id", func(x generation) string { return x.ID }),
+		wire.By("name", func(x generation) string { return x.Name }))
 }
 
 func generationInfo(w http.ResponseWriter, r *http.Request) error {
 	the := newGeneration()
 	if asked := mux.Vars(r)["generation"]; asked != the.ID && asked != the.Name {
-		return notFound("generation")
+		return wire.NotFound("generation")
 	}
-	return answer(w, http.StatusOK, the)
+	return wire.Answer(w, http.StatusOK, the)
 }

@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"renga/api/wire"
+)
 
 // statusPath is where the official CLI asks for the platform's status. When it
 // is not answered there, it asks somebody else's.
@@ -27,7 +31,7 @@ var systems = []struct {
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return methodNotAllowed(r.Method, http.MethodGet, http.MethodHead)
+		return wire.MethodNotAllowed(r.Method, http.MethodGet, http.MethodHead)
 	}
 	results := s.check(r.Context())
 	page := platformStatus{Incidents: []struct{}{}, Scheduled: []struct{}{}}
@@ -40,5 +44,5 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 		}
 		page.Status = append(page.Status, systemStatus{system.name, colour})
 	}
-	return answer(w, http.StatusOK, page)
+	return wire.Answer(w, http.StatusOK, page)
 }

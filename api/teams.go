@@ -4,49 +4,50 @@ import (
 	"net/http"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // There are no teams and no spaces: one platform is one organisation, and
 // collaborators share apps. What Heroku's API reaches by way of a team's app is
 // the app.
 
-func (s *Server) teamRoutes() []Route {
-	return []Route{
-		Get("/teams", Reading, listNone),
-		Get("/spaces", Reading, listNone),
-		Get("/spaces/{space}", Reading, noneOf("space", "space")),
-		Post("/teams/apps", Writing, s.createTeamApp).Without("personal", "every app is somebody's own"),
-		Get("/teams/apps/{app}", Looking, s.teamAppInfo),
-		Patch("/teams/apps/{app}", Operating, s.updateTeamApp),
-		Get("/teams/{team}", Reading, noneOf("team", "team")),
-		Get("/teams/{team}/apps", Reading, noneOf("team", "team")),
+func (s *Server) teamRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/teams", wire.Reading, wire.ListNone),
+		wire.Get("/spaces", wire.Reading, wire.ListNone),
+		wire.Get("/spaces/{space}", wire.Reading, wire.NoneOf("space", "space")),
+		wire.Post("/teams/apps", wire.Writing, s.createTeamApp).Without("personal", "every app is somebody's own"),
+		wire.Get("/teams/apps/{app}", wire.Looking, s.teamAppInfo),
+		wire.Patch("/teams/apps/{app}", wire.Operating, s.updateTeamApp),
+		wire.Get("/teams/{team}", wire.Reading, wire.NoneOf("team", "team")),
+		wire.Get("/teams/{team}/apps", wire.Reading, wire.NoneOf("team", "team")),
 	}
 }
 
 // teamApp is an app on the wire as teams see it: fewer of its fields, and two
 // of its own.
 type teamApp struct {
-	ArchivedAt                   *string `json:"archived_at"`
-	BuildStack                   ref     `json:"build_stack"`
-	BuildpackProvidedDescription *string `json:"buildpack_provided_description"`
-	CreatedAt                    string  `json:"created_at"`
-	GitURL                       string  `json:"git_url"`
-	ID                           string  `json:"id"`
-	InternalRouting              *bool   `json:"internal_routing"`
-	Joined                       bool    `json:"joined"`
-	Locked                       bool    `json:"locked"`
-	Maintenance                  bool    `json:"maintenance"`
-	Name                         string  `json:"name"`
-	Owner                        person  `json:"owner"`
-	Region                       ref     `json:"region"`
-	ReleasedAt                   *string `json:"released_at"`
-	RepoSize                     *int64  `json:"repo_size"`
-	SlugSize                     *int64  `json:"slug_size"`
-	Space                        *ref    `json:"space"`
-	Stack                        ref     `json:"stack"`
-	Team                         *ref    `json:"team"`
-	UpdatedAt                    string  `json:"updated_at"`
-	WebURL                       string  `json:"web_url"`
+	ArchivedAt                   *string     `json:"archived_at"`
+	BuildStack                   wire.Ref    `json:"build_stack"`
+	BuildpackProvidedDescription *string     `json:"buildpack_provided_description"`
+	CreatedAt                    string      `json:"created_at"`
+	GitURL                       string      `json:"git_url"`
+	ID                           string      `json:"id"`
+	InternalRouting              *bool       `json:"internal_routing"`
+	Joined                       bool        `json:"joined"`
+	Locked                       bool        `json:"locked"`
+	Maintenance                  bool        `json:"maintenance"`
+	Name                         string      `json:"name"`
+	Owner                        wire.Person `json:"owner"`
+	Region                       wire.Ref    `json:"region"`
+	ReleasedAt                   *string     `json:"released_at"`
+	RepoSize                     *int64      `json:"repo_size"`
+	SlugSize                     *int64      `json:"slug_size"`
+	Space                        *wire.Ref   `json:"space"`
+	Stack                        wire.Ref    `json:"stack"`
+	Team                         *wire.Ref   `json:"team"`
+	UpdatedAt                    string      `json:"updated_at"`
+	WebURL                       string      `json:"web_url"`
 }
 
 // newTeamApp is an app whose reader has joined it and that nobody locks.
@@ -65,7 +66,7 @@ func (s *Server) replyTeamApp(w http.ResponseWriter, r *http.Request, status int
 	if err != nil {
 		return err
 	}
-	return answer(w, status, newTeamApp(shown))
+	return wire.Answer(w, status, newTeamApp(shown))
 }
 
 func (s *Server) createTeamApp(w http.ResponseWriter, r *http.Request) error {
@@ -94,14 +95,14 @@ func (s *Server) updateTeamApp(w http.ResponseWriter, r *http.Request) error {
 		Locked bool    `json:"locked"`
 		Owner  *string `json:"owner"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	if body.Locked {
-		return invalid("Only an app of a team can be locked, and there are no teams here; remove its collaborators instead.")
+		return wire.Invalid("Only an app of a team can be locked, and there are no teams here; remove its collaborators instead.")
 	}
 	if body.Owner != nil {
-		return invalid("There are no teams here that an app could be transferred from or to.")
+		return wire.Invalid("There are no teams here that an app could be transferred from or to.")
 	}
 	return s.replyTeamApp(w, r, http.StatusOK, a)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Transfers keeps offers of apps.
@@ -27,55 +28,55 @@ type Owners interface {
 	KeepOwner(ctx context.Context, app renga.App) error
 }
 
-func (s *Server) transferRoutes() []Route {
-	return []Route{
-		Get("/account/app-transfers", WholeToken, s.listTransfers),
-		Post("/account/app-transfers", WholeToken, s.createTransfer).Without("silent", "nobody is told by mail of anything"),
-		Get("/account/app-transfers/{transfer}", WholeToken, s.transferInfo),
-		Patch("/account/app-transfers/{transfer}", WholeToken, s.updateTransfer),
-		Delete("/account/app-transfers/{transfer}", WholeToken, s.deleteTransfer),
+func (s *Server) transferRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/account/app-transfers", wire.WholeToken, s.listTransfers),
+		wire.Post("/account/app-transfers", wire.WholeToken, s.createTransfer).Without("silent", "nobody is told by mail of anything"),
+		wire.Get("/account/app-transfers/{transfer}", wire.WholeToken, s.transferInfo),
+		wire.Patch("/account/app-transfers/{transfer}", wire.WholeToken, s.updateTransfer),
+		wire.Delete("/account/app-transfers/{transfer}", wire.WholeToken, s.deleteTransfer),
 	}
 }
 
 // transfer is an app's transfer on the wire.
 type transfer struct {
-	App       ref    `json:"app"`
-	CreatedAt string `json:"created_at"`
-	ID        string `json:"id"`
-	Owner     person `json:"owner"`
-	Recipient person `json:"recipient"`
-	State     string `json:"state"`
-	UpdatedAt string `json:"updated_at"`
+	App       wire.Ref    `json:"app"`
+	CreatedAt string      `json:"created_at"`
+	ID        string      `json:"id"`
+	Owner     wire.Person `json:"owner"`
+	Recipient wire.Person `json:"recipient"`
+	State     string      `json:"state"`
+	UpdatedAt string      `json:"updated_at"`
 }
 
-func newTransfer(t renga.Transfer, a renga.App, owner, recipient person) transfer {
+func newTransfer(t renga.Transfer, a renga.App, owner, recipient wire.Person) transfer {
 	return transfer{
-		App: appRef(a), CreatedAt: stamp(t.CreatedAt), ID: t.ID, Owner: owner, Recipient: recipient,
-		State: string(t.Shown()), UpdatedAt: stamp(t.UpdatedAt),
+		App: wire.AppRef(a), CreatedAt: wire.Stamp(t.CreatedAt), ID: t.ID, Owner: owner, Recipient: recipient,
+		State: string(t.Shown()), UpdatedAt: wire.Stamp(t.UpdatedAt),
 	}
 }
 
 // showTransfer completes an offer for the wire. It is NotFound when its app is
 // gone.
-func (s *Server) showTransfer(ctx context.Context, t renga.Transfer, known *people) (transfer, error) {
+func (s *Server) showTransfer(ctx context.Context, t renga.Transfer, known *wire.People) (transfer, error) {
 	a, err := s.Apps.App(ctx, t.App)
 	if err != nil {
-		return transfer{}, orNotFound(err, "app transfer")
+		return transfer{}, wire.OrNotFound(err, "app transfer")
 	}
-	owner, err := known.find(ctx, t.Owner)
+	owner, err := known.Find(ctx, t.Owner)
 	if err != nil {
 		return transfer{}, err
 	}
-	recipient, err := known.find(ctx, t.Recipient)
+	recipient, err := known.Find(ctx, t.Recipient)
 	return newTransfer(t, a, owner, recipient), err
 }
 
 func (s *Server) replyTransfer(w http.ResponseWriter, r *http.Request, status int, t renga.Transfer) error {
-	shown, err := s.showTransfer(r.Context(), t, s.people())
+	shown, err := s.showTransfer(r.Context(), t, s.People())
 	if err != nil {
 		return err
 	}
-	return answer(w, status, shown)
+	return wire.Answer(w, status, shown)
 }
 
 // ownTransfers are those that the caller has made or got.
@@ -83,7 +84,7 @@ func (s *Server) ownTransfers(r *http.Request) ([]renga.Transfer, error) {
 	all, err := s.parts.Transfers.Transfers(r.Context())
 	var own []renga.Transfer
 	for _, t := range all {
-		if me := caller(r).ID; t.Owner == me || t.Recipient == me {
+		if me := wire.Caller(r).ID; t.Owner == me || t.Recipient == me {
 			own = append(own, t)
 		}
 	}
@@ -96,7 +97,7 @@ func (s *Server) listTransfers(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var shown []transfer
-	known := s.people()
+	known := s.People()
 	for _, t := range own {
 		one, err := s.showTransfer(r.Context(), t, known)
 		if renga.KindOf(err) == renga.NotFound {
@@ -107,7 +108,7 @@ func (s *Server) listTransfers(w http.ResponseWriter, r *http.Request) error {
 		}
 		shown = append(shown, one)
 	}
-	return list(w, r, shown, by("id", func(t transfer) string { return t.ID }))
+	return wire.List(w, r, shown, wire.By("id", func(t transfer) string { return t.ID }))
 }
 
 // transferOf finds the transfer of the path by its id or its app's name.
@@ -122,13 +123,13 @@ func (s *Server) transferOf(r *http.Request) (renga.Transfer, error) {
 			return t, nil
 		}
 	}
-	a, err := s.findApp(r.Context(), identity)
+	a, err := s.FindApp(r.Context(), identity)
 	for _, t := range own {
 		if err == nil && t.App == a.ID && t.Open() {
 			return t, nil
 		}
 	}
-	return renga.Transfer{}, notFound("app transfer")
+	return renga.Transfer{}, wire.NotFound("app transfer")
 }
 
 func (s *Server) transferInfo(w http.ResponseWriter, r *http.Request) error {
@@ -146,22 +147,22 @@ func (s *Server) createTransfer(w http.ResponseWriter, r *http.Request) error {
 		App       string `json:"app"`
 		Recipient string `json:"recipient"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	a, err := s.AppNamed(r, body.App, renga.MayManage)
 	if err != nil {
 		return err
 	}
-	if a.Owner != caller(r).ID {
+	if a.Owner != wire.Caller(r).ID {
 		return renga.Errorf(renga.Forbidden, "Only the owner of the app %s can transfer it.", a.Name)
 	}
-	to, err := s.accountNamed(r.Context(), body.Recipient)
+	to, err := s.AccountNamed(r.Context(), body.Recipient)
 	if err != nil {
 		return err
 	}
 	if to.ID == a.Owner {
-		return invalid("The app belongs to that user already.")
+		return wire.Invalid("The app belongs to that user already.")
 	}
 	if err := s.settle(r, a.ID); err != nil {
 		return err
@@ -185,14 +186,14 @@ func (s *Server) updateTransfer(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		State renga.TransferState `json:"state"`
 	}
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
-	if t.Recipient != caller(r).ID {
+	if t.Recipient != wire.Caller(r).ID {
 		return renga.Errorf(renga.Forbidden, "Only the recipient of an app transfer can accept or decline it.")
 	}
 	if err := s.staying(r.Context(), t.App); err != nil {
-		return orNotFound(err, "app transfer")
+		return wire.OrNotFound(err, "app transfer")
 	}
 	s.handing.Lock()
 	defer s.handing.Unlock()
@@ -202,7 +203,7 @@ func (s *Server) updateTransfer(w http.ResponseWriter, r *http.Request) error {
 		t, err = s.handOver(r.Context(), t)
 	}
 	if err != nil {
-		return orNotFound(err, "app transfer")
+		return wire.OrNotFound(err, "app transfer")
 	}
 	if t.State != was {
 		s.Audit(r, "app transfer "+string(t.State), "", "app_id", t.App, "transfer", t.ID)
@@ -244,7 +245,7 @@ func (s *Server) settle(r *http.Request, app renga.AppID) error {
 	defer s.handing.Unlock()
 	own, err := s.ownTransfers(r)
 	for _, t := range own {
-		if err == nil && t.App == app && t.Recipient == caller(r).ID && t.State == renga.TransferAccepting {
+		if err == nil && t.App == app && t.Recipient == wire.Caller(r).ID && t.State == renga.TransferAccepting {
 			_, err = s.handOver(r.Context(), t)
 		}
 	}
@@ -256,16 +257,16 @@ func (s *Server) deleteTransfer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if t.Owner != caller(r).ID {
+	if t.Owner != wire.Caller(r).ID {
 		return renga.Errorf(renga.Forbidden, "Only who offered an app can take the offer back; decline it instead.")
 	}
-	shown, err := s.showTransfer(r.Context(), t, s.people())
+	shown, err := s.showTransfer(r.Context(), t, s.People())
 	if err != nil {
 		return err
 	}
 	if err := s.parts.Transfers.DeleteTransfer(r.Context(), t.ID); err != nil {
-		return orNotFound(err, "app transfer")
+		return wire.OrNotFound(err, "app transfer")
 	}
 	s.Audit(r, "app offer taken back", "", "app_id", t.App, "transfer", t.ID)
-	return answer(w, http.StatusOK, shown)
+	return wire.Answer(w, http.StatusOK, shown)
 }

@@ -8,12 +8,13 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
-func (s *Server) webhookDeliveryRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/webhook-deliveries", Looking, s.listWebhookDeliveries),
-		Get("/apps/{app}/webhook-deliveries/{delivery}", Looking, s.webhookDeliveryInfo),
+func (s *Server) webhookDeliveryRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/webhook-deliveries", wire.Looking, s.listWebhookDeliveries),
+		wire.Get("/apps/{app}/webhook-deliveries/{delivery}", wire.Looking, s.webhookDeliveryInfo),
 	}
 }
 
@@ -51,12 +52,12 @@ type deliveryAttempt struct {
 
 func newWebhookDelivery(d renga.Delivery) webhookDelivery {
 	shown := webhookDelivery{
-		CreatedAt: stamp(d.CreatedAt), Event: deliveredEvent{ID: d.Event, Include: string(d.Kind)}, ID: d.ID,
-		NumAttempts: d.Attempts, Status: string(d.Status), UpdatedAt: stamp(d.UpdatedAt),
+		CreatedAt: wire.Stamp(d.CreatedAt), Event: deliveredEvent{ID: d.Event, Include: string(d.Kind)}, ID: d.ID,
+		NumAttempts: d.Attempts, Status: string(d.Status), UpdatedAt: wire.Stamp(d.UpdatedAt),
 		Webhook: deliveredWebhook{ID: d.Webhook, Level: string(d.Level)},
 	}
 	if !d.NextAttempt.IsZero() {
-		next := stamp(d.NextAttempt)
+		next := wire.Stamp(d.NextAttempt)
 		shown.NextAttemptAt = &next
 	}
 	if d.Last != nil {
@@ -66,7 +67,7 @@ func newWebhookDelivery(d renga.Delivery) webhookDelivery {
 }
 
 func newDeliveryAttempt(a renga.Attempt) *deliveryAttempt {
-	shown := &deliveryAttempt{CreatedAt: stamp(a.Began), ID: a.ID, Status: string(renga.DeliveryFailed), UpdatedAt: stamp(a.Ended)}
+	shown := &deliveryAttempt{CreatedAt: wire.Stamp(a.Began), ID: a.ID, Status: string(renga.DeliveryFailed), UpdatedAt: wire.Stamp(a.Ended)}
 	if a.Succeeded {
 		shown.Status = string(renga.DeliverySucceeded)
 	}
@@ -87,7 +88,7 @@ func (s *Server) deliveries(r *http.Request, fits func(renga.Delivery) bool) ([]
 	}
 	all, err := s.parts.Webhooks.Deliveries(r.Context(), a.ID)
 	if err != nil {
-		return nil, orNotFound(err, "app")
+		return nil, wire.OrNotFound(err, "app")
 	}
 	var shown []webhookDelivery
 	for _, d := range all {
@@ -107,7 +108,7 @@ func (s *Server) listWebhookDeliveries(w http.ResponseWriter, r *http.Request) e
 		return err
 	}
 	id := func(d webhookDelivery) string { return d.ID } // which sorts by time
-	return list(w, r, shown, by("seq", id), by("id", id))
+	return wire.List(w, r, shown, wire.By("seq", id), wire.By("id", id))
 }
 
 func (s *Server) webhookDeliveryInfo(w http.ResponseWriter, r *http.Request) error {
@@ -117,7 +118,7 @@ func (s *Server) webhookDeliveryInfo(w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	if len(shown) == 0 {
-		return notFound("webhook delivery")
+		return wire.NotFound("webhook delivery")
 	}
-	return answer(w, http.StatusOK, shown[0])
+	return wire.Answer(w, http.StatusOK, shown[0])
 }

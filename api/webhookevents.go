@@ -13,12 +13,13 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
-func (s *Server) webhookEventRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/webhook-events", Looking, s.listWebhookEvents),
-		Get("/apps/{app}/webhook-events/{event}", Looking, s.webhookEventInfo),
+func (s *Server) webhookEventRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/webhook-events", wire.Looking, s.listWebhookEvents),
+		wire.Get("/apps/{app}/webhook-events/{event}", wire.Looking, s.webhookEventInfo),
 	}
 }
 
@@ -40,7 +41,7 @@ func (s *Server) showEvents(ctx context.Context, page []renga.Event) ([]webhookE
 			return nil, err
 		}
 		shown = append(shown, webhookEvent{
-			CreatedAt: stamp(e.At), ID: e.ID, Include: string(e.Kind), Payload: payload, UpdatedAt: stamp(e.At),
+			CreatedAt: wire.Stamp(e.At), ID: e.ID, Include: string(e.Kind), Payload: payload, UpdatedAt: wire.Stamp(e.At),
 		})
 	}
 	return shown, nil
@@ -53,7 +54,7 @@ func (s *Server) events(r *http.Request) ([]renga.Event, error) {
 		return nil, err
 	}
 	all, err := s.parts.Webhooks.Events(r.Context(), a.ID)
-	return all, orNotFound(err, "app")
+	return all, wire.OrNotFound(err, "app")
 }
 
 func (s *Server) listWebhookEvents(w http.ResponseWriter, r *http.Request) error {
@@ -63,7 +64,7 @@ func (s *Server) listWebhookEvents(w http.ResponseWriter, r *http.Request) error
 	}
 	show := func(page []renga.Event) ([]webhookEvent, error) { return s.showEvents(r.Context(), page) }
 	id := func(e renga.Event) string { return e.ID } // which sorts by time
-	return listAs(w, r, all, show, by("seq", id), by("id", id))
+	return wire.ListAs(w, r, all, show, wire.By("seq", id), wire.By("id", id))
 }
 
 func (s *Server) webhookEventInfo(w http.ResponseWriter, r *http.Request) error {
@@ -74,13 +75,13 @@ func (s *Server) webhookEventInfo(w http.ResponseWriter, r *http.Request) error 
 	id := mux.Vars(r)["event"]
 	i := slices.IndexFunc(all, func(e renga.Event) bool { return strings.EqualFold(e.ID, id) })
 	if i < 0 {
-		return notFound("webhook event")
+		return wire.NotFound("webhook event")
 	}
 	shown, err := s.showEvents(r.Context(), all[i:i+1])
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, shown[0])
+	return wire.Answer(w, http.StatusOK, shown[0])
 }
 
 // payloadVersion says how what a payload holds is to be read.
@@ -89,12 +90,12 @@ const payloadVersion = "application/vnd.heroku+json; version=3"
 // Payload is an event as receivers of webhooks get it, all but what is about its
 // delivery.
 func (s *Server) Payload(ctx context.Context, e renga.Event) (map[string]any, error) {
-	known := s.people()
+	known := s.People()
 	by := e.By
 	if by == "" {
 		by = renga.Platform
 	}
-	actor, err := known.find(ctx, by)
+	actor, err := known.Find(ctx, by)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func (s *Server) Payload(ctx context.Context, e renga.Event) (map[string]any, er
 	if err != nil {
 		return nil, err
 	}
-	at := stamp(e.At)
+	at := wire.Stamp(e.At)
 	return map[string]any{
 		"action": e.Action, "actor": actor, "created_at": at, "data": data, "id": e.ID, "previous_data": differing(before, data),
 		"published_at": at, "resource": strings.TrimPrefix(string(e.Kind), "api:"), "sequence": nil, "updated_at": at,
@@ -115,7 +116,7 @@ func (s *Server) Payload(ctx context.Context, e renga.Event) (map[string]any, er
 }
 
 // subject is what an event happened to as the API shows it.
-func (s *Server) subject(ctx context.Context, e renga.Event, sub renga.Subject, known *people) (map[string]any, error) {
+func (s *Server) subject(ctx context.Context, e renga.Event, sub renga.Subject, known *wire.People) (map[string]any, error) {
 	var shown any
 	var err error
 	switch {
@@ -141,8 +142,8 @@ func (s *Server) subject(ctx context.Context, e renga.Event, sub renga.Subject, 
 }
 
 // showReleaseOf is the release of an event, or the build that made it.
-func (s *Server) showReleaseOf(ctx context.Context, e renga.Event, rec renga.ReleaseRecord, known *people) (any, error) {
-	by, err := known.find(ctx, rec.By)
+func (s *Server) showReleaseOf(ctx context.Context, e renga.Event, rec renga.ReleaseRecord, known *wire.People) (any, error) {
+	by, err := known.Find(ctx, rec.By)
 	if err != nil {
 		return nil, err
 	}
@@ -200,18 +201,18 @@ func differing(before, after map[string]any) map[string]any {
 // pushedBuild is an image push as a build on the wire: the image was built
 // elsewhere, and pushing it was the last step.
 type pushedBuild struct {
-	App             onlyID      `json:"app"`
-	Buildpacks      []string    `json:"buildpacks"`
-	CreatedAt       string      `json:"created_at"`
-	ID              string      `json:"id"`
-	OutputStreamURL *string     `json:"output_stream_url"`
-	Release         onlyID      `json:"release"`
-	Slug            *onlyID     `json:"slug"`
-	SourceBlob      buildSource `json:"source_blob"`
-	Stack           string      `json:"stack"`
-	Status          string      `json:"status"`
-	UpdatedAt       string      `json:"updated_at"`
-	User            person      `json:"user"`
+	App             wire.OnlyID  `json:"app"`
+	Buildpacks      []string     `json:"buildpacks"`
+	CreatedAt       string       `json:"created_at"`
+	ID              string       `json:"id"`
+	OutputStreamURL *string      `json:"output_stream_url"`
+	Release         wire.OnlyID  `json:"release"`
+	Slug            *wire.OnlyID `json:"slug"`
+	SourceBlob      buildSource  `json:"source_blob"`
+	Stack           string       `json:"stack"`
+	Status          string       `json:"status"`
+	UpdatedAt       string       `json:"updated_at"`
+	User            wire.Person  `json:"user"`
 }
 
 type buildSource struct {
@@ -221,11 +222,11 @@ type buildSource struct {
 	VersionDescription *string `json:"version_description"`
 }
 
-func newPushedBuild(a renga.App, rec renga.ReleaseRecord, by person) pushedBuild {
+func newPushedBuild(a renga.App, rec renga.ReleaseRecord, by wire.Person) pushedBuild {
 	return pushedBuild{
-		App: onlyID{string(a.ID)}, Buildpacks: []string{}, CreatedAt: stamp(rec.CreatedAt),
-		ID: derivedID(a.ID, "build:"+renga.VersionName(rec.Version)), Release: onlyID{releaseID(a.ID, rec.Version)},
-		SourceBlob: buildSource{VersionDescription: &rec.Description}, Stack: stackName, Status: string(renga.Succeeded),
-		UpdatedAt: stamp(rec.CreatedAt), User: by,
+		App: wire.OnlyID{ID: string(a.ID)}, Buildpacks: []string{}, CreatedAt: wire.Stamp(rec.CreatedAt),
+		ID: wire.DerivedID(a.ID, "build:"+renga.VersionName(rec.Version)), Release: wire.OnlyID{ID: wire.ReleaseID(a.ID, rec.Version)},
+		SourceBlob: buildSource{VersionDescription: &rec.Description}, Stack: wire.StackName, Status: string(renga.Succeeded),
+		UpdatedAt: wire.Stamp(rec.CreatedAt), User: by,
 	}
 }

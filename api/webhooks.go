@@ -15,6 +15,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/wire"
 )
 
 // Webhooks keeps webhooks, what happened, and what was told of it.
@@ -35,19 +36,19 @@ const (
 	secretHeader = "Heroku-Webhook-Secret"
 )
 
-func (s *Server) webhookRoutes() []Route {
-	return []Route{
-		Get("/apps/{app}/webhooks", ReadingSecrets, s.listWebhooks),
-		Post("/apps/{app}/webhooks", SettingSecrets, s.createWebhook),
-		Get("/apps/{app}/webhooks/{webhook}", ReadingSecrets, s.webhookInfo),
-		Patch("/apps/{app}/webhooks/{webhook}", SettingSecrets, s.updateWebhook),
-		Delete("/apps/{app}/webhooks/{webhook}", SettingSecrets, s.deleteWebhook),
+func (s *Server) webhookRoutes() []wire.Route {
+	return []wire.Route{
+		wire.Get("/apps/{app}/webhooks", wire.ReadingSecrets, s.listWebhooks),
+		wire.Post("/apps/{app}/webhooks", wire.SettingSecrets, s.createWebhook),
+		wire.Get("/apps/{app}/webhooks/{webhook}", wire.ReadingSecrets, s.webhookInfo),
+		wire.Patch("/apps/{app}/webhooks/{webhook}", wire.SettingSecrets, s.updateWebhook),
+		wire.Delete("/apps/{app}/webhooks/{webhook}", wire.SettingSecrets, s.deleteWebhook),
 	}
 }
 
 // webhook is a webhook on the wire. Its secrets are never shown.
 type webhook struct {
-	App       ref      `json:"app"`
+	App       wire.Ref `json:"app"`
 	CreatedAt string   `json:"created_at"`
 	ID        string   `json:"id"`
 	Include   []string `json:"include"`
@@ -58,8 +59,8 @@ type webhook struct {
 
 func newWebhook(a renga.App, hook renga.Webhook) webhook {
 	shown := webhook{
-		App: appRef(a), CreatedAt: stamp(hook.CreatedAt), ID: hook.ID, Include: []string{}, Level: string(hook.Level),
-		UpdatedAt: stamp(hook.UpdatedAt), URL: hook.URL,
+		App: wire.AppRef(a), CreatedAt: wire.Stamp(hook.CreatedAt), ID: hook.ID, Include: []string{}, Level: string(hook.Level),
+		UpdatedAt: wire.Stamp(hook.UpdatedAt), URL: hook.URL,
 	}
 	for _, kind := range hook.Include {
 		shown.Include = append(shown.Include, string(kind))
@@ -74,13 +75,13 @@ func (s *Server) listWebhooks(w http.ResponseWriter, r *http.Request) error {
 	}
 	hooks, err := s.parts.Webhooks.Webhooks(r.Context(), a.ID)
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	var shown []webhook
 	for _, hook := range hooks {
 		shown = append(shown, newWebhook(a, hook))
 	}
-	return list(w, r, shown, by("id", func(w webhook) string { return w.ID }))
+	return wire.List(w, r, shown, wire.By("id", func(w webhook) string { return w.ID }))
 }
 
 // webhookOf finds the webhook of the path.
@@ -91,12 +92,12 @@ func (s *Server) webhookOf(r *http.Request) (renga.App, renga.Webhook, error) {
 	}
 	hooks, err := s.parts.Webhooks.Webhooks(r.Context(), a.ID)
 	if err != nil {
-		return a, renga.Webhook{}, orNotFound(err, "app")
+		return a, renga.Webhook{}, wire.OrNotFound(err, "app")
 	}
 	id := mux.Vars(r)["webhook"]
 	i := slices.IndexFunc(hooks, func(h renga.Webhook) bool { return strings.EqualFold(h.ID, id) })
 	if i < 0 {
-		return a, renga.Webhook{}, notFound("webhook")
+		return a, renga.Webhook{}, wire.NotFound("webhook")
 	}
 	return a, hooks[i], nil
 }
@@ -106,7 +107,7 @@ func (s *Server) webhookInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, newWebhook(a, hook))
+	return wire.Answer(w, http.StatusOK, newWebhook(a, hook))
 }
 
 // webhookBody is what clients say of a webhook; nil is what they leave out.
@@ -121,23 +122,23 @@ type webhookBody struct {
 // decodeWebhook reads a body and lays it over a webhook.
 func (s *Server) decodeWebhook(r *http.Request, hook *renga.Webhook) (change func(*renga.Webhook), err error) {
 	var body webhookBody
-	if err := decode(r, &body); err != nil {
+	if err := wire.Decode(r, &body); err != nil {
 		return nil, err
 	}
 	var authorization *string
 	if len(body.Authorization) > 0 && json.Unmarshal(body.Authorization, &authorization) != nil {
-		return nil, invalid("Field %q must be %s.", "authorization", "a string, or null")
+		return nil, wire.Invalid("Field %q must be %s.", "authorization", "a string, or null")
 	}
 	change = func(hook *renga.Webhook) {
-		set(&hook.Include, body.Include)
-		set(&hook.Level, body.Level)
-		set(&hook.URL, body.URL)
+		wire.Set(&hook.Include, body.Include)
+		wire.Set(&hook.Level, body.Level)
+		wire.Set(&hook.URL, body.URL)
 		if body.Secret != nil && *body.Secret != "" {
 			hook.Secret = renga.Secret(*body.Secret)
 		}
 		if len(body.Authorization) > 0 {
 			hook.Authorization = ""
-			set(&hook.Authorization, (*renga.Secret)(authorization))
+			wire.Set(&hook.Authorization, (*renga.Secret)(authorization))
 		}
 	}
 	change(hook)
@@ -146,19 +147,19 @@ func (s *Server) decodeWebhook(r *http.Request, hook *renga.Webhook) (change fun
 
 func (s *Server) checkWebhook(hook renga.Webhook) error {
 	if hook.Level != renga.Notify && hook.Level != renga.Sync {
-		return invalid("Level must be %q, to be told once, or %q, to be told until it is taken.", renga.Notify, renga.Sync)
+		return wire.Invalid("Level must be %q, to be told once, or %q, to be told until it is taken.", renga.Notify, renga.Sync)
 	}
 	if len(hook.Include) == 0 {
-		return invalid("Name what to include, such as %q.", renga.ReleaseEvent)
+		return wire.Invalid("Name what to include, such as %q.", renga.ReleaseEvent)
 	}
 	for _, kind := range hook.Include {
 		if !slices.Contains(renga.EventKinds, kind) {
-			return invalid("There are no events of %q.", clip(string(kind)))
+			return wire.Invalid("There are no events of %q.", wire.Clip(string(kind)))
 		}
 	}
 	for _, secret := range []renga.Secret{hook.Secret, hook.Authorization} {
 		if len(secret) > 1024 || strings.ContainsFunc(string(secret), func(c rune) bool { return c < ' ' || c > '~' }) {
-			return invalid("Secret and authorization may have up to 1024 printable ASCII characters.")
+			return wire.Invalid("Secret and authorization may have up to 1024 printable ASCII characters.")
 		}
 	}
 	return s.checkReceiver(hook.URL)
@@ -170,9 +171,9 @@ func (s *Server) checkReceiver(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || len(text) > 2048 || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
-		return invalid("The url must be one that begins with https:// or http://.")
+		return wire.Invalid("The url must be one that begins with https:// or http://.")
 	case u.User != nil:
-		return invalid("The url must hold no user name or password; give them as authorization.")
+		return wire.Invalid("The url must hold no user name or password; give them as authorization.")
 	}
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	ip, err := netip.ParseAddr(host)
@@ -183,7 +184,7 @@ func (s *Server) checkReceiver(text string) error {
 		return nil
 	}
 	if err := s.options.Reachable(ip); err != nil {
-		return invalid("%s", renga.MessageOf(err, "The url leads where no webhook may be delivered."))
+		return wire.Invalid("%s", renga.MessageOf(err, "The url leads where no webhook may be delivered."))
 	}
 	return nil
 }
@@ -199,17 +200,17 @@ func (s *Server) createWebhook(w http.ResponseWriter, r *http.Request) error {
 	}
 	err = s.parts.Webhooks.EditWebhooks(r.Context(), a.ID, func(hooks map[string]renga.Webhook) error {
 		if len(hooks) >= maxWebhooks {
-			return invalid("An app may have %d webhooks; remove one first.", maxWebhooks)
+			return wire.Invalid("An app may have %d webhooks; remove one first.", maxWebhooks)
 		}
 		hooks[hook.ID] = hook
 		return nil
 	})
 	if err != nil {
-		return orNotFound(err, "app")
+		return wire.OrNotFound(err, "app")
 	}
 	s.Audit(r, "webhook added", a.Name, "webhook", hook.ID)
 	w.Header().Set(secretHeader, string(hook.Secret))
-	return answer(w, http.StatusCreated, newWebhook(a, hook))
+	return wire.Answer(w, http.StatusCreated, newWebhook(a, hook))
 }
 
 func newSecret() renga.Secret {
@@ -236,7 +237,7 @@ func (s *Server) updateWebhook(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.Audit(r, "webhook changed", a.Name, "webhook", hook.ID)
-	return answer(w, http.StatusOK, newWebhook(a, hook))
+	return wire.Answer(w, http.StatusOK, newWebhook(a, hook))
 }
 
 // editWebhook changes one webhook, if it is still there.
@@ -244,12 +245,12 @@ func (s *Server) editWebhook(r *http.Request, a renga.App, id string, edit func(
 	err := s.parts.Webhooks.EditWebhooks(r.Context(), a.ID, func(hooks map[string]renga.Webhook) error {
 		now, ok := hooks[id]
 		if !ok {
-			return notFound("webhook")
+			return wire.NotFound("webhook")
 		}
 		edit(hooks, now)
 		return nil
 	})
-	return orNotFound(err, "app")
+	return wire.OrNotFound(err, "app")
 }
 
 func (s *Server) deleteWebhook(w http.ResponseWriter, r *http.Request) error {
@@ -262,5 +263,5 @@ func (s *Server) deleteWebhook(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.Audit(r, "webhook removed", a.Name, "webhook", hook.ID)
-	return answer(w, http.StatusOK, newWebhook(a, hook))
+	return wire.Answer(w, http.StatusOK, newWebhook(a, hook))
 }

@@ -13,6 +13,7 @@ import (
 	"renga"
 	"renga/accounts"
 	"renga/api"
+	"renga/api/wire"
 	"renga/attach"
 	"renga/certs"
 	"renga/config"
@@ -145,11 +146,11 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 	}
 	people := accounts.New(db, accounts.DefaultCost)
 	web := api.New(api.Options{
-		Settings: api.Settings{Domain: s.Domain, Scheme: scheme, Port: port, StreamKey: d.streamKey, Log: log, Now: time.Now},
+		Settings: wire.Settings{Domain: s.Domain, Scheme: scheme, Port: port, StreamKey: d.streamKey, Log: log, Now: time.Now},
 		ACME:     s.ACMEDirectory != "", Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), RateLimit: s.RateLimit,
 		Reachable: outside.Check, Version: versionName(), Checks: checks(s, db, engine, manager, around),
 	}, api.Parts{
-		Wire: api.DoorParts{
+		Wire: wire.Parts{
 			Tokens: db, Logins: people, Authorizations: db, Accounts: db, Apps: db, Releases: db, Repeats: db,
 			Lines: did, Waker: manager,
 		},

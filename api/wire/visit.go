@@ -1,4 +1,4 @@
-package api
+package wire
 
 import (
 	"context"
@@ -10,13 +10,13 @@ import (
 	"renga"
 )
 
-// visit is what becomes known of one request on its way: who asks, for which
+// Visit is what becomes known of one request on its way: who asks, for which
 // app. The access log reads it at the end.
-type visit struct {
-	id     string
-	bearer renga.Bearer
-	target renga.App // that the path names
-	app    string    // its name, for the logs
+type Visit struct {
+	ID     string
+	Bearer renga.Bearer
+	Target renga.App // that the path names
+	App    string    // its name, for the logs
 	answer http.Header
 	// unneeded are the fields of the body that the route does not need.
 	unneeded map[string]string
@@ -37,22 +37,22 @@ func WithVisit(next http.Handler) http.Handler {
 			id = uuid.NewString()
 		}
 		w.Header().Set("Request-Id", id)
-		ctx := context.WithValue(r.Context(), visitKey{}, &visit{id: id})
+		ctx := context.WithValue(r.Context(), visitKey{}, &Visit{ID: id})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-// visitOf is the request's visit; WithVisit has put it there.
-func visitOf(r *http.Request) *visit { return visitIn(r.Context()) }
+// VisitOf is the request's visit; WithVisit has put it there.
+func VisitOf(r *http.Request) *Visit { return visitIn(r.Context()) }
 
 // visitIn is the visit of a request's context; an empty one of any other.
-func visitIn(ctx context.Context) *visit {
-	v, ok := ctx.Value(visitKey{}).(*visit)
+func visitIn(ctx context.Context) *Visit {
+	v, ok := ctx.Value(visitKey{}).(*Visit)
 	if !ok {
-		return &visit{}
+		return &Visit{}
 	}
 	return v
 }
 
-// caller is the account that asks.
-func caller(r *http.Request) renga.Account { return visitOf(r).bearer.Account }
+// Caller is the account that asks.
+func Caller(r *http.Request) renga.Account { return VisitOf(r).Bearer.Account }

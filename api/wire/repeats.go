@@ -1,4 +1,4 @@
-package api
+package wire
 
 import (
 	"bytes"
@@ -87,7 +87,7 @@ func (d *Door) actOnce(w http.ResponseWriter, r *http.Request, p *repeatable, rt
 		past.send(w)
 		return nil
 	case p.explicit:
-		return invalid("This Idempotency-Key was used for another request; choose a new one.")
+		return Invalid("This Idempotency-Key was used for another request; choose a new one.")
 	}
 	return rt.do(w, r) // whoever made the id repeats ids, not requests
 }
@@ -112,7 +112,7 @@ func (d *Door) lastAnswer(w http.ResponseWriter, r *http.Request, p *repeatable,
 // newRepeatable reads who the request is; nil when it changes nothing or cannot
 // be recognised.
 func newRepeatable(r *http.Request) (*repeatable, error) {
-	if reads(r) || caller(r).ID == "" {
+	if reads(r) || Caller(r).ID == "" {
 		return nil, nil
 	}
 	p := &repeatable{holder: uuid.NewString(), keep: keepByID}
@@ -121,17 +121,17 @@ func newRepeatable(r *http.Request) (*repeatable, error) {
 		id, p.explicit, p.keep = key, true, keepByKey
 	}
 	switch id = strings.TrimSpace(id); {
-	case !p.explicit && !isUUID(id):
+	case !p.explicit && !IsUUID(id):
 		return nil, nil
 	case len(id) > maxKeyBytes:
-		return nil, badRequest("The Idempotency-Key header must be no longer than %d bytes.", maxKeyBytes)
+		return nil, BadRequest("The Idempotency-Key header must be no longer than %d bytes.", maxKeyBytes)
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, unreadable(err)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	by := visitOf(r).bearer
+	by := VisitOf(r).Bearer
 	p.key = fingerprint(string(by.Account.ID), by.Authorization.ID, r.Method, r.URL.RequestURI(), fmt.Sprint(p.explicit), id)
 	p.print = fingerprint(string(body))
 	return p, nil
@@ -196,7 +196,7 @@ func (d *Door) act(w http.ResponseWriter, r *http.Request, p *repeatable, rt Rou
 	}
 	maps.DeleteFunc(past.Header, func(name string, _ []string) bool { return before[name] != nil })
 	if err := d.remember(ctx, p, past); err != nil { // it was done all the same
-		d.Log.Warn("an answer was not remembered", "request", visitOf(r).id, "err", err)
+		d.Log.Warn("an answer was not remembered", "request", VisitOf(r).ID, "err", err)
 	}
 	held.send()
 	return nil

@@ -1,4 +1,4 @@
-package api
+package wire
 
 import (
 	"context"
@@ -20,9 +20,9 @@ const (
 	sendPatience = time.Minute
 )
 
-// eventStream is an answer of server-sent events. Its methods may be called at
+// EventStream is an answer of server-sent events. Its methods may be called at
 // once from several goroutines; they fail once the client is gone.
-type eventStream struct {
+type EventStream struct {
 	w   http.ResponseWriter
 	rc  *http.ResponseController
 	now func() time.Time
@@ -32,12 +32,13 @@ type eventStream struct {
 	last time.Time // of the last line that was sent
 }
 
-func newEventStream(w http.ResponseWriter, now func() time.Time) *eventStream {
-	return &eventStream{w: w, rc: http.NewResponseController(w), now: now, last: now()}
+// NewEventStream sends nothing yet.
+func NewEventStream(w http.ResponseWriter, now func() time.Time) *EventStream {
+	return &EventStream{w: w, rc: http.NewResponseController(w), now: now, last: now()}
 }
 
-// begin sends the head of the answer and a first field, which may be empty.
-func (s *eventStream) begin(field string) error {
+// Begin sends the head of the answer and a first field, which may be empty.
+func (s *EventStream) Begin(field string) error {
 	h := s.w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
@@ -48,8 +49,8 @@ func (s *eventStream) begin(field string) error {
 	return s.sendLocked([]byte(field))
 }
 
-// lines sends those lines that the filter chooses and that come after an id.
-func (s *eventStream) lines(f renga.LogFilter, lines []renga.LogLine, after uint64) error {
+// Lines sends those lines that the filter chooses and that come after an id.
+func (s *EventStream) Lines(f renga.LogFilter, lines []renga.LogLine, after uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.buf[:0]
@@ -69,20 +70,20 @@ func (s *eventStream) lines(f renga.LogFilter, lines []renga.LogLine, after uint
 	return s.sendLocked(b)
 }
 
-// overflow tells the reader that he was too slow, in Heroku's words.
-func (s *eventStream) overflow(missed uint64) error {
+// Overflow tells the reader that he was too slow, in Heroku's words.
+func (s *EventStream) Overflow(missed uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	line := renga.LogLine{
 		Time: s.now(), Source: renga.SourceHeroku, Dyno: "logplex",
-		Text: fmt.Sprintf("Error L11 (Tail buffer overflow) -> This tail session dropped %d messages since %s.", missed, stamp(s.last)),
+		Text: fmt.Sprintf("Error L11 (Tail buffer overflow) -> This tail session dropped %d messages since %s.", missed, Stamp(s.last)),
 	}
 	return s.sendLocked([]byte("data: " + line.String() + "\n\n"))
 }
 
-// keepAlive sends comments until ctx ends, ending is closed or the client is
+// KeepAlive sends comments until ctx ends, ending is closed or the client is
 // gone.
-func (s *eventStream) keepAlive(ctx context.Context, ending <-chan struct{}) {
+func (s *EventStream) KeepAlive(ctx context.Context, ending <-chan struct{}) {
 	ticker := time.NewTicker(keepAlivePause)
 	defer ticker.Stop()
 	for {
@@ -102,7 +103,7 @@ func (s *eventStream) keepAlive(ctx context.Context, ending <-chan struct{}) {
 	}
 }
 
-func (s *eventStream) sendLocked(b []byte) error {
+func (s *EventStream) sendLocked(b []byte) error {
 	if err := s.rc.SetWriteDeadline(time.Now().Add(sendPatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return fmt.Errorf("send events: %w", err)
 	}

@@ -1,4 +1,4 @@
-package api
+package wire
 
 import (
 	"context"
@@ -16,6 +16,9 @@ type Tokens interface {
 	Bearer(ctx context.Context, token string) (renga.Bearer, error)
 }
 
+// AuthorizationsPath is where a token is made out of email and password.
+const AuthorizationsPath = "/oauth/authorizations"
+
 // tokenHeader is the second place for a token: some commands of the official
 // CLI send an Authorization header that is none.
 const tokenHeader = "X-Renga-Token"
@@ -28,7 +31,7 @@ func (d *Door) authenticate(admit Handler, next http.Handler) http.Handler {
 		if err != nil {
 			return err
 		}
-		visitOf(r).bearer = bearer
+		VisitOf(r).Bearer = bearer
 		if err := admit(w, r); err != nil {
 			return err
 		}
@@ -48,14 +51,14 @@ func (d *Door) bearerOf(r *http.Request) (renga.Bearer, error) {
 	if !ok || !strings.Contains(email, "@") || !takesPassword(r) {
 		return renga.Bearer{}, errUnauthorized()
 	}
-	account, err := d.Logins.Login(r.Context(), email, password, from(r))
+	account, err := d.Logins.Login(r.Context(), email, password, From(r))
 	return renga.Bearer{Account: account, Authorization: renga.Authorization{Scopes: renga.Scopes{renga.ScopeGlobal}}}, err
 }
 
 // Again is a request that is long over as if it came in now: its token is asked
 // about anew.
 func (d *Door) Again(ctx context.Context, r *http.Request) (*http.Request, error) {
-	r = r.WithContext(context.WithValue(ctx, visitKey{}, visitOf(r)))
+	r = r.WithContext(context.WithValue(ctx, visitKey{}, VisitOf(r)))
 	_, err := d.bearerOf(r)
 	return r, err
 }
@@ -63,7 +66,7 @@ func (d *Door) Again(ctx context.Context, r *http.Request) (*http.Request, error
 // takesPassword tells whether email and password are credentials too: where a
 // token is made out of them.
 func takesPassword(r *http.Request) bool {
-	return r.Method == http.MethodPost && r.URL.Path == authorizationsPath
+	return r.Method == http.MethodPost && r.URL.Path == AuthorizationsPath
 }
 
 // credentials are the tokens of a request in the order in which they are
@@ -89,8 +92,8 @@ func credentials(r *http.Request) []string {
 	return tokens
 }
 
-// from is the address that a request comes from, without its port.
-func from(r *http.Request) string {
+// From is the address that a request comes from, without its port.
+func From(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr

@@ -1,4 +1,4 @@
-package api
+package wire
 
 import (
 	"net/http"
@@ -73,7 +73,7 @@ func (d *Door) Unlocked(routes []Route, locked http.Handler) http.Handler {
 // whom admit does not turn away.
 func (d *Door) Locked(routes []Route, admit Handler) http.Handler {
 	m := d.mux(routes, false)
-	m.NotFoundHandler = d.Handle(noEndpoint)
+	m.NotFoundHandler = d.Handle(NoEndpoint)
 	m.MethodNotAllowedHandler = d.Handle(otherMethod(m))
 	return d.authenticate(admit, m)
 }
@@ -97,7 +97,7 @@ func (d *Door) mux(routes []Route, open bool) *mux.Router {
 func (d *Door) guarded(rt Route) Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if !d.WarnOfAll {
-			visitOf(r).unneeded = rt.unneeded
+			VisitOf(r).unneeded = rt.unneeded
 		}
 		if rt.policy.open {
 			return rt.do(w, r)
@@ -109,7 +109,7 @@ func (d *Door) guarded(rt Route) Handler {
 // Handle makes an http.Handler that answers errors in Heroku's form.
 func (d *Door) Handle(do Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		visitOf(r).answer = w.Header() // the innermost handler's is what is remembered for repeats
+		VisitOf(r).answer = w.Header() // the innermost handler's is what is remembered for repeats
 		if err := do(w, r); err != nil {
 			d.fail(w, r, err)
 		}

@@ -1,4 +1,4 @@
-package api
+package wire
 
 import (
 	"bytes"
@@ -15,11 +15,11 @@ import (
 	"renga"
 )
 
-// decode reads a JSON body into what the pointer into points at. An empty body
+// Decode reads a JSON body into what the pointer into points at. An empty body
 // changes nothing; fields that are not known are ignored, as on Heroku, and the
 // answer warns of them. What is no JSON is a bad request, of another media type unsupported, a field of a wrong type an invalid parameter.
 // Messages never repeat what the body holds.
-func decode(r *http.Request, into any) error {
+func Decode(r *http.Request, into any) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return unreadable(err)
@@ -28,16 +28,16 @@ func decode(r *http.Request, into any) error {
 		return nil
 	}
 	if kind := r.Header.Get("Content-Type"); !mayBeJSON(kind) {
-		return &problem{
+		return &Problem{
 			kind: renga.Invalid, status: http.StatusUnsupportedMediaType, id: "unsupported_media_type",
-			message: fmt.Sprintf("A body of type %q is not understood; send JSON, with Content-Type: application/json.", clip(kind)),
+			message: fmt.Sprintf("A body of type %q is not understood; send JSON, with Content-Type: application/json.", Clip(kind)),
 		}
 	}
 	if !utf8.Valid(body) {
-		return badRequest("The request body is not valid UTF-8.")
+		return BadRequest("The request body is not valid UTF-8.")
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return mistyped(err)
+		return Mistyped(err)
 	}
 	warnOfUnread(r, body, into)
 	return nil
@@ -52,19 +52,19 @@ func mayBeJSON(contentType string) bool {
 func unreadable(err error) error {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return &problem{
+		return &Problem{
 			kind: renga.Invalid, status: http.StatusRequestEntityTooLarge, id: "request_entity_too_large",
 			message: fmt.Sprintf("The request body is larger than %d bytes.", tooLarge.Limit),
 		}
 	}
-	return badRequest("The request body could not be read to its end.")
+	return BadRequest("The request body could not be read to its end.")
 }
 
-// mistyped turns encoding/json's errors into ours. Their own texts may hold a
+// Mistyped turns encoding/json's errors into ours. Their own texts may hold a
 // piece of the body.
-func mistyped(err error) error {
+func Mistyped(err error) error {
 	var (
-		own   *problem
+		own   *Problem
 		typed *json.UnmarshalTypeError
 	)
 	switch {
@@ -73,11 +73,11 @@ func mistyped(err error) error {
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &typed) && typed.Field != "":
-		return invalid("Field %q must be %s.", clip(typed.Field), kindName(typed.Type))
+		return Invalid("Field %q must be %s.", Clip(typed.Field), kindName(typed.Type))
 	case errors.As(err, &typed):
-		return invalid("The request body must be a JSON object.")
+		return Invalid("The request body must be a JSON object.")
 	default:
-		return badRequest("The request body is not valid JSON.")
+		return BadRequest("The request body is not valid JSON.")
 	}
 }
 
@@ -96,8 +96,8 @@ func kindName(t reflect.Type) string {
 	}
 }
 
-// empty is the answer where there is nothing to say.
-type empty struct{}
+// Empty is the answer where there is nothing to say.
+type Empty struct{}
 
 // reply sends an answer. Answers may hold config vars and are never stored on
 // the way.
@@ -116,11 +116,11 @@ func reply(w http.ResponseWriter, status int, body any) {
 	_, _ = w.Write(buf.Bytes()) // a client that left misses nothing
 }
 
-// answer sends an answer from a handler.
-func answer(w http.ResponseWriter, status int, body any) error {
+// Answer sends an answer from a handler.
+func Answer(w http.ResponseWriter, status int, body any) error {
 	reply(w, status, body)
 	return nil
 }
 
-// stamp is a time on the wire: RFC 3339, UTC, whole seconds.
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// Stamp is a time on the wire: RFC 3339, UTC, whole seconds.
+func Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

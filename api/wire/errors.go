@@ -1,4 +1,4 @@
-package api
+package wire
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 	"renga"
 )
 
-// problem is an error that the API itself finds: it says how it is answered.
-type problem struct {
+// Problem is an error that the API itself finds: it says how it is answered.
+type Problem struct {
 	kind        renga.Kind // what it is to the rooms that it may pass through
 	status      int
 	id, message string
@@ -22,10 +22,10 @@ type problem struct {
 	challenge   bool   // for 401
 }
 
-func (p *problem) Error() string { return p.message }
+func (p *Problem) Error() string { return p.message }
 
 // Unwrap lets others see the kind.
-func (p *problem) Unwrap() error { return &renga.Error{Kind: p.kind, Message: p.message} }
+func (p *Problem) Unwrap() error { return &renga.Error{Kind: p.kind, Message: p.message} }
 
 // errorBody is Heroku's error on the wire.
 type errorBody struct {
@@ -34,8 +34,8 @@ type errorBody struct {
 	Message  string `json:"message"`
 }
 
-// form is the table from kinds of error to Heroku's status and id.
-func form(kind renga.Kind) (status int, id string) {
+// StatusOf is the table from kinds of error to Heroku's status and id.
+func StatusOf(kind renga.Kind) (status int, id string) {
 	switch kind {
 	case renga.Invalid, renga.Conflict: // Heroku answers a taken name as an invalid one
 		return http.StatusUnprocessableEntity, "invalid_params"
@@ -69,7 +69,7 @@ func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	p := asProblem(err)
 	if p.status >= http.StatusInternalServerError {
-		d.Log.Error("request failed", "request", visitOf(r).id, "app", visitOf(r).app, "err", err)
+		d.Log.Error("request failed", "request", VisitOf(r).ID, "app", VisitOf(r).App, "err", err)
 	}
 	if p.allow != "" {
 		w.Header().Set("Allow", p.allow)
@@ -82,8 +82,8 @@ func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // asProblem says how an error is answered. One without a kind is a fault of
 // ours.
-func asProblem(err error) *problem {
-	var p *problem
+func asProblem(err error) *Problem {
+	var p *Problem
 	if errors.As(err, &p) {
 		return p
 	}
@@ -91,56 +91,59 @@ func asProblem(err error) *problem {
 	if kind == renga.Unauthorized {
 		return errUnauthorized()
 	}
-	status, id := form(kind)
-	return &problem{status: status, id: id, message: renga.MessageOf(err, "Internal server error.")}
+	status, id := StatusOf(kind)
+	return &Problem{status: status, id: id, message: renga.MessageOf(err, "Internal server error.")}
 }
 
-// replyFault answers that something is wrong on our side.
-func replyFault(w http.ResponseWriter) {
+// ReplyFault answers that something is wrong on our side.
+func ReplyFault(w http.ResponseWriter) {
 	p := asProblem(nil)
 	reply(w, p.status, errorBody{ID: p.id, Message: p.message})
 }
 
 // The problems the API itself finds.
 
-func errUnauthorized() *problem {
-	return &problem{
+func errUnauthorized() *Problem {
+	return &Problem{
 		kind: renga.Unauthorized, status: http.StatusUnauthorized, id: "unauthorized",
 		message: "Invalid credentials provided.", challenge: true,
 	}
 }
 
-// notFound says that there is no such resource: "app", "process type".
-func notFound(resource string) *problem {
-	return &problem{
+// NotFound says that there is no such resource: "app", "process type".
+func NotFound(resource string) *Problem {
+	return &Problem{
 		kind: renga.NotFound, status: http.StatusNotFound, id: "not_found",
 		resource: strings.ReplaceAll(resource, " ", "_"), message: fmt.Sprintf("Couldn't find that %s.", resource),
 	}
 }
 
-// orNotFound gives a NotFound error of another room the words and the resource
+// OrNotFound gives a NotFound error of another room the words and the resource
 // of Heroku; other errors pass.
-func orNotFound(err error, resource string) error {
-	var own *problem
+func OrNotFound(err error, resource string) error {
+	var own *Problem
 	if renga.KindOf(err) == renga.NotFound && !errors.As(err, &own) {
-		return notFound(resource)
+		return NotFound(resource)
 	}
 	return err
 }
 
-func badRequest(format string, args ...any) *problem {
-	return &problem{
+// BadRequest is for what is no request of this API at all.
+func BadRequest(format string, args ...any) *Problem {
+	return &Problem{
 		kind: renga.Invalid, status: http.StatusBadRequest, id: "bad_request", message: fmt.Sprintf(format, args...),
 	}
 }
 
-func invalid(format string, args ...any) *problem {
-	status, id := form(renga.Invalid)
-	return &problem{kind: renga.Invalid, status: status, id: id, message: fmt.Sprintf(format, args...)}
+// Invalid is for a request that cannot be done as it stands.
+func Invalid(format string, args ...any) *Problem {
+	status, id := StatusOf(renga.Invalid)
+	return &Problem{kind: renga.Invalid, status: status, id: id, message: fmt.Sprintf(format, args...)}
 }
 
-func noEndpoint(http.ResponseWriter, *http.Request) error {
-	return &problem{
+// NoEndpoint answers paths that nothing is at.
+func NoEndpoint(http.ResponseWriter, *http.Request) error {
+	return &Problem{
 		kind: renga.NotFound, status: http.StatusNotFound, id: "not_found",
 		message: "The requested API endpoint was not found. Are you using the right HTTP verb (i.e. `GET` vs. `POST`), and did you specify your intended version with the `Accept` header?",
 	}
@@ -160,20 +163,20 @@ func otherMethod(m *mux.Router) Handler {
 			}
 		}
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		return noEndpoint(w, r)
+		return NoEndpoint(w, r)
 	}
 }
 
-// methodNotAllowed is for what is ours alone, and not Heroku's.
-func methodNotAllowed(method string, allowed ...string) *problem {
+// MethodNotAllowed is for what is ours alone, and not Heroku's.
+func MethodNotAllowed(method string, allowed ...string) *Problem {
 	list := strings.Join(allowed, ", ")
-	return &problem{
+	return &Problem{
 		kind: renga.Invalid, status: http.StatusMethodNotAllowed, id: "method_not_allowed", allow: list,
-		message: fmt.Sprintf("This endpoint does not answer %s; it answers %s.", clip(method), list),
+		message: fmt.Sprintf("This endpoint does not answer %s; it answers %s.", Clip(method), list),
 	}
 }
 
-// clip shortens outside input before it is put into a message.
-func clip(s string) string {
+// Clip shortens outside input before it is put into a message.
+func Clip(s string) string {
 	return renga.Clip(s, 64)
 }

@@ -1,4 +1,4 @@
-package api
+package wire
 
 import (
 	"context"
@@ -24,8 +24,8 @@ import (
 // lookAgain is how often is asked whether the right to what runs is there still.
 const lookAgain = 5 * time.Second
 
-// pass says to whom something was handed out, by which of the account's tokens.
-type pass struct {
+// Pass says to whom something was handed out, by which of the account's tokens.
+type Pass struct {
 	Account       renga.AccountID `json:"account"`
 	Authorization string          `json:"authorization"`
 	// Token tells the authorization's token from those that it had before and
@@ -33,10 +33,10 @@ type pass struct {
 	Token string `json:"token"`
 }
 
-// passOf is the pass of whoever a request's context is about.
-func (s Settings) passOf(ctx context.Context) pass {
-	by := visitIn(ctx).bearer
-	return pass{Account: by.Account.ID, Authorization: by.Authorization.ID, Token: s.mark(by.Authorization)}
+// PassOf is the pass of whoever a request's context is about.
+func (s Settings) PassOf(ctx context.Context) Pass {
+	by := visitIn(ctx).Bearer
+	return Pass{Account: by.Account.ID, Authorization: by.Authorization.ID, Token: s.mark(by.Authorization)}
 }
 
 func (s Settings) mark(a renga.Authorization) string {
@@ -45,9 +45,9 @@ func (s Settings) mark(a renga.Authorization) string {
 	return hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
-// sign makes a key of a kind, which is all there is of what it opens: nothing is
+// Sign makes a key of a kind, which is all there is of what it opens: nothing is
 // kept.
-func (s Settings) sign(kind string, v any) string {
+func (s Settings) Sign(kind string, v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {
 		panic(fmt.Errorf("encode a %s: %w", kind, err)) // it has nothing but plain fields
@@ -63,23 +63,23 @@ func (s Settings) mac(kind string, text []byte) []byte {
 
 func encode64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// signed reads the key that a request's URL holds.
-func (s Settings) signed(r *http.Request, kind string, v any) bool {
+// Signed reads the key that a request's URL holds.
+func (s Settings) Signed(r *http.Request, kind string, v any) bool {
 	head, tail, _ := strings.Cut(r.URL.Query().Get("key"), ".")
 	text, err1 := base64.RawURLEncoding.DecodeString(head)
 	mac, err2 := base64.RawURLEncoding.DecodeString(tail)
 	return err1 == nil && err2 == nil && hmac.Equal(mac, s.mac(kind, text)) && json.Unmarshal(text, v) == nil
 }
 
-// stillMay asks, whenever it is called, whether whoever made the request may do
+// StillMay asks, whenever it is called, whether whoever made the request may do
 // that with the app still, by the token that they had.
-func (d *Door) stillMay(r *http.Request, app renga.AppID, asked Policy) func(context.Context) error {
-	p := d.passOf(r.Context())
-	return func(ctx context.Context) error { return d.holds(ctx, p, app, asked) }
+func (d *Door) StillMay(r *http.Request, app renga.AppID, asked Policy) func(context.Context) error {
+	p := d.PassOf(r.Context())
+	return func(ctx context.Context) error { return d.Holds(ctx, p, app, asked) }
 }
 
-// holds is nil while a pass is good for that.
-func (d *Door) holds(ctx context.Context, p pass, app renga.AppID, asked Policy) error {
+// Holds is nil while a pass is good for that.
+func (d *Door) Holds(ctx context.Context, p Pass, app renga.AppID, asked Policy) error {
 	scope, _ := asked.Asks()
 	grants, err := d.Authorizations.Authorizations(ctx, p.Account)
 	if err != nil {
@@ -94,16 +94,16 @@ func (d *Door) holds(ctx context.Context, p pass, app renga.AppID, asked Policy)
 	a, err := d.Apps.App(ctx, app)
 	switch {
 	case err != nil:
-		return orNotFound(err, "app")
+		return OrNotFound(err, "app")
 	case a.Deleting:
-		return notFound("app")
+		return NotFound("app")
 	}
 	return a.Permit(p.Account, asked.app...)
 }
 
-// whileHeld is ctx until cancel is called or the right to what runs in it has
+// WhileHeld is ctx until cancel is called or the right to what runs in it has
 // ended. Nothing is ended because it could not be asked.
-func (d *Door) whileHeld(ctx context.Context, p pass, app renga.AppID, asked Policy) (held context.Context, cancel context.CancelFunc) {
+func (d *Door) WhileHeld(ctx context.Context, p Pass, app renga.AppID, asked Policy) (held context.Context, cancel context.CancelFunc) {
 	held, cancel = context.WithCancel(ctx)
 	go func() { // ends with held
 		defer cancel()
@@ -115,7 +115,7 @@ func (d *Door) whileHeld(ctx context.Context, p pass, app renga.AppID, asked Pol
 				return
 			case <-look.C:
 			}
-			err := d.holds(held, p, app, asked)
+			err := d.Holds(held, p, app, asked)
 			if kind := renga.KindOf(err); kind == renga.Forbidden || kind == renga.NotFound {
 				d.Log.Info("stream ended with the right to it", "app", app, "account", p.Account, "reason", err)
 				return
