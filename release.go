@@ -174,6 +174,15 @@ type ReleaseQuery struct {
 	Max        int // how many at most; 0 for all
 }
 
+// BrokenRelease is a release that serves and does not hold, so that its app is to
+// be taken back to the one before.
+type BrokenRelease struct {
+	App     AppID
+	Version int
+	Reason  string
+	FoundAt time.Time
+}
+
 // RollbackPart is what of a release a rollback takes back.
 type RollbackPart string
 

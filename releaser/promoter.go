@@ -17,12 +17,11 @@ type Promotions interface {
 }
 
 const (
-	// promotionRetry is how long a promotion that could not be carried out now
-	// rests.
-	promotionRetry = 5 * time.Second
-	// maxPromotionAge is how old a promotion may become: whoever asked for it
-	// does not expect it any more.
-	maxPromotionAge = time.Hour
+	// retryAfter is how long rests what could not be carried out now.
+	retryAfter = 5 * time.Second
+	// maxOrderAge is how old an order may become: whoever gave it does not expect it
+	// any more.
+	maxOrderAge = time.Hour
 )
 
 // Promoter carries promotions out, one after the other. They are recorded
@@ -56,22 +55,29 @@ func (p *Promoter) Promote(ctx context.Context, promotion renga.Promotion) error
 
 // Run carries out what is open and what comes, until ctx ends.
 func (p *Promoter) Run(ctx context.Context) error {
+	carryOut(ctx, p.wake, p.releaseAll)
+	return nil
+}
+
+// carryOut works off what is recorded: at once, whenever it is woken, and again
+// after a while as long as something is left, until ctx ends.
+func carryOut(ctx context.Context, wake <-chan struct{}, work func(context.Context) (done bool)) {
 	for {
 		var again <-chan time.Time
-		if !p.carryOut(ctx) {
-			again = time.After(promotionRetry)
+		if !work(ctx) {
+			again = time.After(retryAfter)
 		}
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-p.wake:
+			return
+		case <-wake:
 		case <-again:
 		}
 	}
 }
 
-// carryOut works through all open targets and tells whether none is left.
-func (p *Promoter) carryOut(ctx context.Context) bool {
+// releaseAll works through all open targets and tells whether none is left.
+func (p *Promoter) releaseAll(ctx context.Context) bool {
 	open, err := p.OpenPromotions(ctx)
 	if err != nil {
 		p.releaser.Log.Warn("open promotions are not known", "err", err)
@@ -99,7 +105,7 @@ func (p *Promoter) makeRelease(ctx context.Context, promotion renga.Promotion, t
 		t.Release = rel.Version
 	case ctx.Err() != nil:
 		return false
-	case kind == renga.Unavailable && p.releaser.Now().Sub(promotion.CreatedAt) < maxPromotionAge:
+	case kind == renga.Unavailable && p.releaser.Now().Sub(promotion.CreatedAt) < maxOrderAge:
 		p.releaser.Log.Warn("promotion waits", "promotion", promotion.ID, "app", t.App, "err", err)
 		return false
 	default:

@@ -12,12 +12,12 @@ const maxRescueDepth = 50
 
 // Rescue takes an app back from a release that does not hold, to the newest one
 // before it that can be rolled back to. It does nothing when version is not the
-// newest any more, for then somebody acted already, or when there is no such
-// release.
+// newest any more, for then somebody acted already, when there is no such release,
+// or when the app wants it no more.
 func (r *Releaser) Rescue(ctx context.Context, id renga.AppID, version int, reason string) error {
 	defer r.changing.Lock(string(id))()
 	app, err := r.changeable(ctx, id)
-	if err != nil {
+	if err != nil || !app.FeatureOn(renga.RollbackOnCrash) {
 		return err
 	}
 	head, err := r.Store.Head(ctx, id)

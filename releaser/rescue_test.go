@@ -38,3 +38,16 @@ func TestRescueWithoutAGoodReleaseDoesNothing(t *testing.T) {
 		t.Errorf("%d releases, %v", len(w.records[id]), err)
 	}
 }
+
+func TestRescueIsForAppsThatWantIt(t *testing.T) {
+	w, r := newFixture()
+	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa")) // v2
+	w.mustPush(t, r, push("p2", "hello", "sha256:bb"))       // v3
+	w.records[id][1].Outcome.Status, w.records[id][2].Outcome.Status = renga.Succeeded, renga.Succeeded
+	app := w.apps[id]
+	app.Features = map[string]bool{renga.RollbackOnCrash: false}
+	w.apps[id] = app
+	if err := r.Rescue(t.Context(), id, 3, "web.1 crashed"); err != nil || len(w.records[id]) != 3 {
+		t.Errorf("%d releases, %v", len(w.records[id]), err)
+	}
+}

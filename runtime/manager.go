@@ -83,7 +83,7 @@ type Options struct {
 	Outputs Outputs
 	// Ends is told how scheduled dynos ended; nil for nobody.
 	Ends Ends
-	// Rescuer takes apps back from releases that do not hold; nil for nobody.
+	// Rescuer has apps taken back from releases that do not hold; nil for nobody.
 	Rescuer Rescuer
 	// Logs keeps what dynos print and what is said of them; nil to keep nothing.
 	Logs Logs

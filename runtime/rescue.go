@@ -29,10 +29,10 @@ type Rescue struct {
 
 func (Rescue) step() {}
 
-// Rescuer takes apps back to their last good release.
+// Rescuer takes down which releases do not hold.
 type Rescuer interface {
-	// Rescue makes a release out of the last good one before version. It does
-	// nothing when version is no longer the newest, or nothing good came before.
+	// Rescue has the app taken back to its last good release before version, soon.
+	// It is asked again for as long as that release serves and does not hold.
 	Rescue(ctx context.Context, app renga.AppID, version int, reason string) error
 }
 
@@ -104,7 +104,7 @@ func (w *worker) tally(world World) renga.Tally {
 	return sum
 }
 
-// rescue has the app taken back. The releaser wakes the worker by itself.
+// rescue has the app taken back. Once it is, the worker is woken.
 func (w *worker) rescue(ctx context.Context, r Rescue) error {
 	err := w.m.opts.Rescuer.Rescue(ctx, w.app, r.Version, r.Reason)
 	w.m.stats.step("rescue", err)

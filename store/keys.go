@@ -26,6 +26,7 @@ import (
 //	renga:{platform}:attempts:<who>  string  JSON failed logins of an account or address   accounts
 //	renga:{platform}:pipelines       hash    pipeline id → JSON with its couplings         api
 //	renga:{platform}:promotions      hash    promotion id → JSON, kept for a week          releaser
+//	renga:{platform}:broken          hash    app id → JSON, its release that does not hold runtime (report), releaser (remove)
 //	renga:{platform}:answer:<sha256> string  a claim, or a sealed answer, for minutes      api (requests that may be repeated)
 //	renga:{<app>}:app                string  JSON app                                      api
 //	renga:{<app>}:releases           hash    version → JSON record, never rewritten        releaser
@@ -63,6 +64,7 @@ const (
 
 	keyPipelines  = "renga:{platform}:pipelines"
 	keyPromotions = "renga:{platform}:promotions"
+	keyBroken     = "renga:{platform}:broken"
 	keyHooked     = "renga:{platform}:hooked"
 
 	fieldID        = "id"

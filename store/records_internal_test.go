@@ -74,6 +74,9 @@ func TestRecordsLoseNothing(t *testing.T) {
 	keeps(t, tested, func(p renga.Pipeline) pipelineRecord { return newPipelineRecord(p, nil) },
 		func(r pipelineRecord, _ renga.Pipeline) renga.Pipeline { return r.pipeline() })
 	keeps(t, tested, newPromotionRecord, func(r promotionRecord, _ renga.Promotion) renga.Promotion { return r.promotion() })
+	keeps(t, tested, newBrokenReleaseRecord, func(r brokenReleaseRecord, _ renga.BrokenRelease) renga.BrokenRelease {
+		return renga.BrokenRelease(r)
+	})
 	keeps(t, tested, func(m renga.Minute) minuteRecord { return newMinuteRecord([]renga.Minute{m}) },
 		func(r minuteRecord, _ renga.Minute) renga.Minute { return r.minutes()[0] })
 	keeps(t, tested, s.wholeSubject, func(r subjectRecord, was renga.Subject) renga.Subject {

@@ -47,6 +47,7 @@ type house struct {
 	renamer  *releaser.Renamer
 	owners   *releaser.Owners
 	promoter *releaser.Promoter
+	rollback *releaser.AutoRollback
 	hooks    *webhooks.Webhooks
 	schedule *scheduler.Scheduler
 	door     *door
@@ -108,21 +109,20 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 	drainer := logs.NewDrainer(appLogs, db, logs.DrainOptions{Dial: outside.Dial, Log: log})
 	outputs := output.New(output.Options{Dir: s.path("outputs")})
 	wakes := newWakeUps()
-	var rescue rescuer
+	reports := releaser.NewReports(db, time.Now)
 	var gauge *meter.Meter
 	requests := func(r router.Record) { gauge.Request(r.App, string(r.Code), r.Status, r.Service) }
 	rt := router.New(router.Options{WakeUp: wakes.Ask, Log: log, RequestLog: routerLines{appLogs, requests}, Trusted: s.TrustedProxies, TableComplete: wakes.RoutesKnown})
 	manager := runtime.New(runtime.Options{
 		Domain: s.Domain, Sizes: s.Sizes, Port: s.Port, BootTimeout: s.BootTimeout,
-		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, DeployLimit: s.DeployTimeout, WatchWindow: s.WatchWindow, Rescuer: &rescue, Ends: db, Outputs: outputs,
+		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, DeployLimit: s.DeployTimeout, WatchWindow: s.WatchWindow, Rescuer: reports, Ends: db, Outputs: outputs,
 		Logs: appLogs, Log: log,
 	}, db, ledgerReleases{ledger}, engine, rt)
 	gauge = meter.New(meter.Options{Log: log}, manager, appLogs, db)
 	owners := releaser.NewOwners(db, ledger)
-	rescue.Releaser = releaser.New(releaser.Parts{
+	rel := releaser.New(releaser.Parts{
 		Apps: db, Store: db, Ledger: ledger, Owners: owners, Runner: manager, Lines: did, Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
-	rel := rescue.Releaser
 	reg, err := registry.New(registry.Options{
 		Dir: s.path("registry"), IntentDir: s.path("pushes"), Secret: d.secret, Platform: s.Platform,
 		MaxImageBytes: s.MaxImageSize, MaxUnpacked: s.MaxUnpackedSize, UnpacksZstd: engine.UnpacksZstd, MinFreeBytes: s.MinFreeDisk, EngineFree: engine.DiskFree, CreateOnPush: s.CreateOnPush,
@@ -141,7 +141,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 	schedule := scheduler.New(scheduler.Options{Log: log, Now: time.Now}, db, db, scheduled{manager}, appLogs)
 	h := &house{
 		settings: s, log: log, manager: manager, wakeUps: wakes, registry: reg, pushes: &pushWatch{registry: reg},
-		remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), owners: owners, promoter: releaser.NewPromoter(db, rel),
+		remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), owners: owners, promoter: releaser.NewPromoter(db, rel), rollback: releaser.NewAutoRollback(reports, rel),
 		certs: tlsCerts, notes: notes, schedule: schedule, logs: appLogs, drainer: drainer, meter: gauge, firewall: around, desk: desk, rendezvous: desk.Rendezvous, ssh: desk.SSH,
 	}
 	people := accounts.New(db, accounts.DefaultCost)
@@ -185,9 +185,6 @@ func (h *house) resume(ctx context.Context) {
 		h.log.Error("resume owners", "err", err)
 	}
 }
-
-// rescuer is the releaser, which is made after the dyno manager that needs it.
-type rescuer struct{ *releaser.Releaser }
 
 // sleeps know which apps sleep, and since when nobody has asked for them.
 type sleeps struct {

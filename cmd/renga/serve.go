@@ -220,6 +220,7 @@ func (h *house) run(ctx context.Context, doorways []doorway) error {
 	loop(h.desk.Run)
 	loop(h.logs.Run)
 	loop(h.promoter.Run)
+	loop(h.rollback.Run)
 	loop(h.hooks.Run)
 	loop(h.schedule.Run)
 	loop(h.drainer.Run)
