@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 const (
@@ -33,9 +34,9 @@ func (w *worker) apply(ctx, brief context.Context, world World, plan Plan) error
 		case Start:
 			w.start(ctx, world.Desired.App, s)
 		case Kill:
-			w.end(ctx, s.Instance, "kill", func(ctx context.Context, i Instance) error { return w.kill(ctx, i, s.Gently) })
+			w.end(ctx, s.Instance, "kill", func(ctx context.Context, i engine.Instance) error { return w.kill(ctx, i, s.Gently) })
 		case Stop:
-			w.end(ctx, s.Instance, "stop", func(ctx context.Context, i Instance) error { return w.stop(ctx, i, s.Drain, s.Why) })
+			w.end(ctx, s.Instance, "stop", func(ctx context.Context, i engine.Instance) error { return w.stop(ctx, i, s.Drain, s.Why) })
 		case Mark:
 			errs = append(errs, w.mark(brief, s))
 		case Finish:
@@ -118,22 +119,22 @@ func (w *worker) aborted(key string) {
 }
 
 // startDyno starts a dyno when it is its turn.
-func (w *worker) startDyno(ctx context.Context, app renga.App, s Start, dyno string) (Instance, error) {
+func (w *worker) startDyno(ctx context.Context, app renga.App, s Start, dyno string) (engine.Instance, error) {
 	select {
 	case w.m.startSlots <- struct{}{}:
 		defer func() { <-w.m.startSlots }()
 	case <-ctx.Done():
-		return Instance{}, ctx.Err()
+		return engine.Instance{}, ctx.Err()
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	r, err := w.m.ledger.Release(ctx, app, s.Release.Digest)
 	if err != nil {
-		return Instance{}, fmt.Errorf("open %s: %w", renga.VersionName(s.Release.Version), err)
+		return engine.Instance{}, fmt.Errorf("open %s: %w", renga.VersionName(s.Release.Version), err)
 	}
 	spec, err := w.m.opts.spec(app, r, s, dyno)
 	if err != nil {
-		return Instance{}, err
+		return engine.Instance{}, err
 	}
 	w.say(s.Name, "Starting process with command `%s`", renga.CommandLine(spec.Image.Command))
 	i, err := w.m.engine.Start(ctx, spec)
@@ -141,14 +142,14 @@ func (w *worker) startDyno(ctx context.Context, app renga.App, s Start, dyno str
 		err = &renga.Error{Kind: renga.Unavailable, Err: err, Message: fmt.Sprintf("fetching the image and starting it took longer than %s", startTimeout)}
 	}
 	if err != nil {
-		return Instance{}, fmt.Errorf("start %s: %w", s.Name, err)
+		return engine.Instance{}, fmt.Errorf("start %s: %w", s.Name, err)
 	}
 	return i, nil
 }
 
 // started notes what came of a start. A web dyno is probed right away; the next
 // look would do it a little later.
-func (w *worker) started(ctx context.Context, app renga.App, key string, i Instance, err error) {
+func (w *worker) started(ctx context.Context, app renga.App, key string, i engine.Instance, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.m.opts.Now()
@@ -166,7 +167,7 @@ func (w *worker) started(ctx context.Context, app renga.App, key string, i Insta
 }
 
 // end begins to stop or kill an instance.
-func (w *worker) end(ctx context.Context, i Instance, verb string, do func(context.Context, Instance) error) {
+func (w *worker) end(ctx context.Context, i engine.Instance, verb string, do func(context.Context, engine.Instance) error) {
 	w.mu.Lock()
 	s := w.sightLocked(i.ID, w.m.opts.Now())
 	s.stopping, s.killing = verb == "stop", verb == "kill"
@@ -201,8 +202,8 @@ func (w *worker) ended(s *sight, err error) {
 }
 
 // kill ends an instance and keeps it, gently when requests may be under way.
-func (w *worker) kill(ctx context.Context, i Instance, gently bool) error {
-	if ender, ok := w.m.engine.(Ender); ok && gently {
+func (w *worker) kill(ctx context.Context, i engine.Instance, gently bool) error {
+	if ender, ok := w.m.engine.(engine.Ender); ok && gently {
 		ctx, cancel := context.WithTimeout(ctx, w.m.opts.StopGrace+stopSlack)
 		defer cancel()
 		if err := w.terminate(ctx, ender, i); err != nil {
@@ -220,22 +221,22 @@ func (w *worker) kill(ctx context.Context, i Instance, gently bool) error {
 
 // stop lets requests in flight finish, then ends the instance, and removes it
 // once its last lines are kept and it is told how a scheduled one ended.
-func (w *worker) stop(ctx context.Context, i Instance, drain bool, why string) error {
+func (w *worker) stop(ctx context.Context, i engine.Instance, drain bool, why string) error {
 	if drain {
 		w.drain(ctx, i)
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.m.opts.StopGrace+stopSlack)
 	defer cancel()
 	grace := w.m.opts.StopGrace
-	if ender, ok := w.m.engine.(Ender); ok && i.State == Running {
+	if ender, ok := w.m.engine.(engine.Ender); ok && i.State == engine.Running {
 		if err := w.terminate(ctx, ender, i); err != nil {
 			return fmt.Errorf("stop %s: %w", i.Name, err)
 		}
 		grace = 0
 	}
 	w.awaitLastLines(ctx, i.ID)
-	if i.scheduled() && i.State == Exited {
-		if err := w.m.opts.Ends.RunEnded(ctx, i.ended(why)); err != nil {
+	if i.Scheduled() && i.State == engine.Exited {
+		if err := w.m.opts.Ends.RunEnded(ctx, ended(i, why)); err != nil {
 			return fmt.Errorf("note the end of %s: %w", i.Name, err)
 		}
 	}
@@ -246,7 +247,7 @@ func (w *worker) stop(ctx context.Context, i Instance, drain bool, why string) e
 }
 
 // terminate ends the instance and keeps it.
-func (w *worker) terminate(ctx context.Context, ender Ender, i Instance) error {
+func (w *worker) terminate(ctx context.Context, ender engine.Ender, i engine.Instance) error {
 	w.say(i.Name, "Stopping all processes with SIGTERM")
 	killed, err := ender.Terminate(ctx, i.ID, w.m.opts.StopGrace)
 	if killed {
@@ -257,7 +258,7 @@ func (w *worker) terminate(ctx context.Context, ender Ender, i Instance) error {
 	return err
 }
 
-func (w *worker) drain(ctx context.Context, i Instance) {
+func (w *worker) drain(ctx context.Context, i engine.Instance) {
 	ctx, cancel := context.WithTimeout(ctx, w.m.opts.DrainTimeout)
 	defer cancel()
 	if err := w.m.rt.Drain(ctx, w.app, i.Dyno); err != nil {
@@ -330,7 +331,7 @@ func (w *worker) overtaken(err error) error {
 
 // tail gives the last lines of an instance; none when nobody can tell.
 func (w *worker) tail(ctx context.Context, id string) []string {
-	tailer, ok := w.m.engine.(Tailer)
+	tailer, ok := w.m.engine.(engine.Tailer)
 	if !ok || id == "" {
 		return nil
 	}

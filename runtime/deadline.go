@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 // Each step of a deploy has a deadline of its own; docs/deploys.md lists them.
@@ -57,7 +58,7 @@ func (p *planner) obstacle(next renga.ReleaseRecord) string {
 	for _, v := range p.next {
 		switch {
 		case v.up():
-		case v.alive != nil && v.alive.Health == Untried:
+		case v.alive != nil && v.alive.Health == engine.Untried:
 			return fmt.Sprintf("the HEALTHCHECK of the image had neither passed nor failed in %s", v.name)
 		case v.alive != nil:
 			return v.name + " was starting"

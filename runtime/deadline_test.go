@@ -7,12 +7,12 @@ import (
 	"time"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // stuckEngine hangs where the test says, from v3 on.
 type stuckEngine struct {
-	runtime.Engine
+	engine.Engine
 	start func(context.Context) error // instead of starting
 	list  func(context.Context) error // before listing
 	read  func(context.Context) error // instead of reading outputs
@@ -21,14 +21,14 @@ type stuckEngine struct {
 	untried bool
 }
 
-func (e *stuckEngine) Start(ctx context.Context, s runtime.Spec) (runtime.Instance, error) {
+func (e *stuckEngine) Start(ctx context.Context, s engine.Spec) (engine.Instance, error) {
 	if e.start != nil && s.Release >= 3 {
-		return runtime.Instance{}, e.start(ctx)
+		return engine.Instance{}, e.start(ctx)
 	}
 	return e.Engine.Start(ctx, s)
 }
 
-func (e *stuckEngine) List(ctx context.Context, app renga.AppID) ([]runtime.Instance, error) {
+func (e *stuckEngine) List(ctx context.Context, app renga.AppID) ([]engine.Instance, error) {
 	if e.list != nil {
 		if err := e.list(ctx); err != nil {
 			return nil, err
@@ -36,18 +36,18 @@ func (e *stuckEngine) List(ctx context.Context, app renga.AppID) ([]runtime.Inst
 	}
 	all, err := e.Engine.List(ctx, app)
 	for n := range all {
-		if e.untried && all[n].Release >= 3 && all[n].State == runtime.Running {
-			all[n].Health = runtime.Untried
+		if e.untried && all[n].Release >= 3 && all[n].State == engine.Running {
+			all[n].Health = engine.Untried
 		}
 	}
 	return all, err
 }
 
-func (e *stuckEngine) ReadOutput(ctx context.Context, id string, since time.Time, tell func(runtime.Printed)) error {
+func (e *stuckEngine) ReadOutput(ctx context.Context, id string, since time.Time, tell func(engine.Printed)) error {
 	if e.read != nil {
 		return e.read(ctx)
 	}
-	return e.Engine.(runtime.OutputReader).ReadOutput(ctx, id, since, tell)
+	return e.Engine.(engine.OutputReader).ReadOutput(ctx, id, since, tell)
 }
 
 func (e *stuckEngine) Stop(ctx context.Context, id string, grace time.Duration) error {

@@ -6,20 +6,13 @@ import (
 	"strconv"
 
 	"renga"
+	"renga/runtime/engine"
 )
-
-// Dialer is an Engine that can connect from where an instance is.
-type Dialer interface {
-	// Dial connects to a port from within an instance's own network: the loopback
-	// address is the instance's, and names are what it finds by them. It never
-	// connects from the platform's network to anything but the instance.
-	Dial(ctx context.Context, id, host string, port uint16) (net.Conn, error)
-}
 
 // Dial connects to a port from within the running dyno of that name. When it
 // cannot, the app's log says why: Heroku's CLI does not.
 func (m *Manager) Dial(ctx context.Context, app renga.AppID, name, host string, port uint16) (net.Conn, error) {
-	dialer, ok := m.engine.(Dialer)
+	dialer, ok := m.engine.(engine.Dialer)
 	if !ok {
 		return nil, renga.Errorf(renga.Unavailable, "Connections from dynos are more than this engine can make.")
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"renga/runtime/engine"
 )
 
 // fullFor is how long it is remembered why a dyno that wrote too much has ended.
@@ -12,14 +14,14 @@ const fullFor = 24 * time.Hour
 // guardDisks ends dynos that write more to their disks than they may, before the
 // machine's disk is full. An engine that cannot tell has none that do.
 func (m *Manager) guardDisks(ctx context.Context) {
-	guard, ok := m.engine.(DiskGuard)
+	guard, ok := m.engine.(engine.DiskGuard)
 	if !ok {
 		return
 	}
 	b := backoff{}
 	for ctx.Err() == nil {
 		began := m.opts.Now()
-		err := guard.GuardDisks(ctx, func(i Instance, bytes int64) { m.overDisk(ctx, i, bytes) })
+		err := guard.GuardDisks(ctx, func(i engine.Instance, bytes int64) { m.overDisk(ctx, i, bytes) })
 		if ctx.Err() != nil {
 			return
 		}
@@ -34,7 +36,7 @@ func (m *Manager) guardDisks(ctx context.Context) {
 
 // overDisk ends a dyno at once: each second that it is left to end by itself it
 // writes on. It counts as crashed.
-func (m *Manager) overDisk(ctx context.Context, i Instance, bytes int64) {
+func (m *Manager) overDisk(ctx context.Context, i engine.Instance, bytes int64) {
 	if m.full.news(i.ID, m.opts.Now(), fullFor) {
 		m.log.WarnContext(ctx, "dyno has too much on its disk (R20)", "app", i.App, "dyno", i.Name, "bytes", bytes, "size", i.Size)
 		m.say(i.App, i.Name, "Error R20 (Disk quota exceeded) -> The dyno has %d MB on its disk, more than %s allows", bytes>>20, i.Size)

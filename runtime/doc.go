@@ -4,7 +4,7 @@
 // It works by looking, not by being told. A [Manager] has one worker per app.
 // [Manager.Wake] says no more than "look at this app"; so do the engine's
 // events, the end of a step, and a clock. A look reads what is wanted
-// ([renga.Desired]) from the store and what is there ([Engine.List]), turns the
+// ([renga.Desired]) from the store and what is there ([engine.Engine.List]), turns the
 // two into a [World], and asks its pure [World.Plan] for the next safe steps:
 //
 //	Wake ─► Desired + List ─► World ─► Plan ─► Route, Start, Kill, Finish, Stop
@@ -22,6 +22,6 @@
 // is up and routed before the one it replaces is stopped; the last web dyno
 // that answers is not taken away as long as one is wanted.
 //
-// The package does not know what runs dynos. That is an [Engine], in a package
+// The package does not know what runs dynos. That is an [engine.Engine], in a package
 // below this one; package enginetest says in tests what every engine must do.
 package runtime

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 // Dynos lists the app's dynos as users see them: one per slot of the serving
@@ -74,7 +75,7 @@ func (s Seen) dyno() renga.Dyno {
 		Release: s.Release, Command: s.Command, Created: s.CreatedAt,
 	}
 	switch {
-	case s.State == Exited:
+	case s.State == engine.Exited:
 		d.State, d.Since, d.Reason = renga.Crashed, s.FinishedAt, s.Reason
 		d.Exit = &renga.Exit{Code: s.ExitCode, OutOfMemory: s.OOMKilled, LastLines: s.LastLines}
 	case s.up():
@@ -87,14 +88,14 @@ func (s Seen) dyno() renga.Dyno {
 
 // ended is an instance that has ended, as users see it; why says what it did not
 // do well.
-func (i Instance) ended(why string) renga.Dyno {
+func ended(i engine.Instance, why string) renga.Dyno {
 	d := Seen{Instance: i, Reason: why}.dyno()
 	d.Exit.LastLines = nil
 	return d
 }
 
 // exitReason says how an instance ended, in Heroku's words where there are any.
-func exitReason(i Instance) string {
+func exitReason(i engine.Instance) string {
 	if i.OverDisk {
 		return fmt.Sprintf("Disk quota exceeded: the dyno had more on its disk than %s allows and was killed (R20)", i.Size)
 	}

@@ -7,20 +7,13 @@ import (
 	"strings"
 
 	"renga"
+	"renga/runtime/engine"
 )
-
-// Execer is an Engine that can run commands beside an instance's own.
-type Execer interface {
-	// Exec runs a command in a running instance, with the instance's environment.
-	// NotFound means that the instance does not run, Invalid that an absolute
-	// path is not in its image. The stream has begun; closing it hangs up.
-	Exec(ctx context.Context, id string, argv []string, terminal *renga.Window) (Stream, error)
-}
 
 // Exec readies a command in the running dyno of that name. The line is for the
 // image's shell, and words where that is missing; an empty one is a shell.
 func (m *Manager) Exec(ctx context.Context, app renga.AppID, name, line string, terminal *renga.Window) (*Execution, error) {
-	execer, ok := m.engine.(Execer)
+	execer, ok := m.engine.(engine.Execer)
 	if !ok {
 		return nil, renga.Errorf(renga.Unavailable, "Commands in running dynos are more than this engine can do.")
 	}
@@ -32,31 +25,31 @@ func (m *Manager) Exec(ctx context.Context, app renga.AppID, name, line string, 
 }
 
 // running finds the instance of a dyno that runs, of two the newer one.
-func (m *Manager) running(ctx context.Context, app renga.AppID, name string) (Instance, error) {
+func (m *Manager) running(ctx context.Context, app renga.AppID, name string) (engine.Instance, error) {
 	instances, err := m.engine.List(ctx, app)
 	m.stats.engine(err)
 	if err != nil {
-		return Instance{}, fmt.Errorf("list dynos: %w", err)
+		return engine.Instance{}, fmt.Errorf("list dynos: %w", err)
 	}
-	instances = slices.DeleteFunc(instances, func(i Instance) bool { return i.Name != name || i.State != Running })
+	instances = slices.DeleteFunc(instances, func(i engine.Instance) bool { return i.Name != name || i.State != engine.Running })
 	if len(instances) == 0 {
-		return Instance{}, renga.Errorf(renga.NotFound, "Dyno %s does not run.", name)
+		return engine.Instance{}, renga.Errorf(renga.NotFound, "Dyno %s does not run.", name)
 	}
-	return slices.MaxFunc(instances, func(a, b Instance) int { return a.StartedAt.Compare(b.StartedAt) }), nil
+	return slices.MaxFunc(instances, func(a, b engine.Instance) int { return a.StartedAt.Compare(b.StartedAt) }), nil
 }
 
 // Execution is a command in a running dyno.
 type Execution struct {
 	m        *Manager
-	execer   Execer
-	instance Instance
+	execer   engine.Execer
+	instance engine.Instance
 	line     string
 	terminal *renga.Window
-	stream   Stream
+	stream   engine.Stream
 }
 
 // Begin starts the command.
-func (x *Execution) Begin(ctx context.Context) (Stream, error) {
+func (x *Execution) Begin(ctx context.Context) (engine.Stream, error) {
 	var err error
 	for _, argv := range x.tries() {
 		x.stream, err = x.execer.Exec(ctx, x.instance.ID, argv, x.terminal)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 var errStore = renga.Errorf(renga.Unavailable, "Redis does not answer.")
@@ -70,9 +70,9 @@ func TestEngineAwayAndBackBringsAllBack(t *testing.T) {
 }
 
 // deaf is an engine whose List does not work.
-type deaf struct{ runtime.Engine }
+type deaf struct{ engine.Engine }
 
-func (deaf) List(context.Context, renga.AppID) ([]runtime.Instance, error) {
+func (deaf) List(context.Context, renga.AppID) ([]engine.Instance, error) {
 	return nil, errors.New("unexpected EOF")
 }
 
@@ -165,8 +165,8 @@ func TestNewManagerRemovesWhatNobodyWants(t *testing.T) {
 		h.deploy(2, "web=serve")
 		h.end()
 		h.did()
-		h.Leave(runtime.Spec{App: app, Name: "web.1", Type: renga.Web, Release: 2})
-		h.Leave(runtime.Spec{App: "an-app-that-is-no-more", Name: "web.1", Type: renga.Web, Release: 9})
+		h.Leave(engine.Spec{App: app, Name: "web.1", Type: renga.Web, Release: 2})
+		h.Leave(engine.Spec{App: "an-app-that-is-no-more", Name: "web.1", Type: renga.Web, Release: 9})
 		h.run()
 		h.after(time.Second)
 		got := h.did()

@@ -5,20 +5,12 @@ import (
 	"io/fs"
 
 	"renga"
+	"renga/runtime/engine"
 )
-
-// Filer is an Engine that can read the files of instances.
-type Filer interface {
-	// OpenFile opens a file of a running instance by its absolute path, and
-	// follows links. NotFound means that there is none, Invalid that it is none to
-	// read. Until it is closed the engine may tell nothing of the instance: read
-	// it fast.
-	OpenFile(ctx context.Context, id, path string) (fs.File, error)
-}
 
 // Files readies the files of the running dyno of that name.
 func (m *Manager) Files(ctx context.Context, app renga.AppID, name string) (*Files, error) {
-	filer, ok := m.engine.(Filer)
+	filer, ok := m.engine.(engine.Filer)
 	if !ok {
 		return nil, renga.Errorf(renga.Unavailable, "Files of running dynos are more than this engine can read.")
 	}
@@ -32,8 +24,8 @@ func (m *Manager) Files(ctx context.Context, app renga.AppID, name string) (*Fil
 // Files are those of a running dyno.
 type Files struct {
 	m        *Manager
-	filer    Filer
-	instance Instance
+	filer    engine.Filer
+	instance engine.Instance
 }
 
 // Home is the folder that the dyno's command runs in.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 // checkup is what one web dyno is asked.
@@ -17,7 +18,7 @@ type checkup struct {
 }
 
 // checkup is by HTTP when the app has a check, and else by TCP.
-func (w *worker) checkup(app renga.App, i Instance) checkup {
+func (w *worker) checkup(app renga.App, i engine.Instance) checkup {
 	return checkup{app.HealthCheck, i.Addr, app.Name + "." + w.m.opts.Domain}
 }
 
@@ -36,7 +37,7 @@ func (w *worker) ask(ctx context.Context, c checkup) error {
 // attendLocked goes on asking a web dyno that serves, as long as its app has a
 // check. One that answers badly too often is late: it is asked no more requests
 // and ends.
-func (w *worker) attendLocked(ctx context.Context, i Instance, s *sight, c checkup) {
+func (w *worker) attendLocked(ctx context.Context, i engine.Instance, s *sight, c checkup) {
 	if s.attended == c {
 		return
 	}
@@ -80,7 +81,7 @@ func (w *worker) attend(ctx context.Context, c checkup) (reason string) {
 }
 
 // unwell notes that a dyno which served is to be ended.
-func (w *worker) unwell(i Instance, reason string) {
+func (w *worker) unwell(i engine.Instance, reason string) {
 	w.mu.Lock()
 	s, ok := w.sights[i.ID]
 	news := ok && s.late == "" && !s.stopping
@@ -96,8 +97,8 @@ func (w *worker) unwell(i Instance, reason string) {
 
 // judgeLocked takes in what the image's own HEALTHCHECK says: a dyno is not up
 // before it passed, and ends when it failed.
-func (w *worker) judgeLocked(i Instance, s *sight) {
-	if i.Type == renga.Web && i.State == Running && i.Health == Unhealthy && s.late == "" && !s.stopping {
+func (w *worker) judgeLocked(i engine.Instance, s *sight) {
+	if i.Type == renga.Web && i.State == engine.Running && i.Health == engine.Unhealthy && s.late == "" && !s.stopping {
 		s.late = "The HEALTHCHECK of the image failed"
 		if i.HealthSaid != "" {
 			s.late += ": " + i.HealthSaid

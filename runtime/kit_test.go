@@ -13,6 +13,7 @@ import (
 
 	"renga"
 	"renga/runtime"
+	"renga/runtime/engine"
 	"renga/runtime/enginetest"
 )
 
@@ -270,7 +271,7 @@ type house struct {
 	*store
 	*router
 	*enginetest.Memory
-	engine  runtime.Engine // what the manager sees of Memory
+	engine  engine.Engine // what the manager sees of Memory
 	m       *runtime.Manager
 	options runtime.Options
 	end     func()
@@ -347,7 +348,7 @@ func (h *house) running() []string {
 	}
 	var names []string
 	for _, i := range all {
-		if i.State == runtime.Running {
+		if i.State == engine.Running {
 			names = append(names, i.Name+" "+renga.VersionName(i.Release))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 // Logs keeps what dynos print, and what the platform says of them.
@@ -51,9 +52,9 @@ func (m *Manager) say(app renga.AppID, dyno, format string, args ...any) {
 
 // followLocked begins to keep what an instance prints, unless that goes on
 // already. What an attached one prints is its client's alone.
-func (w *worker) followLocked(ctx context.Context, i Instance, s *sight) {
-	reader, ok := w.m.engine.(OutputReader)
-	if !ok || s.kept != nil || i.State == Created || i.Attached {
+func (w *worker) followLocked(ctx context.Context, i engine.Instance, s *sight) {
+	reader, ok := w.m.engine.(engine.OutputReader)
+	if !ok || s.kept != nil || i.State == engine.Created || i.Attached {
 		return
 	}
 	kept := make(chan struct{})
@@ -87,9 +88,9 @@ func (w *worker) awaitLastLines(ctx context.Context, id string) {
 
 // follower keeps the output of one instance.
 type follower struct {
-	Instance
+	engine.Instance
 	w       *worker
-	reader  OutputReader
+	reader  engine.OutputReader
 	reading *reading
 	out     [2]renga.LogLine // the begun line of stdout and of stderr
 }
@@ -122,12 +123,12 @@ func (f *follower) run(ctx context.Context) {
 // read reads until the output ends or breaks off. What was read is kept when
 // it returns.
 func (f *follower) read(ctx context.Context) error {
-	printed, kept := make(chan Printed, printedAhead), make(chan struct{})
+	printed, kept := make(chan engine.Printed, printedAhead), make(chan struct{})
 	go func() {
 		defer close(kept)
 		f.keep(printed)
 	}()
-	err := f.reader.ReadOutput(ctx, f.ID, f.reading.mark.Since, func(p Printed) { printed <- p })
+	err := f.reader.ReadOutput(ctx, f.ID, f.reading.mark.Since, func(p engine.Printed) { printed <- p })
 	close(printed)
 	<-kept
 	if err == nil || ctx.Err() != nil { // nobody will go on with a begun line
@@ -137,7 +138,7 @@ func (f *follower) read(ctx context.Context) error {
 }
 
 // keep keeps whatever has come by then, again and again.
-func (f *follower) keep(printed <-chan Printed) {
+func (f *follower) keep(printed <-chan engine.Printed) {
 	for first := range printed {
 		lines, more := f.add(nil, first), true
 		for more && len(lines) < linesAtOnce {
@@ -162,7 +163,7 @@ func (f *follower) store(lines []renga.LogLine) {
 
 // add puts a new message to the lines. A long line comes in parts and is cut
 // where every long line is.
-func (f *follower) add(lines []renga.LogLine, p Printed) []renga.LogLine {
+func (f *follower) add(lines []renga.LogLine, p engine.Printed) []renga.LogLine {
 	if !f.reading.fresh(p.Time) {
 		return lines
 	}
@@ -208,7 +209,7 @@ func (f *follower) end(ctx context.Context, mark *renga.LogMark) error {
 		return fmt.Errorf("list dynos: %w", err)
 	}
 	mark.Ended = true
-	at := slices.IndexFunc(all, func(i Instance) bool { return i.ID == f.ID && i.State == Exited })
+	at := slices.IndexFunc(all, func(i engine.Instance) bool { return i.ID == f.ID && i.State == engine.Exited })
 	if at < 0 {
 		return f.w.m.opts.Logs.Forget(f.App, f.ID)
 	}
@@ -218,7 +219,7 @@ func (f *follower) end(ctx context.Context, mark *renga.LogMark) error {
 
 // exitLines are what the platform says of an instance that ended. That it ran out
 // of memory may have been told at the event.
-func (m *Manager) exitLines(i Instance) []renga.LogLine {
+func (m *Manager) exitLines(i engine.Instance) []renga.LogLine {
 	var lines []renga.LogLine
 	say := func(text string) {
 		lines = append(lines, renga.LogLine{Time: i.FinishedAt, Source: renga.SourceHeroku, Dyno: i.Name, Text: text})

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 	"renga/runtime/enginetest"
 )
 
@@ -334,21 +334,21 @@ func TestLongLinesAreCutBetweenCharacters(t *testing.T) {
 // makes them.
 type euros struct{ *enginetest.Memory }
 
-func (e euros) ReadOutput(ctx context.Context, id string, since time.Time, tell func(runtime.Printed)) error {
+func (e euros) ReadOutput(ctx context.Context, id string, since time.Time, tell func(engine.Printed)) error {
 	at, line := time.Now(), "xx"+strings.Repeat("€", 4000)
-	tell(runtime.Printed{Time: at, Text: line[:9000], More: true})
-	tell(runtime.Printed{Time: at, Text: line[9000:]})
+	tell(engine.Printed{Time: at, Text: line[:9000], More: true})
+	tell(engine.Printed{Time: at, Text: line[9000:]})
 	return nil
 }
 
 // parts is an engine whose instances print one long line of 25,000 bytes.
 type parts struct{ *enginetest.Memory }
 
-func (p parts) ReadOutput(ctx context.Context, id string, since time.Time, tell func(runtime.Printed)) error {
+func (p parts) ReadOutput(ctx context.Context, id string, since time.Time, tell func(engine.Printed)) error {
 	at := time.Now()
-	tell(runtime.Printed{Time: at, Text: strings.Repeat("x", 16_000), More: true})
-	tell(runtime.Printed{Time: at, Text: "other", Stderr: true})
-	tell(runtime.Printed{Time: at, Text: strings.Repeat("x", 9_000)})
-	tell(runtime.Printed{Time: at, Text: "end", More: true})
+	tell(engine.Printed{Time: at, Text: strings.Repeat("x", 16_000), More: true})
+	tell(engine.Printed{Time: at, Text: "other", Stderr: true})
+	tell(engine.Printed{Time: at, Text: strings.Repeat("x", 9_000)})
+	tell(engine.Printed{Time: at, Text: "end", More: true})
 	return p.Memory.ReadOutput(ctx, id, since, tell)
 }

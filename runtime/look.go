@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 // lookTimeout bounds what a look asks of the store and the engine.
@@ -89,7 +90,7 @@ func (w *worker) observe(ctx, brief context.Context, world *World) error {
 	}
 	world.Now = w.m.opts.Now()
 	for _, i := range instances {
-		i.OverDisk = i.State == Exited && w.m.full.has(i.ID)
+		i.OverDisk = i.State == engine.Exited && w.m.full.has(i.ID)
 		seen, turns := w.see(ctx, world.Desired.App, i, world.Now)
 		if e, ok := busy[i.ID]; ok {
 			seen.Stopping, seen.Killing = e.stopping, e.killing
@@ -152,7 +153,7 @@ func (w *worker) attemptsSince(before map[string]Attempt) map[string]Attempt {
 
 // prune forgets instances that are gone and starts of dynos that are not wanted
 // any more; those under way are broken off.
-func (w *worker) prune(instances []Instance, world World) {
+func (w *worker) prune(instances []engine.Instance, world World) {
 	there := map[string]bool{}
 	for _, i := range instances {
 		there[i.ID] = true
@@ -260,7 +261,7 @@ func (w *worker) forgetApp(ctx context.Context) error {
 			return err
 		}
 	}
-	f, ok := w.m.engine.(Forgetter)
+	f, ok := w.m.engine.(engine.Forgetter)
 	if !ok {
 		return nil
 	}

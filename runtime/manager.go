@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 // Store is where the manager reads what is wanted and writes what is.
@@ -156,7 +157,7 @@ type Manager struct {
 	opts   Options
 	db     Store
 	ledger Releases
-	engine Engine
+	engine engine.Engine
 	rt     Router
 	log    *slog.Logger
 
@@ -179,7 +180,7 @@ type Manager struct {
 }
 
 // New makes a manager, which does nothing before Run.
-func New(o Options, db Store, led Releases, e Engine, rt Router) *Manager {
+func New(o Options, db Store, led Releases, e engine.Engine, rt Router) *Manager {
 	o = o.orDefaults()
 	return &Manager{
 		opts: o, db: db, ledger: led, engine: e, rt: rt, log: o.Log,

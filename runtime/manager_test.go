@@ -11,6 +11,7 @@ import (
 
 	"renga"
 	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 func TestReleaseComesUpAndIsRoutedTo(t *testing.T) {
@@ -47,7 +48,7 @@ func TestDynosGetTheirEnvironment(t *testing.T) {
 		h.scale("web=1 worker=1:eco")
 		h.deploy(2, "web=serve worker=work")
 		specs := h.Specs()
-		slices.SortFunc(specs, func(a, b runtime.Spec) int { return strings.Compare(a.Name, b.Name) })
+		slices.SortFunc(specs, func(a, b engine.Spec) int { return strings.Compare(a.Name, b.Name) })
 		web, worker := specs[0], specs[1]
 		for name, want := range map[string]string{
 			"DATABASE_URL": "db:5432", "PORT": "8080", "DYNO": "web.1", "HEROKU_APP_ID": string(app), "HEROKU_APP_NAME": "shop",
@@ -227,14 +228,14 @@ func TestDynoThatRanForLongBeginsAnew(t *testing.T) {
 
 func TestFailedReleaseWithNothingBetterMaySucceedAfterAll(t *testing.T) {
 	inHouse(t, func(h *house) {
-		h.Refuse(func(runtime.Spec) error { return renga.Errorf(renga.Invalid, "No such image.") })
+		h.Refuse(func(engine.Spec) error { return renga.Errorf(renga.Invalid, "No such image.") })
 		h.run()
 		h.scale("web=1")
 		h.deploy(2, "web=serve")
 		if got := h.outcome(2); got.Status != renga.Failed || got.Reason != "web.1 could not be started: No such image." {
 			t.Errorf("outcome: %+v", got)
 		}
-		h.Refuse(func(runtime.Spec) error { return nil })
+		h.Refuse(func(engine.Spec) error { return nil })
 		h.after(11 * time.Minute)
 		if got := h.outcome(2).Status; got != renga.Succeeded || len(h.targets()) != 1 {
 			t.Errorf("outcome: %q", got)
@@ -244,7 +245,7 @@ func TestFailedReleaseWithNothingBetterMaySucceedAfterAll(t *testing.T) {
 
 func TestStartErrorsThatPassDoNotFailARelease(t *testing.T) {
 	inHouse(t, func(h *house) {
-		h.Refuse(func(runtime.Spec) error { return errors.New("no space for the image: secret detail") })
+		h.Refuse(func(engine.Spec) error { return errors.New("no space for the image: secret detail") })
 		h.run()
 		h.scale("web=1")
 		h.push(2, "web=serve")
@@ -253,7 +254,7 @@ func TestStartErrorsThatPassDoNotFailARelease(t *testing.T) {
 			t.Errorf("gave up after 9 minutes: %q", got)
 		}
 		is(t, "states", h.states(), "web.1 v2 crashed")
-		h.Refuse(func(runtime.Spec) error { return nil })
+		h.Refuse(func(engine.Spec) error { return nil })
 		h.after(time.Minute)
 		if got := h.outcome(2).Status; got != renga.Succeeded {
 			t.Errorf("outcome: %q", got)
@@ -266,7 +267,7 @@ func TestStartErrorsForTenMinutesFailARelease(t *testing.T) {
 		h.run()
 		h.scale("web=1")
 		h.deploy(2, "web=serve")
-		h.Refuse(func(runtime.Spec) error { return errors.New("no space for the image: secret detail") })
+		h.Refuse(func(engine.Spec) error { return errors.New("no space for the image: secret detail") })
 		h.push(3, "web=serve")
 		h.after(11 * time.Minute)
 		got := h.outcome(3)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 // maxMeasures bounds how many instances are measured at once.
@@ -18,7 +19,7 @@ const maxMeasures = 4
 // Samples tells what every running dyno uses now. Those that cannot be measured
 // are left out; the error says why.
 func (m *Manager) Samples(ctx context.Context) ([]renga.Sample, error) {
-	measurer, ok := m.engine.(Measurer)
+	measurer, ok := m.engine.(engine.Measurer)
 	if !ok {
 		return nil, nil
 	}
@@ -37,7 +38,7 @@ func (m *Manager) Samples(ctx context.Context) ([]renga.Sample, error) {
 	tasks.SetLimit(maxMeasures)
 	for _, i := range instances {
 		app, known := apps[i.App]
-		if !known || i.State != Running {
+		if !known || i.State != engine.Running {
 			continue
 		}
 		tasks.Go(func() error {
@@ -57,7 +58,7 @@ func (m *Manager) Samples(ctx context.Context) ([]renga.Sample, error) {
 	return all, errors.Join(errs...)
 }
 
-func (m *Manager) sample(app renga.App, i Instance, used renga.Usage) renga.Sample {
+func (m *Manager) sample(app renga.App, i engine.Instance, used renga.Usage) renga.Sample {
 	return renga.Sample{
 		App: app, Dyno: i.Dyno, Name: i.Name, Type: i.Type, Quota: m.opts.Sizes[i.Size].MemoryBytes,
 		Started: i.StartedAt, At: m.opts.Now(), Usage: used,

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 const (
@@ -32,14 +33,14 @@ func (p *planner) keepOneOffs() {
 		return
 	}
 	for _, i := range p.Instances {
-		switch overdue := i.oneOff() && p.overdue(i); {
-		case !i.oneOff():
-		case overdue && i.scheduled() && i.State == Running:
+		switch overdue := i.OneOff() && p.overdue(i); {
+		case !i.OneOff():
+		case overdue && i.Scheduled() && i.State == engine.Running:
 			p.keep[i.ID] = true
 			if !p.Away && !i.Killing && p.due(i.NotBefore) {
 				p.steps = append(p.steps, Kill{i.Instance, true})
 			}
-		case !overdue && (i.Held || i.State == Running && !i.Attached):
+		case !overdue && (i.Held || i.State == engine.Running && !i.Attached):
 			p.keep[i.ID] = true
 		}
 	}
@@ -55,7 +56,7 @@ func (p *planner) overdue(i Seen) bool {
 func (w World) oneOffs() []renga.Dyno {
 	var all []renga.Dyno
 	for _, i := range w.Instances {
-		if i.oneOff() && i.State != Exited && !i.Stopping {
+		if i.OneOff() && i.State != engine.Exited && !i.Stopping {
 			all = append(all, i.oneOffDyno())
 		}
 	}
@@ -66,7 +67,7 @@ func (w World) oneOffs() []renga.Dyno {
 func (s Seen) oneOffDyno() renga.Dyno {
 	d := s.dyno()
 	d.State, d.Since, d.Reason = renga.Starting, s.CreatedAt, ""
-	if s.State == Running {
+	if s.State == engine.Running {
 		d.State, d.Since = renga.Up, s.StartedAt
 	}
 	return d
@@ -89,7 +90,7 @@ func (m *Manager) RunOneOff(ctx context.Context, app renga.AppID, asked renga.On
 	if err != nil {
 		return renga.Dyno{}, nil, fmt.Errorf("list dynos: %w", err)
 	}
-	if i := slices.IndexFunc(all, func(i Instance) bool { return i.Dyno == asked.Dyno }); i >= 0 {
+	if i := slices.IndexFunc(all, func(i engine.Instance) bool { return i.Dyno == asked.Dyno }); i >= 0 {
 		return found(all[i])
 	}
 	name, release, err := m.oneOffs.hold(app, asked.As, asked.Dyno, oneOffNames(all))
@@ -147,10 +148,10 @@ func complete(asked renga.OneOff, d renga.Desired, in *renga.ReleaseRecord) (ren
 }
 
 // oneOffNames are the names that are taken.
-func oneOffNames(all []Instance) map[string]bool {
+func oneOffNames(all []engine.Instance) map[string]bool {
 	taken := map[string]bool{}
 	for _, i := range all {
-		if i.oneOff() {
+		if i.OneOff() {
 			taken[i.Name] = true
 		}
 	}
@@ -159,12 +160,12 @@ func oneOffNames(all []Instance) map[string]bool {
 
 // launch starts a one-off dyno, or readies it when it is attached. It is held
 // until its session ends; without one, until it has been started.
-func (m *Manager) launch(ctx context.Context, spec Spec, p program, release func()) (renga.Dyno, *Session, error) {
+func (m *Manager) launch(ctx context.Context, spec engine.Spec, p program, release func()) (renga.Dyno, *Session, error) {
 	s := &Session{m: m, app: spec.App, release: release, state: renga.Starting}
 	start := m.engine.Start
 	if spec.Attach != nil {
-		start = func(ctx context.Context, spec Spec) (i Instance, err error) {
-			attacher, ok := m.engine.(Attacher)
+		start = func(ctx context.Context, spec engine.Spec) (i engine.Instance, err error) {
+			attacher, ok := m.engine.(engine.Attacher)
 			if !ok {
 				return i, renga.Errorf(renga.Unavailable, "Attached dynos are more than this engine can do; run it detached.")
 			}
@@ -193,7 +194,7 @@ const launcher = "/cnb/lifecycle/launcher"
 
 // shell starts a dyno that runs a program: by the image's shell; where that is
 // missing or not needed, as words.
-func (m *Manager) shell(ctx context.Context, spec Spec, p program, start func(context.Context, Spec) (Instance, error)) (Instance, error) {
+func (m *Manager) shell(ctx context.Context, spec engine.Spec, p program, start func(context.Context, engine.Spec) (engine.Instance, error)) (engine.Instance, error) {
 	words := p.words()
 	switch image := spec.Image; {
 	case p.plain(), m.shellless.has(image.Digest):
@@ -230,8 +231,8 @@ func (d *digests) has(digest string) bool {
 type Session struct {
 	m        *Manager
 	app      renga.AppID
-	instance Instance
-	stream   Stream
+	instance engine.Instance
+	stream   engine.Stream
 	release  func()
 	state    renga.DynoState
 	code     atomic.Pointer[int] // once the dyno has ended
@@ -240,7 +241,7 @@ type Session struct {
 }
 
 // Begin starts the dyno.
-func (s *Session) Begin(ctx context.Context) (Stream, error) {
+func (s *Session) Begin(ctx context.Context) (engine.Stream, error) {
 	if err := s.stream.Begin(ctx); err != nil {
 		return nil, err
 	}
@@ -251,7 +252,7 @@ func (s *Session) Begin(ctx context.Context) (Stream, error) {
 
 // attended is a stream whose session learns how the dyno ended.
 type attended struct {
-	Stream
+	engine.Stream
 	s *Session
 }
 
@@ -290,7 +291,7 @@ func (s *Session) end(ctx context.Context, reason string) error {
 		return s.m.engine.Stop(ctx, s.instance.ID, hangUpGrace)
 	}
 	s.m.say(s.app, s.instance.Name, "%s", cmp.Or(reason, "Client connection closed. Sending SIGTERM to all processes"))
-	ender, ok := s.m.engine.(Ender)
+	ender, ok := s.m.engine.(engine.Ender)
 	if !ok {
 		return s.m.engine.Stop(ctx, s.instance.ID, hangUpGrace)
 	}

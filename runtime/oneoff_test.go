@@ -10,6 +10,7 @@ import (
 
 	"renga"
 	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // inRunHouse has one release of web and worker up.
@@ -33,7 +34,7 @@ func (h *house) oneOff(asked renga.OneOff) (renga.Dyno, *runtime.Session) {
 }
 
 // lastSpec is of the one-off dyno that the engine started last.
-func (h *house) lastSpec() runtime.Spec {
+func (h *house) lastSpec() engine.Spec {
 	h.Helper()
 	for _, spec := range slices.Backward(h.Specs()) {
 		if spec.Type == renga.Run {
@@ -41,7 +42,7 @@ func (h *house) lastSpec() runtime.Spec {
 		}
 	}
 	h.Fatal("no one-off dyno was started")
-	return runtime.Spec{}
+	return engine.Spec{}
 }
 
 func TestADetachedOneOffRunsInTheServingRelease(t *testing.T) {
@@ -126,7 +127,7 @@ func TestAnAppWithoutAReleaseRunsNothing(t *testing.T) {
 }
 
 // shellless refuses shells, as an image from scratch does.
-func shellless(s runtime.Spec) error {
+func shellless(s engine.Spec) error {
 	if s.Image.Command[0] == "/bin/sh" {
 		return renga.Errorf(renga.Invalid, "No shell.")
 	}

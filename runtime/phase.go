@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 // The release command is the release phase of Heroku's: a dyno release.N that
@@ -26,12 +27,12 @@ func (p *planner) keepPhases() {
 		return
 	}
 	for _, i := range p.Instances {
-		if i.Type != renga.ReleaseType || i.State == Created {
+		if i.Type != renga.ReleaseType || i.State == engine.Created {
 			continue
 		}
 		own := p.Desired.Next != nil && p.Desired.Next.Version == i.Release
 		switch {
-		case i.State == Running && !p.askedToStop(i) && !p.overtime(i), i.State == Exited && (own || i.Recording):
+		case i.State == engine.Running && !p.askedToStop(i) && !p.overtime(i), i.State == engine.Exited && (own || i.Recording):
 			p.keep[i.ID] = true
 		}
 	}
@@ -75,9 +76,9 @@ func (p *planner) phases(version int) (own *Seen, free bool) {
 		i := &p.Instances[n]
 		switch {
 		case i.Type != renga.ReleaseType:
-		case i.Release == version && i.State != Created:
+		case i.Release == version && i.State != engine.Created:
 			own = better(own, i)
-		case i.State != Exited:
+		case i.State != engine.Exited:
 			free = false
 		}
 	}
@@ -90,11 +91,11 @@ func (p *planner) judge(r renga.ReleaseRecord, i Seen) {
 		p.steps = append(p.steps, Mark{Version: r.Version, Phase: renga.PhaseBegun})
 	}
 	switch {
-	case i.State == Running && p.askedToStop(i):
+	case i.State == engine.Running && p.askedToStop(i):
 		p.failPhase(r, "The release command was stopped", i.ID)
-	case i.State == Running && p.overtime(i):
+	case i.State == engine.Running && p.overtime(i):
 		p.failPhase(r, fmt.Sprintf("The release command ran longer than %s", p.PhaseLimit), i.ID)
-	case i.State == Running || i.Recording:
+	case i.State == engine.Running || i.Recording:
 	case i.OOMKilled, i.OverDisk:
 		p.failPhase(r, "Release command: "+exitReason(i.Instance), i.ID)
 	case i.ExitCode != 0:
@@ -137,7 +138,7 @@ func (w World) phaseView(r renga.ReleaseRecord) view {
 func (w World) phaseDynos() []renga.Dyno {
 	var all []renga.Dyno
 	for _, i := range w.Instances {
-		if i.Type != renga.ReleaseType || i.State != Running {
+		if i.Type != renga.ReleaseType || i.State != engine.Running {
 			continue
 		}
 		d := i.dyno()

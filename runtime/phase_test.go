@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // shelf is a runtime.Outputs in memory.
@@ -158,16 +158,16 @@ func TestStoppingAReleaseCommandFailsTheRelease(t *testing.T) {
 
 // deafEngine cannot read outputs at first.
 type deafEngine struct {
-	runtime.Engine
+	engine.Engine
 	deaf sync.Mutex // held while it cannot
 }
 
-func (e *deafEngine) ReadOutput(ctx context.Context, id string, since time.Time, tell func(runtime.Printed)) error {
+func (e *deafEngine) ReadOutput(ctx context.Context, id string, since time.Time, tell func(engine.Printed)) error {
 	if !e.deaf.TryLock() {
 		return renga.Errorf(renga.Unavailable, "It is deaf.")
 	}
 	e.deaf.Unlock()
-	return e.Engine.(runtime.OutputReader).ReadOutput(ctx, id, since, tell)
+	return e.Engine.(engine.OutputReader).ReadOutput(ctx, id, since, tell)
 }
 
 func TestAnOutputThatBrokeOffIsRecordedAnew(t *testing.T) {

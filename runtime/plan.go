@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 // World is one app as a look finds it: all that a plan depends on.
@@ -45,7 +46,7 @@ type World struct {
 
 // Seen is an instance and what the manager knows of it beyond the engine.
 type Seen struct {
-	Instance
+	engine.Instance
 	// ReadyAt is since when it counts as up, as long as it runs: a web dyno
 	// since it listens, another since it ran for a while. Zero for not yet.
 	ReadyAt time.Time
@@ -68,7 +69,7 @@ type Seen struct {
 
 // up tells whether the instance does what it is for.
 func (s Seen) up() bool {
-	return s.State == Running && !s.ReadyAt.IsZero() && !s.Late && !s.Stopping && !s.Killing
+	return s.State == engine.Running && !s.ReadyAt.IsZero() && !s.Late && !s.Stopping && !s.Killing
 }
 
 // Attempt is a start that is under way, or that went wrong, or both: tried anew.
@@ -115,7 +116,7 @@ type Start struct {
 // Kill ends an instance that is beyond help, and keeps it as a crashed one. One
 // that served has the time to finish what it does.
 type Kill struct {
-	Instance Instance
+	Instance engine.Instance
 	Gently   bool
 }
 
@@ -139,7 +140,7 @@ type Finish struct {
 
 // Stop removes an instance; one that may be serving is drained first.
 type Stop struct {
-	Instance Instance
+	Instance engine.Instance
 	Drain    bool
 	// Why says what a scheduled dyno did not do well that has ended.
 	Why string
@@ -323,7 +324,7 @@ func (p *planner) tend(v view) {
 // preboot those of its type that run for another release, or that it replaces.
 func (p *planner) waits(v view) bool {
 	return !p.preboots() && slices.ContainsFunc(p.Instances, func(i Seen) bool {
-		return i.State == Running && i.Type == v.typ && !i.oneOff() && !v.fresh(i.Instance) && (i.Name == v.name || i.Release != v.release.Version)
+		return i.State == engine.Running && i.Type == v.typ && !i.OneOff() && !v.fresh(i.Instance) && (i.Name == v.name || i.Release != v.release.Version)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"renga"
 	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // now is when the plans of the tests are made.
@@ -84,20 +85,20 @@ func seen(id, words string) runtime.Seen {
 	if slices.Contains(parts, "old") {
 		made = now.Add(-time.Hour)
 	}
-	s := runtime.Seen{Instance: runtime.Instance{
+	s := runtime.Seen{Instance: engine.Instance{
 		ID: id, Dyno: "dyno-" + id, App: app, Name: parts[0], Type: typ, Release: number(parts[1], "v"),
-		Size: renga.DefaultSize, State: runtime.Running, CreatedAt: made, StartedAt: made, Addr: id + ":8080",
+		Size: renga.DefaultSize, State: engine.Running, CreatedAt: made, StartedAt: made, Addr: id + ":8080",
 	}}
 	for _, word := range parts[2:] {
 		switch key, value, _ := strings.Cut(word, "="); key {
 		case "created":
-			s.State = runtime.Created
+			s.State = engine.Created
 		case "up":
 			s.ReadyAt = made
 		case "late":
 			s.Late, s.Reason = true, "R10"
 		case "exited":
-			s.State, s.FinishedAt, s.Reason = runtime.Exited, made.Add(time.Second), "Process exited with status 1"
+			s.State, s.FinishedAt, s.Reason = engine.Exited, made.Add(time.Second), "Process exited with status 1"
 		case "code":
 			s.ExitCode = number(value, "")
 		case "oom":

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 // How a web dyno is probed. The pause grows with the time that it took so far,
@@ -74,7 +75,7 @@ func (w *worker) busyEnds() map[string]sight {
 
 // see adds to an instance of an app what the manager knows of it, and tells when
 // that changes with time.
-func (w *worker) see(ctx context.Context, app renga.App, i Instance, now time.Time) (seen Seen, turns time.Time) {
+func (w *worker) see(ctx context.Context, app renga.App, i engine.Instance, now time.Time) (seen Seen, turns time.Time) {
 	late := w.overdue(i, now)
 	var reason string
 	if late {
@@ -91,7 +92,7 @@ func (w *worker) see(ctx context.Context, app renga.App, i Instance, now time.Ti
 	}
 	w.judgeLocked(i, s)
 	switch {
-	case i.State != Running || s.stopping || s.late != "":
+	case i.State != engine.Running || s.stopping || s.late != "":
 		s.stopProbe()
 		s.stopAttending()
 	case i.Type != renga.Web:
@@ -103,12 +104,12 @@ func (w *worker) see(ctx context.Context, app renga.App, i Instance, now time.Ti
 		w.attendLocked(ctx, i, s, w.checkup(app, i))
 	}
 	seen = Seen{Instance: i, ReadyAt: s.readyAt, Late: s.late != "", Reason: s.late, NotBefore: s.notBefore}
-	if i.Type == renga.Web && i.Health == Untried && s.late == "" {
+	if i.Type == renga.Web && i.Health == engine.Untried && s.late == "" {
 		seen.ReadyAt = time.Time{}
 	}
-	seen.Held = i.oneOff() && w.m.oneOffs.holds(i.Dyno)
+	seen.Held = i.OneOff() && w.m.oneOffs.holds(i.Dyno)
 	seen.Recording = w.recordLocked(ctx, i, s)
-	if i.State == Exited {
+	if i.State == engine.Exited {
 		seen.LastLines = s.lastLines
 		if !seen.Late {
 			seen.Reason = exitReason(i)
@@ -128,7 +129,7 @@ func (s *sight) settle(at, now time.Time) (turns time.Time) {
 
 // deadline is when a web dyno must listen. The time in which nobody looked, for
 // Renga was not running, does not count.
-func (w *worker) deadline(i Instance, s *sight) time.Time {
+func (w *worker) deadline(i engine.Instance, s *sight) time.Time {
 	begin := i.StartedAt
 	if s.firstSeen.After(begin) {
 		begin = s.firstSeen
@@ -137,20 +138,20 @@ func (w *worker) deadline(i Instance, s *sight) time.Time {
 }
 
 // overdue tells whether a web dyno has just missed its deadline.
-func (w *worker) overdue(i Instance, now time.Time) bool {
+func (w *worker) overdue(i engine.Instance, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s, ok := w.sights[i.ID]
-	return ok && i.Type == renga.Web && i.State == Running && s.readyAt.IsZero() && s.late == "" &&
+	return ok && i.Type == renga.Web && i.State == engine.Running && s.readyAt.IsZero() && s.late == "" &&
 		!s.stopping && !now.Before(w.deadline(i, s))
 }
 
 // lateReason says what a late dyno did instead, as far as the engine can tell.
-func (w *worker) lateReason(ctx context.Context, app renga.App, i Instance) string {
+func (w *worker) lateReason(ctx context.Context, app renga.App, i engine.Instance) string {
 	if app.HealthCheck.On() {
 		return fmt.Sprintf("Health check did not pass within %.0f seconds of launch (R10): %v", w.m.opts.BootTimeout.Seconds(), w.answerOf(i.ID))
 	}
-	lister, ok := w.m.engine.(PortLister)
+	lister, ok := w.m.engine.(engine.PortLister)
 	var listens []string
 	if ok {
 		brief, cancel := context.WithTimeout(ctx, portsTimeout)
@@ -173,7 +174,7 @@ func (w *worker) answerOf(id string) error {
 
 // probeLocked begins to ask a web dyno whether it is up, unless that goes on
 // already.
-func (w *worker) probeLocked(ctx context.Context, app renga.App, i Instance, s *sight, within time.Duration) {
+func (w *worker) probeLocked(ctx context.Context, app renga.App, i engine.Instance, s *sight, within time.Duration) {
 	if s.probe != nil || i.Addr == "" {
 		return
 	}
@@ -221,12 +222,12 @@ func (w *worker) ready(id string, at time.Time) {
 
 // adopt asks the dynos that ran before this process once, all at the same time,
 // so that the first route is complete.
-func (w *worker) adopt(ctx context.Context, instances []Instance) {
+func (w *worker) adopt(ctx context.Context, instances []engine.Instance) {
 	ctx, cancel := context.WithTimeout(ctx, adoptTimeout)
 	defer cancel()
 	var all sync.WaitGroup
 	for _, i := range instances {
-		if i.Type != renga.Web || i.State != Running || i.Addr == "" {
+		if i.Type != renga.Web || i.State != engine.Running || i.Addr == "" {
 			continue
 		}
 		w.mu.Lock()

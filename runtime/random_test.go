@@ -12,6 +12,7 @@ import (
 
 	"renga"
 	"renga/runtime"
+	"renga/runtime/engine"
 	"renga/runtime/enginetest"
 )
 
@@ -67,7 +68,7 @@ func anyWorld(t *rapid.T) runtime.World {
 func healthy(w runtime.World) map[string]runtime.Seen {
 	all := map[string]runtime.Seen{}
 	for _, i := range w.Instances {
-		if i.Type == renga.Web && i.State == runtime.Running && !i.ReadyAt.IsZero() && !i.Late && !i.Stopping && !i.Killing {
+		if i.Type == renga.Web && i.State == engine.Running && !i.ReadyAt.IsZero() && !i.Late && !i.Stopping && !i.Killing {
 			all[i.ID] = i
 		}
 	}
@@ -113,7 +114,7 @@ func TestWithoutPrebootNothingStartsBesideWhatItReplaces(t *testing.T) {
 		for _, step := range plan.Steps {
 			s, ok := step.(runtime.Start)
 			for _, i := range w.Instances {
-				if typ, _, _ := renga.ParseDynoName(s.Name); ok && i.State == runtime.Running && i.Type == typ && i.Release != s.Release.Version {
+				if typ, _, _ := renga.ParseDynoName(s.Name); ok && i.State == engine.Running && i.Type == typ && i.Release != s.Release.Version {
 					t.Fatalf("starts %s v%d beside %s v%d", s.Name, s.Release.Version, i.Name, i.Release)
 				}
 			}
@@ -150,7 +151,7 @@ func checkStops(t *rapid.T, w runtime.World, plan runtime.Plan) {
 		return
 	}
 	for _, i := range w.Instances {
-		coming := i.State == runtime.Created && w.Starts[runtime.StartKey(i.Name, i.Release)].Busy
+		coming := i.State == engine.Created && w.Starts[runtime.StartKey(i.Name, i.Release)].Busy
 		if i.Type == renga.ReleaseType && !w.Gone {
 			continue // it is left to its end
 		}
@@ -187,7 +188,7 @@ func checkStarts(t *rapid.T, w runtime.World, plan runtime.Plan) {
 		after := w.Desired.RestartedAfter(s.Name, typ)
 		for _, i := range w.Instances {
 			same := i.Name == s.Name && i.Release == s.Release.Version && i.Size == s.Size && !i.CreatedAt.Before(after)
-			if same && i.State == runtime.Running && !i.Stopping {
+			if same && i.State == engine.Running && !i.Stopping {
 				t.Fatalf("starts %s, which runs", key)
 			}
 		}
@@ -202,8 +203,8 @@ func checkPhase(t *rapid.T, w runtime.World, s runtime.Start) {
 		t.Fatalf("starts %s, which is over or nobody's", s.Name)
 	}
 	for _, i := range w.Instances {
-		own := i.Release == next.Version && i.State != runtime.Created
-		if i.Type == renga.ReleaseType && (own || i.State == runtime.Running) {
+		own := i.Release == next.Version && i.State != engine.Created
+		if i.Type == renga.ReleaseType && (own || i.State == engine.Running) {
 			t.Fatalf("starts %s beside %s v%d, which is %s", s.Name, i.Name, i.Release, i.State)
 		}
 	}
@@ -311,7 +312,7 @@ func (s *sim) observe() runtime.World {
 	w := runtime.World{App: app, Desired: d, Domain: "renga.localhost", Now: s.now, Turns: s.now.Add(time.Second), PhaseLimit: 20 * time.Second}
 	for _, i := range all {
 		switch {
-		case i.State != runtime.Running || !s.ready[i.ID].IsZero():
+		case i.State != engine.Running || !s.ready[i.ID].IsZero():
 		case i.Type == renga.Web && s.engine.Probe(s.Context(), i.Addr) == nil,
 			i.Type != renga.Web && !s.now.Before(i.StartedAt.Add(time.Second)):
 			s.ready[i.ID] = s.now
@@ -360,7 +361,7 @@ func (s *sim) do(step runtime.Step) {
 				s.Fatalf("%s was started twice", x.Name)
 			}
 		}
-		_, err = s.engine.Start(s.Context(), runtime.Spec{
+		_, err = s.engine.Start(s.Context(), engine.Spec{
 			App: app, Dyno: fmt.Sprint("d", s.dynos), Name: x.Name, Type: x.Type, Release: x.Release.Version,
 			Image: x.Release.Images[x.Type], Size: renga.Size{Name: x.Size}, Port: 8080, Crashes: x.Crashes,
 		})
@@ -387,7 +388,7 @@ func (s *sim) do(step runtime.Step) {
 func (s *sim) count() {
 	alike := map[string]int{}
 	for _, i := range s.observe().Instances {
-		if i.State == runtime.Running {
+		if i.State == engine.Running {
 			alike[fmt.Sprint(i.Name, " v", i.Release, i.Size, i.CreatedAt.Before(s.store.desired.RestartedAfter(i.Name, i.Type)))]++
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 // How crashes and failed starts are met. A dyno that crashed is started again
@@ -25,7 +26,7 @@ const (
 )
 
 // crashes counts in a row, the end of i included.
-func crashes(i Instance) int {
+func crashes(i engine.Instance) int {
 	if !i.StartedAt.IsZero() && i.FinishedAt.Sub(i.StartedAt) >= healthyAfter {
 		return 1
 	}

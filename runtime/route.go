@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 // stops lists what no slot keeps. Nothing is stopped on a remembered wish.
@@ -16,12 +17,12 @@ func (p *planner) stops() []Step {
 	p.spareWeb()
 	var steps []Step
 	for _, i := range p.Instances {
-		coming := i.State == Created && p.Starts[StartKey(i.Name, i.Release)].Busy
+		coming := i.State == engine.Created && p.Starts[StartKey(i.Name, i.Release)].Busy
 		if p.keep[i.ID] || coming || i.Stopping || i.Killing || !p.due(i.NotBefore) {
 			continue
 		}
-		stop := Stop{Instance: i.Instance, Drain: i.Type == renga.Web && i.State == Running}
-		if i.scheduled() && i.State == Exited {
+		stop := Stop{Instance: i.Instance, Drain: i.Type == renga.Web && i.State == engine.Running}
+		if i.Scheduled() && i.State == engine.Exited {
 			stop.Why = p.whyEnded(i)
 		}
 		steps = append(steps, stop)
@@ -67,7 +68,7 @@ func (p *planner) webWanted() int {
 
 // mayServe tells whether an instance may be asked at all: a pending release's
 // may not before all of it is up, and one that must never run may not at all.
-func (p *planner) mayServe(i Instance) bool {
+func (p *planner) mayServe(i engine.Instance) bool {
 	next := p.Desired.Next
 	if i.Release == p.Desired.Barred {
 		return false

@@ -6,19 +6,12 @@ import (
 	"time"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 // One-off dynos of schedules are like detached ones, and two things more: whoever
 // asks for one chose its id, so that it is not started again when it is asked for
 // again after a crash; and it is kept after its end until that is written down.
-
-// oneOff tells whether the instance is a one-off dyno. An app may have a process
-// type of a scheduled one's name, and so only that it has an end tells them
-// apart.
-func (i Instance) oneOff() bool { return i.Type == renga.Run || i.scheduled() }
-
-// scheduled tells whether a schedule had the instance started.
-func (i Instance) scheduled() bool { return i.Type == renga.Scheduler && !i.Until.IsZero() }
 
 // whyEnded says why a one-off dyno did not end well; empty when it did.
 func (p *planner) whyEnded(i Seen) string {
@@ -35,8 +28,8 @@ func (p *planner) whyEnded(i Seen) string {
 
 // found is the dyno that was asked for and is there already. One that was made
 // and not started is on its way out.
-func found(i Instance) (renga.Dyno, *Session, error) {
-	if i.State == Created {
+func found(i engine.Instance) (renga.Dyno, *Session, error) {
+	if i.State == engine.Created {
 		return renga.Dyno{}, nil, renga.Errorf(renga.Unavailable, "A dyno that was made before for the same is being removed; try again in a moment.")
 	}
 	return Seen{Instance: i}.oneOffDyno(), nil, nil
@@ -50,7 +43,7 @@ func (m *Manager) FindOneOff(ctx context.Context, app renga.AppID, dyno string) 
 		return renga.Dyno{}, fmt.Errorf("list dynos: %w", err)
 	}
 	for _, i := range all {
-		if i.Dyno == dyno && i.oneOff() && i.State != Created {
+		if i.Dyno == dyno && i.OneOff() && i.State != engine.Created {
 			return Seen{Instance: i}.oneOffDyno(), nil
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 // slot is one dyno that a release is to have.
@@ -24,7 +25,7 @@ type slot struct {
 func (s slot) key() string { return StartKey(s.name, s.release.Version) }
 
 // fresh tells whether i is what the slot wants.
-func (s slot) fresh(i Instance) bool {
+func (s slot) fresh(i engine.Instance) bool {
 	if i.Name != s.name || i.Release != s.release.Version {
 		return false
 	}
@@ -33,7 +34,7 @@ func (s slot) fresh(i Instance) bool {
 
 // stale tells whether i did what the slot wants, and is to be replaced. A dyno
 // of a newer release is not stale: that release failed or was superseded.
-func (s slot) stale(i Instance) bool {
+func (s slot) stale(i engine.Instance) bool {
 	return i.Name == s.name && i.Release <= s.release.Version && !s.fresh(i)
 }
 
@@ -85,12 +86,12 @@ func (w World) view(s slot) view {
 	for n := range w.Instances {
 		i := &w.Instances[n]
 		switch {
-		case i.Stopping || i.State == Created:
-		case s.fresh(i.Instance) && i.State == Exited:
+		case i.Stopping || i.State == engine.Created:
+		case s.fresh(i.Instance) && i.State == engine.Exited:
 			v.exited = better(v.exited, i)
 		case s.fresh(i.Instance):
 			v.alive = better(v.alive, i)
-		case s.stale(i.Instance) && i.State == Running && w.replaces(s, i.Instance):
+		case s.stale(i.Instance) && i.State == engine.Running && w.replaces(s, i.Instance):
 			v.stale = better(v.stale, i)
 		}
 	}
@@ -99,7 +100,7 @@ func (w World) view(s slot) view {
 
 // replaces tells whether a stale instance is this slot's to replace: everything
 // older is the serving release's; a pending release replaces only its own.
-func (w World) replaces(s slot, i Instance) bool {
+func (w World) replaces(s slot, i engine.Instance) bool {
 	return w.Desired.Next == nil || s.release.Version != w.Desired.Next.Version || i.Release == s.release.Version
 }
 

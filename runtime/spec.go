@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/runtime/engine"
 )
 
 // initVar is the config var that says, with the value none, that the images
@@ -16,20 +17,20 @@ import (
 const initVar = "RENGA_INIT"
 
 // spec is all that the engine must know to start a dyno of release r.
-func (o Options) spec(app renga.App, r renga.Release, s Start, dyno string) (Spec, error) {
+func (o Options) spec(app renga.App, r renga.Release, s Start, dyno string) (engine.Spec, error) {
 	if r.Version != s.Release.Version {
-		return Spec{}, fmt.Errorf("release %s holds %s", renga.VersionName(s.Release.Version), r.Name())
+		return engine.Spec{}, fmt.Errorf("release %s holds %s", renga.VersionName(s.Release.Version), r.Name())
 	}
 	size, ok := o.Sizes[s.Size]
 	if !ok {
-		return Spec{}, renga.Errorf(renga.Invalid, "Dyno size %q is not known here; scale %s to one of %s.",
+		return engine.Spec{}, renga.Errorf(renga.Invalid, "Dyno size %q is not known here; scale %s to one of %s.",
 			s.Size, s.Type, strings.Join(slices.Sorted(maps.Keys(o.Sizes)), ", "))
 	}
 	image, ok := r.Inputs.Images[s.Type]
 	if !ok {
-		return Spec{}, renga.Errorf(renga.Invalid, "Release %s has no image for %s.", r.Name(), s.Type)
+		return engine.Spec{}, renga.Errorf(renga.Invalid, "Release %s has no image for %s.", r.Name(), s.Type)
 	}
-	spec := Spec{
+	spec := engine.Spec{
 		App: app.ID, AppName: app.Name, Dyno: dyno, Name: s.Name, Type: s.Type, Release: r.Version,
 		Image: image, Env: r.Env(), Size: size, Crashes: s.Crashes,
 	}
@@ -43,17 +44,17 @@ func (o Options) spec(app renga.App, r renga.Release, s Start, dyno string) (Spe
 }
 
 // oneOffSpec is all that the engine must know to run a command in release r.
-func (o Options) oneOffSpec(app renga.App, r renga.Release, asked renga.OneOff, name string) (Spec, error) {
+func (o Options) oneOffSpec(app renga.App, r renga.Release, asked renga.OneOff, name string) (engine.Spec, error) {
 	spec, err := o.spec(app, r, Start{Name: name, Type: asked.Type, Size: asked.Size, Release: r.Record()}, asked.Dyno)
 	if err != nil {
-		return Spec{}, err
+		return engine.Spec{}, err
 	}
 	spec.NoInit = false // it is a command of its own, and not the image's init
 	spec.Type, spec.Port, spec.Until = asked.As, 0, o.Now().Add(asked.Lasts)
 	delete(spec.Env, "PORT")
 	maps.Copy(spec.Env, asked.Env)
 	if asked.Attach {
-		spec.Attach = &Attach{Terminal: asked.Terminal}
+		spec.Attach = &engine.Attach{Terminal: asked.Terminal}
 	}
 	return spec, nil
 }

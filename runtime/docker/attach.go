@@ -11,46 +11,46 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
-// Prepare implements [runtime.Attacher].
-func (e *Engine) Prepare(ctx context.Context, s runtime.Spec) (runtime.Instance, runtime.Stream, error) {
+// Prepare implements [engine.Attacher].
+func (e *Engine) Prepare(ctx context.Context, s engine.Spec) (engine.Instance, engine.Stream, error) {
 	in, stream, err := e.prepare(ctx, s)
 	if err != nil {
-		return runtime.Instance{}, nil, fmt.Errorf("prepare dyno %s of %s: %w", s.Name, s.AppName, err)
+		return engine.Instance{}, nil, fmt.Errorf("prepare dyno %s of %s: %w", s.Name, s.AppName, err)
 	}
 	return in, stream, nil
 }
 
-func (e *Engine) prepare(ctx context.Context, s runtime.Spec) (runtime.Instance, runtime.Stream, error) {
+func (e *Engine) prepare(ctx context.Context, s engine.Spec) (engine.Instance, engine.Stream, error) {
 	p, err := e.ready(ctx, s)
 	if err != nil {
-		return runtime.Instance{}, nil, err
+		return engine.Instance{}, nil, err
 	}
 	ctx = context.WithoutCancel(ctx) // as for start
 	in, stream, err := e.attach(ctx, s, p)
 	if err != nil {
 		e.discard(ctx, s)
-		return runtime.Instance{}, nil, err
+		return engine.Instance{}, nil, err
 	}
 	return in, stream, nil
 }
 
 // attach creates the container and attaches to it. That comes before its start,
 // so that not a byte is missed.
-func (e *Engine) attach(ctx context.Context, s runtime.Spec, p plan) (runtime.Instance, *stream, error) {
+func (e *Engine) attach(ctx context.Context, s engine.Spec, p plan) (engine.Instance, *stream, error) {
 	api, err := e.api(ctx)
 	if err != nil {
-		return runtime.Instance{}, nil, err
+		return engine.Instance{}, nil, err
 	}
 	made, err := e.create(ctx, api, s, p)
 	if err != nil {
-		return runtime.Instance{}, nil, err
+		return engine.Instance{}, nil, err
 	}
 	conn, err := api.ContainerAttach(ctx, made.ID, container.AttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
 	if err != nil {
-		return runtime.Instance{}, nil, e.fault(err)
+		return engine.Instance{}, nil, e.fault(err)
 	}
 	return instance(made), newStream(e, made.ID, s.Image.Command[0], s.Attach.Terminal, conn), nil
 }

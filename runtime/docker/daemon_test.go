@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"renga"
-	"renga/runtime"
 	"renga/runtime/docker"
+	"renga/runtime/engine"
 )
 
 func TestDaemonThatIsAwayMakesEveryCallUnavailable(t *testing.T) {
@@ -34,7 +34,7 @@ func TestDaemonThatIsAwayMakesEveryCallUnavailable(t *testing.T) {
 	}
 	watched := make(chan error, 1)
 	woken := make(chan renga.AppID, 100)
-	go func() { watched <- e.Watch(t.Context(), func(ev runtime.Event) { woken <- ev.App }) }()
+	go func() { watched <- e.Watch(t.Context(), func(ev engine.Event) { woken <- ev.App }) }()
 	until(t, "the watch has begun", func() bool {
 		w.start(again(s, "exit")) // past the proxy
 		select {
@@ -61,7 +61,7 @@ func TestDaemonThatIsAwayMakesEveryCallUnavailable(t *testing.T) {
 		t.Errorf("ping when it is back: %v", err)
 	}
 	all, err := e.List(t.Context(), s.App)
-	if err != nil || !slices.ContainsFunc(all, func(i runtime.Instance) bool { return i.ID == in.ID && i.State == runtime.Running }) {
+	if err != nil || !slices.ContainsFunc(all, func(i engine.Instance) bool { return i.ID == in.ID && i.State == engine.Running }) {
 		t.Errorf("list when it is back: %v, %v", all, err)
 	}
 }
@@ -76,7 +76,7 @@ func mustBeAway(t *testing.T, e *docker.Engine, w *world, when string) {
 	for call, err := range map[string]error{
 		"ping": e.Ping(ctx), "list": listErr, "start": startErr, "tail": tailErr, "ports": portsErr,
 		"stop": e.Stop(ctx, "x", 0), "kill": e.Kill(ctx, "x"), "forget": e.Forget(ctx, "x"),
-		"watch": e.Watch(ctx, func(runtime.Event) {}),
+		"watch": e.Watch(ctx, func(engine.Event) {}),
 	} {
 		message := renga.MessageOf(err, "")
 		if renga.KindOf(err) != renga.Unavailable || !strings.Contains(message, w.options.Host) || !strings.Contains(message, "start dockerd") {

@@ -17,7 +17,7 @@ import (
 // dialTimeout bounds one try to connect from a dyno.
 const dialTimeout = 10 * time.Second
 
-// Dial implements [runtime.Dialer] from within the container's network
+// Dial implements [engine.Dialer] from within the container's network
 // namespace. Where that cannot be entered, because Renga has not the rights or
 // does not see the machine's processes, the dyno's own ports are reached by its
 // address, and nothing else is: from here it could be Renga's.

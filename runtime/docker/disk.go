@@ -13,7 +13,7 @@ import (
 
 	"renga"
 	"renga/durable"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // A dyno's disk is looked at often while the daemon's file system fills, and
@@ -31,8 +31,8 @@ const (
 	diskShare = 10
 )
 
-// GuardDisks implements [runtime.DiskGuard].
-func (e *Engine) GuardDisks(ctx context.Context, over func(runtime.Instance, int64)) error {
+// GuardDisks implements [engine.DiskGuard].
+func (e *Engine) GuardDisks(ctx context.Context, over func(engine.Instance, int64)) error {
 	api, err := e.api(ctx)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (e *Engine) GuardDisks(ctx context.Context, over func(runtime.Instance, int
 type diskGuard struct {
 	e    *Engine
 	root string // the daemon's data directory
-	over func(runtime.Instance, int64)
+	over func(engine.Instance, int64)
 
 	telling sync.WaitGroup
 	told    sync.Map             // the ids of containers that over is told of right now
@@ -127,7 +127,7 @@ func (g *diskGuard) measure(ctx context.Context) error {
 }
 
 // tell tells over, which takes its time, beside the looks.
-func (g *diskGuard) tell(i runtime.Instance, used int64) {
+func (g *diskGuard) tell(i engine.Instance, used int64) {
 	if _, busy := g.told.LoadOrStore(i.ID, true); busy {
 		return
 	}
@@ -139,7 +139,7 @@ func (g *diskGuard) tell(i runtime.Instance, used int64) {
 
 // dynoDisk is where a dyno writes.
 type dynoDisk struct {
-	runtime.Instance
+	engine.Instance
 	limit int64
 	pid   int
 	// dirs are its own layer and the volumes that its image declares; none where

@@ -20,22 +20,22 @@ import (
 	"github.com/docker/docker/client"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 var (
-	_ runtime.Engine       = (*Engine)(nil)
-	_ runtime.Tailer       = (*Engine)(nil)
-	_ runtime.OutputReader = (*Engine)(nil)
-	_ runtime.Ender        = (*Engine)(nil)
-	_ runtime.PortLister   = (*Engine)(nil)
-	_ runtime.Forgetter    = (*Engine)(nil)
-	_ runtime.Attacher     = (*Engine)(nil)
-	_ runtime.Execer       = (*Engine)(nil)
-	_ runtime.Filer        = (*Engine)(nil)
-	_ runtime.Dialer       = (*Engine)(nil)
-	_ runtime.Measurer     = (*Engine)(nil)
-	_ runtime.DiskGuard    = (*Engine)(nil)
+	_ engine.Engine       = (*Engine)(nil)
+	_ engine.Tailer       = (*Engine)(nil)
+	_ engine.OutputReader = (*Engine)(nil)
+	_ engine.Ender        = (*Engine)(nil)
+	_ engine.PortLister   = (*Engine)(nil)
+	_ engine.Forgetter    = (*Engine)(nil)
+	_ engine.Attacher     = (*Engine)(nil)
+	_ engine.Execer       = (*Engine)(nil)
+	_ engine.Filer        = (*Engine)(nil)
+	_ engine.Dialer       = (*Engine)(nil)
+	_ engine.Measurer     = (*Engine)(nil)
+	_ engine.DiskGuard    = (*Engine)(nil)
 )
 
 // Defaults of [Options].

@@ -4,17 +4,17 @@ import (
 	"strings"
 	"testing"
 
-	"renga/runtime"
+	"renga/runtime/engine"
 	"renga/runtime/enginetest"
 )
 
 func TestEngineKeepsTheContract(t *testing.T) {
 	w := newWorld(t)
-	program := func(verb string) runtime.Spec {
+	program := func(verb string) engine.Spec {
 		s := w.spec(verb)
-		return runtime.Spec{Image: s.Image, Size: s.Size}
+		return engine.Spec{Image: s.Image, Size: s.Size}
 	}
-	filling := func(how string) runtime.Spec {
+	filling := func(how string) engine.Spec {
 		s := program("fill")
 		s.Image.Command = append(s.Image.Command, how)
 		return s
@@ -25,7 +25,7 @@ func TestEngineKeepsTheContract(t *testing.T) {
 	enginetest.Suite(t, enginetest.World{
 		Engine: w.engine, Absent: absent,
 		Serve: program("serve"), Exit: program("exit"), Stubborn: program("stubborn"), Chatty: program("chatty"), Echo: program("echo"), Starving: program("starving"),
-		Filling: []runtime.Spec{filling("file"), filling("volume"), filling("unlinked"), filling("mapped"), filling("many"), filling("deep")},
+		Filling: []engine.Spec{filling("file"), filling("volume"), filling("unlinked"), filling("mapped"), filling("many"), filling("deep")},
 	})
 	if left := w.containers(w.options.Platform); len(left) != 0 {
 		t.Errorf("%d containers are left", len(left))

@@ -11,11 +11,11 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
-// Exec implements [runtime.Execer].
-func (e *Engine) Exec(ctx context.Context, id string, argv []string, terminal *renga.Window) (runtime.Stream, error) {
+// Exec implements [engine.Execer].
+func (e *Engine) Exec(ctx context.Context, id string, argv []string, terminal *renga.Window) (engine.Stream, error) {
 	api, c, err := e.find(ctx, id)
 	if err != nil {
 		return nil, err

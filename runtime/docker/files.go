@@ -13,7 +13,7 @@ import (
 	"renga"
 )
 
-// OpenFile implements [runtime.Filer] by the daemon's archives. They hold what
+// OpenFile implements [engine.Filer] by the daemon's archives. They hold what
 // is in the image, what was written over it and volumes, and nothing that the
 // kernel makes up, such as /proc. The daemon reads as root, and keeps the
 // container locked until an archive is closed.

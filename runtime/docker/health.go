@@ -9,7 +9,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // What an image may ask of its own check. Docker makes each one with a process of
@@ -61,21 +61,21 @@ func boundedCheck(c container.HealthConfig) *container.HealthConfig {
 }
 
 // health is what a container's check says, and printed when it failed last.
-func health(h *container.Health) (runtime.Health, string) {
+func health(h *container.Health) (engine.Health, string) {
 	if h == nil {
-		return runtime.NoHealth, ""
+		return engine.NoHealth, ""
 	}
 	switch h.Status {
 	case container.Starting:
-		return runtime.Untried, ""
+		return engine.Untried, ""
 	case container.Healthy:
-		return runtime.Healthy, ""
+		return engine.Healthy, ""
 	case container.Unhealthy:
 		said := ""
 		if n := len(h.Log); n > 0 {
 			said = strings.Join(strings.Fields(h.Log[n-1].Output), " ")
 		}
-		return runtime.Unhealthy, strings.ToValidUTF8(renga.Head(said, maxHealthSaid), "")
+		return engine.Unhealthy, strings.ToValidUTF8(renga.Head(said, maxHealthSaid), "")
 	}
-	return runtime.NoHealth, ""
+	return engine.NoHealth, ""
 }

@@ -6,18 +6,18 @@ import (
 	"time"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // TestTheImagesOwnCheckIsMadeInWebDynos takes an image whose check always fails.
 func TestTheImagesOwnCheckIsMadeInWebDynos(t *testing.T) {
 	w := newWorld(t)
 	s := w.spec("serve")
-	if first := w.start(s); first.Health != runtime.Untried {
+	if first := w.start(s); first.Health != engine.Untried {
 		t.Errorf("at first it is %q", first.Health)
 	}
 	deadline := time.Now().Add(time.Minute)
-	for in := w.list(s.App)[0]; in.Health != runtime.Unhealthy; in = w.list(s.App)[0] {
+	for in := w.list(s.App)[0]; in.Health != engine.Unhealthy; in = w.list(s.App)[0] {
 		if time.Now().After(deadline) {
 			t.Fatalf("it is %q and says %q", in.Health, in.HealthSaid)
 		}

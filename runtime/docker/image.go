@@ -13,7 +13,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // pullTimeout bounds a whole pull. Nobody waits longer for a dyno.
@@ -21,7 +21,7 @@ const pullTimeout = 30 * time.Minute
 
 // image gives the daemon's id of the dyno's image. Only when the daemon has
 // it under none of its names it is pulled, once for all who wait.
-func (e *Engine) image(ctx context.Context, s runtime.Spec) (string, error) {
+func (e *Engine) image(ctx context.Context, s engine.Spec) (string, error) {
 	api, err := e.api(ctx)
 	if err != nil {
 		return "", err
@@ -50,7 +50,7 @@ func (e *Engine) image(ctx context.Context, s runtime.Spec) (string, error) {
 }
 
 // reference is where the platform's registry keeps the image.
-func (e *Engine) reference(s runtime.Spec) string {
+func (e *Engine) reference(s engine.Spec) string {
 	return e.registry + "/" + s.AppName + "/releases@" + s.Image.Digest
 }
 
@@ -58,7 +58,7 @@ func (e *Engine) reference(s runtime.Spec) string {
 // classic image store calls it by the digest of its config, the containerd one
 // by that of its manifest, both by what was pulled. All are content, none a
 // tag. It is empty when there is none.
-func (e *Engine) findImage(ctx context.Context, api *session, s runtime.Spec) (string, error) {
+func (e *Engine) findImage(ctx context.Context, api *session, s engine.Spec) (string, error) {
 	for _, name := range []string{s.Image.Config, s.Image.Digest, e.reference(s)} {
 		if name == "" {
 			continue
@@ -75,7 +75,7 @@ func (e *Engine) findImage(ctx context.Context, api *session, s runtime.Spec) (s
 	return "", nil
 }
 
-func (e *Engine) pull(ctx context.Context, api *session, ref string, s runtime.Spec) error {
+func (e *Engine) pull(ctx context.Context, api *session, ref string, s engine.Spec) error {
 	began := time.Now()
 	progress, err := api.ImagePull(ctx, ref, image.PullOptions{RegistryAuth: e.pullAuth})
 	if err != nil {

@@ -12,12 +12,12 @@ import (
 	"github.com/google/uuid"
 
 	"renga"
-	"renga/runtime"
 	"renga/runtime/docker"
+	"renga/runtime/engine"
 )
 
 // pushed is a dyno of an image that is only in the world's registry.
-func pushed(w *world, args ...string) runtime.Spec {
+func pushed(w *world, args ...string) engine.Spec {
 	w.Helper()
 	img, err := newImage()
 	if err != nil {
@@ -64,7 +64,7 @@ func TestImagesGoWithTheLastAppAndOthersStay(t *testing.T) {
 	one := pushed(w, "exit")
 	two, tagged, loaded := again(one), pushed(w, "exit"), w.spec("exit")
 	two.App = renga.AppID(uuid.NewString())
-	for _, s := range []runtime.Spec{one, two, tagged, loaded} {
+	for _, s := range []engine.Spec{one, two, tagged, loaded} {
 		in := w.start(s)
 		if err := w.engine.Stop(t.Context(), in.ID, 0); err != nil {
 			t.Fatal(err)
@@ -77,7 +77,7 @@ func TestImagesGoWithTheLastAppAndOthersStay(t *testing.T) {
 	removeAtEnd(mine)
 	before := w.names(loaded.Image.Config)
 	for _, c := range []struct {
-		gone  runtime.Spec
+		gone  engine.Spec
 		image renga.Image
 		names int // that the image has then; 0 for no image
 	}{

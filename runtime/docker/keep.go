@@ -11,7 +11,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // An image that was pulled for an app gets a tag that says so, and goes with the
@@ -23,7 +23,7 @@ func (e *Engine) kept() string { return "renga/" + e.BridgePrefix() + "/" }
 
 // keep tags an image that was pulled from the platform's registry. One that was
 // on the machine before, or that somebody loaded, is not ours to remove.
-func (e *Engine) keep(ctx context.Context, api *session, s runtime.Spec, found image.InspectResponse) {
+func (e *Engine) keep(ctx context.Context, api *session, s engine.Spec, found image.InspectResponse) {
 	tag := e.kept() + string(s.App) + ":" + strings.TrimPrefix(short(s.Image.Digest), "sha256:")
 	if !slices.ContainsFunc(found.RepoDigests, e.pulled) || slices.Contains(found.RepoTags, tag) {
 		return

@@ -9,7 +9,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // The labels of what the engine makes. Containers carry all of them, networks
@@ -37,7 +37,7 @@ func (e *Engine) appLabels(app renga.AppID, name string) map[string]string {
 	return map[string]string{labelPlatform: e.platform, labelApp: string(app), labelAppName: name}
 }
 
-func (e *Engine) dynoLabels(s runtime.Spec) (map[string]string, error) {
+func (e *Engine) dynoLabels(s engine.Spec) (map[string]string, error) {
 	command, err := json.Marshal(s.Image.Command)
 	if err != nil {
 		return nil, err
@@ -68,8 +68,8 @@ func (e *Engine) dynoLabels(s runtime.Spec) (map[string]string, error) {
 
 // fromLabels is the reverse of dynoLabels. A label that somebody made illegible
 // counts as empty: one odd container must not hide all others.
-func fromLabels(labels map[string]string) runtime.Instance {
-	in := runtime.Instance{
+func fromLabels(labels map[string]string) engine.Instance {
+	in := engine.Instance{
 		App:     renga.AppID(labels[labelApp]),
 		Dyno:    labels[labelDynoID],
 		Name:    labels[labelDyno],

@@ -11,7 +11,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 func TestCommandThatCannotRunIsInvalidAndLeavesNothing(t *testing.T) {
@@ -124,9 +124,9 @@ func TestDynoThatWasMadeAndNeverStartedIsListedSo(t *testing.T) {
 	}, nil, nil, nil, ""); err != nil {
 		t.Fatal(err)
 	}
-	var created []runtime.Instance
+	var created []engine.Instance
 	for _, i := range w.list(s.App) {
-		if i.State == runtime.Created {
+		if i.State == engine.Created {
 			created = append(created, i)
 		}
 	}
@@ -208,7 +208,7 @@ func TestStopWhoseContextEndsMayBeDoneAgain(t *testing.T) {
 	if err := w.engine.Stop(ctx, in.ID, time.Minute); err == nil {
 		t.Error("no error, and the grace is not over")
 	}
-	if all := w.list(s.App); len(all) != 1 || all[0].State != runtime.Running {
+	if all := w.list(s.App); len(all) != 1 || all[0].State != engine.Running {
 		t.Errorf("after a stop that was broken off: %+v", all)
 	}
 	if err := w.engine.Stop(t.Context(), in.ID, 0); err != nil {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // sigkilled is the exit code of what ended by SIGKILL.
@@ -20,11 +20,11 @@ const sigkilled = 128 + 9
 // inspectors bounds how many containers are looked at in parallel.
 const inspectors = 8
 
-// List implements [runtime.Engine]. Every container is inspected: the list
+// List implements [engine.Engine]. Every container is inspected: the list
 // alone knows neither exit codes nor when one was created or started to more
 // than a second, which is too coarse to tell whether that was before a restart
 // was asked for.
-func (e *Engine) List(ctx context.Context, app renga.AppID) ([]runtime.Instance, error) {
+func (e *Engine) List(ctx context.Context, app renga.AppID) ([]engine.Instance, error) {
 	api, err := e.api(ctx)
 	if err != nil {
 		return nil, err
@@ -53,8 +53,8 @@ func (e *Engine) List(ctx context.Context, app renga.AppID) ([]runtime.Instance,
 }
 
 // instances leaves out what is gone, or is just going.
-func instances(seen []container.InspectResponse) []runtime.Instance {
-	all := make([]runtime.Instance, 0, len(seen))
+func instances(seen []container.InspectResponse) []engine.Instance {
+	all := make([]engine.Instance, 0, len(seen))
 	for _, c := range seen {
 		if c.ContainerJSONBase == nil || c.State == nil || c.Config == nil {
 			continue
@@ -67,7 +67,7 @@ func instances(seen []container.InspectResponse) []runtime.Instance {
 	return all
 }
 
-func instance(c container.InspectResponse) runtime.Instance {
+func instance(c container.InspectResponse) engine.Instance {
 	in := fromLabels(c.Config.Labels)
 	in.ID = c.ID
 	in.Dir = absolute("/", c.Config.WorkingDir)
@@ -75,13 +75,13 @@ func instance(c container.InspectResponse) runtime.Instance {
 	in.StartedAt = timestamp(c.State.StartedAt)
 	switch {
 	case c.State.Status == container.StateCreated:
-		in.State = runtime.Created
+		in.State = engine.Created
 	case c.State.Running || c.State.Paused || c.State.Restarting:
-		in.State = runtime.Running
+		in.State = engine.Running
 		in.Addr = address(c, in.App)
 		in.Health, in.HealthSaid = health(c.State.Health)
 	default:
-		in.State = runtime.Exited
+		in.State = engine.Exited
 		in.FinishedAt = timestamp(c.State.FinishedAt)
 		in.ExitCode = c.State.ExitCode
 		// The daemon says so too when it was a child, long before.

@@ -13,7 +13,7 @@ import (
 	"renga"
 )
 
-// Measure implements [runtime.Measurer]. It asks for one reading: the daemon's
+// Measure implements [engine.Measurer]. It asks for one reading: the daemon's
 // stream waits a second for a second one.
 func (e *Engine) Measure(ctx context.Context, id string) (renga.Usage, error) {
 	api, err := e.api(ctx)

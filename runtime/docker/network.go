@@ -15,7 +15,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // subnetTries bounds how often another subnet is tried after Docker said that
@@ -27,7 +27,7 @@ const subnetTries = 32
 // Within it dynos reach each other; Docker keeps bridges apart from each other.
 // The daemon does not stop creating when the asker goes away, and would make a
 // second one of the same name for the next. So this is waited for to the end.
-func (e *Engine) network(ctx context.Context, s runtime.Spec) (string, error) {
+func (e *Engine) network(ctx context.Context, s engine.Spec) (string, error) {
 	ctx = context.WithoutCancel(ctx)
 	return e.networks.do(ctx, string(s.App), func(ctx context.Context) (string, error) {
 		api, err := e.api(ctx)
@@ -69,7 +69,7 @@ func (e *Engine) appNetworks(ctx context.Context, api *session, app renga.AppID)
 	return found, nil
 }
 
-func (e *Engine) createNetwork(ctx context.Context, api *session, s runtime.Spec) (string, error) {
+func (e *Engine) createNetwork(ctx context.Context, api *session, s engine.Spec) (string, error) {
 	var refused []netip.Prefix
 	for range subnetTries {
 		subnet, err := e.claimSubnet(ctx, api, refused)
@@ -101,7 +101,7 @@ func overlaps(err error) bool {
 	return strings.Contains(err.Error(), "overlap") || strings.Contains(err.Error(), "conflicts with network")
 }
 
-func (e *Engine) createBridge(ctx context.Context, api *session, s runtime.Spec, subnet netip.Prefix) (string, error) {
+func (e *Engine) createBridge(ctx context.Context, api *session, s engine.Spec, subnet netip.Prefix) (string, error) {
 	made, err := api.NetworkCreate(ctx, networkName(s.App), network.CreateOptions{
 		Driver: "bridge", Options: map[string]string{bridgeNameOption: e.bridgeName(subnet)},
 		IPAM:   &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet.String()}}},

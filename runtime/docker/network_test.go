@@ -14,8 +14,8 @@ import (
 	"github.com/docker/docker/api/types/network"
 
 	"renga"
-	"renga/runtime"
 	"renga/runtime/docker"
+	"renga/runtime/engine"
 )
 
 func TestStartsAtOnceMakeOneNetworkPerApp(t *testing.T) {
@@ -24,7 +24,7 @@ func TestStartsAtOnceMakeOneNetworkPerApp(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 6 {
 		wg.Go(func() {
-			if _, err := w.engine.Start(t.Context(), again([]runtime.Spec{one, two}[i%2])); err != nil {
+			if _, err := w.engine.Start(t.Context(), again([]engine.Spec{one, two}[i%2])); err != nil {
 				t.Error(err)
 			}
 		})
@@ -108,7 +108,7 @@ func TestAppsReachTheirOwnDynosAndNoOthers(t *testing.T) {
 		return slices.Contains(ports, "[::]:8080")
 	})
 	for _, c := range []struct {
-		from runtime.Spec
+		from engine.Spec
 		want string
 	}{
 		{again(mine, "reach", web.Addr), "reached"},

@@ -10,12 +10,12 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
-// ReadOutput implements [runtime.OutputReader]. The daemon hands out what its
+// ReadOutput implements [engine.OutputReader]. The daemon hands out what its
 // log files hold: what it rotated away is not told.
-func (e *Engine) ReadOutput(ctx context.Context, id string, since time.Time, tell func(runtime.Printed)) error {
+func (e *Engine) ReadOutput(ctx context.Context, id string, since time.Time, tell func(engine.Printed)) error {
 	api, c, err := e.find(ctx, id)
 	if err != nil || c == nil {
 		return err
@@ -54,7 +54,7 @@ func (e *Engine) ended(ctx context.Context, id string) error {
 // printer is one stream. Each Write is one message of the daemon's: a time, a
 // space, and a line or, without a newline at the end, a part of one.
 type printer struct {
-	tell   func(runtime.Printed)
+	tell   func(engine.Printed)
 	stderr bool
 }
 
@@ -62,6 +62,6 @@ type printer struct {
 func (p *printer) Write(message []byte) (int, error) {
 	stamp, text, _ := bytes.Cut(message, []byte{' '})
 	line, whole := bytes.CutSuffix(text, []byte{'\n'})
-	p.tell(runtime.Printed{Time: timestamp(string(stamp)), Stderr: p.stderr, Text: string(line), More: !whole})
+	p.tell(engine.Printed{Time: timestamp(string(stamp)), Stderr: p.stderr, Text: string(line), More: !whole})
 	return len(message), nil
 }

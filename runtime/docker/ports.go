@@ -18,7 +18,7 @@ import (
 // dnsAddr is where Docker's own name server listens, within every container.
 var dnsAddr = netip.MustParseAddr("127.0.0.11")
 
-// Ports implements [runtime.PortLister] by reading the kernel's socket tables
+// Ports implements [engine.PortLister] by reading the kernel's socket tables
 // of the container's network namespace. It works where Renga sees the
 // machine's processes, and is an error elsewhere. An instance that does not run
 // listens on nothing.

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // TestAnImageThatCanNeverRunIsInvalidWithTheReason takes what the real daemon
@@ -68,7 +68,7 @@ func refused(t *testing.T, name string, err error, says string) {
 }
 
 // pushedAs is pushed with a change to the image.
-func pushedAs(w *world, change func(v1.Image) v1.Image) runtime.Spec {
+func pushedAs(w *world, change func(v1.Image) v1.Image) engine.Spec {
 	w.Helper()
 	img, err := newImage()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/docker/docker/api/types/strslice"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // capabilities are what a dyno's root may do: change owners and users inside
@@ -40,7 +40,7 @@ type plan struct {
 
 // plan turns a spec into a container. It is pure. imageID and networkID are
 // the daemon's ids.
-func (e *Engine) plan(s runtime.Spec, imageID, networkID string) (plan, error) {
+func (e *Engine) plan(s engine.Spec, imageID, networkID string) (plan, error) {
 	labels, err := e.dynoLabels(s)
 	if err != nil {
 		return plan{}, err
@@ -70,7 +70,7 @@ func (e *Engine) plan(s runtime.Spec, imageID, networkID string) (plan, error) {
 
 // attach gives the container's input and output to one client. Nothing of them
 // is kept.
-func (p *plan) attach(a runtime.Attach) {
+func (p *plan) attach(a engine.Attach) {
 	p.config.AttachStdin, p.config.AttachStdout, p.config.AttachStderr = true, true, true
 	p.config.OpenStdin, p.config.StdinOnce = true, true
 	p.host.LogConfig = container.LogConfig{Type: "none"}
@@ -80,7 +80,7 @@ func (p *plan) attach(a runtime.Attach) {
 	}
 }
 
-func (e *Engine) hostConfig(s runtime.Spec, networkID string) *container.HostConfig {
+func (e *Engine) hostConfig(s engine.Spec, networkID string) *container.HostConfig {
 	init := !s.NoInit
 	return &container.HostConfig{
 		NetworkMode: container.NetworkMode(networkID),
@@ -136,7 +136,7 @@ func environ(env renga.Vars) []string {
 
 // containerName is for people who look at docker ps, for instance
 // renga-blog-web.1-0123abcd.
-func containerName(s runtime.Spec) string {
+func containerName(s engine.Spec) string {
 	return "renga-" + s.AppName + "-" + s.Name + "-" + head(strings.ReplaceAll(s.Dyno, "-", ""), 8)
 }
 

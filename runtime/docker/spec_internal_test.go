@@ -7,11 +7,11 @@ import (
 	"testing"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
-func exampleSpec() runtime.Spec {
-	return runtime.Spec{
+func exampleSpec() engine.Spec {
+	return engine.Spec{
 		App: "0f0f0f0f-1111-4222-8333-444444444444", AppName: "blog", Dyno: "abcdef01-2345-4678-9abc-def012345678",
 		Name: "web.1", Type: renga.Web, Release: 12, Crashes: 3, Port: 5000,
 		Image: renga.Image{Command: []string{"/bin/a", "-x", "with \"quotes\" and spaces"}},
@@ -26,7 +26,7 @@ func TestLabelsTellTheSpecAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := runtime.Instance{
+	want := engine.Instance{
 		App: s.App, Dyno: s.Dyno, Name: s.Name, Type: s.Type, Size: "eco", Release: 12, Crashes: 3, Command: s.Image.Command,
 	}
 	if got := fromLabels(labels); !reflect.DeepEqual(got, want) {

@@ -13,7 +13,7 @@ import (
 // killWait is how long the daemon may need after SIGKILL.
 const killWait = 10 * time.Second
 
-// Stop implements [runtime.Engine]. It waits here and not in the daemon, whose
+// Stop implements [engine.Engine]. It waits here and not in the daemon, whose
 // grace counts whole seconds and goes on when nobody wants it any more. When
 // ctx ends on the way, the dyno is left with its SIGTERM, and another Stop goes
 // on from there.
@@ -34,7 +34,7 @@ func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error
 	return nil
 }
 
-// Kill implements [runtime.Engine].
+// Kill implements [engine.Engine].
 func (e *Engine) Kill(ctx context.Context, id string) error {
 	api, c, err := e.find(ctx, id)
 	if err != nil || c == nil {
@@ -47,7 +47,7 @@ func (e *Engine) Kill(ctx context.Context, id string) error {
 	return nil
 }
 
-// Terminate implements [runtime.Ender].
+// Terminate implements [engine.Ender].
 func (e *Engine) Terminate(ctx context.Context, id string, grace time.Duration) (killed bool, err error) {
 	api, c, err := e.find(ctx, id)
 	if err != nil || c == nil || !c.State.Running {

@@ -21,7 +21,7 @@ const (
 	maxLineBytes = 10_000 // Heroku cuts there too
 )
 
-// Tail implements [runtime.Tailer]. n is cut at 1500, a line at 10,000 bytes.
+// Tail implements [engine.Tailer]. n is cut at 1500, a line at 10,000 bytes.
 // An instance that is gone has no lines.
 func (e *Engine) Tail(ctx context.Context, id string, n int) ([]string, error) {
 	n = min(n, maxTailLines)

@@ -7,11 +7,11 @@ import (
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
 
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
-// Watch implements [runtime.Engine].
-func (e *Engine) Watch(ctx context.Context, tell func(runtime.Event)) error {
+// Watch implements [engine.Engine].
+func (e *Engine) Watch(ctx context.Context, tell func(engine.Event)) error {
 	// Whoever watches anew has lost the daemon; it may be another one now.
 	if err := e.Ping(ctx); err != nil {
 		return err
@@ -36,10 +36,10 @@ func (e *Engine) Watch(ctx context.Context, tell func(runtime.Event)) error {
 }
 
 // event is a message of the daemon's. It comes with the container's labels.
-func event(m events.Message) runtime.Event {
+func event(m events.Message) engine.Event {
 	in := fromLabels(m.Actor.Attributes)
 	in.ID = m.Actor.ID
-	return runtime.Event{App: in.App, OutOfMemory: m.Action == events.ActionOOM, Instance: in}
+	return engine.Event{App: in.App, OutOfMemory: m.Action == events.ActionOOM, Instance: in}
 }
 
 func (e *Engine) endings() filters.Args {

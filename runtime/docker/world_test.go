@@ -25,8 +25,8 @@ import (
 	"github.com/google/uuid"
 
 	"renga"
-	"renga/runtime"
 	"renga/runtime/docker"
+	"renga/runtime/engine"
 )
 
 // pullToken is what the tests' registry asks for.
@@ -131,21 +131,21 @@ func (w *world) networks(platform string) []network.Summary {
 }
 
 // spec is a dyno of a new app that runs the test program with those arguments.
-func (w *world) spec(args ...string) runtime.Spec {
+func (w *world) spec(args ...string) engine.Spec {
 	w.Helper()
 	return specOf(testImage(w.T), args...)
 }
 
-func specOf(img renga.Image, args ...string) runtime.Spec {
+func specOf(img renga.Image, args ...string) engine.Spec {
 	img.Command = append([]string{"/bin/dyno"}, args...)
-	return runtime.Spec{
+	return engine.Spec{
 		App: renga.AppID(uuid.NewString()), AppName: "blog", Dyno: uuid.NewString(), Name: "web.1", Type: renga.Web,
 		Release: 7, Image: img, Env: renga.Vars{"PORT": "8080", "DYNO": "web.1"}, Size: size, Port: 8080,
 	}
 }
 
 // again is another dyno of the same app.
-func again(s runtime.Spec, args ...string) runtime.Spec {
+func again(s engine.Spec, args ...string) engine.Spec {
 	s.Dyno = uuid.NewString()
 	if len(args) > 0 {
 		s.Image.Command = append([]string{"/bin/dyno"}, args...)
@@ -153,7 +153,7 @@ func again(s runtime.Spec, args ...string) runtime.Spec {
 	return s
 }
 
-func (w *world) start(s runtime.Spec) runtime.Instance {
+func (w *world) start(s engine.Spec) engine.Instance {
 	w.Helper()
 	in, err := w.engine.Start(w.Context(), s)
 	if err != nil {
@@ -162,7 +162,7 @@ func (w *world) start(s runtime.Spec) runtime.Instance {
 	return in
 }
 
-func (w *world) list(app renga.AppID) []runtime.Instance {
+func (w *world) list(app renga.AppID) []engine.Instance {
 	w.Helper()
 	all, err := w.engine.List(w.Context(), app)
 	if err != nil {
@@ -181,16 +181,16 @@ func (w *world) inspect(id string) container.InspectResponse {
 }
 
 // exited waits for an instance's end.
-func (w *world) exited(app renga.AppID, id string) runtime.Instance {
+func (w *world) exited(app renga.AppID, id string) engine.Instance {
 	w.Helper()
-	var last runtime.Instance
+	var last engine.Instance
 	until(w, "the dyno has exited", func() bool {
 		for _, in := range w.list(app) {
 			if in.ID == id {
 				last = in
 			}
 		}
-		return last.State == runtime.Exited
+		return last.State == engine.Exited
 	})
 	return last
 }

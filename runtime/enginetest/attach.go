@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // attachment is an attached instance of a [Memory]: it prints its program's
@@ -30,19 +30,19 @@ func newPipe() *pipe {
 	return &pipe{r, w}
 }
 
-// Prepare is runtime.Attacher's.
-func (m *Memory) Prepare(ctx context.Context, s runtime.Spec) (runtime.Instance, runtime.Stream, error) {
+// Prepare is engine.Attacher's.
+func (m *Memory) Prepare(ctx context.Context, s engine.Spec) (engine.Instance, engine.Stream, error) {
 	program, err := m.check(ctx, s)
 	if err != nil {
-		return runtime.Instance{}, nil, err
+		return engine.Instance{}, nil, err
 	}
 	if err := sleep(ctx, program.Pull); err != nil {
-		return runtime.Instance{}, nil, err
+		return engine.Instance{}, nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := m.addLocked(s, program)
-	p.State = runtime.Created
+	p.State = engine.Created
 	m.specs = append(m.specs, s)
 	return p.Instance, &attachment{m: m, p: p, in: newPipe(), out: newPipe()}, nil
 }
@@ -55,7 +55,7 @@ func (a *attachment) Begin(ctx context.Context) error {
 		err = errors.New("the instance is gone")
 	}
 	if err == nil {
-		a.p.State, a.p.StartedAt = runtime.Running, a.m.now()
+		a.p.State, a.p.StartedAt = engine.Running, a.m.now()
 		a.m.recordLocked("start", a.p)
 	}
 	a.m.mu.Unlock()
@@ -129,7 +129,7 @@ func (a *attachment) ended(ctx context.Context) error {
 	for {
 		a.m.mu.Lock()
 		_, there := a.m.instances[a.p.ID]
-		running := there && a.m.seenLocked(a.p).State == runtime.Running
+		running := there && a.m.seenLocked(a.p).State == engine.Running
 		err := a.m.awayLocked(ctx)
 		a.m.mu.Unlock()
 		if err != nil || !running {

@@ -8,33 +8,33 @@ import (
 	"time"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // prepare readies an attached Echo; nil when the engine knows no such thing.
-func (b *bench) prepare(window *renga.Window) (runtime.Instance, runtime.Stream) {
+func (b *bench) prepare(window *renga.Window) (engine.Instance, engine.Stream) {
 	b.Helper()
-	attacher, ok := b.Engine.(runtime.Attacher)
+	attacher, ok := b.Engine.(engine.Attacher)
 	if !ok {
 		b.SkipNow()
 	}
 	s := b.spec(b.Echo, renga.Run, 1234)
 	s.Until = time.Now().Add(time.Hour).Round(0)
-	s.Attach = &runtime.Attach{Terminal: window}
+	s.Attach = &engine.Attach{Terminal: window}
 	i, stream, err := attacher.Prepare(b.Context(), s)
 	if err != nil {
 		b.Fatalf("prepare: %v", err)
 	}
 	b.Cleanup(func() { _ = stream.Close() }) // closed before, mostly
 	listed, ok := b.find(i.ID)
-	if !ok || listed.State != runtime.Created || !listed.Attached || !listed.Until.Equal(s.Until) {
+	if !ok || listed.State != engine.Created || !listed.Attached || !listed.Until.Equal(s.Until) {
 		b.Errorf("a prepared one is listed as %+v, %v", listed, ok)
 	}
 	b.same(listed, s)
 	return i, stream
 }
 
-func (b *bench) begin(s runtime.Stream) {
+func (b *bench) begin(s engine.Stream) {
 	b.Helper()
 	if err := s.Begin(b.Context()); err != nil {
 		b.Fatalf("begin: %v", err)
@@ -42,7 +42,7 @@ func (b *bench) begin(s runtime.Stream) {
 }
 
 // typed sends input while the output is read.
-func (b *bench) typed(s runtime.Stream, text string) {
+func (b *bench) typed(s engine.Stream, text string) {
 	sent := make(chan error, 1)
 	go func() {
 		_, err := io.WriteString(s, text)

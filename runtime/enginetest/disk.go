@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 const (
@@ -18,7 +18,7 @@ const (
 // testFilling has the guard tell of each that fills its disk, while a modest one
 // is left alone.
 func testFilling(b *bench) {
-	guard, ok := b.Engine.(runtime.DiskGuard)
+	guard, ok := b.Engine.(engine.DiskGuard)
 	if !ok {
 		return
 	}
@@ -26,7 +26,7 @@ func testFilling(b *bench) {
 	ended := make(chan error, 1)
 	told := make(chan string, 1000)
 	go func() {
-		ended <- guard.GuardDisks(ctx, func(i runtime.Instance, bytes int64) {
+		ended <- guard.GuardDisks(ctx, func(i engine.Instance, bytes int64) {
 			if i.App != b.app {
 				return
 			}
@@ -58,7 +58,7 @@ func testFilling(b *bench) {
 		}
 		b.exited(i.ID)
 	}
-	if i, _ := b.find(left.ID); i.State != runtime.Running {
+	if i, _ := b.find(left.ID); i.State != engine.Running {
 		b.Errorf("the modest one is %s", i.State)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // Program is what an instance in a [Memory] does. The zero Program listens at
@@ -69,34 +69,34 @@ type Memory struct {
 
 	mu        sync.Mutex
 	programs  map[string]Program
-	refuse    func(runtime.Spec) error
+	refuse    func(engine.Spec) error
 	instances map[string]*process
-	specs     []runtime.Spec
+	specs     []engine.Spec
 	events    []Event
 	serial    int
-	away      chan struct{}                // closed while the engine is away
-	watchers  map[*int]func(runtime.Event) // by anything that is theirs alone
-	changed   chan struct{}                // closed when something happens
+	away      chan struct{}               // closed while the engine is away
+	watchers  map[*int]func(engine.Event) // by anything that is theirs alone
+	changed   chan struct{}               // closed when something happens
 }
 
 // process is one instance and its fate.
 type process struct {
-	runtime.Instance
+	engine.Instance
 	program Program
-	spec    runtime.Spec
+	spec    engine.Spec
 	bye     bool // it had a SIGTERM
 }
 
 var (
-	_ runtime.Engine       = (*Memory)(nil)
-	_ runtime.Tailer       = (*Memory)(nil)
-	_ runtime.OutputReader = (*Memory)(nil)
-	_ runtime.Ender        = (*Memory)(nil)
-	_ runtime.PortLister   = (*Memory)(nil)
-	_ runtime.Measurer     = (*Memory)(nil)
-	_ runtime.Forgetter    = (*Memory)(nil)
-	_ runtime.Attacher     = (*Memory)(nil)
-	_ runtime.DiskGuard    = (*Memory)(nil)
+	_ engine.Engine       = (*Memory)(nil)
+	_ engine.Tailer       = (*Memory)(nil)
+	_ engine.OutputReader = (*Memory)(nil)
+	_ engine.Ender        = (*Memory)(nil)
+	_ engine.PortLister   = (*Memory)(nil)
+	_ engine.Measurer     = (*Memory)(nil)
+	_ engine.Forgetter    = (*Memory)(nil)
+	_ engine.Attacher     = (*Memory)(nil)
+	_ engine.DiskGuard    = (*Memory)(nil)
 )
 
 // NewMemory is an engine that knows the given programs. A nil now is time.Now.
@@ -106,24 +106,24 @@ func NewMemory(now func() time.Time, programs map[string]Program) *Memory {
 	}
 	return &Memory{
 		now: now, programs: programs,
-		refuse:    func(runtime.Spec) error { return nil },
-		instances: map[string]*process{}, watchers: map[*int]func(runtime.Event){},
+		refuse:    func(engine.Spec) error { return nil },
+		instances: map[string]*process{}, watchers: map[*int]func(engine.Event){},
 		away: make(chan struct{}), changed: make(chan struct{}),
 	}
 }
 
 // Refuse makes Start answer with what refuse says, unless that is nil.
-func (m *Memory) Refuse(refuse func(runtime.Spec) error) {
+func (m *Memory) Refuse(refuse func(engine.Spec) error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.refuse = refuse
 }
 
 // Leave puts an instance there that was made and never started.
-func (m *Memory) Leave(s runtime.Spec) {
+func (m *Memory) Leave(s engine.Spec) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.addLocked(s, Program{}).State = runtime.Created
+	m.addLocked(s, Program{}).State = engine.Created
 }
 
 // Away makes every call answer renga.Unavailable and breaks the watches, until
@@ -147,7 +147,7 @@ func (m *Memory) End(name string, code int) {
 	var apps []renga.AppID
 	m.mu.Lock()
 	for _, p := range m.instances {
-		if m.seenLocked(p).State == runtime.Running && (name == "" || p.Name == name) {
+		if m.seenLocked(p).State == engine.Running && (name == "" || p.Name == name) {
 			m.endLocked(p, code)
 			apps = append(apps, p.App)
 		}
@@ -156,15 +156,15 @@ func (m *Memory) End(name string, code int) {
 	m.tell(apps...)
 }
 
-// GuardDisks is runtime.DiskGuard's.
-func (m *Memory) GuardDisks(ctx context.Context, over func(runtime.Instance, int64)) error {
+// GuardDisks is engine.DiskGuard's.
+func (m *Memory) GuardDisks(ctx context.Context, over func(engine.Instance, int64)) error {
 	for {
 		m.mu.Lock()
 		changed := m.changed
 		err := m.awayLocked(ctx)
 		var full []*process
 		for _, p := range m.instances {
-			if limit := p.spec.Size.DiskBytes; limit > 0 && p.program.Fills > limit && m.seenLocked(p).State == runtime.Running {
+			if limit := p.spec.Size.DiskBytes; limit > 0 && p.program.Fills > limit && m.seenLocked(p).State == engine.Running {
 				full = append(full, p)
 			}
 		}
@@ -186,11 +186,11 @@ func (m *Memory) GuardDisks(ctx context.Context, over func(runtime.Instance, int
 // Starve has the engine tell of every running instance of that name that one of
 // its processes was killed for lack of memory.
 func (m *Memory) Starve(name string) {
-	var events []runtime.Event
+	var events []engine.Event
 	m.mu.Lock()
 	for _, p := range m.instances {
-		if m.seenLocked(p).State == runtime.Running && p.Name == name {
-			events = append(events, runtime.Event{App: p.App, OutOfMemory: true, Instance: p.Instance})
+		if m.seenLocked(p).State == engine.Running && p.Name == name {
+			events = append(events, engine.Event{App: p.App, OutOfMemory: true, Instance: p.Instance})
 		}
 	}
 	m.mu.Unlock()
@@ -201,7 +201,7 @@ func (m *Memory) Starve(name string) {
 func (m *Memory) end(p *process) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if p.State == runtime.Running {
+	if p.State == engine.Running {
 		m.endLocked(p, p.program.Code)
 	}
 }
@@ -216,7 +216,7 @@ func (m *Memory) Events() []Event {
 }
 
 // Specs lists every spec that was started.
-func (m *Memory) Specs() []runtime.Spec {
+func (m *Memory) Specs() []engine.Spec {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.specs)
@@ -234,35 +234,35 @@ func (m *Memory) Probe(_ context.Context, addr string) error {
 	return fmt.Errorf("connect to %s: connection refused", addr)
 }
 
-// List is runtime.Engine's.
-func (m *Memory) List(ctx context.Context, app renga.AppID) ([]runtime.Instance, error) {
+// List is engine.Engine's.
+func (m *Memory) List(ctx context.Context, app renga.AppID) ([]engine.Instance, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.awayLocked(ctx); err != nil {
 		return nil, err
 	}
-	var all []runtime.Instance
+	var all []engine.Instance
 	for _, p := range m.instances {
 		if app == "" || p.App == app {
 			all = append(all, m.seenLocked(p))
 		}
 	}
-	slices.SortFunc(all, func(a, b runtime.Instance) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(all, func(a, b engine.Instance) int { return cmp.Compare(a.ID, b.ID) })
 	return all, nil
 }
 
-// Start is runtime.Engine's.
-func (m *Memory) Start(ctx context.Context, s runtime.Spec) (runtime.Instance, error) {
+// Start is engine.Engine's.
+func (m *Memory) Start(ctx context.Context, s engine.Spec) (engine.Instance, error) {
 	program, err := m.check(ctx, s)
 	if err != nil {
-		return runtime.Instance{}, err
+		return engine.Instance{}, err
 	}
 	if err := sleep(ctx, program.Pull); err != nil {
-		return runtime.Instance{}, err
+		return engine.Instance{}, err
 	}
 	m.mu.Lock()
 	p := m.addLocked(s, program)
-	p.State, p.StartedAt = runtime.Running, p.CreatedAt
+	p.State, p.StartedAt = engine.Running, p.CreatedAt
 	m.specs = append(m.specs, s)
 	m.recordLocked("start", p)
 	seen := p.Instance
@@ -278,7 +278,7 @@ func (m *Memory) Start(ctx context.Context, s runtime.Spec) (runtime.Instance, e
 	return seen, nil
 }
 
-func (m *Memory) check(ctx context.Context, s runtime.Spec) (Program, error) {
+func (m *Memory) check(ctx context.Context, s engine.Spec) (Program, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.awayLocked(ctx); err != nil {
@@ -294,7 +294,7 @@ func (m *Memory) check(ctx context.Context, s runtime.Spec) (Program, error) {
 	return program, nil
 }
 
-// Stop is runtime.Engine's.
+// Stop is engine.Engine's.
 func (m *Memory) Stop(ctx context.Context, id string, grace time.Duration) error {
 	m.mu.Lock()
 	p, ok := m.instances[id]
@@ -321,7 +321,7 @@ func (m *Memory) Stop(ctx context.Context, id string, grace time.Duration) error
 // it has to be killed then.
 func (m *Memory) needsLocked(p *process, grace time.Duration) (needs time.Duration, killed bool) {
 	switch needs = p.program.Stops; {
-	case m.seenLocked(p).State != runtime.Running:
+	case m.seenLocked(p).State != engine.Running:
 		return 0, false
 	case needs < 0 || needs > grace:
 		return grace, true
@@ -329,12 +329,12 @@ func (m *Memory) needsLocked(p *process, grace time.Duration) (needs time.Durati
 	return needs, false
 }
 
-// Terminate is runtime.Ender's.
+// Terminate is engine.Ender's.
 func (m *Memory) Terminate(ctx context.Context, id string, grace time.Duration) (killed bool, err error) {
 	m.mu.Lock()
 	p, ok := m.instances[id]
 	err = m.awayLocked(ctx)
-	if err != nil || !ok || m.seenLocked(p).State != runtime.Running {
+	if err != nil || !ok || m.seenLocked(p).State != engine.Running {
 		m.mu.Unlock()
 		return false, err
 	}
@@ -346,7 +346,7 @@ func (m *Memory) Terminate(ctx context.Context, id string, grace time.Duration) 
 		return false, err
 	}
 	m.mu.Lock()
-	if code := 143; m.seenLocked(p).State == runtime.Running {
+	if code := 143; m.seenLocked(p).State == engine.Running {
 		if killed {
 			code = 137
 		}
@@ -357,12 +357,12 @@ func (m *Memory) Terminate(ctx context.Context, id string, grace time.Duration) 
 	return killed, nil
 }
 
-// Kill is runtime.Engine's.
+// Kill is engine.Engine's.
 func (m *Memory) Kill(ctx context.Context, id string) error {
 	m.mu.Lock()
 	p, ok := m.instances[id]
 	err := m.awayLocked(ctx)
-	if err != nil || !ok || m.seenLocked(p).State != runtime.Running {
+	if err != nil || !ok || m.seenLocked(p).State != engine.Running {
 		m.mu.Unlock()
 		return err
 	}
@@ -373,8 +373,8 @@ func (m *Memory) Kill(ctx context.Context, id string) error {
 	return nil
 }
 
-// Watch is runtime.Engine's.
-func (m *Memory) Watch(ctx context.Context, tell func(runtime.Event)) error {
+// Watch is engine.Engine's.
+func (m *Memory) Watch(ctx context.Context, tell func(engine.Event)) error {
 	m.mu.Lock()
 	if err := m.awayLocked(ctx); err != nil {
 		m.mu.Unlock()
@@ -397,7 +397,7 @@ func (m *Memory) Watch(ctx context.Context, tell func(runtime.Event)) error {
 	}
 }
 
-// Tail is runtime.Tailer's.
+// Tail is engine.Tailer's.
 func (m *Memory) Tail(ctx context.Context, id string, n int) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -416,20 +416,20 @@ func (m *Memory) Tail(ctx context.Context, id string, n int) ([]string, error) {
 }
 
 // outputLocked is all that an instance has printed.
-func (m *Memory) outputLocked(p *process) []runtime.Printed {
-	var all []runtime.Printed
+func (m *Memory) outputLocked(p *process) []engine.Printed {
+	var all []engine.Printed
 	for _, line := range p.program.Lines {
 		text := os.Expand(line, func(name string) string { return p.spec.Env[name] })
-		all = append(all, runtime.Printed{Time: p.StartedAt, Text: text})
+		all = append(all, engine.Printed{Time: p.StartedAt, Text: text})
 	}
 	if p.bye && p.program.Bye != "" {
-		all = append(all, runtime.Printed{Time: m.now(), Text: p.program.Bye})
+		all = append(all, engine.Printed{Time: m.now(), Text: p.program.Bye})
 	}
 	return all
 }
 
-// ReadOutput is runtime.OutputReader's.
-func (m *Memory) ReadOutput(ctx context.Context, id string, since time.Time, tell func(runtime.Printed)) error {
+// ReadOutput is engine.OutputReader's.
+func (m *Memory) ReadOutput(ctx context.Context, id string, since time.Time, tell func(engine.Printed)) error {
 	for told := 0; ; {
 		m.mu.Lock()
 		err := m.awayLocked(ctx)
@@ -438,7 +438,7 @@ func (m *Memory) ReadOutput(ctx context.Context, id string, since time.Time, tel
 			m.mu.Unlock()
 			return err
 		}
-		lines, over, changed, away := m.outputLocked(p), m.seenLocked(p).State == runtime.Exited, m.changed, m.away
+		lines, over, changed, away := m.outputLocked(p), m.seenLocked(p).State == engine.Exited, m.changed, m.away
 		m.mu.Unlock()
 		for ; told < len(lines); told++ {
 			if !lines[told].Time.Before(since) {
@@ -458,7 +458,7 @@ func (m *Memory) ReadOutput(ctx context.Context, id string, since time.Time, tel
 	}
 }
 
-// Ports is runtime.PortLister's.
+// Ports is engine.PortLister's.
 func (m *Memory) Ports(ctx context.Context, id string) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -472,7 +472,7 @@ func (m *Memory) Ports(ctx context.Context, id string) ([]string, error) {
 	return []string{cmp.Or(p.program.Elsewhere, net.JoinHostPort("0.0.0.0", strconv.Itoa(p.spec.Port)))}, nil
 }
 
-// Measure is runtime.Measurer's.
+// Measure is engine.Measurer's.
 func (m *Memory) Measure(ctx context.Context, id string) (renga.Usage, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -480,13 +480,13 @@ func (m *Memory) Measure(ctx context.Context, id string) (renga.Usage, error) {
 		return renga.Usage{}, err
 	}
 	p, ok := m.instances[id]
-	if !ok || p.State != runtime.Running {
+	if !ok || p.State != engine.Running {
 		return renga.Usage{}, renga.Errorf(renga.NotFound, "No instance %q runs.", id)
 	}
 	return renga.Usage{RSS: cmp.Or(p.program.Memory, 1<<20), CPU: max(1, m.now().Sub(p.StartedAt))}, nil
 }
 
-// Forget is runtime.Forgetter's. There is nothing to forget here.
+// Forget is engine.Forgetter's. There is nothing to forget here.
 func (m *Memory) Forget(ctx context.Context, _ renga.AppID) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -505,9 +505,9 @@ func (m *Memory) awayLocked(ctx context.Context) error {
 
 func errAway() error { return renga.Errorf(renga.Unavailable, "The engine is away.") }
 
-func (m *Memory) addLocked(s runtime.Spec, program Program) *process {
+func (m *Memory) addLocked(s engine.Spec, program Program) *process {
 	m.serial++
-	p := &process{program: program, spec: s, Instance: runtime.Instance{
+	p := &process{program: program, spec: s, Instance: engine.Instance{
 		ID:  fmt.Sprintf("i%06d", m.serial),
 		App: s.App, Dyno: s.Dyno, Name: s.Name, Type: s.Type, Size: s.Size.Name,
 		Release: s.Release, Command: s.Image.Command, Crashes: s.Crashes,
@@ -521,9 +521,9 @@ func (m *Memory) addLocked(s runtime.Spec, program Program) *process {
 }
 
 // seenLocked is an instance as it is now: its program may have ended meanwhile.
-func (m *Memory) seenLocked(p *process) runtime.Instance {
+func (m *Memory) seenLocked(p *process) engine.Instance {
 	end := p.StartedAt.Add(p.program.After)
-	if p.State == runtime.Running && p.program.Exits && !m.now().Before(end) {
+	if p.State == engine.Running && p.program.Exits && !m.now().Before(end) {
 		m.endLocked(p, p.program.Code)
 		p.FinishedAt, p.OOMKilled = end, p.program.OOM
 	}
@@ -531,11 +531,11 @@ func (m *Memory) seenLocked(p *process) runtime.Instance {
 }
 
 func (m *Memory) endLocked(p *process, code int) {
-	p.State, p.ExitCode, p.FinishedAt, p.Addr = runtime.Exited, code, m.now(), ""
+	p.State, p.ExitCode, p.FinishedAt, p.Addr = engine.Exited, code, m.now(), ""
 }
 
 func (m *Memory) listensLocked(p *process) bool {
-	return m.seenLocked(p).State == runtime.Running && p.program.Listens >= 0 &&
+	return m.seenLocked(p).State == engine.Running && p.program.Listens >= 0 &&
 		!m.now().Before(p.StartedAt.Add(p.program.Listens))
 }
 
@@ -545,15 +545,15 @@ func (m *Memory) recordLocked(verb string, p *process) {
 
 // tell tells the watchers that something happened to apps.
 func (m *Memory) tell(apps ...renga.AppID) {
-	events := make([]runtime.Event, 0, len(apps))
+	events := make([]engine.Event, 0, len(apps))
 	for _, app := range apps {
-		events = append(events, runtime.Event{App: app})
+		events = append(events, engine.Event{App: app})
 	}
 	m.tellOf(events...)
 }
 
 // tellOf tells the watchers; without the lock, for they may call back.
-func (m *Memory) tellOf(events ...runtime.Event) {
+func (m *Memory) tellOf(events ...engine.Event) {
 	m.mu.Lock()
 	close(m.changed)
 	m.changed = make(chan struct{})

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 	"renga/runtime/enginetest"
 )
 
@@ -25,18 +25,18 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 		"starving": {Starves: true},
 		"echo":     {Echo: true, Code: 5, Lines: []string{"ready"}},
 	})
-	e.Refuse(func(s runtime.Spec) error {
+	e.Refuse(func(s engine.Spec) error {
 		if strings.HasSuffix(s.Image.Digest, "0") {
 			return renga.Errorf(renga.Invalid, "No image %s.", s.Image.Digest)
 		}
 		return nil
 	})
-	spec := func(verb, digest string) runtime.Spec {
-		return runtime.Spec{Image: renga.Image{Command: []string{verb}, Digest: digest}, Size: renga.Size{Name: "eco"}}
+	spec := func(verb, digest string) engine.Spec {
+		return engine.Spec{Image: renga.Image{Command: []string{verb}, Digest: digest}, Size: renga.Size{Name: "eco"}}
 	}
 	enginetest.Suite(t, enginetest.World{
 		Engine: e, Probe: e.Probe,
 		Serve: spec("serve", "1"), Exit: spec("exit", "1"), Stubborn: spec("stubborn", "1"),
-		Chatty: spec("chatty", "1"), Echo: spec("echo", "1"), Starving: spec("starving", "1"), Filling: []runtime.Spec{spec("filling", "1")}, Absent: spec("serve", "0"),
+		Chatty: spec("chatty", "1"), Echo: spec("echo", "1"), Starving: spec("starving", "1"), Filling: []engine.Spec{spec("filling", "1")}, Absent: spec("serve", "0"),
 	})
 }

@@ -9,25 +9,25 @@ import (
 	"time"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // output reads an instance's output on the side.
 type output struct {
 	mu    sync.Mutex
-	lines []runtime.Printed
+	lines []engine.Printed
 	ended chan error
 }
 
 // read begins to read; it reports false when the engine cannot.
 func (b *bench) read(ctx context.Context, id string, since time.Time) (*output, bool) {
-	reader, ok := b.Engine.(runtime.OutputReader)
+	reader, ok := b.Engine.(engine.OutputReader)
 	o := &output{ended: make(chan error, 1)}
 	if !ok {
 		return o, false
 	}
 	go func() {
-		o.ended <- reader.ReadOutput(ctx, id, since, func(p runtime.Printed) {
+		o.ended <- reader.ReadOutput(ctx, id, since, func(p engine.Printed) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			o.lines = append(o.lines, p)
@@ -36,14 +36,14 @@ func (b *bench) read(ctx context.Context, id string, since time.Time) (*output, 
 	return o, true
 }
 
-func (o *output) all() []runtime.Printed {
+func (o *output) all() []engine.Printed {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Clone(o.lines)
 }
 
 // chatted waits until what Chatty prints at the start has been read.
-func (b *bench) chatted(o *output) []runtime.Printed {
+func (b *bench) chatted(o *output) []engine.Printed {
 	b.Helper()
 	b.until("101 lines were read", func() bool { return len(o.all()) >= 101 })
 	return o.all()
@@ -72,7 +72,7 @@ func testOutput(b *bench) {
 	if err := <-again.ended; err != nil {
 		b.Errorf("reading again: %v", err)
 	}
-	rest := slices.DeleteFunc(o.all(), func(p runtime.Printed) bool { return p.Time.Before(since) })
+	rest := slices.DeleteFunc(o.all(), func(p engine.Printed) bool { return p.Time.Before(since) })
 	if !slices.Equal(again.all(), rest) {
 		b.Errorf("since %v: %d lines, want the last %d", since, len(again.all()), len(rest))
 	}
@@ -102,7 +102,7 @@ func testOutputEnds(b *bench) {
 }
 
 func testTerminate(b *bench) {
-	ender, ok := b.Engine.(runtime.Ender)
+	ender, ok := b.Engine.(engine.Ender)
 	if !ok {
 		return
 	}
@@ -129,7 +129,7 @@ func testTerminate(b *bench) {
 }
 
 func testTerminateStubborn(b *bench) {
-	ender, ok := b.Engine.(runtime.Ender)
+	ender, ok := b.Engine.(engine.Ender)
 	if !ok {
 		return
 	}

@@ -16,37 +16,37 @@ import (
 	"github.com/google/uuid"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/engine"
 )
 
 // World is an engine and programs that it can run. Of each Spec the suite uses
 // Image, Size and Env; it fills in the rest: App, AppName, Dyno, Name, Type,
 // Release, Port and Crashes, and in Env PORT and DYNO.
 type World struct {
-	Engine runtime.Engine
+	Engine engine.Engine
 
 	// Serve listens on every address at $PORT and ends on SIGTERM with status 0.
-	Serve runtime.Spec
+	Serve engine.Spec
 	// Exit ends at once with status 3.
-	Exit runtime.Spec
+	Exit engine.Spec
 	// Stubborn ignores SIGTERM.
-	Stubborn runtime.Spec
+	Stubborn engine.Spec
 	// Chatty prints "line 1" to "line 100", a line each, then one more line,
 	// "GREETING=" and the value of that variable, and runs on until SIGTERM, on
 	// which it prints "bye".
-	Chatty runtime.Spec
+	Chatty engine.Spec
 	// Echo prints "ready", then all of its input, and at its end "terminal: " and
 	// whether it has one, and ends with status 5.
-	Echo runtime.Spec
+	Echo engine.Spec
 	// Starving has a child that uses more memory than the instance may and is killed
 	// for that, again and again; it runs on itself, until SIGTERM, on which it ends
 	// with status 0.
-	Starving runtime.Spec
+	Starving engine.Spec
 	// Filling write to their disks without end, each in another way.
-	Filling []runtime.Spec
+	Filling []engine.Spec
 	// Absent names an image that is neither on the engine nor in its registry,
 	// which answers that there is no such image.
-	Absent runtime.Spec
+	Absent engine.Spec
 
 	// Probe tells whether something listens at an Instance.Addr. The default
 	// is a TCP connection.
@@ -56,7 +56,7 @@ type World struct {
 // port is where the suite's web dynos listen.
 const port = 8080
 
-// Suite checks that an engine keeps the contract of [runtime.Engine], and those
+// Suite checks that an engine keeps the contract of [engine.Engine], and those
 // of the optional abilities that it has. It uses apps of its own, removes all
 // that it starts and needs some seconds.
 func Suite(t *testing.T, w World) {
@@ -130,7 +130,7 @@ func (b *bench) clear(app renga.AppID) {
 			b.Errorf("stop %s: %v", i.Name, err)
 		}
 	}
-	if f, ok := b.Engine.(runtime.Forgetter); ok {
+	if f, ok := b.Engine.(engine.Forgetter); ok {
 		if err := f.Forget(ctx, app); err != nil {
 			b.Errorf("forget the app: %v", err)
 		}
@@ -138,7 +138,7 @@ func (b *bench) clear(app renga.AppID) {
 }
 
 // spec makes a template into a whole spec for a dyno of the subtest's app.
-func (b *bench) spec(of runtime.Spec, typ renga.ProcessType, n int) runtime.Spec {
+func (b *bench) spec(of engine.Spec, typ renga.ProcessType, n int) engine.Spec {
 	of.App, of.AppName = b.app, "suite"
 	of.Dyno, of.Name, of.Type = uuid.NewString(), renga.DynoName(typ, n), typ
 	of.Release, of.Crashes = 7, 2
@@ -150,7 +150,7 @@ func (b *bench) spec(of runtime.Spec, typ renga.ProcessType, n int) runtime.Spec
 	return of
 }
 
-func (b *bench) start(s runtime.Spec) runtime.Instance {
+func (b *bench) start(s engine.Spec) engine.Instance {
 	b.Helper()
 	i, err := b.Engine.Start(b.Context(), s)
 	if err != nil {
@@ -159,7 +159,7 @@ func (b *bench) start(s runtime.Spec) runtime.Instance {
 	return i
 }
 
-func (b *bench) list(app renga.AppID) []runtime.Instance {
+func (b *bench) list(app renga.AppID) []engine.Instance {
 	b.Helper()
 	all, err := b.Engine.List(b.Context(), app)
 	if err != nil {
@@ -169,12 +169,12 @@ func (b *bench) list(app renga.AppID) []runtime.Instance {
 }
 
 // find looks one instance up; it reports false when there is none.
-func (b *bench) find(id string) (runtime.Instance, bool) {
+func (b *bench) find(id string) (engine.Instance, bool) {
 	b.Helper()
 	all := b.list(b.app)
-	n := slices.IndexFunc(all, func(i runtime.Instance) bool { return i.ID == id })
+	n := slices.IndexFunc(all, func(i engine.Instance) bool { return i.ID == id })
 	if n < 0 {
-		return runtime.Instance{}, false
+		return engine.Instance{}, false
 	}
 	return all[n], true
 }
@@ -192,16 +192,16 @@ func (b *bench) until(what string, done func() bool) {
 }
 
 // exited waits until an instance is exited, and gives it.
-func (b *bench) exited(id string) runtime.Instance {
+func (b *bench) exited(id string) engine.Instance {
 	b.Helper()
-	var last runtime.Instance
+	var last engine.Instance
 	b.until("the instance has exited", func() bool {
 		i, ok := b.find(id)
 		if !ok {
 			b.Fatal("the instance is gone; an exited one is to stay")
 		}
 		last = i
-		return i.State == runtime.Exited
+		return i.State == engine.Exited
 	})
 	return last
 }
@@ -214,9 +214,9 @@ func testStart(b *bench) {
 	if !ok {
 		b.Fatalf("the started instance %q is not listed", started.ID)
 	}
-	for _, got := range []runtime.Instance{started, i} {
+	for _, got := range []engine.Instance{started, i} {
 		b.same(got, s)
-		if got.State != runtime.Running || got.FinishedAt != (time.Time{}) {
+		if got.State != engine.Running || got.FinishedAt != (time.Time{}) {
 			b.Errorf("state %q, finished %v; want running, zero", got.State, got.FinishedAt)
 		}
 		if got.CreatedAt.Before(before) || got.StartedAt.Before(got.CreatedAt) {
@@ -226,7 +226,7 @@ func testStart(b *bench) {
 }
 
 // same checks that an instance tells its spec.
-func (b *bench) same(i runtime.Instance, s runtime.Spec) {
+func (b *bench) same(i engine.Instance, s engine.Spec) {
 	b.Helper()
 	got := fmt.Sprint(i.App, i.Dyno, i.Name, i.Type, i.Size, i.Release, i.Command, i.Crashes, i.Until, i.Attached)
 	want := fmt.Sprint(s.App, s.Dyno, s.Name, s.Type, s.Size.Name, s.Release, s.Image.Command, s.Crashes, s.Until, s.Attach != nil)
@@ -383,7 +383,7 @@ func testNoCommand(b *bench) {
 
 func testNoImage(b *bench) { b.neverStarts(b.spec(b.Absent, renga.Web, 1)) }
 
-func (b *bench) neverStarts(s runtime.Spec) {
+func (b *bench) neverStarts(s engine.Spec) {
 	b.Helper()
 	if _, err := b.Engine.Start(b.Context(), s); renga.KindOf(err) != renga.Invalid {
 		b.Errorf("error %v is of kind %q; want one that is invalid", err, renga.KindOf(err))
@@ -420,7 +420,7 @@ func testWatch(b *bench) {
 	ctx, cancel := context.WithCancel(b.Context())
 	woken, ended := make(chan struct{}, 1), make(chan error, 1)
 	go func() {
-		ended <- b.Engine.Watch(ctx, func(ev runtime.Event) {
+		ended <- b.Engine.Watch(ctx, func(ev engine.Event) {
 			if ev.App != b.app {
 				return
 			}
@@ -432,7 +432,7 @@ func testWatch(b *bench) {
 	}()
 	defer func() { cancel(); _ = <-ended }()
 
-	var first runtime.Instance
+	var first engine.Instance
 	b.until("a start woke", func() bool { // the watch may not have begun yet
 		first = b.start(b.spec(b.Serve, renga.Web, 1))
 		return wokenWithin(woken, time.Second)
@@ -449,9 +449,9 @@ func testWatch(b *bench) {
 
 func testStarving(b *bench) {
 	ctx, cancel := context.WithCancel(b.Context())
-	told, ended := make(chan runtime.Event, 1), make(chan error, 1)
+	told, ended := make(chan engine.Event, 1), make(chan error, 1)
 	go func() {
-		ended <- b.Engine.Watch(ctx, func(ev runtime.Event) {
+		ended <- b.Engine.Watch(ctx, func(ev engine.Event) {
 			if ev.App != b.app || !ev.OutOfMemory {
 				return
 			}
@@ -463,7 +463,7 @@ func testStarving(b *bench) {
 	}()
 	defer func() { cancel(); _ = <-ended }()
 
-	var last runtime.Instance
+	var last engine.Instance
 	b.until("it was told", func() bool { // the watch may not have begun yet
 		last = b.start(b.spec(b.Starving, "worker", 1))
 		select {
@@ -477,7 +477,7 @@ func testStarving(b *bench) {
 			return false
 		}
 	})
-	ender, ok := b.Engine.(runtime.Ender)
+	ender, ok := b.Engine.(engine.Ender)
 	if !ok {
 		return
 	}
@@ -501,7 +501,7 @@ func wokenWithin(woken <-chan struct{}, d time.Duration) bool {
 func testWatchEnds(b *bench) {
 	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- b.Engine.Watch(ctx, func(runtime.Event) {}) }()
+	go func() { ended <- b.Engine.Watch(ctx, func(engine.Event) {}) }()
 	cancel()
 	select {
 	case _ = <-ended:
@@ -511,7 +511,7 @@ func testWatchEnds(b *bench) {
 }
 
 func testTail(b *bench) {
-	tailer, ok := b.Engine.(runtime.Tailer)
+	tailer, ok := b.Engine.(engine.Tailer)
 	if !ok {
 		return
 	}
@@ -538,7 +538,7 @@ func testTail(b *bench) {
 }
 
 func testEnv(b *bench) {
-	tailer, ok := b.Engine.(runtime.Tailer)
+	tailer, ok := b.Engine.(engine.Tailer)
 	if !ok {
 		return
 	}
@@ -556,7 +556,7 @@ func testEnv(b *bench) {
 }
 
 func testPorts(b *bench) {
-	lister, ok := b.Engine.(runtime.PortLister)
+	lister, ok := b.Engine.(engine.PortLister)
 	if !ok {
 		return
 	}
@@ -574,7 +574,7 @@ func testPorts(b *bench) {
 }
 
 func testMeasure(b *bench) {
-	measurer, ok := b.Engine.(runtime.Measurer)
+	measurer, ok := b.Engine.(engine.Measurer)
 	if !ok {
 		return
 	}
@@ -598,7 +598,7 @@ func testMeasure(b *bench) {
 }
 
 func testForget(b *bench) {
-	forgetter, ok := b.Engine.(runtime.Forgetter)
+	forgetter, ok := b.Engine.(engine.Forgetter)
 	if !ok {
 		return
 	}
