@@ -38,21 +38,22 @@ type History interface {
 	AddMinutes(ctx context.Context, app renga.AppID, of []renga.Minute) error
 }
 
-// Options are a meter's settings. Zero values mean the defaults.
+// Options are a Sampler's settings. Zero values mean the defaults.
 type Options struct {
 	Every time.Duration // between two readings; 20s
 	Log   *slog.Logger
 	Now   func() time.Time
 }
 
-// Meter reads and counts. All methods may be called at once.
-type Meter struct {
+// Sampler reads what dynos use, and what a Counter has counted. All methods may be
+// called at once.
+type Sampler struct {
 	opts     Options
 	dynos    Dynos
 	appLog   AppLog
 	history  History
 	began    time.Time
-	requests requestCounts
+	requests *Counter
 
 	// What only Read touches:
 	failed bool      // the last reading, as the log was told
@@ -70,8 +71,8 @@ type group struct {
 	typ renga.ProcessType
 }
 
-// New makes a meter, which counts requests at once and reads dynos in Run.
-func New(o Options, d Dynos, l AppLog, h History) *Meter {
+// NewSampler makes a Sampler, which reads dynos in Run.
+func NewSampler(o Options, c *Counter, d Dynos, l AppLog, h History) *Sampler {
 	if o.Every <= 0 {
 		o.Every = 20 * time.Second
 	}
@@ -81,14 +82,14 @@ func New(o Options, d Dynos, l AppLog, h History) *Meter {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Meter{
-		opts: o, dynos: d, appLog: l, history: h, began: o.Now(),
+	return &Sampler{
+		opts: o, requests: c, dynos: d, appLog: l, history: h, began: o.Now(),
 		seen: map[string]*trend{}, groups: map[group]*sums{},
 	}
 }
 
 // Run reads until ctx ends. The minute that is under way then is lost.
-func (m *Meter) Run(ctx context.Context) error {
+func (m *Sampler) Run(ctx context.Context) error {
 	tick := time.NewTicker(m.opts.Every)
 	defer tick.Stop()
 	for {
@@ -103,7 +104,7 @@ func (m *Meter) Run(ctx context.Context) error {
 
 // Read reads every dyno once and tells what it found. It is for one caller at a
 // time.
-func (m *Meter) Read(ctx context.Context) {
+func (m *Sampler) Read(ctx context.Context) {
 	m.flushMinute(ctx)
 	samples, err := m.dynos.Samples(ctx)
 	if err != nil && ctx.Err() == nil && !m.failed {
@@ -124,7 +125,7 @@ func (m *Meter) Read(ctx context.Context) {
 }
 
 // takeLocked notes what one dyno uses.
-func (m *Meter) takeLocked(s renga.Sample) {
+func (m *Sampler) takeLocked(s renga.Sample) {
 	c, known := m.seen[s.Dyno]
 	if !known {
 		c = newTrend(s, m.began)
@@ -137,7 +138,7 @@ func (m *Meter) takeLocked(s renga.Sample) {
 }
 
 // forgetLocked forgets dynos that run no more, and apps that are gone.
-func (m *Meter) forgetLocked(there map[string]bool) {
+func (m *Sampler) forgetLocked(there map[string]bool) {
 	for id := range m.seen {
 		if !there[id] {
 			delete(m.seen, id)

@@ -22,10 +22,11 @@ var (
 	logged = renga.App{ID: "2", Name: "told", Features: map[string]bool{renga.RuntimeMetrics: true}}
 )
 
-// fixture is a meter of a world that the test makes up. It is the world, too.
+// fixture is a meter in a world that the test makes up. It is the world, too.
 type fixture struct {
 	*testing.T
-	*meter.Meter
+	*meter.Counter
+	*meter.Sampler
 	now     time.Time
 	apps    map[renga.AppID]renga.App
 	dynos   []renga.Dyno
@@ -36,8 +37,8 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T) *fixture {
-	r := &fixture{T: t, now: start, apps: map[renga.AppID]renga.App{}, minutes: map[renga.AppID][]renga.Minute{}}
-	r.Meter = meter.New(meter.Options{Now: func() time.Time { return r.now }}, r, r, r)
+	r := &fixture{T: t, Counter: &meter.Counter{}, now: start, apps: map[renga.AppID]renga.App{}, minutes: map[renga.AppID][]renga.Minute{}}
+	r.Sampler = meter.NewSampler(meter.Options{Now: func() time.Time { return r.now }}, r.Counter, r, r, r)
 	r.apps[shop.ID], r.apps[logged.ID] = shop, logged
 	return r
 }
@@ -206,7 +207,7 @@ renga_app_request_seconds_count{app="shop",process_type="web"} 2
 renga_app_requests_total{app="shop",code="2xx",process_type="web"} 1
 renga_app_requests_total{app="shop",code="H12",process_type="web"} 1
 `
-	if err := testutil.CollectAndCompare(r.Meter, strings.NewReader(want), "renga_app_cpu_seconds_total", "renga_app_dynos",
+	if err := testutil.CollectAndCompare(r.Sampler, strings.NewReader(want), "renga_app_cpu_seconds_total", "renga_app_dynos",
 		"renga_app_memory_bytes", "renga_app_request_seconds", "renga_app_requests_total"); err != nil {
 		t.Error(err)
 	}
@@ -219,12 +220,12 @@ func TestSeriesAreBounded(t *testing.T) {
 		r.apps[id] = renga.App{ID: id, Name: "app-" + string(id)}
 		r.Request(id, "", 200, time.Millisecond)
 	}
-	if n := testutil.CollectAndCount(r.Meter, "renga_app_requests_total"); n != 1001 {
+	if n := testutil.CollectAndCount(r.Sampler, "renga_app_requests_total"); n != 1001 {
 		t.Errorf("%d series, want one for each of 1,000 and one for all others", n)
 	}
 	r.apps = map[renga.AppID]renga.App{}
 	r.after(20 * time.Second)
-	if n := testutil.CollectAndCount(r.Meter); n != 0 {
+	if n := testutil.CollectAndCount(r.Sampler); n != 0 {
 		t.Errorf("%d series of apps that are gone", n)
 	}
 }

@@ -8,14 +8,14 @@ import (
 )
 
 // sums are what one process type of an app has used in the minute so far, and
-// of processors since the meter was made.
+// of processors since the sampler was made.
 type sums struct {
 	samples, memory, maxMemory, quota int64
 	reading, running, most            int // the last reading, dynos in it and the most in any
 	used, cpu                         time.Duration
 }
 
-func (m *Meter) sumsOf(g group) *sums {
+func (m *Sampler) sumsOf(g group) *sums {
 	s, ok := m.groups[g]
 	if !ok {
 		s = &sums{}
@@ -48,7 +48,7 @@ func (s *sums) minute(at time.Time, typ renga.ProcessType) renga.Minute {
 
 // flushMinute hands the minute to the history once it is over, and begins another.
 // What the history does not take is lost: a gap in a plot.
-func (m *Meter) flushMinute(ctx context.Context) {
+func (m *Sampler) flushMinute(ctx context.Context) {
 	now := m.opts.Now().UTC().Truncate(time.Minute)
 	if m.minute.Equal(now) {
 		return
@@ -68,7 +68,7 @@ func (m *Meter) flushMinute(ctx context.Context) {
 }
 
 // minutes sums a minute up, for all apps that did anything in it.
-func (m *Meter) minutes(at time.Time, apps map[renga.AppID]renga.App) map[renga.AppID][]renga.Minute {
+func (m *Sampler) minutes(at time.Time, apps map[renga.AppID]renga.App) map[renga.AppID][]renga.Minute {
 	all := m.sumUp(at)
 	for app, v := range m.requests.minutes(apps) {
 		g := group{app, renga.Web}
@@ -84,7 +84,7 @@ func (m *Meter) minutes(at time.Time, apps map[renga.AppID]renga.App) map[renga.
 }
 
 // sumUp ends the sums of a minute.
-func (m *Meter) sumUp(at time.Time) map[group]renga.Minute {
+func (m *Sampler) sumUp(at time.Time) map[group]renga.Minute {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	all := map[group]renga.Minute{}

@@ -31,10 +31,10 @@ var (
 	serviceDesc  = desc("request_seconds", "Time from a request to its answer's end.")
 )
 
-var _ prometheus.Collector = (*Meter)(nil)
+var _ prometheus.Collector = (*Sampler)(nil)
 
 // Describe tells nothing: the set of labels is open.
-func (*Meter) Describe(chan<- *prometheus.Desc) {}
+func (*Sampler) Describe(chan<- *prometheus.Desc) {}
 
 // series are one process type's, or those of all that have none of their own.
 type series struct {
@@ -50,7 +50,7 @@ type series struct {
 type labels struct{ app, typ string }
 
 // Collect tells what is known now.
-func (m *Meter) Collect(out chan<- prometheus.Metric) {
+func (m *Sampler) Collect(out chan<- prometheus.Metric) {
 	for name, s := range m.series() {
 		tell := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, more ...string) {
 			out <- prometheus.MustNewConstMetric(d, kind, v, append([]string{name.app, name.typ}, more...)...)
@@ -85,7 +85,7 @@ func (s *series) cumulated() (all uint64, buckets map[float64]uint64) {
 }
 
 // series sums up by labels.
-func (m *Meter) series() map[labels]*series {
+func (m *Sampler) series() map[labels]*series {
 	apps, dynos := m.dynos.Apps(), m.dynos.Dynos()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -134,7 +134,7 @@ func (s *series) addRequests(v *appCounts) {
 }
 
 // ownLocked gives the groups that have series of their own, with their labels.
-func (m *Meter) ownLocked(apps map[renga.AppID]renga.App, dynos []renga.Dyno) map[group]labels {
+func (m *Sampler) ownLocked(apps map[renga.AppID]renga.App, dynos []renga.Dyno) map[group]labels {
 	all := map[group]labels{}
 	for g := range m.groups {
 		all[g] = labels{apps[g.app].Name, string(g.typ)}

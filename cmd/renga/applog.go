@@ -6,6 +6,7 @@ import (
 
 	"renga"
 	"renga/logs"
+	"renga/meter"
 	"renga/router"
 	"renga/store"
 )
@@ -35,14 +36,14 @@ func (d deeds) Did(ctx context.Context, app renga.AppID, by renga.AccountID, wha
 // routerLines writes the router's line of each request into its app's log, and has
 // it counted, without holding it up.
 type routerLines struct {
-	logs  *logs.Logs
-	count func(router.Record)
+	logs     *logs.Logs
+	requests *meter.Counter
 }
 
 // Request adds a line, unless no app was asked for.
-func (r routerLines) Request(record router.Record) {
-	if record.App != "" {
-		r.count(record)
-		r.logs.Offer(record.App, renga.SourceHeroku, "router", record)
+func (r routerLines) Request(of router.Record) {
+	if of.App != "" {
+		r.requests.Request(of.App, string(of.Code), of.Status, of.Service)
+		r.logs.Offer(of.App, renga.SourceHeroku, "router", of)
 	}
 }

@@ -57,7 +57,7 @@ type house struct {
 	desk     *attach.Server
 	logs     *logs.Logs
 	drainer  *logs.Drainer
-	meter    *meter.Meter
+	meter    *meter.Sampler
 	firewall *firewall.Firewall
 	// endStreams ends what clients of the API follow.
 	endStreams func()
@@ -110,15 +110,14 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 	outputs := output.New(output.Options{Dir: s.path("outputs")})
 	wakes := newWakeUps()
 	reports := releaser.NewReports(db, time.Now)
-	var gauge *meter.Meter
-	requests := func(r router.Record) { gauge.Request(r.App, string(r.Code), r.Status, r.Service) }
-	rt := router.New(router.Options{WakeUp: wakes.Ask, Log: log, RequestLog: routerLines{appLogs, requests}, Trusted: s.TrustedProxies, TableComplete: wakes.RoutesKnown})
+	requests := &meter.Counter{}
+	rt := router.New(router.Options{WakeUp: wakes.Ask, Log: log, RequestLog: routerLines{appLogs, requests}, Trusted: s.TrustedProxies, TableComplete: wakes.TableComplete})
 	manager := runtime.New(runtime.Options{
 		Domain: s.Domain, Sizes: s.Sizes, Port: s.Port, BootTimeout: s.BootTimeout,
 		DrainTimeout: s.DrainTimeout, StopGrace: s.StopGrace, PhaseLimit: s.ReleaseTimeout, DeployLimit: s.DeployTimeout, WatchWindow: s.WatchWindow, Rescuer: reports, Ends: db, Outputs: outputs,
 		Logs: appLogs, Log: log,
 	}, db, ledgerReleases{ledger}, engine, rt)
-	gauge = meter.New(meter.Options{Log: log}, manager, appLogs, db)
+	gauge := meter.NewSampler(meter.Options{Log: log}, requests, manager, appLogs, db)
 	owners := releaser.NewOwners(db, ledger)
 	rel := releaser.New(releaser.Parts{
 		Apps: db, Store: db, Ledger: ledger, Owners: owners, Runner: manager, Lines: did, Log: log, Now: time.Now, NewID: uuid.NewString,

@@ -17,7 +17,7 @@ import (
 
 // metrics serves the rooms' own counts at /metrics. It has a registry of its
 // own, for distribution fills the default one.
-func metrics(reg *registry.Registry, manager *runtime.Manager, rt *router.Router, appLogs *logs.Logs, gauge *meter.Meter) http.Handler {
+func metrics(reg *registry.Registry, manager *runtime.Manager, rt *router.Router, appLogs *logs.Logs, gauge *meter.Sampler) http.Handler {
 	all := prometheus.NewRegistry()
 	all.MustRegister(
 		collectors.NewGoCollector(),

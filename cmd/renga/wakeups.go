@@ -41,8 +41,8 @@ func (w *wakeUps) Ask(app renga.AppID) {
 	}
 }
 
-// RoutesKnown waits until every app has its route, or ctx ends.
-func (w *wakeUps) RoutesKnown(ctx context.Context) error {
+// TableComplete waits until every app has its route, or ctx ends.
+func (w *wakeUps) TableComplete(ctx context.Context) error {
 	select {
 	case <-w.known:
 		return nil

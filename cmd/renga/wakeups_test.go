@@ -59,11 +59,11 @@ func TestRoutesAreKnownOnceTheManagerHasSettled(t *testing.T) {
 		go func() { ended <- w.run(ctx, manager) }()
 		gone, leave := context.WithCancel(t.Context())
 		leave()
-		if err := w.RoutesKnown(gone); !errors.Is(err, context.Canceled) {
+		if err := w.TableComplete(gone); !errors.Is(err, context.Canceled) {
 			t.Errorf("before that, a request that is gone gets %v", err)
 		}
 		close(manager.settled)
-		if err := w.RoutesKnown(t.Context()); err != nil {
+		if err := w.TableComplete(t.Context()); err != nil {
 			t.Error(err)
 		}
 		stop()

@@ -13,9 +13,9 @@ import (
 // seconds; the last one has none.
 var bounds = [...]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-// requestCounts are the requests of all apps. They are counted on the requests' own
-// way, so there is no lock.
-type requestCounts struct{ apps sync.Map } // renga.AppID → *visit
+// Counter counts the requests of all apps. They are counted on the requests' own
+// way, so there is no lock. Its zero value is ready.
+type Counter struct{ apps sync.Map } // renga.AppID → *appCounts
 
 // appCounts counts the requests of one app.
 type appCounts struct {
@@ -34,10 +34,10 @@ type tally struct {
 
 // Request counts one finished request by Heroku's code or, without one, by the
 // class of its status.
-func (m *Meter) Request(app renga.AppID, code string, status int, service time.Duration) {
-	entry, ok := m.requests.apps.Load(app)
+func (c *Counter) Request(app renga.AppID, code string, status int, service time.Duration) {
+	entry, ok := c.apps.Load(app)
 	if !ok {
-		entry, _ = m.requests.apps.LoadOrStore(app, &appCounts{})
+		entry, _ = c.apps.LoadOrStore(app, &appCounts{})
 	}
 	entry.(*appCounts).add(code, status, service)
 }
@@ -72,7 +72,7 @@ func classOf(status int) string {
 	return classes[0]
 }
 
-// tally sums up since the meter was made. Requests that end meanwhile may be
+// tally sums up since the counter was made. Requests that end meanwhile may be
 // counted in part.
 func (v *appCounts) tally() tally {
 	t := tally{errors: v.errors.Load(), service: time.Duration(v.service.Load())}
@@ -84,10 +84,10 @@ func (v *appCounts) tally() tally {
 
 // minutes gives what has happened since the last call, of apps where anything
 // has; the service time is that of one request on average.
-func (vs *requestCounts) minutes(apps map[renga.AppID]renga.App) map[renga.AppID]tally {
+func (c *Counter) minutes(apps map[renga.AppID]renga.App) map[renga.AppID]tally {
 	all := map[renga.AppID]tally{}
 	for app := range apps {
-		entry, ok := vs.apps.Load(app)
+		entry, ok := c.apps.Load(app)
 		if !ok {
 			continue
 		}
@@ -102,10 +102,10 @@ func (vs *requestCounts) minutes(apps map[renga.AppID]renga.App) map[renga.AppID
 }
 
 // keep forgets the apps that are not among these.
-func (vs *requestCounts) keep(apps map[renga.AppID]renga.App) {
-	vs.apps.Range(func(app, _ any) bool {
+func (c *Counter) keep(apps map[renga.AppID]renga.App) {
+	c.apps.Range(func(app, _ any) bool {
 		if _, ok := apps[app.(renga.AppID)]; !ok {
-			vs.apps.Delete(app)
+			c.apps.Delete(app)
 		}
 		return true
 	})
