@@ -60,7 +60,8 @@ func ValidateAppName(name string) error {
 	case len(name) < 3 || len(name) > 30:
 		return Errorf(Invalid, "Name %q must be 3 to 30 characters long.", Clip(name, 40))
 	case !appName.MatchString(name):
-		return Errorf(Invalid, "Name %q must start with a letter, end with a letter or digit, and can only contain lowercase letters, digits and single dashes.", name)
+		return Errorf(Invalid, "Name %q must start with a letter, end with a letter or digit, and can only contain "+
+			"lowercase letters, digits and single dashes.", name)
 	case reserved[name]:
 		return Errorf(Invalid, "Name %q is reserved for the platform.", name)
 	}
@@ -135,9 +136,12 @@ const (
 func Features() []Feature {
 	return []Feature{
 		{Name: RuntimeMetrics, Lab: true, Description: "Log what each dyno uses of memory and processors, every 20 seconds."},
-		{Name: Preboot, Default: true, Description: "Start new web dynos, and wait until they listen, before the old ones are stopped."},
-		{Name: ReleaseOnPush, Default: true, Description: "Release an image as soon as it is pushed. Without it a push stores the image, and container:release releases it."},
-		{Name: RollbackOnCrash, Default: true, Description: "Take the app back to the release before when a new one crashes again and again in its first minutes, or fails most of its requests."},
+		{Name: Preboot, Default: true, Description: "Start new web dynos, and wait until they listen, before the old ones " +
+			"are stopped."},
+		{Name: ReleaseOnPush, Default: true, Description: "Release an image as soon as it is pushed. Without it a push " +
+			"stores the image, and container:release releases it."},
+		{Name: RollbackOnCrash, Default: true, Description: "Take the app back to the release before when a new one " +
+			"crashes again and again in its first minutes, or fails most of its requests."},
 		{Name: Exec, Default: true, Description: "Open a shell in a running dyno with ps:exec."},
 	}
 }

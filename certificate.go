@@ -63,17 +63,20 @@ func CheckCertificate(chain, key string, now time.Time) (Certificate, error) {
 	}
 	i := slices.IndexFunc(certs, func(c *x509.Certificate) bool { return sameKey(c.PublicKey, public) })
 	if i < 0 {
-		return Certificate{}, Errorf(Invalid, "The private key does not belong to the certificate; give the key that its signing request was made with.")
+		return Certificate{}, Errorf(Invalid,
+			"The private key does not belong to the certificate; give the key that its signing request was made with.")
 	}
 	c := describe(inOrder(certs[i], certs))
 	switch {
 	case len(c.Names) == 0:
 		return Certificate{}, Errorf(Invalid, "The certificate names no domain.")
 	case !now.Before(c.EndsAt):
-		return Certificate{}, Errorf(Invalid, "The certificate expired on %s; give one that is still valid.", c.EndsAt.UTC().Format(time.DateOnly))
+		return Certificate{}, Errorf(Invalid, "The certificate expired on %s; give one that is still valid.",
+			c.EndsAt.UTC().Format(time.DateOnly))
 	}
 	if _, err := tls.X509KeyPair([]byte(c.Chain), []byte(key)); err != nil {
-		return Certificate{}, Errorf(Invalid, "The certificate cannot be used for TLS: its key is of a kind that is not supported.")
+		return Certificate{}, Errorf(Invalid,
+			"The certificate cannot be used for TLS: its key is of a kind that is not supported.")
 	}
 	return c, nil
 }
@@ -86,17 +89,20 @@ func parseChain(text string) ([]*x509.Certificate, error) {
 		}
 		c, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, Errorf(Invalid, "Certificate %d of the chain cannot be read; it must be X.509 in PEM form.", len(certs)+1)
+			return nil, Errorf(Invalid, "Certificate %d of the chain cannot be read; it must be X.509 in PEM form.",
+				len(certs)+1)
 		}
 		if public, ok := c.PublicKey.(*rsa.PublicKey); ok && public.N.BitLen() > maxRSABits {
-			return nil, Errorf(Invalid, "Certificate %d of the chain has an RSA key of more than %d bits, which TLS clients refuse.", len(certs)+1, maxRSABits)
+			return nil, Errorf(Invalid, "Certificate %d of the chain has an RSA key of more than %d bits, which TLS clients "+
+				"refuse.", len(certs)+1, maxRSABits)
 		}
 		if certs = append(certs, c); len(certs) > maxChain {
 			return nil, Errorf(Invalid, "The chain holds more than %d certificates.", maxChain)
 		}
 	}
 	if len(certs) == 0 {
-		return nil, Errorf(Invalid, "The chain holds no certificate; it must be in PEM form, with -----BEGIN CERTIFICATE----- above.")
+		return nil, Errorf(Invalid,
+			"The chain holds no certificate; it must be in PEM form, with -----BEGIN CERTIFICATE----- above.")
 	}
 	return certs, nil
 }
@@ -105,7 +111,8 @@ func parseChain(text string) ([]*x509.Certificate, error) {
 func publicOf(text string) (crypto.PublicKey, error) {
 	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
-			return nil, Errorf(Invalid, "The private key is protected by a passphrase; remove it, for instance with openssl pkey.")
+			return nil, Errorf(Invalid,
+				"The private key is protected by a passphrase; remove it, for instance with openssl pkey.")
 		}
 		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
 			continue
@@ -118,7 +125,8 @@ func publicOf(text string) (crypto.PublicKey, error) {
 		}
 		return nil, Errorf(Invalid, "The private key cannot be read; it must be RSA, ECDSA or Ed25519, in PEM form.")
 	}
-	return nil, Errorf(Invalid, "No private key was given; it must be in PEM form, with a line like -----BEGIN PRIVATE KEY----- above.")
+	return nil, Errorf(Invalid,
+		"No private key was given; it must be in PEM form, with a line like -----BEGIN PRIVATE KEY----- above.")
 }
 
 // parseKey reads a key in one of the usual forms; nil when it is none.
@@ -145,7 +153,8 @@ func inOrder(leaf *x509.Certificate, others []*x509.Certificate) []*x509.Certifi
 	chain := []*x509.Certificate{leaf}
 	for last := leaf; !bytes.Equal(last.RawIssuer, last.RawSubject); {
 		i := slices.IndexFunc(others, func(c *x509.Certificate) bool {
-			return !slices.ContainsFunc(chain, c.Equal) && bytes.Equal(c.RawSubject, last.RawIssuer) && last.CheckSignatureFrom(c) == nil
+			return !slices.ContainsFunc(chain, c.Equal) && bytes.Equal(c.RawSubject, last.RawIssuer) &&
+				last.CheckSignatureFrom(c) == nil
 		})
 		if i < 0 {
 			break
@@ -213,7 +222,8 @@ const MaxEndpoints = 1000
 // cities are what endpoints are called after.
 var cities = []string{
 	"akita", "bergen", "cusco", "dakar", "essen", "fukui", "genoa", "hanoi", "izmir", "jaipur", "kyoto", "lagos",
-	"malmo", "nagoya", "osaka", "porto", "quito", "riga", "sendai", "tokyo", "ulm", "varna", "wuhan", "xian", "yonago", "zagreb",
+	"malmo", "nagoya", "osaka", "porto", "quito", "riga", "sendai", "tokyo", "ulm", "varna", "wuhan", "xian", "yonago",
+	"zagreb",
 }
 
 // NewEndpointName invents a name for an endpoint, such as tokyo-12345.

@@ -33,7 +33,8 @@ func issue(tb testing.TB, name string, key crypto.Signer, by keyPair) keyPair {
 	tb.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: issuedAt, NotAfter: issuedAt.AddDate(1, 0, 0), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		NotBefore: issuedAt, NotAfter: issuedAt.AddDate(1, 0, 0), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign,
 	}
 	if by.cert == nil {
 		by = keyPair{template, key}
@@ -90,7 +91,8 @@ func TestAChainIsBroughtIntoOrder(t *testing.T) {
 	leaf := issue(t, "www.example.com", curve, middle)
 	stranger := issue(t, "www.example.org", edwards, keyPair{})
 	chain := inPEM("CERTIFICATE", root.cert.Raw, stranger.cert.Raw, leaf.cert.Raw, middle.cert.Raw, leaf.cert.Raw)
-	c, err := renga.CheckCertificate("-----BEGIN NOTHING-----\nAAAA\n-----END NOTHING-----\n"+chain, inPEM("PRIVATE KEY", leaf.keyDER(t)), issuedAt)
+	c, err := renga.CheckCertificate("-----BEGIN NOTHING-----\nAAAA\n-----END NOTHING-----\n"+chain,
+		inPEM("PRIVATE KEY", leaf.keyDER(t)), issuedAt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +108,9 @@ func TestOutsizeKeysAreRefusedBeforeAnythingIsComputed(t *testing.T) {
 	curve, _, _ := newSigners(t)
 	ca := issue(t, "ca.example.com", curve, keyPair{})
 	modulus := new(big.Int).SetBit(big.NewInt(1), 1<<20, 1)
-	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "www.example.com"}, NotAfter: issuedAt.AddDate(1, 0, 0)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "www.example.com"}, NotAfter: issuedAt.AddDate(1, 0, 0),
+	}
 	huge, err := x509.CreateCertificate(rand.Reader, template, ca.cert, &rsa.PublicKey{N: modulus, E: 65537}, ca.key)
 	if err != nil {
 		t.Fatal(err)
@@ -114,8 +118,10 @@ func TestOutsizeKeysAreRefusedBeforeAnythingIsComputed(t *testing.T) {
 	own := inPEM("PRIVATE KEY", ca.keyDER(t))
 	for name, given := range map[string]struct{ chain, key string }{
 		"RSA key of more than 8192 bits": {inPEM("CERTIFICATE", ca.cert.Raw, huge), own},
-		"key is too long":                {inPEM("CERTIFICATE", ca.cert.Raw), inPEM("RSA PRIVATE KEY", bytes.Repeat([]byte{1}, 9<<10))},
-		"more than 20 certificates":      {strings.Repeat(inPEM("CERTIFICATE", ca.cert.Raw), 21), own},
+		"key is too long": {
+			inPEM("CERTIFICATE", ca.cert.Raw), inPEM("RSA PRIVATE KEY", bytes.Repeat([]byte{1}, 9<<10)),
+		},
+		"more than 20 certificates": {strings.Repeat(inPEM("CERTIFICATE", ca.cert.Raw), 21), own},
 	} {
 		start := time.Now()
 		_, err := renga.CheckCertificate(given.chain, given.key, issuedAt)
@@ -141,7 +147,8 @@ func FuzzCheckCertificate(f *testing.F) {
 		all = append(all, h.cert.Raw)
 	}
 	f.Add([]byte(inPEM("CERTIFICATE", all...)), []byte(inPEM("EC PRIVATE KEY", []byte{0x30, 0})), false)
-	f.Add([]byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----"), []byte("-----BEGIN PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END PRIVATE KEY-----"), false)
+	f.Add([]byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----"),
+		[]byte("-----BEGIN PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END PRIVATE KEY-----"), false)
 	f.Fuzz(func(t *testing.T, chain, key []byte, der bool) {
 		if der {
 			chain, key = []byte(inPEM("CERTIFICATE", chain)), []byte(inPEM("PRIVATE KEY", key))

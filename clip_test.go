@@ -36,7 +36,8 @@ func TestMessagesHoldWholeCharacters(t *testing.T) {
 	for n := range 100 {
 		text := strings.Repeat("x", n) + strings.Repeat("€", 60)
 		for _, err := range []error{
-			renga.ValidateAppName(text), renga.ValidateHostname(text, "renga.localhost"), renga.ValidateProcessType(renga.ProcessType(text)),
+			renga.ValidateAppName(text), renga.ValidateHostname(text, "renga.localhost"),
+			renga.ValidateProcessType(renga.ProcessType(text)),
 			renga.ValidateVars(renga.Vars{text: "v"}), renga.ValidateScopes(renga.Scopes{renga.Scope(text)}),
 		} {
 			if err == nil || !utf8.ValidString(err.Error()) || strings.Contains(err.Error(), `\x`) {

@@ -45,7 +45,8 @@ const MaxSleepAfter = 30 * 24 * time.Hour
 // sleep; 0 is for never.
 func ValidateSleepAfter(after time.Duration) error {
 	if after != 0 && (after < time.Second || after > MaxSleepAfter) {
-		return Errorf(Invalid, "After must be 1 to %.0f seconds without a request, or 0 for an app that never sleeps.", MaxSleepAfter.Seconds())
+		return Errorf(Invalid, "After must be 1 to %.0f seconds without a request, or 0 for an app that never sleeps.",
+			MaxSleepAfter.Seconds())
 	}
 	return nil
 }

@@ -49,7 +49,8 @@ func ValidateHostname(host, platform string) error {
 	case len(host) > 253:
 		return Errorf(Invalid, "Domain %q is longer than 253 characters.", Clip(host, 80))
 	case len(labels) < 2 || !validLabels(labels):
-		return Errorf(Invalid, "Domain %q is not a valid host name; use one like www.example.com or *.example.com, without scheme, port or path.", Clip(host, 80))
+		return Errorf(Invalid, "Domain %q is not a valid host name; use one like www.example.com or *.example.com, without "+
+			"scheme, port or path.", Clip(host, 80))
 	case name == platform || strings.HasSuffix(name, "."+platform) || isWildcard && strings.HasSuffix(platform, "."+name):
 		return Errorf(Invalid, "Domain %q is reserved for the platform, whose names end in %s.", Clip(host, 80), platform)
 	}

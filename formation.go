@@ -30,7 +30,8 @@ var reservedTypes = map[ProcessType]bool{"releases": true, "run": true, "console
 func ValidateProcessType(t ProcessType) error {
 	switch {
 	case len(t) > 30 || !processType.MatchString(string(t)):
-		return Errorf(Invalid, "Process type %q is invalid: use up to 30 lowercase letters, digits and single dashes, and a letter first.", Clip(string(t), 40))
+		return Errorf(Invalid, "Process type %q is invalid: use up to 30 lowercase letters, digits and single dashes, and "+
+			"a letter first.", Clip(string(t), 40))
 	case reservedTypes[t]:
 		return Errorf(Invalid, "Process type %q is reserved for the platform.", t)
 	}

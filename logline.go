@@ -122,7 +122,8 @@ func ValidateDrainURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Hostname() == "" || len(text) > 2000:
-		return Errorf(Invalid, "Url is not that of a drain; it is like syslog+tls://logs.example.com:6514 or https://user:password@example.com/logs.")
+		return Errorf(Invalid, "Url is not that of a drain; it is like syslog+tls://logs.example.com:6514 or "+
+			"https://user:password@example.com/logs.")
 	case !slices.Contains([]string{DrainTCP, DrainTLS, DrainUDP, DrainHTTP, DrainHTTPS}, u.Scheme):
 		return Errorf(Invalid, "Url must begin with syslog://, syslog+tls://, syslog+udp://, http:// or https://.")
 	case u.Scheme[:4] == DrainTCP[:4] && u.Port() == "":

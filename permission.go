@@ -38,7 +38,8 @@ func SharedPermissions(asked []Permission) ([]Permission, error) {
 	all := append([]Permission{MayView}, asked...)
 	for _, p := range asked {
 		if !slices.Contains(allPermissions, p) {
-			return nil, Errorf(Invalid, "Permission %q does not exist; there are view, deploy, operate and manage.", Clip(string(p), 40))
+			return nil, Errorf(Invalid, "Permission %q does not exist; there are view, deploy, operate and manage.",
+				Clip(string(p), 40))
 		}
 	}
 	slices.Sort(all)
@@ -63,7 +64,8 @@ func (a App) Permit(who AccountID, either ...Permission) error {
 	case len(has) == 0:
 		return Errorf(Forbidden, "You do not have access to the app %s.", a.Name)
 	}
-	return Errorf(Forbidden, "You do not have permission to do that with the app %s. You need to have %s permission on this app.", a.Name, AnyPermission(either))
+	return Errorf(Forbidden, "You do not have permission to do that with the app %s. You need to have %s permission on "+
+		"this app.", a.Name, AnyPermission(either))
 }
 
 // AnyPermission names permissions of which one is enough.
@@ -117,7 +119,8 @@ func ValidateScopes(s Scopes) error {
 	}
 	for _, one := range s {
 		if _, known := widerScopes[one]; !known {
-			return Errorf(Invalid, "Scope %q does not exist; there are global, identity, read, write, read-protected and write-protected.", Clip(string(one), 40))
+			return Errorf(Invalid, "Scope %q does not exist; there are global, identity, read, write, read-protected and "+
+				"write-protected.", Clip(string(one), 40))
 		}
 	}
 	return nil

@@ -51,7 +51,8 @@ var pipelineName = regexp.MustCompile(`^[a-z][a-z0-9-]{2,29}$`)
 // Heroku's.
 func ValidatePipelineName(name string) error {
 	if !pipelineName.MatchString(name) {
-		return Errorf(Invalid, "Name %q must start with a letter, be 3 to 30 characters long and can only contain lowercase letters, digits and dashes.", Clip(name, 40))
+		return Errorf(Invalid, "Name %q must start with a letter, be 3 to 30 characters long and can only contain "+
+			"lowercase letters, digits and dashes.", Clip(name, 40))
 	}
 	return nil
 }
@@ -79,7 +80,8 @@ func MayPromote(from, to App, by AccountID) error {
 		return err
 	}
 	if from.Permit(to.Owner, MayView) != nil {
-		return Errorf(Forbidden, "Whoever owns the app %s may not see the app %s, whose images they would get; share it with them first.", to.Name, from.Name)
+		return Errorf(Forbidden, "Whoever owns the app %s may not see the app %s, whose images they would get; share it "+
+			"with them first.", to.Name, from.Name)
 	}
 	return nil
 }
@@ -94,10 +96,12 @@ func MayJoin(p Pipeline, others []App, a App, by AccountID) error {
 	}
 	for _, other := range others {
 		if p.Owner != by && other.Permit(by, MayDeploy) != nil {
-			return Errorf(Forbidden, "Only the owner of the pipeline %s, or who may deploy to all of its apps, may add apps to it.", p.Name)
+			return Errorf(Forbidden,
+				"Only the owner of the pipeline %s, or who may deploy to all of its apps, may add apps to it.", p.Name)
 		}
 		if other.Permit(a.Owner, MayView) != nil {
-			return Errorf(Forbidden, "Whoever owns the app %s may not see all apps of the pipeline %s, whose images they could get; share those with them first.", a.Name, p.Name)
+			return Errorf(Forbidden, "Whoever owns the app %s may not see all apps of the pipeline %s, whose images they "+
+				"could get; share those with them first.", a.Name, p.Name)
 		}
 	}
 	if len(others) == 0 && p.Owner != by {
@@ -111,7 +115,8 @@ func MayJoin(p Pipeline, others []App, a App, by AccountID) error {
 func MayGetPipeline(p Pipeline, apps []App, who Account) error {
 	for _, a := range apps {
 		if a.Permit(who.ID, MayView) != nil {
-			return Errorf(Forbidden, "%s may not see all apps of the pipeline %s; share them, or take them out of it, first.", who.Email, p.Name)
+			return Errorf(Forbidden, "%s may not see all apps of the pipeline %s; share them, or take them out of it, first.",
+				who.Email, p.Name)
 		}
 	}
 	return nil

@@ -38,7 +38,8 @@ func TestTheClientIsTheNearestAddressThatIsNoProxy(t *testing.T) {
 
 func TestACustomerOfIPv6IsOneNetwork(t *testing.T) {
 	for from, want := range map[string]string{
-		"192.0.2.7": "192.0.2.7", "192.0.2.7:80": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64",
+		"192.0.2.7": "192.0.2.7", "192.0.2.7:80": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7",
+		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64",
 		"[2001:db8:1:2::1]:80": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64", "nonsense": "nonsense", "": "",
 	} {
 		if got := renga.ClientNetwork(from); got != want {

@@ -144,8 +144,12 @@ func TestInputsCloneSharesNothing(t *testing.T) {
 
 func TestRestartsConcernTheirDynos(t *testing.T) {
 	at := time.Now()
-	d := renga.Desired{Restarts: map[string]time.Time{"web.2": at, "worker": at.Add(time.Second), renga.RestartAll: at.Add(-time.Hour)}}
-	for name, want := range map[string]time.Time{"web.1": at.Add(-time.Hour), "web.2": at, "worker.1": at.Add(time.Second)} {
+	d := renga.Desired{Restarts: map[string]time.Time{
+		"web.2": at, "worker": at.Add(time.Second), renga.RestartAll: at.Add(-time.Hour),
+	}}
+	for name, want := range map[string]time.Time{
+		"web.1": at.Add(-time.Hour), "web.2": at, "worker.1": at.Add(time.Second),
+	} {
 		typ, _, err := renga.ParseDynoName(name)
 		if err != nil {
 			t.Fatal(err)

@@ -45,7 +45,9 @@ var rooms = map[string][]string{
 	"store/storetest":    {"store"},
 	"webhooks":           {"."},
 	"cmd/renga": {
-		".", "accounts", "api", "api/wire", "attach", "certs", "config", "durable", "egress", "firewall", "front", "logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "scheduler", "seal", "store", "store/redisserver", "webhooks",
+		".", "accounts", "api", "api/wire", "attach", "certs", "config", "durable", "egress", "firewall", "front", "logs",
+		"meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "scheduler", "seal", "store",
+		"store/redisserver", "webhooks",
 	},
 	"e2e":            {"."},
 	"e2e/bench":      {".", "e2e"},
@@ -55,8 +57,10 @@ var rooms = map[string][]string{
 // testRooms says which further packages of ours the tests of a package may
 // import.
 var testRooms = map[string][]string{
-	"accounts":          {"store", "store/storetest"},
-	"api":               {"accounts", "config", "registry", "releaser", "scheduler", "store", "store/redisserver", "store/storetest"},
+	"accounts": {"store", "store/storetest"},
+	"api": {
+		"accounts", "config", "registry", "releaser", "scheduler", "store", "store/redisserver", "store/storetest",
+	},
 	"runtime":           {"runtime/enginetest"},
 	"runtime/docker":    {"runtime/enginetest"},
 	"scheduler":         {"store", "store/storetest"},

@@ -76,7 +76,9 @@ func (a *App) HandOver(t Transfer) error {
 			others[who] = c
 		}
 	}
-	others[t.Owner] = Collaborator{ID: t.ID, Account: t.Owner, Permissions: may, CreatedAt: t.UpdatedAt, UpdatedAt: t.UpdatedAt}
+	others[t.Owner] = Collaborator{
+		ID: t.ID, Account: t.Owner, Permissions: may, CreatedAt: t.UpdatedAt, UpdatedAt: t.UpdatedAt,
+	}
 	a.Owner, a.Collaborators = t.Recipient, others
 	return nil
 }

@@ -73,7 +73,8 @@ func ValidateVarName(name string) error {
 	case len(name) > 256:
 		return Errorf(Invalid, "Config var name %q is longer than 256 characters.", Clip(name, 40))
 	case !varName.MatchString(name):
-		return Errorf(Invalid, "Config var name %q is invalid: use letters, digits and underscores, and no digit first.", Clip(name, 40))
+		return Errorf(Invalid, "Config var name %q is invalid: use letters, digits and underscores, and no digit first.",
+			Clip(name, 40))
 	case strings.HasPrefix(name, "__"):
 		return Errorf(Invalid, "Config var name %q is invalid: it must not start with two underscores.", name)
 	case strings.HasPrefix(name, "HEROKU_"):

@@ -100,7 +100,8 @@ func (a *Accounts) SetPassword(ctx context.Context, email, password string) erro
 
 // Authorize makes a token for an account. It ends after lifetime, never when
 // that is zero, and is shown here and never again.
-func (a *Accounts) Authorize(ctx context.Context, account renga.AccountID, description string, scopes renga.Scopes, lifetime time.Duration) (renga.Authorization, string, error) {
+func (a *Accounts) Authorize(ctx context.Context, account renga.AccountID, description string, scopes renga.Scopes,
+	lifetime time.Duration) (renga.Authorization, string, error) {
 	if err := renga.ValidateScopes(scopes); err != nil {
 		return renga.Authorization{}, "", err
 	}
@@ -115,7 +116,8 @@ func (a *Accounts) Authorize(ctx context.Context, account renga.AccountID, descr
 
 // Regenerate gives an authorization a new token, which lasts as long as the one
 // before was to, and ends that one.
-func (a *Accounts) Regenerate(ctx context.Context, account renga.AccountID, id string) (renga.Authorization, string, error) {
+func (a *Accounts) Regenerate(ctx context.Context, account renga.AccountID,
+	id string) (renga.Authorization, string, error) {
 	token := NewToken()
 	grant, err := a.store.ReplaceToken(ctx, account, id, token)
 	return grant, token, err

@@ -47,14 +47,16 @@ func TestAnAccountIsMadeOnce(t *testing.T) {
 	check(t, err)
 	bearer, err := db.Bearer(t.Context(), token)
 	check(t, err)
-	if bearer.Account.ID != made.ID || !bearer.Authorization.Default || !bearer.Authorization.Scopes.Allow(renga.ScopeGlobal) {
+	if bearer.Account.ID != made.ID || !bearer.Authorization.Default ||
+		!bearer.Authorization.Scopes.Allow(renga.ScopeGlobal) {
 		t.Errorf("the token is of %+v", bearer)
 	}
 	_, _, err = people.Create(t.Context(), "bASHO@example.com", password)
 	wantKind(t, err, renga.Conflict)
 	for email, password := range map[string]string{
 		"": password, "nobody": password, "A <a@example.com>": password, "a@example.com\n": password,
-		strings.Repeat("a", 250) + "@example.com": password, "short@example.com": "1234567", "long@example.com": strings.Repeat("x", 1025),
+		strings.Repeat("a", 250) + "@example.com": password, "short@example.com": "1234567",
+		"long@example.com": strings.Repeat("x", 1025),
 	} {
 		_, _, err := people.Create(t.Context(), email, password)
 		wantKind(t, err, renga.Invalid)
@@ -169,7 +171,10 @@ func TestGuessesSlowDownTheGuesserAndKeepNobodyElseOut(t *testing.T) {
 		guesser, others string
 	}{
 		{"one address", always("192.0.2.1"), "192.0.2.1", "192.0.2.2"},
-		{"a customer's many of IPv6", func() string { return "2001:db8:0:1::" + accounts.NewToken()[:4] }, "2001:db8:0:1::1", "2001:db8:0:2::1"},
+		{
+			"a customer's many of IPv6", func() string { return "2001:db8:0:1::" + accounts.NewToken()[:4] }, "2001:db8:0:1::1",
+			"2001:db8:0:2::1",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if looked := guess(t, people, 14, always("Basho@example.com"), test.from); looked < 5 || looked > 10 {
@@ -219,7 +224,8 @@ func TestARegeneratedTokenLastsAsLongAgain(t *testing.T) {
 	check(t, err)
 	again, fresh, err := people.Regenerate(t.Context(), made.ID, grant.ID)
 	check(t, err)
-	if again.ExpiresAt.Before(grant.ExpiresAt) || again.ExpiresAt.Sub(again.UpdatedAt) != time.Hour || again.Redacted == grant.Redacted {
+	if again.ExpiresAt.Before(grant.ExpiresAt) || again.ExpiresAt.Sub(again.UpdatedAt) != time.Hour ||
+		again.Redacted == grant.Redacted {
 		t.Errorf("%+v after %+v", again, grant)
 	}
 	_, err = db.Bearer(t.Context(), token)
@@ -253,7 +259,8 @@ func TestALoginWithABrowser(t *testing.T) {
 	check(t, err)
 	got, err := db.Bearer(t.Context(), token)
 	check(t, err)
-	if got.Authorization.ID != bearer.Authorization.ID || got.Authorization.Description != "a desk" || got.Authorization.ExpiresAt.IsZero() {
+	if got.Authorization.ID != bearer.Authorization.ID || got.Authorization.Description != "a desk" ||
+		got.Authorization.ExpiresAt.IsZero() {
 		t.Errorf("the token is of %+v", got)
 	}
 	_, err = people.Finish(t.Context(), l.ID, "basho@example.com", password, "192.0.2.1")

@@ -31,12 +31,15 @@ const freeForBrowser = 60
 
 // Begin starts a login that a client wants and a browser is to end. The client
 // gets its token with the secret.
-func (a *Accounts) Begin(ctx context.Context, description, from string) (l renga.PendingLogin, secret string, err error) {
+func (a *Accounts) Begin(ctx context.Context,
+	description, from string) (l renga.PendingLogin, secret string, err error) {
 	d := attemptLimit{"browser of " + renga.ClientNetwork(from), freeForBrowser}
 	if err := a.countAttempt(ctx, d); err != nil {
 		return l, "", err
 	}
-	l = renga.PendingLogin{ID: strings.ToLower(rand.Text()), Description: clip(description), From: from, CreatedAt: time.Now().UTC()}
+	l = renga.PendingLogin{
+		ID: strings.ToLower(rand.Text()), Description: clip(description), From: from, CreatedAt: time.Now().UTC(),
+	}
 	secret = NewToken()
 	return l, secret, a.store.StartLogin(ctx, l, secret)
 }

@@ -77,14 +77,16 @@ func (h hashed) keyOf(password string) []byte {
 // String is the PHC form, which other programs read too.
 func (h hashed) String() string {
 	text := base64.RawStdEncoding.EncodeToString
-	return fmt.Sprintf(costFormat, argon2.Version, h.cost.Memory, h.cost.Passes, h.cost.Threads, "$"+text(h.salt)+"$"+text(h.key))
+	return fmt.Sprintf(costFormat, argon2.Version, h.cost.Memory, h.cost.Passes, h.cost.Threads,
+		"$"+text(h.salt)+"$"+text(h.key))
 }
 
 func parseHash(text string) (hashed, error) {
 	var h hashed
 	var version int
 	var rest string
-	if _, err := fmt.Sscanf(text, costFormat, &version, &h.cost.Memory, &h.cost.Passes, &h.cost.Threads, &rest); err != nil || version != argon2.Version {
+	if _, err := fmt.Sscanf(text, costFormat, &version, &h.cost.Memory, &h.cost.Passes, &h.cost.Threads,
+		&rest); err != nil || version != argon2.Version {
 		return h, errDamaged
 	}
 	parts := strings.Split(rest, "$")

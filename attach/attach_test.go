@@ -352,7 +352,8 @@ func TestAWebSocketCarriesBothWaysAndTheExitCode(t *testing.T) {
 		kind websocket.MessageType
 		text string
 	}{
-		{websocket.MessageText, `{"resize":{"columns":132,"rows":43}}`}, {websocket.MessageBinary, "hello\n"}, {websocket.MessageText, `{"eof":true}`},
+		{websocket.MessageText, `{"resize":{"columns":132,"rows":43}}`}, {websocket.MessageBinary, "hello\n"},
+		{websocket.MessageText, `{"eof":true}`},
 	} {
 		if err := conn.Write(ctx, m.kind, []byte(m.text)); err != nil {
 			t.Fatal(err)
@@ -380,14 +381,16 @@ func TestAWebSocketCarriesBothWaysAndTheExitCode(t *testing.T) {
 		t.Errorf("windows %v", d.windows)
 	}
 	d.left(t)
-	if _, res, err := websocket.Dial(ctx, server.web+"/attach/"+secret, &websocket.DialOptions{HTTPClient: server.http}); err == nil || res.StatusCode != 404 {
+	if _, res, err := websocket.Dial(ctx, server.web+"/attach/"+secret,
+		&websocket.DialOptions{HTTPClient: server.http}); err == nil || res.StatusCode != 404 {
 		t.Errorf("the second client: %v, %v", res, err)
 	}
 }
 
 func TestAWebSocketThatGoesEndsItsDyno(t *testing.T) {
 	server, d := newFixture(t, attach.Options{}), newDyno()
-	conn, _, err := websocket.Dial(t.Context(), server.web+"/attach/"+server.Offer(attach.AttachedDyno{Session: d}), &websocket.DialOptions{HTTPClient: server.http})
+	conn, _, err := websocket.Dial(t.Context(), server.web+"/attach/"+server.Offer(attach.AttachedDyno{Session: d}),
+		&websocket.DialOptions{HTTPClient: server.http})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -400,7 +403,8 @@ func TestAWebSocketThatGoesEndsItsDyno(t *testing.T) {
 func TestMegabytesOverWebSocket(t *testing.T) {
 	server, d := newFixture(t, attach.Options{}), newDyno()
 	ctx := t.Context()
-	conn, _, err := websocket.Dial(ctx, server.web+"/attach/"+server.Offer(attach.AttachedDyno{Session: d}), &websocket.DialOptions{HTTPClient: server.http})
+	conn, _, err := websocket.Dial(ctx, server.web+"/attach/"+server.Offer(attach.AttachedDyno{Session: d}),
+		&websocket.DialOptions{HTTPClient: server.http})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -439,7 +443,8 @@ func TestAWebSocketTellsWhyADynoDoesNotStart(t *testing.T) {
 	server, d := newFixture(t, attach.Options{}), newDyno()
 	d.fails = renga.Errorf(renga.Invalid, "There is no shell.")
 	ctx := t.Context()
-	conn, _, err := websocket.Dial(ctx, server.web+"/attach/"+server.Offer(attach.AttachedDyno{Session: d}), &websocket.DialOptions{HTTPClient: server.http})
+	conn, _, err := websocket.Dial(ctx, server.web+"/attach/"+server.Offer(attach.AttachedDyno{Session: d}),
+		&websocket.DialOptions{HTTPClient: server.http})
 	if err != nil {
 		t.Fatal(err)
 	}

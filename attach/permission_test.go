@@ -43,7 +43,8 @@ func TestARelayEndsWithThePermission(t *testing.T) {
 			return func() error { return last(conn) }
 		},
 		"WebSocket": func(t *testing.T, server *fixture, secret string) func() error {
-			conn, _, err := websocket.Dial(t.Context(), server.web+"/attach/"+secret, &websocket.DialOptions{HTTPClient: server.http})
+			conn, _, err := websocket.Dial(t.Context(), server.web+"/attach/"+secret,
+				&websocket.DialOptions{HTTPClient: server.http})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -103,7 +104,9 @@ func TestASecretEndsWithThePermission(t *testing.T) {
 func TestASessionOverSSHEndsWithThePermission(t *testing.T) {
 	d, one, r := newFixture(t, often), newDyno(), &fakePermission{}
 	key, public := keyPair(t)
-	user, err := d.Admit(public, attach.SSHAccess{App: "hello", Dyno: "web.1", RunningDyno: &fakeRunningDyno{session: one}, Still: r.still})
+	user, err := d.Admit(public, attach.SSHAccess{
+		App: "hello", Dyno: "web.1", RunningDyno: &fakeRunningDyno{session: one}, Still: r.still,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +133,9 @@ func TestASessionOverSSHEndsWithThePermission(t *testing.T) {
 func TestATunnelEndsWithThePermission(t *testing.T) {
 	d, r := newFixture(t, often), &fakePermission{}
 	key, public := keyPair(t)
-	user, err := d.Admit(public, attach.SSHAccess{App: "hello", Dyno: "web.1", RunningDyno: &fakeRunningDyno{}, Still: r.still})
+	user, err := d.Admit(public, attach.SSHAccess{
+		App: "hello", Dyno: "web.1", RunningDyno: &fakeRunningDyno{}, Still: r.still,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,8 @@ func (d *Server) serveSFTP(v SSHAccess, c *sshClient, r *ssh.Request) {
 	stop := c.idle.start(d.Idle, func() { _ = c.Close() })
 	defer stop()
 	s := &sftpFiles{server: d, access: v, files: files, opened: map[string]fs.FileInfo{}}
-	err = sftp.NewRequestServer(c, sftp.Handlers{FileGet: s, FilePut: s, FileCmd: s, FileList: s}, sftp.WithStartDirectory(files.Home())).Serve()
+	err = sftp.NewRequestServer(c, sftp.Handlers{FileGet: s, FilePut: s, FileCmd: s, FileList: s},
+		sftp.WithStartDirectory(files.Home())).Serve()
 	d.Log.Debug("files of a dyno were copied", "app", v.App, "dyno", v.Dyno, "reason", err)
 }
 
@@ -104,7 +105,8 @@ func (s *sftpFiles) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
 	return singleFile{info}, errors.Join(err, f.Close())
 }
 
-var errReadOnly = renga.Errorf(renga.Invalid, "Files can be copied from a dyno, and not to it or within it; a dyno's files are gone with it.")
+var errReadOnly = renga.Errorf(renga.Invalid,
+	"Files can be copied from a dyno, and not to it or within it; a dyno's files are gone with it.")
 
 // Filewrite is refused.
 func (s *sftpFiles) Filewrite(*sftp.Request) (io.WriterAt, error) { return nil, errReadOnly }
@@ -151,7 +153,8 @@ func (d *Server) spool(f fs.File) (*spooled, fs.FileInfo, error) {
 		return nil, nil, err
 	}
 	if info.Size() > maxCopy {
-		return nil, nil, renga.Errorf(renga.Invalid, "It has %d MB, and at most %d MB can be copied.", info.Size()>>20, maxCopy>>20)
+		return nil, nil, renga.Errorf(renga.Invalid, "It has %d MB, and at most %d MB can be copied.", info.Size()>>20,
+			maxCopy>>20)
 	}
 	if err := d.CheckSpace(info.Size()); err != nil {
 		return nil, nil, err

@@ -44,7 +44,9 @@ func TestFilesAreCopiedFromADyno(t *testing.T) {
 	dir := t.TempDir()
 	much := noise(3<<20 + 7)
 	d := newFixture(t, attach.Options{Spool: dir})
-	files := d.lend(t, &fakeRunningDyno{files: fstest.MapFS{"app/much": {Data: much}, "app/empty": {}, "etc/few": {Data: []byte("few")}}})
+	files := d.lend(t, &fakeRunningDyno{files: fstest.MapFS{
+		"app/much": {Data: much}, "app/empty": {}, "etc/few": {Data: []byte("few")},
+	}})
 	for path, want := range map[string][]byte{"/app/much": much, "much": much, "empty": {}, "../etc/few": []byte("few")} {
 		f, err := files.Open(path)
 		if err != nil {

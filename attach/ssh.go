@@ -231,7 +231,8 @@ func (d *Server) serve(v SSHAccess, c *sshClient, line string) {
 	}
 	d.relays.Add(1) // close, in relay, takes it back
 	d.Log.Info("client of a dyno's SSH connected", "app", v.App, "dyno", v.Dyno)
-	err = d.relay(AttachedDyno{Session: session, App: v.App, Dyno: v.Dyno, Terminal: c.terminal != nil, Still: v.Still}, c, &c.idle)
+	err = d.relay(AttachedDyno{Session: session, App: v.App, Dyno: v.Dyno, Terminal: c.terminal != nil, Still: v.Still}, c,
+		&c.idle)
 	d.Log.Info("client of a dyno's SSH left", "app", v.App, "dyno", v.Dyno, "reason", err)
 }
 

@@ -72,7 +72,9 @@ func (p *fakeRunningDyno) Open(_ context.Context, path string) (fs.File, error) 
 func (d *fixture) admit(t *testing.T, p *fakeRunningDyno) (user string, key ssh.Signer) {
 	t.Helper()
 	key, public := keyPair(t)
-	user, err := d.Admit(public, attach.SSHAccess{App: "hello", Dyno: "web.1", RunningDyno: p, Still: func(context.Context) error { return p.shut }})
+	user, err := d.Admit(public, attach.SSHAccess{
+		App: "hello", Dyno: "web.1", RunningDyno: p, Still: func(context.Context) error { return p.shut },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +139,8 @@ func TestAClientOverSSHRunsACommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(session.RequestPty("xterm", 24, 80, nil), session.Start("rake db:seed"), session.WindowChange(30, 100)); err != nil {
+	if err := errors.Join(session.RequestPty("xterm", 24, 80, nil), session.Start("rake db:seed"),
+		session.WindowChange(30, 100)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(in, "hello\n"); err != nil {

@@ -120,8 +120,10 @@ func (s *acmeFixture) startPebble(t *testing.T, w checks) {
 	management := freePort(t)
 	front := freePort(t)
 	settings := map[string]any{
-		"listenAddress": fmt.Sprintf("127.0.0.1:%d", front), "managementListenAddress": fmt.Sprintf("127.0.0.1:%d", management),
-		"certificate": s.path("tls.crt"), "privateKey": s.path("tls.key"), "httpPort": freePort(t), "tlsPort": freePort(t),
+		"listenAddress":           fmt.Sprintf("127.0.0.1:%d", front),
+		"managementListenAddress": fmt.Sprintf("127.0.0.1:%d", management),
+		"certificate":             s.path("tls.crt"), "privateKey": s.path("tls.key"), "httpPort": freePort(t),
+		"tlsPort": freePort(t),
 	}
 	if w.http {
 		settings["httpPort"] = port(s.plain)
@@ -161,7 +163,9 @@ func (s *acmeFixture) endPebble() {
 // readRoots waits for pebble and asks what it signs with.
 func (s *acmeFixture) readRoots(t *testing.T, url string) {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.ca(t).Pool()}, DisableKeepAlives: true}}
+	client := &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: s.ca(t).Pool()}, DisableKeepAlives: true,
+	}}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -210,7 +214,8 @@ func resolve(w dns.ResponseWriter, q *dns.Msg) {
 	answer := new(dns.Msg).SetReply(q)
 	if q.Question[0].Qtype == dns.TypeA {
 		answer.Answer = []dns.RR{&dns.A{
-			Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 1}, A: net.IPv4(127, 0, 0, 1),
+			Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 1},
+			A:   net.IPv4(127, 0, 0, 1),
 		}}
 	}
 	_ = w.WriteMsg(answer) // the client asks again
@@ -272,7 +277,8 @@ func (s *acmeFixture) serve(t *testing.T, h certs.Hosts) (c *certs.Certs, told *
 		t.Fatal(err)
 	}
 	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "app ", r.URL.Path) })
-	plain, secure := &http.Server{Handler: c.Challenges(app)}, &http.Server{Handler: app, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
+	plain, secure := &http.Server{Handler: c.Challenges(app)},
+		&http.Server{Handler: app, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	all.Go(func() { _ = plain.Serve(s.plain) })                                   // until Close
@@ -304,7 +310,8 @@ func TestOrdersAreCheckedByEitherChallenge(t *testing.T) {
 			if _, err := shake(t, c, "api."+domain, &tls.Config{RootCAs: s.roots}); err != nil {
 				t.Errorf("the platform's name: %v", err)
 			}
-			if got, err := shake(t, c, "", &tls.Config{InsecureSkipVerify: true}); err != nil || got.VerifyHostname("api."+domain) != nil {
+			if got, err := shake(t, c, "", &tls.Config{InsecureSkipVerify: true}); err != nil ||
+				got.VerifyHostname("api."+domain) != nil {
 				t.Errorf("without a name: %v", err)
 			}
 		})
@@ -353,7 +360,8 @@ func TestFailuresAreToldAndTheLocalCAHelpsOut(t *testing.T) {
 func TestNothingIsOrderedForStrangers(t *testing.T) {
 	s := newACMEFixture(t, checks{http: true, alpn: true})
 	c, told, _ := s.serve(t, ours{})
-	if got, err := shake(t, c, "stranger.example", &tls.Config{InsecureSkipVerify: true}); err != nil || got.VerifyHostname("stranger.example") == nil {
+	if got, err := shake(t, c, "stranger.example", &tls.Config{InsecureSkipVerify: true}); err != nil ||
+		got.VerifyHostname("stranger.example") == nil {
 		t.Errorf("a stranger got a certificate: %v", err)
 	}
 	for _, name := range []string{"api.", "registry.", "git.", ""} {
@@ -385,7 +393,9 @@ func TestARootFileMustHoldACertificate(t *testing.T) {
 	if err := os.WriteFile(p.path("root.pem"), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY"}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o := certs.Options{Domain: domain, CA: p.ca(t), ACME: certs.ACME{Directory: "https://127.0.0.1/dir", RootFile: p.path("root.pem")}}
+	o := certs.Options{
+		Domain: domain, CA: p.ca(t), ACME: certs.ACME{Directory: "https://127.0.0.1/dir", RootFile: p.path("root.pem")},
+	}
 	if _, err := certs.New(o, ours{}, nil, nil); err == nil || !strings.Contains(err.Error(), "no CA certificate") {
 		t.Errorf("New: %v", err)
 	}

@@ -165,7 +165,8 @@ func readPEM(path string, forbidden fs.FileMode) ([]byte, error) {
 		return nil, err
 	}
 	if mode := info.Mode().Perm(); mode&forbidden != 0 {
-		return nil, renga.Errorf(renga.Invalid, "The key file %s can be read by others than its owner (mode %04o). Run: chmod 600 %s", path, mode, path)
+		return nil, renga.Errorf(renga.Invalid,
+			"The key file %s can be read by others than its owner (mode %04o). Run: chmod 600 %s", path, mode, path)
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -179,7 +180,8 @@ func readPEM(path string, forbidden fs.FileMode) ([]byte, error) {
 }
 
 func damaged(path string) error {
-	return renga.Errorf(renga.Invalid, "%s is damaged: put it back from a backup, or remove it and a new one is made, which clients must be told to trust.", path)
+	return renga.Errorf(renga.Invalid, "%s is damaged: put it back from a backup, or remove it and a new one is made, "+
+		"which clients must be told to trust.", path)
 }
 
 func encodePEM(kind string, der []byte) []byte {

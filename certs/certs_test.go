@@ -195,7 +195,10 @@ func TestADamagedOrOpenCAIsRefusedWithAReason(t *testing.T) {
 	}{
 		{"key read by all", "keys/ca.key", "", "chmod 600", 0o644},
 		{"no key", "keys/ca.key", "nothing\n", "is damaged", 0o600},
-		{"another block", "keys/ca.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "is damaged", 0o600},
+		{
+			"another block", "keys/ca.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "is damaged",
+			0o600,
+		},
 		{"no certificate", "ca.crt", "nothing\n", "is damaged", 0o644},
 	} {
 		p := newFixture(t)
@@ -217,7 +220,9 @@ func TestADamagedOrOpenCAIsRefusedWithAReason(t *testing.T) {
 
 func TestADomainsOwnCertificateComesFirst(t *testing.T) {
 	p, other := newFixture(t), newFixture(t)
-	own := ownCerts{"www.example.org": certOf(t, other, "www.example.org"), "hello." + domain: certOf(t, other, "hello."+domain)}
+	own := ownCerts{
+		"www.example.org": certOf(t, other, "www.example.org"), "hello." + domain: certOf(t, other, "hello."+domain),
+	}
 	c := p.open(t, nil, own)
 	if _, err := shake(t, c, "www.example.org", &tls.Config{RootCAs: other.ca(t).Pool()}); err != nil {
 		t.Errorf("its own: %v", err)
@@ -249,7 +254,8 @@ func TestFilesComeBeforeTheLocalCAAndAreReadAgain(t *testing.T) {
 	}
 	by("hello."+domain, first)
 	by("localhost", p)
-	if got, err := shake(t, c, "", &tls.Config{InsecureSkipVerify: true}); err != nil || got.VerifyHostname("api."+domain) != nil || got.VerifyHostname("localhost") == nil {
+	if got, err := shake(t, c, "", &tls.Config{InsecureSkipVerify: true}); err != nil ||
+		got.VerifyHostname("api."+domain) != nil || got.VerifyHostname("localhost") == nil {
 		t.Errorf("without a name it is not the file's: %v", err)
 	}
 	if err := os.WriteFile(p.path("tls.crt"), []byte("half"), 0o600); err != nil {
@@ -268,7 +274,8 @@ func writePair(t *testing.T, p *fixture, cert *tls.Certificate) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.WriteFile(p.path("tls.crt"), chain, 0o600), os.WriteFile(p.path("tls.key"), key, 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(p.path("tls.crt"), chain, 0o600),
+		os.WriteFile(p.path("tls.key"), key, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -284,7 +291,8 @@ func TestFilesThatDoNotFitAreRefused(t *testing.T) {
 	if err := os.WriteFile(p.path("tls.key"), key, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = certs.New(certs.Options{Domain: domain, CA: p.ca(t), CertFile: p.path("tls.crt"), KeyFile: p.path("tls.key")}, ours{}, nil, nil)
+	_, err = certs.New(certs.Options{Domain: domain, CA: p.ca(t), CertFile: p.path("tls.crt"), KeyFile: p.path("tls.key")},
+		ours{}, nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "tls.key cannot be used") {
 		t.Errorf("New: %v", err)
 	}

@@ -35,7 +35,8 @@ func openPair(certFile, keyFile string, now func() time.Time, log *slog.Logger) 
 		p.held, err = p.load()
 	}
 	if err != nil {
-		return nil, renga.Errorf(renga.Invalid, "The certificate in %s with the key in %s cannot be used: %w. Both must be PEM, the certificate first and then its chain.", certFile, keyFile, err)
+		return nil, renga.Errorf(renga.Invalid, "The certificate in %s with the key in %s cannot be used: %w. Both must be "+
+			"PEM, the certificate first and then its chain.", certFile, keyFile, err)
 	}
 	return p, nil
 }

@@ -23,14 +23,18 @@ type Trust struct {
 // SystemTrust is this machine's.
 func SystemTrust() (Trust, error) {
 	for _, t := range []Trust{
-		{"/usr/local/share/ca-certificates", []string{"update-ca-certificates"}, []string{"update-ca-certificates", "--fresh"}},
+		{
+			"/usr/local/share/ca-certificates", []string{"update-ca-certificates"},
+			[]string{"update-ca-certificates", "--fresh"},
+		},
 		{"/etc/pki/ca-trust/source/anchors", []string{"update-ca-trust", "extract"}, []string{"update-ca-trust", "extract"}},
 	} {
 		if _, err := exec.LookPath(t.Update[0]); err == nil {
 			return t, nil
 		}
 	}
-	return Trust{}, renga.Errorf(renga.Invalid, "This system's set of trusted CAs is not known to Renga: install the package ca-certificates, or give programs the file by hand.")
+	return Trust{}, renga.Errorf(renga.Invalid, "This system's set of trusted CAs is not known to Renga: install the "+
+		"package ca-certificates, or give programs the file by hand.")
 }
 
 // Install makes the system trust a CA.

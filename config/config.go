@@ -42,7 +42,8 @@ func (s *Service) Vars(ctx context.Context, app renga.AppID) (renga.Vars, error)
 // release, and returns what holds now. Names that are not mentioned keep their
 // values. Invalid when a name may not be set or all together are too large;
 // then nothing changes. Removing a name that is not there is no error.
-func (s *Service) SetVars(ctx context.Context, app renga.AppID, changes map[string]*string, by renga.AccountID) (renga.Vars, error) {
+func (s *Service) SetVars(ctx context.Context, app renga.AppID, changes map[string]*string,
+	by renga.AccountID) (renga.Vars, error) {
 	for _, name := range sorted(changes) {
 		if err := renga.ValidateVarName(name); err != nil {
 			return nil, err

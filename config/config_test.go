@@ -31,7 +31,8 @@ func ptr(s string) *string { return &s }
 
 func TestSeveralVarsAreOneRelease(t *testing.T) {
 	app := &oneApp{rel: renga.Release{Inputs: renga.Inputs{Vars: renga.Vars{"OLD": "1", "KEPT": "2"}}}}
-	vars, err := config.New(app).SetVars(t.Context(), "app", map[string]*string{"B": ptr("x"), "A": ptr(""), "OLD": nil, "NEVER": nil}, "me")
+	vars, err := config.New(app).SetVars(t.Context(), "app",
+		map[string]*string{"B": ptr("x"), "A": ptr(""), "OLD": nil, "NEVER": nil}, "me")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,9 @@ func TestRefusedVarsChangeNothingAndAreNotEchoed(t *testing.T) {
 		"nul byte":     {"NUL": ptr("s3cret\x00")},
 		"of an add-on": {"DATABASE_URL": ptr("s3cret")},
 	} {
-		app := &oneApp{rel: renga.Release{Inputs: renga.Inputs{Credentials: map[renga.AddOnID]renga.Vars{"db": {"DATABASE_URL": "x"}}}}}
+		app := &oneApp{rel: renga.Release{Inputs: renga.Inputs{
+			Credentials: map[renga.AddOnID]renga.Vars{"db": {"DATABASE_URL": "x"}},
+		}}}
 		_, err := config.New(app).SetVars(t.Context(), "app", changes, "me")
 		if renga.KindOf(err) != renga.Invalid {
 			t.Errorf("%s: %v, want invalid", name, err)
@@ -89,7 +92,9 @@ func TestRefusedVarsChangeNothingAndAreNotEchoed(t *testing.T) {
 }
 
 func TestVarsHoldTheAddOnsToo(t *testing.T) {
-	app := &oneApp{rel: renga.Release{Inputs: renga.Inputs{Vars: renga.Vars{"A": "1"}, Credentials: map[renga.AddOnID]renga.Vars{"db": {"DATABASE_URL": "x"}}}}}
+	app := &oneApp{rel: renga.Release{Inputs: renga.Inputs{
+		Vars: renga.Vars{"A": "1"}, Credentials: map[renga.AddOnID]renga.Vars{"db": {"DATABASE_URL": "x"}},
+	}}}
 	vars, err := config.New(app).Vars(t.Context(), "app")
 	if err != nil || len(vars) != 2 {
 		t.Errorf("%v, %v", vars.Names(), err)

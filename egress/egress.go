@@ -21,7 +21,8 @@ import (
 var guarded = prefixes(
 	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
 	"192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4",
-	"::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2002::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+	"::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2002::/16", "fc00::/7",
+	"fe80::/10", "fec0::/10", "ff00::/8",
 )
 
 // Guarded lists the networks that are not the public internet.
@@ -50,7 +51,8 @@ func (p *Policy) Check(ip netip.Addr) error {
 			return err
 		}
 	}
-	return renga.Errorf(renga.Forbidden, "%s is an address of this machine or of a private network; the operator may allow it with --egress-allow.", ip)
+	return renga.Errorf(renga.Forbidden,
+		"%s is an address of this machine or of a private network; the operator may allow it with --egress-allow.", ip)
 }
 
 // isOwn tells whether an address is one of this machine's. They come and go, so

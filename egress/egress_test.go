@@ -17,7 +17,8 @@ func TestOnlyThePublicInternetIsOpen(t *testing.T) {
 		"8.8.8.8": true, "2606:4700::1111": true, "172.32.0.1": true, "::ffff:8.8.8.8": true,
 		"127.0.0.1": false, "127.9.9.9": false, "::1": false, "::": false, "0.0.0.0": false, "::ffff:127.0.0.1": false,
 		"10.1.2.3": false, "172.17.0.1": false, "192.168.0.1": false, "100.64.0.1": false, "169.254.169.254": false,
-		"fe80::1%eth0": false, "fd00::1": false, "64:ff9b::7f00:1": false, "::ffff:0:7f00:1": false, "::127.0.0.1": false, "64:ff9b::808:808": false, "2002:7f00:1::": false, "224.0.0.1": false, "255.255.255.255": false,
+		"fe80::1%eth0": false, "fd00::1": false, "64:ff9b::7f00:1": false, "::ffff:0:7f00:1": false, "::127.0.0.1": false,
+		"64:ff9b::808:808": false, "2002:7f00:1::": false, "224.0.0.1": false, "255.255.255.255": false,
 	} {
 		err := p.Check(netip.MustParseAddr(ip))
 		if (err == nil) != open {
@@ -67,7 +68,8 @@ func TestTheMachinesOwnPublicAddressesAreGuarded(t *testing.T) {
 	for ip, open := range map[string]bool{
 		"203.0.113.7": false, "::ffff:203.0.113.7": false, "2001:db8::7": false, "203.0.113.8": true, "2001:db8::8": true,
 	} {
-		if err := p.Check(netip.MustParseAddr(ip)); (err == nil) != open || err != nil && renga.KindOf(err) != renga.Forbidden {
+		if err := p.Check(netip.MustParseAddr(ip)); (err == nil) != open ||
+			err != nil && renga.KindOf(err) != renga.Forbidden {
 			t.Errorf("%s: error is %v, open should be %v", ip, err, open)
 		}
 	}

@@ -64,7 +64,8 @@ func TestAnAddressWithManyConnectionsLosesItsOldestAndNobodyElses(t *testing.T) 
 	wantCut(t, held[0], "the first")
 	wantCut(t, held[1], "the second")
 	for range 5 { // requests whose bodies do not come
-		if _, err := io.WriteString(from(t, o, "127.0.0.1"), "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"); err != nil {
+		if _, err := io.WriteString(from(t, o, "127.0.0.1"),
+			"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -182,18 +183,20 @@ func TestSomeFileDescriptorsAreNobodys(t *testing.T) {
 }
 
 func TestABodyThatDoesNotComeIsNotWaitedForForEver(t *testing.T) {
-	o := open(t, front.Door{Idle: 200 * time.Millisecond, Server: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/reads" {
-			if _, err := io.ReadAll(r.Body); err == nil {
-				t.Error("the body came to an end")
+	o := open(t, front.Door{Idle: 200 * time.Millisecond,
+		Server: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/reads" {
+				if _, err := io.ReadAll(r.Body); err == nil {
+					t.Error("the body came to an end")
+				}
 			}
-		}
-		w.WriteHeader(http.StatusUnauthorized)
-	})}})
+			w.WriteHeader(http.StatusUnauthorized)
+		})}})
 	for _, path := range []string{"/reads", "/does-not"} {
 		for _, framing := range []string{"Content-Length: 100", "Content-Length: 10000000", "Transfer-Encoding: chunked"} {
 			c := dial(t, o)
-			if got := say(t, c, false, "POST "+path+" HTTP/1.1\r\nHost: x\r\n"+framing+"\r\n\r\n"); got != "HTTP/1.1 401 Unauthorized" {
+			if got := say(t, c, false, "POST "+path+" HTTP/1.1\r\nHost: x\r\n"+framing+
+				"\r\n\r\n"); got != "HTTP/1.1 401 Unauthorized" {
 				t.Errorf("%s, %s: got %q", path, framing, got)
 			}
 			if _, err := io.Copy(io.Discard, c); err != nil && !errors.Is(err, syscall.ECONNRESET) {
@@ -263,23 +266,24 @@ func TestAClientThatTakesNothingIsLeft(t *testing.T) {
 func TestAStreamThatIsHeldIsLeft(t *testing.T) {
 	ended := make(chan error, 2)
 	config, pool := selfSigned(t)
-	o := open(t, front.Door{Idle: 200 * time.Millisecond, TLS: config, Server: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		piece, err := make([]byte, 1<<20), error(nil)
-		switch r.URL.Path {
-		case "/send":
-			for err == nil {
-				_, err = w.Write(piece)
+	o := open(t, front.Door{Idle: 200 * time.Millisecond, TLS: config,
+		Server: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			piece, err := make([]byte, 1<<20), error(nil)
+			switch r.URL.Path {
+			case "/send":
+				for err == nil {
+					_, err = w.Write(piece)
+				}
+				ended <- err
+			case "/read":
+				_, err := io.ReadAll(r.Body)
+				ended <- err
+			case "/pause":
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(500 * time.Millisecond) // a tail without lines
+				fmt.Fprint(w, "after it")
 			}
-			ended <- err
-		case "/read":
-			_, err := io.ReadAll(r.Body)
-			ended <- err
-		case "/pause":
-			_ = http.NewResponseController(w).Flush()
-			time.Sleep(500 * time.Millisecond) // a tail without lines
-			fmt.Fprint(w, "after it")
-		}
-	})}})
+		})}})
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
@@ -314,7 +318,10 @@ func TestAFileOfManyPiecesArrivesWhole(t *testing.T) {
 	file := t.TempDir() + "/file"
 	size := int64(3<<20 + 5)
 	writeZeros(t, file, size)
-	o := open(t, front.Door{Server: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })}})
+	o := open(t, front.Door{Server: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		http.ServeFile(w, r, file)
+	})}})
 	if got := get(t, http.DefaultClient, "http://"+o.addr+"/"); int64(len(got)) != size {
 		t.Errorf("%d bytes came", len(got))
 	}

@@ -54,7 +54,8 @@ func isWebSocket(r *http.Request) bool {
 	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
-// ambiguous tells whether a proxy before us may see the request end elsewhere: it had Transfer-Encoding, and perhaps Content-Length beside it, which
+// ambiguous tells whether a proxy before us may see the request end elsewhere:
+// it had Transfer-Encoding, and perhaps Content-Length beside it, which
 // net/http takes out before anybody can look. Such a connection is closed after
 // the answer (RFC 9112, 6.1); a client that meant no harm makes a new one.
 func ambiguous(r *http.Request) bool {

@@ -165,7 +165,9 @@ func TestARequestWithoutNameIsHTTPWithTLS(t *testing.T) {
 func TestHTTP2IsSpokenWithAndWithoutAName(t *testing.T) {
 	for _, other := range []func(net.Conn){nil, answersLine} {
 		o := openTLS(t, other)
-		client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: o.pool}, ForceAttemptHTTP2: true}}
+		client := &http.Client{Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: o.pool}, ForceAttemptHTTP2: true,
+		}}
 		_, port, _ := net.SplitHostPort(o.addr)
 		for _, host := range []string{"127.0.0.1", "localhost"} {
 			if got := get(t, client, "https://"+net.JoinHostPort(host, port)+"/c"); got != "HTTP/2.0 /c tls=true body=" {

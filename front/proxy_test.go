@@ -101,7 +101,9 @@ func TestAProxyHeaderComesBeforeTLSAndSSH(t *testing.T) {
 		}
 	}
 	told := make(chan string, 1)
-	o := open(t, front.Door{Server: whoServer(), Trusted: loopback, Other: func(c net.Conn) { told <- c.RemoteAddr().String() }})
+	o := open(t, front.Door{
+		Server: whoServer(), Trusted: loopback, Other: func(c net.Conn) { told <- c.RemoteAddr().String() },
+	})
 	exchange(t, dial(t, o), proxyHeader(t, 1, "203.0.113.7:5555")+"SSH-2.0-x\r\n")
 	if from := <-told; from != "203.0.113.7:5555" {
 		t.Errorf("SSH came from %s", from)

@@ -175,7 +175,8 @@ func (w *drainWorker) fail(err error) {
 	}
 	w.failing = true
 	w.d.opt.Log.Warn("log drain does not take lines", "app", w.App, "drain", w.Drain, "err", err)
-	w.d.logs.Line(w.App, renga.SourceHeroku, logplex, fmt.Sprintf("Drain %s does not take lines: %s", w.Token, reason(err)))
+	w.d.logs.Line(w.App, renga.SourceHeroku, logplex,
+		fmt.Sprintf("Drain %s does not take lines: %s", w.Token, reason(err)))
 }
 
 // ownerError is an error whose text is for the app's owner.

@@ -42,7 +42,9 @@ func (d *drains) set(urls ...string) {
 	defer d.mu.Unlock()
 	d.all = nil
 	for _, url := range urls {
-		d.all = append(d.all, renga.Drain{ID: uuid.NewSHA1(uuid.NameSpaceURL, []byte(url)).String(), App: app, URL: url, Token: "d.token"})
+		d.all = append(d.all, renga.Drain{
+			ID: uuid.NewSHA1(uuid.NameSpaceURL, []byte(url)).String(), App: app, URL: url, Token: "d.token",
+		})
 	}
 }
 
@@ -189,7 +191,8 @@ func TestHTTPSDrainsGetWhatLogplexSends(t *testing.T) {
 		t.Error(to.wrong)
 	}
 	head := to.heads[0]
-	if head.Get("Content-Type") != "application/logplex-1" || head.Get("Logplex-Drain-Token") != "d.token" || head.Get("Logplex-Frame-Id") == "" {
+	if head.Get("Content-Type") != "application/logplex-1" || head.Get("Logplex-Drain-Token") != "d.token" ||
+		head.Get("Logplex-Frame-Id") == "" {
 		t.Errorf("head is %v", head)
 	}
 	if user, password, ok := (&http.Request{Header: head}).BasicAuth(); !ok || user != "user" || password != "secret" {
@@ -210,7 +213,8 @@ func TestADrainThatFailsGetsTheRestLater(t *testing.T) {
 		d.Line(app, "app", "web.1", fmt.Sprintf("number %d.", i))
 	}
 	d.until("it is told", func() bool {
-		return strings.Contains(strings.Join(last(t, d.Logs, 5, renga.LogFilter{Source: "heroku"}), "|"), "Drain d.token does not take lines: the receiver answered 503")
+		return strings.Contains(strings.Join(last(t, d.Logs, 5, renga.LogFilter{Source: "heroku"}), "|"),
+			"Drain d.token does not take lines: the receiver answered 503")
 	})
 	to.setFail(false)
 	d.until("the last arrives", func() bool { return to.has(fmt.Sprintf("number %d.", n-1)) })
@@ -312,7 +316,8 @@ func TestTLSDrains(t *testing.T) {
 	})
 	mu.Lock()
 	defer mu.Unlock()
-	if want := "<190>1 2026-11-22T12:00:00.820000+00:00 d.token app web.1 - - hello"; !strings.HasPrefix(got.String(), fmt.Sprintf("%d %s", len(want), want)) {
+	if want := "<190>1 2026-11-22T12:00:00.820000+00:00 d.token app web.1 - - hello"; !strings.HasPrefix(got.String(),
+		fmt.Sprintf("%d %s", len(want), want)) {
 		t.Errorf("got %q", got.String())
 	}
 }

@@ -85,12 +85,16 @@ func TestADrainsErrorIsNoMap(t *testing.T) {
 	if err := closed.Close(); err != nil {
 		t.Fatal(err)
 	}
-	hangsUp := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	hangsUp := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter,
+		*http.Request) {
+		panic(http.ErrAbortHandler)
+	}))
 	defer hangsUp.Close()
 	at := hangsUp.Listener.Addr().String()
 	said := map[string]bool{}
 	for _, url := range []string{
-		"http://" + nobody, "syslog://" + nobody, "syslog+tls://" + nobody, "http://" + at, "https://" + at, "syslog+tls://" + at, "http://no-such.invalid:80",
+		"http://" + nobody, "syslog://" + nobody, "syslog+tls://" + nobody, "http://" + at, "https://" + at,
+		"syslog+tls://" + at, "http://no-such.invalid:80",
 	} {
 		d := newDrainFixture(t, url)
 		d.run()

@@ -56,7 +56,8 @@ func TestAFullDiskLosesLinesAndNothingElse(t *testing.T) {
 	kept, told := 0, 0
 	for _, text := range got {
 		var some int
-		if _, err := fmt.Sscanf(text, "Error L13 (Local delivery error) -> %d messages could not be written since ", &some); err == nil {
+		if _, err := fmt.Sscanf(text, "Error L13 (Local delivery error) -> %d messages could not be written since ",
+			&some); err == nil {
 			told += some
 			continue
 		}
@@ -127,7 +128,8 @@ func TestASegmentThatWasNeverFilledTakesNoMarks(t *testing.T) {
 		if err != nil || len(found) != 1 {
 			t.Fatalf("segments: %v, %v", found, err)
 		}
-		if err := os.WriteFile(filepath.Join(filepath.Dir(found[0]), fmt.Sprintf("%020d.log", 3)), []byte(content), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(found[0]), fmt.Sprintf("%020d.log", 3)), []byte(content),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		l = open(t, dir)

@@ -66,7 +66,8 @@ func TestLinesAreInHerokusForm(t *testing.T) {
 	if err != nil || len(lines) != 1 || end != 1 || lines[0].ID != 1 {
 		t.Fatalf("%v, end %d, %v", lines, end, err)
 	}
-	if got, want := lines[0].String(), "2026-11-22T12:00:00.820000+00:00 heroku[web.1]: State changed from starting to up"; got != want {
+	if got, want := lines[0].String(),
+		"2026-11-22T12:00:00.820000+00:00 heroku[web.1]: State changed from starting to up"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

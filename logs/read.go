@@ -78,7 +78,8 @@ func readTo(path string, size int64) ([]byte, error) {
 // to come, until ctx or the log ends or tell returns an error, which it gives
 // back. Missed says how many lines before these are gone, for the reader was
 // too slow or away for too long. Following a log that is not there waits for it.
-func (l *Logs) Follow(ctx context.Context, app renga.AppID, after uint64, tell func(lines []renga.LogLine, missed uint64) error) error {
+func (l *Logs) Follow(ctx context.Context, app renga.AppID, after uint64,
+	tell func(lines []renga.LogLine, missed uint64) error) error {
 	r, err := l.ring(app)
 	if err != nil {
 		return err

@@ -37,7 +37,10 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T) *fixture {
-	r := &fixture{T: t, Counter: &meter.Counter{}, now: start, apps: map[renga.AppID]renga.App{}, minutes: map[renga.AppID][]renga.Minute{}}
+	r := &fixture{
+		T: t, Counter: &meter.Counter{}, now: start, apps: map[renga.AppID]renga.App{},
+		minutes: map[renga.AppID][]renga.Minute{},
+	}
 	r.Sampler = meter.NewSampler(meter.Options{Now: func() time.Time { return r.now }}, r.Counter, r, r, r)
 	r.apps[shop.ID], r.apps[logged.ID] = shop, logged
 	return r
@@ -62,7 +65,10 @@ func (r *fixture) uses(a renga.App, name string, u renga.Usage) renga.Sample {
 	if err != nil {
 		r.Fatal(err)
 	}
-	return renga.Sample{App: a, Dyno: "id-" + name, Name: name, Type: typ, Quota: 512 * mb, Started: start.Add(-time.Hour), At: r.now, Usage: u}
+	return renga.Sample{
+		App: a, Dyno: "id-" + name, Name: name, Type: typ, Quota: 512 * mb, Started: start.Add(-time.Hour), At: r.now,
+		Usage: u,
+	}
 }
 
 // after lets time pass and reads.
@@ -79,7 +85,9 @@ func TestLinesAreHerokusWhereTheFeatureIsOn(t *testing.T) {
 	r := newFixture(t)
 	dyno := func(a renga.App, cpu time.Duration) func() renga.Sample {
 		return func() renga.Sample {
-			return r.uses(a, "web.1", renga.Usage{RSS: 21.5 * mb, Cache: mb / 4, Swap: mb, PagesIn: 300, PagesOut: 200, CPU: cpu})
+			return r.uses(a, "web.1", renga.Usage{
+				RSS: 21.5 * mb, Cache: mb / 4, Swap: mb, PagesIn: 300, PagesOut: 200, CPU: cpu,
+			})
 		}
 	}
 	r.after(0, dyno(shop, 0))
@@ -90,11 +98,13 @@ func TestLinesAreHerokusWhereTheFeatureIsOn(t *testing.T) {
 	r = newFixture(t)
 	r.after(0, dyno(logged, time.Minute))
 	r.after(20*time.Second, dyno(logged, time.Minute+40*time.Second)) // two processors
-	memory := "2 heroku[web.1]: source=web.1 dyno=heroku.id-web.1 sample#memory_total=22.75MB sample#memory_rss=21.50MB sample#memory_cache=0.25MB" +
+	memory := "2 heroku[web.1]: source=web.1 dyno=heroku.id-web.1 sample#memory_total=22.75MB sample#memory_rss=21.50MB " +
+		"sample#memory_cache=0.25MB" +
 		" sample#memory_swap=1.00MB sample#memory_pgpgin=300pages sample#memory_pgpgout=200pages sample#memory_quota=512.00MB"
 	want := []string{
 		memory, // the load is not known of the first time
-		"2 heroku[web.1]: source=web.1 dyno=heroku.id-web.1 sample#load_avg_1m=0.57 sample#load_avg_5m=0.13 sample#load_avg_15m=0.04",
+		"2 heroku[web.1]: source=web.1 dyno=heroku.id-web.1 sample#load_avg_1m=0.57 sample#load_avg_5m=0.13 " +
+			"sample#load_avg_15m=0.04",
 		memory,
 	}
 	if !slices.Equal(r.lines, want) {
@@ -164,7 +174,9 @@ func TestMinutesAreSummedUp(t *testing.T) {
 
 func TestPrometheusGetsAppAndProcessType(t *testing.T) {
 	r := newFixture(t)
-	r.dynos = []renga.Dyno{{App: shop.ID, Type: "worker", State: renga.Crashed}, {App: shop.ID, Type: "worker", State: renga.Up}}
+	r.dynos = []renga.Dyno{
+		{App: shop.ID, Type: "worker", State: renga.Crashed}, {App: shop.ID, Type: "worker", State: renga.Up},
+	}
 	sample := func(cpu time.Duration) func() renga.Sample {
 		return func() renga.Sample { return r.uses(shop, "worker.1", renga.Usage{RSS: mb, CPU: cpu}) }
 	}
@@ -207,7 +219,8 @@ renga_app_request_seconds_count{app="shop",process_type="web"} 2
 renga_app_requests_total{app="shop",code="2xx",process_type="web"} 1
 renga_app_requests_total{app="shop",code="H12",process_type="web"} 1
 `
-	if err := testutil.CollectAndCompare(r.Sampler, strings.NewReader(want), "renga_app_cpu_seconds_total", "renga_app_dynos",
+	if err := testutil.CollectAndCompare(r.Sampler, strings.NewReader(want), "renga_app_cpu_seconds_total",
+		"renga_app_dynos",
 		"renga_app_memory_bytes", "renga_app_request_seconds", "renga_app_requests_total"); err != nil {
 		t.Error(err)
 	}

@@ -23,12 +23,14 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	memoryDesc   = desc("memory_bytes", "Memory that dynos use, swap included and files' cache left out, all dynos of a process type together.")
+	memoryDesc = desc("memory_bytes",
+		"Memory that dynos use, swap included and files' cache left out, all dynos of a process type together.")
 	quotaDesc    = desc("memory_quota_bytes", "Memory that dynos may use, all of a process type together.")
 	cpuDesc      = desc("cpu_seconds_total", "Processors' time that dynos have used.")
 	dynosDesc    = desc("dynos", "Dynos by state.", "state")
-	requestsDesc = desc("requests_total", "Finished requests by Heroku's code or, when all went well, by the class of their status.", "code")
-	serviceDesc  = desc("request_seconds", "Time from a request to its answer's end.")
+	requestsDesc = desc("requests_total",
+		"Finished requests by Heroku's code or, when all went well, by the class of their status.", "code")
+	serviceDesc = desc("request_seconds", "Time from a request to its answer's end.")
 )
 
 var _ prometheus.Collector = (*Sampler)(nil)

@@ -66,12 +66,14 @@ func (c *trend) lines() []string {
 }
 
 func loadText(load [3]float64) string {
-	return fmt.Sprintf(" sample#load_avg_1m=%.2f sample#load_avg_5m=%.2f sample#load_avg_15m=%.2f", load[0], load[1], load[2])
+	return fmt.Sprintf(" sample#load_avg_1m=%.2f sample#load_avg_5m=%.2f sample#load_avg_15m=%.2f", load[0], load[1],
+		load[2])
 }
 
 func memoryText(s renga.Sample) string {
 	mb := func(bytes int64) float64 { return float64(bytes) / (1 << 20) }
-	return fmt.Sprintf(" sample#memory_total=%.2fMB sample#memory_rss=%.2fMB sample#memory_cache=%.2fMB sample#memory_swap=%.2fMB"+
+	return fmt.Sprintf(" sample#memory_total=%.2fMB sample#memory_rss=%.2fMB sample#memory_cache=%.2fMB "+
+		"sample#memory_swap=%.2fMB"+
 		" sample#memory_pgpgin=%dpages sample#memory_pgpgout=%dpages sample#memory_quota=%.2fMB",
 		mb(s.RSS+s.Cache+s.Swap), mb(s.RSS), mb(s.Cache), mb(s.Swap), s.PagesIn, s.PagesOut, mb(s.Quota))
 }

@@ -18,7 +18,8 @@ const pause = 200 * time.Millisecond
 // Follow writes a release command's output to w, as it comes, until over says
 // that there will be no more. It is asked every now and then; its error ends
 // the following. What was cut off before it could be written is left out.
-func (s *Outputs) Follow(ctx context.Context, app renga.AppID, version int, w io.Writer, over func(context.Context) (bool, error)) error {
+func (s *Outputs) Follow(ctx context.Context, app renga.AppID, version int, w io.Writer,
+	over func(context.Context) (bool, error)) error {
 	f := follower{path: s.path(app, version), w: w}
 	for {
 		end, err := over(ctx) // before the last reading, so that nothing is missed

@@ -105,7 +105,8 @@ func TestLongOutputIsCutFromTheFrontAtALine(t *testing.T) {
 	while := read(t, s, 1)
 	shut(t, w)
 	got := read(t, s, 1)
-	if len(got) > 1000 || len(got) < 400 || !strings.HasPrefix(got, "line ") || !strings.HasSuffix(got, "line 998\nline 999\n") {
+	if len(got) > 1000 || len(got) < 400 || !strings.HasPrefix(got, "line ") ||
+		!strings.HasSuffix(got, "line 998\nline 999\n") {
 		t.Errorf("%d bytes are left: %q", len(got), got)
 	}
 	if while != got {
@@ -167,7 +168,8 @@ func TestFollowEndsWithItsReaderAndWithAFault(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 	fault := errors.New("no redis")
-	if err := s.Follow(t.Context(), app, 1, io.Discard, func(context.Context) (bool, error) { return false, fault }); !errors.Is(err, fault) {
+	if err := s.Follow(t.Context(), app, 1, io.Discard,
+		func(context.Context) (bool, error) { return false, fault }); !errors.Is(err, fault) {
 		t.Errorf("error is %v", err)
 	}
 }

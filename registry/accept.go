@@ -58,7 +58,8 @@ func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rq requ
 // release runs nothing of the repository, a client that only asks is told that
 // there is nothing; one that reads gets what was pushed last.
 func (r *Registry) asReleased(req *http.Request, rq request) (request, error) {
-	if rq.ref != r.o.ReleaseTag || rq.app.ID == "" || rq.process == releasesPart || !rq.app.FeatureOn(renga.ReleaseOnPush) {
+	if rq.ref != r.o.ReleaseTag || rq.app.ID == "" || rq.process == releasesPart ||
+		!rq.app.FeatureOn(renga.ReleaseOnPush) {
 		return rq, nil
 	}
 	repo, err := r.repository(req.Context(), rq.repository())

@@ -7,7 +7,8 @@ import (
 
 // audited does a change, and writes the line of it when it has been made: who
 // did what, from where, with which token.
-func (r *Registry) audited(action string, w http.ResponseWriter, req *http.Request, rq request, do func(http.ResponseWriter, *http.Request, request) error) error {
+func (r *Registry) audited(action string, w http.ResponseWriter, req *http.Request, rq request,
+	do func(http.ResponseWriter, *http.Request, request) error) error {
 	seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 	if err := do(seen, req, rq); err != nil || seen.status >= http.StatusMultipleChoices {
 		return err

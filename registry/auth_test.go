@@ -18,10 +18,11 @@ import (
 func TestWhoMayDoWhat(t *testing.T) {
 	w := newFixture(t)
 	w.push(t, "hello/web:latest", image(t))
-	shared := renga.App{ID: "app-hello", Name: "hello", Owner: "alice", Collaborators: map[renga.AccountID]renga.Collaborator{
-		"carol": {Permissions: []renga.Permission{renga.MayDeploy, renga.MayOperate, renga.MayView}},
-		"dave":  {Permissions: []renga.Permission{renga.MayView}},
-	}}
+	shared := renga.App{ID: "app-hello", Name: "hello", Owner: "alice",
+		Collaborators: map[renga.AccountID]renga.Collaborator{
+			"carol": {Permissions: []renga.Permission{renga.MayDeploy, renga.MayOperate, renga.MayView}},
+			"dave":  {Permissions: []renga.Permission{renga.MayView}},
+		}}
 	w.set(shared)
 	w.set(renga.App{ID: "app-dying", Name: "dying", Owner: "alice", Deleting: true})
 	const manifest, upload = "/manifests/latest", "/blobs/uploads/"
@@ -135,11 +136,13 @@ func TestStoreAwayIs503WithItsSentence(t *testing.T) {
 	}
 	w.reg = reg
 	res, body := w.do(t, "alice-token", "GET", "/v2/", nil, nil)
-	if res.StatusCode != http.StatusServiceUnavailable || ociCode(t, body) != "UNAVAILABLE" || !strings.Contains(body, "Redis is away.") {
+	if res.StatusCode != http.StatusServiceUnavailable || ociCode(t, body) != "UNAVAILABLE" ||
+		!strings.Contains(body, "Redis is away.") {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 	// The dynos' images must come all the same.
-	if res, body = w.do(t, "pull-secret", "GET", "/v2/hello/web/manifests/latest", nil, nil); res.StatusCode != http.StatusOK {
+	if res, body = w.do(t, "pull-secret", "GET", "/v2/hello/web/manifests/latest", nil,
+		nil); res.StatusCode != http.StatusOK {
 		t.Errorf("pull by the dyno manager: %d %s", res.StatusCode, body)
 	}
 }
@@ -147,7 +150,8 @@ func TestStoreAwayIs503WithItsSentence(t *testing.T) {
 func TestNoTokenNorUploadStateIsLogged(t *testing.T) {
 	w := newFixture(t)
 	w.push(t, "hello:latest", image(t))
-	w.do(t, "alice-token", "PATCH", "/v2/hello/web/blobs/uploads/00000000-0000-0000-0000-000000000000?_state=marker", nil, []byte("x"))
+	w.do(t, "alice-token", "PATCH", "/v2/hello/web/blobs/uploads/00000000-0000-0000-0000-000000000000?_state=marker", nil,
+		[]byte("x"))
 	for _, secret := range []string{"alice-token", "_state", "marker"} {
 		if strings.Contains(w.log.String(), secret) {
 			t.Errorf("the log holds %q", secret)
@@ -183,8 +187,11 @@ func TestSchema2OnlyClientGetsAnImage(t *testing.T) {
 					t.Errorf("%s: digest %s, want %s", ref, got, want.Digest)
 				}
 			}
-			for _, accept := range []http.Header{nil, {"Accept": {"*/*"}}, {"Accept": {"application/vnd.oci.image.index.v1+json, " + want.Digest}}} {
-				if res, _ := w.do(t, "alice-token", "GET", "/v2/hello/web/manifests/latest", accept, nil); res.Header.Get("Docker-Content-Digest") != want.Pushed {
+			for _, accept := range []http.Header{
+				nil, {"Accept": {"*/*"}}, {"Accept": {"application/vnd.oci.image.index.v1+json, " + want.Digest}},
+			} {
+				if res, _ := w.do(t, "alice-token", "GET", "/v2/hello/web/manifests/latest", accept,
+					nil); res.Header.Get("Docker-Content-Digest") != want.Pushed {
 					t.Errorf("accept %v: %d %s", accept, res.StatusCode, res.Header.Get("Docker-Content-Digest"))
 				}
 			}
@@ -200,8 +207,10 @@ func TestAStrangerLearnsNoNewName(t *testing.T) {
 	w.rename("hello", "secret-plan")
 	for _, token := range []string{"bob-token", "bob-read-token", "bob-identity-token", "wrong", ""} {
 		for _, ask := range [][2]string{
-			{"GET", "/v2/hello/web/manifests/latest"}, {"HEAD", "/v2/hello/web/manifests/latest"}, {"GET", "/v2/hello/web/tags/list"},
-			{"POST", "/v2/hello/web/blobs/uploads/"}, {"PUT", "/v2/hello/web/manifests/latest"}, {"DELETE", "/v2/hello/web/manifests/latest"},
+			{"GET", "/v2/hello/web/manifests/latest"}, {"HEAD", "/v2/hello/web/manifests/latest"},
+			{"GET", "/v2/hello/web/tags/list"},
+			{"POST", "/v2/hello/web/blobs/uploads/"}, {"PUT", "/v2/hello/web/manifests/latest"},
+			{"DELETE", "/v2/hello/web/manifests/latest"},
 			{"GET", "/v2/hello/web/blobs/sha256:" + strings.Repeat("0", 64)}, {"GET", "/v2/hello/releases/manifests/v1"},
 			{"POST", "/v2/bobs/web/blobs/uploads/?from=hello/web&mount=sha256:" + strings.Repeat("0", 64)},
 		} {
@@ -211,7 +220,8 @@ func TestAStrangerLearnsNoNewName(t *testing.T) {
 			}
 		}
 	}
-	if res, body := w.do(t, "bob-token", "GET", "/v2/hello/web/manifests/latest", nil, nil); res.StatusCode != http.StatusForbidden || !strings.Contains(body, "hello") {
+	if res, body := w.do(t, "bob-token", "GET", "/v2/hello/web/manifests/latest", nil,
+		nil); res.StatusCode != http.StatusForbidden || !strings.Contains(body, "hello") {
 		t.Errorf("the refusal is %d %s", res.StatusCode, body)
 	}
 }

@@ -51,7 +51,8 @@ func (w *fixture) putRaw(t testing.TB, mediaType string, doc any) (*http.Respons
 		}
 		body = string(raw)
 	}
-	return w.do(t, "alice-token", "PUT", "/v2/hello/web/manifests/latest", http.Header{"Content-Type": {mediaType}}, []byte(body))
+	return w.do(t, "alice-token", "PUT", "/v2/hello/web/manifests/latest", http.Header{"Content-Type": {mediaType}},
+		[]byte(body))
 }
 
 func layersOf(doc map[string]any) []any { return doc["layers"].([]any) }
@@ -75,22 +76,36 @@ func TestAClientsFaultIsToldWithItsReason(t *testing.T) {
 		code      string
 		says      string
 	}{
-		"foreign layer without URLs": {dockerManifest, foreign(), "MANIFEST_INVALID", "layer 1 is a foreign one and has no URLs"},
-		"foreign layer by ftp":       {dockerManifest, foreign("ftp://example.com/x"), "MANIFEST_INVALID", "a URL of its layer 1"},
-		"foreign layer":              {dockerManifest, foreign("https://example.com/x"), "DENIED", "is kept elsewhere"},
-		"schema 1 by its type":       {"application/vnd.docker.distribution.manifest.v1+prettyjws", set("schemaVersion", 1), "MANIFEST_INVALID", "schema 1"},
-		"schema 1 by its version":    {dockerManifest, set("schemaVersion", 1), "MANIFEST_INVALID", "schema 1"},
-		"schema 3":                   {dockerManifest, set("schemaVersion", 3), "MANIFEST_INVALID", "schemaVersion is 3"},
-		"schema of another type":     {dockerManifest, set("schemaVersion", "2"), "MANIFEST_INVALID", "schemaVersion is of the wrong type"},
-		"layers of another type":     {dockerManifest, set("layers", "x"), "MANIFEST_INVALID", "layers is of the wrong type"},
-		"short digest":               {dockerManifest, layer("digest", "sha256:1234"), "MANIFEST_INVALID", `the digest \"sha256:1234\" of its layer 1`},
-		"digest of another kind":     {dockerManifest, layer("digest", "md5:d41d8cd98f00b204e9800998ecf8427e"), "MANIFEST_INVALID", "unsupported digest"},
-		"no digest":                  {dockerManifest, layer("digest", ""), "MANIFEST_INVALID", "of its layer 1"},
-		"negative size":              {dockerManifest, layer("size", -1), "MANIFEST_INVALID", "the size of its layer 1 is -1"},
-		"no config":                  {dockerManifest, set("config", nil), "MANIFEST_INVALID", "it has no config"},
-		"empty config":               {dockerManifest, set("config", map[string]any{}), "MANIFEST_INVALID", "of its config 1"},
-		"a layer that is not there":  {dockerManifest, layer("digest", someDigest), "MANIFEST_BLOB_UNKNOWN", ""},
-		"index with a bad digest":    {ociIndexType, set("manifests", []any{map[string]any{"digest": "x"}}), "MANIFEST_INVALID", "of its image 1"},
+		"foreign layer without URLs": {
+			dockerManifest, foreign(), "MANIFEST_INVALID", "layer 1 is a foreign one and has no URLs",
+		},
+		"foreign layer by ftp": {
+			dockerManifest, foreign("ftp://example.com/x"), "MANIFEST_INVALID", "a URL of its layer 1",
+		},
+		"foreign layer": {dockerManifest, foreign("https://example.com/x"), "DENIED", "is kept elsewhere"},
+		"schema 1 by its type": {
+			"application/vnd.docker.distribution.manifest.v1+prettyjws", set("schemaVersion", 1), "MANIFEST_INVALID", "schema 1",
+		},
+		"schema 1 by its version": {dockerManifest, set("schemaVersion", 1), "MANIFEST_INVALID", "schema 1"},
+		"schema 3":                {dockerManifest, set("schemaVersion", 3), "MANIFEST_INVALID", "schemaVersion is 3"},
+		"schema of another type": {
+			dockerManifest, set("schemaVersion", "2"), "MANIFEST_INVALID", "schemaVersion is of the wrong type",
+		},
+		"layers of another type": {dockerManifest, set("layers", "x"), "MANIFEST_INVALID", "layers is of the wrong type"},
+		"short digest": {
+			dockerManifest, layer("digest", "sha256:1234"), "MANIFEST_INVALID", `the digest \"sha256:1234\" of its layer 1`,
+		},
+		"digest of another kind": {
+			dockerManifest, layer("digest", "md5:d41d8cd98f00b204e9800998ecf8427e"), "MANIFEST_INVALID", "unsupported digest",
+		},
+		"no digest":                 {dockerManifest, layer("digest", ""), "MANIFEST_INVALID", "of its layer 1"},
+		"negative size":             {dockerManifest, layer("size", -1), "MANIFEST_INVALID", "the size of its layer 1 is -1"},
+		"no config":                 {dockerManifest, set("config", nil), "MANIFEST_INVALID", "it has no config"},
+		"empty config":              {dockerManifest, set("config", map[string]any{}), "MANIFEST_INVALID", "of its config 1"},
+		"a layer that is not there": {dockerManifest, layer("digest", someDigest), "MANIFEST_BLOB_UNKNOWN", ""},
+		"index with a bad digest": {
+			ociIndexType, set("manifests", []any{map[string]any{"digest": "x"}}), "MANIFEST_INVALID", "of its image 1",
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			w := newFixture(t)
@@ -113,14 +128,19 @@ func TestNoManifestIsAFaultOfOurs(t *testing.T) {
 	w := newFixture(t)
 	good := w.raw(t, mutate.MediaType(image(t), types.OCIManifestSchema1))
 	tried := 0
-	for _, mediaType := range []string{dockerManifest, ociManifest, ociIndexType, "application/vnd.docker.distribution.manifest.list.v2+json", "", "text/plain; q=\"", "application/json"} {
+	for _, mediaType := range []string{
+		dockerManifest, ociManifest, ociIndexType, "application/vnd.docker.distribution.manifest.list.v2+json", "",
+		"text/plain; q=\"", "application/json",
+	} {
 		for _, spoilt := range spoil(good) {
 			for _, ref := range []string{"latest", "other"} {
-				res, body := w.do(t, "alice-token", "PUT", "/v2/hello/web/manifests/"+ref, http.Header{"Content-Type": {mediaType}}, []byte(spoilt))
+				res, body := w.do(t, "alice-token", "PUT", "/v2/hello/web/manifests/"+ref, http.Header{"Content-Type": {mediaType}},
+					[]byte(spoilt))
 				if tried++; res.StatusCode >= 500 {
 					t.Errorf("%s as %s at %s: %d %s", spoilt, mediaType, ref, res.StatusCode, body)
 				}
-				if res.StatusCode == http.StatusCreated && ref == "latest" && len(w.released()) == 0 && res.Header.Get("Warning") == "" {
+				if res.StatusCode == http.StatusCreated && ref == "latest" && len(w.released()) == 0 &&
+					res.Header.Get("Warning") == "" {
 					t.Errorf("%s as %s: acknowledged, not released, and no word", spoilt, mediaType)
 				}
 			}
@@ -140,8 +160,13 @@ func TestNoManifestIsAFaultOfOurs(t *testing.T) {
 // spoil puts every sort of wrong value into every place of a document, one at a
 // time.
 func spoil(doc map[string]any) []string {
-	all := []string{"", "null", "[]", "{}", `"x"`, "{", "\x00", `{"schemaVersion":2}`, `{"schemaVersion":2,"manifests":null}`}
-	wrong := []any{nil, "", "x", -1, 1 << 40, 1.5, true, []any{}, []any{nil}, map[string]any{}, map[string]any{"os": "unknown"}, "../../x", "sha512:" + strings.Repeat("0", 128), someDigest, strings.Repeat("x", 3000)}
+	all := []string{
+		"", "null", "[]", "{}", `"x"`, "{", "\x00", `{"schemaVersion":2}`, `{"schemaVersion":2,"manifests":null}`,
+	}
+	wrong := []any{
+		nil, "", "x", -1, 1 << 40, 1.5, true, []any{}, []any{nil}, map[string]any{}, map[string]any{"os": "unknown"},
+		"../../x", "sha512:" + strings.Repeat("0", 128), someDigest, strings.Repeat("x", 3000),
+	}
 	var walk func(at any)
 	emit := func() {
 		raw, err := json.Marshal(doc)
@@ -198,24 +223,38 @@ func TestNoRequestIsAFaultOfOurs(t *testing.T) {
 	}
 	long := "sha512:" + strings.Repeat("0", 128)
 	calls := []string{
-		"GET /v2/hello/web/tags/list?n=-1", "GET /v2/hello/web/tags/list?n=x", "GET /v2/hello/web/tags/list?n=99999999999999999999", "GET /v2/hello/web/tags/list?last=%00",
-		"GET /v2/hello/web/manifests/" + long, "HEAD /v2/hello/web/manifests/" + long, "GET /v2/hello/web/blobs/" + long, "HEAD /v2/hello/web/blobs/" + long,
-		"GET /v2/hello/web/manifests/md5:d41d8cd98f00b204e9800998ecf8427e", "PUT /v2/hello/web/manifests/md5:d41d8cd98f00b204e9800998ecf8427e", "PUT /v2/hello/web/manifests/" + long,
-		"GET /v2/hello/web/referrers/" + long, "GET /v2/hello/web/referrers/" + someDigest, "GET /v2/hello/web/referrers/md5:d41d8cd98f00b204e9800998ecf8427e",
+		"GET /v2/hello/web/tags/list?n=-1", "GET /v2/hello/web/tags/list?n=x",
+		"GET /v2/hello/web/tags/list?n=99999999999999999999", "GET /v2/hello/web/tags/list?last=%00",
+		"GET /v2/hello/web/manifests/" + long, "HEAD /v2/hello/web/manifests/" + long, "GET /v2/hello/web/blobs/" + long,
+		"HEAD /v2/hello/web/blobs/" + long,
+		"GET /v2/hello/web/manifests/md5:d41d8cd98f00b204e9800998ecf8427e",
+		"PUT /v2/hello/web/manifests/md5:d41d8cd98f00b204e9800998ecf8427e", "PUT /v2/hello/web/manifests/" + long,
+		"GET /v2/hello/web/referrers/" + long, "GET /v2/hello/web/referrers/" + someDigest,
+		"GET /v2/hello/web/referrers/md5:d41d8cd98f00b204e9800998ecf8427e",
 		"DELETE /v2/hello/web/manifests/none", "GET /v2/hello/web/manifests/none", "GET /v2/hello/clock/tags/list",
-		"POST /v2/hello/web/blobs/uploads/?mount=x&from=hello/web", "POST /v2/hello/web/blobs/uploads/?mount=" + long + "&from=hello/web", "POST /v2/hello/web/blobs/uploads/?mount=" + someDigest + "&from=hello/web",
-		"POST /v2/hello/web/blobs/uploads/?mount=&from=", "POST /v2/hello/web/blobs/uploads/?digest=x", "POST /v2/hello/web/blobs/uploads/?digest=" + someDigest, "POST /v2/hello/web/blobs/uploads/?digest-algorithm=md5",
+		"POST /v2/hello/web/blobs/uploads/?mount=x&from=hello/web",
+		"POST /v2/hello/web/blobs/uploads/?mount=" + long + "&from=hello/web",
+		"POST /v2/hello/web/blobs/uploads/?mount=" + someDigest + "&from=hello/web",
+		"POST /v2/hello/web/blobs/uploads/?mount=&from=", "POST /v2/hello/web/blobs/uploads/?digest=x",
+		"POST /v2/hello/web/blobs/uploads/?digest=" + someDigest, "POST /v2/hello/web/blobs/uploads/?digest-algorithm=md5",
 	}
-	for _, query := range []string{"", "&digest=", "&digest=x", "&digest=md5:d41d8cd98f00b204e9800998ecf8427e", "&digest=" + someDigest, "&digest=" + long} {
-		calls = append(calls, "PUT "+start()+query, "PUT "+strings.Split(start(), "?")[0]+"?"+strings.TrimPrefix(query, "&"), "PUT "+start()+"x"+query)
+	for _, query := range []string{
+		"", "&digest=", "&digest=x", "&digest=md5:d41d8cd98f00b204e9800998ecf8427e", "&digest=" + someDigest,
+		"&digest=" + long,
+	} {
+		calls = append(calls, "PUT "+start()+query, "PUT "+strings.Split(start(), "?")[0]+"?"+strings.TrimPrefix(query, "&"),
+			"PUT "+start()+"x"+query)
 	}
 	for _, method := range []string{"PATCH", "GET", "HEAD", "DELETE"} {
-		calls = append(calls, method+" "+strings.Split(start(), "?")[0], method+" "+start()+"x", method+" /v2/hello/web/blobs/uploads/01234567-89ab-cdef-0123-456789abcdef")
+		calls = append(calls, method+" "+strings.Split(start(), "?")[0], method+" "+start()+"x",
+			method+" /v2/hello/web/blobs/uploads/01234567-89ab-cdef-0123-456789abcdef")
 	}
 	for _, call := range calls {
 		method, path, _ := strings.Cut(call, " ")
 		path = strings.TrimPrefix(path, "http://"+w.host)
-		for _, header := range []http.Header{{}, {"Content-Range": {"x"}}, {"Content-Range": {"9-1"}}, {"Content-Range": {"5-9"}, "Range": {"bytes=9-1"}}} {
+		for _, header := range []http.Header{
+			{}, {"Content-Range": {"x"}}, {"Content-Range": {"9-1"}}, {"Content-Range": {"5-9"}, "Range": {"bytes=9-1"}},
+		} {
 			res, body := w.do(t, "alice-token", method, path, header, []byte("some bytes"))
 			if res.StatusCode >= 500 {
 				t.Errorf("%s with %v: %d %s", call, header, res.StatusCode, body)
@@ -227,7 +266,8 @@ func TestNoRequestIsAFaultOfOurs(t *testing.T) {
 // TestWhatIsStoredUnreleasedSaysSo: at the release tag every 201 is a release or
 // a word.
 func TestWhatIsStoredUnreleasedSaysSo(t *testing.T) {
-	chart := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), "application/vnd.cncf.helm.config.v1+json")
+	chart := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1),
+		"application/vnd.cncf.helm.config.v1+json")
 	plugin := mutate.ConfigMediaType(image(t), "application/vnd.docker.plugin.v1+json")
 	for what, thing := range map[string]v1.Image{"chart": chart, "attestation": attestation(t), "plugin": plugin} {
 		w := newFixture(t)
@@ -238,7 +278,9 @@ func TestWhatIsStoredUnreleasedSaysSo(t *testing.T) {
 		}
 	}
 	w := newFixture(t)
-	res, body := w.putRaw(t, ociIndexType, map[string]any{"schemaVersion": 2, "mediaType": ociIndexType, "manifests": []any{}})
+	res, body := w.putRaw(t, ociIndexType, map[string]any{
+		"schemaVersion": 2, "mediaType": ociIndexType, "manifests": []any{},
+	})
 	if res.StatusCode != http.StatusCreated || !strings.Contains(res.Header.Get("Warning"), "not released") {
 		t.Errorf("empty index: %d %s, warning %q", res.StatusCode, body, res.Header.Get("Warning"))
 	}
@@ -272,8 +314,10 @@ func TestImagesAreKnownByWhatDockerRuns(t *testing.T) {
 		t.Errorf("config without a type: %d %s, %d releases", res.StatusCode, body, len(w.released()))
 	}
 	w = newFixture(t)
-	wantRefusal(t, remote.Write(w.ref(t, "hello/web:latest"), platform("", "arm64"), as("alice-token")...), http.StatusForbidden, "This image is for linux/arm64")
-	wantRefusal(t, remote.Write(w.ref(t, "hello/web:latest"), platform("Windows", ""), as("alice-token")...), http.StatusForbidden, "This image is for windows/amd64")
+	wantRefusal(t, remote.Write(w.ref(t, "hello/web:latest"), platform("", "arm64"), as("alice-token")...),
+		http.StatusForbidden, "This image is for linux/arm64")
+	wantRefusal(t, remote.Write(w.ref(t, "hello/web:latest"), platform("Windows", ""), as("alice-token")...),
+		http.StatusForbidden, "This image is for windows/amd64")
 }
 
 func TestEmptyEntrypointIsNone(t *testing.T) {
@@ -321,7 +365,9 @@ func TestASparseIndexIsTakenWhenOursIsThere(t *testing.T) {
 			w := newFixture(t)
 			here := image(t)
 			w.push(t, "hello/web:here", here)
-			index := map[string]any{"schemaVersion": 2, "mediaType": ociIndexType, "manifests": []any{entry(image(t), row.gone), entry(here, row.here)}}
+			index := map[string]any{
+				"schemaVersion": 2, "mediaType": ociIndexType, "manifests": []any{entry(image(t), row.gone), entry(here, row.here)},
+			}
 			res, body := w.putRaw(t, ociIndexType, index)
 			if res.StatusCode != row.status || !strings.Contains(body, row.says) {
 				t.Fatalf("%d %s, want %d %s", res.StatusCode, body, row.status, row.says)
@@ -350,7 +396,10 @@ func TestDockerPullsWhatASparseIndexReleased(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	index := fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[{"mediaType":%q,"digest":%q,"size":7,"platform":{"os":"linux","architecture":"arm64"}},{"mediaType":%q,"digest":%q,"size":%d,"platform":{"os":"linux","architecture":"amd64"}}]}`,
+	index := fmt.Sprintf(
+		`{"schemaVersion":2,"mediaType":%q,"manifests":[`+
+			`{"mediaType":%q,"digest":%q,"size":7,"platform":{"os":"linux","architecture":"arm64"}},`+
+			`{"mediaType":%q,"digest":%q,"size":%d,"platform":{"os":"linux","architecture":"amd64"}}]}`,
 		ociIndexType, dockerManifest, someDigest, dockerManifest, digestOf(t, img), len(raw))
 	if res, body := w.putRaw(t, ociIndexType, index); res.StatusCode != http.StatusCreated {
 		t.Fatalf("%d %s", res.StatusCode, body)

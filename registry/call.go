@@ -98,7 +98,8 @@ func parseRepository(name string) (app string, process renga.ProcessType, err er
 		process = renga.ProcessType(part)
 	}
 	if strings.Contains(part, "/") {
-		return "", "", renga.Errorf(renga.Forbidden, "Repository %q has more than two parts: push to <app> or <app>/<process type>.", clipText(name))
+		return "", "", renga.Errorf(renga.Forbidden,
+			"Repository %q has more than two parts: push to <app> or <app>/<process type>.", clipText(name))
 	}
 	if err := renga.ValidateAppName(app); err != nil {
 		return "", "", err

@@ -94,7 +94,8 @@ func (l *Ledger) walk(ctx context.Context, appName string, visit func(renga.Rele
 }
 
 // readVersion reads what the tag of version n names.
-func (l *Ledger) readVersion(ctx context.Context, repository distribution.Repository, n int) (renga.Release, ledgerIndex, error) {
+func (l *Ledger) readVersion(ctx context.Context, repository distribution.Repository,
+	n int) (renga.Release, ledgerIndex, error) {
 	named, err := repository.Tags(ctx).Get(ctx, renga.VersionName(n))
 	var unknown distribution.ErrTagUnknown
 	switch {

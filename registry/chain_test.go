@@ -88,7 +88,8 @@ func (w *ledgerFixture) broken(n int, why string) {
 	w.t.Helper()
 	good, err := w.Verify(context.Background(), "shop")
 	var flaw interface{ BadVersion() int }
-	if good != n-1 || !errors.As(err, &flaw) || flaw.BadVersion() != n || !strings.Contains(err.Error(), renga.VersionName(n)+": "+why) {
+	if good != n-1 || !errors.As(err, &flaw) || flaw.BadVersion() != n ||
+		!strings.Contains(err.Error(), renga.VersionName(n)+": "+why) {
 		w.t.Errorf("verified %d good, %v; want %s: %s", good, err, renga.VersionName(n), why)
 	}
 }
@@ -122,7 +123,8 @@ func TestAFlippedByteIsFoundOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newLedgerFixture(t)
 			digests := w.chain(2, map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 2)})
-			digests = append(digests, w.put(w.release(3, digests[2], map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 2)})))
+			digests = append(digests, w.put(w.release(3, digests[2],
+				map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 2)})))
 			blob := c.pick(w.parts(digests[3]))
 			w.flip(blob)
 			w.broken(3, "blob "+blob+" was altered")
@@ -168,7 +170,8 @@ func TestADocumentInAnotherPlaceIsFoundOut(t *testing.T) {
 	digests := w.chain(4, nil)
 	forged := w.graft("v4", digests[4], w.parts(digests[3]).sealed)
 	w.broken(4, "open the sealed document")
-	if _, err := w.Get(context.Background(), ledgerShop, forged); err == nil || !strings.Contains(err.Error(), "v4: open the sealed document") {
+	if _, err := w.Get(context.Background(), ledgerShop, forged); err == nil ||
+		!strings.Contains(err.Error(), "v4: open the sealed document") {
 		t.Errorf("Get says %v", err)
 	}
 }
@@ -204,7 +207,10 @@ func TestAnIndexThatSaysOtherThanItsDocumentIsFoundOut(t *testing.T) {
 		"image":    {func(x *ociv1.Index) { x.Manifests[0].Digest = digest.Digest(other.Digest) }, "the index names images"},
 		"no image": {func(x *ociv1.Index) { x.Manifests = x.Manifests[1:] }, "the index names images"},
 		"name":     {func(x *ociv1.Index) { x.Annotations["renga.app.name"] = "blog" }, "the index names app name"},
-		"time":     {func(x *ociv1.Index) { x.Annotations["org.opencontainers.image.created"] = "2020-01-01T00:00:00Z" }, "the index names time"},
+		"time": {
+			func(x *ociv1.Index) { x.Annotations["org.opencontainers.image.created"] = "2020-01-01T00:00:00Z" },
+			"the index names time",
+		},
 	} {
 		var index ociv1.Index
 		w.unmarshal(digests[2], &index)
@@ -294,7 +300,8 @@ func TestPresentNamesWhatIsMissing(t *testing.T) {
 		whole := w.read(path)
 		w.remove(path)
 		err := w.Present(ctx, ledgerShop, pushed)
-		if renga.KindOf(err) != renga.NotFound || !strings.Contains(err.Error(), "process type clock") || !strings.Contains(err.Error(), blob+" is missing") {
+		if renga.KindOf(err) != renga.NotFound || !strings.Contains(err.Error(), "process type clock") ||
+			!strings.Contains(err.Error(), blob+" is missing") {
 			t.Errorf("removed %s: %v", blob, err)
 		}
 		w.write(path, append([]byte("x"), whole...))

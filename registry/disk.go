@@ -18,7 +18,8 @@ const fullBytes = 1 << 20
 // free space.
 const checkEvery = 4 << 20
 
-var errDiskFull = renga.Errorf(renga.NoSpace, "The platform's disk is full, and the push could not be stored. Make room, then push again.")
+var errDiskFull = renga.Errorf(renga.NoSpace,
+	"The platform's disk is full, and the push could not be stored. Make room, then push again.")
 
 // checkSpace refuses when a push would leave too little of the disk: Redis and
 // the dynos' logs may share it.
@@ -31,7 +32,8 @@ func (r *Registry) checkSpace() error {
 		return err
 	}
 	if free < r.o.MinFreeBytes {
-		return renga.Errorf(renga.Forbidden, "The platform's disk is nearly full (%s free, %s needed). Make room, then push again.",
+		return renga.Errorf(renga.Forbidden,
+			"The platform's disk is nearly full (%s free, %s needed). Make room, then push again.",
 			humanBytes(free), humanBytes(r.o.MinFreeBytes))
 	}
 	return nil
@@ -47,7 +49,8 @@ func (r *Registry) checkEngineSpace(ctx context.Context) error {
 	if err != nil || free >= r.o.MinFreeBytes {
 		return nil
 	}
-	return renga.Errorf(renga.Forbidden, "Docker's disk is nearly full (%s free, %s needed). Make room, for instance with docker image prune, then push again.",
+	return renga.Errorf(renga.Forbidden, "Docker's disk is nearly full (%s free, %s needed). Make room, for instance "+
+		"with docker image prune, then push again.",
 		humanBytes(free), humanBytes(r.o.MinFreeBytes))
 }
 
@@ -78,7 +81,8 @@ func (b *meteredBody) Read(p []byte) (int, error) {
 	b.limit -= int64(n)
 	b.unchecked += int64(n)
 	if b.limited && b.limit < 0 {
-		b.denied = renga.Errorf(renga.Invalid, "This layer makes the image larger than the platform takes. Push a smaller image, or ask for a higher limit.")
+		b.denied = renga.Errorf(renga.Invalid,
+			"This layer makes the image larger than the platform takes. Push a smaller image, or ask for a higher limit.")
 	} else if b.unchecked >= checkEvery {
 		b.unchecked = 0
 		b.denied = b.space()

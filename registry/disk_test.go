@@ -86,7 +86,8 @@ func TestNearlyFullDiskRefusesPushesAndLetsPullsBe(t *testing.T) {
 	filler := fill(t, filepath.Join(dir, "filler"), 28<<20)
 	err := remote.Write(w.ref(t, "hello/web:latest"), image(t), as("alice-token")...)
 	wantRefusal(t, err, http.StatusForbidden, "DENIED", "The platform's disk is nearly full", "8.0 MiB needed")
-	if res, body := w.put(t, "hello/web", next); res.StatusCode != http.StatusForbidden || !strings.Contains(body, "nearly full") {
+	if res, body := w.put(t, "hello/web", next); res.StatusCode != http.StatusForbidden ||
+		!strings.Contains(body, "nearly full") {
 		t.Errorf("manifest: %d %s", res.StatusCode, body)
 	}
 	if w.tagOf(t, "hello/web:latest") != digestOf(t, img) {

@@ -68,7 +68,8 @@ func TestDockerPushAndPull(t *testing.T) {
 	d.must(t, "", "push", ref)
 
 	released := w.released()[0].Images[renga.Web]
-	if released.Repository != "hello/web" || released.Digest != w.tagOf(t, "hello/web:latest") || released.Command[0] != "/app" {
+	if released.Repository != "hello/web" || released.Digest != w.tagOf(t, "hello/web:latest") ||
+		released.Command[0] != "/app" {
 		t.Errorf("released %+v", released)
 	}
 	if id := strings.TrimSpace(d.must(t, "", "image", "inspect", "--format", "{{.Id}}", ref)); id != released.Config {

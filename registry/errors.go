@@ -22,21 +22,47 @@ type refusal struct {
 func (e refusal) Error() string { return e.Message }
 
 var (
-	errNoSuchPath  = refusal{http.StatusNotFound, "UNSUPPORTED", "This registry has no such path."}
-	errNoCatalog   = refusal{http.StatusForbidden, "DENIED", "The list of all repositories is not available; ask the API for your apps."}
-	errUnsupported = refusal{http.StatusMethodNotAllowed, "UNSUPPORTED", "This registry does not support that here. Tags can be deleted, manifests and blobs cannot: releases may need them."}
-	errBadDigest   = refusal{http.StatusBadRequest, "DIGEST_INVALID", "This is no digest; they are like sha256:<64 hex digits>."}
-	errBadTag      = refusal{http.StatusBadRequest, "TAG_INVALID", "A tag has up to 128 letters, digits, dots, dashes and underscores."}
-	errBadRange    = refusal{http.StatusBadRequest, "BLOB_UPLOAD_INVALID", "The Content-Range of a part of an upload is <first byte>-<last byte>."}
+	errNoSuchPath = refusal{http.StatusNotFound, "UNSUPPORTED", "This registry has no such path."}
+	errNoCatalog  = refusal{
+		http.StatusForbidden, "DENIED", "The list of all repositories is not available; ask the API for your apps.",
+	}
+	errUnsupported = refusal{
+		http.StatusMethodNotAllowed, "UNSUPPORTED",
+		"This registry does not support that here. Tags can be deleted, manifests and blobs cannot: releases may need them.",
+	}
+	errBadDigest = refusal{
+		http.StatusBadRequest, "DIGEST_INVALID", "This is no digest; they are like sha256:<64 hex digits>.",
+	}
+	errBadTag = refusal{
+		http.StatusBadRequest, "TAG_INVALID", "A tag has up to 128 letters, digits, dots, dashes and underscores.",
+	}
+	errBadRange = refusal{
+		http.StatusBadRequest, "BLOB_UPLOAD_INVALID", "The Content-Range of a part of an upload is <first byte>-<last byte>.",
+	}
 	errNoUpload    = refusal{http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", "There is no such upload; start the push again."}
-	errNotReleased = refusal{http.StatusNotFound, "MANIFEST_UNKNOWN", "The app's newest release runs nothing of this repository."}
-	errReadOnly    = refusal{http.StatusForbidden, "DENIED", "The repository <app>/releases is written by the platform only."}
+	errNotReleased = refusal{
+		http.StatusNotFound, "MANIFEST_UNKNOWN", "The app's newest release runs nothing of this repository.",
+	}
+	errReadOnly = refusal{
+		http.StatusForbidden, "DENIED", "The repository <app>/releases is written by the platform only.",
+	}
 	errPullOnly    = refusal{http.StatusForbidden, "DENIED", "This token may only pull."}
 	errBigManifest = refusal{http.StatusRequestEntityTooLarge, "MANIFEST_INVALID", "The manifest is larger than 4 MiB."}
-	errSchema1     = refusal{http.StatusBadRequest, "MANIFEST_INVALID", "This manifest is of Docker's schema 1, which registries no longer take. Push with Docker 1.10 or newer, or as an OCI image."}
-	errIncomplete  = refusal{http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN", "The image for this platform is not complete in this repository. Push it again, with all its layers."}
-	errCutManifest = refusal{http.StatusBadRequest, "MANIFEST_INVALID", "The manifest could not be read to its end; push again."}
-	errInner       = refusal{http.StatusInternalServerError, "UNKNOWN", "The registry failed; the platform's log says why. Push again, or tell whoever runs the platform."}
+	errSchema1     = refusal{
+		http.StatusBadRequest, "MANIFEST_INVALID", "This manifest is of Docker's schema 1, which registries no longer " +
+			"take. Push with Docker 1.10 or newer, or as an OCI image.",
+	}
+	errIncomplete = refusal{
+		http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN",
+		"The image for this platform is not complete in this repository. Push it again, with all its layers.",
+	}
+	errCutManifest = refusal{
+		http.StatusBadRequest, "MANIFEST_INVALID", "The manifest could not be read to its end; push again.",
+	}
+	errInner = refusal{
+		http.StatusInternalServerError, "UNKNOWN",
+		"The registry failed; the platform's log says why. Push again, or tell whoever runs the platform.",
+	}
 )
 
 // kindAnswers is the one table from kinds of errors to OCI answers. What a
@@ -75,7 +101,8 @@ func (r *Registry) answerError(w http.ResponseWriter, req *http.Request, err err
 	if e.Status >= http.StatusInternalServerError {
 		r.log.Error("registry request failed", "method", req.Method, "path", req.URL.Path, "status", e.Status, "err", err)
 	} else if req.Method != http.MethodGet && req.Method != http.MethodHead {
-		r.log.Info("registry request refused", "method", req.Method, "path", req.URL.Path, "status", e.Status, "reason", e.Message)
+		r.log.Info("registry request refused", "method", req.Method, "path", req.URL.Path, "status", e.Status, "reason",
+			e.Message)
 	}
 	if looksForBlob(req) && e.Status == http.StatusForbidden {
 		e.Status = http.StatusNotFound

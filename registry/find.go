@@ -24,7 +24,8 @@ import (
 // Nothing is kept to find images by: a list beside the manifests could be wrong.
 // What the release tag names is tried first, then every manifest is read, which
 // takes less than 0.1 seconds per thousand (see the benchmark).
-func (r *Registry) Find(ctx context.Context, app string, t renga.ProcessType, ref string) (map[renga.ProcessType]renga.Image, error) {
+func (r *Registry) Find(ctx context.Context, app string, t renga.ProcessType,
+	ref string) (map[renga.ProcessType]renga.Image, error) {
 	dgst, byDigest := asDigest(ref)
 	if !byDigest {
 		return r.findTag(ctx, app, t, ref)
@@ -39,7 +40,8 @@ func (r *Registry) Find(ctx context.Context, app string, t renga.ProcessType, re
 			return images, err
 		}
 	}
-	return nil, renga.Errorf(renga.Invalid, "No image %s was pushed to %s/%s. Push it, then release it.", clipText(ref), app, t)
+	return nil, renga.Errorf(renga.Invalid, "No image %s was pushed to %s/%s. Push it, then release it.", clipText(ref),
+		app, t)
 }
 
 // asDigest reads a digest that may lack its "sha256:". What is none is a tag.
@@ -50,8 +52,10 @@ func asDigest(ref string) (string, bool) {
 	return ref, renga.ValidDigest(ref)
 }
 
-func (r *Registry) findTag(ctx context.Context, app string, t renga.ProcessType, tag string) (map[renga.ProcessType]renga.Image, error) {
-	none := renga.Errorf(renga.Invalid, "%s/%s has no image %q. Name one by its digest or by a tag that was pushed.", app, t, clipText(tag))
+func (r *Registry) findTag(ctx context.Context, app string, t renga.ProcessType,
+	tag string) (map[renga.ProcessType]renga.Image, error) {
+	none := renga.Errorf(renga.Invalid, "%s/%s has no image %q. Name one by its digest or by a tag that was pushed.", app,
+		t, clipText(tag))
 	if !tagName.MatchString(tag) {
 		return nil, none
 	}
@@ -87,7 +91,8 @@ func (r *Registry) repositoriesFor(app string, t renga.ProcessType) ([]renga.Pro
 }
 
 // findDigest looks for an image in one repository; nil when it is not there.
-func (r *Registry) findDigest(ctx context.Context, app string, repository renga.ProcessType, dgst string) (map[renga.ProcessType]renga.Image, error) {
+func (r *Registry) findDigest(ctx context.Context, app string, repository renga.ProcessType,
+	dgst string) (map[renga.ProcessType]renga.Image, error) {
 	if images, err := r.imagesIn(ctx, app, repository, dgst); err != nil || images != nil {
 		return images, err
 	}
@@ -107,7 +112,8 @@ func (r *Registry) findDigest(ctx context.Context, app string, repository renga.
 }
 
 // findConfig reads every manifest of a repository until one has the config.
-func (r *Registry) findConfig(ctx context.Context, app string, repository renga.ProcessType, config string) (map[renga.ProcessType]renga.Image, error) {
+func (r *Registry) findConfig(ctx context.Context, app string, repository renga.ProcessType,
+	config string) (map[renga.ProcessType]renga.Image, error) {
 	revisions, err := os.ReadDir(r.driver.file(revisionsDir(app + "/" + string(repository))))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list images of %s/%s: %w", app, repository, err)
@@ -143,7 +149,8 @@ func (r *Registry) namesConfig(hex, config string) bool {
 
 // imagesIn reads what a manifest of a repository declares; nil when the
 // repository has none of that digest, or none that is an image.
-func (r *Registry) imagesIn(ctx context.Context, app string, repository renga.ProcessType, dgst string) (map[renga.ProcessType]renga.Image, error) {
+func (r *Registry) imagesIn(ctx context.Context, app string, repository renga.ProcessType,
+	dgst string) (map[renga.ProcessType]renga.Image, error) {
 	repo, err := r.repository(ctx, app+"/"+string(repository))
 	if err != nil {
 		return nil, err
@@ -159,9 +166,11 @@ func (r *Registry) imagesIn(ctx context.Context, app string, repository renga.Pr
 	if repository == releasesPart {
 		process = renga.Web // whose image may declare all that a release holds
 	}
-	images, err := imageReader{repo, r.platform, r.o.MaxImageBytes, r.measureLayers}.read(ctx, app, process, mediaType, body)
+	images, err := imageReader{repo, r.platform, r.o.MaxImageBytes, r.measureLayers}.read(ctx, app, process, mediaType,
+		body)
 	if errors.Is(err, errNotStored) {
-		err = renga.Errorf(renga.Invalid, "The image %s of %s/%s is not complete in the registry. Push it again.", clipText(dgst), app, repository)
+		err = renga.Errorf(renga.Invalid, "The image %s of %s/%s is not complete in the registry. Push it again.",
+			clipText(dgst), app, repository)
 	}
 	return images, err
 }
@@ -176,7 +185,8 @@ func hasConfig(images map[renga.ProcessType]renga.Image, config string) bool {
 // onlyFor leaves of an image that another repository has what t runs of it:
 // the command that is declared for t, or else the image's own; nil when neither
 // is there.
-func onlyFor(t renga.ProcessType, app string, repository renga.ProcessType, images map[renga.ProcessType]renga.Image) map[renga.ProcessType]renga.Image {
+func onlyFor(t renga.ProcessType, app string, repository renga.ProcessType,
+	images map[renga.ProcessType]renga.Image) map[renga.ProcessType]renga.Image {
 	if repository == t || len(images) == 0 {
 		return images
 	}

@@ -24,7 +24,9 @@ func TestEveryStoredImageIsFound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, ref := range []string{config.String(), config.Hex, digestOf(t, img), strings.TrimPrefix(digestOf(t, img), "sha256:")} {
+		for _, ref := range []string{
+			config.String(), config.Hex, digestOf(t, img), strings.TrimPrefix(digestOf(t, img), "sha256:"),
+		} {
 			w.finds(t, renga.Web, ref, digestOf(t, img))
 		}
 	}

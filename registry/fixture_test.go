@@ -179,7 +179,8 @@ func as(token string) []remote.Option {
 }
 
 // do makes a request as the holder of token; any user name will do.
-func (w *fixture) do(t testing.TB, token, method, path string, header http.Header, body []byte) (*http.Response, string) {
+func (w *fixture) do(t testing.TB, token, method, path string, header http.Header,
+	body []byte) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequest(method, "http://"+w.host+path, bytes.NewReader(body))
 	if err != nil {
@@ -263,7 +264,8 @@ func (w *fixture) put(t testing.TB, repository string, img v1.Image) (*http.Resp
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w.do(t, "alice-token", "PUT", "/v2/"+repository+"/manifests/latest", http.Header{"Content-Type": {string(mediaType)}}, raw)
+	return w.do(t, "alice-token", "PUT", "/v2/"+repository+"/manifests/latest",
+		http.Header{"Content-Type": {string(mediaType)}}, raw)
 }
 
 // tagOf is the digest that a tag names; empty when there is no such tag.

@@ -34,10 +34,12 @@ func TestUploadGoesOnAfterARestart(t *testing.T) {
 	if _, got := w.do(t, "alice-token", "GET", path, nil, nil); got != string(bytes.Join(halves, nil)) {
 		t.Error("the blob is another")
 	}
-	if res, got := w.do(t, "alice-token", "GET", path, http.Header{"Range": {"bytes=0-3"}}, nil); res.StatusCode != http.StatusPartialContent || got != "aaaa" {
+	if res, got := w.do(t, "alice-token", "GET", path, http.Header{"Range": {"bytes=0-3"}},
+		nil); res.StatusCode != http.StatusPartialContent || got != "aaaa" {
 		t.Errorf("range: %d %q", res.StatusCode, got)
 	}
-	if res, _ := w.do(t, "bob-token", "GET", "/v2/other/web"+path[len("/v2/hello/web"):], nil, nil); res.StatusCode != http.StatusNotFound {
+	if res, _ := w.do(t, "bob-token", "GET", "/v2/other/web"+path[len("/v2/hello/web"):], nil,
+		nil); res.StatusCode != http.StatusNotFound {
 		t.Errorf("another repository has it too: %d", res.StatusCode)
 	}
 }
@@ -57,7 +59,8 @@ func TestTornUploadDoesNotGetADigestItHasNot(t *testing.T) {
 	if closeErr := f.Close(); err != nil || closeErr != nil {
 		t.Fatal(err, closeErr)
 	}
-	res, body := w.do(t, "alice-token", "PUT", res.Header.Get("Location")+fmt.Sprintf("&digest=sha256:%x", sha256.Sum256(content)), nil, nil)
+	res, body := w.do(t, "alice-token", "PUT", res.Header.Get("Location")+
+		fmt.Sprintf("&digest=sha256:%x", sha256.Sum256(content)), nil, nil)
 	if res.StatusCode != http.StatusBadRequest || ociCode(t, body) != "DIGEST_INVALID" {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}

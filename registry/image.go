@@ -27,7 +27,9 @@ const (
 // imageConfigTypes are the types of config that Docker takes for an image's: its
 // own, OCI's, and what old registries made of its own, which clients then wrote
 // into manifests (github.com/docker/distribution/issues/1621).
-var imageConfigTypes = []string{typeDockerConfig, typeOCIConfig, "application/octet-stream", "application/json", "text/html", ""}
+var imageConfigTypes = []string{
+	typeDockerConfig, typeOCIConfig, "application/octet-stream", "application/json", "text/html", "",
+}
 
 const (
 	maxManifestBytes = 4 << 20
@@ -104,7 +106,8 @@ type imageReader struct {
 // build cache, an attestation, a chart. What should be an image and cannot run
 // here is an error of kind Invalid; errNotStored means that distribution will
 // refuse the manifest.
-func (r imageReader) read(ctx context.Context, app string, process renga.ProcessType, mediaType string, body []byte) (map[renga.ProcessType]renga.Image, error) {
+func (r imageReader) read(ctx context.Context, app string, process renga.ProcessType, mediaType string,
+	body []byte) (map[renga.ProcessType]renga.Image, error) {
 	found, err := r.find(ctx, mediaType, body)
 	if found == nil || err != nil {
 		return nil, err
@@ -165,7 +168,8 @@ func (r imageReader) find(ctx context.Context, mediaType string, body []byte) (*
 }
 
 // images lists the images in a manifest, or in an index and the indexes in it.
-func (r imageReader) images(ctx context.Context, mediaType string, body []byte, dgst string, depth int) ([]foundImage, error) {
+func (r imageReader) images(ctx context.Context, mediaType string, body []byte, dgst string,
+	depth int) ([]foundImage, error) {
 	var doc manifestDoc
 	if json.Unmarshal(body, &doc) != nil {
 		return nil, errNotStored // distribution says what is wrong with it
@@ -204,7 +208,8 @@ func (r imageReader) child(ctx context.Context, c contentRef, depth int) ([]foun
 	}
 	mediaType, body, err := r.source.manifest(ctx, c.Digest)
 	if errors.Is(err, errNotStored) {
-		return []foundImage{{digest: c.Digest, absent: true, config: imageConfig{platform: named.or(r.platform).normal()}}}, nil
+		return []foundImage{{digest: c.Digest, absent: true, config: imageConfig{platform: named.or(r.platform).normal()}}},
+			nil
 	}
 	if err != nil {
 		return nil, err
@@ -227,7 +232,8 @@ func (r imageReader) image(ctx context.Context, doc manifestDoc, dgst string) (*
 	}
 	img := &foundImage{digest: dgst, doc: doc}
 	if err := json.Unmarshal(raw, &img.config); err != nil {
-		return nil, renga.Errorf(renga.Invalid, "The image's config cannot be read (%s). Build the image again.", jsonReason(err))
+		return nil, renga.Errorf(renga.Invalid, "The image's config cannot be read (%s). Build the image again.",
+			jsonReason(err))
 	}
 	if img.config.platform.nowhere() {
 		return nil, nil
@@ -243,19 +249,22 @@ func (r imageReader) layersSize(ctx context.Context, layers []contentRef) (int64
 	var sum int64
 	for _, l := range layers {
 		if len(l.URLs) > 0 {
-			return 0, renga.Errorf(renga.Invalid, "Layer %s is kept elsewhere. Push the image with all its layers.", clipText(l.Digest))
+			return 0, renga.Errorf(renga.Invalid, "Layer %s is kept elsewhere. Push the image with all its layers.",
+				clipText(l.Digest))
 		}
 		size, err := r.source.blobSize(ctx, l.Digest)
 		if err != nil {
 			return 0, err
 		}
 		if size != l.Size {
-			return 0, renga.Errorf(renga.Invalid, "Layer %s has %d bytes, and the manifest says %d. Push the image again.", clipText(l.Digest), size, l.Size)
+			return 0, renga.Errorf(renga.Invalid, "Layer %s has %d bytes, and the manifest says %d. Push the image again.",
+				clipText(l.Digest), size, l.Size)
 		}
 		sum += size
 	}
 	if r.maxBytes > 0 && sum > r.maxBytes {
-		return 0, renga.Errorf(renga.Invalid, "This image has %s of layers; this platform takes up to %s. Push a smaller image.", humanBytes(sum), humanBytes(r.maxBytes))
+		return 0, renga.Errorf(renga.Invalid, "This image has %s of layers; this platform takes up to %s. Push a smaller "+
+			"image.", humanBytes(sum), humanBytes(r.maxBytes))
 	}
 	return sum, nil
 }

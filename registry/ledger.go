@@ -68,7 +68,8 @@ func OpenLedger(dir string, s Sealer) (*Ledger, error) {
 	if !ok {
 		return nil, fmt.Errorf("open ledger: %T gives no blobs", ns.Blobs())
 	}
-	return &Ledger{dir: dir, sealer: s, driver: driver, files: ledgerOS{}, ns: ns, blobs: blobs, sizes: ns.BlobStatter()}, nil
+	return &Ledger{dir: dir, sealer: s, driver: driver, files: ledgerOS{}, ns: ns, blobs: blobs, sizes: ns.BlobStatter()},
+		nil
 }
 
 // Apps lists the names of the apps that have a repository of releases, in order.
@@ -128,7 +129,8 @@ func (l *Ledger) repository(ctx context.Context, appName string) (distribution.R
 // ledgerNamespace is distribution's storage over a driver. It is cheap, and
 // without a cache: what other writers change is seen at once.
 func ledgerNamespace(driver storagedriver.StorageDriver) (distribution.Namespace, error) {
-	return storage.NewRegistry(context.Background(), driver, storage.EnableDelete, storage.EnableValidateImageIndexImagesExist)
+	return storage.NewRegistry(context.Background(), driver, storage.EnableDelete,
+		storage.EnableValidateImageIndexImagesExist)
 }
 
 // ledgerRepository is the name of an app's repository of releases. Only names
@@ -149,7 +151,8 @@ func ledgerNoPath(err error) bool {
 // ledgerNoSpace gives a full disk its kind.
 func ledgerNoSpace(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return renga.Errorf(renga.NoSpace, "The disk is full: the release could not be written, and nothing was changed. Free some space and try again. (%w)", err)
+		return renga.Errorf(renga.NoSpace, "The disk is full: the release could not be written, and nothing was changed. "+
+			"Free some space and try again. (%w)", err)
 	}
 	return err
 }

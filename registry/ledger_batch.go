@@ -100,7 +100,9 @@ func (b *ledgerBatch) Stat(ctx context.Context, path string) (storagedriver.File
 	if !ok {
 		return b.StorageDriver.Stat(ctx, path)
 	}
-	return storagedriver.FileInfoInternal{FileInfoFields: storagedriver.FileInfoFields{Path: path, Size: int64(len(content))}}, nil
+	return storagedriver.FileInfoInternal{FileInfoFields: storagedriver.FileInfoFields{
+		Path: path, Size: int64(len(content)),
+	}}, nil
 }
 
 // Writer would go past the batch.

@@ -108,7 +108,9 @@ func TestDyingAtAnyStepOfPutLeavesAChainThatGoesOn(t *testing.T) {
 func (w *ledgerFixture) dieAfter(n int, r renga.Release) bool {
 	w.t.Helper()
 	errDead := errors.New("dead")
-	registry.SetLedgerFiles(w.Ledger, &dyingLedgerDisk{LedgerFiles: registry.LedgerDisk, left: n, err: errDead, torn: n%2 == 0})
+	registry.SetLedgerFiles(w.Ledger, &dyingLedgerDisk{
+		LedgerFiles: registry.LedgerDisk, left: n, err: errDead, torn: n%2 == 0,
+	})
 	_, died := w.Put(context.Background(), r)
 	registry.SetLedgerFiles(w.Ledger, registry.LedgerDisk)
 	if died != nil && !errors.Is(died, errDead) {
@@ -176,7 +178,8 @@ func TestPutMendsLinksThatHoldNoDigest(t *testing.T) {
 	images := map[renga.ProcessType]renga.Image{"web": w.push("shop/web", 2)}
 	digests := w.chain(2, images)
 	links := w.files(func(path string) bool {
-		return strings.Contains(path, "shop/releases/_layers/") || strings.Contains(path, "shop/releases/_manifests/revisions/sha256/"+images["web"].Digest[7:])
+		return strings.Contains(path, "shop/releases/_layers/") ||
+			strings.Contains(path, "shop/releases/_manifests/revisions/sha256/"+images["web"].Digest[7:])
 	})
 	if len(links) < 5 {
 		t.Fatal(links)
@@ -199,13 +202,18 @@ func TestPutMendsLinksThatHoldNoDigest(t *testing.T) {
 func FuzzLedgerDocument(f *testing.F) {
 	whole, err := registry.MarshalLedgerDocument(renga.Release{
 		App: ledgerShop.ID, AppName: "shop", Version: 2, Previous: "sha256:" + strings.Repeat("0", 64),
-		Inputs: renga.Inputs{Vars: renga.Vars{"A": "b"}, Images: map[renga.ProcessType]renga.Image{"web": {Command: []string{"x"}}}},
+		Inputs: renga.Inputs{
+			Vars: renga.Vars{"A": "b"}, Images: map[renga.ProcessType]renga.Image{"web": {Command: []string{"x"}}},
+		},
 	})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(whole)
-	for _, seed := range []string{"", "{}", "null", `{"format":2}`, `{"format":1,"more":1}`, `{"format":1}{}`, `{"format":1,"vars":{"A":null}}`, `{"format":1,"created_at":"x"}`} {
+	for _, seed := range []string{
+		"", "{}", "null", `{"format":2}`, `{"format":1,"more":1}`, `{"format":1}{}`, `{"format":1,"vars":{"A":null}}`,
+		`{"format":1,"created_at":"x"}`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
@@ -226,11 +234,14 @@ func FuzzLedgerDocument(f *testing.F) {
 
 func FuzzLedgerIndex(f *testing.F) {
 	zero := "sha256:" + strings.Repeat("0", 64)
-	artifact := `{"artifactType":"application/vnd.renga.release.v1","digest":"` + zero + `","size":1,"platform":{"os":"unknown","architecture":"unknown"}}`
-	notes := `"annotations":{"renga.app.id":"a","renga.version":"2","renga.previous":"` + zero + `","org.opencontainers.image.created":"2026-01-02T03:04:05.6Z"}`
+	artifact := `{"artifactType":"application/vnd.renga.release.v1","digest":"` + zero +
+		`","size":1,"platform":{"os":"unknown","architecture":"unknown"}}`
+	notes := `"annotations":{"renga.app.id":"a","renga.version":"2","renga.previous":"` + zero +
+		`","org.opencontainers.image.created":"2026-01-02T03:04:05.6Z"}`
 	image := `{"digest":"` + zero + `","annotations":{"renga.process-type":"web"}}`
 	for _, manifests := range []string{"", artifact, image, image + "," + artifact, image + "," + image + "," + artifact} {
-		f.Add(fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[%s],%s}`, manifests, notes))
+		f.Add(fmt.Appendf(nil,
+			`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[%s],%s}`, manifests, notes))
 	}
 	f.Add([]byte("{"))
 	f.Fuzz(func(t *testing.T, content []byte) {

@@ -69,7 +69,8 @@ func marshalLedgerDocument(r renga.Release) ([]byte, error) {
 	}
 	content, err := json.Marshal(doc)
 	if err == nil && len(content) > ledgerMaxDocument {
-		err = renga.Errorf(renga.Invalid, "A release must not hold more than %d bytes of config vars, credentials and commands; this one would hold %d.", ledgerMaxDocument, len(content))
+		err = renga.Errorf(renga.Invalid, "A release must not hold more than %d bytes of config vars, credentials and "+
+			"commands; this one would hold %d.", ledgerMaxDocument, len(content))
 	}
 	return content, err
 }
@@ -84,7 +85,8 @@ func parseLedgerDocument(content []byte) (renga.Release, error) {
 		return renga.Release{}, flawf("the sealed document is no JSON")
 	}
 	if head.Format < 1 || head.Format > ledgerFormat {
-		return renga.Release{}, flawf("the sealed document has format %d and this Renga reads up to %d; run a newer one", head.Format, ledgerFormat)
+		return renga.Release{}, flawf("the sealed document has format %d and this Renga reads up to %d; run a newer one",
+			head.Format, ledgerFormat)
 	}
 	var doc ledgerDocument
 	decoder := json.NewDecoder(bytes.NewReader(content))
@@ -100,7 +102,9 @@ func parseLedgerDocument(content []byte) (renga.Release, error) {
 
 // release is the document in the platform's words. Its maps are never nil.
 func (doc ledgerDocument) release() renga.Release {
-	in := renga.Inputs{Images: map[renga.ProcessType]renga.Image{}, Vars: renga.Vars{}, Credentials: map[renga.AddOnID]renga.Vars{}}
+	in := renga.Inputs{
+		Images: map[renga.ProcessType]renga.Image{}, Vars: renga.Vars{}, Credentials: map[renga.AddOnID]renga.Vars{},
+	}
 	for t, img := range doc.Images {
 		in.Images[renga.ProcessType(t)] = renga.Image(img)
 	}
@@ -121,7 +125,8 @@ func (doc ledgerDocument) release() renga.Release {
 func ledgerPlainText(r renga.Release) error {
 	for name, value := range r.Env() {
 		if !utf8.ValidString(name) || !utf8.ValidString(value) {
-			return renga.Errorf(renga.Invalid, "The value of config var %q is not valid UTF-8. Encode it, for instance in base64.", name)
+			return renga.Errorf(renga.Invalid,
+				"The value of config var %q is not valid UTF-8. Encode it, for instance in base64.", name)
 		}
 	}
 	for t, img := range r.Inputs.Images {

@@ -76,14 +76,16 @@ func (l *Ledger) find(ctx context.Context, p ledgerPlace, t renga.ProcessType, i
 	}
 	content, err := l.blob(ctx, v1.Descriptor{Digest: digest.Digest(img.Digest), Size: -1})
 	if flaw := (*Flaw)(nil); errors.As(err, &flaw) {
-		return ledgerImage{}, renga.Errorf(renga.Invalid, "The image of process type %s is damaged: %w. Push it again.", t, err)
+		return ledgerImage{}, renga.Errorf(renga.Invalid, "The image of process type %s is damaged: %w. Push it again.", t,
+			err)
 	}
 	if err != nil {
 		return ledgerImage{}, fmt.Errorf("look for the image of process type %s: %w", t, err)
 	}
 	found, err := ledgerManifest(content)
 	if err != nil {
-		return ledgerImage{}, renga.Errorf(renga.Invalid, "The image of process type %s cannot run: %w. Push it again.", t, err)
+		return ledgerImage{}, renga.Errorf(renga.Invalid, "The image of process type %s cannot run: %w. Push it again.", t,
+			err)
 	}
 	found.repository = home
 	return found, nil
@@ -112,7 +114,8 @@ func ledgerManifest(content []byte) (ledgerImage, error) {
 }
 
 // source is the repository that an image was pushed to.
-func (p ledgerPlace) source(ctx context.Context, t renga.ProcessType, img renga.Image) (distribution.Repository, error) {
+func (p ledgerPlace) source(ctx context.Context, t renga.ProcessType,
+	img renga.Image) (distribution.Repository, error) {
 	name, err := reference.WithName(p.app + "/" + string(img.PushedTo()))
 	if err != nil {
 		return nil, fmt.Errorf("repository %q of process type %s: %w", img.Repository, t, err)
@@ -142,7 +145,8 @@ func ledgerHas(ctx context.Context, blobs distribution.BlobStatter, t renga.Proc
 	case err != nil:
 		return fmt.Errorf("look for blob %s of process type %s: %w", part.Digest, t, err)
 	case got.Size != part.Size:
-		return renga.Errorf(renga.Invalid, "The image of process type %s is damaged: blob %s is %d bytes long, want %d. Push it again.", t, part.Digest, got.Size, part.Size)
+		return renga.Errorf(renga.Invalid, "The image of process type %s is damaged: blob %s is %d bytes long, want %d. "+
+			"Push it again.", t, part.Digest, got.Size, part.Size)
 	}
 	return nil
 }
@@ -150,9 +154,11 @@ func ledgerHas(ctx context.Context, blobs distribution.BlobStatter, t renga.Proc
 // ledgerBadLink tells whether err comes from a link that holds no digest. Such
 // a link is as good as none.
 func ledgerBadLink(err error) bool {
-	return errors.Is(err, digest.ErrDigestInvalidFormat) || errors.Is(err, digest.ErrDigestInvalidLength) || errors.Is(err, digest.ErrDigestUnsupported)
+	return errors.Is(err, digest.ErrDigestInvalidFormat) || errors.Is(err, digest.ErrDigestInvalidLength) ||
+		errors.Is(err, digest.ErrDigestUnsupported)
 }
 
 func ledgerGone(t renga.ProcessType, what, id string) error {
-	return renga.Errorf(renga.NotFound, "The image of process type %s is no longer in the registry: %s %s is missing. Push it again.", t, what, id)
+	return renga.Errorf(renga.NotFound,
+		"The image of process type %s is no longer in the registry: %s %s is missing. Push it again.", t, what, id)
 }

@@ -79,7 +79,8 @@ func parseLedgerIndex(content []byte) (ledgerIndex, error) {
 		return ledgerIndex{}, flawf("the index is no JSON of an image index")
 	}
 	if index.MediaType != v1.MediaTypeImageIndex || index.SchemaVersion != 2 || len(index.Manifests) == 0 {
-		return ledgerIndex{}, flawf("the index is no release: media type %q, %d manifests", index.MediaType, len(index.Manifests))
+		return ledgerIndex{}, flawf("the index is no release: media type %q, %d manifests", index.MediaType,
+			len(index.Manifests))
 	}
 	x, err := parseLedgerAnnotations(index.Annotations)
 	if err != nil {
@@ -168,7 +169,8 @@ func parseLedgerArtifact(content []byte) (v1.Descriptor, error) {
 	if err := json.Unmarshal(content, &m); err != nil {
 		return v1.Descriptor{}, flawf("the artifact manifest is no JSON of a manifest")
 	}
-	if m.ArtifactType != ledgerArtifactType || len(m.Layers) != 1 || m.Layers[0].MediaType != ledgerSealedType || !renga.ValidDigest(m.Layers[0].Digest.String()) {
+	if m.ArtifactType != ledgerArtifactType || len(m.Layers) != 1 || m.Layers[0].MediaType != ledgerSealedType ||
+		!renga.ValidDigest(m.Layers[0].Digest.String()) {
 		return v1.Descriptor{}, flawf("the artifact manifest carries no sealed document")
 	}
 	return m.Layers[0], nil

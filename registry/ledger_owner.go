@@ -46,7 +46,8 @@ func (l *Ledger) KeepOwner(ctx context.Context, app renga.App, owner renga.Accou
 		return nil
 	}
 	plain, err := json.Marshal(ledgerOwner{
-		Format: ledgerOwnerFormat, App: string(app.ID), ID: string(owner.ID), Email: owner.Email, CreatedAt: owner.CreatedAt.UTC(),
+		Format: ledgerOwnerFormat, App: string(app.ID), ID: string(owner.ID), Email: owner.Email,
+		CreatedAt: owner.CreatedAt.UTC(),
 	})
 	if err != nil {
 		return fmt.Errorf("write owner of app %s: %w", app.Name, err)
@@ -57,7 +58,8 @@ func (l *Ledger) KeepOwner(ctx context.Context, app renga.App, owner renga.Accou
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return renga.Errorf(renga.Conflict, "The releases of the app %s are not where they were: it was just renamed or removed. Try again.", app.Name)
+		return renga.Errorf(renga.Conflict,
+			"The releases of the app %s are not where they were: it was just renamed or removed. Try again.", app.Name)
 	case err != nil:
 		return fmt.Errorf("write owner of app %s: %w", app.Name, ledgerNoSpace(err))
 	}
@@ -110,9 +112,12 @@ func parseLedgerOwner(plain []byte) (renga.Account, error) {
 		return renga.Account{}, flawf("the sealed note is no JSON")
 	}
 	if doc.Format < 1 || doc.Format > ledgerOwnerFormat || doc.ID == "" || doc.Email == "" {
-		return renga.Account{}, flawf("the sealed note has format %d and this Renga reads up to %d, or it names nobody", doc.Format, ledgerOwnerFormat)
+		return renga.Account{}, flawf("the sealed note has format %d and this Renga reads up to %d, or it names nobody",
+			doc.Format, ledgerOwnerFormat)
 	}
-	return renga.Account{ID: renga.AccountID(doc.ID), Email: doc.Email, CreatedAt: doc.CreatedAt, UpdatedAt: doc.CreatedAt}, nil
+	return renga.Account{
+		ID: renga.AccountID(doc.ID), Email: doc.Email, CreatedAt: doc.CreatedAt, UpdatedAt: doc.CreatedAt,
+	}, nil
 }
 
 // ledgerOwnerBinding is the associated data of the note: put beside the releases

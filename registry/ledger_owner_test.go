@@ -13,8 +13,11 @@ import (
 )
 
 var (
-	ledgerAlice = renga.Account{ID: "5f9b6a0e-0000-4000-8000-000000000001", Email: "alice@example.com", CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), UpdatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)}
-	ledgerBob   = renga.Account{ID: "5f9b6a0e-0000-4000-8000-000000000002", Email: "bob@example.com"}
+	ledgerAlice = renga.Account{
+		ID: "5f9b6a0e-0000-4000-8000-000000000001", Email: "alice@example.com",
+		CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), UpdatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
+	}
+	ledgerBob = renga.Account{ID: "5f9b6a0e-0000-4000-8000-000000000002", Email: "bob@example.com"}
 )
 
 func (w *ledgerFixture) ownerFile(app string) string {

@@ -83,7 +83,8 @@ func TestReleaseIsAnImageIndexThatClientsPull(t *testing.T) {
 	if last.ArtifactType != "application/vnd.renga.release.v1" || last.Platform.String() != "unknown/unknown" {
 		t.Errorf("the artifact is %+v", last)
 	}
-	if m.Annotations["renga.version"] != "2" || m.Annotations["renga.previous"] != digests[1] || m.Annotations["renga.app.id"] != string(ledgerShop.ID) {
+	if m.Annotations["renga.version"] != "2" || m.Annotations["renga.previous"] != digests[1] ||
+		m.Annotations["renga.app.id"] != string(ledgerShop.ID) {
 		t.Errorf("annotations %v", m.Annotations)
 	}
 	for _, img := range []renga.Image{web, clock} {
@@ -165,7 +166,9 @@ func TestPutRefusesWhatIsNotTheNextVersion(t *testing.T) {
 		"not UTF-8":             func(r *renga.Release) { r.Inputs.Vars["A"] = "\xff" },
 		"too large":             func(r *renga.Release) { r.Inputs.Vars["A"] = strings.Repeat("x", 3<<20) },
 		"image not there": func(r *renga.Release) {
-			r.Inputs.Images = map[renga.ProcessType]renga.Image{"web": {Repository: "shop/web", Digest: "sha256:" + strings.Repeat("0", 64)}}
+			r.Inputs.Images = map[renga.ProcessType]renga.Image{"web": {
+				Repository: "shop/web", Digest: "sha256:" + strings.Repeat("0", 64),
+			}}
 		},
 	} {
 		r := w.release(3, digests[2], nil)
@@ -256,7 +259,8 @@ func TestReleasesOpenAfterTheKeyWasRotated(t *testing.T) {
 	third := w.put(w.release(3, digests[2], nil))
 	w.versions(3)
 	*w.keys = (*w.keys)[:1] // the new key is lost
-	if _, err := w.Get(context.Background(), ledgerShop, third); err == nil || !strings.Contains(err.Error(), "v3: open the sealed document") {
+	if _, err := w.Get(context.Background(), ledgerShop, third); err == nil ||
+		!strings.Contains(err.Error(), "v3: open the sealed document") {
 		t.Errorf("v3 opened without the new key: %v", err)
 	}
 	w.get(digests[2])
@@ -311,7 +315,8 @@ func TestIndexIsServedAsWritten(t *testing.T) {
 	}
 	body, err := io.ReadAll(answer.Body)
 	_ = answer.Body.Close() // read to its end
-	if err != nil || answer.Header.Get("Docker-Content-Digest") != digests[1] || answer.Header.Get("Content-Type") != ociv1.MediaTypeImageIndex {
+	if err != nil || answer.Header.Get("Docker-Content-Digest") != digests[1] ||
+		answer.Header.Get("Content-Type") != ociv1.MediaTypeImageIndex {
 		t.Errorf("%v %v %s", err, answer.Header, body)
 	}
 	var index ociv1.Index

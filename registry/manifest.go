@@ -23,7 +23,8 @@ const (
 var urlLayerTypes = []string{
 	typeForeignLayer,
 	"application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.v1.tar+gzip",
-	"application/vnd.oci.image.layer.nondistributable.v1.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+	"application/vnd.oci.image.layer.nondistributable.v1.tar",
+	"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
 }
 
 // checkManifest says what is wrong with a manifest in itself, whatever the
@@ -91,5 +92,7 @@ func checkURLs(layers []contentRef) error {
 
 // badManifest is the answer to a manifest that nobody could use.
 func badManifest(format string, args ...any) refusal {
-	return refusal{http.StatusBadRequest, "MANIFEST_INVALID", "The manifest is not valid: " + fmt.Sprintf(format, args...) + "."}
+	return refusal{
+		http.StatusBadRequest, "MANIFEST_INVALID", "The manifest is not valid: " + fmt.Sprintf(format, args...) + ".",
+	}
 }

@@ -61,7 +61,10 @@ func (s *measurer) measure(ctx context.Context, dgst string) (unpackedLayer, err
 	}
 	select {
 	case <-ctx.Done():
-		return unpackedLayer{}, &renga.Error{Kind: renga.Unavailable, Message: "The image's layers are large and still being looked at. Push again in a minute.", Err: ctx.Err()}
+		return unpackedLayer{}, &renga.Error{
+			Kind: renga.Unavailable, Message: "The image's layers are large and still being looked at. Push again in a minute.",
+			Err: ctx.Err(),
+		}
 	case done := <-s.start(dgst):
 		w, _ := done.Val.(unpackedLayer)
 		return w, done.Err
@@ -159,10 +162,12 @@ func (r *Registry) measureLayers(ctx context.Context, layers []contentRef) error
 			return err
 		}
 		if w.Fault != "" {
-			return renga.Errorf(renga.Invalid, "Layer %s cannot be unpacked (%s). Build the image again, then push it.", l.Digest, w.Fault)
+			return renga.Errorf(renga.Invalid, "Layer %s cannot be unpacked (%s). Build the image again, then push it.",
+				l.Digest, w.Fault)
 		}
 		if sum += w.Bytes; sum > r.measurer.limit {
-			return renga.Errorf(renga.Invalid, "Unpacked, this image takes more than the %s that this platform allows. Push a smaller image.", humanBytes(r.measurer.limit))
+			return renga.Errorf(renga.Invalid, "Unpacked, this image takes more than the %s that this platform allows. Push a "+
+				"smaller image.", humanBytes(r.measurer.limit))
 		}
 	}
 	return nil

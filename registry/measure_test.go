@@ -109,7 +109,8 @@ func TestWhatALayerTakesIsFoundOutOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.restart(t)
-	wantRefusal(t, remote.Write(w.ref(t, "hello/worker:latest"), img, as("alice-token")...), http.StatusForbidden, "Unpacked")
+	wantRefusal(t, remote.Write(w.ref(t, "hello/worker:latest"), img, as("alice-token")...), http.StatusForbidden,
+		"Unpacked")
 	if err := os.WriteFile(kept, []byte(`{"byt`), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +124,10 @@ func TestZstdIsForEnginesThatUnpackIt(t *testing.T) {
 		engine error
 		status int
 		says   string
-	}{{nil, http.StatusCreated, ""}, {old, http.StatusForbidden, "need a newer engine"}, {away, http.StatusServiceUnavailable, "does not answer"}} {
+	}{
+		{nil, http.StatusCreated, ""}, {old, http.StatusForbidden, "need a newer engine"},
+		{away, http.StatusServiceUnavailable, "does not answer"},
+	} {
 		w := newFixture(t, upToUnpacked(1<<30), func(o *registry.Options) {
 			o.UnpacksZstd = func(context.Context) error { return row.engine }
 		})
@@ -131,7 +135,8 @@ func TestZstdIsForEnginesThatUnpackIt(t *testing.T) {
 		img := zstdLayer(t, ociImage(t))
 		w.push(t, "hello/web:aside", img)
 		res, body := w.put(t, "hello/web", img)
-		if res.StatusCode != row.status || !strings.Contains(body, row.says) || (len(w.released()) == 1) != (row.engine == nil) {
+		if res.StatusCode != row.status || !strings.Contains(body, row.says) ||
+			(len(w.released()) == 1) != (row.engine == nil) {
 			t.Errorf("%v: %d %s, %d releases", row.engine, res.StatusCode, body, len(w.released()))
 		}
 		w.push(t, "hello/web:gzip", image(t)) // nobody asks about it

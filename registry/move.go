@@ -75,7 +75,8 @@ func (r *Registry) BeginMove(_ context.Context, m renga.Rename) error {
 		return r.diskError(fmt.Errorf("begin rename of %s: %w", m.From, err))
 	}
 	if err := r.linkMove(m); err != nil {
-		return r.diskError(fmt.Errorf("begin rename of %s: %w", m.From, errors.Join(err, r.UndoMove(context.Background(), m))))
+		return r.diskError(fmt.Errorf("begin rename of %s: %w", m.From,
+			errors.Join(err, r.UndoMove(context.Background(), m))))
 	}
 	return nil
 }
@@ -86,7 +87,8 @@ func (r *Registry) removeLeftovers(name string) error {
 	_, err := os.Lstat(filepath.Join(dir, string(releasesPart)))
 	switch {
 	case err == nil:
-		return renga.Errorf(renga.Conflict, "Name %s is already taken: the registry holds releases under it. Choose another.", name)
+		return renga.Errorf(renga.Conflict, "Name %s is already taken: the registry holds releases under it. Choose another.",
+			name)
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("look for repositories of app %s: %w", name, err)
 	}

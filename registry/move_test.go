@@ -164,7 +164,8 @@ func TestAPushThatWaitsIsReleasedUnderTheNewName(t *testing.T) {
 	w.restart(t)
 	must(t, w.reg.Recover(t.Context()))
 	pushes := w.released()
-	if last := pushes[len(pushes)-1]; last.App != "world" || last.AppID != "app-hello" || last.Images["web"].Digest != digestOf(t, img) {
+	if last := pushes[len(pushes)-1]; last.App != "world" || last.AppID != "app-hello" ||
+		last.Images["web"].Digest != digestOf(t, img) {
 		t.Errorf("released %+v", last)
 	}
 	if stats := w.reg.Stats(); stats.Waiting != 0 {
@@ -190,8 +191,11 @@ func TestNothingOfARemovedAppAnswers(t *testing.T) {
 	w.mu.Lock()
 	delete(w.apps, "hello")
 	w.mu.Unlock()
-	for _, path := range []string{"/v2/hello/web/manifests/latest", "/v2/hello/web/tags/list", "/v2/hello/releases/manifests/v1"} {
-		if res, body := w.do(t, "alice-token", "GET", path, nil, nil); res.StatusCode != http.StatusNotFound || ociCode(t, body) != "NAME_UNKNOWN" {
+	for _, path := range []string{
+		"/v2/hello/web/manifests/latest", "/v2/hello/web/tags/list", "/v2/hello/releases/manifests/v1",
+	} {
+		if res, body := w.do(t, "alice-token", "GET", path, nil, nil); res.StatusCode != http.StatusNotFound ||
+			ociCode(t, body) != "NAME_UNKNOWN" {
 			t.Errorf("%s: %d %s", path, res.StatusCode, body)
 		}
 		if res, body := w.do(t, "pull-secret", "GET", path, nil, nil); res.StatusCode != http.StatusNotFound {
@@ -217,12 +221,14 @@ func TestWithoutReleaseOnPushAnImageIsStoredOnly(t *testing.T) {
 	}
 	w.finds(t, renga.Web, "latest", digestOf(t, img))
 	res, body := w.put(t, "hello/web", img)
-	if res.StatusCode != http.StatusCreated || !strings.Contains(res.Header.Get("Warning"), "heroku container:release web -a hello") {
+	if res.StatusCode != http.StatusCreated || !strings.Contains(res.Header.Get("Warning"),
+		"heroku container:release web -a hello") {
 		t.Errorf("%d %s, warning %q", res.StatusCode, body, res.Header.Get("Warning"))
 	}
 	if stats := w.reg.Stats(); stats.Waiting != 0 {
 		t.Errorf("%d intents wait", stats.Waiting)
 	}
 	idle := image(t, func(c *v1.ConfigFile) { c.Config.Entrypoint, c.Config.Cmd = nil, nil })
-	wantRefusal(t, remote.Write(w.ref(t, "hello/web:latest"), idle, as("alice-token")...), http.StatusForbidden, "no command")
+	wantRefusal(t, remote.Write(w.ref(t, "hello/web:latest"), idle, as("alice-token")...), http.StatusForbidden,
+		"no command")
 }

@@ -176,7 +176,8 @@ func (s memoryRepository) blobSize(_ context.Context, d string) (int64, error) {
 // image shelves an image for that platform and gives its descriptor.
 func (s memoryRepository) image(t testing.TB, os, arch, variant string) contentRef {
 	t.Helper()
-	config := s.put(`{"os":"` + os + `","architecture":"` + arch + `","variant":"` + variant + `","config":{"Cmd":["` + arch + variant + `"]}}`)
+	config := s.put(`{"os":"` + os + `","architecture":"` + arch + `","variant":"` + variant + `","config":{"Cmd":["` +
+		arch + variant + `"]}}`)
 	config.MediaType = typeOCIConfig
 	m := s.marshal(t, manifestDoc{MediaType: typeOCIManifest, Config: &config})
 	m.MediaType = typeOCIManifest
@@ -194,7 +195,8 @@ func (s memoryRepository) marshal(t testing.TB, doc manifestDoc) contentRef {
 
 func TestPlatformChoiceToleratesVariants(t *testing.T) {
 	s := memoryRepository{}
-	v1, v3, arm7, arm8 := s.image(t, "linux", "amd64", "v1"), s.image(t, "linux", "amd64", "v3"), s.image(t, "linux", "arm", "v7"), s.image(t, "linux", "arm64", "v8")
+	v1, v3, arm7, arm8 := s.image(t, "linux", "amd64", "v1"), s.image(t, "linux", "amd64", "v3"),
+		s.image(t, "linux", "arm", "v7"), s.image(t, "linux", "arm64", "v8")
 	bare, windows := s.image(t, "linux", "amd64", ""), s.image(t, "windows", "amd64", "")
 	nested := s.marshal(t, manifestDoc{MediaType: typeOCIIndex, Manifests: []contentRef{v1}})
 	for _, row := range []struct {
@@ -240,9 +242,13 @@ func TestImageMustBeWholeAndHere(t *testing.T) {
 	for what, row := range map[string]struct {
 		layer contentRef
 		kind  renga.Kind
-	}{"good": {layer, ""}, "other size": {lying, renga.Invalid}, "absent": {absent, renga.Internal}, "elsewhere": {elsewhere, renga.Invalid}} {
+	}{
+		"good": {layer, ""}, "other size": {lying, renga.Invalid}, "absent": {absent, renga.Internal},
+		"elsewhere": {elsewhere, renga.Invalid},
+	} {
 		body := s[s.marshal(t, manifestDoc{Config: &config, Layers: []contentRef{row.layer}}).Digest]
-		_, err := imageReader{source: s, platform: platform{OS: "linux", Arch: "amd64"}}.read(t.Context(), "hello", "web", typeOCIManifest, body)
+		_, err := imageReader{source: s, platform: platform{OS: "linux", Arch: "amd64"}}.read(t.Context(), "hello", "web",
+			typeOCIManifest, body)
 		if renga.KindOf(err) != row.kind {
 			t.Errorf("%s: %v", what, err)
 		}
@@ -252,22 +258,27 @@ func TestImageMustBeWholeAndHere(t *testing.T) {
 func FuzzImageReader(f *testing.F) {
 	s := memoryRepository{}
 	img := s.image(f, "linux", "amd64", "")
-	index := s.marshal(f, manifestDoc{MediaType: typeOCIIndex, Manifests: []contentRef{img, s.image(f, "linux", "arm64", "v8")}})
+	index := s.marshal(f, manifestDoc{
+		MediaType: typeOCIIndex, Manifests: []contentRef{img, s.image(f, "linux", "arm64", "v8")},
+	})
 	f.Add(typeOCIManifest, s[img.Digest], []byte(`{"os":"linux","architecture":"amd64"}`))
 	f.Add(typeOCIIndex, s[index.Digest], []byte(`null`))
-	f.Add(typeDockerManifest, []byte(`{"config":{"mediaType":"`+typeDockerConfig+`","digest":"config"},"layers":[{}]}`), []byte(`{"config":{"Cmd":["x"],"Labels":{"renga.processes":"{}"}}}`))
+	f.Add(typeDockerManifest, []byte(`{"config":{"mediaType":"`+typeDockerConfig+`","digest":"config"},"layers":[{}]}`),
+		[]byte(`{"config":{"Cmd":["x"],"Labels":{"renga.processes":"{}"}}}`))
 	f.Add(typeDockerList, []byte(`{"manifests":[{"digest":"x"}]}`), []byte(``))
 	f.Fuzz(func(t *testing.T, mediaType string, body, config []byte) {
 		all := memoryRepository{"config": config, "manifest": body}
 		for d, b := range s {
 			all[d] = b
 		}
-		images, err := imageReader{all, platform{OS: "linux", Arch: "amd64"}, 1 << 20, nil}.read(t.Context(), "hello", "web", mediaType, body)
+		images, err := imageReader{all, platform{OS: "linux", Arch: "amd64"}, 1 << 20, nil}.read(t.Context(), "hello", "web",
+			mediaType, body)
 		if err != nil && images != nil {
 			t.Fatal("images with an error")
 		}
 		for p, img := range images {
-			if renga.ValidateProcessType(p) != nil || checkCommand(img.Command) != "" || img.Size < 0 || img.Size > 1<<20 || !renga.ValidDigest(img.Pushed) {
+			if renga.ValidateProcessType(p) != nil || checkCommand(img.Command) != "" || img.Size < 0 || img.Size > 1<<20 ||
+				!renga.ValidDigest(img.Pushed) {
 				t.Fatalf("%s: %+v", p, img)
 			}
 		}

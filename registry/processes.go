@@ -38,7 +38,9 @@ func commandsOf(process renga.ProcessType, c imageConfig) (map[renga.ProcessType
 		commands[process] = argv
 	}
 	if process == renga.Web {
-		for _, declared := range []func(map[string]string) (map[renga.ProcessType][]string, error){buildpackProcesses, labelledProcesses} {
+		for _, declared := range []func(map[string]string) (map[renga.ProcessType][]string, error){
+			buildpackProcesses, labelledProcesses,
+		} {
 			more, err := declared(c.Config.Labels)
 			if err != nil {
 				return nil, err
@@ -47,7 +49,8 @@ func commandsOf(process renga.ProcessType, c imageConfig) (map[renga.ProcessType
 		}
 	}
 	if len(commands) == 0 {
-		return nil, renga.Errorf(renga.Invalid, "This image has no command. Add CMD or ENTRYPOINT to its Dockerfile, or a label %s.", processesLabel)
+		return nil, renga.Errorf(renga.Invalid,
+			"This image has no command. Add CMD or ENTRYPOINT to its Dockerfile, or a label %s.", processesLabel)
 	}
 	return commands, nil
 }
@@ -134,5 +137,6 @@ func checkCommand(argv []string) string {
 }
 
 func badLabel(label, reason string) error {
-	return renga.Errorf(renga.Invalid, "The image's label %s cannot be used: %s. Correct it, then build and push again.", label, strings.TrimSuffix(reason, "."))
+	return renga.Errorf(renga.Invalid, "The image's label %s cannot be used: %s. Correct it, then build and push again.",
+		label, strings.TrimSuffix(reason, "."))
 }

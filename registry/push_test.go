@@ -117,7 +117,8 @@ func TestIndexReleasesThePlatformsImage(t *testing.T) {
 func TestDockerListIsAnIndexToo(t *testing.T) {
 	w := newFixture(t)
 	amd := image(t)
-	list := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.DockerManifestList), child(amd, "linux", "amd64"))
+	list := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.DockerManifestList),
+		child(amd, "linux", "amd64"))
 	if err := remote.WriteIndex(w.ref(t, "hello/web:latest"), list, as("alice-token")...); err != nil {
 		t.Fatal(err)
 	}
@@ -127,9 +128,13 @@ func TestDockerListIsAnIndexToo(t *testing.T) {
 }
 
 func TestArtifactsAreStoredAndNotReleased(t *testing.T) {
-	chart := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), "application/vnd.cncf.helm.config.v1+json")
-	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex), child(attestation(t), "unknown", "unknown"))
-	for what, thing := range map[string]remote.Taggable{"chart": chart, "attestation": attestation(t), "index of attestations": index, "empty index": empty.Index} {
+	chart := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1),
+		"application/vnd.cncf.helm.config.v1+json")
+	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex),
+		child(attestation(t), "unknown", "unknown"))
+	for what, thing := range map[string]remote.Taggable{
+		"chart": chart, "attestation": attestation(t), "index of attestations": index, "empty index": empty.Index,
+	} {
 		t.Run(what, func(t *testing.T) {
 			w := newFixture(t)
 			if err := remote.Push(w.ref(t, "hello/web:latest"), thing, as("alice-token")...); err != nil {
@@ -151,9 +156,15 @@ func TestWhatCannotBeAReleaseIsRefusedAndNotTagged(t *testing.T) {
 		thing remote.Taggable
 		says  string
 	}{
-		"another platform":          {arm, "This image is for linux/arm64; this platform runs linux/amd64. Build it with --platform linux/amd64."},
-		"index without platform":    {mutate.AppendManifests(empty.Index, child(arm, "linux", "arm64")), "This image is for linux/arm64"},
-		"no command":                {image(t, func(c *v1.ConfigFile) { c.Config.Entrypoint, c.Config.Cmd = nil, nil }), "no command"},
+		"another platform": {
+			arm, "This image is for linux/arm64; this platform runs linux/amd64. Build it with --platform linux/amd64.",
+		},
+		"index without platform": {
+			mutate.AppendManifests(empty.Index, child(arm, "linux", "arm64")), "This image is for linux/arm64",
+		},
+		"no command": {
+			image(t, func(c *v1.ConfigFile) { c.Config.Entrypoint, c.Config.Cmd = nil, nil }), "no command",
+		},
 		"too large":                 {large(t), "this platform takes up to 64.0 KiB"},
 		"label not JSON":            {image(t, label(`{"web":`)), "renga.processes cannot be used"},
 		"label with a bad type":     {image(t, label(`{"Bad Name":"x"}`)), "Process type"},
@@ -175,8 +186,9 @@ func TestLabelsDeclareProcesses(t *testing.T) {
 	w := newFixture(t)
 	w.push(t, "hello:latest", image(t, func(c *v1.ConfigFile) {
 		c.Config.Labels = map[string]string{
-			"renga.processes":              `{"web":["/app","web"],"clock":"sleep 1 && tick"}`,
-			"io.buildpacks.build.metadata": `{"processes":[{"type":"worker","command":["x"],"args":[],"direct":true},{"type":"console","command":"y"}]}`,
+			"renga.processes": `{"web":["/app","web"],"clock":"sleep 1 && tick"}`,
+			"io.buildpacks.build.metadata": `{"processes":[` +
+				`{"type":"worker","command":["x"],"args":[],"direct":true},{"type":"console","command":"y"}]}`,
 		}
 	}))
 	want := map[renga.ProcessType][]string{
@@ -257,7 +269,9 @@ func TestCutPushLeavesNothingTagged(t *testing.T) {
 		t.Fatal(err)
 	}
 	header := http.Header{"Content-Type": {string(types.DockerManifestSchema2)}}
-	for what, body := range map[string][]byte{"incomplete": raw, "cut": raw[:len(raw)/2], "empty": nil, "no manifest": []byte(`{"schemaVersion":2}`)} {
+	for what, body := range map[string][]byte{
+		"incomplete": raw, "cut": raw[:len(raw)/2], "empty": nil, "no manifest": []byte(`{"schemaVersion":2}`),
+	} {
 		res, text := w.do(t, "alice-token", "PUT", "/v2/hello/web/manifests/latest", header.Clone(), body)
 		if res.StatusCode/100 != 4 {
 			t.Errorf("%s: %d %s", what, res.StatusCode, text)
@@ -276,7 +290,8 @@ func TestManifestOfAnUnknownTypeDoesNotSlipPastTheRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, _ := w.do(t, "alice-token", "PUT", "/v2/hello/web/manifests/latest", http.Header{"Content-Type": {"text/plain"}}, raw)
+	res, _ := w.do(t, "alice-token", "PUT", "/v2/hello/web/manifests/latest", http.Header{"Content-Type": {"text/plain"}},
+		raw)
 	if tagged := w.tagOf(t, "hello/web:latest") != ""; tagged != (len(w.released()) == 1) {
 		t.Errorf("status %d, tagged %v, %d releases", res.StatusCode, tagged, len(w.released()))
 	}
@@ -322,7 +337,8 @@ func child(img v1.Image, os, arch string) mutate.IndexAddendum {
 // attestation is what buildx adds to an index: an image that runs nowhere.
 func attestation(t testing.TB) v1.Image {
 	t.Helper()
-	img, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer([]byte(`{}`), "application/vnd.in-toto+json"))
+	img, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1),
+		static.NewLayer([]byte(`{}`), "application/vnd.in-toto+json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,8 @@ func TestReleaserSentenceReachesThePusherOn503(t *testing.T) {
 	w.push(t, "hello/web:other", img)
 	w.failWith(renga.Errorf(renga.Unavailable, "Redis is away."))
 	res, body := w.put(t, "hello/web", img)
-	if res.StatusCode != 503 || ociCode(t, body) != "UNAVAILABLE" || !strings.Contains(body, "Redis is away. The image is stored and will be released") {
+	if res.StatusCode != 503 || ociCode(t, body) != "UNAVAILABLE" ||
+		!strings.Contains(body, "Redis is away. The image is stored and will be released") {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 	if res.Header.Get("Location") != "" || res.Header.Get("Retry-After") == "" {
@@ -104,7 +105,8 @@ func TestNewerPushOvertakesAKeptOne(t *testing.T) {
 	first, second := image(t), image(t)
 	w.push(t, "hello/web:stored", second)
 	wantRefusal(t, remote.Write(w.ref(t, "hello/web:latest"), first, as("alice-token")...), http.StatusServiceUnavailable)
-	wantRefusal(t, remote.Write(w.ref(t, "hello/worker:latest"), first, as("alice-token")...), http.StatusServiceUnavailable)
+	wantRefusal(t, remote.Write(w.ref(t, "hello/worker:latest"), first, as("alice-token")...),
+		http.StatusServiceUnavailable)
 	w.failWith(nil)
 	if res, body := w.put(t, "hello/web", second); res.StatusCode != http.StatusCreated {
 		t.Fatalf("%d %s", res.StatusCode, body)
@@ -176,7 +178,8 @@ func TestRecoveryPutsBackWhatIsRefusedThen(t *testing.T) {
 func TestDamagedIntentIsReportedAndHindersNoOther(t *testing.T) {
 	w := newFixture(t)
 	w.failWith(renga.Errorf(renga.Unavailable, "Redis is away."))
-	wantRefusal(t, remote.Write(w.ref(t, "hello/web:latest"), image(t), as("alice-token")...), http.StatusServiceUnavailable)
+	wantRefusal(t, remote.Write(w.ref(t, "hello/web:latest"), image(t), as("alice-token")...),
+		http.StatusServiceUnavailable)
 	w.failWith(nil)
 	if err := os.WriteFile(filepath.Join(w.options.IntentDir, "torn.json"), []byte(`{"id":`), 0o600); err != nil {
 		t.Fatal(err)
@@ -227,14 +230,18 @@ func TestRemoveAppTakesAllRepositoriesAndIntentsOfThatAppOnly(t *testing.T) {
 	w.push(t, "hello-two/web:latest", image(t))
 	w.push(t, "hello/web:v1", image(t))
 	w.failWith(renga.Errorf(renga.Unavailable, "Redis is away."))
-	wantRefusal(t, remote.Write(w.ref(t, "hello/worker:latest"), image(t), as("alice-token")...), http.StatusServiceUnavailable)
-	wantRefusal(t, remote.Write(w.ref(t, "hello-two/worker:latest"), image(t), as("alice-token")...), http.StatusServiceUnavailable)
+	wantRefusal(t, remote.Write(w.ref(t, "hello/worker:latest"), image(t), as("alice-token")...),
+		http.StatusServiceUnavailable)
+	wantRefusal(t, remote.Write(w.ref(t, "hello-two/worker:latest"), image(t), as("alice-token")...),
+		http.StatusServiceUnavailable)
 	for range 2 { // the second time it is gone already
 		if err := w.reg.RemoveApp(t.Context(), "hello"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for ref, there := range map[string]bool{"hello/web:v1": false, "hello/worker:latest": false, "hello-two/web:latest": true, "hello-two/worker:latest": true} {
+	for ref, there := range map[string]bool{
+		"hello/web:v1": false, "hello/worker:latest": false, "hello-two/web:latest": true, "hello-two/worker:latest": true,
+	} {
 		if (w.tagOf(t, ref) != "") != there {
 			t.Errorf("%s: there is %v", ref, !there)
 		}

@@ -133,7 +133,8 @@ func New(o Options, dir Directory, rel Releaser) (*Registry, error) {
 	}
 	return &Registry{
 		o: o, platform: p, dir: dir, rel: rel, log: o.Log,
-		inner: inner, storage: ns, driver: driver, measurer: newMeasurer(driver, o.MaxUnpacked), intents: intentDir(o.IntentDir),
+		inner: inner, storage: ns, driver: driver, measurer: newMeasurer(driver, o.MaxUnpacked),
+		intents: intentDir(o.IntentDir),
 	}, nil
 }
 

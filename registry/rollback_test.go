@@ -111,7 +111,8 @@ func TestDockerPullsWhatRunsAfterARollback(t *testing.T) {
 	w.runs(first)
 	d.must(t, "", "rmi", ref)
 	d.must(t, "", "pull", ref)
-	if id, want := d.must(t, "", "image", "inspect", "--format", "{{.Id}}", ref), first[renga.Web].Config; id != want+"\n" {
+	if id, want := d.must(t, "", "image", "inspect", "--format", "{{.Id}}", ref),
+		first[renga.Web].Config; id != want+"\n" {
 		t.Errorf("pulled %s, want what runs: %s", id, want)
 	}
 	w.runs(nil)

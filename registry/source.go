@@ -71,7 +71,8 @@ func (s storedRepository) blob(ctx context.Context, dgst string, limit int64) ([
 		return nil, err
 	}
 	if size > limit {
-		return nil, renga.Errorf(renga.Invalid, "The image's config has %s; up to %s are taken.", humanBytes(size), humanBytes(limit))
+		return nil, renga.Errorf(renga.Invalid, "The image's config has %s; up to %s are taken.", humanBytes(size),
+			humanBytes(limit))
 	}
 	body, err := s.Blobs(ctx).Get(ctx, digest.Digest(dgst))
 	if err != nil {

@@ -30,7 +30,8 @@ func formOf(head []byte) form {
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		return formGzip
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}), len(head) >= 4 && head[0]>>4 == 5 && bytes.Equal(head[1:4], []byte{0x2a, 0x4d, 0x18}):
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}),
+		len(head) >= 4 && head[0]>>4 == 5 && bytes.Equal(head[1:4], []byte{0x2a, 0x4d, 0x18}):
 		return formZstd // a frame, or one to be skipped before it
 	case bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")):
 		return formXZ
@@ -103,7 +104,8 @@ func unpack(packed io.Reader) (io.ReadCloser, error) {
 	case formGzip:
 		return gzip.NewReader(packed)
 	case formZstd:
-		z, err := zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindow))
+		z, err := zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(zstdWindow))
 		if err != nil {
 			return nil, err
 		}

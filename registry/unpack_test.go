@@ -120,7 +120,8 @@ func TestWhatCannotBeUnpackedIsSaid(t *testing.T) {
 	spoilt[len(spoilt)-5] ^= 1
 	for what, layer := range map[string][]byte{
 		"cut": good[:len(good)/2], "bad sum": spoilt, "no archive": []byte(strings.Repeat("this is no archive ", 100)),
-		"gzip of no archive": gzipped(t, []byte(strings.Repeat("this is no archive ", 100))), "cut zstd": zstdPacked(t, archive(t, 100<<10))[:20],
+		"gzip of no archive": gzipped(t, []byte(strings.Repeat("this is no archive ", 100))),
+		"cut zstd":           zstdPacked(t, archive(t, 100<<10))[:20],
 	} {
 		if n, err := unpackedSize(bytes.NewReader(layer), 1<<20); err == nil || errors.Is(err, errTooLarge) {
 			t.Errorf("%s: %d, %v", what, n, err)
@@ -159,7 +160,8 @@ func BenchmarkUnpackedSize(b *testing.B) {
 		}
 	}
 	for name, layer := range map[string][]byte{
-		"gzip": gzipped(b, plain.Bytes()), "zstd": zstdPacked(b, plain.Bytes()), "plain": plain.Bytes(), "zeros": gzipped(b, archive(b, 256<<20)),
+		"gzip": gzipped(b, plain.Bytes()), "zstd": zstdPacked(b, plain.Bytes()), "plain": plain.Bytes(),
+		"zeros": gzipped(b, archive(b, 256<<20)),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(layer)))

@@ -25,14 +25,24 @@ func TestWhichReleasesAreCanaries(t *testing.T) {
 		want renga.Canary
 	}{
 		{"a push", func() error { return r.Push(t.Context(), push("p2", "hello", "sha256:bb")) }, app.Canary},
-		{"a deploy", func() error { _, err := r.Deploy(t.Context(), id, only(stored("web", "sha256:cc")), "me"); return err }, app.Canary},
+		{
+			"a deploy", func() error { _, err := r.Deploy(t.Context(), id, only(stored("web", "sha256:cc")), "me"); return err },
+			app.Canary,
+		},
 		{"a deploy that asks", func() error { _, err := r.Deploy(t.Context(), id, asked, "me"); return err }, half},
-		{"a change of config vars", func() error { _, err := r.Change(t.Context(), id, setVar("A", "b")); return err }, renga.Canary{}},
+		{
+			"a change of config vars", func() error { _, err := r.Change(t.Context(), id, setVar("A", "b")); return err },
+			renga.Canary{},
+		},
 		{"a rollback", func() error {
 			_, err := r.Rollback(t.Context(), id, 2, renga.RollbackAll, renga.Canary{}, "me")
 			return err
 		}, renga.Canary{}},
-		{"a rollback that asks", func() error { _, err := r.Rollback(t.Context(), id, 3, renga.RollbackAll, half, "me"); return err }, half},
+		{"a rollback that asks", func() error {
+			_, err := r.Rollback(t.Context(), id, 3, renga.RollbackAll, half,
+				"me")
+			return err
+		}, half},
 		{"again", func() error { _, err := r.Rerelease(t.Context(), id, "again", half, "me"); return err }, half},
 	} {
 		before := len(w.records[id])

@@ -10,7 +10,8 @@ import (
 // Deploy makes a release of images that are stored already, by process type,
 // and takes others away. It gives the newest release when that is what runs
 // anyway.
-func (r *Releaser) Deploy(ctx context.Context, app renga.AppID, d renga.Deploy, by renga.AccountID) (renga.Release, error) {
+func (r *Releaser) Deploy(ctx context.Context, app renga.AppID, d renga.Deploy,
+	by renga.AccountID) (renga.Release, error) {
 	return r.Change(ctx, app, renga.Change{
 		Description: cmp.Or(d.Description, deployStoredName(d)), By: by, Deploys: true, Canary: d.Canary,
 		Edit: func(in *renga.Inputs) error {
@@ -22,7 +23,8 @@ func (r *Releaser) Deploy(ctx context.Context, app renga.AppID, d renga.Deploy, 
 
 // Rerelease makes a new release of what the newest one holds. An empty
 // description says so.
-func (r *Releaser) Rerelease(ctx context.Context, app renga.AppID, description string, canary renga.Canary, by renga.AccountID) (renga.ReleaseRecord, error) {
+func (r *Releaser) Rerelease(ctx context.Context, app renga.AppID, description string, canary renga.Canary,
+	by renga.AccountID) (renga.ReleaseRecord, error) {
 	if description == "" {
 		description = "Release again"
 	}

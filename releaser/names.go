@@ -24,5 +24,6 @@ var (
 // inventName makes up a name such as silent-pond-48213. Sixteen hundred words
 // times ninety thousand numbers: a clash is refused like any taken name.
 func inventName() string {
-	return fmt.Sprintf("%s-%s-%d", adjectives[rand.IntN(len(adjectives))], nouns[rand.IntN(len(nouns))], 10000+rand.IntN(90000))
+	return fmt.Sprintf("%s-%s-%d", adjectives[rand.IntN(len(adjectives))], nouns[rand.IntN(len(nouns))],
+		10000+rand.IntN(90000))
 }

@@ -115,12 +115,14 @@ func TestRecoveryGivesAppsBackToWhoHadThemLast(t *testing.T) {
 		told    bool
 		lost    bool // the app is not recovered now
 	}{
-		"written down":                  {ledger: fakeLedger{owner: bob}, owner: "bob"},
-		"never written down":            {ledger: fakeLedger{err: renga.Errorf(renga.NotFound, "unknown")}, owner: "maker"},
-		"altered":                       {ledger: fakeLedger{err: fakeFlaw{errors.New("altered")}}, owner: "", told: true},
-		"the disk does not answer":      {ledger: fakeLedger{err: errors.New("I/O error")}, told: true, lost: true},
-		"somebody else has the email":   {ledger: fakeLedger{owner: bob}, refusal: taken, owner: "", told: true},
-		"Redis does not take the owner": {ledger: fakeLedger{owner: bob}, refusal: errors.New("away"), told: true, lost: true},
+		"written down":                {ledger: fakeLedger{owner: bob}, owner: "bob"},
+		"never written down":          {ledger: fakeLedger{err: renga.Errorf(renga.NotFound, "unknown")}, owner: "maker"},
+		"altered":                     {ledger: fakeLedger{err: fakeFlaw{errors.New("altered")}}, owner: "", told: true},
+		"the disk does not answer":    {ledger: fakeLedger{err: errors.New("I/O error")}, told: true, lost: true},
+		"somebody else has the email": {ledger: fakeLedger{owner: bob}, refusal: taken, owner: "", told: true},
+		"Redis does not take the owner": {
+			ledger: fakeLedger{owner: bob}, refusal: errors.New("away"), told: true, lost: true,
+		},
 	} {
 		to := &fakeRestorer{err: c.refusal}
 		all, err := releaser.Recover(t.Context(), c.ledger, to)

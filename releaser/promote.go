@@ -15,7 +15,8 @@ func (r *Releaser) Promotable(ctx context.Context, id renga.AppID) (renga.Releas
 	}
 	live, err := r.Store.Live(ctx, id)
 	if err == nil && len(live.Images) == 0 {
-		err = renga.Errorf(renga.Invalid, "%s has no release with an image that was up once, so there is nothing to promote. Push an image to it first.", app.Name)
+		err = renga.Errorf(renga.Invalid, "%s has no release with an image that was up once, so there is nothing to "+
+			"promote. Push an image to it first.", app.Name)
 	}
 	return live, err
 }

@@ -41,7 +41,8 @@ func TestPromotionTakesTheImagesAndNothingElse(t *testing.T) {
 			t.Fatalf("%+v, %v", rel, err)
 		}
 		in := w.opened[rel.Digest].Inputs
-		if in.Images["web"].Digest != "sha256:aa" || in.Images["web"].Repository != "shop/web" || in.Vars["STAGE"] != "production" {
+		if in.Images["web"].Digest != "sha256:aa" || in.Images["web"].Repository != "shop/web" ||
+			in.Vars["STAGE"] != "production" {
 			t.Errorf("released %+v", in)
 		}
 	}
@@ -124,9 +125,12 @@ func TestARightThatEndsMeanwhileStopsAPromotion(t *testing.T) {
 	for what, end := range map[string]func(from, to *renga.App){
 		"You do not have access to the app shop.":    func(_, to *renga.App) { to.Owner = "somebody" },
 		"You do not have access to the app staging.": func(from, _ *renga.App) { from.Owner = "somebody" },
-		"Whoever owns the app shop may not see the app staging, whose images they would get; share it with them first.": func(_, to *renga.App) {
+		"Whoever owns the app shop may not see the app staging, whose images they would get; share it with them " +
+			"first.": func(_, to *renga.App) {
 			to.Owner = "somebody"
-			to.Collaborators = map[renga.AccountID]renga.Collaborator{"me": {Account: "me", Permissions: []renga.Permission{renga.MayDeploy, renga.MayView}}}
+			to.Collaborators = map[renga.AccountID]renga.Collaborator{"me": {
+				Account: "me", Permissions: []renga.Permission{renga.MayDeploy, renga.MayView},
+			}}
 		},
 	} {
 		w, r, p := promotable(t)

@@ -101,7 +101,8 @@ func recoverApp(ctx context.Context, one *Recovered, from Chains, to Restorer) e
 // down who that is, it is who made the app; where what was written down cannot
 // be trusted or used, it is nobody, lest somebody gets back what they gave away,
 // and doubt says why.
-func recoverOwner(ctx context.Context, app renga.App, maker renga.AccountID, from Chains, to Restorer) (owner renga.Account, doubt, err error) {
+func recoverOwner(ctx context.Context, app renga.App, maker renga.AccountID, from Chains,
+	to Restorer) (owner renga.Account, doubt, err error) {
 	owner, err = from.Owner(ctx, app)
 	var flaw interface{ BadVersion() int }
 	switch {

@@ -33,7 +33,10 @@ type fixture struct {
 }
 
 func newFixture() (*fixture, *releaser.Releaser) {
-	w := &fixture{apps: map[renga.AppID]renga.App{}, records: map[renga.AppID][]renga.ReleaseRecord{}, pushes: map[string]int{}, opened: map[string]renga.Release{}}
+	w := &fixture{
+		apps: map[renga.AppID]renga.App{}, records: map[renga.AppID][]renga.ReleaseRecord{}, pushes: map[string]int{},
+		opened: map[string]renga.Release{},
+	}
 	ids := 0
 	return w, releaser.New(releaser.Parts{
 		Apps: w, Store: w, Ledger: w, Owners: releaser.NewOwners(w, w), Runner: w, Lines: w, Now: time.Now,
@@ -245,7 +248,11 @@ func TestProcessTypesNoLongerDeclaredGo(t *testing.T) {
 	p := push("p1", "hello", "sha256:aa")
 	p.Images["clock"] = renga.Image{Repository: "hello/web", Digest: "sha256:aa", Command: []string{"clock"}}
 	id := w.mustPush(t, r, p)
-	worker := renga.Push{ID: "p2", App: "hello", By: "me", Images: map[renga.ProcessType]renga.Image{"worker": {Repository: "hello/worker", Digest: "sha256:cc"}}}
+	worker := renga.Push{
+		ID: "p2", App: "hello", By: "me", Images: map[renga.ProcessType]renga.Image{"worker": {
+			Repository: "hello/worker", Digest: "sha256:cc",
+		}},
+	}
 	w.mustPush(t, r, worker)
 	w.mustPush(t, r, push("p3", "hello", "sha256:bb"))
 	images := w.records[id][3].Images
@@ -258,7 +265,10 @@ func TestARefusedChangeLeavesNoTrace(t *testing.T) {
 	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	before := len(w.opened)
-	_, err := r.Change(t.Context(), id, renga.Change{Edit: func(*renga.Inputs) error { return renga.Errorf(renga.Invalid, "no") }})
+	_, err := r.Change(t.Context(), id, renga.Change{Edit: func(*renga.Inputs) error {
+		return renga.Errorf(renga.Invalid,
+			"no")
+	}})
 	if renga.KindOf(err) != renga.Invalid || len(w.opened) != before || len(w.records[id]) != 2 {
 		t.Errorf("err %v, %d in the ledger, %d releases", err, len(w.opened), len(w.records[id]))
 	}
@@ -368,8 +378,10 @@ func TestRollback(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := w.opened[rec.Digest].Inputs
-		if got.Images["web"].Digest != c.image || got.Vars["A"] != c.value || !strings.Contains(rec.Description, c.wantsFragment) {
-			t.Errorf("%s: image %s, A is as wanted: %v, %q", c.part, got.Images["web"].Digest, got.Vars["A"] == c.value, rec.Description)
+		if got.Images["web"].Digest != c.image || got.Vars["A"] != c.value ||
+			!strings.Contains(rec.Description, c.wantsFragment) {
+			t.Errorf("%s: image %s, A is as wanted: %v, %q", c.part, got.Images["web"].Digest, got.Vars["A"] == c.value,
+				rec.Description)
 		}
 	}
 }
@@ -437,7 +449,8 @@ func TestRollbacksThatAreRefused(t *testing.T) {
 	w.records[id][2].Outcome = renga.Outcome{Status: renga.Failed, Reason: "web.1 exited with status 3"}
 	w.missing = "sha256:aa"
 	for version, want := range map[int]string{
-		1: "no image", 2: "gone", 3: "exited with status 3", 4: "before its dynos are up", 5: "before its dynos are up", 6: "no release v6", 0: "no release v0",
+		1: "no image", 2: "gone", 3: "exited with status 3", 4: "before its dynos are up", 5: "before its dynos are up",
+		6: "no release v6", 0: "no release v0",
 	} {
 		before := len(w.records[id])
 		_, err := r.Rollback(t.Context(), id, version, renga.RollbackAll, renga.Canary{}, "me")
@@ -459,7 +472,8 @@ func TestAnAppThatIsGoingTakesNoChange(t *testing.T) {
 	if err := r.Push(t.Context(), push("p2", "hello", "sha256:bb")); renga.KindOf(err) != renga.NotFound {
 		t.Errorf("push: %v", err)
 	}
-	if _, err := r.Rollback(t.Context(), id, 1, renga.RollbackAll, renga.Canary{}, "me"); renga.KindOf(err) != renga.NotFound {
+	if _, err := r.Rollback(t.Context(), id, 1, renga.RollbackAll, renga.Canary{},
+		"me"); renga.KindOf(err) != renga.NotFound {
 		t.Errorf("rollback: %v", err)
 	}
 }

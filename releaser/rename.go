@@ -157,7 +157,8 @@ func (r *Renamer) settle(ctx context.Context, m renga.Rename) (renga.App, error)
 	if err != nil {
 		r.releaser.openRenames.add(m)
 		return renga.App{}, &renga.Error{Kind: renga.Unavailable, Err: err,
-			Message: "The app " + m.From + " could not be renamed to " + m.To + " now. That is ended as soon as it can be; until then the app takes no change."}
+			Message: "The app " + m.From + " could not be renamed to " + m.To +
+				" now. That is ended as soon as it can be; until then the app takes no change."}
 	}
 	r.releaser.openRenames.remove(m)
 	if final != nil {

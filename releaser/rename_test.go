@@ -78,10 +78,12 @@ func TestRename(t *testing.T) {
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	wakes := w.wakes
 	app, err := renamer.Rename(t.Context(), id, "world")
-	if err != nil || app.Name != "world" || !slices.Equal(w.steps, []string{"begin", "name", "end"}) || w.wakes != wakes+1 {
+	if err != nil || app.Name != "world" || !slices.Equal(w.steps, []string{"begin", "name", "end"}) ||
+		w.wakes != wakes+1 {
 		t.Fatalf("%+v, %v, steps %v, wakes %d", app, err, w.steps, w.wakes-wakes)
 	}
-	if rel, err := r.Change(t.Context(), id, setVar("A", "1")); err != nil || rel.AppName != "world" || len(w.records[id]) != 3 {
+	if rel, err := r.Change(t.Context(), id, setVar("A", "1")); err != nil || rel.AppName != "world" ||
+		len(w.records[id]) != 3 {
 		t.Errorf("the next release: %+v, %v", rel, err)
 	}
 	if app, err = renamer.Rename(t.Context(), id, "world"); err != nil || app.Name != "world" || len(w.steps) != 3 {
@@ -95,10 +97,14 @@ func TestRefusedRenamesLeaveAllAsItWas(t *testing.T) {
 		fail     error
 		kind     renga.Kind
 	}{
-		"a name that is none":             {to: "X", kind: renga.Invalid},
-		"a taken name":                    {to: "other", kind: renga.Conflict},
-		"a name with releases under it":   {to: "world", step: "begin", fail: renga.Errorf(renga.Conflict, "taken"), kind: renga.Conflict},
-		"a name that was taken meanwhile": {to: "world", step: "name", fail: renga.Errorf(renga.Conflict, "taken"), kind: renga.Conflict},
+		"a name that is none": {to: "X", kind: renga.Invalid},
+		"a taken name":        {to: "other", kind: renga.Conflict},
+		"a name with releases under it": {
+			to: "world", step: "begin", fail: renga.Errorf(renga.Conflict, "taken"), kind: renga.Conflict,
+		},
+		"a name that was taken meanwhile": {
+			to: "world", step: "name", fail: renga.Errorf(renga.Conflict, "taken"), kind: renga.Conflict,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, r, renamer := newRenameFixture()

@@ -25,7 +25,8 @@ func TestRescueGoesToTheLastGoodReleaseOnce(t *testing.T) {
 		t.Fatalf("%d releases, want 5", n)
 	}
 	rec := w.records[id][4]
-	if rec.By != renga.Platform || rec.Images["web"].Digest != "sha256:aa" || !strings.Contains(rec.Description, "Rollback to v2: v4 did not hold: web.1 crashed") {
+	if rec.By != renga.Platform || rec.Images["web"].Digest != "sha256:aa" ||
+		!strings.Contains(rec.Description, "Rollback to v2: v4 did not hold: web.1 crashed") {
 		t.Errorf("the release is %q by %s with %s", rec.Description, rec.By, rec.Images["web"].Digest)
 	}
 }

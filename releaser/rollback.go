@@ -13,7 +13,8 @@ import (
 // from one of the two. The old images are found whole in the registry before
 // anything else happens. The error is of kind Invalid, with the reason, when
 // the release cannot be taken back to.
-func (r *Releaser) Rollback(ctx context.Context, id renga.AppID, version int, part renga.RollbackPart, canary renga.Canary, by renga.AccountID) (renga.ReleaseRecord, error) {
+func (r *Releaser) Rollback(ctx context.Context, id renga.AppID, version int, part renga.RollbackPart,
+	canary renga.Canary, by renga.AccountID) (renga.ReleaseRecord, error) {
 	app, err := r.changeable(ctx, id)
 	if err != nil {
 		return renga.ReleaseRecord{}, err
@@ -41,7 +42,8 @@ func (r *Releaser) Rollback(ctx context.Context, id renga.AppID, version int, pa
 }
 
 // rollTo makes the release that takes the app back to target.
-func (r *Releaser) rollTo(ctx context.Context, target renga.Release, part renga.RollbackPart, canary renga.Canary, by renga.AccountID) (renga.ReleaseRecord, error) {
+func (r *Releaser) rollTo(ctx context.Context, target renga.Release, part renga.RollbackPart, canary renga.Canary,
+	by renga.AccountID) (renga.ReleaseRecord, error) {
 	rel, err := r.change(ctx, target.App, renga.Change{
 		Description: rollbackName(target.Version, part), By: by, Canary: canary,
 		Edit: func(in *renga.Inputs) error {

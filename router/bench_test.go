@@ -30,7 +30,10 @@ func BenchmarkRouter(b *testing.B) {
 		}))
 		b.Cleanup(d.Close)
 		b.Run(fmt.Sprintf("bytes=%d/direct", size), func(b *testing.B) { load(b, d.URL, http.MethodGet) })
-		b.Run(fmt.Sprintf("bytes=%d/proxy", size), func(b *testing.B) { load(b, serveBench(b, bareProxy(b, d.URL)), http.MethodGet) })
+		b.Run(fmt.Sprintf("bytes=%d/proxy", size), func(b *testing.B) {
+			load(b, serveBench(b, bareProxy(b, d.URL)),
+				http.MethodGet)
+		})
 		for _, apps := range []int{1, 10, 1000} {
 			b.Run(fmt.Sprintf("bytes=%d/apps=%d", size, apps), func(b *testing.B) {
 				load(b, serveBench(b, manyApps(apps, target(d))), http.MethodGet)

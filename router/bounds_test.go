@@ -27,7 +27,8 @@ func TestRequestsOverALimitAreH26AndReachNoDyno(t *testing.T) {
 	} {
 		r := f.request(t, http.MethodGet, "/", nil)
 		change(r)
-		if res, _ := f.do(t, r); res.StatusCode != http.StatusBadRequest || res.Header.Get("X-Renga-Error") != string(router.H26) {
+		if res, _ := f.do(t, r); res.StatusCode != http.StatusBadRequest ||
+			res.Header.Get("X-Renga-Error") != string(router.H26) {
 			t.Errorf("%s: answer is %d %q, want 400 H26", what, res.StatusCode, res.Header.Get("X-Renga-Error"))
 		}
 		if rec := f.record(t); rec.Err == nil {

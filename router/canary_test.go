@@ -35,7 +35,8 @@ func TestACanaryGetsItsShare(t *testing.T) {
 			}
 			got, p := counts["canary 1"]+counts["canary 2"], float64(percent)/100
 			want, off := p*requests, 5*math.Sqrt(requests*p*(1-p))
-			if math.Abs(float64(got)-want) > off || counts["canary 1"] == 0 || counts["canary 2"] == 0 || got+counts["stable"] != requests {
+			if math.Abs(float64(got)-want) > off || counts["canary 1"] == 0 || counts["canary 2"] == 0 ||
+				got+counts["stable"] != requests {
 				t.Errorf("the canary got %d of %d requests, want %.0f within %.0f: %v", got, requests, want, off, counts)
 			}
 			sum := f.Tally(appID, first.ID).Requests + f.Tally(appID, second.ID).Requests

@@ -64,26 +64,49 @@ var (
 func answers() map[Code]answer {
 	const busy = http.StatusServiceUnavailable
 	return map[Code]answer{
-		H10:       {busy, "App crashed", page(failed, H10, "The application crashed. Its owner finds the reason in its logs.")},
-		H11:       {busy, "Backlog too deep", page(failed, H11, "The application has more requests than it can take. Try again in a moment.")},
-		H12:       {busy, "Request timeout", page(failed, H12, "The application took too long to answer.")},
-		H13:       {busy, "Connection closed without response", page(failed, H13, "The application closed the connection without an answer.")},
-		H14:       {busy, "No web processes running", page(failed, H14, "The application has no web dynos. Its owner can scale web up to 1 or more.")},
-		H15:       {busy, "Idle connection", page(failed, H15, "The application fell silent.")},
-		H17:       {busy, "Poorly formatted HTTP response", page(failed, H17, "The application gave an answer that is not valid HTTP.")},
-		H18:       {busy, "Server Request Interrupted", page(failed, H18, "The application broke off in the middle of its answer.")},
-		H19:       {busy, "Backend connection timeout", page(failed, H19, "The application could not be reached in time.")},
-		H20:       {busy, "App boot timeout", page(failed, H20, "The application did not start in time. Its owner finds the reason in its logs.")},
-		H21:       {busy, "Backend connection refused", page(failed, H21, "The application refuses connections.")},
-		H25:       {http.StatusBadGateway, "HTTP Restriction", page(failed, H25, "The application gave an answer that is over a limit.")},
-		H26:       {http.StatusBadRequest, "Request Error", page(failed, H26, "The request is malformed.")},
-		H27:       {statusClientClosed, "Client Request Interrupted", nil},
-		H28:       {statusClientClosed, "Client Connection Idle", nil},
-		H31:       {http.StatusMisdirectedRequest, "Misdirected Request", page(failed, H31, "The request came over a connection that was made for another application.")},
-		H80:       {busy, "Maintenance mode", page(maintenance, H80, "The application is being worked on and will be back soon.")},
-		H81:       {busy, "Blank app", page(blank, H81, "Nothing was released here yet. The first push of an image will show up at this address.")},
-		H99:       {busy, "Platform error", page(failed, H99, "The platform made a mistake. Try again in a moment.")},
-		NoSuchApp: {http.StatusNotFound, "No such app", page(nothing, NoSuchApp, "There is no application at this address. Check its name.")},
+		H10: {busy, "App crashed", page(failed, H10,
+			"The application crashed. Its owner finds the reason in its logs.")},
+		H11: {busy, "Backlog too deep", page(failed, H11,
+			"The application has more requests than it can take. Try again in a moment.")},
+		H12: {busy, "Request timeout", page(failed, H12, "The application took too long to answer.")},
+		H13: {
+			busy, "Connection closed without response", page(failed, H13,
+				"The application closed the connection without an answer."),
+		},
+		H14: {
+			busy, "No web processes running", page(failed, H14,
+				"The application has no web dynos. Its owner can scale web up to 1 or more."),
+		},
+		H15: {busy, "Idle connection", page(failed, H15, "The application fell silent.")},
+		H17: {
+			busy, "Poorly formatted HTTP response", page(failed, H17, "The application gave an answer that is not valid HTTP."),
+		},
+		H18: {
+			busy, "Server Request Interrupted", page(failed, H18, "The application broke off in the middle of its answer."),
+		},
+		H19: {busy, "Backend connection timeout", page(failed, H19, "The application could not be reached in time.")},
+		H20: {busy, "App boot timeout", page(failed, H20,
+			"The application did not start in time. Its owner finds the reason in its logs.")},
+		H21: {busy, "Backend connection refused", page(failed, H21, "The application refuses connections.")},
+		H25: {
+			http.StatusBadGateway, "HTTP Restriction", page(failed, H25, "The application gave an answer that is over a limit."),
+		},
+		H26: {http.StatusBadRequest, "Request Error", page(failed, H26, "The request is malformed.")},
+		H27: {statusClientClosed, "Client Request Interrupted", nil},
+		H28: {statusClientClosed, "Client Connection Idle", nil},
+		H31: {
+			http.StatusMisdirectedRequest, "Misdirected Request",
+			page(failed, H31, "The request came over a connection that was made for another application."),
+		},
+		H80: {busy, "Maintenance mode", page(maintenance, H80,
+			"The application is being worked on and will be back soon.")},
+		H81: {busy, "Blank app", page(blank, H81,
+			"Nothing was released here yet. The first push of an image will show up at this address.")},
+		H99: {busy, "Platform error", page(failed, H99, "The platform made a mistake. Try again in a moment.")},
+		NoSuchApp: {
+			http.StatusNotFound, "No such app", page(nothing, NoSuchApp,
+				"There is no application at this address. Check its name."),
+		},
 	}
 }
 

@@ -57,7 +57,8 @@ func TestDrainWaitsForWhatIsInFlight(t *testing.T) {
 	}
 	ctx, end := contextWithEnd(t)
 	end()
-	if err := f.Drain(ctx, appID, old.ID); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1 requests") {
+	if err := f.Drain(ctx, appID, old.ID); !errors.Is(err, context.Canceled) ||
+		!strings.Contains(err.Error(), "1 requests") {
 		t.Errorf("drain with a request in flight: %v", err)
 	}
 	unblock()
@@ -72,7 +73,9 @@ func TestDrainWaitsForWhatIsInFlight(t *testing.T) {
 func TestRemovedAppIsGoneAndItsHostIsFree(t *testing.T) {
 	f := newFixture(t, router.Options{})
 	f.serve(backend(t, says("first")))
-	other := renga.Route{App: "other", Name: "other", Hosts: []string{host}, Targets: []renga.Target{backend(t, says("second"))}}
+	other := renga.Route{
+		App: "other", Name: "other", Hosts: []string{host}, Targets: []renga.Target{backend(t, says("second"))},
+	}
 	f.Route(other) // the name went from one app to the other
 	f.Route(renga.Route{App: appID})
 	if _, body := f.get(t, "/"); body != "second" {
@@ -92,8 +95,9 @@ func TestServesIgnoresCaseAndPort(t *testing.T) {
 	rt := router.New(router.Options{})
 	rt.Route(renga.Route{App: appID, Hosts: []string{"shop.example", "bücher.example", "[::1]"}})
 	for h, want := range map[string]bool{
-		"shop.example": true, "SHOP.example:80": true, "shop.example.": true, "bücher.example:1": true, "[::1]:80": true, "[::1]": true,
-		"": false, "shop": false, "x.shop.example": false, "::1": false,
+		"shop.example": true, "SHOP.example:80": true, "shop.example.": true, "bücher.example:1": true, "[::1]:80": true,
+		"[::1]": true,
+		"":      false, "shop": false, "x.shop.example": false, "::1": false,
 	} {
 		if got := rt.Serves(h); got != want {
 			t.Errorf("Serves(%q) is %v", h, got)
@@ -258,7 +262,8 @@ func (f *fixture) exchange(client, n int) error {
 		return err
 	}
 	if want := path + ":" + body; res.StatusCode != http.StatusOK || string(b) != want {
-		return fmt.Errorf("%s: status %d %s, %d bytes, want %d", method, res.StatusCode, res.Header.Get("X-Renga-Error"), len(b), len(want))
+		return fmt.Errorf("%s: status %d %s, %d bytes, want %d", method, res.StatusCode, res.Header.Get("X-Renga-Error"),
+			len(b), len(want))
 	}
 	return nil
 }

@@ -32,7 +32,10 @@ func FuzzHostname(f *testing.F) {
 }
 
 func FuzzRequestID(f *testing.F) {
-	for _, s := range []string{"", strings.Repeat("a", 19), strings.Repeat("a", 20), strings.Repeat("Z", 201), "01234567890123456789\n", "9b2f6d1e-6d0f-4b0e-9a37-0f1d2c3b4a59"} {
+	for _, s := range []string{
+		"", strings.Repeat("a", 19), strings.Repeat("a", 20), strings.Repeat("Z", 201), "01234567890123456789\n",
+		"9b2f6d1e-6d0f-4b0e-9a37-0f1d2c3b4a59",
+	} {
 		f.Add(s)
 	}
 	valid := regexp.MustCompile(`\A[A-Za-z0-9-]{20,200}\z`)

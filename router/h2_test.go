@@ -29,7 +29,8 @@ func TestAnUploadThatOutlivesItsAnswerHarmsNobody(t *testing.T) {
 	})))
 	r.Hosts = append(r.Hosts, "127.0.0.1")
 	rt.Route(r)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}, ForceAttemptHTTP2: true}
+	roots := s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
 	var wg sync.WaitGroup
 	for range 8 {

@@ -29,7 +29,8 @@ func interim(tb testing.TB, said ...string) http.HandlerFunc {
 
 const (
 	continues = "HTTP/1.1 100 Continue"
-	hints     = "HTTP/1.1 103 Early Hints\nLink: </a.css>\nConnection: keep-alive, X-Hop\nKeep-Alive: timeout=5\nX-Hop: 1\nUpgrade: h2c\n" +
+	hints     = "HTTP/1.1 103 Early Hints\nLink: </a.css>\nConnection: keep-alive, X-Hop\nKeep-Alive: timeout=5\nX-Hop: " +
+		"1\nUpgrade: h2c\n" +
 		"Proxy-Connection: x\nTransfer-Encoding: chunked"
 )
 
@@ -53,7 +54,8 @@ func TestInterimAnswersPassWithoutWhatIsAboutTheConnection(t *testing.T) {
 	f := newFixture(t, router.Options{})
 	f.serve(backend(t, interim(t, continues, hints, "HTTP/1.1 102 Processing", continues)))
 	got := raw(t, f, "GET / HTTP/1.1\r\nHost: "+host+"\r\n\r\n")
-	want := "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nVia: 1.1 renga\r\n\r\nHTTP/1.1 102 Processing\r\nVia: 1.1 renga\r\n\r\nHTTP/1.1 200 OK\r\n"
+	want := "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nVia: 1.1 renga\r\n\r\n" +
+		"HTTP/1.1 102 Processing\r\nVia: 1.1 renga\r\n\r\nHTTP/1.1 200 OK\r\n"
 	if !strings.HasPrefix(got, want) {
 		t.Errorf("the client got\n%s\nwant first\n%s", got, want)
 	}
@@ -98,7 +100,8 @@ func TestInterimAnswersDoNotBreakHTTP2(t *testing.T) {
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
-	if want := []string{"103 map[Link:[</a.css>] Via:[1.1 renga]]"}; res.ProtoMajor != 2 || err != nil || string(b) != "done" || !slices.Equal(got, want) {
+	if want := []string{"103 map[Link:[</a.css>] Via:[1.1 renga]]"}; res.ProtoMajor != 2 || err != nil ||
+		string(b) != "done" || !slices.Equal(got, want) {
 		t.Errorf("%s %q, %v, after %q", res.Proto, b, err, got)
 	}
 }

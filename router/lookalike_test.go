@@ -27,14 +27,17 @@ func TestWhatADynoCouldTakeForOneOfOursDoesNotReachIt(t *testing.T) {
 	c := f.dial(t)
 	var sent strings.Builder
 	for _, name := range []string{
-		"X_Forwarded_For", "x-forwarded_for", "X_FORWARDED-Proto", "X_Forwarded_Port", "X_Forwarded_Host", "X_Request_Id", "x_request_start",
+		"X_Forwarded_For", "x-forwarded_for", "X_FORWARDED-Proto", "X_Forwarded_Port", "X_Forwarded_Host", "X_Request_Id",
+		"x_request_start",
 		"Content_Length", "Transfer_Encoding", "Proxy", "X_Own_Header", "User_Id", "Proxy_Mode", "_", "X-Forwarded-For_",
 	} {
 		sent.WriteString(name + ": forged\r\n")
 	}
 	c.send("GET / HTTP/1.1\r\nHost: " + host + "\r\n" + sent.String() + "\r\n")
 	got := string(readBody(t, c))
-	for _, stays := range []string{"X_own_header=forged", "User_id=forged", "Proxy_mode=forged", "_=forged", "X-Forwarded-For_=forged"} {
+	for _, stays := range []string{
+		"X_own_header=forged", "User_id=forged", "Proxy_mode=forged", "_=forged", "X-Forwarded-For_=forged",
+	} {
 		if !strings.Contains(got, stays+"\n") {
 			t.Errorf("%s did not reach the dyno", stays)
 		}
@@ -51,7 +54,8 @@ func TestTrailersBearNoHeadersOfOurs(t *testing.T) {
 	f := newFixture(t, router.Options{})
 	f.serve(backend(t, heads))
 	c := f.dial(t)
-	c.send("POST / HTTP/1.1\r\nHost: " + host + "\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum, X-Forwarded-For\r\n\r\n" +
+	c.send("POST / HTTP/1.1\r\nHost: " + host + "\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum, " +
+		"X-Forwarded-For\r\n\r\n" +
 		"1\r\na\r\n0\r\nX-Sum: 42\r\nX-Forwarded-For: forged\r\nX_Forwarded_Proto: forged\r\nX-Request-Id: forged\r\n\r\n")
 	got := string(readBody(t, c))
 	if strings.Contains(got, "forged") || !strings.Contains(got, "trailer X-Sum=42\n") {
@@ -77,8 +81,9 @@ func TestAPortThatCannotBeIsTheSchemes(t *testing.T) {
 	f := newFixture(t, router.Options{})
 	f.serve(backend(t, heads))
 	for port, want := range map[string]string{
-		"": "80", ":": "80", ":0": "80", ":65536": "80", ":99999999999999999999": "80", ":http": "80", ":-1": "80", ":080": "80",
-		":1": "1", ":5000": "5000", ":65535": "65535",
+		"": "80", ":": "80", ":0": "80", ":65536": "80", ":99999999999999999999": "80", ":http": "80", ":-1": "80",
+		":080": "80",
+		":1":   "1", ":5000": "5000", ":65535": "65535",
 	} {
 		c := f.dial(t)
 		c.send("GET / HTTP/1.1\r\nHost: " + host + port + "\r\n\r\n")

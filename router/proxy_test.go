@@ -37,21 +37,33 @@ func TestHeadersToTheDyno(t *testing.T) {
 			"X-Request-Id": `[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`, "X-Request-Start": `\d{13}`,
 			"Via": `1\.1 renga`, "X-Forwarded-Host": "-", "Forwarded": "-", "Accept-Encoding": "-",
 		}},
-		{"earlier proxies are kept at the left", map[string]string{"X-Forwarded-For": "1.2.3.4, 5.6.7.8", "Via": "1.0 cdn"}, map[string]string{
-			"X-Forwarded-For": `1\.2\.3\.4, 5\.6\.7\.8, 127\.0\.0\.1`, "Via": `1\.0 cdn, 1\.1 renga`,
-		}},
-		{"what the router knows better is replaced", map[string]string{"X-Forwarded-Proto": "https", "X-Forwarded-Port": "443", "X-Request-Start": "1"}, map[string]string{
+		{"earlier proxies are kept at the left", map[string]string{"X-Forwarded-For": "1.2.3.4, 5.6.7.8", "Via": "1.0 cdn"},
+			map[string]string{
+				"X-Forwarded-For": `1\.2\.3\.4, 5\.6\.7\.8, 127\.0\.0\.1`, "Via": `1\.0 cdn, 1\.1 renga`,
+			}},
+		{"what the router knows better is replaced", map[string]string{
+			"X-Forwarded-Proto": "https", "X-Forwarded-Port": "443", "X-Request-Start": "1",
+		}, map[string]string{
 			"X-Forwarded-Proto": "http", "X-Forwarded-Port": "80", "X-Request-Start": `\d{13}`,
 		}},
 		{"a valid request id is kept", map[string]string{"X-Request-Id": id}, map[string]string{"X-Request-Id": id}},
-		{"an invalid request id is replaced", map[string]string{"X-Request-Id": "short"}, map[string]string{"X-Request-Id": `[0-9a-f-]{36}`}},
-		{"what Heroku passes on is passed on", map[string]string{"X-Forwarded-Host": "cdn.example", "Forwarded": "for=1.2.3.4"}, map[string]string{
+		{
+			"an invalid request id is replaced", map[string]string{"X-Request-Id": "short"},
+			map[string]string{"X-Request-Id": `[0-9a-f-]{36}`},
+		},
+		{"what Heroku passes on is passed on", map[string]string{
+			"X-Forwarded-Host": "cdn.example", "Forwarded": "for=1.2.3.4",
+		}, map[string]string{
 			"X-Forwarded-Host": `cdn\.example`, "Forwarded": `for=1\.2\.3\.4`,
 		}},
-		{"hop-by-hop headers end here", map[string]string{"Connection": "close, X-Secret", "X-Secret": "1", "Keep-Alive": "5", "Te": "gzip", "Proxy-Authorization": "x"}, map[string]string{
+		{"hop-by-hop headers end here", map[string]string{
+			"Connection": "close, X-Secret", "X-Secret": "1", "Keep-Alive": "5", "Te": "gzip", "Proxy-Authorization": "x",
+		}, map[string]string{
 			"Connection": "-", "X-Secret": "-", "Keep-Alive": "-", "Te": "-", "Proxy-Authorization": "-",
 		}},
-		{"the client's own are left alone", map[string]string{"User-Agent": "", "Accept-Encoding": "br", "Cookie": "a=b; c=d"}, map[string]string{
+		{"the client's own are left alone", map[string]string{
+			"User-Agent": "", "Accept-Encoding": "br", "Cookie": "a=b; c=d",
+		}, map[string]string{
 			"User-Agent": "-", "Accept-Encoding": "br", "Cookie": "a=b; c=d",
 		}},
 	} {
@@ -85,7 +97,8 @@ func TestHostHeaderPassesAndItsPortIsForwarded(t *testing.T) {
 	r := f.request(t, http.MethodGet, "/", nil)
 	r.Host = "SHOP.renga.localhost:5000"
 	_, body := f.do(t, r)
-	if !strings.Contains(body, "Host: SHOP.renga.localhost:5000\n") || !strings.Contains(body, "X-Forwarded-Port: 5000\r\n") {
+	if !strings.Contains(body, "Host: SHOP.renga.localhost:5000\n") ||
+		!strings.Contains(body, "X-Forwarded-Port: 5000\r\n") {
 		t.Errorf("the dyno got\n%s", body)
 	}
 }
@@ -128,7 +141,8 @@ func TestPathAndQueryPassByteForByte(t *testing.T) {
 	f.serve(backend(t, echoHeaders))
 	for _, target := range []string{
 		"/", "/a%2Fb%2fc", "/a//b/../c/", "//double", "/%7Etilde/~tilde", "/plus+and%20space", "/ümlaut", "/a[b]|c\"<>^`{}",
-		"/?", "/?a=1;b=2", "/?a=%zz&b=%", "/?x=1&x=2&&=&y", "/p?redirect=http://x/?y#", "/;v=1/x,y", "/?" + strings.Repeat("k&", 4000),
+		"/?", "/?a=1;b=2", "/?a=%zz&b=%", "/?x=1&x=2&&=&y", "/p?redirect=http://x/?y#", "/;v=1/x,y",
+		"/?" + strings.Repeat("k&", 4000),
 	} {
 		c := f.dial(t)
 		c.send("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n")
@@ -294,16 +308,29 @@ func TestATrustedProxyIsBelieved(t *testing.T) {
 		client                     string // in the router's line
 		tls                        bool
 	}{
-		{"somebody", "10.0.0.0/8", "https", "8443", "For: 6.6.6.6, 1.2.3.4, 127.0.0.1, Proto: http, Port: 80", "6.6.6.6, 1.2.3.4, 127.0.0.1", false},
-		{"the balancer", "127.0.0.0/8", "https", "8443", "For: 6.6.6.6, 1.2.3.4, 127.0.0.1, Proto: https, Port: 8443", "1.2.3.4", true},
-		{"one that says no port", "127.0.0.0/8", "http, https", "", "For: 6.6.6.6, 1.2.3.4, 127.0.0.1, Proto: https, Port: 443", "1.2.3.4", true},
-		{"one that talks nonsense", "127.0.0.0/8", "gopher", "70000", "For: 6.6.6.6, 1.2.3.4, 127.0.0.1, Proto: http, Port: 80", "1.2.3.4", false},
+		{
+			"somebody", "10.0.0.0/8", "https", "8443", "For: 6.6.6.6, 1.2.3.4, 127.0.0.1, Proto: http, Port: 80",
+			"6.6.6.6, 1.2.3.4, 127.0.0.1", false,
+		},
+		{
+			"the balancer", "127.0.0.0/8", "https", "8443", "For: 6.6.6.6, 1.2.3.4, 127.0.0.1, Proto: https, Port: 8443",
+			"1.2.3.4", true,
+		},
+		{
+			"one that says no port", "127.0.0.0/8", "http, https", "",
+			"For: 6.6.6.6, 1.2.3.4, 127.0.0.1, Proto: https, Port: 443", "1.2.3.4", true,
+		},
+		{
+			"one that talks nonsense", "127.0.0.0/8", "gopher", "70000",
+			"For: 6.6.6.6, 1.2.3.4, 127.0.0.1, Proto: http, Port: 80", "1.2.3.4", false,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFixture(t, router.Options{Trusted: renga.Proxies{netip.MustParsePrefix(test.trusted)}})
 			f.serve(backend(t, func(w http.ResponseWriter, r *http.Request) {
 				h := r.Header
-				fmt.Fprintf(w, "For: %s, Proto: %s, Port: %s", h.Get("X-Forwarded-For"), h.Get("X-Forwarded-Proto"), h.Get("X-Forwarded-Port"))
+				fmt.Fprintf(w, "For: %s, Proto: %s, Port: %s", h.Get("X-Forwarded-For"), h.Get("X-Forwarded-Proto"),
+					h.Get("X-Forwarded-Port"))
 			}))
 			r := f.request(t, http.MethodGet, "/", nil)
 			r.Header.Set("X-Forwarded-For", "6.6.6.6, 1.2.3.4")

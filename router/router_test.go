@@ -449,7 +449,8 @@ func TestStatsCountRequestsByClassAndCode(t *testing.T) {
 	f.get(t, "/")
 	eventually(t, "the end of all requests", func() bool { return f.Stats().InFlight == 0 })
 	s := f.Stats()
-	if s.Requests != 3 || s.ByClass[2] != 2 || s.ByClass[5] != 1 || s.ByFailure[router.H10] != 1 || s.Apps != 1 || s.Hosts != 1 {
+	if s.Requests != 3 || s.ByClass[2] != 2 || s.ByClass[5] != 1 || s.ByFailure[router.H10] != 1 || s.Apps != 1 ||
+		s.Hosts != 1 {
 		t.Errorf("stats are %+v", s)
 	}
 }

@@ -20,7 +20,8 @@ func switches(tb testing.TB) http.HandlerFunc {
 			return
 		}
 		hangsUp(tb, func(c net.Conn) {
-			_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+r.Header.Get("Upgrade")+"\r\n\r\n")
+			_, _ = io.WriteString(c,
+				"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+r.Header.Get("Upgrade")+"\r\n\r\n")
 			line, _ := bufio.NewReader(c).ReadString('\n')
 			_, _ = io.WriteString(c, strings.ToUpper(line))
 		})(w, r)
@@ -50,12 +51,14 @@ func TestNothingElseIsAnUpgrade(t *testing.T) {
 	f := newFixture(t, router.Options{})
 	f.serve(backend(t, switches(t)))
 	for _, upgrade := range []string{
-		"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings", "Upgrade: h2c\r\nConnection: Upgrade", "Upgrade: shout\r\nConnection: Upgrade",
+		"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings", "Upgrade: h2c\r\nConnection: Upgrade",
+		"Upgrade: shout\r\nConnection: Upgrade",
 		"Upgrade: h2c, websocket\r\nConnection: Upgrade", "Upgrade: websocket\r\nUpgrade: h2c\r\nConnection: Upgrade",
 		"Upgrade: caf\xe9\r\nConnection: Upgrade", "Upgrade: h2c", "Upgrade: TLS/1.2\r\nConnection: Upgrade",
 	} {
 		c := f.dial(t)
-		c.send("GET / HTTP/1.1\r\nHost: " + host + "\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\nX-Own: 1\r\n" + upgrade + "\r\n\r\n")
+		c.send("GET / HTTP/1.1\r\nHost: " + host + "\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\nX-Own: 1\r\n" + upgrade +
+			"\r\n\r\n")
 		res, err := http.ReadResponse(c.r, nil)
 		if err != nil || res.StatusCode != http.StatusOK {
 			t.Fatalf("%q: %+v, %v", upgrade, res, err)

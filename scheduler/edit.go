@@ -21,7 +21,8 @@ func (s *Scheduler) AddSchedule(ctx context.Context, sch renga.Schedule) (renga.
 }
 
 // UpdateSchedule lets edit change a schedule and gives it back as it is kept.
-func (s *Scheduler) UpdateSchedule(ctx context.Context, app renga.AppID, id string, edit func(*renga.Schedule) error) (renga.Schedule, error) {
+func (s *Scheduler) UpdateSchedule(ctx context.Context, app renga.AppID, id string,
+	edit func(*renga.Schedule) error) (renga.Schedule, error) {
 	return s.editOne(ctx, app, id, func(all map[string]renga.Schedule) (renga.Schedule, error) {
 		sch, there := all[id]
 		if !there {
@@ -40,7 +41,8 @@ func (s *Scheduler) RemoveSchedule(ctx context.Context, app renga.AppID, id stri
 func noSchedule() error { return renga.Errorf(renga.NotFound, "Couldn't find that schedule.") }
 
 // editOne puts one schedule to the others, if it may be.
-func (s *Scheduler) editOne(ctx context.Context, app renga.AppID, id string, change func(all map[string]renga.Schedule) (renga.Schedule, error)) (renga.Schedule, error) {
+func (s *Scheduler) editOne(ctx context.Context, app renga.AppID, id string,
+	change func(all map[string]renga.Schedule) (renga.Schedule, error)) (renga.Schedule, error) {
 	var sch renga.Schedule
 	err := s.store.EditSchedules(ctx, app, func(all map[string]renga.Schedule) (err error) {
 		before := all[id]
@@ -93,7 +95,8 @@ func (s *Scheduler) RunSchedule(ctx context.Context, app renga.AppID, id string)
 	var o manualRun
 	err := s.runs.NoteRuns(ctx, app, id, func(sch *renga.Schedule, going int) ([]renga.ScheduledRun, error) {
 		if going > 0 && !sch.Overlap {
-			return nil, renga.Errorf(renga.Conflict, "A run of %s is still going; stop its dyno first, or let runs overlap.", sch.Label())
+			return nil, renga.Errorf(renga.Conflict, "A run of %s is still going; stop its dyno first, or let runs overlap.",
+				sch.Label())
 		}
 		o = manualRun{*sch, newRun(*sch, s.Now())}
 		return []renga.ScheduledRun{o.run}, nil

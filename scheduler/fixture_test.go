@@ -177,7 +177,8 @@ func (w *fixture) RemoveSchedule(_ context.Context, _ renga.AppID, id string) er
 	return w.storeErr
 }
 
-func (w *fixture) NoteRuns(_ context.Context, _ renga.AppID, id string, decide func(*renga.Schedule, int) ([]renga.ScheduledRun, error)) error {
+func (w *fixture) NoteRuns(_ context.Context, _ renga.AppID, id string,
+	decide func(*renga.Schedule, int) ([]renga.ScheduledRun, error)) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reads++

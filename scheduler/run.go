@@ -75,7 +75,8 @@ func (s *Scheduler) find(ctx context.Context, sch renga.Schedule, run renga.Sche
 }
 
 // giveUp ends a run without a dyno, and has the app's log tell of it.
-func (s *Scheduler) giveUp(ctx context.Context, sch renga.Schedule, run renga.ScheduledRun, status renga.RunStatus, reason string) error {
+func (s *Scheduler) giveUp(ctx context.Context, sch renga.Schedule, run renga.ScheduledRun, status renga.RunStatus,
+	reason string) error {
 	run.GiveUp(status, s.Now(), reason)
 	err := s.runs.UpdateRun(ctx, sch.App, run.ID, func(r *renga.ScheduledRun) { r.GiveUp(status, run.FinishedAt, reason) })
 	if err == nil {
@@ -92,7 +93,9 @@ func (s *Scheduler) logRun(sch renga.Schedule, run renga.ScheduledRun) {
 
 // newRun is a run to be started.
 func newRun(sch renga.Schedule, due time.Time) renga.ScheduledRun {
-	return renga.ScheduledRun{ID: uuid.Must(uuid.NewV7()).String(), Schedule: sch.ID, Status: renga.RunStarting, DueAt: due}
+	return renga.ScheduledRun{
+		ID: uuid.Must(uuid.NewV7()).String(), Schedule: sch.ID, Status: renga.RunStarting, DueAt: due,
+	}
 }
 
 // claim notes the runs of a schedule that is due and moves it on, all at once;
@@ -212,7 +215,8 @@ func (s *Scheduler) startRun(ctx context.Context, sch renga.Schedule, run renga.
 	case err == nil:
 		return s.runs.UpdateRun(ctx, sch.App, run.ID, func(r *renga.ScheduledRun) { r.Began(d) })
 	}
-	return s.giveUp(ctx, sch, run, status(err), renga.MessageOf(err, "It could not be started, for a reason that is in Renga's log."))
+	return s.giveUp(ctx, sch, run, status(err), renga.MessageOf(err,
+		"It could not be started, for a reason that is in Renga's log."))
 }
 
 // status is what a run ends in that could not be started.

@@ -38,7 +38,8 @@ type Store interface {
 type Runs interface {
 	// NoteRuns lets decide change a schedule and adds the runs that it gives back,
 	// all at once. going counts the schedule's runs that are not over.
-	NoteRuns(ctx context.Context, app renga.AppID, id string, decide func(s *renga.Schedule, going int) ([]renga.ScheduledRun, error)) error
+	NoteRuns(ctx context.Context, app renga.AppID, id string,
+		decide func(s *renga.Schedule, going int) ([]renga.ScheduledRun, error)) error
 	// UnfinishedRuns are those of all apps that are not over.
 	UnfinishedRuns(ctx context.Context) (map[renga.AppID][]renga.ScheduledRun, error)
 	// UpdateRun changes a run that is not over; of another one nothing comes.

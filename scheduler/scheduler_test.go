@@ -29,7 +29,8 @@ func TestWhatIsDueIsStarted(t *testing.T) {
 		if r := w.runs[0]; r.Dyno != "scheduler.1234" || r.Release != 7 || !r.StartedAt.Equal(r.DueAt) || *r.ExitCode != 0 {
 			t.Errorf("run %+v", r)
 		}
-		if _, err := w.room.UpdateSchedule(t.Context(), shop, hourly.ID, func(s *renga.Schedule) error { s.Cron = "5 * * * *"; return nil }); err != nil {
+		if _, err := w.room.UpdateSchedule(t.Context(), shop, hourly.ID,
+			func(s *renga.Schedule) error { s.Cron = "5 * * * *"; return nil }); err != nil {
 			t.Error(err)
 		}
 		if err := w.room.RemoveSchedule(t.Context(), shop, often.ID); err != nil {
@@ -47,13 +48,15 @@ func TestARunThatStillGoesOn(t *testing.T) {
 		w.after(2 * time.Minute)
 		w.did("00:01:00 long")
 		w.ran("00:01:00 running", "00:02:00 skipped The run before it was still going.")
-		if want := "heroku[scheduler]: Run of " + sch.ID + " due at 2000-01-01T00:02:00Z skipped: The run before it was still going."; !slices.Equal(w.lines, []string{want}) {
+		if want := "heroku[scheduler]: Run of " + sch.ID +
+			" due at 2000-01-01T00:02:00Z skipped: The run before it was still going."; !slices.Equal(w.lines, []string{want}) {
 			t.Errorf("lines %q", w.lines)
 		}
 		if _, err := w.room.RunSchedule(t.Context(), shop, sch.ID); renga.KindOf(err) != renga.Conflict {
 			t.Errorf("by hand: %v", err)
 		}
-		if _, err := w.room.UpdateSchedule(t.Context(), shop, sch.ID, func(s *renga.Schedule) error { s.Overlap = true; return nil }); err != nil {
+		if _, err := w.room.UpdateSchedule(t.Context(), shop, sch.ID,
+			func(s *renga.Schedule) error { s.Overlap = true; return nil }); err != nil {
 			t.Error(err)
 		}
 		w.after(time.Minute)
@@ -162,7 +165,8 @@ func TestWhatWasMissedIsListedOnce(t *testing.T) {
 		w.after(3*time.Hour + 5*time.Minute)
 		w.run()
 		w.did("00:10:00 job")
-		w.ran("00:10:00 succeeded", "03:10:00 missed Renga was not running, or could not reach its Redis; the runs before it were missed too, since that of 2000-01-01T00:20:00Z.")
+		w.ran("00:10:00 succeeded", "03:10:00 missed Renga was not running, or could not reach its Redis; the runs before "+
+			"it were missed too, since that of 2000-01-01T00:20:00Z.")
 		w.after(5 * time.Minute)
 		w.did("03:20:00 job")
 	})
@@ -207,7 +211,8 @@ func TestTheEngineMayBeAway(t *testing.T) {
 		away(fmt.Errorf("a secret"))
 		w.after(10 * time.Minute)
 		w.did()
-		w.ran("00:10:00 running", "00:20:00 missed Docker is away.", "00:30:00 failed There is no release.", "00:40:00 failed It could not be started, for a reason that is in Renga's log.")
+		w.ran("00:10:00 running", "00:20:00 missed Docker is away.", "00:30:00 failed There is no release.",
+			"00:40:00 failed It could not be started, for a reason that is in Renga's log.")
 	})
 }
 
@@ -243,7 +248,9 @@ func TestAThousandAppsAreStartedWithinTheirMinute(t *testing.T) {
 		w.set(func() {
 			for n := range 1000 {
 				app := renga.AppID(fmt.Sprintf("app-%d", n))
-				w.schedules[string(app)] = renga.Schedule{ID: string(app), App: app, Cron: "@hourly", Command: "job", Enabled: true, Next: time.Now().Add(time.Hour)}
+				w.schedules[string(app)] = renga.Schedule{
+					ID: string(app), App: app, Cron: "@hourly", Command: "job", Enabled: true, Next: time.Now().Add(time.Hour),
+				}
 			}
 			w.takes = 400 * time.Millisecond
 		})
@@ -284,10 +291,13 @@ func TestSchedulesAreChecked(t *testing.T) {
 		for range scheduler.MaxSchedules - 1 {
 			w.add("@daily", "job")
 		}
-		if _, err := w.room.AddSchedule(t.Context(), renga.Schedule{App: shop, Cron: "@daily", Command: "job"}); !strings.Contains(renga.MessageOf(err, ""), "may have 50 schedules") {
+		if _, err := w.room.AddSchedule(t.Context(), renga.Schedule{
+			App: shop, Cron: "@daily", Command: "job",
+		}); !strings.Contains(renga.MessageOf(err, ""), "may have 50 schedules") {
 			t.Errorf("one too many: %v", err)
 		}
-		if _, err := w.room.UpdateSchedule(t.Context(), shop, "nothing", func(*renga.Schedule) error { return nil }); renga.KindOf(err) != renga.NotFound {
+		if _, err := w.room.UpdateSchedule(t.Context(), shop, "nothing",
+			func(*renga.Schedule) error { return nil }); renga.KindOf(err) != renga.NotFound {
 			t.Errorf("of nothing: %v", err)
 		}
 	})

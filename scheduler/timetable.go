@@ -36,8 +36,10 @@ const maxCron = 200
 // read makes a timetable out of a schedule's cron line and zone.
 func read(s renga.Schedule) (timetable, error) {
 	bad := func(why string) (timetable, error) {
-		return timetable{}, renga.Errorf(renga.Invalid, "Cron must be five fields such as `30 3 * * 1-5` (minute, hour, day of the month, month, day of the week from 0 for Sunday), "+
-			"or @hourly, @daily, @weekly, @monthly or @yearly%s.", why)
+		return timetable{}, renga.Errorf(renga.Invalid,
+			"Cron must be five fields such as `30 3 * * 1-5` (minute, hour, day of the month, month, day of the week from 0 "+
+				"for Sunday), "+
+				"or @hourly, @daily, @weekly, @monthly or @yearly%s.", why)
 	}
 	if len(s.Cron) > maxCron || !cronLine.MatchString(s.Cron) {
 		return bad("")

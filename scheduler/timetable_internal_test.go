@@ -68,15 +68,19 @@ func TestNextTimes(t *testing.T) {
 
 func TestLinesThatAreNone(t *testing.T) {
 	for _, cron := range []string{
-		"", "daily", "@every 1m", "@reboot", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 7",
-		"*/0 * * * *", "5-1 * * * *", "TZ=", "TZ=UTC", "CRON_TZ=UTC * * * * *", "* * * * *\n* * * * *", "a b c d e", ", * * * *", "1,,2 * * * *", "1, * * * *", strings.Repeat("*", 201),
+		"", "daily", "@every 1m", "@reboot", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *",
+		"* * * * 7",
+		"*/0 * * * *", "5-1 * * * *", "TZ=", "TZ=UTC", "CRON_TZ=UTC * * * * *", "* * * * *\n* * * * *", "a b c d e",
+		", * * * *", "1,,2 * * * *", "1, * * * *", strings.Repeat("*", 201),
 	} {
-		if _, err := read(renga.Schedule{Cron: cron}); renga.KindOf(err) != renga.Invalid || !strings.HasPrefix(err.Error(), "Cron must be") {
+		if _, err := read(renga.Schedule{Cron: cron}); renga.KindOf(err) != renga.Invalid ||
+			!strings.HasPrefix(err.Error(), "Cron must be") {
 			t.Errorf("%q: %v", cron, err)
 		}
 	}
 	for _, zone := range []string{"Local", "Europe/Atlantis", "../../etc/passwd", "+01:00"} {
-		if _, err := read(renga.Schedule{Cron: "@daily", Zone: zone}); renga.KindOf(err) != renga.Invalid || !strings.HasPrefix(err.Error(), "Timezone") {
+		if _, err := read(renga.Schedule{Cron: "@daily", Zone: zone}); renga.KindOf(err) != renga.Invalid ||
+			!strings.HasPrefix(err.Error(), "Timezone") {
 			t.Errorf("%q: %v", zone, err)
 		}
 	}
@@ -118,7 +122,8 @@ func TestYearsAreJudgedAtOnce(t *testing.T) {
 	due, now := at(t, "2006-01-02T15:04:00Z"), at(t, "2026-01-02T03:04:30Z")
 	for cron, missed := range map[string]string{
 		"* * * * *": "2026-01-02T03:03:00Z", "@hourly": "2026-01-02T03:00:00Z", "@daily": "2026-01-02T00:00:00Z",
-		"@weekly": "2025-12-28T00:00:00Z", "@monthly": "2026-01-01T00:00:00Z", "@yearly": "2026-01-01T00:00:00Z", "0 0 29 2 *": "2024-02-29T00:00:00Z",
+		"@weekly": "2025-12-28T00:00:00Z", "@monthly": "2026-01-01T00:00:00Z", "@yearly": "2026-01-01T00:00:00Z",
+		"0 0 29 2 *": "2024-02-29T00:00:00Z",
 	} {
 		if v := mustRead(t, cron, "").decide(due, now); !v.missed.Equal(at(t, missed)) {
 			t.Errorf("%s: missed %v, want %s", cron, v.missed, missed)
@@ -128,7 +133,9 @@ func TestYearsAreJudgedAtOnce(t *testing.T) {
 
 // FuzzRead: whatever people write, it is refused or comes later than now.
 func FuzzRead(f *testing.F) {
-	for _, seed := range []string{"* * * * *", "@daily", "1-5/2,7 */3 ? jan-mar sun", "TZ=", "99999999999999999999 * * * *"} {
+	for _, seed := range []string{
+		"* * * * *", "@daily", "1-5/2,7 */3 ? jan-mar sun", "TZ=", "99999999999999999999 * * * *",
+	} {
 		f.Add(seed, "Europe/Berlin")
 	}
 	now := time.Date(2026, 10, 25, 0, 59, 30, 0, time.UTC)

@@ -23,7 +23,8 @@ func readKeyset(path string) (*keyset.Handle, error) {
 		return nil, err
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, renga.Errorf(renga.Invalid, "The key file %s can be read by others than its owner (mode %04o). Run: chmod 600 %s", path, mode, path)
+		return nil, renga.Errorf(renga.Invalid,
+			"The key file %s can be read by others than its owner (mode %04o). Run: chmod 600 %s", path, mode, path)
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -33,7 +34,8 @@ func readKeyset(path string) (*keyset.Handle, error) {
 	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(content)))
 	if err != nil {
 		// Tink's error is left out: it may quote what it could not parse.
-		return nil, renga.Errorf(renga.Invalid, "The key file %s holds no keyset. Put it back from its backup; without it no release can be opened.", path)
+		return nil, renga.Errorf(renga.Invalid,
+			"The key file %s holds no keyset. Put it back from its backup; without it no release can be opened.", path)
 	}
 	return handle, nil
 }
@@ -81,7 +83,8 @@ func lockDir(path string) (unlock func(), err error) {
 // noSpace gives a full disk its kind.
 func noSpace(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return renga.Errorf(renga.NoSpace, "The disk is full: no key could be written. Free some space and try again. (%w)", err)
+		return renga.Errorf(renga.NoSpace, "The disk is full: no key could be written. Free some space and try again. (%w)",
+			err)
 	}
 	return err
 }

@@ -76,7 +76,8 @@ func (k *Keyset) Seal(plain, associated []byte) ([]byte, error) {
 func (k *Keyset) Open(sealed, associated []byte) ([]byte, error) {
 	now := k.current.Load()
 	if id, ok := keyOf(sealed); ok && !now.has(id) {
-		return nil, renga.Errorf(renga.Internal, "sealed with key %d, which is not in the keyset file %s; put that file back from its backup", id, k.path)
+		return nil, renga.Errorf(renga.Internal,
+			"sealed with key %d, which is not in the keyset file %s; put that file back from its backup", id, k.path)
 	}
 	plain, err := now.cipher.Decrypt(sealed, associated)
 	if err != nil {

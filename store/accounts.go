@@ -11,7 +11,8 @@ import (
 
 // CreateAccount writes a new account with the hash of its password and its first
 // token. An email that another account has is renga.Conflict.
-func (s *Store) CreateAccount(ctx context.Context, a renga.Account, password string, grant renga.Authorization, token string) error {
+func (s *Store) CreateAccount(ctx context.Context, a renga.Account, password string, grant renga.Authorization,
+	token string) error {
 	return s.do(ctx, "create account "+string(a.ID), func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {
 			return err
@@ -147,7 +148,8 @@ func (s *Store) SetPassword(ctx context.Context, id renga.AccountID, hash string
 // UpdateAccount lets edit change an account and gives back what was written.
 // edit may be called several times, and its error is the answer. Id and email
 // stay as they are.
-func (s *Store) UpdateAccount(ctx context.Context, id renga.AccountID, edit func(*renga.Account) error) (renga.Account, error) {
+func (s *Store) UpdateAccount(ctx context.Context, id renga.AccountID,
+	edit func(*renga.Account) error) (renga.Account, error) {
 	r, err := s.editAccount(ctx, id, func(r *accountRecord) error {
 		a := r.account()
 		if err := edit(&a); err != nil {
@@ -160,7 +162,8 @@ func (s *Store) UpdateAccount(ctx context.Context, id renga.AccountID, edit func
 	return r.account(), err
 }
 
-func (s *Store) editAccount(ctx context.Context, id renga.AccountID, edit func(*accountRecord) error) (accountRecord, error) {
+func (s *Store) editAccount(ctx context.Context, id renga.AccountID,
+	edit func(*accountRecord) error) (accountRecord, error) {
 	var r accountRecord
 	err := s.do(ctx, "update account "+string(id), func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {

@@ -10,7 +10,9 @@ import (
 
 func TestAccountIsFoundByItsTokenWhichIsStoredAsHashOnly(t *testing.T) {
 	s, p := newStore(t)
-	a := renga.Account{ID: "acc", Email: "basho@example.com", CreatedAt: time.Unix(5, 7).UTC(), UpdatedAt: time.Unix(5, 7).UTC()}
+	a := renga.Account{
+		ID: "acc", Email: "basho@example.com", CreatedAt: time.Unix(5, 7).UTC(), UpdatedAt: time.Unix(5, 7).UTC(),
+	}
 	check(t, s.EnsureAccount(t.Context(), a, "token-marker-1"))
 	later := a
 	later.CreatedAt, later.UpdatedAt = time.Unix(99, 0), time.Unix(99, 0)

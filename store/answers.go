@@ -17,7 +17,8 @@ const (
 // BeginRequest claims a request for its holder, for as long as lease unless it
 // is renewed. When the request has been answered it gives the answer instead,
 // and when somebody else holds it neither: began is false and answer nil.
-func (s *Store) BeginRequest(ctx context.Context, request, holder string, lease time.Duration) (answer []byte, began bool, err error) {
+func (s *Store) BeginRequest(ctx context.Context, request, holder string,
+	lease time.Duration) (answer []byte, began bool, err error) {
 	key := keyAnswer(request)
 	err = s.do(ctx, "begin request", func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {
@@ -72,7 +73,8 @@ func (s *Store) AnswerRequest(ctx context.Context, request string, answer []byte
 }
 
 // ownRequest writes to a claim if it is still the holder's.
-func (s *Store) ownRequest(ctx context.Context, op, request, holder string, queue func(p redis.Pipeliner, key string)) error {
+func (s *Store) ownRequest(ctx context.Context, op, request, holder string,
+	queue func(p redis.Pipeliner, key string)) error {
 	key := keyAnswer(request)
 	return s.do(ctx, op, func(ctx context.Context) error {
 		return s.transact(ctx, func(tx *redis.Tx) error {

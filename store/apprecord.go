@@ -46,7 +46,9 @@ type listing struct {
 
 func newAppRecord(a renga.App) appRecord {
 	return appRecord{
-		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, ACM: a.ACM, Features: a.Features, Buildpacks: a.Buildpacks, HealthCheck: newHealthRecord(a.HealthCheck), Canary: newCanaryRecord(a.Canary), SleepAfter: a.SleepAfter, Deleting: a.Deleting,
+		ID: a.ID, Name: a.Name, Owner: a.Owner, Maintenance: a.Maintenance, ACM: a.ACM, Features: a.Features,
+		Buildpacks: a.Buildpacks, HealthCheck: newHealthRecord(a.HealthCheck), Canary: newCanaryRecord(a.Canary),
+		SleepAfter: a.SleepAfter, Deleting: a.Deleting,
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
 		Collaborators: newCollaboratorRecords(a.Collaborators),
 	}
@@ -54,7 +56,9 @@ func newAppRecord(a renga.App) appRecord {
 
 func (r appRecord) app() renga.App {
 	return renga.App{
-		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, ACM: r.ACM, Features: r.Features, Buildpacks: r.Buildpacks, HealthCheck: r.HealthCheck.check(), Canary: r.Canary.canary(), SleepAfter: r.SleepAfter, Deleting: r.Deleting,
+		ID: r.ID, Name: r.Name, Owner: r.Owner, Maintenance: r.Maintenance, ACM: r.ACM, Features: r.Features,
+		Buildpacks: r.Buildpacks, HealthCheck: r.HealthCheck.check(), Canary: r.Canary.canary(), SleepAfter: r.SleepAfter,
+		Deleting:  r.Deleting,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 		Collaborators: r.collaborators(),
 	}

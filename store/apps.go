@@ -56,7 +56,8 @@ func (s *Store) absent(ctx context.Context, id renga.AppID) error {
 	if err != nil || l.Removing {
 		return cmp.Or(err, error(notFound(id)))
 	}
-	return renga.Errorf(renga.Unavailable, "Redis has lost the data of app %s; run `renga recover` to rebuild it from the registry.", l.Name)
+	return renga.Errorf(renga.Unavailable,
+		"Redis has lost the data of app %s; run `renga recover` to rebuild it from the registry.", l.Name)
 }
 
 // AppByName reads the app that has the name; renga.NotFound when none has.
@@ -202,7 +203,8 @@ func (s *Store) UpdateApp(ctx context.Context, id renga.AppID, edit func(*renga.
 	return a, err
 }
 
-func (s *Store) updateApp(ctx context.Context, tx *redis.Tx, id renga.AppID, edit func(*renga.App) error) (renga.App, error) {
+func (s *Store) updateApp(ctx context.Context, tx *redis.Tx, id renga.AppID,
+	edit func(*renga.App) error) (renga.App, error) {
 	stored, err := tx.Get(ctx, keyApp(id)).Result()
 	if missing(err) {
 		return renga.App{}, s.absent(ctx, id)

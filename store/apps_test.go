@@ -115,7 +115,8 @@ func TestFiftyCreatorsOfFiftyNamesAllWin(t *testing.T) {
 	wg.Wait()
 	apps, err := s.Apps(t.Context())
 	check(t, err)
-	if len(apps) != 50 || !slices.IsSortedFunc(apps, func(a, b renga.App) int { return len(a.Name) - len(b.Name) }) && apps[0].Name != "app-0" {
+	if len(apps) != 50 || !slices.IsSortedFunc(apps, func(a, b renga.App) int { return len(a.Name) - len(b.Name) }) &&
+		apps[0].Name != "app-0" {
 		t.Fatalf("%d apps, first %v", len(apps), apps[0].Name)
 	}
 }
@@ -218,7 +219,8 @@ func TestRemoveAppLeavesNoKey(t *testing.T) {
 	}
 	for name, call := range calls(s, a) {
 		switch name {
-		case "Ping", "CreateApp", "Apps", "AppIDs", "SomeApps", "RemoveApp", "DueApps", "UnfinishedRuns", "UpdateRun", "RunEnded":
+		case "Ping", "CreateApp", "Apps", "AppIDs", "SomeApps", "RemoveApp", "DueApps", "UnfinishedRuns", "UpdateRun",
+			"RunEnded":
 			continue
 		}
 		if accountCalls(s)[name] != nil {

@@ -130,7 +130,8 @@ func (s *Store) SaveAuthorization(ctx context.Context, a renga.Authorization, to
 
 // UpdateAuthorization lets edit change an authorization; its token stays.
 // renga.NotFound when the account has none of that id.
-func (s *Store) UpdateAuthorization(ctx context.Context, account renga.AccountID, id string, edit func(*renga.Authorization) error) (renga.Authorization, error) {
+func (s *Store) UpdateAuthorization(ctx context.Context, account renga.AccountID, id string,
+	edit func(*renga.Authorization) error) (renga.Authorization, error) {
 	var a renga.Authorization
 	err := s.editGrants(ctx, account, func(all grants) error {
 		r, there := all[id]
@@ -150,7 +151,8 @@ func (s *Store) UpdateAuthorization(ctx context.Context, account renga.AccountID
 // ReplaceToken gives an authorization another token, which lasts as long as the
 // one before was to; that one is valid no more. renga.NotFound when the account
 // has none of that id.
-func (s *Store) ReplaceToken(ctx context.Context, account renga.AccountID, id, token string) (renga.Authorization, error) {
+func (s *Store) ReplaceToken(ctx context.Context, account renga.AccountID,
+	id, token string) (renga.Authorization, error) {
 	var a renga.Authorization
 	err := s.editGrants(ctx, account, func(all grants) error {
 		r, there := all[id]

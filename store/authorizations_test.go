@@ -7,7 +7,9 @@ import (
 	"renga"
 )
 
-var basho = renga.Account{ID: "acc", Email: "Basho@example.com", CreatedAt: time.Unix(5, 0).UTC(), UpdatedAt: time.Unix(5, 0).UTC()}
+var basho = renga.Account{
+	ID: "acc", Email: "Basho@example.com", CreatedAt: time.Unix(5, 0).UTC(), UpdatedAt: time.Unix(5, 0).UTC(),
+}
 
 func TestARevokedTokenStaysRevoked(t *testing.T) {
 	s, _ := newStore(t)
@@ -83,7 +85,10 @@ func TestAnEditOfAnAuthorizationKeepsItsToken(t *testing.T) {
 func TestCollaboratorsAreKeptWithTheApp(t *testing.T) {
 	s, _ := newStore(t)
 	a := createApp(t, s, "haiku")
-	c := renga.Collaborator{ID: "c", Account: basho.ID, Permissions: []renga.Permission{renga.MayDeploy, renga.MayView}, CreatedAt: time.Unix(5, 0).UTC(), UpdatedAt: time.Unix(5, 0).UTC()}
+	c := renga.Collaborator{
+		ID: "c", Account: basho.ID, Permissions: []renga.Permission{renga.MayDeploy, renga.MayView},
+		CreatedAt: time.Unix(5, 0).UTC(), UpdatedAt: time.Unix(5, 0).UTC(),
+	}
 	_, err := s.UpdateApp(t.Context(), a.ID, func(a *renga.App) error {
 		a.Collaborators = map[renga.AccountID]renga.Collaborator{basho.ID: c}
 		return nil

@@ -61,7 +61,8 @@ func (s *Store) checkVersion(ctx context.Context) error {
 	if errors.Join(errA, errB) != nil || a > minMajor || a == minMajor && b >= minMinor {
 		return nil
 	}
-	return renga.Errorf(renga.Invalid, "Redis at %s has version %s; Renga needs %d.%d or newer.", s.where, version, minMajor, minMinor)
+	return renga.Errorf(renga.Invalid, "Redis at %s has version %s; Renga needs %d.%d or newer.", s.where, version,
+		minMajor, minMinor)
 }
 
 // warnOfSettings warns of settings under which acknowledged writes may be lost. A

@@ -120,7 +120,8 @@ func (s *Store) claimsNear(ctx context.Context, tx *redis.Tx, host string) (map[
 }
 
 // liveClaims decodes claims and leaves out those whose app is no more.
-func (s *Store) liveClaims(ctx context.Context, tx *redis.Tx, fields map[string]string) (map[string]claimRecord, error) {
+func (s *Store) liveClaims(ctx context.Context, tx *redis.Tx,
+	fields map[string]string) (map[string]claimRecord, error) {
 	claims, err := decodeCollection[claimRecord](keyClaims, fields)
 	if err != nil {
 		return nil, err

@@ -23,11 +23,15 @@ func newCollaboratorRecords(all map[renga.AccountID]renga.Collaborator) map[reng
 }
 
 func newCollaboratorRecord(c renga.Collaborator) collaboratorRecord {
-	return collaboratorRecord{ID: c.ID, Permissions: c.Permissions, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC()}
+	return collaboratorRecord{
+		ID: c.ID, Permissions: c.Permissions, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(),
+	}
 }
 
 func (r collaboratorRecord) collaborator(who renga.AccountID) renga.Collaborator {
-	return renga.Collaborator{ID: r.ID, Account: who, Permissions: r.Permissions, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}
+	return renga.Collaborator{
+		ID: r.ID, Account: who, Permissions: r.Permissions, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+	}
 }
 
 func (r appRecord) collaborators() map[renga.AccountID]renga.Collaborator {

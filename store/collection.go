@@ -61,7 +61,8 @@ func editCollection[R any](ctx context.Context, s *Store, c collection, edit fun
 }
 
 // editCollectionOnce is one try of editShelf.
-func editCollectionOnce[R any](ctx context.Context, s *Store, tx *redis.Tx, c collection, edit func(all map[string]R) error) error {
+func editCollectionOnce[R any](ctx context.Context, s *Store, tx *redis.Tx, c collection,
+	edit func(all map[string]R) error) error {
 	if c.app != "" {
 		there, err := tx.Exists(ctx, keyApp(c.app)).Result()
 		if err != nil {
@@ -103,7 +104,8 @@ func editCollectionOnce[R any](ctx context.Context, s *Store, tx *redis.Tx, c co
 
 // collectionEvents says what a change of a shelf means to webhooks, and gives the
 // outbox for it.
-func collectionEvents(ctx context.Context, tx *redis.Tx, c collection, before, set map[string]string, remove []string) (outbox, []event, error) {
+func collectionEvents(ctx context.Context, tx *redis.Tx, c collection, before, set map[string]string,
+	remove []string) (outbox, []event, error) {
 	if c.events == nil {
 		return outbox{}, nil, nil
 	}

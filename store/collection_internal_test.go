@@ -26,7 +26,8 @@ func TestShelfChangesAreOnlyWhatChanged(t *testing.T) {
 }
 
 func TestADamagedRecordIsNamed(t *testing.T) {
-	if _, err := decodeCollection[labelled]("jars", map[string]string{"a": "{"}); err == nil || !strings.Contains(err.Error(), "jars a") {
+	if _, err := decodeCollection[labelled]("jars", map[string]string{"a": "{"}); err == nil ||
+		!strings.Contains(err.Error(), "jars a") {
 		t.Errorf("error is %v, want one that names the record", err)
 	}
 }

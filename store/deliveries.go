@@ -65,7 +65,8 @@ func (s *Store) AppsWithWebhooks(ctx context.Context) ([]renga.AppID, error) {
 func (s *Store) DueDeliveries(ctx context.Context, app renga.AppID, at time.Time) (map[string][]string, error) {
 	due := map[string][]string{}
 	err := s.do(ctx, "list due deliveries of app "+string(app), func(ctx context.Context) error {
-		members, err := s.db.ZRangeByScore(ctx, keyDue(app), &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(at.UnixMilli(), 10)}).Result()
+		members, err := s.db.ZRangeByScore(ctx, keyDue(app),
+			&redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(at.UnixMilli(), 10)}).Result()
 		for _, member := range members {
 			hook, id, _ := strings.Cut(member, "/")
 			due[hook] = append(due[hook], id)
@@ -221,7 +222,8 @@ func (s *Store) TrimEvents(ctx context.Context, app renga.AppID, before time.Tim
 
 // queueOf reads what is kept of an app's events. left tells whether any of it
 // is of use.
-func (s *Store) queueOf(ctx context.Context, app renga.AppID) (events map[string]eventRecord, deliveries map[string]deliveryRecord, left bool, err error) {
+func (s *Store) queueOf(ctx context.Context,
+	app renga.AppID) (events map[string]eventRecord, deliveries map[string]deliveryRecord, left bool, err error) {
 	var there, due *redis.IntCmd
 	var stored, delivering *redis.MapStringStringCmd
 	if err := s.read(ctx, func(p redis.Pipeliner) {
@@ -237,7 +239,8 @@ func (s *Store) queueOf(ctx context.Context, app renga.AppID) (events map[string
 	return events, deliveries, there.Val()+due.Val() > 0, err
 }
 
-func (s *Store) dropEvents(ctx context.Context, app renga.AppID, old map[string]bool, deliveries map[string]deliveryRecord) error {
+func (s *Store) dropEvents(ctx context.Context, app renga.AppID, old map[string]bool,
+	deliveries map[string]deliveryRecord) error {
 	return pipelined(ctx, s.db, func(p redis.Pipeliner) {
 		for id, drop := range old {
 			if drop {

@@ -159,7 +159,8 @@ func (s *Store) finishAdding(ctx context.Context, app renga.AppID, id string) er
 // UpdateDomain lets edit change a domain and gives back what was written. edit
 // may be called several times, and its error is the answer. Id, app and host
 // name stay as they are.
-func (s *Store) UpdateDomain(ctx context.Context, app renga.AppID, id string, edit func(*renga.Domain) error) (renga.Domain, error) {
+func (s *Store) UpdateDomain(ctx context.Context, app renga.AppID, id string,
+	edit func(*renga.Domain) error) (renga.Domain, error) {
 	var after renga.Domain
 	err := editCollection(ctx, s, domainCollection(app), func(all map[string]domainRecord) error {
 		r, ok := all[id]

@@ -11,7 +11,9 @@ import (
 func TestDrainsAreKeptWithTheirUrlsSealed(t *testing.T) {
 	s, redis := newStore(t)
 	a, at := createApp(t, s, "hello"), time.Now().UTC()
-	d := renga.Drain{ID: "1", App: a.ID, URL: "https://user:hunter2@logs.example.com", Token: "d.1", CreatedAt: at, UpdatedAt: at}
+	d := renga.Drain{
+		ID: "1", App: a.ID, URL: "https://user:hunter2@logs.example.com", Token: "d.1", CreatedAt: at, UpdatedAt: at,
+	}
 	if err := s.AddDrain(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
@@ -20,7 +22,8 @@ func TestDrainsAreKeptWithTheirUrlsSealed(t *testing.T) {
 		t.Errorf("drains %+v, %v", got, err)
 	}
 	kept, err := redis.raw(t).HGetAll(t.Context(), "renga:{"+string(a.ID)+"}:drains").Result()
-	if err != nil || len(kept) != 1 || strings.Contains(kept["1"], "hunter2") || strings.Contains(kept["1"], "logs.example.com") {
+	if err != nil || len(kept) != 1 || strings.Contains(kept["1"], "hunter2") ||
+		strings.Contains(kept["1"], "logs.example.com") {
 		t.Errorf("Redis holds %v, %v", kept, err)
 	}
 	if err := s.RemoveDrain(t.Context(), a.ID, "2"); renga.KindOf(err) != renga.NotFound {

@@ -71,7 +71,9 @@ func dynoEvents(before, after []renga.Dyno) []event {
 		case !known:
 			all = append(all, event{kind: renga.DynoEvent, action: renga.Create, subject: dynoSubject(d)})
 		case was.State != d.State:
-			all = append(all, event{kind: renga.DynoEvent, action: renga.Update, subject: dynoSubject(d), before: dynoSubject(was)})
+			all = append(all, event{
+				kind: renga.DynoEvent, action: renga.Update, subject: dynoSubject(d), before: dynoSubject(was),
+			})
 		}
 	}
 	for _, d := range before {

@@ -32,7 +32,8 @@ func (r endpointRecord) endpoint(app renga.AppID, id string) renga.Endpoint {
 	return renga.Endpoint{
 		ID: id, App: app, Name: r.Name, CertificateID: r.CertificateID,
 		Certificate: renga.Certificate{
-			Chain: r.Chain, Names: r.Names, Subject: r.Subject, Issuer: r.Issuer, StartsAt: r.StartsAt.UTC(), EndsAt: r.EndsAt.UTC(),
+			Chain: r.Chain, Names: r.Names, Subject: r.Subject, Issuer: r.Issuer, StartsAt: r.StartsAt.UTC(),
+			EndsAt: r.EndsAt.UTC(),
 		},
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
@@ -44,7 +45,8 @@ func (s *Store) newEndpointRecord(e renga.Endpoint, key string) (endpointRecord,
 	c := e.Certificate
 	return endpointRecord{
 		Name: e.Name, CertificateID: e.CertificateID, Chain: c.Chain, Names: c.Names, Subject: c.Subject, Issuer: c.Issuer,
-		StartsAt: c.StartsAt.UTC(), EndsAt: c.EndsAt.UTC(), Key: sealed, CreatedAt: e.CreatedAt.UTC(), UpdatedAt: e.UpdatedAt.UTC(),
+		StartsAt: c.StartsAt.UTC(), EndsAt: c.EndsAt.UTC(), Key: sealed, CreatedAt: e.CreatedAt.UTC(),
+		UpdatedAt: e.UpdatedAt.UTC(),
 	}, err
 }
 
@@ -76,7 +78,8 @@ func (s *Store) AddEndpoint(ctx context.Context, e renga.Endpoint, key string) (
 	}
 	err = editCollection(ctx, s, endpointCollection(e.App), func(all map[string]endpointRecord) error {
 		if len(all) >= renga.MaxEndpoints {
-			return renga.Errorf(renga.Invalid, "An app cannot have more than %d certificates; remove one first.", renga.MaxEndpoints)
+			return renga.Errorf(renga.Invalid, "An app cannot have more than %d certificates; remove one first.",
+				renga.MaxEndpoints)
 		}
 		names := map[string]bool{}
 		for _, other := range all {

@@ -39,9 +39,13 @@ func signed(t testing.TB, a renga.App, names ...string) (renga.Endpoint, string)
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	check(t, err)
 	key := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	c, err := renga.CheckCertificate(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})), key, a.CreatedAt)
+	c, err := renga.CheckCertificate(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})), key,
+		a.CreatedAt)
 	check(t, err)
-	return renga.Endpoint{ID: uuid.NewString(), App: a.ID, CertificateID: uuid.NewString(), Certificate: c, CreatedAt: a.CreatedAt, UpdatedAt: a.CreatedAt}, key
+	return renga.Endpoint{
+		ID: uuid.NewString(), App: a.ID, CertificateID: uuid.NewString(), Certificate: c, CreatedAt: a.CreatedAt,
+		UpdatedAt: a.CreatedAt,
+	}, key
 }
 
 func addEndpoint(t testing.TB, s *store.Store, a renga.App, names ...string) renga.Endpoint {

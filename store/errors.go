@@ -26,16 +26,21 @@ var faults = []struct {
 	{"NOAUTH", renga.Unavailable, "Redis at %s wants a password; put it into REDIS_URL (redis://user:password@host)."},
 	{"AUTH", renga.Unavailable, "Redis at %s takes no password, but REDIS_URL has one; remove it there."},
 	{"invalid password", renga.Unavailable, "Redis at %s refused the user name or password; correct them in REDIS_URL."},
-	{"NOPERM", renga.Unavailable, "Redis at %s does not allow Renga's user what it needs; allow it ~renga:* +@read +@write +@transaction +@connection."},
+	{"NOPERM", renga.Unavailable, "Redis at %s does not allow Renga's user what it needs; allow it ~renga:* +@read " +
+		"+@write +@transaction +@connection."},
 	{"LOADING", renga.Unavailable, "Redis at %s is still loading its data; try again in a moment."},
-	{"READONLY", renga.Unavailable, "Redis at %s is a read-only replica; let REDIS_URL name the primary or the Sentinels."},
+	{
+		"READONLY", renga.Unavailable, "Redis at %s is a read-only replica; let REDIS_URL name the primary or the Sentinels.",
+	},
 	{"NOREPLICAS", renga.Unavailable, "Redis at %s refuses writes because too few of its replicas are up."},
 	{"OOM", renga.Unavailable, "Redis at %s has used up its memory; raise its maxmemory."},
 	{"MASTERDOWN", renga.Unavailable, "Redis at %s has lost its primary; try again once it has one."},
 	{"CLUSTERDOWN", renga.Unavailable, "The Redis Cluster at %s is down: some of its slots are served by no node."},
 	{"TRYAGAIN", renga.Unavailable, "The Redis Cluster at %s is moving slots; try again in a moment."},
 	{"max number of clients", renga.Unavailable, "Redis at %s has no connection left; raise its maxclients."},
-	{"DB index is out of range", renga.Unavailable, "Redis at %s has no database of that number; correct it in REDIS_URL."},
+	{
+		"DB index is out of range", renga.Unavailable, "Redis at %s has no database of that number; correct it in REDIS_URL.",
+	},
 }
 
 // explain turns a fault into an error that a user may read. Errors that are
@@ -67,13 +72,16 @@ func (s *Store) diagnose(err error) (renga.Kind, string) {
 	var plain tls.RecordHeaderError
 	switch {
 	case errors.As(err, &untrusted):
-		return renga.Unavailable, fmt.Sprintf("The TLS certificate of Redis at %s is not trusted (%v); name its authority in SSL_CERT_FILE.", s.where, untrusted.Err)
+		return renga.Unavailable, fmt.Sprintf("The TLS certificate of Redis at %s is not trusted (%v); name its authority "+
+			"in SSL_CERT_FILE.", s.where, untrusted.Err)
 	case errors.As(err, &plain):
-		return renga.Unavailable, fmt.Sprintf("What answers at %s does not speak TLS; for a Redis without it REDIS_URL begins with redis:// instead of rediss://.", s.where)
+		return renga.Unavailable, fmt.Sprintf("What answers at %s does not speak TLS; for a Redis without it REDIS_URL "+
+			"begins with redis:// instead of rediss://.", s.where)
 	case errors.Is(err, redis.Nil) && !missing(err):
 		return renga.Unavailable, fmt.Sprintf("No primary is known for %s; correct its name in REDIS_URL.", s.where)
 	case isAway(err):
-		return renga.Unavailable, fmt.Sprintf("Redis at %s does not answer (%s); it is tried again with each request.", s.where, reason(err))
+		return renga.Unavailable, fmt.Sprintf("Redis at %s does not answer (%s); it is tried again with each request.",
+			s.where, reason(err))
 	}
 	return renga.Internal, ""
 }
@@ -83,7 +91,8 @@ func (s *Store) diagnoseDisk(reply string) (renga.Kind, string) {
 	if strings.Contains(reply, "No space left") {
 		return renga.NoSpace, fmt.Sprintf("The disk of Redis at %s is full; make room there.", s.where)
 	}
-	return renga.Unavailable, fmt.Sprintf("Redis at %s cannot write to its disk and refuses changes; its log says why.", s.where)
+	return renga.Unavailable, fmt.Sprintf("Redis at %s cannot write to its disk and refuses changes; its log says why.",
+		s.where)
 }
 
 // isAway tells whether err means that no answer came.

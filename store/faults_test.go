@@ -347,20 +347,36 @@ func TestRedisRepliesBecomeSentences(t *testing.T) {
 		kind renga.Kind
 		text string
 	}{
-		"-READONLY You can't write against a read only replica.":                               {renga.Unavailable, "read-only replica"},
-		"-OOM command not allowed when used memory > 'maxmemory'.":                             {renga.Unavailable, "maxmemory"},
-		"-NOAUTH Authentication required.":                                                     {renga.Unavailable, "password"},
-		"-WRONGPASS invalid username-password pair or user is disabled.":                       {renga.Unavailable, "refused"},
-		"-NOPERM this user has no permissions":                                                 {renga.Unavailable, "allow"},
-		"-LOADING Redis is loading the dataset in memory":                                      {renga.Unavailable, "loading"},
-		"-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to":     {renga.Unavailable, "cannot write"},
-		"-MISCONF Errors writing to the AOF file: No space left on device":                     {renga.NoSpace, "full"},
-		"-EXECABORT Transaction discarded because of: OOM command not allowed":                 {renga.Unavailable, "maxmemory"},
+		"-READONLY You can't write against a read only replica.": {
+			renga.Unavailable, "read-only replica",
+		},
+		"-OOM command not allowed when used memory > 'maxmemory'.": {
+			renga.Unavailable, "maxmemory",
+		},
+		"-NOAUTH Authentication required.": {
+			renga.Unavailable, "password",
+		},
+		"-WRONGPASS invalid username-password pair or user is disabled.": {
+			renga.Unavailable, "refused",
+		},
+		"-NOPERM this user has no permissions": {renga.Unavailable, "allow"},
+		"-LOADING Redis is loading the dataset in memory": {
+			renga.Unavailable, "loading",
+		},
+		"-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to": {
+			renga.Unavailable, "cannot write",
+		},
+		"-MISCONF Errors writing to the AOF file: No space left on device": {renga.NoSpace, "full"},
+		"-EXECABORT Transaction discarded because of: OOM command not allowed": {
+			renga.Unavailable, "maxmemory",
+		},
 		"-EXECABORT Transaction discarded because of: MISCONF Errors: No space left on device": {renga.NoSpace, "full"},
-		"-CLUSTERDOWN The cluster is down":                                                     {renga.Unavailable, "Cluster"},
-		"-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.":    {renga.Unavailable, "primary"},
-		"-ERR max number of clients reached":                                                   {renga.Unavailable, "maxclients"},
-		"-WRONGTYPE Operation against a key holding the wrong kind of value":                   {renga.Internal, ""},
+		"-CLUSTERDOWN The cluster is down":                                                  {renga.Unavailable, "Cluster"},
+		"-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.": {renga.Unavailable, "primary"},
+		"-ERR max number of clients reached": {
+			renga.Unavailable, "maxclients",
+		},
+		"-WRONGTYPE Operation against a key holding the wrong kind of value": {renga.Internal, ""},
 	} {
 		current.Store(reply)
 		err := s.Ping(t.Context())

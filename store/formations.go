@@ -28,7 +28,8 @@ func (s *Store) Formation(ctx context.Context, app renga.AppID) (renga.Formation
 // SetFormation lets edit change a formation in place and gives back what was
 // written, with new times where something changed. edit may be called several
 // times, and its error is the answer.
-func (s *Store) SetFormation(ctx context.Context, app renga.AppID, edit func(renga.Formation) error) (renga.Formation, error) {
+func (s *Store) SetFormation(ctx context.Context, app renga.AppID,
+	edit func(renga.Formation) error) (renga.Formation, error) {
 	var f renga.Formation
 	err := s.do(ctx, "set formation of app "+string(app), func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {
@@ -42,7 +43,8 @@ func (s *Store) SetFormation(ctx context.Context, app renga.AppID, edit func(ren
 	return f, err
 }
 
-func (s *Store) setFormation(ctx context.Context, tx *redis.Tx, app renga.AppID, edit func(renga.Formation) error) (renga.Formation, error) {
+func (s *Store) setFormation(ctx context.Context, tx *redis.Tx, app renga.AppID,
+	edit func(renga.Formation) error) (renga.Formation, error) {
 	var there *redis.IntCmd
 	var fields *redis.MapStringStringCmd
 	err := pipelined(ctx, tx, func(p redis.Pipeliner) {
@@ -187,7 +189,9 @@ func scaleEvents(before, after renga.Formation) []event {
 		case !known:
 			all = append(all, event{kind: renga.FormationEvent, action: renga.Create, subject: scaleSubject(t, s)})
 		case was.Quantity != s.Quantity || was.Size != s.Size:
-			all = append(all, event{kind: renga.FormationEvent, action: renga.Update, subject: scaleSubject(t, s), before: scaleSubject(t, was)})
+			all = append(all, event{
+				kind: renga.FormationEvent, action: renga.Update, subject: scaleSubject(t, s), before: scaleSubject(t, was),
+			})
 		}
 	}
 	for t, s := range before {

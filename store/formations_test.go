@@ -58,7 +58,8 @@ func TestSetFormationStampsOnlyWhatChanged(t *testing.T) {
 		t.Fatalf("stored %+v, answered %+v", stored, second)
 	}
 	web := second[renga.Web]
-	if second["worker"] != first["worker"] || web.CreatedAt != first[renga.Web].CreatedAt || !web.UpdatedAt.After(web.CreatedAt) || len(second) != 2 {
+	if second["worker"] != first["worker"] || web.CreatedAt != first[renga.Web].CreatedAt ||
+		!web.UpdatedAt.After(web.CreatedAt) || len(second) != 2 {
 		t.Fatalf("%+v after %+v", second, first)
 	}
 	_, err = s.SetFormation(t.Context(), a.ID, func(renga.Formation) error { return renga.Errorf(renga.Invalid, "No.") })
@@ -74,8 +75,14 @@ func TestSavedDynosComeBack(t *testing.T) {
 	}
 	at := time.Date(2026, 5, 6, 7, 8, 9, 10, time.UTC)
 	want := []renga.Dyno{
-		{ID: "1", App: a.ID, Name: "web.1", Type: "web", Size: "eco", Release: 4, Command: []string{"a", "b"}, State: renga.Up, Since: at, Created: at},
-		{ID: "2", App: a.ID, Name: "web.2", Type: "web", Release: 4, State: renga.Crashed, Reason: "exit 1", Exit: &renga.Exit{Code: 137, OutOfMemory: true, LastLines: []string{"bye"}}, Since: at, Created: at},
+		{
+			ID: "1", App: a.ID, Name: "web.1", Type: "web", Size: "eco", Release: 4, Command: []string{"a", "b"},
+			State: renga.Up, Since: at, Created: at,
+		},
+		{
+			ID: "2", App: a.ID, Name: "web.2", Type: "web", Release: 4, State: renga.Crashed, Reason: "exit 1",
+			Exit: &renga.Exit{Code: 137, OutOfMemory: true, LastLines: []string{"bye"}}, Since: at, Created: at,
+		},
 	}
 	check(t, s.SaveDynos(t.Context(), a.ID, want))
 	got, err := s.Dynos(t.Context(), a.ID)

@@ -52,7 +52,9 @@ func TestURLForms(t *testing.T) {
 }
 
 func FuzzParseURL(f *testing.F) {
-	for _, seed := range []string{"redis://u:p@h:1/2", "unix:///a?db=1", "redis+sentinel://a,b/m", "rediss+cluster://[::1],b", "redis://%zz"} {
+	for _, seed := range []string{
+		"redis://u:p@h:1/2", "unix:///a?db=1", "redis+sentinel://a,b/m", "rediss+cluster://[::1],b", "redis://%zz",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -77,7 +79,8 @@ func FuzzParseURL(f *testing.F) {
 }
 
 func FuzzDecode(f *testing.F) {
-	f.Add(`{"version":2,"digest":"sha256:1","images":{"web":{"repo":"a/web","command":["x"]}},"new":1}`, `{"status":"pending","log":["a"],"at":"2026-01-02T03:04:05.000000006Z"}`)
+	f.Add(`{"version":2,"digest":"sha256:1","images":{"web":{"repo":"a/web","command":["x"]}},"new":1}`,
+		`{"status":"pending","log":["a"],"at":"2026-01-02T03:04:05.000000006Z"}`)
 	f.Add(`{}`, `null`)
 	f.Add(`[]`, `{"at":"9999999-01-01"}`)
 	f.Add(`2026-01-02T03:04:05Z`, `3`)

@@ -172,7 +172,9 @@ func newApp(name string) renga.App {
 }
 
 func firstRelease(a renga.App) renga.ReleaseRecord {
-	return renga.ReleaseRecord{App: a.ID, Version: 1, Digest: digestOf(1), Description: "Initial release", By: a.Owner, CreatedAt: a.CreatedAt}
+	return renga.ReleaseRecord{
+		App: a.ID, Version: 1, Digest: digestOf(1), Description: "Initial release", By: a.Owner, CreatedAt: a.CreatedAt,
+	}
 }
 
 // deploy is the record of a release with a web image.
@@ -293,7 +295,8 @@ func scheduleCalls(s *store.Store, app renga.AppID) map[string]func(context.Cont
 		"DueApps":   func(ctx context.Context) error { _, err := s.DueApps(ctx); return err },
 		"Schedules": func(ctx context.Context) error { _, err := s.Schedules(ctx, app); return err },
 		"EditSchedules": func(ctx context.Context) error {
-			return s.EditSchedules(ctx, app, func(all map[string]renga.Schedule) error { all["s"] = renga.Schedule{}; return nil })
+			return s.EditSchedules(ctx, app,
+				func(all map[string]renga.Schedule) error { all["s"] = renga.Schedule{}; return nil })
 		},
 		"RemoveSchedule": func(ctx context.Context) error { return s.RemoveSchedule(ctx, app, "s") },
 		"NoteRuns": func(ctx context.Context) error {
@@ -313,7 +316,8 @@ func accountCalls(s *store.Store) map[string]func(context.Context) error {
 		"Bearer":        func(ctx context.Context) error { _, err := s.Bearer(ctx, "token"); return err },
 		"Account":       func(ctx context.Context) error { _, err := s.Account(ctx, "a"); return err },
 		"CreateAccount": func(ctx context.Context) error {
-			return s.CreateAccount(ctx, renga.Account{ID: "b", Email: "b@example.com"}, "hash", renga.Authorization{ID: "g", Account: "b"}, "b-token")
+			return s.CreateAccount(ctx, renga.Account{ID: "b", Email: "b@example.com"}, "hash",
+				renga.Authorization{ID: "g", Account: "b"}, "b-token")
 		},
 		"AccountByEmail": func(ctx context.Context) error { _, err := s.AccountByEmail(ctx, "a@example.com"); return err },
 		"SetPassword":    func(ctx context.Context) error { return s.SetPassword(ctx, "a", "hash") },
@@ -329,7 +333,11 @@ func accountCalls(s *store.Store) map[string]func(context.Context) error {
 			_, err := s.UpdateAuthorization(ctx, "a", "g2", func(*renga.Authorization) error { return nil })
 			return err
 		},
-		"ReplaceToken":        func(ctx context.Context) error { _, err := s.ReplaceToken(ctx, "a", "g2", "a third"); return err },
+		"ReplaceToken": func(ctx context.Context) error {
+			_,
+				err := s.ReplaceToken(ctx, "a", "g2", "a third")
+			return err
+		},
 		"DeleteAuthorization": func(ctx context.Context) error { return s.DeleteAuthorization(ctx, "a", "g2") },
 		"Attempt": func(ctx context.Context) error {
 			_, err := s.Attempt(ctx, "me", func(int) time.Duration { return 0 })

@@ -22,7 +22,8 @@ func (s *Store) Live(ctx context.Context, app renga.AppID) (renga.ReleaseRecord,
 }
 
 // pick reads one of the two releases that an app's head names.
-func (s *Store) pick(ctx context.Context, app renga.AppID, which string, version func(head) int) (renga.ReleaseRecord, error) {
+func (s *Store) pick(ctx context.Context, app renga.AppID, which string,
+	version func(head) int) (renga.ReleaseRecord, error) {
 	var picked renga.ReleaseRecord
 	err := s.do(ctx, "read "+which+" release of app "+string(app), func(ctx context.Context) error {
 		h, err := s.head(ctx, app)

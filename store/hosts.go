@@ -190,7 +190,8 @@ func (s *Store) domainByID(ctx context.Context, app renga.AppID, id string) (ren
 
 // keyPair opens an endpoint's certificate and key; none when there is no such
 // endpoint. What is old and unchanged is not opened again.
-func (s *Store) keyPair(ctx context.Context, app renga.AppID, id string, old hostFacts) (*tls.Certificate, string, error) {
+func (s *Store) keyPair(ctx context.Context, app renga.AppID, id string,
+	old hostFacts) (*tls.Certificate, string, error) {
 	all, err := readCollection[endpointRecord](ctx, s, endpointCollection(app))
 	r, ok := all[id]
 	if err != nil || !ok {

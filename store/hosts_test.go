@@ -120,7 +120,9 @@ func TestManagedHostsAreThoseOfAppsWithManagedCertificates(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("managed are %v, want %v", got, want)
 		}
-		for _, host := range []string{"www.example.com", "own.example.com", "shop.example.com", "*.example.com", "www.example.org", "nobodys.example.net"} {
+		for _, host := range []string{
+			"www.example.com", "own.example.com", "shop.example.com", "*.example.com", "www.example.org", "nobodys.example.net",
+		} {
 			if ours, err := h.IsManaged(t.Context(), host); err != nil || ours != slices.Contains(want, host) {
 				t.Errorf("%s is managed: %v, err %v", host, ours, err)
 			}

@@ -12,8 +12,8 @@ import (
 //
 //	Key                              Type    Content                                       Writer
 //	renga:{platform}:platform        hash    id, schema, created_at, restoring             cmd (Adopt, recover)
-//	renga:{platform}:apps            hash    app id → {name, removing}: the apps there are releaser (create), api (remove)
-//	renga:{platform}:name:<name>     string  app id; a claim until apps has the id so named  releaser (create, rename), api (remove)
+//	renga:{platform}:apps            hash    app id → {name, removing}: all apps             releaser, api (remove)
+//	renga:{platform}:name:<name>     string  app id; a claim until apps has that id and name  releaser, api (remove)
 //	renga:{platform}:aliases         hash    former name → app id, until an app takes it   releaser (rename)
 //	renga:{platform}:domains         hash    host name → {app, domain's id}: its claim     api
 //	renga:{platform}:account:<id>    string  JSON account, the password's hash too         cmd, accounts
@@ -27,15 +27,15 @@ import (
 //	renga:{platform}:pipelines       hash    pipeline id → JSON with its couplings         api
 //	renga:{platform}:promotions      hash    promotion id → JSON, kept for a week          releaser
 //	renga:{platform}:broken          hash    app id → JSON, its release that does not hold runtime (report), releaser (remove)
-//	renga:{platform}:answer:<sha256> string  a claim, or a sealed answer, for minutes      api (requests that may be repeated)
+//	renga:{platform}:answer:<sha256> string  a claim, or a sealed answer, for minutes      api
 //	renga:{<app>}:app                string  JSON app                                      api
 //	renga:{<app>}:releases           hash    version → JSON record, never rewritten        releaser
-//	renga:{<app>}:outcomes           hash    version → JSON outcome                        runtime (releaser: first one, superseded; api: canceled)
+//	renga:{<app>}:outcomes           hash    version → JSON outcome                        runtime, releaser, api
 //	renga:{<app>}:head               hash    current, live: versions; fence: see settle    releaser (live also runtime)
 //	renga:{<app>}:push:<push id>     string  version, for 30 days                          releaser
-//	renga:{<app>}:formation          hash    process type → JSON scale                     api (releaser fills in missing types)
+//	renga:{<app>}:formation          hash    process type → JSON scale                     api, releaser (missing types)
 //	renga:{<app>}:dynos              string  JSON array; there as long as the app is       runtime
-//	renga:{<app>}:restarts           hash    dyno, type or * → time                        api (also when it cancels a release)
+//	renga:{<app>}:restarts           hash    dyno, type or * → time                        api
 //	renga:{<app>}:asleep             string  time since when it sleeps; none for awake     runtime
 //	renga:{<app>}:drains             hash    drain id → JSON drain, its URL sealed         api
 //	renga:{<app>}:minutes            list    JSON per minute: what its types used, a day   meter
@@ -46,7 +46,7 @@ import (
 //	renga:{<app>}:runs:<schedule id> hash    run id → JSON, the newest 100                 the same
 //	renga:{platform}:hooked          set     ids of the apps that have or had webhooks     api, webhooks
 //	renga:{<app>}:webhooks           hash    webhook id → JSON, secrets sealed             api
-//	renga:{<app>}:events             hash    event id → JSON, for days; see outbox         whoever writes the fact, webhooks (trim)
+//	renga:{<app>}:events             hash    event id → JSON, for days; see outbox         who writes the fact, webhooks
 //	renga:{<app>}:deliveries         hash    delivery id → JSON                            the same, webhooks
 //	renga:{<app>}:due                zset    webhook id/delivery id by next attempt, in ms the same, webhooks
 //

@@ -12,7 +12,8 @@ func TestMinutesOfADayAreKept(t *testing.T) {
 	a := createApp(t, s, "hello")
 	first := time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)
 	web := renga.Minute{
-		At: first, Type: renga.Web, Dynos: 2, Memory: 3, MaxMemory: 4, Quota: 5, CPU: 0.25, Requests: 6, Errors: 1, Service: 1500 * time.Microsecond,
+		At: first, Type: renga.Web, Dynos: 2, Memory: 3, MaxMemory: 4, Quota: 5, CPU: 0.25, Requests: 6, Errors: 1,
+		Service: 1500 * time.Microsecond,
 	}
 	clock := renga.Minute{At: first, Type: "clock", Dynos: 1, Memory: 7}
 	if err := s.AddMinutes(t.Context(), a.ID, []renga.Minute{clock, web}); err != nil {
@@ -34,7 +35,8 @@ func TestMinutesOfADayAreKept(t *testing.T) {
 	if err != nil || len(got) != renga.MaxMinutes || got[len(got)-1] != web || got[0].At.Equal(first) {
 		t.Errorf("after a day there are %d minutes, %v", len(got), err)
 	}
-	if err := s.AddMinutes(t.Context(), "6c1b0f9e-0000-4000-8000-00000000000f", []renga.Minute{web}); renga.KindOf(err) != renga.NotFound {
+	if err := s.AddMinutes(t.Context(), "6c1b0f9e-0000-4000-8000-00000000000f",
+		[]renga.Minute{web}); renga.KindOf(err) != renga.NotFound {
 		t.Errorf("a minute of no app: %v", err)
 	}
 }

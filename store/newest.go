@@ -57,7 +57,8 @@ func (s *Store) heads(ctx context.Context, apps []renga.AppID) (map[renga.AppID]
 }
 
 // newestBatch adds the current release of each head to all.
-func (s *Store) newestBatch(ctx context.Context, heads map[renga.AppID]head, all map[renga.AppID]renga.ReleaseRecord) error {
+func (s *Store) newestBatch(ctx context.Context, heads map[renga.AppID]head,
+	all map[renga.AppID]renga.ReleaseRecord) error {
 	type stored struct{ record, outcome *redis.SliceCmd }
 	found := make(map[renga.AppID]stored, len(heads))
 	err := s.read(ctx, func(p redis.Pipeliner) {

@@ -72,7 +72,8 @@ func TestOpenOverTCPWithPasswordAndACLUser(t *testing.T) {
 	p := startRedis(t, "--port", port, "--bind", "127.0.0.1", "--requirepass", secret)
 	raw := redis.NewClient(&redis.Options{Addr: p.socket(), Password: secret})
 	defer raw.Close()
-	check(t, raw.Do(t.Context(), "acl", "setuser", "basho", "on", ">"+secret, "~renga:*", "+@read", "+@write", "+@transaction", "+@connection").Err())
+	check(t, raw.Do(t.Context(), "acl", "setuser", "basho", "on", ">"+secret, "~renga:*", "+@read", "+@write",
+		"+@transaction", "+@connection").Err())
 	check(t, raw.Do(t.Context(), "acl", "setuser", "poor", "on", ">"+secret, "~other:*", "+@all").Err())
 
 	tryEverything(t, "redis://basho:"+secret+"@127.0.0.1:"+port)
@@ -168,7 +169,9 @@ func selfSigned(t *testing.T, dir string) (cert, key string) {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, k.Public(), k)
 	check(t, err)
 	pkcs, err := x509.MarshalPKCS8PrivateKey(k)
@@ -210,7 +213,8 @@ func TestOpenCluster(t *testing.T) {
 // seesCluster tells whether a node takes the cluster for whole.
 func seesCluster(addr string) bool {
 	host, port, _ := net.SplitHostPort(addr) // made by the test
-	out, err := exec.Command("redis-cli", "-h", host, "-p", port, "-a", secret, "--no-auth-warning", "cluster", "info").Output()
+	out, err := exec.Command("redis-cli", "-h", host, "-p", port, "-a", secret, "--no-auth-warning", "cluster",
+		"info").Output()
 	return err == nil && strings.Contains(string(out), "cluster_state:ok")
 }
 
@@ -218,7 +222,8 @@ func TestOpenBySentinels(t *testing.T) {
 	port, watch := freePort(t), freePort(t)
 	startRedis(t, "--port", port, "--bind", "127.0.0.1", "--requirepass", secret)
 	file := filepath.Join(t.TempDir(), "sentinel.conf")
-	check(t, os.WriteFile(file, []byte("port "+watch+"\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 "+port+" 1\nsentinel auth-pass main "+secret+"\n"), 0o600))
+	check(t, os.WriteFile(file, []byte("port "+watch+"\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 "+port+
+		" 1\nsentinel auth-pass main "+secret+"\n"), 0o600))
 	cmd := exec.Command("redis-server", file, "--sentinel")
 	check(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })

@@ -177,7 +177,8 @@ func (r subjectRecord) subject(app renga.AppID) renga.Subject {
 
 // recordEvents says what became of the records of a shelf. show gives what is
 // told of one, and whether it is there for others to see.
-func recordEvents[R any](kind renga.EventKind, before, after map[string]string, show func(id string, r R) (subjectRecord, bool)) ([]event, error) {
+func recordEvents[R any](kind renga.EventKind, before, after map[string]string,
+	show func(id string, r R) (subjectRecord, bool)) ([]event, error) {
 	was, err := subjectsOf(kind, before, show)
 	if err != nil {
 		return nil, err
@@ -204,7 +205,8 @@ func recordEvents[R any](kind renga.EventKind, before, after map[string]string, 
 	return all, nil
 }
 
-func subjectsOf[R any](kind renga.EventKind, fields map[string]string, show func(id string, r R) (subjectRecord, bool)) (map[string]subjectRecord, error) {
+func subjectsOf[R any](kind renga.EventKind, fields map[string]string,
+	show func(id string, r R) (subjectRecord, bool)) (map[string]subjectRecord, error) {
 	records, err := decodeCollection[R](string(kind), fields)
 	if err != nil {
 		return nil, err

@@ -31,7 +31,8 @@ func (s *Store) SetOutcome(ctx context.Context, app renga.AppID, version int, o 
 		if was.Status != o.Status && !mayBecome(was, o.Status) {
 			return o, renga.Errorf(renga.Conflict, "Release v%d is %s and cannot become %s.", version, was.Status, o.Status)
 		}
-		if was.Status == o.Status && (was.Status != renga.Pending || was.Phase == o.Phase && was.CanaryUntil.Equal(o.CanaryUntil)) {
+		if was.Status == o.Status && (was.Status != renga.Pending ||
+			was.Phase == o.Phase && was.CanaryUntil.Equal(o.CanaryUntil)) {
 			return o, errSame
 		}
 		return o, nil
@@ -44,9 +45,12 @@ func (s *Store) SetOutcome(ctx context.Context, app renga.AppID, version int, o 
 func (s *Store) CancelRelease(ctx context.Context, app renga.AppID, version int, reason string) error {
 	return s.outcome(ctx, "cancel", app, version, func(was renga.Outcome) (renga.Outcome, error) {
 		if was.Status != renga.Pending {
-			return was, renga.Errorf(renga.Conflict, "Release v%d has %s already, so it cannot be canceled.", version, past(was.Status))
+			return was, renga.Errorf(renga.Conflict, "Release v%d has %s already, so it cannot be canceled.", version,
+				past(was.Status))
 		}
-		return renga.Outcome{Status: renga.Failed, Reason: reason, Phase: renga.PhaseFailed, CanaryUntil: was.CanaryUntil, At: now()}, nil
+		return renga.Outcome{
+			Status: renga.Failed, Reason: reason, Phase: renga.PhaseFailed, CanaryUntil: was.CanaryUntil, At: now(),
+		}, nil
 	}, func(p redis.Pipeliner) {
 		command := renga.DynoName(renga.ReleaseType, version)
 		p.HSet(ctx, keyRestarts(app), command, now().Format(time.RFC3339Nano))
@@ -59,9 +63,11 @@ func (s *Store) EndCanary(ctx context.Context, app renga.AppID, version int) err
 	return s.outcome(ctx, "end canary", app, version, func(was renga.Outcome) (renga.Outcome, error) {
 		switch {
 		case was.Status != renga.Pending:
-			return was, renga.Errorf(renga.Conflict, "Release v%d has %s already, so it is no canary.", version, past(was.Status))
+			return was, renga.Errorf(renga.Conflict, "Release v%d has %s already, so it is no canary.", version,
+				past(was.Status))
 		case was.CanaryUntil.IsZero():
-			return was, renga.Errorf(renga.Conflict, "Release v%d is no canary: it takes over as soon as its dynos are up, or becomes one then.", version)
+			return was, renga.Errorf(renga.Conflict,
+				"Release v%d is no canary: it takes over as soon as its dynos are up, or becomes one then.", version)
 		case !was.CanaryUntil.After(now()):
 			return was, errSame
 		}
@@ -80,7 +86,8 @@ func past(s renga.ReleaseStatus) string {
 
 // outcome changes a release's outcome, and with it what also queues. Decide gets
 // the outcome of now and may be called several times; errSame leaves it as it is.
-func (s *Store) outcome(ctx context.Context, what string, app renga.AppID, version int, decide func(was renga.Outcome) (renga.Outcome, error), also ...func(redis.Pipeliner)) error {
+func (s *Store) outcome(ctx context.Context, what string, app renga.AppID, version int,
+	decide func(was renga.Outcome) (renga.Outcome, error), also ...func(redis.Pipeliner)) error {
 	return s.do(ctx, fmt.Sprintf("%s of release v%d of app %s", what, version, app), func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {
 			return err
@@ -103,7 +110,8 @@ func (s *Store) outcome(ctx context.Context, what string, app renga.AppID, versi
 }
 
 // outcomeOf reads a release's outcome and the app's head.
-func (s *Store) outcomeOf(ctx context.Context, tx *redis.Tx, app renga.AppID, version int) (head, renga.Outcome, error) {
+func (s *Store) outcomeOf(ctx context.Context, tx *redis.Tx, app renga.AppID,
+	version int) (head, renga.Outcome, error) {
 	var stored *redis.StringCmd
 	var heads *redis.SliceCmd
 	err := pipelined(ctx, tx, func(p redis.Pipeliner) {
@@ -128,7 +136,8 @@ func (s *Store) outcomeOf(ctx context.Context, tx *redis.Tx, app renga.AppID, ve
 }
 
 // putOutcome writes an outcome with the events that it means.
-func putOutcome(ctx context.Context, tx *redis.Tx, app renga.AppID, version int, h head, was, is renga.Outcome, also []func(redis.Pipeliner)) error {
+func putOutcome(ctx context.Context, tx *redis.Tx, app renga.AppID, version int, h head, was, is renga.Outcome,
+	also []func(redis.Pipeliner)) error {
 	box, err := outboxOf(ctx, tx, app)
 	if err != nil {
 		return err
@@ -170,15 +179,20 @@ type outcomeRecord struct {
 }
 
 func newOutcomeRecord(o renga.Outcome) outcomeRecord {
-	return outcomeRecord{Status: o.Status, Reason: o.Reason, Log: o.Log, At: o.At.UTC(), Phase: o.Phase, CanaryUntil: o.CanaryUntil.UTC()}
+	return outcomeRecord{
+		Status: o.Status, Reason: o.Reason, Log: o.Log, At: o.At.UTC(), Phase: o.Phase, CanaryUntil: o.CanaryUntil.UTC(),
+	}
 }
 
 func (r outcomeRecord) outcome() renga.Outcome {
-	return renga.Outcome{Status: r.Status, Reason: r.Reason, Log: r.Log, At: r.At.UTC(), Phase: r.Phase, CanaryUntil: r.CanaryUntil.UTC()}
+	return renga.Outcome{
+		Status: r.Status, Reason: r.Reason, Log: r.Log, At: r.At.UTC(), Phase: r.Phase, CanaryUntil: r.CanaryUntil.UTC(),
+	}
 }
 
 // outcomeEvents says what became of a release, if anybody wants to know.
-func (box outbox) outcomeEvents(ctx context.Context, tx *redis.Tx, version int, was, is renga.Outcome) ([]event, error) {
+func (box outbox) outcomeEvents(ctx context.Context, tx *redis.Tx, version int,
+	was, is renga.Outcome) ([]event, error) {
 	if len(box.hooks) == 0 || was.Status == is.Status {
 		return nil, nil
 	}

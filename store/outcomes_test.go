@@ -18,7 +18,8 @@ func TestAPendingReleaseIsCanceled(t *testing.T) {
 	check(t, s.CancelRelease(t.Context(), a.ID, 2, "Canceled by ada@example.com"))
 	r, err := s.Release(t.Context(), a.ID, 2)
 	check(t, err)
-	if o := r.Outcome; o.Status != renga.Failed || o.Reason != "Canceled by ada@example.com" || o.Phase != renga.PhaseFailed || o.At.IsZero() || r.Live {
+	if o := r.Outcome; o.Status != renga.Failed || o.Reason != "Canceled by ada@example.com" ||
+		o.Phase != renga.PhaseFailed || o.At.IsZero() || r.Live {
 		t.Errorf("outcome: %+v, live %v", o, r.Live)
 	}
 	d, err := s.Desired(t.Context(), a.ID)
@@ -74,7 +75,8 @@ func TestCancelAndSuccessRace(t *testing.T) {
 		race.Wait()
 		r, err := s.Release(t.Context(), a.ID, version)
 		check(t, err)
-		if (canceled == nil) == (succeeded == nil) || r.Live != (succeeded == nil) || (r.Outcome.Status == renga.Failed) != (canceled == nil) {
+		if (canceled == nil) == (succeeded == nil) || r.Live != (succeeded == nil) ||
+			(r.Outcome.Status == renga.Failed) != (canceled == nil) {
 			t.Fatalf("v%d is %s, live %v; cancel: %v, success: %v", version, r.Outcome.Status, r.Live, canceled, succeeded)
 		}
 		wantKind(t, map[bool]error{true: succeeded, false: canceled}[canceled == nil], renga.Conflict)
@@ -103,7 +105,8 @@ func TestACanarysTimeIsSaidOnce(t *testing.T) {
 		t.Helper()
 		r, err := s.Release(t.Context(), a.ID, 2)
 		check(t, err)
-		if o := r.Outcome; o.Status != status || !o.CanaryUntil.Equal(until) || o.Phase != renga.PhasePassed || r.Canary != (renga.Canary{Percent: 20, For: time.Minute}) {
+		if o := r.Outcome; o.Status != status || !o.CanaryUntil.Equal(until) || o.Phase != renga.PhasePassed ||
+			r.Canary != (renga.Canary{Percent: 20, For: time.Minute}) {
 			t.Fatalf("canary %+v, outcome %+v; want %s until %v", r.Canary, o, status, until)
 		}
 	}
@@ -124,7 +127,8 @@ func TestACanaryIsSuperseded(t *testing.T) {
 	commit(t, s, a.ID, 3)
 	r, err := s.Release(t.Context(), a.ID, 2)
 	check(t, err)
-	if o := r.Outcome; o.Status != renga.Superseded || o.Reason != "superseded by v3 before its time as a canary was over" || o.CanaryUntil.IsZero() {
+	if o := r.Outcome; o.Status != renga.Superseded ||
+		o.Reason != "superseded by v3 before its time as a canary was over" || o.CanaryUntil.IsZero() {
 		t.Errorf("outcome: %+v", o)
 	}
 }

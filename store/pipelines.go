@@ -62,7 +62,8 @@ func (s *Store) CreatePipeline(ctx context.Context, p renga.Pipeline) error {
 // back what was written. edit may be called several times, and its error is the
 // answer. renga.Conflict is a name that is taken, or an app that is in another
 // pipeline or twice in this one.
-func (s *Store) UpdatePipeline(ctx context.Context, id renga.PipelineID, edit func(*renga.Pipeline) error) (renga.Pipeline, error) {
+func (s *Store) UpdatePipeline(ctx context.Context, id renga.PipelineID,
+	edit func(*renga.Pipeline) error) (renga.Pipeline, error) {
 	var after renga.Pipeline
 	err := editCollection(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
 		r, ok := all[string(id)]
@@ -165,7 +166,8 @@ func (s *Store) PipelineVars(ctx context.Context, id renga.PipelineID, stage ren
 
 // SetPipelineVars lets edit change a stage's config vars in place and gives
 // back what was written; edit as in UpdatePipeline.
-func (s *Store) SetPipelineVars(ctx context.Context, id renga.PipelineID, stage renga.Stage, edit func(renga.Vars) error) (renga.Vars, error) {
+func (s *Store) SetPipelineVars(ctx context.Context, id renga.PipelineID, stage renga.Stage,
+	edit func(renga.Vars) error) (renga.Vars, error) {
 	var vars renga.Vars
 	err := editCollection(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
 		r, ok := all[string(id)]
@@ -217,7 +219,9 @@ func newPipelineRecord(p renga.Pipeline, vars map[renga.Stage]string) pipelineRe
 		Couplings: make(map[renga.AppID]couplingRecord, len(p.Couplings)),
 	}
 	for _, c := range p.Couplings {
-		r.Couplings[c.App] = couplingRecord{ID: c.ID, Stage: c.Stage, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC()}
+		r.Couplings[c.App] = couplingRecord{
+			ID: c.ID, Stage: c.Stage, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(),
+		}
 	}
 	return r
 }
@@ -226,7 +230,9 @@ func (r pipelineRecord) pipeline() renga.Pipeline {
 	p := renga.Pipeline{ID: r.ID, Name: r.Name, Owner: r.Owner, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}
 	for _, app := range slices.Sorted(maps.Keys(r.Couplings)) {
 		c := r.Couplings[app]
-		p.Couplings = append(p.Couplings, renga.Coupling{ID: c.ID, App: app, Stage: c.Stage, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC()})
+		p.Couplings = append(p.Couplings, renga.Coupling{
+			ID: c.ID, App: app, Stage: c.Stage, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(),
+		})
 	}
 	return p
 }

@@ -168,7 +168,9 @@ func TestPromotionsAreOpenUntilEachTargetIsSettled(t *testing.T) {
 	check(t, s.AddPromotion(t.Context(), p))
 	_, err := s.Promotion(t.Context(), old.ID)
 	wantKind(t, err, renga.NotFound) // long forgotten
-	settled := []renga.PromotionTarget{{ID: p.Targets[0].ID, App: "shop", Release: 7}, {ID: p.Targets[1].ID, App: "shop-eu", Failure: "no"}}
+	settled := []renga.PromotionTarget{
+		{ID: p.Targets[0].ID, App: "shop", Release: 7}, {ID: p.Targets[1].ID, App: "shop-eu", Failure: "no"},
+	}
 	for _, target := range settled {
 		open, err := s.OpenPromotions(t.Context())
 		check(t, err)

@@ -17,8 +17,10 @@ import (
 const schema = 1
 
 var (
-	errLost      = renga.Errorf(renga.Unavailable, "Redis holds no data of this platform; run `renga recover` to rebuild it from the registry.")
-	errRestoring = renga.Errorf(renga.Unavailable, "Redis is being rebuilt from the registry; wait for `renga recover`, or run it again if it was cut short.")
+	errLost = renga.Errorf(renga.Unavailable,
+		"Redis holds no data of this platform; run `renga recover` to rebuild it from the registry.")
+	errRestoring = renga.Errorf(renga.Unavailable,
+		"Redis is being rebuilt from the registry; wait for `renga recover`, or run it again if it was cut short.")
 )
 
 // Adopt binds Redis to the platform. It must succeed before anything else is
@@ -56,13 +58,15 @@ func (s *Store) isOwnData(ctx context.Context, tx *redis.Tx, platformID string) 
 		return errLost
 	}
 	if id != platformID {
-		return renga.Errorf(renga.Conflict, "Redis at %s belongs to another platform (%s); give this one a Redis of its own, or its own database number.", s.where, id)
+		return renga.Errorf(renga.Conflict, "Redis at %s belongs to another platform (%s); give this one a Redis of its "+
+			"own, or its own database number.", s.where, id)
 	}
 	written, _ := text(found, 1)
 	if n, err := strconv.Atoi(written); err != nil {
 		return fmt.Errorf("read %s: schema %q", keyPlatform, written)
 	} else if n > schema {
-		return renga.Errorf(renga.Invalid, "The data in Redis was written by a newer Renga (schema %d, this one knows %d); run that version.", n, schema)
+		return renga.Errorf(renga.Invalid,
+			"The data in Redis was written by a newer Renga (schema %d, this one knows %d); run that version.", n, schema)
 	}
 	if _, restoring := text(found, 2); restoring {
 		return errRestoring

@@ -23,7 +23,10 @@ func TestAdopt(t *testing.T) {
 		{"another's, asked for as new", map[string]any{"id": "other", "schema": 1}, true, renga.Conflict},
 		{"newer", map[string]any{"id": platform, "schema": 2}, false, renga.Invalid},
 		{"half restored", map[string]any{"id": platform, "schema": 1, "restoring": 1}, false, renga.Unavailable},
-		{"half restored, asked for as new", map[string]any{"id": platform, "schema": 1, "restoring": 1}, true, renga.Unavailable},
+		{
+			"half restored, asked for as new", map[string]any{"id": platform, "schema": 1, "restoring": 1}, true,
+			renga.Unavailable,
+		},
 		{"no schema", map[string]any{"id": platform}, false, renga.Internal},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -69,8 +72,9 @@ func TestRestoreRebuildsAppsAndIsNotTakenForWholeBefore(t *testing.T) {
 	}
 	d, err := s.Desired(t.Context(), a.ID)
 	check(t, err)
-	if version(d.Live) != 3 || d.Next != nil || d.Formation[renga.Web].Quantity != 1 || d.Formation["worker"] != (renga.Scale{
-		Size: renga.DefaultSize, CreatedAt: d.Formation["worker"].CreatedAt, UpdatedAt: d.Formation["worker"].UpdatedAt}) {
+	if version(d.Live) != 3 || d.Next != nil || d.Formation[renga.Web].Quantity != 1 ||
+		d.Formation["worker"] != (renga.Scale{
+			Size: renga.DefaultSize, CreatedAt: d.Formation["worker"].CreatedAt, UpdatedAt: d.Formation["worker"].UpdatedAt}) {
 		t.Fatalf("%+v", d)
 	}
 	check(t, s.SaveDynos(t.Context(), a.ID, nil))
@@ -79,7 +83,10 @@ func TestRestoreRebuildsAppsAndIsNotTakenForWholeBefore(t *testing.T) {
 
 func TestRestoreMakesOwnersAccountsAgain(t *testing.T) {
 	s, _ := newStore(t)
-	bob := renga.Account{ID: "5f9b6a0e-0000-4000-8000-000000000002", Email: "bob@example.com", CreatedAt: time.Now().UTC().Truncate(time.Second)}
+	bob := renga.Account{
+		ID: "5f9b6a0e-0000-4000-8000-000000000002", Email: "bob@example.com",
+		CreatedAt: time.Now().UTC().Truncate(time.Second),
+	}
 	wantKind(t, s.RestoreAccount(t.Context(), platform, bob), renga.Internal) // not begun
 	for range 2 {                                                             // he owns two apps
 		check(t, s.BeginRestore(t.Context(), platform))
@@ -107,7 +114,9 @@ func TestRestoreOverwritesNothing(t *testing.T) {
 	s, _ := newStore(t)
 	a := createApp(t, s, "haiku")
 	commit(t, s, a.ID, 2)
-	_, err := s.SetFormation(t.Context(), a.ID, func(f renga.Formation) error { f[renga.Web] = renga.Scale{Quantity: 7}; return nil })
+	_,
+		err := s.SetFormation(t.Context(), a.ID,
+		func(f renga.Formation) error { f[renga.Web] = renga.Scale{Quantity: 7}; return nil })
 	check(t, err)
 	whole := []renga.ReleaseRecord{firstRelease(a), deploy(a.ID, 2)}
 	wantKind(t, s.Restore(t.Context(), platform, a, whole), renga.Internal) // not begun

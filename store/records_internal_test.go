@@ -44,7 +44,10 @@ func TestRecordsLoseNothing(t *testing.T) {
 	keeps(t, tested, newSSHKeyRecord, func(r sshKeyRecord, k renga.SSHKey) renga.SSHKey { return r.sshKey(k.ID) })
 	keeps(t, tested, func(l renga.PendingLogin) loginRecord { return newLoginRecord(l, "hash") },
 		func(r loginRecord, l renga.PendingLogin) renga.PendingLogin { return r.login(l.ID) })
-	keeps(t, tested, newTransferRecord, func(r transferRecord, t renga.Transfer) renga.Transfer { return r.transfer(t.ID) })
+	keeps(t, tested, newTransferRecord, func(r transferRecord,
+		t renga.Transfer) renga.Transfer {
+		return r.transfer(t.ID)
+	})
 	keeps(t, tested, newAppRecord, func(r appRecord, _ renga.App) renga.App { return r.app() })
 	keeps(t, tested, newCollaboratorRecord,
 		func(r collaboratorRecord, c renga.Collaborator) renga.Collaborator { return r.collaborator(c.Account) })
@@ -70,10 +73,16 @@ func TestRecordsLoseNothing(t *testing.T) {
 	keeps(t, tested, newDeliveryRecord, func(r deliveryRecord, _ renga.Delivery) renga.Delivery { return r.delivery() })
 	keeps(t, tested, func(sch renga.Schedule) scheduleRecord { return newScheduleRecord(sch, sch.Last.ID) },
 		func(r scheduleRecord, sch renga.Schedule) renga.Schedule { return r.schedule(sch.App, sch.ID) })
-	keeps(t, tested, newRunRecord, func(r runRecord, run renga.ScheduledRun) renga.ScheduledRun { return r.run(run.Schedule, run.ID) })
+	keeps(t, tested, newRunRecord, func(r runRecord,
+		run renga.ScheduledRun) renga.ScheduledRun {
+		return r.run(run.Schedule, run.ID)
+	})
 	keeps(t, tested, func(p renga.Pipeline) pipelineRecord { return newPipelineRecord(p, nil) },
 		func(r pipelineRecord, _ renga.Pipeline) renga.Pipeline { return r.pipeline() })
-	keeps(t, tested, newPromotionRecord, func(r promotionRecord, _ renga.Promotion) renga.Promotion { return r.promotion() })
+	keeps(t, tested, newPromotionRecord, func(r promotionRecord,
+		_ renga.Promotion) renga.Promotion {
+		return r.promotion()
+	})
 	keeps(t, tested, newBrokenReleaseRecord, func(r brokenReleaseRecord, _ renga.BrokenRelease) renga.BrokenRelease {
 		return renga.BrokenRelease(r)
 	})

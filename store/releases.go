@@ -58,7 +58,8 @@ func (e *uncertain) Error() string { return "outcome unknown: " + e.cause.Error(
 func (e *uncertain) Unwrap() error { return e.cause }
 
 // commit is one try.
-func (s *Store) commit(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord, pushID string, fill renga.Formation) error {
+func (s *Store) commit(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord, pushID string,
+	fill renga.Formation) error {
 	former, err := s.next(ctx, tx, r)
 	if errors.Is(err, errSame) {
 		return nil
@@ -139,7 +140,8 @@ func notNext(r renga.ReleaseRecord, h head, same *redis.StringCmd) error {
 			return errSame
 		}
 	}
-	return renga.Errorf(renga.Conflict, "Release v%d cannot follow v%d: another change came first; try again.", r.Version, h.current)
+	return renga.Errorf(renga.Conflict, "Release v%d cannot follow v%d: another change came first; try again.", r.Version,
+		h.current)
 }
 
 func refuseDeleting(id renga.AppID, text string) error {
@@ -182,9 +184,10 @@ func (s *Store) settle(ctx context.Context, op string, r renga.ReleaseRecord, ca
 		}
 		if sleep(ctx, 20*time.Millisecond) != nil {
 			return &renga.Error{
-				Kind:    renga.Unavailable,
-				Message: fmt.Sprintf("Redis at %s went away while release v%d was recorded; look whether it exists before trying again.", s.where, r.Version),
-				Err:     fmt.Errorf("%s: %w", op, cause),
+				Kind: renga.Unavailable,
+				Message: fmt.Sprintf("Redis at %s went away while release v%d was recorded; look whether it exists before trying "+
+					"again.", s.where, r.Version),
+				Err: fmt.Errorf("%s: %w", op, cause),
 			}
 		}
 	}
@@ -215,7 +218,8 @@ func orNow(t time.Time) time.Time {
 
 // commitEvents says what it means that a release is made: also for the former
 // one, if that was still pending. It gives the outbox for it.
-func commitEvents(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord, pushID string, former renga.Outcome) (outbox, []event, error) {
+func commitEvents(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord, pushID string,
+	former renga.Outcome) (outbox, []event, error) {
 	box, err := outboxOf(ctx, tx, r.App)
 	if err != nil {
 		return outbox{}, nil, err

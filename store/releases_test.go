@@ -45,7 +45,8 @@ func TestCommitMakesReleaseCurrentFillsFormationAndSupersedes(t *testing.T) {
 	}
 	f, err := s.Formation(t.Context(), a.ID)
 	check(t, err)
-	if f[renga.Web].Quantity != 3 || f["worker"].Size != renga.DefaultSize || f["worker"].CreatedAt.IsZero() || len(f) != 2 {
+	if f[renga.Web].Quantity != 3 || f["worker"].Size != renga.DefaultSize || f["worker"].CreatedAt.IsZero() ||
+		len(f) != 2 {
 		t.Fatalf("formation %+v", f)
 	}
 	for push, version := range map[string]int{"push-2": 2, "push-3": 3} {
@@ -283,7 +284,9 @@ func TestDesired(t *testing.T) {
 		{"failed without images", []step{{false, renga.Failed}}, 0, 0},
 		{"second under way", []step{{true, renga.Succeeded}, {true, renga.Pending}}, 2, 3},
 		{"second failed", []step{{true, renga.Succeeded}, {true, renga.Failed}}, 2, 0},
-		{"second failed, third under way", []step{{true, renga.Succeeded}, {true, renga.Failed}, {true, renga.Pending}}, 2, 4},
+		{
+			"second failed, third under way", []step{{true, renga.Succeeded}, {true, renga.Failed}, {true, renga.Pending}}, 2, 4,
+		},
 		{"two failed", []step{{true, renga.Failed}, {true, renga.Failed}}, 3, 0},
 		{"failed, then pending", []step{{true, renga.Failed}, {true, renga.Pending}}, 0, 3},
 		{"pending without images", []step{{false, renga.Pending}}, 0, 2},
@@ -306,7 +309,8 @@ func TestDesired(t *testing.T) {
 			if version(d.Live) != test.live || version(d.Next) != test.next {
 				t.Fatalf("live v%d, next v%d; want v%d, v%d", version(d.Live), version(d.Next), test.live, test.next)
 			}
-			if !sameApp(d.App, a) || time.Since(d.Restarts["web.1"]) > time.Minute || len(test.steps) > 0 && d.Formation[renga.Web].Quantity != 1 {
+			if !sameApp(d.App, a) || time.Since(d.Restarts["web.1"]) > time.Minute ||
+				len(test.steps) > 0 && d.Formation[renga.Web].Quantity != 1 {
 				t.Fatalf("%+v", d)
 			}
 		})

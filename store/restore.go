@@ -200,7 +200,8 @@ func sameApp(ctx context.Context, tx *redis.Tx, a renga.App, rs []renga.ReleaseR
 		}
 	}
 	if old.Name != a.Name || current != newest.Version || r.Digest != newest.Digest {
-		return renga.Errorf(renga.Conflict, "Redis holds app %s with other releases than the registry; nothing was overwritten. Empty Redis first if the registry is right.", a.Name)
+		return renga.Errorf(renga.Conflict, "Redis holds app %s with other releases than the registry; nothing was "+
+			"overwritten. Empty Redis first if the registry is right.", a.Name)
 	}
 	return nil
 }

@@ -29,37 +29,39 @@ type runRecord struct {
 // NoteRuns lets decide change a schedule and adds the runs that it gives back,
 // all at once. going counts the schedule's runs that are not over. decide may be
 // called several times, and its error is the answer.
-func (s *Store) NoteRuns(ctx context.Context, app renga.AppID, id string, decide func(sch *renga.Schedule, going int) ([]renga.ScheduledRun, error)) error {
-	return s.editSchedule(ctx, "note runs of schedule "+id, app, id, func(tx *redis.Tx, r scheduleRecord, unfinished map[string]string) error {
-		sch, going := r.schedule(app, id), 0
-		for _, of := range unfinished {
-			if of == id {
-				going++
-			}
-		}
-		runs, err := decide(&sch, going)
-		if err != nil {
-			return err
-		}
-		kept, err := tx.HKeys(ctx, keyRuns(app, id)).Result()
-		if err != nil {
-			return err
-		}
-		old := outdated(kept, unfinished, len(runs))
-		return multi(ctx, tx, func(p redis.Pipeliner) {
-			for _, run := range runs {
-				r.Last = run.ID
-				p.HSet(ctx, keyRuns(app, id), run.ID, encode(newRunRecord(run)))
-				if !run.Over() {
-					p.HSet(ctx, keyUnfinished(app), run.ID, id)
+func (s *Store) NoteRuns(ctx context.Context, app renga.AppID, id string,
+	decide func(sch *renga.Schedule, going int) ([]renga.ScheduledRun, error)) error {
+	return s.editSchedule(ctx, "note runs of schedule "+id, app, id,
+		func(tx *redis.Tx, r scheduleRecord, unfinished map[string]string) error {
+			sch, going := r.schedule(app, id), 0
+			for _, of := range unfinished {
+				if of == id {
+					going++
 				}
 			}
-			if len(old) > 0 {
-				p.HDel(ctx, keyRuns(app, id), old...)
+			runs, err := decide(&sch, going)
+			if err != nil {
+				return err
 			}
-			p.HSet(ctx, keySchedules(app), id, encode(newScheduleRecord(sch, r.Last)))
+			kept, err := tx.HKeys(ctx, keyRuns(app, id)).Result()
+			if err != nil {
+				return err
+			}
+			old := outdated(kept, unfinished, len(runs))
+			return multi(ctx, tx, func(p redis.Pipeliner) {
+				for _, run := range runs {
+					r.Last = run.ID
+					p.HSet(ctx, keyRuns(app, id), run.ID, encode(newRunRecord(run)))
+					if !run.Over() {
+						p.HSet(ctx, keyUnfinished(app), run.ID, id)
+					}
+				}
+				if len(old) > 0 {
+					p.HDel(ctx, keyRuns(app, id), old...)
+				}
+				p.HSet(ctx, keySchedules(app), id, encode(newScheduleRecord(sch, r.Last)))
+			})
 		})
-	})
 }
 
 // outdated lists the runs that make room for more, the oldest ones. Runs' ids are
@@ -86,10 +88,11 @@ func (s *Store) Runs(ctx context.Context, app renga.AppID, id string) ([]renga.S
 // UnfinishedRuns reads the runs of all apps that are not over.
 func (s *Store) UnfinishedRuns(ctx context.Context) (map[renga.AppID][]renga.ScheduledRun, error) {
 	listed := map[renga.AppID]map[string]string{}
-	err := s.ofAllApps(ctx, "find runs that are not over", keyUnfinished, func(app renga.AppID, fields map[string]string) error {
-		listed[app] = fields
-		return nil
-	})
+	err := s.ofAllApps(ctx, "find runs that are not over", keyUnfinished,
+		func(app renga.AppID, fields map[string]string) error {
+			listed[app] = fields
+			return nil
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -181,14 +184,16 @@ func (s *Store) RunEnded(ctx context.Context, d renga.Dyno) error {
 
 func newRunRecord(r renga.ScheduledRun) runRecord {
 	return runRecord{
-		Status: r.Status, Dyno: r.Dyno, Release: r.Release, DueAt: r.DueAt.UTC(), StartedAt: r.StartedAt.UTC(), FinishedAt: r.FinishedAt.UTC(),
-		ExitCode: r.ExitCode, Reason: r.Reason,
+		Status: r.Status, Dyno: r.Dyno, Release: r.Release, DueAt: r.DueAt.UTC(), StartedAt: r.StartedAt.UTC(),
+		FinishedAt: r.FinishedAt.UTC(),
+		ExitCode:   r.ExitCode, Reason: r.Reason,
 	}
 }
 
 func (r runRecord) run(schedule, id string) renga.ScheduledRun {
 	return renga.ScheduledRun{
 		ID: id, Schedule: schedule, Status: r.Status, Dyno: r.Dyno, Release: r.Release,
-		DueAt: r.DueAt.UTC(), StartedAt: r.StartedAt.UTC(), FinishedAt: r.FinishedAt.UTC(), ExitCode: r.ExitCode, Reason: r.Reason,
+		DueAt: r.DueAt.UTC(), StartedAt: r.StartedAt.UTC(), FinishedAt: r.FinishedAt.UTC(), ExitCode: r.ExitCode,
+		Reason: r.Reason,
 	}
 }

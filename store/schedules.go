@@ -29,20 +29,22 @@ type scheduleRecord struct {
 // DueApps tells of each app with schedules when one is due next.
 func (s *Store) DueApps(ctx context.Context) (map[renga.AppID]time.Time, error) {
 	due := map[renga.AppID]time.Time{}
-	err := s.ofAllApps(ctx, "read when schedules are due", keySchedules, func(app renga.AppID, fields map[string]string) error {
-		records, err := decodeCollection[scheduleRecord](keySchedules(app), fields)
-		for _, r := range records {
-			if first, known := due[app]; !r.Next.IsZero() && (!known || r.Next.Before(first)) {
-				due[app] = r.Next.UTC()
+	err := s.ofAllApps(ctx, "read when schedules are due", keySchedules,
+		func(app renga.AppID, fields map[string]string) error {
+			records, err := decodeCollection[scheduleRecord](keySchedules(app), fields)
+			for _, r := range records {
+				if first, known := due[app]; !r.Next.IsZero() && (!known || r.Next.Before(first)) {
+					due[app] = r.Next.UTC()
+				}
 			}
-		}
-		return err
-	})
+			return err
+		})
 	return due, err
 }
 
 // ofAllApps reads one hash of every app that has it.
-func (s *Store) ofAllApps(ctx context.Context, what string, key func(renga.AppID) string, see func(app renga.AppID, fields map[string]string) error) error {
+func (s *Store) ofAllApps(ctx context.Context, what string, key func(renga.AppID) string,
+	see func(app renga.AppID, fields map[string]string) error) error {
 	return s.do(ctx, what, func(ctx context.Context) error {
 		ids, err := s.appIDs(ctx)
 		if err != nil {
@@ -93,7 +95,8 @@ func (s *Store) Schedules(ctx context.Context, app renga.AppID) ([]renga.Schedul
 }
 
 // lastRuns reads the last runs of schedules, by the schedules' ids.
-func (s *Store) lastRuns(ctx context.Context, app renga.AppID, of map[string]scheduleRecord) (map[string]renga.ScheduledRun, error) {
+func (s *Store) lastRuns(ctx context.Context, app renga.AppID,
+	of map[string]scheduleRecord) (map[string]renga.ScheduledRun, error) {
 	last := map[string]renga.ScheduledRun{}
 	err := s.do(ctx, "read last runs of app "+string(app), func(ctx context.Context) error {
 		stored := map[string]*redis.StringCmd{}
@@ -120,7 +123,8 @@ func (s *Store) lastRuns(ctx context.Context, app renga.AppID, of map[string]sch
 
 // EditSchedules lets edit add to an app's schedules, by id, and change them.
 // edit may be called several times, and its error is the answer.
-func (s *Store) EditSchedules(ctx context.Context, app renga.AppID, edit func(all map[string]renga.Schedule) error) error {
+func (s *Store) EditSchedules(ctx context.Context, app renga.AppID,
+	edit func(all map[string]renga.Schedule) error) error {
 	return editCollection(ctx, s, appCollection(app, keySchedules(app)), func(all map[string]scheduleRecord) error {
 		schedules := map[string]renga.Schedule{}
 		for id, r := range all {
@@ -139,22 +143,24 @@ func (s *Store) EditSchedules(ctx context.Context, app renga.AppID, edit func(al
 // RemoveSchedule removes a schedule with its runs; renga.NotFound when there is
 // none of that id.
 func (s *Store) RemoveSchedule(ctx context.Context, app renga.AppID, id string) error {
-	return s.editSchedule(ctx, "remove schedule "+id, app, id, func(tx *redis.Tx, _ scheduleRecord, unfinished map[string]string) error {
-		return multi(ctx, tx, func(p redis.Pipeliner) {
-			p.HDel(ctx, keySchedules(app), id)
-			p.Del(ctx, keyRuns(app, id))
-			for run, of := range unfinished {
-				if of == id {
-					p.HDel(ctx, keyUnfinished(app), run)
+	return s.editSchedule(ctx, "remove schedule "+id, app, id,
+		func(tx *redis.Tx, _ scheduleRecord, unfinished map[string]string) error {
+			return multi(ctx, tx, func(p redis.Pipeliner) {
+				p.HDel(ctx, keySchedules(app), id)
+				p.Del(ctx, keyRuns(app, id))
+				for run, of := range unfinished {
+					if of == id {
+						p.HDel(ctx, keyUnfinished(app), run)
+					}
 				}
-			}
+			})
 		})
-	})
 }
 
 // editSchedule does something with a schedule that is there, and with the runs of
 // its app that are not over.
-func (s *Store) editSchedule(ctx context.Context, what string, app renga.AppID, id string, do func(tx *redis.Tx, r scheduleRecord, unfinished map[string]string) error) error {
+func (s *Store) editSchedule(ctx context.Context, what string, app renga.AppID, id string,
+	do func(tx *redis.Tx, r scheduleRecord, unfinished map[string]string) error) error {
 	return s.do(ctx, what, func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {
 			return err
@@ -182,14 +188,16 @@ func (s *Store) editSchedule(ctx context.Context, what string, app renga.AppID, 
 
 func newScheduleRecord(s renga.Schedule, last string) scheduleRecord {
 	return scheduleRecord{
-		Name: s.Name, Cron: s.Cron, Zone: s.Zone, Command: s.Command, Type: s.Type, Size: s.Size, Overlap: s.Overlap, Enabled: s.Enabled,
+		Name: s.Name, Cron: s.Cron, Zone: s.Zone, Command: s.Command, Type: s.Type, Size: s.Size, Overlap: s.Overlap,
+		Enabled:   s.Enabled,
 		CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC(), Next: s.Next.UTC(), Last: last,
 	}
 }
 
 func (r scheduleRecord) schedule(app renga.AppID, id string) renga.Schedule {
 	return renga.Schedule{
-		ID: id, App: app, Name: r.Name, Cron: r.Cron, Zone: r.Zone, Command: r.Command, Type: r.Type, Size: r.Size, Overlap: r.Overlap, Enabled: r.Enabled,
+		ID: id, App: app, Name: r.Name, Cron: r.Cron, Zone: r.Zone, Command: r.Command, Type: r.Type, Size: r.Size,
+		Overlap: r.Overlap, Enabled: r.Enabled,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), Next: r.Next.UTC(),
 	}
 }

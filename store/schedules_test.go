@@ -19,7 +19,8 @@ var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
 func nightly(a renga.App) renga.Schedule {
 	return renga.Schedule{
-		ID: "s1", App: a.ID, Name: "nightly", Cron: "@daily", Zone: "Europe/Berlin", Command: "rake tidy", Type: "worker", Size: "eco",
+		ID: "s1", App: a.ID, Name: "nightly", Cron: "@daily", Zone: "Europe/Berlin", Command: "rake tidy", Type: "worker",
+		Size:    "eco",
 		Overlap: true, Enabled: true, CreatedAt: noon, UpdatedAt: noon, Next: noon.Add(time.Hour),
 	}
 }
@@ -36,11 +37,14 @@ func addSchedule(t testing.TB, s *store.Store, sch renga.Schedule) {
 // note adds runs to a schedule.
 func note(t testing.TB, s *store.Store, sch renga.Schedule, runs ...renga.ScheduledRun) {
 	t.Helper()
-	check(t, s.NoteRuns(t.Context(), sch.App, sch.ID, func(*renga.Schedule, int) ([]renga.ScheduledRun, error) { return runs, nil }))
+	check(t, s.NoteRuns(t.Context(), sch.App, sch.ID,
+		func(*renga.Schedule, int) ([]renga.ScheduledRun, error) { return runs, nil }))
 }
 
 func runOf(sch renga.Schedule) renga.ScheduledRun {
-	return renga.ScheduledRun{ID: uuid.Must(uuid.NewV7()).String(), Schedule: sch.ID, Status: renga.RunStarting, DueAt: noon}
+	return renga.ScheduledRun{
+		ID: uuid.Must(uuid.NewV7()).String(), Schedule: sch.ID, Status: renga.RunStarting, DueAt: noon,
+	}
 }
 
 func TestASchedulesRunsAreNotedWithItsNextTime(t *testing.T) {
@@ -91,7 +95,10 @@ func TestARunGoesForwardOnly(t *testing.T) {
 	addSchedule(t, s, sch)
 	run := runOf(sch)
 	note(t, s, sch, run)
-	d := renga.Dyno{ID: run.ID, App: a.ID, Name: "scheduler.1234", Release: 3, Created: noon.Add(time.Second), Since: noon.Add(time.Minute)}
+	d := renga.Dyno{
+		ID: run.ID, App: a.ID, Name: "scheduler.1234", Release: 3, Created: noon.Add(time.Second),
+		Since: noon.Add(time.Minute),
+	}
 	began := func(r *renga.ScheduledRun) { r.Began(d) }
 	check(t, s.UpdateRun(t.Context(), a.ID, run.ID, began))
 	d.Exit, d.Reason = &renga.Exit{Code: 3}, "Process exited with status 3."
@@ -104,7 +111,8 @@ func TestARunGoesForwardOnly(t *testing.T) {
 	code := 3
 	want := renga.ScheduledRun{
 		ID: run.ID, Schedule: sch.ID, Status: renga.RunFailed, Dyno: "scheduler.1234", Release: 3, DueAt: noon,
-		StartedAt: noon.Add(time.Second), FinishedAt: noon.Add(time.Minute), ExitCode: &code, Reason: "Process exited with status 3.",
+		StartedAt: noon.Add(time.Second), FinishedAt: noon.Add(time.Minute), ExitCode: &code,
+		Reason: "Process exited with status 3.",
 	}
 	if len(runs) != 1 || runs[0].ExitCode == nil || *runs[0].ExitCode != code {
 		t.Fatalf("runs %+v", runs)

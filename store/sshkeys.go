@@ -62,9 +62,15 @@ type sshKeyRecord struct {
 }
 
 func newSSHKeyRecord(k renga.SSHKey) sshKeyRecord {
-	return sshKeyRecord{Account: k.Account, Comment: k.Comment, Fingerprint: k.Fingerprint, PublicKey: k.PublicKey, CreatedAt: k.CreatedAt.UTC()}
+	return sshKeyRecord{
+		Account: k.Account, Comment: k.Comment, Fingerprint: k.Fingerprint, PublicKey: k.PublicKey,
+		CreatedAt: k.CreatedAt.UTC(),
+	}
 }
 
 func (r sshKeyRecord) sshKey(id string) renga.SSHKey {
-	return renga.SSHKey{ID: id, Account: r.Account, Comment: r.Comment, Fingerprint: r.Fingerprint, PublicKey: r.PublicKey, CreatedAt: r.CreatedAt.UTC()}
+	return renga.SSHKey{
+		ID: id, Account: r.Account, Comment: r.Comment, Fingerprint: r.Fingerprint, PublicKey: r.PublicKey,
+		CreatedAt: r.CreatedAt.UTC(),
+	}
 }

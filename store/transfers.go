@@ -52,7 +52,8 @@ func (s *Store) AddTransfer(ctx context.Context, t renga.Transfer) (renga.Transf
 
 // UpdateTransfer lets edit change an offer, stamps it and gives back what was
 // written; renga.NotFound when there is none of that id.
-func (s *Store) UpdateTransfer(ctx context.Context, id string, edit func(*renga.Transfer) error) (renga.Transfer, error) {
+func (s *Store) UpdateTransfer(ctx context.Context, id string,
+	edit func(*renga.Transfer) error) (renga.Transfer, error) {
 	var t renga.Transfer
 	err := s.editTransfers(ctx, func(all map[string]transferRecord) error {
 		r, there := all[id]

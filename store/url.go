@@ -37,7 +37,9 @@ var forms = map[string]form{
 
 // badURL never quotes the URL, for it may hold a password.
 func badURL(what string) error {
-	return renga.Errorf(renga.Invalid, "REDIS_URL %s. It looks like redis://user:password@host:6379/0, rediss://…, unix:///path/redis.sock, redis+sentinel://host,host/master or redis+cluster://host,host; special characters in the password are percent-encoded.", what)
+	return renga.Errorf(renga.Invalid, "REDIS_URL %s. It looks like redis://user:password@host:6379/0, rediss://…, "+
+		"unix:///path/redis.sock, redis+sentinel://host,host/master or redis+cluster://host,host; special characters in "+
+		"the password are percent-encoded.", what)
 }
 
 func parseURL(text string) (address, error) {

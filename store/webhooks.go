@@ -40,7 +40,8 @@ func (s *Store) Webhooks(ctx context.Context, app renga.AppID) ([]renga.Webhook,
 // EditWebhooks lets edit change an app's webhooks, by id and with their
 // secrets, in place. edit may be called several times, and its error is the
 // answer.
-func (s *Store) EditWebhooks(ctx context.Context, app renga.AppID, edit func(hooks map[string]renga.Webhook) error) error {
+func (s *Store) EditWebhooks(ctx context.Context, app renga.AppID,
+	edit func(hooks map[string]renga.Webhook) error) error {
 	// The index first: it may name apps without webhooks, never miss one.
 	if err := s.do(ctx, "index webhooks of app "+string(app), func(ctx context.Context) error {
 		return s.db.SAdd(ctx, keyHooked, string(app)).Err()
@@ -75,8 +76,9 @@ func (s *Store) EditWebhooks(ctx context.Context, app renga.AppID, edit func(hoo
 // stay as they are in the old record.
 func (s *Store) sealHook(app renga.AppID, hook, before renga.Webhook, old webhookRecord) (webhookRecord, error) {
 	r := webhookRecord{
-		ID: hook.ID, URL: hook.URL, Level: hook.Level, Include: hook.Include, Secret: old.Secret, Authorization: old.Authorization,
-		CreatedAt: hook.CreatedAt.UTC(), UpdatedAt: hook.UpdatedAt.UTC(),
+		ID: hook.ID, URL: hook.URL, Level: hook.Level, Include: hook.Include, Secret: old.Secret,
+		Authorization: old.Authorization,
+		CreatedAt:     hook.CreatedAt.UTC(), UpdatedAt: hook.UpdatedAt.UTC(),
 	}
 	var err error
 	if hook.Secret != before.Secret {

@@ -50,7 +50,8 @@ func TestFactsBecomeEventsForThoseWhoWantThem(t *testing.T) {
 	v3 := renga.ReleaseRecord{App: a.ID, Version: 3, Digest: digestOf(3), By: "bob"}
 	check(t, s.Commit(ctx, v3, "push-3", nil))
 	check(t, s.SetOutcome(ctx, a.ID, 3, renga.Outcome{Status: renga.Succeeded}))
-	check(t, s.Commit(ctx, renga.ReleaseRecord{App: a.ID, Version: 4, Digest: digestOf(4), By: "bob"}, renga.PromotionTarget{ID: "x"}.ChangeID(), nil))
+	check(t, s.Commit(ctx, renga.ReleaseRecord{App: a.ID, Version: 4, Digest: digestOf(4), By: "bob"},
+		renga.PromotionTarget{ID: "x"}.ChangeID(), nil))
 	wantKind(t, s.Commit(ctx, renga.ReleaseRecord{App: a.ID, Version: 9, Digest: digestOf(9)}, "", nil), renga.Conflict)
 	_, err := s.SetFormation(ctx, a.ID, func(f renga.Formation) error {
 		f["web"] = renga.Scale{Quantity: 3, Size: "eco"}
@@ -64,7 +65,9 @@ func TestFactsBecomeEventsForThoseWhoWantThem(t *testing.T) {
 		check(t, s.SaveDynos(ctx, a.ID, dynos))
 	}
 	share := func(a *renga.App) error {
-		a.Collaborators = map[renga.AccountID]renga.Collaborator{"eve": {ID: "c1", Account: "eve", Permissions: []renga.Permission{renga.MayView}}}
+		a.Collaborators = map[renga.AccountID]renga.Collaborator{"eve": {
+			ID: "c1", Account: "eve", Permissions: []renga.Permission{renga.MayView},
+		}}
 		return nil
 	}
 	for _, edit := range []func(*renga.App) error{
@@ -86,10 +89,12 @@ func TestFactsBecomeEventsForThoseWhoWantThem(t *testing.T) {
 	}
 	events, err := s.Events(t.Context(), a.ID)
 	check(t, err)
-	if e := events[3]; e.By != "bob" || e.Subject.Release.Outcome.Status != renga.Succeeded || e.Before.Release.Outcome.Status != renga.Pending {
+	if e := events[3]; e.By != "bob" || e.Subject.Release.Outcome.Status != renga.Succeeded ||
+		e.Before.Release.Outcome.Status != renga.Pending {
 		t.Errorf("the outcome's event is %+v", e)
 	}
-	if e := events[5]; e.By != "ada" || e.Subject.Process.Type != "web" || e.Subject.Process.Scale.Quantity != 3 || e.App.Name != "haiku" {
+	if e := events[5]; e.By != "ada" || e.Subject.Process.Type != "web" || e.Subject.Process.Scale.Quantity != 3 ||
+		e.App.Name != "haiku" {
 		t.Errorf("the formation's event is %+v", e)
 	}
 	if e := events[7]; e.Subject.Dyno.State != renga.Up || e.Before.Dyno.State != renga.Starting {
@@ -136,7 +141,8 @@ func TestChangesOfDomainsAndCertificatesAreEvents(t *testing.T) {
 	if e := events[0].Subject.Endpoint; e.ID != "e1" || e.Name == "" {
 		t.Errorf("the certificate is %+v", e)
 	}
-	if e := events[2]; e.Subject.Domain.Endpoint != "e1" || e.Before.Domain.Endpoint != "" || e.Subject.Domain.Hostname != "www.example.com" {
+	if e := events[2]; e.Subject.Domain.Endpoint != "e1" || e.Before.Domain.Endpoint != "" ||
+		e.Subject.Domain.Hostname != "www.example.com" {
 		t.Errorf("the update is %+v", e)
 	}
 }
@@ -147,7 +153,9 @@ func TestASupersededReleaseIsTold(t *testing.T) {
 	hook(t, s, a.ID, renga.ReleaseEvent)
 	commit(t, s, a.ID, 2)
 	commit(t, s, a.ID, 3)
-	if got, want := eventTexts(t, s, a.ID), []string{"api:release create", "api:release create", "api:release update"}; !slices.Equal(got, want) {
+	if got, want := eventTexts(t, s, a.ID), []string{
+		"api:release create", "api:release create", "api:release update",
+	}; !slices.Equal(got, want) {
 		t.Fatalf("told %q, want %q", got, want)
 	}
 	events, err := s.Events(t.Context(), a.ID)
@@ -248,7 +256,8 @@ func TestADeliveryIsDueUntilThereIsNoNextAttempt(t *testing.T) {
 	check(t, err)
 	all, err := s.Deliveries(t.Context(), a.ID)
 	check(t, err)
-	if len(due) != 0 || len(all) != 1 || all[0].Last == nil || *all[0].Last != *d.Last || all[0].Status != renga.DeliverySucceeded {
+	if len(due) != 0 || len(all) != 1 || all[0].Last == nil || *all[0].Last != *d.Last ||
+		all[0].Status != renga.DeliverySucceeded {
 		t.Errorf("due %v, all %+v", due, all)
 	}
 }

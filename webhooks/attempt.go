@@ -65,7 +65,8 @@ func (w *Webhooks) try(ctx context.Context, app renga.AppID, hook, id string) {
 	attempt.Succeeded = err == nil && attempt.Code >= 200 && attempt.Code < 300
 	d := w.after(parcel.Delivery, attempt)
 	if !attempt.Succeeded {
-		w.Log.Info("webhook delivery failed", "delivery", id, "webhook", hook, "attempts", d.Attempts, "code", attempt.Code, "error", attempt.Error)
+		w.Log.Info("webhook delivery failed", "delivery", id, "webhook", hook, "attempts", d.Attempts, "code", attempt.Code,
+			"error", attempt.Error)
 	}
 	if err := w.queue.SaveDelivery(context.WithoutCancel(ctx), app, d); err != nil {
 		w.Log.Warn("webhook delivery is not recorded", "delivery", id, "err", err)

@@ -45,7 +45,9 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	app := renga.App{ID: renga.AppID(uuid.NewString()), Name: "hello", Owner: "ada"}
-	if err := db.CreateApp(t.Context(), app, renga.ReleaseRecord{App: app.ID, Version: 1, Digest: "sha256:1"}); err != nil {
+	if err := db.CreateApp(t.Context(), app, renga.ReleaseRecord{
+		App: app.ID, Version: 1, Digest: "sha256:1",
+	}); err != nil {
 		t.Fatal(err)
 	}
 	return &fixture{T: t, db: db, app: app, open: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
@@ -98,7 +100,9 @@ func (r *fixture) run() (stop func()) {
 
 // Payload stands in for the API.
 func (r *fixture) Payload(_ context.Context, e renga.Event) (map[string]any, error) {
-	return map[string]any{"id": e.ID, "resource": "app", "action": e.Action, "data": map[string]any{"maintenance": e.Subject.App.Maintenance}}, nil
+	return map[string]any{
+		"id": e.ID, "resource": "app", "action": e.Action, "data": map[string]any{"maintenance": e.Subject.App.Maintenance},
+	}, nil
 }
 
 // settled waits until no delivery is open, and gives all.
@@ -263,7 +267,8 @@ func TestLoopbackIsRefused(t *testing.T) {
 	r.hook(strings.Replace(url, "127.0.0.1", "localhost", 1), renga.Notify)
 	r.event()
 	r.run()
-	if d := r.settled()[0]; d.Status != renga.DeliveryFailed || d.Last.Code != 0 || d.Last.Error != "forbidden_address" || len(letters) != 0 {
+	if d := r.settled()[0]; d.Status != renga.DeliveryFailed || d.Last.Code != 0 || d.Last.Error != "forbidden_address" ||
+		len(letters) != 0 {
 		t.Errorf("delivery is %+v, %+v", d, d.Last)
 	}
 }
@@ -302,7 +307,10 @@ func TestAReceiverThatAnswersWithoutEndIsLeft(t *testing.T) {
 				return
 			}
 			defer c.Close()
-			piece := map[string]string{"headers": "X-Much: " + strings.Repeat("x", 1000) + "\r\n", "body": "3e8\r\n" + strings.Repeat("x", 1000) + "\r\n", "interim": "HTTP/1.1 103 Early Hints\r\nX-Much: " + strings.Repeat("x", 1000) + "\r\n\r\n"}[what]
+			piece := map[string]string{
+				"headers": "X-Much: " + strings.Repeat("x", 1000) + "\r\n", "body": "3e8\r\n" + strings.Repeat("x", 1000) + "\r\n",
+				"interim": "HTTP/1.1 103 Early Hints\r\nX-Much: " + strings.Repeat("x", 1000) + "\r\n\r\n",
+			}[what]
 			n, err := int64(0), error(nil)
 			for _, err = io.WriteString(c, begin); err == nil; n += int64(len(piece)) {
 				_, err = io.WriteString(c, piece)

@@ -39,7 +39,8 @@ func newApp(name string) renga.App {
 
 func firstRelease(a renga.App) renga.ReleaseRecord {
 	return renga.ReleaseRecord{
-		App: a.ID, Version: 1, Digest: "sha256:" + strings.Repeat("1", 64), Description: "Initial release", By: a.Owner, CreatedAt: a.CreatedAt,
+		App: a.ID, Version: 1, Digest: "sha256:" + strings.Repeat("1", 64), Description: "Initial release", By: a.Owner,
+		CreatedAt: a.CreatedAt,
 	}
 }
 

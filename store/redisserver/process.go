@@ -187,7 +187,8 @@ func socketPath(dir string) (string, error) {
 	short := filepath.Join(os.TempDir(), "renga-"+hex.EncodeToString(sum[:8]))
 	path = filepath.Join(short, "redis.sock")
 	if len(path) > maxSocketPath {
-		return "", renga.Errorf(renga.Invalid, "The data directory's path %s is too long for a socket, and so is that of TMPDIR; use a shorter one, or set REDIS_URL.", dir)
+		return "", renga.Errorf(renga.Invalid, "The data directory's path %s is too long for a socket, and so is that of "+
+			"TMPDIR; use a shorter one, or set REDIS_URL.", dir)
 	}
 	if err := os.Mkdir(short, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", fmt.Errorf("make directory for redis socket: %w", err)
@@ -202,7 +203,8 @@ func checkPrivate(dir string) error {
 		return fmt.Errorf("look at %s: %w", dir, err)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR || st.Mode&0o077 != 0 || int(st.Uid) != os.Geteuid() {
-		return renga.Errorf(renga.Invalid, "%s must be a directory that only Renga's user may enter; remove it, or set REDIS_URL.", dir)
+		return renga.Errorf(renga.Invalid,
+			"%s must be a directory that only Renga's user may enter; remove it, or set REDIS_URL.", dir)
 	}
 	return nil
 }

@@ -103,5 +103,6 @@ func (s *Server) Full() error {
 	if err != nil || free >= leastFree {
 		return err
 	}
-	return renga.Errorf(renga.NoSpace, "The disk of %s is full: nothing can be changed until there is room on it, but apps can still be deleted. Free some space.", s.dir)
+	return renga.Errorf(renga.NoSpace, "The disk of %s is full: nothing can be changed until there is room on it, but "+
+		"apps can still be deleted. Free some space.", s.dir)
 }

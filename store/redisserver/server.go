@@ -55,7 +55,9 @@ func New(dir, bin string, log *slog.Logger) (*Server, error) {
 	}
 	found, err := exec.LookPath(bin)
 	if err != nil {
-		return nil, &renga.Error{Kind: renga.Unavailable, Message: bin + " is not installed: install it, or set REDIS_URL.", Err: err}
+		return nil, &renga.Error{
+			Kind: renga.Unavailable, Message: bin + " is not installed: install it, or set REDIS_URL.", Err: err,
+		}
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, fmt.Errorf("redis directory: %w", err)
@@ -144,7 +146,8 @@ func (s *Server) bringUp(ctx context.Context) (_ *process, err error) {
 			}
 		}
 		if time.Since(quiet) > loadTimeout {
-			return nil, renga.Errorf(renga.Unavailable, "A redis-server holds %s but does not answer on %s; end it and start again.", s.dir, s.socket)
+			return nil, renga.Errorf(renga.Unavailable,
+				"A redis-server holds %s but does not answer on %s; end it and start again.", s.dir, s.socket)
 		}
 		if err := sleep(ctx, 10*time.Millisecond); err != nil {
 			return nil, fmt.Errorf("start redis-server: %w", err)
@@ -156,9 +159,10 @@ func (s *Server) bringUp(ctx context.Context) (_ *process, err error) {
 func (s *Server) diedEarly(p *process) error {
 	last := tail(s.logPath(), p.logStart)
 	return &renga.Error{
-		Kind:    renga.Unavailable,
-		Message: fmt.Sprintf("redis-server ends at once; its log %s closes with: %s%s", s.logPath(), last, s.repairAdvice(last)),
-		Err:     p.err,
+		Kind: renga.Unavailable,
+		Message: fmt.Sprintf("redis-server ends at once; its log %s closes with: %s%s", s.logPath(), last,
+			s.repairAdvice(last)),
+		Err: p.err,
 	}
 }
 
@@ -166,10 +170,12 @@ func (s *Server) diedEarly(p *process) error {
 // it says itself needs a tool and knowledge of it; the other way needs neither.
 func (s *Server) repairAdvice(last string) string {
 	low := strings.ToLower(last)
-	if !strings.Contains(low, "aof") && !strings.Contains(low, "append only file") || strings.Contains(low, "permission denied") {
+	if !strings.Contains(low, "aof") && !strings.Contains(low, "append only file") ||
+		strings.Contains(low, "permission denied") {
 		return ""
 	}
-	return fmt.Sprintf(" -- Copy %s before you change anything in it. Mend it as redis-server says; or, where that is no use, "+
+	return fmt.Sprintf(" -- Copy %s before you change anything in it. Mend it as redis-server says; or, where that is "+
+		"no use, "+
 		"move it away and run `renga recover`, which rebuilds apps and releases from the registry.", s.dir)
 }
 

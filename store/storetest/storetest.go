@@ -68,7 +68,8 @@ func New() (*store.Store, error) {
 	}
 	ctx := context.Background()
 	db, err := store.Open(ctx, store.Options{
-		URL: "unix://" + s.socket() + "?pool_size=4&db=" + strconv.FormatInt(n, 10), Sealer: Sealer{}, Log: slog.New(slog.DiscardHandler),
+		URL: "unix://" + s.socket() + "?pool_size=4&db=" + strconv.FormatInt(n, 10), Sealer: Sealer{},
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return nil, err
