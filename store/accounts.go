@@ -39,7 +39,7 @@ func emailFree(ctx context.Context, tx *redis.Tx, email string) error {
 	return err
 }
 
-// writeAccount leaves an email that another account has with that one.
+// writeAccount does not take an email from another account.
 func writeAccount(ctx context.Context, p redis.Pipeliner, r accountRecord) {
 	p.Set(ctx, keyAccount(r.ID), encode(r), 0)
 	p.SetNX(ctx, keyEmail(r.Email), string(r.ID), 0)

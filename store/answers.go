@@ -8,7 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// What an answer's key holds: a claim with who holds it, or the sealed answer.
+// An answer's key holds a claim with its holder, or the sealed answer.
 const (
 	claimMark  = "claim:"
 	answerMark = "answer:"

@@ -42,8 +42,7 @@ func decodeApp(id renga.AppID, text string) (renga.App, error) {
 }
 
 // absent is the error for an app whose keys are missing. It is renga.NotFound
-// only when that is as it should be: not when Redis lost its data, whole or in
-// part.
+// only if the app was removed, not if Redis lost its data, whole or in part.
 func (s *Store) absent(ctx context.Context, id renga.AppID) error {
 	var entry *redis.StringCmd
 	if err := s.read(ctx, func(p redis.Pipeliner) { entry = p.HGet(ctx, keyApps, string(id)) }); err != nil {

@@ -19,8 +19,8 @@ type attemptsRecord struct {
 }
 
 // Attempt counts one more failed try of who, an account or an address, and
-// gives zero. When the last one is less than a pause ago it counts nothing and
-// gives the rest of the pause. Two at once count as two.
+// returns zero. When the last one is less than a pause ago it counts nothing
+// and gives the rest of the pause. Two at once count as two.
 func (s *Store) Attempt(ctx context.Context, who string, pause func(failed int) time.Duration) (time.Duration, error) {
 	var rest time.Duration
 	err := s.editAttempts(ctx, who, func(r attemptsRecord) attemptsRecord {

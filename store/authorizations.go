@@ -22,8 +22,8 @@ const maxGrants = 1000
 // grants are an account's authorizations by their ids.
 type grants map[string]authorizationRecord
 
-// Bearer finds who shows this token. An unknown one, and one whose authorization
-// is over or revoked, is renga.Unauthorized.
+// Bearer finds the account and the authorization of a token. An unknown one,
+// and one whose authorization is over or revoked, is renga.Unauthorized.
 func (s *Store) Bearer(ctx context.Context, token string) (renga.Bearer, error) {
 	var b renga.Bearer
 	err := s.do(ctx, "find account by token", func(ctx context.Context) (err error) {
@@ -86,8 +86,8 @@ func decodeToken(hash, text string) (tokenRecord, error) {
 	return decode[tokenRecord](keyToken(hash), text)
 }
 
-// adoptToken makes an authorization for a token that is older than
-// authorizations are.
+// adoptToken makes an authorization for a token of a Renga that had no
+// authorizations yet.
 func (s *Store) adoptToken(ctx context.Context, account renga.AccountID, token string) (renga.Bearer, error) {
 	r, err := s.account(ctx, account)
 	if err != nil {
@@ -99,7 +99,8 @@ func (s *Store) adoptToken(ctx context.Context, account renga.AccountID, token s
 	return s.bearer(ctx, token)
 }
 
-// Authorizations lists those of an account that are not over, oldest first.
+// Authorizations lists an account's authorizations that have not expired,
+// oldest first.
 func (s *Store) Authorizations(ctx context.Context, account renga.AccountID) ([]renga.Authorization, error) {
 	records, err := readCollection[authorizationRecord](ctx, s, collection{key: keyGrants(account)})
 	if err != nil {
@@ -149,8 +150,8 @@ func (s *Store) UpdateAuthorization(ctx context.Context, account renga.AccountID
 }
 
 // ReplaceToken gives an authorization another token, which lasts as long as the
-// one before was to; that one is valid no more. renga.NotFound when the account
-// has none of that id.
+// old one was to; the old one is no longer valid. renga.NotFound when the
+// account has none of that id.
 func (s *Store) ReplaceToken(ctx context.Context, account renga.AccountID,
 	id, token string) (renga.Authorization, error) {
 	var a renga.Authorization
@@ -169,7 +170,7 @@ func (s *Store) ReplaceToken(ctx context.Context, account renga.AccountID,
 	return a, err
 }
 
-// DeleteAuthorization takes an authorization back; its token is valid no more.
+// DeleteAuthorization removes an authorization; its token is no longer valid.
 // renga.NotFound when the account has none of that id.
 func (s *Store) DeleteAuthorization(ctx context.Context, account renga.AccountID, id string) error {
 	return s.editGrants(ctx, account, func(all grants) error {
@@ -185,8 +186,8 @@ func noGrant(id string) error {
 	return renga.Errorf(renga.NotFound, "Couldn't find authorization %s.", id)
 }
 
-// editGrants lets edit change an account's authorizations, all or nothing.
-// Those that are over go on the way.
+// editGrants lets edit change an account's authorizations, all or nothing, and
+// drops those that have expired.
 func (s *Store) editGrants(ctx context.Context, account renga.AccountID, edit func(all grants) error) error {
 	return s.do(ctx, "edit authorizations of "+string(account), func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {

@@ -13,7 +13,7 @@ import (
 // The oldest Redis that is supported.
 const minMajor, minMinor = 6, 2
 
-// checkServer finds out whether what answers is a Redis that can be used.
+// checkServer finds out whether the server is a Redis that can be used.
 func (s *Store) checkServer(ctx context.Context) error {
 	return s.do(ctx, "connect to redis", func(ctx context.Context) error {
 		if err := s.db.Ping(ctx).Err(); err != nil {
@@ -22,8 +22,8 @@ func (s *Store) checkServer(ctx context.Context) error {
 		if err := s.checkVersion(ctx); err != nil {
 			return err
 		}
-		// A Cluster with holes, a replica, a missing permission show here; that
-		// the data is missing is Adopt's to say.
+		// A Cluster with holes, a replica or a missing permission fails here. Adopt
+		// checks whether the data is there.
 		if err := s.db.HGet(ctx, keyPlatform, fieldID).Err(); err != nil && !missing(err) {
 			return err
 		}
@@ -31,7 +31,8 @@ func (s *Store) checkServer(ctx context.Context) error {
 	})
 }
 
-// notRedis tells an answer that is not of Redis's protocol from other faults.
+// notRedis turns the error of a server that does not speak Redis's protocol
+// into a sentence, and passes on all others.
 func (s *Store) notRedis(err error) error {
 	_, sentence := s.diagnose(err)
 	if strings.HasPrefix(replyText(err), "unknown command") || !replied(err) && sentence == "" {
@@ -44,7 +45,8 @@ func (s *Store) notRedis(err error) error {
 	return err
 }
 
-// checkVersion refuses an old Redis. One that does not tell is let be.
+// checkVersion refuses an old Redis. A Redis that does not tell its version is
+// accepted.
 func (s *Store) checkVersion(ctx context.Context) error {
 	info, err := s.db.Info(ctx, "server").Result()
 	if err != nil {
@@ -65,8 +67,8 @@ func (s *Store) checkVersion(ctx context.Context) error {
 		minMajor, minMinor)
 }
 
-// warnOfSettings warns of settings under which acknowledged writes may be lost. A
-// Redis that does not tell its settings is let be.
+// warnOfSettings warns of settings under which acknowledged writes may be lost.
+// A Redis that does not tell its settings is accepted.
 func (s *Store) warnOfSettings(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, opTimeout)
 	defer cancel()

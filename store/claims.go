@@ -9,7 +9,7 @@ import (
 	"renga"
 )
 
-// claimRecord says whose a host name is.
+// claimRecord is the app, and its domain, that a host name belongs to.
 type claimRecord struct {
 	App renga.AppID `json:"app"`
 	ID  string      `json:"id"`
@@ -31,7 +31,7 @@ func (s *Store) claimHost(ctx context.Context, d renga.Domain) error {
 	})
 }
 
-// requireListed fails unless the app is there and stays.
+// requireListed fails unless the app exists and is not being removed.
 func (s *Store) requireListed(ctx context.Context, tx *redis.Tx, app renga.AppID) error {
 	entry, err := tx.HGet(ctx, keyApps, string(app)).Result()
 	if missing(err) {
@@ -47,8 +47,8 @@ func (s *Store) requireListed(ctx context.Context, tx *redis.Tx, app renga.AppID
 	return err
 }
 
-// mayClaim fails when others have the name or one that it overlaps with. It
-// reports whether the claim is there already.
+// mayClaim fails when another app has the name or one that it overlaps with.
+// held tells that the claim exists already.
 func (s *Store) mayClaim(ctx context.Context, tx *redis.Tx, d renga.Domain) (held bool, err error) {
 	near, err := s.claimsNear(ctx, tx, d.Hostname)
 	if err != nil {
@@ -91,8 +91,8 @@ func (s *Store) ownerOf(ctx context.Context, app renga.AppID) (*renga.AccountID,
 }
 
 // claimsNear reads the claims that a host name is equal to or overlaps with:
-// wildcards that it lies below, and for a wildcard the names below it. Claims
-// of apps that are no more are left out.
+// wildcards that it lies below, and for a wildcard the names below it. It
+// leaves out the claims of apps that no longer exist.
 func (s *Store) claimsNear(ctx context.Context, tx *redis.Tx, host string) (map[string]claimRecord, error) {
 	fields := map[string]string{}
 	if below, isWildcard := strings.CutPrefix(host, "*"); isWildcard {
@@ -119,7 +119,7 @@ func (s *Store) claimsNear(ctx context.Context, tx *redis.Tx, host string) (map[
 	return s.liveClaims(ctx, tx, fields)
 }
 
-// liveClaims decodes claims and leaves out those whose app is no more.
+// liveClaims decodes claims and leaves out those of apps that no longer exist.
 func (s *Store) liveClaims(ctx context.Context, tx *redis.Tx,
 	fields map[string]string) (map[string]claimRecord, error) {
 	claims, err := decodeCollection[claimRecord](keyClaims, fields)
@@ -138,7 +138,7 @@ func (s *Store) liveClaims(ctx context.Context, tx *redis.Tx,
 	return claims, nil
 }
 
-// holds tells whether a name's claim is that one.
+// holds tells whether a name has that very claim.
 func (s *Store) holds(ctx context.Context, host string, want claimRecord) (bool, error) {
 	var held bool
 	err := s.do(ctx, "read claim of "+host, func(ctx context.Context) error {
@@ -152,7 +152,7 @@ func (s *Store) holds(ctx context.Context, host string, want claimRecord) (bool,
 	return held, err
 }
 
-// freeHosts frees host names, those of them that have that very claim.
+// freeHosts frees those of the host names that have that very claim.
 func (s *Store) freeHosts(ctx context.Context, claims map[string]claimRecord) error {
 	if len(claims) == 0 {
 		return nil
@@ -185,8 +185,8 @@ func (s *Store) freeAllHosts(ctx context.Context, app renga.AppID) error {
 	}
 	claims := map[string]claimRecord{}
 	for id, text := range fields {
-		// A damaged record must not keep the app from being removed, and the
-		// claim of an app that is no more holds nobody up.
+		// A damaged record must not keep the app from being removed, and the claim
+		// of a removed app keeps no name from others.
 		if r, err := decode[domainRecord](keyDomains(app), text); err == nil {
 			claims[r.Hostname] = claimRecord{App: app, ID: id}
 		}

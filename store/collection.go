@@ -10,20 +10,20 @@ import (
 	"renga"
 )
 
-// collection is a hash of JSON records by their ids: a small collection that is read
-// and written as a whole, such as an app's domains.
+// collection is a small hash of JSON records by their ids that is read and
+// written as a whole, such as an app's domains.
 type collection struct {
 	key string
 	app renga.AppID // whose it is; empty for the platform's own
-	// events is what a change of the records means to webhooks; nil for nothing.
+	// events gives the events of a change of the records; nil for none.
 	events func(before, after map[string]string) ([]event, error)
 }
 
-// appCollection is a shelf of one app's; its key must be in appKeys too.
+// appCollection is a collection of one app; its key must be in appKeys, too.
 func appCollection(app renga.AppID, key string) collection { return collection{key: key, app: app} }
 
-// readCollection reads all records of a shelf. An app that is not there is
-// renga.NotFound; a shelf on which nothing was ever put is empty.
+// readCollection reads all records. An app that does not exist is
+// renga.NotFound; a collection that was never written is empty.
 func readCollection[R any](ctx context.Context, s *Store, c collection) (map[string]R, error) {
 	var all map[string]R
 	err := s.do(ctx, "read "+c.key, func(ctx context.Context) error {
@@ -44,9 +44,9 @@ func readCollection[R any](ctx context.Context, s *Store, c collection) (map[str
 	return all, err
 }
 
-// editCollection lets edit change the records of a shelf in place, all or nothing.
-// edit may be called several times, and its error is the answer. Of an app that
-// is not there nothing is written, and the answer is renga.NotFound.
+// editCollection lets edit change the records in place, all or nothing. It may
+// call edit several times, and returns its error. Nothing is written for an app
+// that does not exist, which is renga.NotFound.
 func editCollection[R any](ctx context.Context, s *Store, c collection, edit func(all map[string]R) error) error {
 	watched := []string{c.key}
 	if c.app != "" {
@@ -60,7 +60,7 @@ func editCollection[R any](ctx context.Context, s *Store, c collection, edit fun
 	})
 }
 
-// editCollectionOnce is one try of editShelf.
+// editCollectionOnce is one try of editCollection.
 func editCollectionOnce[R any](ctx context.Context, s *Store, tx *redis.Tx, c collection,
 	edit func(all map[string]R) error) error {
 	if c.app != "" {
@@ -102,8 +102,7 @@ func editCollectionOnce[R any](ctx context.Context, s *Store, tx *redis.Tx, c co
 	})
 }
 
-// collectionEvents says what a change of a shelf means to webhooks, and gives the
-// outbox for it.
+// collectionEvents gives the events of a change, and the outbox for them.
 func collectionEvents(ctx context.Context, tx *redis.Tx, c collection, before, set map[string]string,
 	remove []string) (outbox, []event, error) {
 	if c.events == nil {

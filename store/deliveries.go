@@ -36,8 +36,8 @@ type attemptRecord struct {
 	Ended     time.Time `json:"ended,omitzero"`
 }
 
-// due is the delivery's entry in the queue: whose and which it is, and when its
-// next attempt is. An entry can be judged without reading the delivery.
+// due is the delivery's entry in the queue: webhook, delivery, and the time of
+// the next attempt. So the queue tells what is due without the deliveries.
 func (r deliveryRecord) due() redis.Z {
 	return redis.Z{Score: float64(r.NextAttempt.UnixMilli()), Member: r.Webhook + "/" + r.ID}
 }
@@ -60,8 +60,8 @@ func (s *Store) AppsWithWebhooks(ctx context.Context) ([]renga.AppID, error) {
 	return ids, err
 }
 
-// DueDeliveries lists an app's deliveries that are to be tried by that time, by
-// webhook, the longest due first.
+// DueDeliveries lists, by webhook, an app's deliveries whose next attempt is
+// due at that time, the longest due first.
 func (s *Store) DueDeliveries(ctx context.Context, app renga.AppID, at time.Time) (map[string][]string, error) {
 	due := map[string][]string{}
 	err := s.do(ctx, "list due deliveries of app "+string(app), func(ctx context.Context) error {
@@ -76,8 +76,9 @@ func (s *Store) DueDeliveries(ctx context.Context, app renga.AppID, at time.Time
 	return due, err
 }
 
-// DeliveryJob reads a delivery with its event and its webhook, secrets included.
-// renga.NotFound means that one of them is gone: the delivery is due no more.
+// DeliveryJob reads a delivery with its event and its webhook, secrets
+// included. When one of them is gone it drops the delivery and returns
+// renga.NotFound.
 func (s *Store) DeliveryJob(ctx context.Context, app renga.AppID, hook, id string) (renga.DeliveryJob, error) {
 	var parcel renga.DeliveryJob
 	err := s.do(ctx, "read delivery "+id, func(ctx context.Context) error {
@@ -110,7 +111,8 @@ func (s *Store) DeliveryJob(ctx context.Context, app renga.AppID, hook, id strin
 	return parcel, err
 }
 
-// dropDelivery takes a delivery out of the queue that cannot be made.
+// dropDelivery takes a delivery out of the queue whose webhook or event is
+// gone.
 func (s *Store) dropDelivery(ctx context.Context, app renga.AppID, hook, id string) error {
 	gone := renga.Errorf(renga.NotFound, "Delivery %s has lost its webhook or its event.", id)
 	if err := s.db.ZRem(ctx, keyDue(app), hook+"/"+id).Err(); err != nil {
@@ -132,7 +134,8 @@ func (s *Store) event(ctx context.Context, app renga.AppID, id string) (renga.Ev
 }
 
 // SaveDelivery records an attempt: the delivery stays in the queue for as long
-// as there is a next one. With the last one of an app that is gone its queue goes.
+// as there is a next one. The last delivery of a removed app removes the app's
+// queue.
 func (s *Store) SaveDelivery(ctx context.Context, app renga.AppID, d renga.Delivery) error {
 	r := newDeliveryRecord(d)
 	return s.do(ctx, "save delivery "+d.ID, func(ctx context.Context) error {
@@ -160,8 +163,8 @@ func (s *Store) SaveDelivery(ctx context.Context, app renga.AppID, d renga.Deliv
 	})
 }
 
-// closeQueue forgets the queue of an app that is gone, once nothing is due. What
-// dies before this is done by TrimEvents.
+// closeQueue removes the queue of a removed app once nothing is due. TrimEvents
+// does so if we die before.
 func (s *Store) closeQueue(ctx context.Context, app renga.AppID) error {
 	var there, due *redis.IntCmd
 	err := s.read(ctx, func(p redis.Pipeliner) {
@@ -199,9 +202,9 @@ func (s *Store) Events(ctx context.Context, app renga.AppID) ([]renga.Event, err
 	return all, nil
 }
 
-// TrimEvents forgets an app's events from before a time, and the oldest beyond
-// a number, with their deliveries, tried or not. Of an app that is gone it
-// forgets everything once nothing is due any more.
+// TrimEvents removes an app's events from before a time, and the oldest beyond
+// a number, with their deliveries, tried or not. It removes everything of a
+// removed app once nothing is due.
 func (s *Store) TrimEvents(ctx context.Context, app renga.AppID, before time.Time, most int) error {
 	return s.do(ctx, "trim events of app "+string(app), func(ctx context.Context) error {
 		events, deliveries, left, err := s.queueOf(ctx, app)
@@ -220,15 +223,15 @@ func (s *Store) TrimEvents(ctx context.Context, app renga.AppID, before time.Tim
 	})
 }
 
-// queueOf reads what is kept of an app's events. left tells whether any of it
-// is of use.
+// queueOf reads an app's events and deliveries. left tells whether any of them
+// is still needed.
 func (s *Store) queueOf(ctx context.Context,
 	app renga.AppID) (events map[string]eventRecord, deliveries map[string]deliveryRecord, left bool, err error) {
 	var there, due *redis.IntCmd
 	var stored, delivering *redis.MapStringStringCmd
 	if err := s.read(ctx, func(p redis.Pipeliner) {
 		there, due = p.Exists(ctx, keyApp(app)), p.ZCard(ctx, keyDue(app))
-		// In this order: a delivery that is seen has its event seen too.
+		// In this order, so that the event of each delivery is read, too.
 		delivering, stored = p.HGetAll(ctx, keyDeliveries(app)), p.HGetAll(ctx, keyEvents(app))
 	}); err != nil {
 		return nil, nil, false, err

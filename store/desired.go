@@ -86,8 +86,9 @@ func decodeHosts(app renga.AppID, fields map[string]string) ([]string, error) {
 	return hosts, nil
 }
 
-// choose picks what serves and what is to take its place. A failed release
-// serves only when nothing better ever did, and never when it must not run.
+// choose picks the release that serves and the one that is to replace it. A
+// failed release serves only when nothing better ever did, and never when it
+// must not run.
 func choose(live, newest renga.ReleaseRecord) (serving, next *renga.ReleaseRecord) {
 	switch {
 	case len(live.Images) > 0:

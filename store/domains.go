@@ -9,8 +9,9 @@ import (
 	"renga"
 )
 
-// How a domain comes and goes. An app's domains and the claims of all apps lie
-// in different slots of a Cluster, so no one transaction can write both.
+// How a domain is added and removed. An app's domains and the claims of all
+// apps lie in different slots of a Cluster, so no single transaction can write
+// both.
 //
 //	Adding                                  Removing
 //	1. a record of the app's, "coming"      1. the record is "leaving"
@@ -18,16 +19,16 @@ import (
 //	3. the record is a domain               3. the record goes
 //
 // Only a record without a step is a domain: routed, listed, given certificates.
-// So a name can be at most one app's at any moment, whatever dies. A record cut
-// short on its way is settled when the app's domains are next read: one that
-// comes and has its claim is a domain, one that leaves goes. One that comes and
-// has no claim is still being added, or never will be: nobody sees it, and
-// adding the name again goes on from there.
+// So a name belongs to one app at most at any moment, wherever a crash comes.
+// The next reading of the app's domains ends what a crash cut short: a "coming"
+// record with its claim becomes a domain, a "leaving" one is removed. A
+// "coming" record without a claim is being added right now, or was given up:
+// nobody sees it, and adding the name again continues with it.
 //
-// A claim holds while its app is listed, so a removed app's never stand in the
-// way.
+// A claim is good while its app is listed, so the claims of a removed app keep
+// no name from others.
 
-// domainStep is how far a domain is on its way.
+// domainStep is the step at which adding or removing a domain is.
 type domainStep string
 
 const (
@@ -36,7 +37,7 @@ const (
 	stepLeaving domainStep = "leaving"
 )
 
-// domainRecord is a domain on its way when Step says so.
+// domainRecord is a domain, or one being added or removed.
 type domainRecord struct {
 	Hostname  string     `json:"hostname"`
 	Step      domainStep `json:"step,omitempty"`
@@ -85,9 +86,9 @@ func (s *Store) Domains(ctx context.Context, app renga.AppID) ([]renga.Domain, e
 	return all, nil
 }
 
-// AddDomain claims d.Hostname for d.App. The domain given back has another id
-// than d when the same was being added already. A name that the app or another
-// one has, or that overlaps with a wildcard of another owner's app, is
+// AddDomain claims d.Hostname for d.App. The returned domain has another id
+// than d when an earlier call had begun to add it. A name that the app or
+// another one has, or that overlaps with a wildcard of another owner's app, is
 // renga.Conflict.
 func (s *Store) AddDomain(ctx context.Context, d renga.Domain) (renga.Domain, error) {
 	if _, err := s.settledDomains(ctx, d.App); err != nil {
@@ -106,8 +107,8 @@ func (s *Store) AddDomain(ctx context.Context, d renga.Domain) (renga.Domain, er
 	return d, s.finishAdding(ctx, d.App, d.ID)
 }
 
-// beginAdding is step 1 of adding. A record of the same name that is on its way
-// is gone on with.
+// beginAdding is step 1 of adding. It continues with a record of the same name
+// that was begun before.
 func (s *Store) beginAdding(ctx context.Context, d renga.Domain) (renga.Domain, error) {
 	adding := d
 	err := editCollection(ctx, s, domainCollection(d.App), func(all map[string]domainRecord) error {
@@ -133,7 +134,7 @@ func (s *Store) beginAdding(ctx context.Context, d renga.Domain) (renga.Domain, 
 	return adding, err
 }
 
-// undoAdding undoes announce.
+// undoAdding undoes beginAdding.
 func (s *Store) undoAdding(ctx context.Context, d renga.Domain) error {
 	return editCollection(ctx, s, domainCollection(d.App), func(all map[string]domainRecord) error {
 		if all[d.ID].Step == stepComing {
@@ -186,7 +187,8 @@ func noDomain(id string) error {
 	return renga.Errorf(renga.NotFound, "Couldn't find domain %s.", id)
 }
 
-// RemoveDomain frees a domain's name. One that is not there is renga.NotFound.
+// RemoveDomain removes a domain and frees its name. A domain that does not
+// exist is renga.NotFound.
 func (s *Store) RemoveDomain(ctx context.Context, app renga.AppID, id string) error {
 	var host string
 	err := editCollection(ctx, s, domainCollection(app), func(all map[string]domainRecord) error {
@@ -204,7 +206,7 @@ func (s *Store) RemoveDomain(ctx context.Context, app renga.AppID, id string) er
 	return s.finishRemoving(ctx, app, id, host)
 }
 
-// finishRemoving is the rest of removing.
+// finishRemoving is steps 2 and 3 of removing.
 func (s *Store) finishRemoving(ctx context.Context, app renga.AppID, id, host string) error {
 	if err := s.freeHosts(ctx, map[string]claimRecord{host: {App: app, ID: id}}); err != nil {
 		return err
@@ -215,7 +217,7 @@ func (s *Store) finishRemoving(ctx context.Context, app renga.AppID, id, host st
 	})
 }
 
-// settledDomains reads an app's domains after ending what was cut short.
+// settledDomains ends what a crash cut short and reads an app's domains.
 func (s *Store) settledDomains(ctx context.Context, app renga.AppID) (map[string]domainRecord, error) {
 	all, err := readCollection[domainRecord](ctx, s, domainCollection(app))
 	if err != nil {
@@ -251,8 +253,8 @@ func (s *Store) settleDomain(ctx context.Context, app renga.AppID, id string, r 
 	return nil
 }
 
-// domainEvents says what became of an app's domains. Only a record without a
-// step is one.
+// domainEvents gives the events of a change of an app's domains. Only records
+// without a step count.
 func domainEvents(before, after map[string]string) ([]event, error) {
 	return recordEvents(renga.DomainEvent, before, after, func(id string, r domainRecord) (subjectRecord, bool) {
 		return subjectRecord{ID: id, Domain: &r}, r.Step == stepNone

@@ -124,8 +124,8 @@ func reason(err error) string {
 	return "connection lost"
 }
 
-// replied tells whether err is an answer of Redis's, so that it is certain
-// that nothing was done.
+// replied tells whether err is an answer of Redis: then nothing was done, for
+// certain.
 func replied(err error) bool {
 	var reply redis.Error
 	return errors.As(err, &reply)

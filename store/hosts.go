@@ -15,17 +15,18 @@ import (
 )
 
 const (
-	// hostTTL is how long what is known of a host is taken for true.
+	// hostTTL is how long an answer of Redis about a host is used without asking
+	// again.
 	hostTTL = 500 * time.Millisecond
 	// hostTimeout is how long a TLS client waits for Redis.
 	hostTimeout = 300 * time.Millisecond
-	// hostsKept bounds the hosts that are remembered.
+	// hostsKept bounds the hosts in the cache.
 	hostsKept = 10_000
 )
 
 // Hosts knows custom domains by their names, for TLS: it asks Redis about each
-// at most twice a second, and goes by what it knew last while Redis is away.
-// All methods may be called at once from several goroutines.
+// at most twice a second, and uses the last answer while Redis is away. All
+// methods may be called at once from several goroutines.
 type Hosts struct {
 	db     *Store
 	flight singleflight.Group
@@ -34,7 +35,7 @@ type Hosts struct {
 	held map[string]hostFacts
 }
 
-// hostFacts is what is known of a host name.
+// hostFacts is what Redis last said of a host name.
 type hostFacts struct {
 	asked   time.Time
 	known   bool // it is a domain's, maybe by wildcard
@@ -43,10 +44,11 @@ type hostFacts struct {
 	certID  string
 }
 
-// NewHosts makes Hosts that know nothing yet.
+// NewHosts makes Hosts with an empty cache.
 func NewHosts(db *Store) *Hosts { return &Hosts{db: db, held: map[string]hostFacts{}} }
 
-// Certificate is the one that the host's domain was given; nil when none was.
+// Certificate is the certificate that was given to the host's domain; nil if
+// there is none.
 func (h *Hosts) Certificate(ctx context.Context, host string) (*tls.Certificate, error) {
 	f, err := h.facts(ctx, host)
 	return f.cert, err
@@ -82,7 +84,8 @@ func (h *Hosts) Managed(ctx context.Context) ([]string, error) {
 	return hosts, nil
 }
 
-// facts gives what is known of a host, after another look when that is old.
+// facts gives what is known of a host, and asks Redis again if that is older
+// than hostTTL.
 func (h *Hosts) facts(ctx context.Context, host string) (hostFacts, error) {
 	h.mu.Lock()
 	old, has := h.held[host]
@@ -106,13 +109,13 @@ func (h *Hosts) facts(ctx context.Context, host string) (hostFacts, error) {
 	return fresh, err
 }
 
-// keep remembers a host as asked about now.
+// keep stores what is known of a host in the cache.
 func (h *Hosts) keep(host string, f hostFacts) {
 	f.asked = time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.held) >= hostsKept {
-		// Whoever asks for all kinds of names must not push out the real ones.
+		// A client that asks for random names must not push out the real ones.
 		maps.DeleteFunc(h.held, func(_ string, f hostFacts) bool { return !f.known })
 	}
 	if len(h.held) < hostsKept {
@@ -120,7 +123,7 @@ func (h *Hosts) keep(host string, f hostFacts) {
 	}
 }
 
-// look asks Redis.
+// look asks Redis about a host.
 func (h *Hosts) look(ctx context.Context, host string, old hostFacts) (hostFacts, error) {
 	d, err := h.db.domainByHost(ctx, host)
 	if renga.KindOf(err) == renga.NotFound {
@@ -144,8 +147,8 @@ func (h *Hosts) look(ctx context.Context, host string, old hostFacts) (hostFacts
 	return f, err
 }
 
-// domainByHost finds the domain that a host name belongs to: the very name
-// before the longest wildcard. renga.NotFound when there is none.
+// domainByHost finds the domain that a host name belongs to: the one of that
+// very name, or else the longest wildcard. renga.NotFound when there is none.
 func (s *Store) domainByHost(ctx context.Context, host string) (renga.Domain, error) {
 	var d renga.Domain
 	err := s.do(ctx, "find domain "+host, func(ctx context.Context) error {
@@ -188,8 +191,8 @@ func (s *Store) domainByID(ctx context.Context, app renga.AppID, id string) (ren
 	return r.domain(app, id), err
 }
 
-// keyPair opens an endpoint's certificate and key; none when there is no such
-// endpoint. What is old and unchanged is not opened again.
+// keyPair opens an endpoint's certificate and key; nil if there is no such
+// endpoint. It does not open them again if they have not changed since old.
 func (s *Store) keyPair(ctx context.Context, app renga.AppID, id string,
 	old hostFacts) (*tls.Certificate, string, error) {
 	all, err := readCollection[endpointRecord](ctx, s, endpointCollection(app))
@@ -211,8 +214,8 @@ func (s *Store) keyPair(ctx context.Context, app renga.AppID, id string,
 	return &pair, r.CertificateID, nil
 }
 
-// SetACM notes how it stands with the managed certificate of a host. Whose it is
-// no more is no error.
+// SetACM records the status of a host's managed certificate. It is no error if
+// no domain has the host any more.
 func (s *Store) SetACM(ctx context.Context, host string, status renga.ACMStatus) error {
 	d, err := s.domainByHost(ctx, host)
 	if err == nil && d.Hostname == host {

@@ -9,22 +9,22 @@ import (
 	"renga"
 )
 
-// How an app comes into being. Its keys and the names lie in different slots
-// of a Cluster, so no one transaction can write both; there are three steps:
+// How an app is created. Its keys and the names lie in different slots of a
+// Cluster, so no single transaction can write both; there are three steps:
 //
 //  1. claim: the name's key gets the app's id.
 //  2. The app's own keys, first release included, in one MULTI.
 //  3. confirm: if the name's key still has the app's id, the app is listed in
 //     renga:{platform}:apps. Only from now on it exists.
 //
-// A crash before step 3 leaves a claim without a listing. The next creator who
-// wants the name takes it over: under WATCH on both keys he replaces the claim,
-// so of him and a confirmer who is alive after all only one succeeds; the loser
-// removes his keys and answers that the name is taken. No clock is involved.
+// A crash before step 3 leaves a claim without a listing. The next call that
+// wants the name takes it over: it replaces the claim under WATCH on both keys,
+// so of it and an earlier call that was only slow one succeeds. The other
+// removes its keys and answers that the name is taken. No clock is involved.
 
 // CreateApp makes an app together with its first release, which is current and
-// live. A name that another app has is renga.Conflict. Doing the same again, by
-// id, is no error.
+// live. A name that another app has is renga.Conflict. Creating the same app,
+// by id, again is no error.
 func (s *Store) CreateApp(ctx context.Context, a renga.App, v1 renga.ReleaseRecord) error {
 	if v1.App != a.ID || v1.Version != 1 {
 		return renga.Errorf(renga.Internal, "create app %s: the first release is v%d of %s", a.ID, v1.Version, v1.App)
@@ -47,7 +47,7 @@ func taken(name string) error {
 	return renga.Errorf(renga.Conflict, "Name %s is already taken.", name)
 }
 
-// claim is step 1. It fails when the name's holder is listed.
+// claim is step 1. It fails if the app that has the name is listed.
 func (s *Store) claim(ctx context.Context, a renga.App) error {
 	free, err := s.db.SetNX(ctx, keyName(a.Name), string(a.ID), 0).Result()
 	if err != nil || free {
@@ -64,8 +64,8 @@ func (s *Store) claim(ctx context.Context, a renga.App) error {
 	return s.db.Del(ctx, appKeys(abandoned)...).Err()
 }
 
-// takeOver replaces a claim that was never confirmed and gives back whose it
-// was; empty when it was nobody else's.
+// takeOver replaces a claim that was never confirmed, and returns the app that
+// had it; empty if no other had.
 func takeOver(ctx context.Context, tx *redis.Tx, a renga.App) (renga.AppID, error) {
 	holder, err := tx.Get(ctx, keyName(a.Name)).Result()
 	if err != nil && !missing(err) {
@@ -100,7 +100,7 @@ func listed(ctx context.Context, tx *redis.Tx, id renga.AppID) (l listing, ok bo
 	return l, err == nil, err
 }
 
-// writeApp is step 2. Keys that are there already, from an earlier try, stay.
+// writeApp is step 2. It keeps keys that an earlier try wrote.
 func (s *Store) writeApp(ctx context.Context, a renga.App, v1 renga.ReleaseRecord) error {
 	v1.Outcome.Status = renga.Succeeded
 	v1.Outcome.At = orNow(v1.Outcome.At)
@@ -146,9 +146,9 @@ func list(ctx context.Context, p redis.Pipeliner, id renga.AppID, l listing) {
 	p.HSet(ctx, keyApps, string(id), encode(l))
 }
 
-// RemoveApp removes an app with all its keys and frees its name. One that is
-// not there is no error. If it is cut short the name stays taken; calling it
-// again, or the next Adopt, ends it.
+// RemoveApp removes an app with all its keys and frees its name. An app that
+// does not exist is no error. If it is cut short the name stays taken, until it
+// is called again or Adopt ends it at the next start.
 func (s *Store) RemoveApp(ctx context.Context, id renga.AppID) error {
 	return s.do(freeing(ctx), "remove app "+string(id), func(ctx context.Context) error {
 		name, err := s.markRemoving(ctx, id)
@@ -168,9 +168,9 @@ func (s *Store) RemoveApp(ctx context.Context, id renga.AppID) error {
 	})
 }
 
-// markRemoving says in the listing that the app's keys are going, so that
-// their absence is not taken for a loss. It gives the app's name; empty when
-// nothing is left of it.
+// markRemoving notes in the listing that the app's keys are being removed, so
+// that their absence is not taken for a loss. It returns the app's name; empty
+// if nothing is left of the app.
 func (s *Store) markRemoving(ctx context.Context, id renga.AppID) (string, error) {
 	if err := s.ready(ctx); err != nil {
 		return "", err
@@ -218,8 +218,7 @@ func (s *Store) dropKeys(ctx context.Context, id renga.AppID) error {
 	return s.db.Del(ctx, keys...).Err()
 }
 
-// unlist frees the names, also those that the app had before, and forgets the
-// app.
+// unlist frees the app's name and its former ones, and removes the listing.
 func (s *Store) unlist(ctx context.Context, id renga.AppID, name string) error {
 	return s.transact(ctx, func(tx *redis.Tx) error {
 		holder, err := tx.Get(ctx, keyName(name)).Result()
@@ -244,7 +243,7 @@ func (s *Store) unlist(ctx context.Context, id renga.AppID, name string) error {
 	}, keyName(name), keyAliases)
 }
 
-// finishRemovals ends what RemoveApp had begun when Renga died.
+// finishRemovals ends the removals that a crash cut short.
 func (s *Store) finishRemovals(ctx context.Context) error {
 	var entries map[string]string
 	err := s.do(ctx, "look for removed apps", func(ctx context.Context) (err error) {

@@ -10,8 +10,8 @@ import (
 	"renga"
 )
 
-// StartLogin keeps a login that waits for a browser, for renga.LoginTime. Of
-// the secret only a hash is kept.
+// StartLogin keeps a login that waits for a browser, for renga.LoginTime. It
+// stores only a hash of the secret.
 func (s *Store) StartLogin(ctx context.Context, l renga.PendingLogin, secret string) error {
 	return s.do(ctx, "start login", func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {
@@ -21,8 +21,8 @@ func (s *Store) StartLogin(ctx context.Context, l renga.PendingLogin, secret str
 	})
 }
 
-// PendingLogin reads a login that nobody has ended yet; renga.NotFound when
-// there is none.
+// PendingLogin reads a login that is still waiting; renga.NotFound when there
+// is none.
 func (s *Store) PendingLogin(ctx context.Context, id string) (renga.PendingLogin, error) {
 	r, err := s.login(ctx, id)
 	if err == nil && r.Token != "" {
@@ -31,7 +31,8 @@ func (s *Store) PendingLogin(ctx context.Context, id string) (renga.PendingLogin
 	return r.login(id), err
 }
 
-// EndLogin hands a token over, sealed; renga.NotFound when the login is over.
+// EndLogin stores the token for the waiting client, sealed; renga.NotFound when
+// the login is over.
 func (s *Store) EndLogin(ctx context.Context, id, token string) error {
 	sealed, err := s.seal(keyLogin(id), token)
 	if err != nil {
@@ -52,8 +53,8 @@ func (s *Store) EndLogin(ctx context.Context, id, token string) error {
 	})
 }
 
-// LoginToken is the token of a login, empty while nobody has ended it. Who does
-// not know the secret is told that there is no such login.
+// LoginToken is the token of a login, empty until somebody has logged in. A
+// wrong secret is answered as a login that does not exist.
 func (s *Store) LoginToken(ctx context.Context, id, secret string) (string, error) {
 	r, err := s.login(ctx, id)
 	if err == nil && subtle.ConstantTimeCompare([]byte(r.Secret), []byte(tokenHash(secret))) != 1 {

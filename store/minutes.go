@@ -26,8 +26,8 @@ type minuteFigures struct {
 	Service   int64   `json:"service_us,omitempty"` // microseconds
 }
 
-// AddMinutes adds what the process types of an app did in one minute. What is
-// older than a day falls out.
+// AddMinutes adds what the process types of an app did in one minute. It drops
+// what is older than a day.
 func (s *Store) AddMinutes(ctx context.Context, app renga.AppID, of []renga.Minute) error {
 	if len(of) == 0 {
 		return nil

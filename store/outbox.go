@@ -12,23 +12,23 @@ import (
 	"renga"
 )
 
-// Facts that webhooks tell are recorded in the transaction that makes them
-// facts: there is no moment at which Renga can die between the two. With each
-// event lies one delivery for each webhook that wants it, due at once. Of an app
-// without webhooks nothing is recorded; whoever adds one while a fact is being
-// written learns of what comes after.
+// An event is recorded in the very transaction that makes the change, so that
+// Renga cannot die between the two. With it are recorded its deliveries, one
+// for each webhook that wants it, due at once. Nothing is recorded for an app
+// without webhooks; a webhook that is added during a change gets the events
+// after it.
 
-// outbox takes the events of one transaction on an app.
+// outbox records the events of one transaction on an app.
 type outbox struct {
 	app   renga.App
 	hooks []webhookRecord
 }
 
-// event is an event before it has its place in time.
+// event is a renga.Event before it has an id and a time.
 type event struct {
 	kind            renga.EventKind
 	action          renga.EventAction
-	by              renga.AccountID // empty for who is behind the context
+	by              renga.AccountID // empty for the actor of the context
 	subject, before subjectRecord
 }
 
@@ -58,7 +58,7 @@ type subjectRecord struct {
 	Endpoint     *endpointRecord     `json:"endpoint,omitempty"`
 }
 
-// outboxOf reads who wants to know of an app's events.
+// outboxOf reads the webhooks that want an app's events.
 func outboxOf(ctx context.Context, b batcher, app renga.AppID) (outbox, error) {
 	var hooks *redis.MapStringStringCmd
 	var stored *redis.StringCmd
@@ -81,7 +81,7 @@ func outboxOf(ctx context.Context, b batcher, app renga.AppID) (outbox, error) {
 	return box, err
 }
 
-// post queues events with their deliveries, as far as somebody wants them.
+// post queues the events that a webhook wants, with their deliveries.
 func (box outbox) post(ctx context.Context, p redis.Pipeliner, all ...event) {
 	for _, h := range all {
 		box.postOne(ctx, p, h)
@@ -111,7 +111,7 @@ func (box outbox) postOne(ctx context.Context, p redis.Pipeliner, h event) {
 	}
 }
 
-// timeID is a UUID that sorts by time, those of one process without ties.
+// timeID is a UUID that sorts by time, strictly within one process.
 func timeID() string { return uuid.Must(uuid.NewV7()).String() }
 
 func releaseSubject(r renga.ReleaseRecord, live bool) subjectRecord {
@@ -175,8 +175,8 @@ func (r subjectRecord) subject(app renga.AppID) renga.Subject {
 	return s
 }
 
-// recordEvents says what became of the records of a shelf. show gives what is
-// told of one, and whether it is there for others to see.
+// recordEvents gives the events of a change of a collection. show gives the
+// subject of a record, and whether others see the record at all.
 func recordEvents[R any](kind renga.EventKind, before, after map[string]string,
 	show func(id string, r R) (subjectRecord, bool)) ([]event, error) {
 	was, err := subjectsOf(kind, before, show)

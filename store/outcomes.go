@@ -12,13 +12,13 @@ import (
 	"renga"
 )
 
-// SetOutcome says what became of a release: renga.Pending may become anything,
-// renga.Failed may become renga.Succeeded unless the release must never run,
-// everything else stays and is renga.Conflict. The same status again is no error
-// and changes nothing, but for a pending release whose phase moves on, or whose
-// time as a canary begins. An outcome without a phase keeps the one there is; the
-// end of a canary's time stays as it was said first. A release that succeeded is
-// live unless a later one is.
+// SetOutcome records what became of a release: renga.Pending may become
+// anything, renga.Failed may become renga.Succeeded unless the release must
+// never run, everything else stays and is renga.Conflict. The same status again
+// is no error and changes nothing, but for a pending release whose phase moves
+// on, or whose time as a canary begins. An outcome without a phase keeps the
+// one there is; the end of a canary's time stays as it was said first. A
+// release that succeeded is live unless a later one is.
 func (s *Store) SetOutcome(ctx context.Context, app renga.AppID, version int, o renga.Outcome) error {
 	o.At = orNow(o.At)
 	return s.outcome(ctx, "set outcome", app, version, func(was renga.Outcome) (renga.Outcome, error) {
@@ -84,8 +84,9 @@ func past(s renga.ReleaseStatus) string {
 	return string(s)
 }
 
-// outcome changes a release's outcome, and with it what also queues. Decide gets
-// the outcome of now and may be called several times; errSame leaves it as it is.
+// outcome changes a release's outcome, together with what also queues. Decide
+// gets the outcome of now and may be called several times; errSame leaves it as
+// it is.
 func (s *Store) outcome(ctx context.Context, what string, app renga.AppID, version int,
 	decide func(was renga.Outcome) (renga.Outcome, error), also ...func(redis.Pipeliner)) error {
 	return s.do(ctx, fmt.Sprintf("%s of release v%d of app %s", what, version, app), func(ctx context.Context) error {
@@ -135,7 +136,7 @@ func (s *Store) outcomeOf(ctx context.Context, tx *redis.Tx, app renga.AppID,
 	return h, old.outcome(), err
 }
 
-// putOutcome writes an outcome with the events that it means.
+// putOutcome writes an outcome with its events.
 func putOutcome(ctx context.Context, tx *redis.Tx, app renga.AppID, version int, h head, was, is renga.Outcome,
 	also []func(redis.Pipeliner)) error {
 	box, err := outboxOf(ctx, tx, app)
@@ -190,7 +191,7 @@ func (r outcomeRecord) outcome() renga.Outcome {
 	}
 }
 
-// outcomeEvents says what became of a release, if anybody wants to know.
+// outcomeEvents gives the events of a changed outcome.
 func (box outbox) outcomeEvents(ctx context.Context, tx *redis.Tx, version int,
 	was, is renga.Outcome) ([]event, error) {
 	if len(box.hooks) == 0 || was.Status == is.Status {

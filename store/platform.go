@@ -47,7 +47,7 @@ func (s *Store) Adopt(ctx context.Context, platformID string, isNew bool) error 
 	return s.finishRemovals(ctx)
 }
 
-// isOwnData tells whether Redis holds this platform's data, whole.
+// isOwnData tells whether Redis holds all of this platform's data.
 func (s *Store) isOwnData(ctx context.Context, tx *redis.Tx, platformID string) error {
 	found, err := tx.HMGet(ctx, keyPlatform, fieldID, fieldSchema, fieldRestoring).Result()
 	if err != nil {
@@ -78,8 +78,8 @@ func writePlatform(ctx context.Context, p redis.Pipeliner, id string) {
 	p.HSet(ctx, keyPlatform, fieldID, id, fieldSchema, schema, fieldCreated, now().Format(time.RFC3339Nano))
 }
 
-// present reads the answer to the question that every operation asks along:
-// is the platform's data there?
+// present fails unless the platform's data is there. Every operation reads the
+// key for it in its own round trip.
 func present(platform *redis.SliceCmd) error {
 	if _, ok := text(platform.Val(), 0); !ok {
 		return errLost

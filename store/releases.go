@@ -19,12 +19,12 @@ const (
 	settleTimeout = time.Second
 )
 
-// Commit appends a release, which must be the next one: else the answer is
-// renga.Conflict and nothing has changed. In one transaction the release
-// becomes current, process types of fill that the formation lacks are added,
-// pushID (unless empty) leads to it for 30 days, a former release that was still
-// pending becomes superseded, and r is live if its outcome is renga.Succeeded.
-// An empty outcome is renga.Pending.
+// Commit appends a release. If it is not the next one, nothing changes, and the
+// answer is renga.Conflict. In one transaction the release becomes current,
+// process types of fill that the formation lacks are added, pushID (unless
+// empty) leads to it for 30 days, a former release that was still pending
+// becomes superseded, and r is live if its outcome is renga.Succeeded. An empty
+// outcome is renga.Pending.
 //
 // Committing the same version with the same digest again is no error. When the
 // connection breaks in the middle, Commit finds out what became of it before it
@@ -51,7 +51,8 @@ func (s *Store) Commit(ctx context.Context, r renga.ReleaseRecord, pushID string
 	return s.settle(ctx, op, r, open.cause)
 }
 
-// uncertain is a fault that leaves open whether the transaction was done.
+// uncertain is a fault after which the transaction may or may not have been
+// done.
 type uncertain struct{ cause error }
 
 func (e *uncertain) Error() string { return "outcome unknown: " + e.cause.Error() }
@@ -129,7 +130,7 @@ func (s *Store) next(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord) (
 	return o.outcome(), err
 }
 
-// notNext tells a release that is already there from one that comes too late.
+// notNext tells a release that was committed before from one that is too late.
 func notNext(r renga.ReleaseRecord, h head, same *redis.StringCmd) error {
 	if same.Err() == nil {
 		stored, err := decode[releaseRecord](keyReleases(r.App), same.Val())
@@ -167,8 +168,8 @@ func supersededBy(next renga.ReleaseRecord, was renga.Outcome) renga.Outcome {
 	}
 }
 
-// settle finds out whether a commit was done whose answer was lost. The caller
-// may have gone; the answer is worth a second all the same.
+// settle finds out whether a commit was done, after its answer was lost. It
+// does so even if the caller has gone, for up to settleTimeout.
 func (s *Store) settle(ctx context.Context, op string, r renga.ReleaseRecord, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
@@ -193,9 +194,9 @@ func (s *Store) settle(ctx context.Context, op string, r renga.ReleaseRecord, ca
 	}
 }
 
-// preventCommit answers errSame when r was committed. If not, it makes sure that it
-// never will be: an EXEC that still waits in a buffer of Redis's watches the
-// head, and the fence changes that.
+// preventCommit is errSame if r was committed. If not, it makes sure that it
+// never will be: an EXEC that is still in a buffer of Redis's watches the head,
+// and preventCommit changes the head.
 func (s *Store) preventCommit(ctx context.Context, r renga.ReleaseRecord) error {
 	return s.transact(ctx, func(tx *redis.Tx) error {
 		if _, err := s.next(ctx, tx, r); err != nil {
@@ -216,8 +217,8 @@ func orNow(t time.Time) time.Time {
 	return t
 }
 
-// commitEvents says what it means that a release is made: also for the former
-// one, if that was still pending. It gives the outbox for it.
+// commitEvents gives the events of a new release, and of the former one if that
+// was still pending, and the outbox for them.
 func commitEvents(ctx context.Context, tx *redis.Tx, r renga.ReleaseRecord, pushID string,
 	former renga.Outcome) (outbox, []event, error) {
 	box, err := outboxOf(ctx, tx, r.App)

@@ -103,8 +103,8 @@ func (s *Store) rewriteName(ctx context.Context, id renga.AppID, name string) (r
 	return a, err
 }
 
-// AppByRepository reads the app whose images lie under a name in the registry:
-// the app that has the name, or else the one that had it last.
+// AppByRepository reads the app whose images are stored under a name in the
+// registry: the app that has the name, or else the one that had it last.
 // renga.NotFound when there is neither.
 func (s *Store) AppByRepository(ctx context.Context, name string) (renga.App, error) {
 	found, err := s.AppByName(ctx, name)

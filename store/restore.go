@@ -12,8 +12,8 @@ import (
 
 // BeginRestore marks Redis as half restored: from now until EndRestore every
 // other call is renga.Unavailable, also after a crash, so that a part of the
-// apps is not taken for all. It may be called again after one. Redis of another
-// platform is renga.Conflict.
+// apps is not taken for all of them. After a crash it may be called again. A
+// Redis of another platform is renga.Conflict.
 func (s *Store) BeginRestore(ctx context.Context, platformID string) error {
 	return s.do(ctx, "begin restore", func(ctx context.Context) error {
 		return s.transact(ctx, func(tx *redis.Tx) error {
@@ -82,7 +82,7 @@ func (s *Store) Restore(ctx context.Context, platformID string, a renga.App, rs 
 	})
 }
 
-// listRestored is confirm for an app whose keys must stay whatever happens.
+// listRestored is confirm for an app whose keys must not be removed.
 func (s *Store) listRestored(ctx context.Context, a renga.App) error {
 	return s.transact(ctx, func(tx *redis.Tx) error {
 		return multi(ctx, tx, func(p redis.Pipeliner) {
@@ -111,8 +111,8 @@ func (s *Store) RestoreAlias(ctx context.Context, platformID string, app renga.A
 }
 
 // RestoreAccount makes an account that an app belongs to, without a password,
-// between BeginRestore and EndRestore. One that is there stays as it is; an
-// email that another account has is renga.Conflict.
+// between BeginRestore and EndRestore. It leaves an existing account as it is;
+// an email of another account is renga.Conflict.
 func (s *Store) RestoreAccount(ctx context.Context, platformID string, a renga.Account) error {
 	return s.do(ctx, "restore account "+string(a.ID), func(ctx context.Context) error {
 		return s.transact(ctx, func(tx *redis.Tx) error {

@@ -131,8 +131,8 @@ func (s *Store) someRuns(ctx context.Context, app renga.AppID, which map[string]
 	return all, err
 }
 
-// UpdateRun lets edit change a run that is not over. Of one that is over or gone
-// nothing comes.
+// UpdateRun lets edit change a run that is not over. It does nothing for a run
+// that is over or gone.
 func (s *Store) UpdateRun(ctx context.Context, app renga.AppID, run string, edit func(*renga.ScheduledRun)) error {
 	return s.do(ctx, "update run "+run, func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {

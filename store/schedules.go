@@ -42,7 +42,7 @@ func (s *Store) DueApps(ctx context.Context) (map[renga.AppID]time.Time, error) 
 	return due, err
 }
 
-// ofAllApps reads one hash of every app that has it.
+// ofAllApps reads one hash of every app that has one.
 func (s *Store) ofAllApps(ctx context.Context, what string, key func(renga.AppID) string,
 	see func(app renga.AppID, fields map[string]string) error) error {
 	return s.do(ctx, what, func(ctx context.Context) error {
@@ -157,8 +157,8 @@ func (s *Store) RemoveSchedule(ctx context.Context, app renga.AppID, id string) 
 		})
 }
 
-// editSchedule does something with a schedule that is there, and with the runs of
-// its app that are not over.
+// editSchedule calls do for an existing schedule, with its app's runs that are
+// not over.
 func (s *Store) editSchedule(ctx context.Context, what string, app renga.AppID, id string,
 	do func(tx *redis.Tx, r scheduleRecord, unfinished map[string]string) error) error {
 	return s.do(ctx, what, func(ctx context.Context) error {

@@ -6,23 +6,23 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// growing are the commands of this package that make Redis's data grow. On a full
-// disk they are refused before Redis sees them; what reads goes on, and so does
-// what only removes. A new command that writes goes here.
+// growing are the commands of this package that make Redis's data grow. On a
+// full disk they are refused before Redis sees them, while reading and removing
+// go on. Add each new command that writes.
 var growing = map[string]bool{
 	"set": true, "setnx": true, "hset": true, "hsetnx": true, "hincrby": true,
 	"rpush": true, "sadd": true, "zadd": true, "pexpire": true,
 }
 
-// freeing marks a context whose writes end in more free space, for they are
-// steps of a removal.
+// freeing marks a context whose writes are steps of a removal, and so free
+// space in the end.
 func freeing(ctx context.Context) context.Context {
 	return context.WithValue(ctx, freeingKey{}, true)
 }
 
 type freeingKey struct{}
 
-// spaceHook asks before each command that writes whether there is room for it.
+// spaceHook refuses commands that write while the disk is full.
 type spaceHook struct{ full func() error }
 
 func (h spaceHook) check(ctx context.Context, cmds ...redis.Cmder) error {

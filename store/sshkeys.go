@@ -27,8 +27,8 @@ func (s *Store) Keys(ctx context.Context, account renga.AccountID) ([]renga.SSHK
 	return own, nil
 }
 
-// AddKey keeps a public SSH key. One that an account has already is
-// renga.Conflict: a key says who comes.
+// AddKey keeps a public SSH key. A key that an account has already is
+// renga.Conflict, for a key tells whose it is.
 func (s *Store) AddKey(ctx context.Context, k renga.SSHKey) error {
 	return editCollection(ctx, s, collection{key: keySSHKeys}, func(all map[string]sshKeyRecord) error {
 		for _, r := range all {

@@ -4,7 +4,7 @@
 // the sealed releases of the registry's ledger, and keys of certificates and
 // secrets of webhooks are sealed (secret.go).
 //
-// Every key, its type and its one writer stand in keys.go. Whatever belongs
+// Every key, its type and its one writer stand in keys.go. What belongs
 // together is written in one MULTI under WATCH, so that killing Renga or Redis
 // at any moment leaves either the old state or the new one. Every answered
 // write is as durable as Redis's own settings make it; the supervised server
@@ -218,7 +218,8 @@ func multi(ctx context.Context, tx *redis.Tx, queue func(redis.Pipeliner)) error
 	return err
 }
 
-// redisLogger takes what go-redis would print to standard error.
+// redisLogger is the adapter that sends go-redis's log, which would go to
+// standard error, to ours.
 type redisLogger struct{ log *slog.Logger }
 
 // Printf logs one line of go-redis's.
@@ -237,12 +238,12 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 func now() time.Time { return time.Now().UTC() }
 
-// missing tells that Redis answered that a key or field is not there. It does
-// not unwrap: go-redis wraps the same value when Sentinels know no primary,
-// and that must never be taken for an answer.
+// missing tells whether Redis answered that a key or field does not exist. It
+// does not unwrap: go-redis wraps the same value when Sentinels know no
+// primary, and that must never be taken for an answer.
 func missing(err error) bool { return err == redis.Nil } //nolint:errorlint // see above
 
-// notFound is the answer for an app that is really not there.
+// notFound is the error for an app that does not exist.
 func notFound(id renga.AppID) error {
 	return renga.Errorf(renga.NotFound, "Couldn't find app %s.", id)
 }

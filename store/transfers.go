@@ -10,7 +10,7 @@ import (
 	"renga"
 )
 
-// transfersKept is how long an offer is kept that is pending no more.
+// transfersKept is how long an offer is kept once it is no longer pending.
 const transfersKept = 7 * 24 * time.Hour
 
 // Transfers lists the offers of apps, oldest first.

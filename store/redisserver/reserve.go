@@ -22,8 +22,8 @@ const (
 	reserveBytes = 8 << 20
 	// leastFree is how much of the disk must be free for what makes records grow.
 	leastFree = 1 << 20
-	// reserveEvery is how often the reserve is made again. What is written
-	// meanwhile is far less than half of it.
+	// reserveEvery is how often the reserve is filled up. Redis writes far less
+	// than half of it in that time.
 	reserveEvery = time.Second
 )
 

@@ -27,7 +27,7 @@ const (
 	maxPause    = 5 * time.Second
 	steadyAfter = 30 * time.Second // one that ran this long starts again with minPause
 	// loadTimeout bounds waiting for a redis-server that holds the data but does
-	// not answer. One that says it is loading is waited for without end.
+	// not answer. For one that says that it is loading there is no limit.
 	loadTimeout = 10 * time.Second
 	// shutdownTimeout bounds SHUTDOWN. Every acknowledged write is on disk already.
 	shutdownTimeout = 10 * time.Second
@@ -116,8 +116,8 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// bringUp adopts or starts a redis-server and waits until it answers. Of one
-// that it started in vain nothing is left.
+// bringUp adopts or starts a redis-server and waits until it answers. If a
+// server that it started does not answer, it ends it.
 func (s *Server) bringUp(ctx context.Context) (_ *process, err error) {
 	var proc *process
 	defer func() {
@@ -166,8 +166,9 @@ func (s *Server) diedEarly(p *process) error {
 	}
 }
 
-// repairAdvice says what to do about stored data that redis-server does not read. What
-// it says itself needs a tool and knowledge of it; the other way needs neither.
+// repairAdvice says what to do about stored data that redis-server does not
+// read. Redis's own advice needs a tool and knowledge of it; ours needs
+// neither.
 func (s *Server) repairAdvice(last string) string {
 	low := strings.ToLower(last)
 	if !strings.Contains(low, "aof") && !strings.Contains(low, "append only file") ||
