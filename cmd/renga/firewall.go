@@ -10,19 +10,19 @@ import (
 	"net"
 	"net/netip"
 
+	"renga/docker"
 	"renga/egress"
 	"renga/firewall"
-	"renga/runtime/docker"
 )
 
 // newFirewall makes what keeps the platform's dynos from this machine.
 func newFirewall(
-	s Settings, platform string, front []netip.AddrPort, log *slog.Logger, engine *docker.Engine,
+	s Settings, platform string, front []netip.AddrPort, log *slog.Logger, containers *docker.Client,
 ) *firewall.Firewall {
 	return firewall.New(firewall.Options{
-		Platform: platform, Pattern: engine.BridgePrefix(), Front: front,
+		Platform: platform, Pattern: containers.BridgePrefix(), Front: front,
 		Guarded: egress.Guarded(), Allowed: s.DynoEgressAllow, Log: log,
-	}, engine)
+	}, containers)
 }
 
 // fronts are where the doors for everybody are open.
@@ -56,11 +56,11 @@ func showFirewall(ctx context.Context, p *program, args []string) error {
 	if err != nil {
 		return err
 	}
-	engine, err := docker.New(docker.Options{Host: s.DockerHost, Platform: platform.ID})
+	containers, err := docker.New(docker.Options{Host: s.DockerHost, Platform: platform.ID})
 	if err != nil {
 		return err
 	}
-	f := newFirewall(s, platform.ID, listening(s), slog.New(slog.DiscardHandler), engine)
+	f := newFirewall(s, platform.ID, listening(s), slog.New(slog.DiscardHandler), containers)
 	if !uninstall {
 		_, err = fmt.Fprint(p.out, f.Text())
 		return err

@@ -17,6 +17,7 @@ import (
 	"renga/attach"
 	"renga/certs"
 	"renga/config"
+	"renga/docker"
 	"renga/durable"
 	"renga/egress"
 	"renga/firewall"
@@ -28,7 +29,7 @@ import (
 	"renga/releaser"
 	"renga/router"
 	"renga/runtime"
-	"renga/runtime/docker"
+	dockerengine "renga/runtime/docker"
 	"renga/scheduler"
 	"renga/seal"
 	"renga/store"
@@ -92,14 +93,15 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 		return nil, err
 	}
 	pullToken := accounts.NewToken()
-	engine, err := docker.New(docker.Options{
+	containers, err := docker.New(docker.Options{
 		Host: s.DockerHost, Platform: d.platform.ID, Registry: s.registryAddress(), PullToken: pullToken,
-		NetworkPool: s.NetworkPool, LogMaxBytes: logMaxBytes, Log: log,
+		NetworkPool: s.NetworkPool, Log: log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	around := newFirewall(s, d.platform.ID, doorways, log, engine)
+	engine := dockerengine.New(containers, dockerengine.Options{LogMaxBytes: logMaxBytes, Log: log})
+	around := newFirewall(s, d.platform.ID, doorways, log, containers)
 	appLogs, err := openLogs(s, log)
 	if err != nil {
 		return nil, err
@@ -124,7 +126,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 	})
 	reg, err := registry.New(registry.Options{
 		Dir: s.path("registry"), IntentDir: s.path("pushes"), Secret: d.secret, Platform: s.Platform,
-		MaxImageBytes: s.MaxImageSize, MaxUnpacked: s.MaxUnpackedSize, UnpacksZstd: engine.UnpacksZstd, MinFreeBytes: s.MinFreeDisk, EngineFree: engine.DiskFree, CreateOnPush: s.CreateOnPush,
+		MaxImageBytes: s.MaxImageSize, MaxUnpacked: s.MaxUnpackedSize, UnpacksZstd: containers.UnpacksZstd, MinFreeBytes: s.MinFreeDisk, EngineFree: containers.DiskFree, CreateOnPush: s.CreateOnPush,
 		PullToken: pullToken, ReleaseTag: "latest", Log: log,
 	}, db, rel)
 	if err != nil {
@@ -147,7 +149,7 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 	web := api.New(api.Options{
 		Settings: wire.Settings{Domain: s.Domain, Scheme: scheme, Port: port, StreamKey: d.streamKey, Log: log, Now: time.Now},
 		ACME:     s.ACMEDirectory != "", Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), RateLimit: s.RateLimit,
-		Reachable: outside.Check, Version: versionName(), Checks: checks(s, db, engine, manager, around),
+		Reachable: outside.Check, Version: versionName(), Checks: checks(s, db, containers, manager, around),
 	}, api.Parts{
 		Wire: wire.Parts{
 			Tokens: db, Logins: people, Authorizations: db, Accounts: db, Apps: db, Releases: db, Repeats: db,
@@ -199,7 +201,7 @@ func (l ledgerReleases) Release(ctx context.Context, app renga.App, digest strin
 }
 
 // checks are what /healthz looks at.
-func checks(s Settings, db *store.Store, engine *docker.Engine, manager *runtime.Manager, around *firewall.Firewall) map[string]func(context.Context) error {
+func checks(s Settings, db *store.Store, containers *docker.Client, manager *runtime.Manager, around *firewall.Firewall) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"routes": func(context.Context) error {
 			if !manager.Ready() {
@@ -208,7 +210,7 @@ func checks(s Settings, db *store.Store, engine *docker.Engine, manager *runtime
 			return nil
 		},
 		"redis":    db.Ping,
-		"engine":   engine.Ping,
+		"engine":   containers.Ping,
 		"firewall": around.Check,
 		"disk": func(context.Context) error {
 			free, err := durable.FreeBytes(s.Data)
@@ -218,7 +220,7 @@ func checks(s Settings, db *store.Store, engine *docker.Engine, manager *runtime
 			return err
 		},
 		"engine_disk": func(ctx context.Context) error {
-			free, err := engine.DiskFree(ctx)
+			free, err := containers.DiskFree(ctx)
 			if err != nil { // "engine" says whether it answers
 				return nil
 			}

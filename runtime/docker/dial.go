@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
-
 	"renga"
+	"renga/docker"
 )
 
 // dialTimeout bounds one try to connect from a dyno.
@@ -22,15 +21,12 @@ const dialTimeout = 10 * time.Second
 // does not see the machine's processes, the dyno's own ports are reached by its
 // address, and nothing else is: from here it could be Renga's.
 func (e *Engine) Dial(ctx context.Context, id, host string, port uint16) (net.Conn, error) {
-	_, c, err := e.find(ctx, id)
+	c, err := e.docker.InspectRunning(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if c == nil || !c.State.Running {
-		return nil, absentNow(id)
-	}
-	own := ownAddress(*c)
-	inside, err := enter(c.State.Pid, c.ID)
+	own := c.Addr(renga.AppID(c.Labels[docker.LabelApp])) // in its app's network
+	inside, err := enter(c.Pid, c.ID)
 	if err != nil {
 		return dialOwn(ctx, own, host, port, err)
 	}
@@ -45,19 +41,6 @@ func (e *Engine) Dial(ctx context.Context, id, host string, port uint16) (net.Co
 	return nil, unreachable(err)
 }
 
-// ownAddress is the dyno's address in its app's network.
-func ownAddress(c container.InspectResponse) netip.Addr {
-	if c.NetworkSettings == nil {
-		return netip.Addr{}
-	}
-	network := c.NetworkSettings.Networks[networkName(renga.AppID(c.Config.Labels[labelApp]))]
-	if network == nil {
-		return netip.Addr{}
-	}
-	own, _ := netip.ParseAddr(network.IPAddress)
-	return own
-}
-
 // isItself tells whether a host is the dyno itself, seen from there. 0.0.0.0 is
 // what Heroku's CLI says.
 func isItself(host string, own netip.Addr) bool {
@@ -70,12 +53,14 @@ func isItself(host string, own netip.Addr) bool {
 func dialOwn(ctx context.Context, own netip.Addr, host string, port uint16, cause error) (net.Conn, error) {
 	if !own.IsValid() || !isItself(host, own) {
 		return nil, &renga.Error{Kind: renga.Unavailable, Err: cause,
-			Message: "only the dyno's own ports can be reached, for Renga cannot enter its network: it must see the machine's processes and have CAP_SYS_ADMIN and CAP_SYS_PTRACE."}
+			Message: "only the dyno's own ports can be reached, for Renga cannot enter its network: " +
+				"it must see the machine's processes and have CAP_SYS_ADMIN and CAP_SYS_PTRACE."}
 	}
 	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", netip.AddrPortFrom(own, port).String())
 	if err != nil {
 		return nil, &renga.Error{Kind: renga.Unavailable, Err: errors.Join(err, cause),
-			Message: unreachable(err).Error() + " Renga cannot enter the dyno's network, so what listens on its loopback address only is out of reach."}
+			Message: unreachable(err).Error() + " Renga cannot enter the dyno's network, " +
+				"so what listens on its loopback address only is out of reach."}
 	}
 	return conn, nil
 }

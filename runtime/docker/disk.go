@@ -4,15 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
 	"golang.org/x/sys/unix"
 
-	"renga"
-	"renga/durable"
+	"renga/docker"
 	"renga/runtime/engine"
 )
 
@@ -33,15 +30,11 @@ const (
 
 // GuardDisks implements [engine.DiskGuard].
 func (e *Engine) GuardDisks(ctx context.Context, over func(engine.Instance, int64)) error {
-	api, err := e.api(ctx)
+	root, err := e.docker.Root(ctx)
 	if err != nil {
 		return err
 	}
-	info, err := api.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("ask where docker keeps its files: %w", e.fault(err))
-	}
-	g := &diskGuard{e: e, root: info.DockerRootDir, over: over, known: map[string]*dynoDisk{}}
+	g := &diskGuard{docker: e.docker, root: root, over: over, known: map[string]*dynoDisk{}}
 	defer g.telling.Wait()
 	tick := time.NewTicker(diskTick)
 	defer tick.Stop()
@@ -59,9 +52,9 @@ func (e *Engine) GuardDisks(ctx context.Context, over func(engine.Instance, int6
 
 // diskGuard is what one GuardDisks remembers.
 type diskGuard struct {
-	e    *Engine
-	root string // the daemon's data directory
-	over func(engine.Instance, int64)
+	docker *docker.Client
+	root   string // the daemon's data directory
+	over   func(engine.Instance, int64)
 
 	telling sync.WaitGroup
 	told    sync.Map             // the ids of containers that over is told of right now
@@ -98,27 +91,21 @@ func (g *diskGuard) filled(now unix.Statfs_t) bool {
 
 // measure measures every running dyno.
 func (g *diskGuard) measure(ctx context.Context) error {
-	api, err := g.e.api(ctx)
+	running, err := g.docker.ListRunning(ctx, docker.Dyno)
 	if err != nil {
-		return err
-	}
-	running := g.e.ours("", "")
-	running.Add("status", "running")
-	all, err := api.ContainerList(ctx, container.ListOptions{Filters: running})
-	if err != nil {
-		return fmt.Errorf("list dynos: %w", g.e.fault(err))
+		return fmt.Errorf("list dynos: %w", err)
 	}
 	there := map[string]*dynoDisk{}
-	for _, c := range all {
-		d := g.known[c.ID]
+	for _, id := range running {
+		d := g.known[id]
 		if d == nil {
-			d = g.e.diskOf(ctx, api, c.ID)
+			d = g.diskOf(ctx, id)
 		}
-		there[c.ID] = d
+		there[id] = d
 		if d == nil || d.limit <= 0 {
 			continue
 		}
-		if used := d.used(ctx, api); used > d.limit {
+		if used := g.used(ctx, d); used > d.limit {
 			g.tell(d.Instance, used)
 		}
 	}
@@ -148,34 +135,28 @@ type dynoDisk struct {
 }
 
 // diskOf finds that out; nil for a container that has gone.
-func (e *Engine) diskOf(ctx context.Context, api *session, id string) *dynoDisk {
-	c, err := api.ContainerInspect(ctx, id)
-	if err != nil || c.Config == nil || c.State == nil {
+func (g *diskGuard) diskOf(ctx context.Context, id string) *dynoDisk {
+	c, err := g.docker.Inspect(ctx, id)
+	if err != nil || c == nil {
 		return nil
 	}
-	d := &dynoDisk{Instance: fromLabels(c.Config.Labels), limit: bytesOf(c.Config.Labels[labelDisk]), pid: c.State.Pid}
+	d := &dynoDisk{Instance: fromLabels(c.Labels), limit: bytesOf(c.Labels[labelDisk]), pid: c.Pid}
 	d.ID = id
-	upper := c.GraphDriver.Data["UpperDir"]
-	if upper == "" || unix.Access(upper, unix.R_OK|unix.X_OK) != nil {
+	if c.Layer == "" || unix.Access(c.Layer, unix.R_OK|unix.X_OK) != nil {
 		return d
 	}
-	d.dirs = []string{upper}
-	for _, m := range c.Mounts {
-		if m.Type == "volume" && m.Source != "" {
-			d.dirs = append(d.dirs, m.Source)
-		}
-	}
+	d.dirs = append([]string{c.Layer}, c.Volumes...)
 	return d
 }
 
 // used is what the dyno has on its disk. It need not be exact beyond the limit.
-func (d *dynoDisk) used(ctx context.Context, api *session) int64 {
+func (g *diskGuard) used(ctx context.Context, d *dynoDisk) int64 {
 	if len(d.dirs) == 0 {
-		c, _, err := api.ContainerInspectWithRaw(ctx, d.ID, true)
-		if err != nil || c.SizeRw == nil {
-			return 0
+		size, err := g.docker.Size(ctx, d.ID)
+		if err != nil {
+			return 0 // it has gone, or the next look tells
 		}
-		return *c.SizeRw
+		return size
 	}
 	count := &diskCount{most: d.limit, seen: map[inode]bool{}}
 	for _, dir := range d.dirs {
@@ -194,44 +175,4 @@ func bytesOf(label string) int64 {
 		return 0
 	}
 	return n
-}
-
-// quotas are the storage options of a dyno, where the daemon's storage driver
-// enforces a bound: overlay2 on XFS with project quotas, btrfs, zfs. The dyno is
-// told then that its disk is full, and goes on.
-func (e *Engine) quotas(size renga.Size) map[string]string {
-	if size.DiskBytes <= 0 || e.noQuotas.Load() {
-		return nil
-	}
-	return map[string]string{"size": strconv.FormatInt(size.DiskBytes, 10)}
-}
-
-// withoutQuotas tells whether the daemon refused a container for its storage
-// options, as drivers do that cannot enforce them. They are left out from then on,
-// until the daemon is another one.
-func (e *Engine) withoutQuotas(err error, p *plan) bool {
-	if p.host.StorageOpt == nil || !strings.Contains(err.Error(), "storage-opt") && !strings.Contains(err.Error(), "StorageOpt") {
-		return false
-	}
-	e.noQuotas.Store(true)
-	p.host.StorageOpt = nil
-	return true
-}
-
-// DiskFree is how many bytes are free where the daemon keeps images and dynos. It
-// is an error where that is not to be seen from here.
-func (e *Engine) DiskFree(ctx context.Context) (int64, error) {
-	api, err := e.api(ctx)
-	if err != nil {
-		return 0, err
-	}
-	info, err := api.Info(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("ask where docker keeps its files: %w", e.fault(err))
-	}
-	free, err := durable.FreeBytes(info.DockerRootDir)
-	if err != nil {
-		return 0, fmt.Errorf("docker's directory is not to be seen from here: %w", err)
-	}
-	return free, nil
 }

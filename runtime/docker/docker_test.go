@@ -24,8 +24,11 @@ func TestEngineKeepsTheContract(t *testing.T) {
 	absent.Image.Config = ""
 	enginetest.Suite(t, enginetest.World{
 		Engine: w.engine, Absent: absent,
-		Serve: program("serve"), Exit: program("exit"), Stubborn: program("stubborn"), Chatty: program("chatty"), Echo: program("echo"), Starving: program("starving"),
-		Filling: []engine.Spec{filling("file"), filling("volume"), filling("unlinked"), filling("mapped"), filling("many"), filling("deep")},
+		Serve: program("serve"), Exit: program("exit"), Stubborn: program("stubborn"), Chatty: program("chatty"),
+		Echo: program("echo"), Starving: program("starving"),
+		Filling: []engine.Spec{
+			filling("file"), filling("volume"), filling("unlinked"), filling("mapped"), filling("many"), filling("deep"),
+		},
 	})
 	if left := w.containers(w.options.Platform); len(left) != 0 {
 		t.Errorf("%d containers are left", len(left))

@@ -48,7 +48,8 @@ func TestACommandRunsBesideTheDynosOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.exited(in.App, in.ID)
-	if _, err := w.engine.Exec(t.Context(), in.ID, []string{"/bin/dyno", "echo"}, nil); renga.KindOf(err) != renga.NotFound {
+	_, err := w.engine.Exec(t.Context(), in.ID, []string{"/bin/dyno", "echo"}, nil)
+	if renga.KindOf(err) != renga.NotFound {
 		t.Errorf("in a dyno that has ended: %v", err)
 	}
 }

@@ -24,7 +24,9 @@ func TestFilesOfADynoAreRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string][]byte{"/bin/notes": []byte("hi"), "/bin/dyno": program, "/bin/alias": program, "/etc/hostname": []byte("web-1\n")} {
+	for path, want := range map[string][]byte{
+		"/bin/notes": []byte("hi"), "/bin/dyno": program, "/bin/alias": program, "/etc/hostname": []byte("web-1\n"),
+	} {
 		f, err := w.engine.OpenFile(t.Context(), in.ID, path)
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
@@ -51,7 +53,8 @@ func TestFilesOfADynoAreRead(t *testing.T) {
 		{"/bin", renga.Invalid, "folder"},
 		{"/dev/null", renga.NotFound, ""},
 	} {
-		if _, err := w.engine.OpenFile(t.Context(), in.ID, c.path); renga.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) {
+		_, err := w.engine.OpenFile(t.Context(), in.ID, c.path)
+		if renga.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.path, err)
 		}
 	}

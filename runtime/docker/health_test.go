@@ -26,7 +26,8 @@ func TestTheImagesOwnCheckIsMadeInWebDynos(t *testing.T) {
 	worker := w.spec("serve")
 	worker.Type, worker.Port = renga.ProcessType("worker"), 0
 	c := w.inspect(w.start(worker).ID)
-	if got := fmt.Sprint(c.Config.Healthcheck.Test); got != "[NONE]" || c.State.Health != nil && c.State.Health.Status != "none" {
+	got := fmt.Sprint(c.Config.Healthcheck.Test)
+	if got != "[NONE]" || c.State.Health != nil && c.State.Health.Status != "none" {
 		t.Errorf("a worker's check is %s", got)
 	}
 }

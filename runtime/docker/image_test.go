@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 
 	"renga"
-	"renga/runtime/docker"
 	"renga/runtime/engine"
 )
 
@@ -160,17 +159,12 @@ func TestRegistryThatIsAwayOrRefusesUsMayComeBack(t *testing.T) {
 
 	o := w.options
 	o.Registry = "127.0.0.1:1" // nobody listens there
-	_, err = newEngine(t, o).Start(t.Context(), s)
+	away, _ := newEngine(t, o)
+	_, err = away.Start(t.Context(), s)
 	if renga.KindOf(err) != renga.Unavailable {
 		t.Errorf("away: error %v of kind %q", err, renga.KindOf(err))
 	}
 
 	w.registry.refuse.Store(false)
 	w.start(s)
-}
-
-func TestEngineNeedsAPlatform(t *testing.T) {
-	if _, err := docker.New(docker.Options{}); err == nil {
-		t.Error("without a platform's id it would take everybody's containers for its own")
-	}
 }

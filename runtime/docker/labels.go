@@ -6,21 +6,17 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/docker/docker/api/types/filters"
-
 	"renga"
+	"renga/docker"
 	"renga/runtime/engine"
 )
 
-// The labels of what the engine makes. Containers carry all of them, networks
-// the first three. Each is written on every container, be it empty: a container
-// inherits the labels of its image that it does not set itself, and those are
-// the pusher's. None holds a secret: labels show in every listing.
+// The labels of a dyno's container beside those of its app. Each is written on
+// every one, be it empty: a container inherits the labels of its image that it
+// does not set itself, and those are the pusher's. None holds a secret: labels
+// show in every listing.
 const (
-	labelPlatform = "renga.platform" // Options.Platform
-	labelApp      = "renga.app"      // the app's id
-	labelAppName  = "renga.app-name" // as it was then
-	labelDyno     = "renga.dyno"     // web.1
+	labelDyno     = "renga.dyno" // web.1
 	labelDynoID   = "renga.dyno-id"
 	labelType     = "renga.type"
 	labelRelease  = "renga.release" // the version's number
@@ -33,16 +29,12 @@ const (
 	labelAttached = "renga.attached" // "true" on a dyno that belongs to a client; empty on others
 )
 
-func (e *Engine) appLabels(app renga.AppID, name string) map[string]string {
-	return map[string]string{labelPlatform: e.platform, labelApp: string(app), labelAppName: name}
-}
-
-func (e *Engine) dynoLabels(s engine.Spec) (map[string]string, error) {
+func dynoLabels(s engine.Spec) (map[string]string, error) {
 	command, err := json.Marshal(s.Image.Command)
 	if err != nil {
 		return nil, err
 	}
-	all := e.appLabels(s.App, s.AppName)
+	all := docker.OfApp(s.App, s.AppName)
 	maps.Copy(all, map[string]string{
 		labelDyno:    s.Name,
 		labelDynoID:  s.Dyno,
@@ -70,15 +62,15 @@ func (e *Engine) dynoLabels(s engine.Spec) (map[string]string, error) {
 // counts as empty: one odd container must not hide all others.
 func fromLabels(labels map[string]string) engine.Instance {
 	in := engine.Instance{
-		App:     renga.AppID(labels[labelApp]),
+		App:     renga.AppID(labels[docker.LabelApp]),
 		Dyno:    labels[labelDynoID],
 		Name:    labels[labelDyno],
 		Type:    renga.ProcessType(labels[labelType]),
 		Size:    labels[labelSize],
 		Release: number(labels[labelRelease]),
-		Crashes: number(labels[labelCrashes]),
-		Until:   timestamp(labels[labelUntil]), Attached: labels[labelAttached] == "true",
+		Crashes: number(labels[labelCrashes]), Attached: labels[labelAttached] == "true",
 	}
+	in.Until, _ = time.Parse(time.RFC3339Nano, labels[labelUntil]) // zero when it is none
 	if json.Unmarshal([]byte(labels[labelCommand]), &in.Command) != nil {
 		in.Command = nil
 	}
@@ -92,14 +84,4 @@ func number(s string) int {
 		return 0
 	}
 	return n
-}
-
-// ours selects this platform's things, and of those the ones that have label
-// key set to value.
-func (e *Engine) ours(key, value string) filters.Args {
-	f := filters.NewArgs(filters.Arg("label", labelPlatform+"="+e.platform))
-	if value != "" {
-		f.Add("label", key+"="+value)
-	}
-	return f
 }

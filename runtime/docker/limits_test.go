@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"renga"
-	"renga/runtime/docker"
 )
 
 func TestSizeIsAppliedToTheCgroup(t *testing.T) {
@@ -115,7 +114,7 @@ func TestDynoOverItsMemoryIsToldToBeOutOfMemory(t *testing.T) {
 }
 
 func TestContainerIsMadeAsAgreed(t *testing.T) {
-	w := newWorld(t, func(o *docker.Options) { o.LogMaxBytes = 123456 })
+	w := newWorld(t, func(o *options) { o.LogMaxBytes = 123456 })
 	s := w.spec("serve")
 	s.Name = "my_worker.12"
 	c := w.inspect(w.start(s).ID)

@@ -9,6 +9,8 @@ import (
 	goruntime "runtime"
 
 	"golang.org/x/sys/unix"
+
+	"renga/docker"
 )
 
 // namespace is a container's network, for whoever may enter it.
@@ -17,14 +19,14 @@ type namespace struct{ *os.File }
 // enter opens the network of a container whose first process has that number,
 // and tries to enter it.
 func enter(pid int, id string) (*namespace, error) {
-	proc := processFolder(pid)
+	proc := docker.ProcessFolder(pid)
 	f, err := os.Open(filepath.Join(proc, "ns", "net"))
 	if err != nil {
 		return nil, fmt.Errorf("the dyno's network cannot be seen from here: %w", err)
 	}
 	n := &namespace{f}
 	// The file is what it was opened as, so that this may come after.
-	if err = belongs(proc, id); err == nil {
+	if err = docker.Belongs(proc, id); err == nil {
 		err = n.within(func() error { return nil })
 	}
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 )
 
 func TestAnotherProcesssNetworkIsNotEntered(t *testing.T) {
-	if _, err := enter(os.Getpid(), strings.Repeat("a", 64)); err == nil || !strings.Contains(err.Error(), "another process") {
+	_, err := enter(os.Getpid(), strings.Repeat("a", 64))
+	if err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("a process of no container: %v", err)
 	}
 	if _, err := enter(0, strings.Repeat("a", 64)); err == nil {
@@ -41,7 +42,9 @@ func TestWithoutItsNetworkOnlyTheDynoItselfIsReached(t *testing.T) {
 		_ = conn.Close() // it was let in
 	}
 	for _, host := range []string{"10.0.0.1", "example.com", "redis"} {
-		if _, err := dialOwn(t.Context(), own, host, port, cause); renga.KindOf(err) != renga.Unavailable || !errors.Is(err, cause) || !strings.Contains(err.Error(), "CAP_SYS_ADMIN") {
+		_, err := dialOwn(t.Context(), own, host, port, cause)
+		if renga.KindOf(err) != renga.Unavailable || !errors.Is(err, cause) ||
+			!strings.Contains(err.Error(), "CAP_SYS_ADMIN") {
 			t.Errorf("%q: %v", host, err)
 		}
 	}
@@ -49,7 +52,8 @@ func TestWithoutItsNetworkOnlyTheDynoItselfIsReached(t *testing.T) {
 		t.Error("a dyno without an address was reached")
 	}
 	_ = l.Close()
-	if _, err := dialOwn(context.Background(), own, "0.0.0.0", port, cause); err == nil || !strings.Contains(err.Error(), "loopback address only") {
+	_, err = dialOwn(context.Background(), own, "0.0.0.0", port, cause)
+	if err == nil || !strings.Contains(err.Error(), "loopback address only") {
 		t.Errorf("a port that nobody listens on: %v", err)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"renga/docker"
 )
 
 // dnsAddr is where Docker's own name server listens, within every container.
@@ -23,38 +25,24 @@ var dnsAddr = netip.MustParseAddr("127.0.0.11")
 // machine's processes, and is an error elsewhere. An instance that does not run
 // listens on nothing.
 func (e *Engine) Ports(ctx context.Context, id string) ([]string, error) {
-	_, c, err := e.find(ctx, id)
-	if err != nil || c == nil || c.State.Pid == 0 {
+	c, err := e.docker.Inspect(ctx, id)
+	if err != nil || c == nil || c.Pid == 0 {
 		return nil, err
 	}
-	ports, err := listeners(processFolder(c.State.Pid), c.ID)
+	ports, err := listeners(docker.ProcessFolder(c.Pid), c.ID)
 	if err == nil {
 		return ports, nil
 	}
 	// It may have ended since.
-	if _, now, findErr := e.find(ctx, id); findErr == nil && (now == nil || now.State.Pid != c.State.Pid) {
+	if now, lookErr := e.docker.Inspect(ctx, id); lookErr == nil && (now == nil || now.Pid != c.Pid) {
 		return nil, nil
 	}
-	return nil, fmt.Errorf("ports of dyno %s: %w", c.Config.Labels[labelDyno], err)
-}
-
-// belongs makes sure that a process, by its folder in /proc, is a container's:
-// seen from another pid namespace, or from another machine, the daemon's number
-// is somebody else's.
-func belongs(proc, id string) error {
-	groups, err := os.ReadFile(filepath.Join(proc, "cgroup"))
-	if err != nil {
-		return fmt.Errorf("the dyno's processes cannot be seen from here: %w", err)
-	}
-	if !strings.Contains(string(groups), id) {
-		return fmt.Errorf("the dyno's processes cannot be seen from here: %s is another process", proc)
-	}
-	return nil
+	return nil, fmt.Errorf("ports of dyno %s: %w", c.Labels[labelDyno], err)
 }
 
 // listeners reads the tables below the folder in /proc of a container's process.
 func listeners(proc, id string) ([]string, error) {
-	if err := belongs(proc, id); err != nil {
+	if err := docker.Belongs(proc, id); err != nil {
 		return nil, err
 	}
 	var all []string

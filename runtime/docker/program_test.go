@@ -133,9 +133,11 @@ func newImage() (v1.Image, error) {
 // sets this run's image apart.
 func forged() map[string]string {
 	return map[string]string{
-		"run": uuid.NewString(), "renga.platform": "another", "renga.app": "another", "renga.app-name": "another", "renga.dyno": "web.9",
-		"renga.dyno-id": "another", "renga.type": "web", "renga.release": "99", "renga.size": "another", "renga.crashes": "99",
-		"renga.port": "1", "renga.command": `["another"]`, "renga.until": "2001-01-01T00:00:00Z", "renga.attached": "true", "renga.disk": "1",
+		"run": uuid.NewString(), "renga.platform": "another", "renga.kind": "another",
+		"renga.app": "another", "renga.app-name": "another", "renga.dyno": "web.9", "renga.dyno-id": "another",
+		"renga.type": "web", "renga.release": "99", "renga.size": "another", "renga.crashes": "99",
+		"renga.port": "1", "renga.command": `["another"]`, "renga.until": "2001-01-01T00:00:00Z",
+		"renga.attached": "true", "renga.disk": "1",
 	}
 }
 
@@ -203,5 +205,7 @@ func describe(img v1.Image) (renga.Image, error) {
 		return renga.Image{}, err
 	}
 	config, err := img.ConfigName()
-	return renga.Image{Repository: "blog/web", Digest: digest.String(), Pushed: digest.String(), Config: config.String()}, err
+	return renga.Image{
+		Repository: "blog/web", Digest: digest.String(), Pushed: digest.String(), Config: config.String(),
+	}, err
 }

@@ -22,13 +22,19 @@ func TestAnImageThatCanNeverRunIsInvalidWithTheReason(t *testing.T) {
 		change func(*v1.ConfigFile)
 		says   string
 	}{
-		"a relative WORKDIR":         {func(f *v1.ConfigFile) { f.Config.WorkingDir = "rel" }, "absolute path"},
-		"a WORKDIR that is a file":   {func(f *v1.ConfigFile) { f.Config.WorkingDir = "/bin/notes" }, "/bin/notes is not a directory"},
-		"a nameless variable":        {func(f *v1.ConfigFile) { f.Config.Env = []string{"=x"} }, "name can't be empty"},
-		"a volume over a file":       {func(f *v1.ConfigFile) { f.Config.Volumes = map[string]struct{}{"/bin/notes": {}} }, "file exists /bin/notes"},
-		"a user that is not there":   {func(f *v1.ConfigFile) { f.Config.User = "nobody7" }, "USER"},
-		"a user beyond all numbers":  {func(f *v1.ConfigFile) { f.Config.User = "99999999999" }, "range"},
-		"a config of another layer":  {func(f *v1.ConfigFile) { f.RootFS.DiffIDs[0].Hex = strings.Repeat("1", 64) }, "unpack"},
+		"a relative WORKDIR":        {func(f *v1.ConfigFile) { f.Config.WorkingDir = "rel" }, "absolute path"},
+		"a nameless variable":       {func(f *v1.ConfigFile) { f.Config.Env = []string{"=x"} }, "name can't be empty"},
+		"a user that is not there":  {func(f *v1.ConfigFile) { f.Config.User = "nobody7" }, "USER"},
+		"a user beyond all numbers": {func(f *v1.ConfigFile) { f.Config.User = "99999999999" }, "range"},
+		"a WORKDIR that is a file": {
+			func(f *v1.ConfigFile) { f.Config.WorkingDir = "/bin/notes" }, "/bin/notes is not a directory",
+		},
+		"a volume over a file": {
+			func(f *v1.ConfigFile) { f.Config.Volumes = map[string]struct{}{"/bin/notes": {}} }, "file exists /bin/notes",
+		},
+		"a config of another layer": {
+			func(f *v1.ConfigFile) { f.RootFS.DiffIDs[0].Hex = strings.Repeat("1", 64) }, "unpack",
+		},
 		"a config of too few layers": {func(f *v1.ConfigFile) { f.RootFS.DiffIDs = nil }, "unpack"},
 	} {
 		_, err := w.engine.Start(t.Context(), pushedAs(w, func(img v1.Image) v1.Image {
@@ -62,7 +68,8 @@ func TestAnImageThatCanNeverRunIsInvalidWithTheReason(t *testing.T) {
 func refused(t *testing.T, name string, err error, says string) {
 	t.Helper()
 	var told *renga.Error
-	if !errors.As(err, &told) || told.Kind != renga.Invalid || !strings.Contains(told.Message, says) || strings.Contains(told.Message, "overlay2") {
+	if !errors.As(err, &told) || told.Kind != renga.Invalid || !strings.Contains(told.Message, says) ||
+		strings.Contains(told.Message, "overlay2") {
 		t.Errorf("%s: %v; want an invalid one that says %q, and no path of the host's", name, err, says)
 	}
 }

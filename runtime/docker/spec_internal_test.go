@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"renga"
+	"renga/docker"
 	"renga/runtime/engine"
 )
 
@@ -21,8 +22,8 @@ func exampleSpec() engine.Spec {
 }
 
 func TestLabelsTellTheSpecAgain(t *testing.T) {
-	e, s := testEngine(t), exampleSpec()
-	labels, err := e.dynoLabels(s)
+	s := exampleSpec()
+	labels, err := dynoLabels(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,7 @@ func TestLabelsTellTheSpecAgain(t *testing.T) {
 	if got := fromLabels(labels); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v\nwant %+v", got, want)
 	}
-	if labels[labelPlatform] != "p" || labels[labelPort] != "5000" {
+	if labels[docker.LabelApp] != string(s.App) || labels[docker.LabelAppName] != "blog" || labels[labelPort] != "5000" {
 		t.Errorf("labels %v", labels)
 	}
 	if got := fromLabels(map[string]string{labelRelease: "x", labelCommand: "["}); got.Release != 0 || got.Command != nil {
@@ -41,27 +42,26 @@ func TestLabelsTellTheSpecAgain(t *testing.T) {
 }
 
 func TestEnvironmentIsCompleteInOrderAndOnlyThere(t *testing.T) {
-	p, err := testEngine(t).plan(exampleSpec(), "sha256:i", "n")
+	c, err := New(nil, Options{}).container(exampleSpec(), "sha256:i", "n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"A=s3cret", "B=2=3", "EMPTY=", "TINI_KILL_PROCESS_GROUP=1"}; !slices.Equal(p.config.Env, want) {
-		t.Errorf("environment %q; want %q", p.config.Env, want)
+	if want := []string{"A=s3cret", "B=2=3", "EMPTY=", "TINI_KILL_PROCESS_GROUP=1"}; !slices.Equal(c.Env, want) {
+		t.Errorf("environment %q; want %q", c.Env, want)
 	}
-	for key, value := range p.config.Labels {
+	for key, value := range c.Labels {
 		if strings.Contains(value, "s3cret") {
 			t.Errorf("label %s tells a secret", key)
 		}
 	}
 }
 
-func TestLimitsAreOfTheKernelsUnits(t *testing.T) {
-	r := resources(renga.Size{MemoryBytes: 1 << 29, CPUs: 1.5, Pids: 256})
-	if r.Memory != 1<<30 || r.MemorySwap != r.Memory || r.MemoryReservation != 1<<29 || r.CPUQuota != 150_000 || r.CPUPeriod != 100_000 || *r.PidsLimit != 256 {
-		t.Errorf("%+v", r)
-	}
-	if r := resources(renga.Size{CPUs: 0.001}); r.CPUQuota != 1000 || r.PidsLimit != nil {
-		t.Errorf("%+v; want the least quota there is, and no pids limit", r)
+func TestLimitsAreThoseOfTheSize(t *testing.T) {
+	l := limits(renga.Size{MemoryBytes: 1 << 29, CPUs: 1.5, Pids: 256, DiskBytes: 7})
+	if want := (docker.Limits{
+		MemoryBytes: 1 << 30, ReservedBytes: 1 << 29, CPUs: 1.5, Pids: 256, DiskBytes: 7, OOMScore: oomScore,
+	}); l != want {
+		t.Errorf("%+v; want %+v", l, want)
 	}
 }
 
@@ -70,36 +70,10 @@ func TestNamesAreValidForDocker(t *testing.T) {
 	if got := containerName(s); got != "renga-blog-web.1-abcdef01" {
 		t.Errorf("container %s", got)
 	}
-	if got := networkName(s.App); got != "renga-0f0f0f0f-1111" {
-		t.Errorf("network %s", got)
-	}
 	if got := hostname("my_worker.12"); got != "my-worker-12" {
 		t.Errorf("host %s", got)
 	}
 	if got := hostname(strings.Repeat("a", 80)); len(got) != 63 {
 		t.Errorf("host name of %d characters", len(got))
-	}
-}
-
-func TestCandidatesAreThoseOfExecvp(t *testing.T) {
-	for _, c := range []struct {
-		command, path, dir string
-		want               []string
-	}{
-		{"/bin/a", "/x", "/app", []string{"/bin/a"}},
-		{"./a", "/x", "/app", []string{"/app/a"}},
-		{"b/a", "/x", "", []string{"/b/a"}},
-		{"a", "/x:/y/", "/app", []string{"/x/a", "/y/a"}},
-		{"a", "/x::rel", "/app", []string{"/x/a", "/app/a", "/app/rel/a"}},
-	} {
-		if got := candidates(c.command, c.path, c.dir); !slices.Equal(got, c.want) {
-			t.Errorf("%s: %v; want %v", c.command, got, c.want)
-		}
-	}
-	if got := pathOf([]string{"A=1", "PATH=/x"}); got != "/x" {
-		t.Errorf("PATH %s", got)
-	}
-	if got := pathOf(nil); got != defaultPath {
-		t.Errorf("PATH %s", got)
 	}
 }

@@ -2,14 +2,12 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 
-	cerrdefs "github.com/containerd/errdefs"
-	"github.com/docker/docker/api/types/container"
-
 	"renga"
+	"renga/docker"
 	"renga/runtime/engine"
 )
 
@@ -23,14 +21,14 @@ func (e *Engine) Start(ctx context.Context, s engine.Spec) (engine.Instance, err
 }
 
 func (e *Engine) start(ctx context.Context, s engine.Spec) (engine.Instance, error) {
-	p, err := e.ready(ctx, s)
+	made, err := e.ready(ctx, s)
 	if err != nil {
 		return engine.Instance{}, err
 	}
 	// The daemon does not stop creating when the asker goes away. So from here
-	// to the end it is done whole; answerTimeout still bounds it.
+	// to the end it is done whole; each call is bounded all the same.
 	ctx = context.WithoutCancel(ctx)
-	in, err := e.run(ctx, s, p)
+	in, err := e.run(ctx, s, made)
 	if err != nil {
 		e.discard(ctx, s)
 	}
@@ -38,76 +36,67 @@ func (e *Engine) start(ctx context.Context, s engine.Spec) (engine.Instance, err
 }
 
 // ready sees to all that a container needs, and says what it is to be.
-func (e *Engine) ready(ctx context.Context, s engine.Spec) (plan, error) {
+func (e *Engine) ready(ctx context.Context, s engine.Spec) (docker.Spec, error) {
 	if len(s.Image.Command) == 0 || s.Image.Command[0] == "" {
-		return plan{}, renga.Errorf(renga.Invalid, "The image of %s has no command; set an ENTRYPOINT or CMD and push again.", s.Type)
+		return docker.Spec{}, renga.Errorf(renga.Invalid,
+			"The image of %s has no command; set an ENTRYPOINT or CMD and push again.", s.Type)
 	}
-	imageID, err := e.image(ctx, s)
+	imageID, err := e.docker.Image(ctx, docker.Wanted{App: s.App, AppName: s.AppName, Release: s.Release, Image: s.Image})
 	if err != nil {
-		return plan{}, err
+		return docker.Spec{}, err
 	}
-	networkID, err := e.network(ctx, s)
+	networkID, err := e.docker.Network(ctx, s.App, s.AppName)
 	if err != nil {
-		return plan{}, err
+		return docker.Spec{}, err
 	}
-	p, err := e.plan(s, imageID, networkID)
+	c, err := e.container(s, imageID, networkID)
 	if err != nil {
-		return plan{}, err
+		return docker.Spec{}, err
 	}
 	if s.Type == renga.Web && s.Attach == nil {
-		if p.config.Healthcheck, err = e.imageCheck(ctx, imageID); err != nil {
-			return plan{}, err
+		// The image's own check is meant for its web process.
+		if c.Check, err = e.imageCheck(ctx, imageID); err != nil {
+			return docker.Spec{}, err
 		}
 	}
-	return p, ctx.Err()
+	return c, ctx.Err()
 }
 
 // run creates and starts the container.
-func (e *Engine) run(ctx context.Context, s engine.Spec, p plan) (engine.Instance, error) {
-	api, err := e.api(ctx)
+func (e *Engine) run(ctx context.Context, s engine.Spec, c docker.Spec) (engine.Instance, error) {
+	made, err := e.create(ctx, s, c)
 	if err != nil {
 		return engine.Instance{}, err
 	}
-	made, err := e.create(ctx, api, s, p)
+	if err := made.Start(ctx, s.Image.Command[0]); err != nil {
+		return engine.Instance{}, err
+	}
+	seen, err := e.docker.Inspect(ctx, made.ID)
+	if err == nil && seen == nil {
+		err = errRemoved
+	}
 	if err != nil {
 		return engine.Instance{}, err
 	}
-	if err := api.ContainerStart(ctx, made.ID, container.StartOptions{}); err != nil {
-		return engine.Instance{}, e.startFault(err, s.Image.Command[0])
-	}
-	seen, err := api.ContainerInspect(ctx, made.ID)
-	if err != nil {
-		return engine.Instance{}, e.fault(err)
-	}
-	return instance(seen), nil
+	return instance(*seen), nil
 }
 
-// create makes the container, and looks at it.
-func (e *Engine) create(ctx context.Context, api *session, s engine.Spec, p plan) (container.InspectResponse, error) {
-	made, err := api.ContainerCreate(ctx, p.config, p.host, p.network, nil, p.name)
-	if err != nil && e.withoutQuotas(err, &p) {
-		made, err = api.ContainerCreate(ctx, p.config, p.host, p.network, nil, p.name)
+// errRemoved says that somebody else removed a container. Another try may go
+// well.
+var errRemoved = errors.New("the container was removed while it started")
+
+// create makes the container, and makes sure that its command can run.
+func (e *Engine) create(ctx context.Context, s engine.Spec, c docker.Spec) (*docker.Container, error) {
+	made, err := e.docker.Create(ctx, c)
+	var limits *docker.LimitsError
+	if errors.As(err, &limits) {
+		return nil, &renga.Error{Kind: renga.Invalid, Err: err,
+			Message: "Docker cannot make a dyno of size " + strconv.Quote(s.Size.Name) + ": " + limits.Said}
 	}
 	if err != nil {
-		return container.InspectResponse{}, e.createFault(err, s)
+		return nil, err
 	}
-	seen, err := api.ContainerInspect(ctx, made.ID)
-	if err != nil {
-		return container.InspectResponse{}, e.fault(err)
-	}
-	return seen, e.checkCommand(ctx, api, seen, s.Image.Command[0])
-}
-
-// aboutSize knows what the daemon says of limits that it cannot make.
-var aboutSize = regexp.MustCompile(`(?i)\b(memory|cpus?|pids)\b.*(limit|range|reservation|period|quota)|(limit|range|minimum|quota).*\b(memory|cpus?|pids)\b`)
-
-// createFault sorts a refusal to create: it is the size's fault or the image's.
-func (e *Engine) createFault(err error, s engine.Spec) error {
-	if cerrdefs.IsInvalidArgument(err) && !isVersionMismatch(err) && aboutSize.MatchString(err.Error()) {
-		return &renga.Error{Kind: renga.Invalid, Err: err,
-			Message: "Docker cannot make a dyno of size " + strconv.Quote(s.Size.Name) + ": " + err.Error()}
-	}
-	return e.startFault(err, s.Image.Command[0])
+	return made, made.CheckCommand(ctx, s.Image.Command[0])
 }
 
 // discard removes whatever there is of a dyno that did not start. It goes by
@@ -115,28 +104,10 @@ func (e *Engine) createFault(err error, s engine.Spec) error {
 // arrived. What cannot be removed now is listed as Created or Exited, and so
 // comes up again.
 func (e *Engine) discard(ctx context.Context, s engine.Spec) {
-	err := e.removeDyno(ctx, s.Dyno)
-	if err != nil {
+	if s.Dyno == "" {
+		return
+	}
+	if err := e.docker.RemoveAll(ctx, docker.Dyno, docker.Label{Key: labelDynoID, Value: s.Dyno}); err != nil {
 		e.log.Warn("dyno that did not start is left behind", "app", s.AppName, "dyno", s.Name, "err", err)
 	}
-}
-
-func (e *Engine) removeDyno(ctx context.Context, dyno string) error {
-	if dyno == "" {
-		return nil
-	}
-	api, err := e.api(ctx)
-	if err != nil {
-		return err
-	}
-	left, err := api.ContainerList(ctx, container.ListOptions{All: true, Filters: e.ours(labelDynoID, dyno)})
-	if err != nil {
-		return e.fault(err)
-	}
-	for _, c := range left {
-		if err := e.remove(ctx, api, c.ID); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"renga/docker"
 )
 
 const (
@@ -106,7 +108,8 @@ func (c *diskCount) held(path string) {
 		for _, name := range names {
 			link := filepath.Join(path, name)
 			target, readErr := os.Readlink(link)
-			if readErr != nil || !strings.HasSuffix(target, " (deleted)") || strings.HasPrefix(target, "/memfd:") || strings.HasPrefix(target, "/dev/") {
+			if readErr != nil || !strings.HasSuffix(target, " (deleted)") ||
+				strings.HasPrefix(target, "/memfd:") || strings.HasPrefix(target, "/dev/") {
 				continue
 			}
 			var st unix.Stat_t
@@ -122,8 +125,8 @@ func (c *diskCount) held(path string) {
 
 // processes lists those of a container, by the control group of its first one.
 func processes(first int, id string) []string {
-	proc := processFolder(first)
-	if belongs(proc, id) != nil {
+	proc := docker.ProcessFolder(first)
+	if docker.Belongs(proc, id) != nil {
 		return nil
 	}
 	groups, err := os.ReadFile(filepath.Join(proc, "cgroup"))

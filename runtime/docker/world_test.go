@@ -25,7 +25,8 @@ import (
 	"github.com/google/uuid"
 
 	"renga"
-	"renga/runtime/docker"
+	"renga/docker"
+	dockerengine "renga/runtime/docker"
 	"renga/runtime/engine"
 )
 
@@ -35,39 +36,46 @@ const pullToken = "pull-token-of-the-test"
 // size is small and has every limit.
 var size = renga.Size{Name: "tiny", MemoryBytes: 64 << 20, CPUs: 0.5, Pids: 64}
 
+// options are those of an engine and of its client.
+type options struct {
+	docker.Options
+	LogMaxBytes int64
+}
+
 // world is an engine of a platform of its own on the real daemon, a client to
 // look behind it, and a registry. All that is made under the platform's label
 // is removed at the test's end.
 type world struct {
 	*testing.T
-	engine   *docker.Engine
-	options  docker.Options
+	engine   *dockerengine.Engine
+	client   *docker.Client
+	options  options
 	raw      *client.Client
 	registry *testRegistry
 }
 
-func newWorld(t *testing.T, change ...func(*docker.Options)) *world {
+func newWorld(t *testing.T, change ...func(*options)) *world {
 	t.Helper()
 	w := &world{T: t, raw: rawClient(t), registry: newRegistry(t)}
-	w.options = docker.Options{
+	w.options.Options = docker.Options{
 		Platform: "test-" + uuid.NewString(), Registry: w.registry.host, PullToken: pullToken,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	for _, c := range change {
 		c(&w.options)
 	}
-	w.engine = newEngine(t, w.options)
+	w.engine, w.client = newEngine(t, w.options)
 	t.Cleanup(func() { w.sweep(w.options.Platform) })
 	return w
 }
 
-func newEngine(t *testing.T, o docker.Options) *docker.Engine {
+func newEngine(t *testing.T, o options) (*dockerengine.Engine, *docker.Client) {
 	t.Helper()
-	e, err := docker.New(o)
+	c, err := docker.New(o.Options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return e
+	return dockerengine.New(c, dockerengine.Options{LogMaxBytes: o.LogMaxBytes, Log: o.Log}), c
 }
 
 func rawClient(t testing.TB) *client.Client {
@@ -89,7 +97,7 @@ func (w *world) sweep(platform string) {
 			w.Errorf("sweep: %v", err)
 		}
 	}
-	kept := filters.NewArgs(filters.Arg("reference", "renga/"+w.engine.BridgePrefix()+"/*"))
+	kept := filters.NewArgs(filters.Arg("reference", "renga/"+w.client.BridgePrefix()+"/*"))
 	images, err := w.raw.ImageList(ctx, image.ListOptions{Filters: kept})
 	if err != nil {
 		w.Errorf("sweep: %v", err)
@@ -114,7 +122,8 @@ func byPlatform(platform string) filters.Args {
 
 func (w *world) containers(platform string) []container.Summary {
 	w.Helper()
-	found, err := w.raw.ContainerList(context.Background(), container.ListOptions{All: true, Filters: byPlatform(platform)})
+	all := container.ListOptions{All: true, Filters: byPlatform(platform)}
+	found, err := w.raw.ContainerList(context.Background(), all)
 	if err != nil {
 		w.Fatal(err)
 	}

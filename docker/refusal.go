@@ -13,9 +13,10 @@ import (
 // passing are pieces of what the daemon and runc say when the machine is short of
 // something. The same may go well later, whatever else they say.
 var passing = []string{
-	"no space left on device", "disk quota exceeded", "input/output error", "read-only file system", "cannot allocate memory",
-	"resource temporarily unavailable", "too many open files", "device or resource busy", "timeout", "timed out", "deadline exceeded",
-	"context canceled", "connection refused", "connection reset", "cgroup", "cpuset", "layer does not exist",
+	"no space left on device", "disk quota exceeded", "input/output error", "read-only file system",
+	"cannot allocate memory", "resource temporarily unavailable", "too many open files", "device or resource busy",
+	"timeout", "timed out", "deadline exceeded", "context canceled",
+	"connection refused", "connection reset", "cgroup", "cpuset", "layer does not exist",
 }
 
 // lasting are pieces of what they say of an image that cannot run however often
@@ -49,8 +50,9 @@ func never(err error) bool {
 }
 
 // wrappings are what the daemon and runc put around the sentence that matters.
-var wrappings = regexp.MustCompile(`^(Error response from daemon|failed to create shim task|failed to create shim|failed to create task for container|` +
-	`OCI runtime create failed|runc create failed|container_linux\.go:\d+|process_linux\.go:\d+|starting container process caused|` +
+var wrappings = regexp.MustCompile(`^(Error response from daemon|failed to create shim task|failed to create shim|` +
+	`failed to create task for container|OCI runtime create failed|runc create failed|` +
+	`container_linux\.go:\d+|process_linux\.go:\d+|starting container process caused|` +
 	`container init caused|unable to start container process|error during container init): "?`)
 
 // hostPath is where the daemon keeps a container's files, which is nothing to an

@@ -13,10 +13,11 @@ import (
 	"renga"
 )
 
-// Measure implements [engine.Measurer]. It asks for one reading: the daemon's
-// stream waits a second for a second one.
-func (e *Engine) Measure(ctx context.Context, id string) (renga.Usage, error) {
-	api, err := e.api(ctx)
+// Measure tells what a container that runs uses now. One that does not run is
+// renga.NotFound. It asks for one reading: the daemon's stream waits a second for
+// a second one.
+func (c *Client) Measure(ctx context.Context, id string) (renga.Usage, error) {
+	api, err := c.api(ctx)
 	if err != nil {
 		return renga.Usage{}, err
 	}
@@ -25,21 +26,17 @@ func (e *Engine) Measure(ctx context.Context, id string) (renga.Usage, error) {
 		return renga.Usage{}, absentNow(id)
 	}
 	if err != nil {
-		return renga.Usage{}, fmt.Errorf("measure dyno: %w", e.fault(err))
+		return renga.Usage{}, fmt.Errorf("measure container: %w", c.fault(err))
 	}
 	var stats container.StatsResponse
 	err = json.NewDecoder(answer.Body).Decode(&stats)
 	if err = errors.Join(err, answer.Body.Close()); err != nil {
-		return renga.Usage{}, fmt.Errorf("measure dyno: %w", e.fault(err))
+		return renga.Usage{}, fmt.Errorf("measure container: %w", c.fault(err))
 	}
 	if stats.CPUStats.CPUUsage.TotalUsage == 0 { // of one that has ended the daemon tells zeros
 		return renga.Usage{}, absentNow(id)
 	}
 	return usage(stats), nil
-}
-
-func absentNow(id string) error {
-	return renga.Errorf(renga.NotFound, "Container %s does not run.", head(id, 12))
 }
 
 // usage reads either form of the memory's figures. Version 1 of cgroups tells

@@ -2,13 +2,11 @@ package docker
 
 import (
 	"context"
-	"os"
+	"errors"
+	"io/fs"
 	"path"
 	"strconv"
 	"strings"
-
-	cerrdefs "github.com/containerd/errdefs"
-	"github.com/docker/docker/api/types/container"
 
 	"renga"
 )
@@ -19,49 +17,42 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // lookup is all that a command is found by. An image's id is its content.
 type lookup struct{ image, search, dir, command string }
 
-// checkCommand tells whether a created container has a file to run by that
+// CheckCommand tells whether a created container has a file to run by that
 // name. Docker does not: with an init the container starts in any case, and
 // then the init exits with 127, which looks like a crash of the app.
 // Only a certain no is an error, of kind Invalid. A certain yes is remembered:
 // to look, the daemon mounts the container's files.
-func (e *Engine) checkCommand(ctx context.Context, api *session, c container.InspectResponse, command string) error {
-	asked := lookup{c.Image, pathOf(c.Config.Env), c.Config.WorkingDir, command}
-	if _, ok := e.runnable.Load(asked); ok {
+func (c *Container) CheckCommand(ctx context.Context, command string) error {
+	asked := lookup{c.Image, pathOf(c.Env), c.Dir, command}
+	if _, ok := c.client.runnable.Load(asked); ok {
 		return nil
 	}
 	for _, file := range candidates(command, asked.search, asked.dir) {
-		found, err := statFile(ctx, api, c.ID, file)
+		found, err := c.Stat(ctx, file)
 		switch {
-		case cerrdefs.IsNotFound(err):
+		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil:
-			e.log.Debug("command cannot be checked", "file", file, "err", err)
+			c.client.log.Debug("command cannot be checked", "file", file, "err", err)
 			return nil
 		case found.Mode.IsDir() && strings.Contains(command, "/"):
-			return renga.Errorf(renga.Invalid, "The command %s cannot be run: it is a directory. Correct the command and push again.", quote(command))
+			return renga.Errorf(renga.Invalid,
+				"The command %s cannot be run: it is a directory. Correct the command and push again.", quote(command))
 		case found.Mode.IsDir(), !executable(found.Mode) && !strings.Contains(command, "/"):
 			continue // as execvp does
 		case !executable(found.Mode):
-			return renga.Errorf(renga.Invalid, "The command %s cannot be run: permission denied. Make the file executable and push again.", quote(command))
+			return renga.Errorf(renga.Invalid,
+				"The command %s cannot be run: permission denied. Make the file executable and push again.", quote(command))
 		}
-		e.runnable.Store(asked, true)
+		c.client.runnable.Store(asked, true)
 		return nil
 	}
-	return renga.Errorf(renga.Invalid, "The command %s is not in the image: no such executable file. Correct the command and push again.", quote(command))
-}
-
-// statFile follows a link. The daemon gives the target already resolved within
-// the container.
-func statFile(ctx context.Context, api *session, id, file string) (container.PathStat, error) {
-	found, err := api.ContainerStatPath(ctx, id, file)
-	if err == nil && found.Mode&os.ModeSymlink != 0 {
-		return api.ContainerStatPath(ctx, id, found.LinkTarget)
-	}
-	return found, err
+	return renga.Errorf(renga.Invalid,
+		"The command %s is not in the image: no such executable file. Correct the command and push again.", quote(command))
 }
 
 // executable takes what it does not know, such as a second link, for yes.
-func executable(mode os.FileMode) bool {
+func executable(mode fs.FileMode) bool {
 	return !mode.IsRegular() || mode&0o111 != 0
 }
 

@@ -23,19 +23,19 @@ const (
 // that it started and that did not leave it, gets SIGHUP and, after a grace,
 // SIGKILL. It fails where the machine's processes are not to be seen, and then
 // has done nothing.
-func (x *execution) end(ctx context.Context) error {
-	api, err := x.e.api(ctx)
+func (x *Execution) end(ctx context.Context) error {
+	api, err := x.client.api(ctx)
 	if err != nil {
 		return err
 	}
 	state, err := api.ContainerExecInspect(ctx, x.id)
 	if err != nil {
-		return fmt.Errorf("look for a command in a dyno: %w", x.e.fault(err))
+		return fmt.Errorf("look for a command in a container: %w", x.client.fault(err))
 	}
 	if !state.Running || state.Pid == 0 {
 		return nil // what it left behind it meant to
 	}
-	if err := belongs(processFolder(state.Pid), state.ContainerID); err != nil {
+	if err := Belongs(ProcessFolder(state.Pid), state.ContainerID); err != nil {
 		return err
 	}
 	return endSession(ctx, state.Pid, state.ContainerID)
@@ -84,7 +84,7 @@ func members(session int, container string) ([]*os.Process, error) {
 		if err != nil {
 			continue // it has ended
 		}
-		if sessionOf(pid) == session && belongs(processFolder(pid), container) == nil {
+		if sessionOf(pid) == session && Belongs(ProcessFolder(pid), container) == nil {
 			all = append(all, p)
 		} else {
 			_ = p.Release() // never fails
@@ -95,7 +95,7 @@ func members(session int, container string) ([]*os.Process, error) {
 
 // sessionOf is the session of a process that has not ended; 0 of any other.
 func sessionOf(pid int) int {
-	text, err := os.ReadFile(filepath.Join(processFolder(pid), "stat"))
+	text, err := os.ReadFile(filepath.Join(ProcessFolder(pid), "stat"))
 	if err != nil {
 		return 0
 	}
@@ -115,5 +115,3 @@ func parseSession(stat []byte) int {
 	}
 	return session
 }
-
-func processFolder(pid int) string { return filepath.Join("/proc", strconv.Itoa(pid)) }

@@ -15,17 +15,17 @@ import (
 	"renga"
 )
 
-func testEngine(t *testing.T) *Engine {
+func testClient(t *testing.T) *Client {
 	t.Helper()
-	e, err := New(Options{Platform: "p", Host: "unix:///run/x.sock", Registry: "localhost:5000", PullToken: "s3cret"})
+	c, err := New(Options{Platform: "p", Host: "unix:///run/x.sock", Registry: "localhost:5000", PullToken: "s3cret"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return e
+	return c
 }
 
 func TestFaultsAreSorted(t *testing.T) {
-	e := testEngine(t)
+	client := testClient(t)
 	for _, c := range []struct {
 		err  error
 		want renga.Kind
@@ -41,14 +41,14 @@ func TestFaultsAreSorted(t *testing.T) {
 		{errors.New("something else"), renga.Internal},
 		{renga.Errorf(renga.Conflict, "known"), renga.Conflict},
 	} {
-		if got := renga.KindOf(e.fault(c.err)); got != c.want {
+		if got := renga.KindOf(client.fault(c.err)); got != c.want {
 			t.Errorf("%v: kind %q; want %q", c.err, got, c.want)
 		}
 	}
 }
 
 func TestStartFaultsAreSorted(t *testing.T) {
-	e := testEngine(t)
+	client := testClient(t)
 	// Texts of Engine 20.10 and of 28.
 	for _, c := range []struct {
 		text, says string
@@ -71,7 +71,7 @@ func TestStartFaultsAreSorted(t *testing.T) {
 		{`uids and gids must be in range 0-2147483647`, "range", renga.Invalid},
 		{`failed to create endpoint web on network renga-1: network id "x" not found`, "endpoint", renga.Unavailable},
 	} {
-		err := e.startFault(errors.New(c.text), "/bin/x")
+		err := client.startFault(errors.New(c.text), "/bin/x")
 		if got := renga.KindOf(err); got != c.want || !strings.Contains(renga.MessageOf(err, ""), c.says) {
 			t.Errorf("%s\nis %q: %v; want %q with %q", c.text, got, err, c.want, c.says)
 		}
@@ -79,7 +79,7 @@ func TestStartFaultsAreSorted(t *testing.T) {
 }
 
 func TestPullFaultsAreSorted(t *testing.T) {
-	e := testEngine(t)
+	client := testClient(t)
 	for _, c := range []struct {
 		err  error
 		want renga.Kind
@@ -99,7 +99,7 @@ func TestPullFaultsAreSorted(t *testing.T) {
 		{io.ErrUnexpectedEOF, renga.Unavailable},
 		{context.Canceled, renga.Internal},
 	} {
-		if got := renga.KindOf(e.pullFault(c.err, renga.Image{Digest: "sha256:0123456789abcdef"})); got != c.want {
+		if got := renga.KindOf(client.pullFault(c.err, renga.Image{Digest: "sha256:0123456789abcdef"})); got != c.want {
 			t.Errorf("%v: kind %q; want %q", c.err, got, c.want)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/docker/docker/api/types/image"
 
 	"renga"
-	"renga/runtime/engine"
 )
 
 // An image that was pulled for an app gets a tag that says so, and goes with the
@@ -19,35 +18,35 @@ import (
 // cannot be made by whoever made the image.
 
 // kept is the repository of the tags of the platform's images.
-func (e *Engine) kept() string { return "renga/" + e.BridgePrefix() + "/" }
+func (c *Client) kept() string { return "renga/" + c.BridgePrefix() + "/" }
 
 // keep tags an image that was pulled from the platform's registry. One that was
 // on the machine before, or that somebody loaded, is not ours to remove.
-func (e *Engine) keep(ctx context.Context, api *session, s engine.Spec, found image.InspectResponse) {
-	tag := e.kept() + string(s.App) + ":" + strings.TrimPrefix(short(s.Image.Digest), "sha256:")
-	if !slices.ContainsFunc(found.RepoDigests, e.pulled) || slices.Contains(found.RepoTags, tag) {
+func (c *Client) keep(ctx context.Context, api *session, w Wanted, found image.InspectResponse) {
+	tag := c.kept() + string(w.App) + ":" + strings.TrimPrefix(short(w.Image.Digest), "sha256:")
+	if !slices.ContainsFunc(found.RepoDigests, c.pulled) || slices.Contains(found.RepoTags, tag) {
 		return
 	}
 	if err := api.ImageTag(ctx, found.ID, tag); err != nil { // the next start does it
-		e.log.Warn("image is not tagged, and so may stay when its app goes", "app", s.AppName, "tag", tag, "err", err)
+		c.log.Warn("image is not tagged, and so may stay when its app goes", "app", w.AppName, "tag", tag, "err", err)
 	}
 }
 
 // pulled tells whether an image's name is one that only the engine pulls by:
 // nobody else is let into these repositories.
-func (e *Engine) pulled(name string) bool {
-	rest, ours := strings.CutPrefix(name, e.registry+"/")
+func (c *Client) pulled(name string) bool {
+	rest, ours := strings.CutPrefix(name, c.registry+"/")
 	repository, _, _ := strings.Cut(rest, "@")
 	return ours && strings.HasSuffix(repository, "/releases")
 }
 
 // forgetImages removes what was pulled for an app, but for images that others
 // have a name for: other apps, or people.
-func (e *Engine) forgetImages(ctx context.Context, api *session, app renga.AppID) error {
-	repository := e.kept() + string(app)
+func (c *Client) forgetImages(ctx context.Context, api *session, app renga.AppID) error {
+	repository := c.kept() + string(app)
 	all, err := api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", repository))})
 	if err != nil {
-		return fmt.Errorf("list images of app %s: %w", app, e.fault(err))
+		return fmt.Errorf("list images of app %s: %w", app, c.fault(err))
 	}
 	for _, listed := range all {
 		// A list that is filtered by names tells no others.
@@ -56,9 +55,9 @@ func (e *Engine) forgetImages(ctx context.Context, api *session, app renga.AppID
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("inspect image of app %s: %w", app, e.fault(err))
+			return fmt.Errorf("inspect image of app %s: %w", app, c.fault(err))
 		}
-		if err := e.removeNames(ctx, api, e.namesOf(img, repository)); err != nil {
+		if err := c.removeNames(ctx, api, c.namesOf(img, repository)); err != nil {
 			return fmt.Errorf("remove image %s of app %s: %w", short(img.ID), app, err)
 		}
 	}
@@ -67,12 +66,12 @@ func (e *Engine) forgetImages(ctx context.Context, api *session, app renga.AppID
 
 // namesOf are the names of an image that go with an app: its tag and, if no other
 // app has one, those that the image was pulled by.
-func (e *Engine) namesOf(img image.InspectResponse, repository string) []string {
+func (c *Client) namesOf(img image.InspectResponse, repository string) []string {
 	mine := func(tag string) bool { return strings.HasPrefix(tag, repository+":") }
-	others := func(tag string) bool { return strings.HasPrefix(tag, e.kept()) && !mine(tag) }
+	others := func(tag string) bool { return strings.HasPrefix(tag, c.kept()) && !mine(tag) }
 	var names []string
 	if !slices.ContainsFunc(img.RepoTags, others) {
-		names = slices.DeleteFunc(slices.Clone(img.RepoDigests), func(name string) bool { return !e.pulled(name) })
+		names = slices.DeleteFunc(slices.Clone(img.RepoDigests), func(name string) bool { return !c.pulled(name) })
 	}
 	for _, tag := range img.RepoTags {
 		if mine(tag) {
@@ -84,14 +83,14 @@ func (e *Engine) namesOf(img image.InspectResponse, repository string) []string 
 
 // removeNames takes names from an image, and with the last of all the image. One
 // that a container of somebody else's uses stays.
-func (e *Engine) removeNames(ctx context.Context, api *session, names []string) error {
+func (c *Client) removeNames(ctx context.Context, api *session, names []string) error {
 	for _, name := range names {
 		_, err := api.ImageRemove(ctx, name, image.RemoveOptions{PruneChildren: true})
 		switch {
 		case cerrdefs.IsConflict(err):
-			e.log.Info("image is in use, and stays", "image", name, "err", err)
+			c.log.Info("image is in use, and stays", "image", name, "err", err)
 		case err != nil && !cerrdefs.IsNotFound(err):
-			return e.fault(err)
+			return c.fault(err)
 		}
 	}
 	return nil

@@ -21,26 +21,26 @@ const (
 	maxLineBytes = 10_000 // Heroku cuts there too
 )
 
-// Tail implements [engine.Tailer]. n is cut at 1500, a line at 10,000 bytes.
-// An instance that is gone has no lines.
-func (e *Engine) Tail(ctx context.Context, id string, n int) ([]string, error) {
+// Tail gives up to n last lines of stdout and stderr, oldest first. n is cut at
+// 1500, a line at 10,000 bytes. A container that is gone has no lines.
+func (c *Container) Tail(ctx context.Context, n int) ([]string, error) {
 	n = min(n, maxTailLines)
-	api, c, err := e.find(ctx, id)
-	if err != nil || c == nil || n <= 0 {
+	api, err := c.client.api(ctx)
+	if err != nil || n <= 0 {
 		return nil, err
 	}
-	logs, err := api.ContainerLogs(ctx, id, container.LogsOptions{
+	logs, err := api.ContainerLogs(ctx, c.ID, container.LogsOptions{
 		ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(n),
 	})
 	switch {
 	case gone(err):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("read output of dyno %s: %w", c.Config.Labels[labelDyno], e.fault(err))
+		return nil, fmt.Errorf("read output: %w", c.client.fault(err))
 	}
 	lines, err := lastLines(logs, n)
 	if err = errors.Join(err, logs.Close()); err != nil {
-		return nil, fmt.Errorf("read output of dyno %s: %w", c.Config.Labels[labelDyno], e.fault(err))
+		return nil, fmt.Errorf("read output: %w", c.client.fault(err))
 	}
 	return lines, nil
 }

@@ -15,20 +15,22 @@ import (
 
 // fault gives an error of the client its kind. Whatever means that the daemon
 // cannot be talked to is Unavailable; all else stays as it is. Nil stays nil.
-func (e *Engine) fault(err error) error {
+func (c *Client) fault(err error) error {
 	var known *renga.Error
 	switch {
 	case err == nil, errors.As(err, &known), errors.Is(err, context.Canceled):
 		return err
 	case isVersionMismatch(err):
 		// The daemon was replaced by one of another age; agree anew next time.
-		e.dialled.Store(nil)
-		return renga.Errorf(renga.Unavailable, "Docker at %s was replaced by another version; trying again: %w", e.host, err)
+		c.current.Store(nil)
+		return renga.Errorf(renga.Unavailable,
+			"Docker at %s was replaced by another version; trying again: %w", c.host, err)
 	case isAway(err):
 		return &renga.Error{
-			Kind:    renga.Unavailable,
-			Message: "Docker does not answer at " + e.host + ": " + awayReason(err) + "; start dockerd, or set the address of Docker's socket.",
-			Err:     err,
+			Kind: renga.Unavailable,
+			Message: "Docker does not answer at " + c.host + ": " + awayReason(err) +
+				"; start dockerd, or set the address of Docker's socket.",
+			Err: err,
 		}
 	}
 	return err
@@ -73,20 +75,23 @@ func isVersionMismatch(err error) bool {
 // start however often one tries, and what to tell the app's owner instead.
 // dockerd has no codes for them (daemon/errors.go does the same on the texts).
 var neverStarts = []struct{ piece, sentence string }{
-	{"executable file not found", "is not in the image: no such file on its PATH. Correct the command and push again."},
-	{"no such file or directory", "cannot be run: the file, or the interpreter it names, is not in the image. Correct the command and push again."},
-	{"permission denied", "cannot be run: permission denied. Make the file executable for the image's user and push again."},
-	{"exec format error", "cannot be run on this machine: exec format error. Build the image for this machine's platform and push again."},
-	{"is a directory", "cannot be run: it is a directory. Correct the command and push again."},
+	{"executable file not found", "is not in the image: no such file on its PATH. Correct the command"},
+	{
+		"no such file or directory",
+		"cannot be run: the file, or the interpreter it names, is not in the image. Correct the command",
+	},
+	{"permission denied", "cannot be run: permission denied. Make the file executable for the image's user"},
+	{"exec format error", "cannot be run on this machine: exec format error. Build the image for this machine's platform"},
+	{"is a directory", "cannot be run: it is a directory. Correct the command"},
 }
 
 // startFault sorts an error of creating or starting a container into Invalid
 // (it never will) and the rest (it may pass).
-func (e *Engine) startFault(err error, command string) error {
+func (c *Client) startFault(err error, command string) error {
 	text := err.Error()
 	switch {
 	case isVersionMismatch(err) || isAway(err) && !cerrdefs.IsInvalidArgument(err):
-		return e.fault(err)
+		return c.fault(err)
 	case strings.Contains(text, "unable to find user"), strings.Contains(text, "unable to find group"),
 		strings.Contains(text, "no matching entries in passwd file"):
 		return &renga.Error{Kind: renga.Invalid, Err: err,
@@ -100,7 +105,8 @@ func (e *Engine) startFault(err error, command string) error {
 	}
 	for _, n := range neverStarts {
 		if strings.Contains(text, n.piece) {
-			return &renga.Error{Kind: renga.Invalid, Message: "The command " + quote(command) + " " + n.sentence, Err: err}
+			return &renga.Error{Kind: renga.Invalid, Err: err,
+				Message: "The command " + quote(command) + " " + n.sentence + " and push again."}
 		}
 	}
 	return refusal(err)

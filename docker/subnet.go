@@ -25,9 +25,12 @@ func parsePool(s string) (netip.Prefix, error) {
 	pool, err := netip.ParsePrefix(s)
 	switch {
 	case err != nil:
-		return netip.Prefix{}, renga.Errorf(renga.Invalid, "Network pool %q is no CIDR; it is written like %s.", s, DefaultNetworkPool)
+		return netip.Prefix{}, renga.Errorf(renga.Invalid,
+			"Network pool %q is no CIDR; it is written like %s.", s, DefaultNetworkPool)
 	case !pool.Addr().Is4() || pool.Bits() > subnetBits:
-		return netip.Prefix{}, renga.Errorf(renga.Invalid, "Network pool %s is too small or not IPv4; it must hold at least one /%d, like %s.", s, subnetBits, DefaultNetworkPool)
+		return netip.Prefix{}, renga.Errorf(renga.Invalid,
+			"Network pool %s is too small or not IPv4; it must hold at least one /%d, like %s.",
+			s, subnetBits, DefaultNetworkPool)
 	}
 	return pool.Masked(), nil
 }

@@ -1,0 +1,206 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/strslice"
+
+	"renga"
+)
+
+// Spec is a container to be made.
+type Spec struct {
+	Kind       Kind   // always said: an image cannot make its containers pass for others
+	Name       string // for people who look at docker ps
+	Image      string // the daemon's id of it
+	Hostname   string
+	Command    []string          // instead of the image's entrypoint and command; none leaves it to the image
+	Env        []string          // NAME=value
+	Labels     map[string]string // more; an image's own hold where they are not set here
+	Network    string            // the id of its network, the only one it has
+	Volumes    map[string]string // the names of volumes, by where they are in the container
+	Check      *Check            // nil for none, whatever the image has
+	StopSignal string            // empty leaves it to the image
+	Limits     Limits
+	NoInit     bool // it is the first process itself, and not a child of Docker's init
+	// LogMaxBytes is how much of its output is kept at most, in each of two files.
+	LogMaxBytes int64
+	// Attached gives its input and output to one client, see [Container.Attach], and
+	// nothing of them is kept. With a Terminal it has one.
+	Attached bool
+	Terminal *renga.Window
+}
+
+// Limits are what a container may use. What is 0 is not limited.
+type Limits struct {
+	MemoryBytes   int64 // what uses more is killed
+	ReservedBytes int64 // what uses more is the first to give when the machine runs short
+	CPUs          float64
+	Pids          int64
+	DiskBytes     int64 // where the daemon's storage driver can enforce it
+	OOMScore      int   // how soon the kernel kills it when the machine has no memory left
+}
+
+// LimitsError says that the daemon cannot make a container with such limits. It
+// is of kind renga.Invalid.
+type LimitsError struct {
+	Said string // by the daemon
+	err  *renga.Error
+}
+
+// Error is a sentence.
+func (e *LimitsError) Error() string { return e.err.Message }
+
+// Unwrap gives the error with its kind.
+func (e *LimitsError) Unwrap() error { return e.err }
+
+// capabilities are what a container's root may do: change owners and users
+// inside its own image, and bind a low port. Docker's default set without raw
+// sockets, device nodes, chroot, audit, file capabilities.
+var capabilities = []string{
+	"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "NET_BIND_SERVICE",
+}
+
+// cpuPeriod in microseconds is the kernel's default. A quota is used and not
+// NanoCPUs, for with those Docker refuses more processors than the machine has.
+const cpuPeriod = 100_000
+
+// Create makes a container and does not start it. None has more rights than its
+// work needs, and none is restarted by the daemon.
+func (c *Client) Create(ctx context.Context, s Spec) (*Container, error) {
+	if s.Kind == "" {
+		return nil, errors.New("create container: it has no kind")
+	}
+	api, err := c.api(ctx)
+	if err != nil {
+		return nil, err
+	}
+	config, host := c.config(s), c.hostConfig(s)
+	attached := &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{s.Network: {}}}
+	made, err := api.ContainerCreate(ctx, config, host, attached, nil, s.Name)
+	if err != nil && c.withoutQuotas(err, host) {
+		made, err = api.ContainerCreate(ctx, config, host, attached, nil, s.Name)
+	}
+	if err != nil {
+		return nil, c.createFault(err, s)
+	}
+	seen, err := api.ContainerInspect(ctx, made.ID)
+	if err != nil {
+		return nil, c.fault(err)
+	}
+	return c.container(seen), nil
+}
+
+func (c *Client) config(s Spec) *container.Config {
+	labels := c.owned(s.Labels)
+	labels[LabelKind] = string(s.Kind)
+	return &container.Config{
+		Hostname:   s.Hostname,
+		Image:      s.Image,
+		Entrypoint: s.Command, // set, it makes Docker ignore the image's command
+		Env:        s.Env,
+		Labels:     labels,
+		// Without this the image's own would be made.
+		Healthcheck:  healthConfig(s.Check),
+		StopSignal:   s.StopSignal,
+		AttachStdin:  s.Attached,
+		AttachStdout: s.Attached,
+		AttachStderr: s.Attached,
+		OpenStdin:    s.Attached,
+		StdinOnce:    s.Attached,
+		Tty:          s.Terminal != nil,
+	}
+}
+
+func (c *Client) hostConfig(s Spec) *container.HostConfig {
+	init := !s.NoInit
+	h := &container.HostConfig{
+		NetworkMode:   container.NetworkMode(s.Network),
+		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
+		Init:          &init,
+		LogConfig: container.LogConfig{Type: "json-file", Config: map[string]string{
+			"max-size": strconv.FormatInt(s.LogMaxBytes, 10), "max-file": "2",
+		}},
+		SecurityOpt: []string{"no-new-privileges"},
+		CapDrop:     strslice.StrSlice{"ALL"},
+		CapAdd:      strslice.StrSlice(capabilities),
+		OomScoreAdj: s.Limits.OOMScore,
+		Mounts:      mounts(s.Volumes),
+		Resources:   resources(s.Limits),
+		StorageOpt:  c.quotas(s.Limits),
+	}
+	if s.Attached {
+		h.LogConfig = container.LogConfig{Type: "none"}
+	}
+	if s.Terminal != nil {
+		h.ConsoleSize = [2]uint{uint(s.Terminal.Rows), uint(s.Terminal.Columns)} // Engine 23 and newer
+	}
+	return h
+}
+
+func mounts(volumes map[string]string) []mount.Mount {
+	var all []mount.Mount
+	for path, name := range volumes {
+		all = append(all, mount.Mount{Type: mount.TypeVolume, Source: name, Target: path})
+	}
+	return all
+}
+
+func resources(l Limits) container.Resources {
+	// Swap is part of the second number: the same means none.
+	r := container.Resources{Memory: l.MemoryBytes, MemorySwap: l.MemoryBytes, MemoryReservation: l.ReservedBytes}
+	if l.CPUs > 0 {
+		r.CPUPeriod = cpuPeriod
+		// The kernel's least quota is a millisecond.
+		r.CPUQuota = max(1000, int64(math.Round(l.CPUs*cpuPeriod)))
+	}
+	if l.Pids > 0 {
+		r.PidsLimit = &l.Pids
+	}
+	return r
+}
+
+// quotas are the storage options of a container, where the daemon's storage
+// driver enforces a bound: overlay2 on XFS with project quotas, btrfs, zfs. What
+// runs in it is told then that its disk is full, and goes on.
+func (c *Client) quotas(l Limits) map[string]string {
+	if l.DiskBytes <= 0 || c.noQuotas.Load() {
+		return nil
+	}
+	return map[string]string{"size": strconv.FormatInt(l.DiskBytes, 10)}
+}
+
+// withoutQuotas tells whether the daemon refused a container for its storage
+// options, as drivers do that cannot enforce them. They are left out from then on,
+// until the daemon is another one.
+func (c *Client) withoutQuotas(err error, h *container.HostConfig) bool {
+	if h.StorageOpt == nil ||
+		!strings.Contains(err.Error(), "storage-opt") && !strings.Contains(err.Error(), "StorageOpt") {
+		return false
+	}
+	c.noQuotas.Store(true)
+	h.StorageOpt = nil
+	return true
+}
+
+// aboutLimits knows what the daemon says of limits that it cannot make.
+var aboutLimits = regexp.MustCompile(`(?i)\b(memory|cpus?|pids)\b.*(limit|range|reservation|period|quota)|` +
+	`(limit|range|minimum|quota).*\b(memory|cpus?|pids)\b`)
+
+// createFault sorts a refusal to create: it is the limits' fault or the image's.
+func (c *Client) createFault(err error, s Spec) error {
+	if cerrdefs.IsInvalidArgument(err) && !isVersionMismatch(err) && aboutLimits.MatchString(err.Error()) {
+		return &LimitsError{err.Error(), &renga.Error{Kind: renga.Invalid, Err: err,
+			Message: "Docker cannot make a container with such limits: " + err.Error()}}
+	}
+	return c.startFault(err, strings.Join(s.Command[:min(len(s.Command), 1)], ""))
+}

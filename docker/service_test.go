@@ -1,0 +1,267 @@
+package docker_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"renga"
+	"renga/docker"
+)
+
+// service is the kind of this test's containers.
+const service docker.Kind = "service"
+
+// TestAServiceOfAnAddOnStandsOnThisAlone goes through all that one needs: data
+// that outlive its container, the network of the app that uses it, a probe, a
+// command beside it, its output, its end, and that nothing is left.
+func TestAServiceOfAnAddOnStandsOnThisAlone(t *testing.T) {
+	s := newService(t)
+	s.start()
+	s.reaches(docker.Running, docker.Unhealthy)
+	if said := s.look().HealthSaid; said != "there is no note" {
+		t.Errorf("the probe says %q", said)
+	}
+	if out, code := s.exec("/service", "write", "hello"); out != "written\n" || code != 0 {
+		t.Fatalf("the command printed %q and ended with %d", out, code)
+	}
+	s.reaches(docker.Running, docker.Healthy)
+	if addr := s.look().Addr(s.app); !addr.IsValid() {
+		t.Error("it has no address in the app's network")
+	}
+	if err := s.client.RemoveVolume(t.Context(), s.volume); err == nil {
+		t.Error("a volume was taken from under a service")
+	}
+
+	// Another container takes its place, and has the same data.
+	one := s.look()
+	if err := one.Terminate(t.Context(), 20*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if now := s.look(); now.State != docker.Exited || now.ExitCode != 0 {
+		t.Errorf("it is %s with %d after SIGTERM", now.State, now.ExitCode)
+	}
+	if err := one.Remove(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	s.reaches(docker.Running, docker.Healthy)
+	lines, err := s.look().Tail(t.Context(), 5)
+	if err != nil || !slices.Equal(lines, []string{`serving "hello" for blog`}) {
+		t.Errorf("it printed %q, %v", lines, err)
+	}
+
+	s.remove()
+	s.remove() // what is gone is no error
+	for what, args := range map[string][]string{
+		"containers": {"ps", "--all", "--quiet"},
+		"networks":   {"network", "ls", "--quiet"},
+		"volumes":    {"volume", "ls", "--quiet"},
+	} {
+		args = append(args, "--filter", "label=renga.platform="+s.platform)
+		if left := run(t, nil, "docker", args...); left != "" {
+			t.Errorf("%s are left: %s", what, left)
+		}
+	}
+}
+
+// TestOnlyItsOwnerSeesAContainer, not even who owns another kind of the same
+// platform's.
+func TestOnlyItsOwnerSeesAContainer(t *testing.T) {
+	s := newService(t)
+	s.start()
+	id := s.look().ID
+	another := newClient(t, docker.Options{Platform: "test-" + uuid.NewString()})
+	if seen, err := another.Inspect(t.Context(), id); err != nil || seen != nil {
+		t.Errorf("another platform sees %v, %v", seen, err)
+	}
+	if _, err := another.InspectRunning(t.Context(), id); renga.KindOf(err) != renga.NotFound {
+		t.Errorf("another platform gets it: %v", err)
+	}
+	if err := another.Volume(t.Context(), s.volume, nil); renga.KindOf(err) != renga.Unavailable {
+		t.Errorf("another platform gets its volume: %v", err)
+	}
+	if err := another.RemoveVolume(t.Context(), s.volume); err != nil {
+		t.Errorf("another platform's volume counts as none: %v", err)
+	}
+	run(t, nil, "docker", "volume", "inspect", s.volume) // it is there
+	for _, c := range []struct {
+		client *docker.Client
+		kind   docker.Kind
+		sees   int
+	}{{s.client, service, 1}, {s.client, docker.Dyno, 0}, {another, service, 0}} {
+		if err := c.client.RemoveAll(t.Context(), docker.Dyno); err != nil {
+			t.Error(err)
+		}
+		all, err := c.client.List(t.Context(), c.kind)
+		running, err2 := c.client.ListRunning(t.Context(), c.kind)
+		if err != nil || err2 != nil || len(all) != c.sees || len(running) != c.sees {
+			t.Errorf("of kind %s: %v and %v, %v, %v; want %d", c.kind, all, running, err, err2, c.sees)
+		}
+	}
+	if _, err := s.client.Create(t.Context(), docker.Spec{Image: s.image}); err == nil {
+		t.Error("a container of no kind was made")
+	}
+}
+
+// rig is a service that runs on the real daemon, for an app.
+type rig struct {
+	*testing.T
+	client          *docker.Client
+	platform, image string
+	volume          string
+	app             renga.AppID
+	label           docker.Label
+}
+
+func newService(t *testing.T) *rig {
+	t.Helper()
+	id := uuid.NewString()
+	s := &rig{
+		T: t, platform: "test-" + id, image: serviceImage(t), volume: "renga-test-" + id, app: renga.AppID(id),
+		label: docker.Label{Key: "renga.test-service", Value: id},
+	}
+	s.client = newClient(t, docker.Options{Platform: s.platform, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	t.Cleanup(s.remove)
+	return s
+}
+
+// start makes and starts its container.
+func (s *rig) start() {
+	s.Helper()
+	ctx := s.Context()
+	network, err := s.client.Network(ctx, s.app, "blog")
+	if err != nil {
+		s.Fatal(err)
+	}
+	labels := docker.OfApp(s.app, "blog")
+	labels[s.label.Key] = s.label.Value
+	if err := s.client.Volume(ctx, s.volume, labels); err != nil {
+		s.Fatal(err)
+	}
+	made, err := s.client.Create(ctx, docker.Spec{
+		Kind: service, Name: s.volume, Image: s.image, Network: network, Labels: labels,
+		Command: []string{"/service", "serve"}, Env: []string{"OWNER=blog"}, Volumes: map[string]string{"/data": s.volume},
+		Check: &docker.Check{
+			Test: []string{"CMD", "/service", "check"}, Interval: time.Second, Timeout: 10 * time.Second, Retries: 1,
+		},
+		Limits: docker.Limits{MemoryBytes: 64 << 20, Pids: 32}, LogMaxBytes: 1 << 20,
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	if err := made.Start(ctx, "/service"); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// look finds its container by the label.
+func (s *rig) look() *docker.Container {
+	s.Helper()
+	all, err := s.client.List(s.Context(), service, s.label)
+	if err != nil || len(all) != 1 {
+		s.Fatalf("containers %v, %v; want one", all, err)
+	}
+	return &all[0]
+}
+
+// reaches waits until it is that far.
+func (s *rig) reaches(state docker.State, health docker.Health) {
+	s.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); ; <-tick.C {
+		now := s.look()
+		if now.State == state && now.Health == health {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.Fatalf("it is %s and %s; want %s and %s", now.State, now.Health, state, health)
+		}
+	}
+}
+
+func (s *rig) exec(argv ...string) (string, int) {
+	s.Helper()
+	x, err := s.look().Exec(s.Context(), argv, nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	out, err := io.ReadAll(x)
+	if err != nil {
+		s.Fatal(err)
+	}
+	code, err := x.Wait(s.Context())
+	if err != nil {
+		s.Fatal(err)
+	}
+	_ = x.Close() // it has ended
+	return string(out), code
+}
+
+// remove removes all of it.
+func (s *rig) remove() {
+	ctx := context.Background()
+	if err := s.client.RemoveAll(ctx, service, s.label); err != nil {
+		s.Error(err)
+	}
+	if err := s.client.RemoveVolume(ctx, s.volume); err != nil {
+		s.Error(err)
+	}
+	if err := s.client.Forget(ctx, s.app); err != nil {
+		s.Error(err)
+	}
+}
+
+// serviceImage makes an image of the test's service.
+func serviceImage(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "service")
+	run(t, []string{"CGO_ENABLED=0"}, "go", "build", "-ldflags=-s -w", "-o", program, "./testdata/service")
+	binary, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files bytes.Buffer
+	w := tar.NewWriter(&files)
+	if err := w.WriteHeader(&tar.Header{Name: "service", Mode: 0o755, Size: int64(len(binary))}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(binary); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	load := exec.Command("docker", "import", "--change", "LABEL renga.kind=dyno renga.platform=another", "-")
+	load.Stdin = &files
+	out, err := load.CombinedOutput()
+	if err != nil {
+		t.Fatalf("docker import: %v\n%s", err, out)
+	}
+	id := strings.TrimSpace(string(out))
+	t.Cleanup(func() { run(t, nil, "docker", "rmi", id) })
+	return id
+}
+
+func run(t *testing.T, env []string, program string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%s %q: %v\n%s", program, args, err, out)
+	}
+	return string(out)
+}
