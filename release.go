@@ -55,7 +55,7 @@ type Change struct {
 	Edit func(*Inputs) error
 }
 
-// Release is one immutable verse of an app's chain: what ran, with which
+// Release is one immutable version of an app's chain: what ran, with which
 // environment, made by whom and why.
 type Release struct {
 	App         AppID

@@ -97,7 +97,7 @@ func TestATurnThatDoesNotComeIsGivenUp(t *testing.T) {
 		})
 		synctest.Wait()
 		leave()
-		q.all.Wait() // for the patience, too
+		q.all.Wait() // for maxWait, too
 		if q.late["owner"] != 1 || len(q.turns.waiting) > 0 || len(q.turns.order) > 0 {
 			t.Errorf("late are %v, left is %+v", q.late, q.turns)
 		}

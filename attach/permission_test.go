@@ -124,7 +124,7 @@ func TestASessionOverSSHEndsWithThePermission(t *testing.T) {
 	if err := client.Wait(); err == nil {
 		t.Error("the connection ended as if the client had wanted it")
 	}
-	if _, err := d.visit(t, user, key); err == nil {
+	if _, err := d.dial(t, user, key); err == nil {
 		t.Error("the ticket is good still")
 	}
 }
@@ -139,7 +139,7 @@ func TestATunnelEndsWithThePermission(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := d.visit(t, user, key)
+	client, err := d.dial(t, user, key)
 	if err != nil {
 		t.Fatal(err)
 	}

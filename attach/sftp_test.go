@@ -21,7 +21,7 @@ import (
 func (d *fixture) lend(t *testing.T, p *fakeRunningDyno) *sftp.Client {
 	t.Helper()
 	user, key := d.admit(t, p)
-	client, err := d.visit(t, user, key)
+	client, err := d.dial(t, user, key)
 	if err != nil {
 		t.Fatal(err)
 	}

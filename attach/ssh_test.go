@@ -81,8 +81,8 @@ func (d *fixture) admit(t *testing.T, p *fakeRunningDyno) (user string, key ssh.
 	return user, key
 }
 
-// visit comes as a user with a key.
-func (d *fixture) visit(t *testing.T, user string, key ssh.Signer) (*ssh.Client, error) {
+// dial comes as a user with a key.
+func (d *fixture) dial(t *testing.T, user string, key ssh.Signer) (*ssh.Client, error) {
 	t.Helper()
 	host, _, _, _, err := ssh.ParseAuthorizedKey([]byte(d.HostKey()))
 	if err != nil {
@@ -117,7 +117,7 @@ func (d *fixture) visit(t *testing.T, user string, key ssh.Signer) (*ssh.Client,
 // open is visit for somebody who is let in, with a session.
 func (d *fixture) open(t *testing.T, user string, key ssh.Signer) (*ssh.Client, *ssh.Session) {
 	t.Helper()
-	client, err := d.visit(t, user, key)
+	client, err := d.dial(t, user, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,12 +184,12 @@ func TestOnlyTheTicketsKeyIsAcceptedAndOnlyForOneSession(t *testing.T) {
 		user string
 		key  ssh.Signer
 	}{"another key": {user, other}, "another user": {"root", key}} {
-		if _, err := d.visit(t, try.user, try.key); err == nil {
+		if _, err := d.dial(t, try.user, try.key); err == nil {
 			t.Errorf("%s came in", name)
 		}
 	}
 	d.open(t, user, key)
-	if _, err := d.visit(t, user, key); err == nil {
+	if _, err := d.dial(t, user, key); err == nil {
 		t.Error("it came in a second time")
 	}
 	if _, err := d.Admit("no key", attach.SSHAccess{}); renga.KindOf(err) != renga.Invalid {
@@ -201,14 +201,14 @@ func TestWhoMayNoMoreIsTurnedAway(t *testing.T) {
 	d := newFixture(t, attach.Options{})
 	running := &fakeRunningDyno{shut: renga.Errorf(renga.Forbidden, "The app is not yours any more.")}
 	user, key := d.admit(t, running)
-	client, err := d.visit(t, user, key)
+	client, err := d.dial(t, user, key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if session, err := client.NewSession(); err == nil {
 		t.Errorf("there is a session %v", session)
 	}
-	if _, err := d.visit(t, user, key); err == nil {
+	if _, err := d.dial(t, user, key); err == nil {
 		t.Error("the ticket is good still")
 	}
 }

@@ -60,7 +60,7 @@ func TestTunnelsLeadToTheDynosPortsOverMoreThanOneConnection(t *testing.T) {
 	user, key := d.admit(t, &fakeRunningDyno{session: newDyno()})
 	much := string(noise(1 << 20))
 	for range 2 {
-		client, err := d.visit(t, user, key)
+		client, err := d.dial(t, user, key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestTunnelsLeadToTheDynosPortsOverMoreThanOneConnection(t *testing.T) {
 		}
 	}
 	d.open(t, user, key)
-	if _, err := d.visit(t, user, key); err == nil {
+	if _, err := d.dial(t, user, key); err == nil {
 		t.Error("after a session it came in again")
 	}
 }
@@ -82,7 +82,7 @@ func TestTunnelsLeadToTheDynosPortsOverMoreThanOneConnection(t *testing.T) {
 func TestASilentTunnelIsClosed(t *testing.T) {
 	d := newFixture(t, attach.Options{Idle: 300 * time.Millisecond})
 	user, key := d.admit(t, &fakeRunningDyno{})
-	client, err := d.visit(t, user, key)
+	client, err := d.dial(t, user, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestASilentTunnelIsClosed(t *testing.T) {
 		t.Error("somebody spoke")
 	}
 	for { // it is renewed once more when the tunnel has ended
-		again, err := d.visit(t, user, key)
+		again, err := d.dial(t, user, key)
 		if err != nil {
 			break
 		}

@@ -1,5 +1,5 @@
 // Package meter tells what apps use and do: memory and processors of their
-// dynos, requests of their visitors. It tells so in three places: in the app's
+// dynos, requests to them. It tells so in three places: in the app's
 // log, as Heroku's log-runtime-metrics and its codes R14 and R15 do; to
 // Prometheus; and, minute by minute, to the store, for plots.
 //

@@ -22,7 +22,7 @@ var (
 	logged = renga.App{ID: "2", Name: "told", Features: map[string]bool{renga.RuntimeMetrics: true}}
 )
 
-// fixture is a meter in a world that the test makes up. It is the world, too.
+// fixture is a meter with the fakes of its parts.
 type fixture struct {
 	*testing.T
 	*meter.Counter

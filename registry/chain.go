@@ -22,7 +22,7 @@ import (
 //
 // When more lies beyond, but is damaged, missing, or does not follow, the error
 // is a [*Flaw] that names it, and the releases before it are given all the
-// same. A newest verse that does not follow is what a crash leaves when the
+// same. A newest version that does not follow is what a crash leaves when the
 // store forgot its last second; one that cannot be opened is a matter for
 // people.
 func (l *Ledger) Chain(ctx context.Context, appName string) ([]renga.Release, error) {
@@ -38,8 +38,8 @@ func (l *Ledger) Chain(ctx context.Context, appName string) ([]renga.Release, er
 }
 
 // Verify reads all that an app's releases name, every byte of every layer, and
-// gives the number of verses that are good, counted from v1. The error is a
-// [*Flaw] that names the first bad verse and what is wrong with it, or NotFound
+// gives the number of versions that are good, counted from v1. The error is a
+// [*Flaw] that names the first bad version and what is wrong with it, or NotFound
 // when the app has no releases.
 func (l *Ledger) Verify(ctx context.Context, appName string) (good int, err error) {
 	check, err := l.newLedgerCheck(ctx, appName)
@@ -109,7 +109,7 @@ func (l *Ledger) readVersion(ctx context.Context, repository distribution.Reposi
 	return l.read(ctx, named.Digest.String())
 }
 
-// follows tells what is wrong with r as verse n after before.
+// follows tells what is wrong with r as version n after before.
 func follows(before, r renga.Release, n int) error {
 	switch {
 	case r.Version != n:
@@ -134,14 +134,14 @@ func newestVersion(ctx context.Context, repository distribution.Repository) (int
 	if err != nil {
 		return 0, err
 	}
-	var verses []int
+	var versions []int
 	for _, name := range names {
 		if n, err := strconv.Atoi(strings.TrimPrefix(name, "v")); err == nil && n > 0 && renga.VersionName(n) == name {
-			verses = append(verses, n)
+			versions = append(versions, n)
 		}
 	}
-	slices.Sort(verses)
-	for _, n := range slices.Backward(verses) {
+	slices.Sort(versions)
+	for _, n := range slices.Backward(versions) {
 		_, err := tags.Get(ctx, renga.VersionName(n))
 		var unknown distribution.ErrTagUnknown
 		if !errors.As(err, &unknown) {

@@ -16,7 +16,7 @@ import (
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// ledgerParts are the blobs of one verse, by what they are.
+// ledgerParts are the blobs of one version, by what they are.
 type ledgerParts struct {
 	index, artifact, sealed string
 	manifest, config, layer string // of its first image
@@ -58,7 +58,7 @@ func (w *ledgerFixture) forge(v any) ociv1.Descriptor {
 	return ociv1.Descriptor{Digest: d, Size: int64(len(content))}
 }
 
-// graft makes verse n name another sealed document, with digests, sizes, links
+// graft makes version n name another sealed document, with digests, sizes, links
 // and tag as they should be, and gives the forged index's digest.
 func (w *ledgerFixture) graft(tag, release, sealed string) string {
 	w.t.Helper()
@@ -83,7 +83,7 @@ func (w *ledgerFixture) flip(blob string) {
 	w.write(w.blobFile(blob), content)
 }
 
-// broken wants Verify to find verse n bad, and to say why.
+// broken wants Verify to find version n bad, and to say why.
 func (w *ledgerFixture) broken(n int, why string) {
 	w.t.Helper()
 	good, err := w.Verify(context.Background(), "shop")
@@ -246,7 +246,7 @@ func TestChainEndsBeforeAGap(t *testing.T) {
 	chain, err := w.Chain(context.Background(), "shop")
 	var flaw *registry.Flaw
 	if len(chain) != 2 || !errors.As(err, &flaw) || flaw.Version != 3 {
-		t.Errorf("%d verses, %v", len(chain), err)
+		t.Errorf("%d versions, %v", len(chain), err)
 	}
 	w.broken(3, "it is missing")
 }
@@ -259,7 +259,7 @@ func TestChainEndsBeforeALeftover(t *testing.T) {
 	chain, err := w.Chain(context.Background(), "shop")
 	var flaw *registry.Flaw
 	if len(chain) != 3 || chain[2].Digest != again || !errors.As(err, &flaw) || flaw.Version != 4 {
-		t.Errorf("%d verses, %v", len(chain), err)
+		t.Errorf("%d versions, %v", len(chain), err)
 	}
 	w.put(w.release(4, again, nil))
 	w.versions(4)

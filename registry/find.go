@@ -30,13 +30,13 @@ func (r *Registry) Find(ctx context.Context, app string, t renga.ProcessType,
 	if !byDigest {
 		return r.findTag(ctx, app, t, ref)
 	}
-	homes, err := r.repositoriesFor(app, t)
+	repositories, err := r.repositoriesFor(app, t)
 	if err != nil {
 		return nil, fmt.Errorf("find image %s of app %s: %w", dgst, app, err)
 	}
-	for _, home := range homes {
-		images, err := r.findDigest(ctx, app, home, dgst)
-		if images = onlyFor(t, app, home, images); err != nil || images != nil {
+	for _, repository := range repositories {
+		images, err := r.findDigest(ctx, app, repository, dgst)
+		if images = onlyFor(t, app, repository, images); err != nil || images != nil {
 			return images, err
 		}
 	}
@@ -81,13 +81,13 @@ func (r *Registry) repositoriesFor(app string, t renga.ProcessType) ([]renga.Pro
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	homes := []renga.ProcessType{t}
+	repositories := []renga.ProcessType{t}
 	for _, e := range entries {
 		if part := renga.ProcessType(e.Name()); part != t && renga.ValidateProcessType(part) == nil {
-			homes = append(homes, part)
+			repositories = append(repositories, part)
 		}
 	}
-	return append(homes, releasesPart), nil
+	return append(repositories, releasesPart), nil
 }
 
 // findDigest looks for an image in one repository; nil when it is not there.

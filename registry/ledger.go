@@ -36,7 +36,7 @@ type Sealer interface {
 //	    ├── {}
 //	    └── layer     the sealed document: config vars, credentials, commands, who, why
 //
-// So its digest covers everything, verses hang together by digests, and a
+// So its digest covers everything, versions hang together by digests, and a
 // backup of the registry is a backup of the ledger. Images are linked into the
 // repository, not copied.
 //

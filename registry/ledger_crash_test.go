@@ -103,7 +103,7 @@ func TestDyingAtAnyStepOfPutLeavesAChainThatGoesOn(t *testing.T) {
 	}
 }
 
-// dieAfter puts r, the second verse, on a disk that dies after n steps, looks at
+// dieAfter puts r, the second version, on a disk that dies after n steps, looks at
 // what is left, and puts it again. It tells whether the first Put died.
 func (w *ledgerFixture) dieAfter(n int, r renga.Release) bool {
 	w.t.Helper()
@@ -119,7 +119,7 @@ func (w *ledgerFixture) dieAfter(n int, r renga.Release) bool {
 	// The release is there whole, or not at all; the one before it is.
 	chain, err := w.Chain(context.Background(), "shop")
 	if err != nil || len(chain) < 1 || died == nil && len(chain) < 2 {
-		w.t.Fatalf("died at step %d: %d verses, %v", n, len(chain), err)
+		w.t.Fatalf("died at step %d: %d versions, %v", n, len(chain), err)
 	}
 	if good, err := w.Verify(context.Background(), "shop"); good != len(chain) || err != nil {
 		w.t.Fatalf("died at step %d: verified %d of %d, %v", n, good, len(chain), err)

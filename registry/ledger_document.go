@@ -143,7 +143,7 @@ func ledgerPlainText(r renga.Release) error {
 }
 
 // ledgerBinding is the associated data of a document: what it is, whose, which
-// verse, after which. A document put anywhere else does not open.
+// version, after which. A document put anywhere else does not open.
 func ledgerBinding(x ledgerIndex) []byte {
 	return fmt.Appendf(nil, "%s\napp=%q\nversion=%d\nprevious=%s\n", ledgerArtifactType, x.App, x.Version, x.Previous)
 }

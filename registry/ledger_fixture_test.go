@@ -152,7 +152,7 @@ func (w *ledgerFixture) ref(s string) name.Reference {
 	return ref
 }
 
-// release is verse n of the shop, after the verse of digest previous.
+// release is version n of the shop, after the version of digest previous.
 func (w *ledgerFixture) release(n int, previous string, images map[renga.ProcessType]renga.Image) renga.Release {
 	return renga.Release{
 		App: ledgerShop.ID, AppName: ledgerShop.Name, Version: n, Previous: previous,
@@ -184,7 +184,7 @@ func (w *ledgerFixture) get(digest string) renga.Release {
 	return r
 }
 
-// chain writes n verses, the first without images, and gives their digests
+// chain writes n versions, the first without images, and gives their digests
 // counted from 1.
 func (w *ledgerFixture) chain(n int, images map[renga.ProcessType]renga.Image) []string {
 	w.t.Helper()
@@ -204,11 +204,11 @@ func (w *ledgerFixture) versions(n int) {
 	w.t.Helper()
 	chain, err := w.Chain(context.Background(), ledgerShop.Name)
 	if err != nil || len(chain) != n {
-		w.t.Fatalf("the chain has %d verses, %v; want %d", len(chain), err, n)
+		w.t.Fatalf("the chain has %d versions, %v; want %d", len(chain), err, n)
 	}
 	for i, r := range chain {
 		if r.Version != i+1 {
-			w.t.Errorf("verse %d is %s", i+1, r.Name())
+			w.t.Errorf("version %d is %s", i+1, r.Name())
 		}
 	}
 }

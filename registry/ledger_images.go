@@ -61,11 +61,11 @@ func (l *Ledger) Present(ctx context.Context, app renga.App, images map[renga.Pr
 
 // find looks for an image in the releases, then where it was pushed.
 func (l *Ledger) find(ctx context.Context, p ledgerPlace, t renga.ProcessType, img renga.Image) (ledgerImage, error) {
-	home := p.releases
-	linked, err := ledgerLinked(ctx, home, img.Digest)
+	repository := p.releases
+	linked, err := ledgerLinked(ctx, repository, img.Digest)
 	if err == nil && !linked {
-		if home, err = p.source(ctx, t, img); err == nil {
-			linked, err = ledgerLinked(ctx, home, img.Digest)
+		if repository, err = p.source(ctx, t, img); err == nil {
+			linked, err = ledgerLinked(ctx, repository, img.Digest)
 		}
 	}
 	if err != nil {
@@ -87,7 +87,7 @@ func (l *Ledger) find(ctx context.Context, p ledgerPlace, t renga.ProcessType, i
 		return ledgerImage{}, renga.Errorf(renga.Invalid, "The image of process type %s cannot run: %w. Push it again.", t,
 			err)
 	}
-	found.repository = home
+	found.repository = repository
 	return found, nil
 }
 

@@ -24,7 +24,7 @@ import (
 //
 // The images must be in the registry, see Present. The tag of the release
 // before is set right when it does not name r.Previous, which is the truth; a
-// r.Previous that is no verse before this one of the same app is refused. A
+// r.Previous that is no version before this one of the same app is refused. A
 // full disk is an error of kind NoSpace.
 func (l *Ledger) Put(ctx context.Context, r renga.Release) (string, error) {
 	id, err := l.put(ctx, r)
@@ -36,7 +36,7 @@ func (l *Ledger) Put(ctx context.Context, r renga.Release) (string, error) {
 
 func (l *Ledger) put(ctx context.Context, r renga.Release) (string, error) {
 	if r.App == "" || r.Version < 1 || (r.Version == 1) != (r.Previous == "") {
-		return "", fmt.Errorf("app id %q, previous %q: not a verse", r.App, r.Previous)
+		return "", fmt.Errorf("app id %q, previous %q: not a version", r.App, r.Previous)
 	}
 	w, err := l.begin(ctx, r.AppName)
 	if err != nil {
@@ -270,7 +270,7 @@ func (w *ledgerWriter) tag(ctx context.Context, r renga.Release, desc v1.Descrip
 	return tags.Tag(ctx, r.Name(), desc)
 }
 
-// precedes proves that r.Previous is the verse before r.
+// precedes proves that r.Previous is the version before r.
 func (w *ledgerWriter) precedes(ctx context.Context, r renga.Release) error {
 	before, _, err := w.read(ctx, r.Previous)
 	if err != nil {

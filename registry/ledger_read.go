@@ -13,8 +13,8 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Flaw says what is wrong with one verse of a chain: content altered, missing,
-// sealed otherwise, or not fitting the verse before it. A disk that cannot be
+// Flaw says what is wrong with one version of a chain: content altered, missing,
+// sealed otherwise, or not fitting the version before it. A disk that cannot be
 // read is no Flaw.
 type Flaw struct {
 	Version int // 0 when the index itself cannot be read

@@ -15,9 +15,9 @@ import (
 	"renga"
 )
 
-var helloToWorld = renga.Rename{App: "app-hello", From: "hello", To: "world"}
+var rename = renga.Rename{App: "app-hello", From: "hello", To: "world"}
 
-// moved is a world with one image in hello/web, and with what the ledger would
+// moved is a fixture with one image in hello/web, and with what the ledger would
 // have made beside it.
 func moved(t *testing.T) (w *fixture, digest string) {
 	w = newFixture(t)
@@ -52,7 +52,7 @@ func (w *fixture) pulls(t *testing.T, repository, digest string, tokens ...strin
 func TestRepositoriesAreThereAllTheWayThroughARename(t *testing.T) {
 	w, digest := moved(t)
 	ctx := t.Context()
-	err := w.reg.Hold(ctx, "hello", "world", func() error { return w.reg.BeginMove(ctx, helloToWorld) })
+	err := w.reg.Hold(ctx, "hello", "world", func() error { return w.reg.BeginMove(ctx, rename) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestRepositoriesAreThereAllTheWayThroughARename(t *testing.T) {
 	w.pulls(t, "hello/web", digest, "alice-token", "pull-secret")
 	w.pulls(t, "world/web", digest, "alice-token", "pull-secret")
 	for range 2 { // ending it twice is no error
-		if err := w.reg.EndMove(ctx, helloToWorld); err != nil {
+		if err := w.reg.EndMove(ctx, rename); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -92,12 +92,12 @@ func TestARenameCutShortAnywhereIsEndedOrUndone(t *testing.T) {
 	} {
 		t.Run("undone "+name, func(t *testing.T) {
 			w := begun(t, crash)
-			must(t, w.reg.UndoMove(t.Context(), helloToWorld))
+			must(t, w.reg.UndoMove(t.Context(), rename))
 			w.ended(t, "hello")
 		})
 		t.Run("ended "+name, func(t *testing.T) {
 			w := begun(t, crash)
-			must(t, w.reg.EndMove(t.Context(), helloToWorld))
+			must(t, w.reg.EndMove(t.Context(), rename))
 			w.ended(t, "world")
 		})
 	}
@@ -106,20 +106,20 @@ func TestARenameCutShortAnywhereIsEndedOrUndone(t *testing.T) {
 			must(t, os.Remove(w.dirOf("world")))
 			must(t, os.Rename(w.dirOf("hello"), w.dirOf("world")))
 		})
-		must(t, w.reg.EndMove(t.Context(), helloToWorld))
+		must(t, w.reg.EndMove(t.Context(), rename))
 		w.ended(t, "world")
 	})
 }
 
-// begun is a world that was killed in the middle of a rename, and came back.
+// begun is a fixture that was killed in the middle of a rename, and came back.
 func begun(t *testing.T, crash func(*testing.T, *fixture)) *fixture {
 	t.Helper()
 	w, _ := moved(t)
-	must(t, w.reg.BeginMove(t.Context(), helloToWorld))
+	must(t, w.reg.BeginMove(t.Context(), rename))
 	crash(t, w)
 	w.restart(t)
 	left, err := w.reg.Moves(t.Context())
-	if err != nil || !slices.Equal(left, []renga.Rename{helloToWorld}) {
+	if err != nil || !slices.Equal(left, []renga.Rename{rename}) {
 		t.Fatalf("after the crash renames %v, %v", left, err)
 	}
 	return w
@@ -134,9 +134,9 @@ func must(t *testing.T, err error) {
 
 func TestAPushToAFormerNameIsOneToTheApp(t *testing.T) {
 	w, _ := moved(t)
-	must(t, w.reg.BeginMove(t.Context(), helloToWorld))
+	must(t, w.reg.BeginMove(t.Context(), rename))
 	w.rename("hello", "world")
-	must(t, w.reg.EndMove(t.Context(), helloToWorld))
+	must(t, w.reg.EndMove(t.Context(), rename))
 	img := image(t)
 	w.push(t, "hello/web:latest", img)
 	w.pulls(t, "world/web", digestOf(t, img), "alice-token")
@@ -157,9 +157,9 @@ func TestAPushThatWaitsIsReleasedUnderTheNewName(t *testing.T) {
 	img := image(t)
 	err := remote.Write(w.ref(t, "hello/web:latest"), img, as("alice-token")...)
 	wantRefusal(t, err, http.StatusServiceUnavailable)
-	must(t, w.reg.BeginMove(t.Context(), helloToWorld))
+	must(t, w.reg.BeginMove(t.Context(), rename))
 	w.rename("hello", "world")
-	must(t, w.reg.EndMove(t.Context(), helloToWorld))
+	must(t, w.reg.EndMove(t.Context(), rename))
 	w.failWith(nil)
 	w.restart(t)
 	must(t, w.reg.Recover(t.Context()))
@@ -176,12 +176,12 @@ func TestAPushThatWaitsIsReleasedUnderTheNewName(t *testing.T) {
 func TestARenameIsNotBegunOverOthersReleases(t *testing.T) {
 	w, digest := moved(t)
 	must(t, os.MkdirAll(w.dirOf("world", "releases"), 0o700))
-	if err := w.reg.BeginMove(t.Context(), helloToWorld); renga.KindOf(err) != renga.Conflict {
+	if err := w.reg.BeginMove(t.Context(), rename); renga.KindOf(err) != renga.Conflict {
 		t.Errorf("got %v", err)
 	}
 	must(t, os.RemoveAll(w.dirOf("world")))
 	must(t, os.MkdirAll(w.dirOf("world", "web", "_uploads", "left"), 0o700)) // by a first push that never ended
-	must(t, w.reg.BeginMove(t.Context(), helloToWorld))
+	must(t, w.reg.BeginMove(t.Context(), rename))
 	w.pulls(t, "world/web", digest, "pull-secret")
 }
 

@@ -173,7 +173,7 @@ func (s memoryRepository) blobSize(_ context.Context, d string) (int64, error) {
 	return int64(len(body)), nil
 }
 
-// image shelves an image for that platform and gives its descriptor.
+// image puts an image for that platform and gives its descriptor.
 func (s memoryRepository) image(t testing.TB, os, arch, variant string) contentRef {
 	t.Helper()
 	config := s.put(`{"os":"` + os + `","architecture":"` + arch + `","variant":"` + variant + `","config":{"Cmd":["` +

@@ -275,7 +275,7 @@ func TestRepeatedPushLeavesNoOldIntentBehind(t *testing.T) {
 	}
 	// Else it would be released again after a rollback.
 	if n := w.reg.Stats().Waiting; n != 0 {
-		t.Errorf("%d promises are left", n)
+		t.Errorf("%d intents are left", n)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"renga/releaser"
 )
 
-// promotable is a world with staging, whose v2 serves, and shop.
+// promotable is a fixture with staging, whose v2 serves, and shop.
 func promotable(t *testing.T) (w *fixture, r *releaser.Releaser, p renga.Promotion) {
 	t.Helper()
 	w, r = newFixture()

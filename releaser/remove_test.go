@@ -9,7 +9,7 @@ import (
 	"renga/releaser"
 )
 
-// removeFixture is a world whose apps can be removed, and what was removed of them.
+// removeFixture is a fixture whose apps can be removed, and what was removed of them.
 type removeFixture struct {
 	*fixture
 	repositories []string
@@ -40,7 +40,7 @@ func (d *removeFixture) RemoveApp(_ context.Context, id renga.AppID) error {
 	return nil
 }
 
-// fakeRegistry is the registry's part of a doomed world.
+// fakeRegistry is the registry's part of a removeFixture.
 type fakeRegistry struct{ *removeFixture }
 
 func (s fakeRegistry) RemoveApp(_ context.Context, name string) error {

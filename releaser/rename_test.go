@@ -11,7 +11,7 @@ import (
 	"renga/releaser"
 )
 
-// renameFixture is a world whose apps can be renamed: the store's part and the
+// renameFixture is a fixture whose apps can be renamed: the store's part and the
 // registry's.
 type renameFixture struct {
 	*fixture

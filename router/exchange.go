@@ -201,9 +201,9 @@ func (x *exchange) awaitTable() error {
 // awaitStart waits until the app's route changes, up to the start timeout. An app
 // that sleeps is woken.
 func (x *exchange) awaitStart() error {
-	pulse := x.app.traffic
-	defer pulse.waiting.Add(-1)
-	if pulse.waiting.Add(1) > int64(x.rt.opt.MaxInFlightPerDyno) {
+	traffic := x.app.traffic
+	defer traffic.waiting.Add(-1)
+	if traffic.waiting.Add(1) > int64(x.rt.opt.MaxInFlightPerDyno) {
 		return &failure{H11, nil}
 	}
 	x.app.wakeUp(x.rt.opt.WakeUp)

@@ -321,7 +321,7 @@ func TestATrustedProxyIsBelieved(t *testing.T) {
 			"For: 6.6.6.6, 1.2.3.4, 127.0.0.1, Proto: https, Port: 443", "1.2.3.4", true,
 		},
 		{
-			"one that talks nonsense", "127.0.0.0/8", "gopher", "70000",
+			"one that sends nonsense", "127.0.0.0/8", "gopher", "70000",
 			"For: 6.6.6.6, 1.2.3.4, 127.0.0.1, Proto: http, Port: 80", "1.2.3.4", false,
 		},
 	} {

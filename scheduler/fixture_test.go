@@ -37,8 +37,8 @@ type fixture struct {
 	end       func()
 }
 
-// inWorld runs a test in a world.
-func inWorld(t *testing.T, test func(w *fixture)) {
+// withFixture runs a test with a fixture.
+func withFixture(t *testing.T, test func(w *fixture)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &fixture{T: t, schedules: map[string]renga.Schedule{}, dynos: map[string]renga.Dyno{}}
 		w.run()
@@ -71,7 +71,7 @@ func (w *fixture) after(d time.Duration) {
 	synctest.Wait()
 }
 
-// set changes the world.
+// set changes the fixture.
 func (w *fixture) set(change func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

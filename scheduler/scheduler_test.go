@@ -12,7 +12,7 @@ import (
 )
 
 func TestWhatIsDueIsStarted(t *testing.T) {
-	inWorld(t, func(w *fixture) {
+	withFixture(t, func(w *fixture) {
 		w.after(30 * time.Second)
 		often := w.add("* * * * *", "often")
 		hourly := w.add("@hourly", "rarely", func(s *renga.Schedule) { s.Name = "rarely" })
@@ -43,7 +43,7 @@ func TestWhatIsDueIsStarted(t *testing.T) {
 }
 
 func TestARunThatStillGoesOn(t *testing.T) {
-	inWorld(t, func(w *fixture) {
+	withFixture(t, func(w *fixture) {
 		sch := w.add("* * * * *", "long")
 		w.after(2 * time.Minute)
 		w.did("00:01:00 long")
@@ -65,7 +65,7 @@ func TestARunThatStillGoesOn(t *testing.T) {
 }
 
 func TestARunByHand(t *testing.T) {
-	inWorld(t, func(w *fixture) {
+	withFixture(t, func(w *fixture) {
 		sch := w.add("@daily", "now", func(s *renga.Schedule) { s.Enabled = false })
 		w.after(48 * time.Hour)
 		w.did()
@@ -105,7 +105,7 @@ func TestDeathBetweenTheSteps(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *fixture) {
+			withFixture(t, func(w *fixture) {
 				w.set(func() { test.prepare(w) })
 				w.add("1 0 * * *", "job")
 				w.after(70 * time.Second)
@@ -124,7 +124,7 @@ func TestDeathBetweenTheSteps(t *testing.T) {
 // started. It is found.
 func TestAStartWhoseNoteWasLost(t *testing.T) {
 	for _, down := range []time.Duration{time.Second, time.Hour} {
-		inWorld(t, func(w *fixture) {
+		withFixture(t, func(w *fixture) {
 			w.add("1 0 * * *", "job")
 			w.set(func() { w.takes = 5 * time.Second })
 			w.after(62 * time.Second)
@@ -145,7 +145,7 @@ func TestAStartWhoseNoteWasLost(t *testing.T) {
 
 // TestANoteWhoseAnswerWasLost is found and started.
 func TestANoteWhoseAnswerWasLost(t *testing.T) {
-	inWorld(t, func(w *fixture) {
+	withFixture(t, func(w *fixture) {
 		w.add("1 0 * * *", "job")
 		w.set(func() { w.forgetful = true })
 		w.after(time.Minute)
@@ -157,7 +157,7 @@ func TestANoteWhoseAnswerWasLost(t *testing.T) {
 }
 
 func TestWhatWasMissedIsListedOnce(t *testing.T) {
-	inWorld(t, func(w *fixture) {
+	withFixture(t, func(w *fixture) {
 		w.add("*/10 * * * *", "job")
 		w.after(10 * time.Minute)
 		w.ends()
@@ -173,7 +173,7 @@ func TestWhatWasMissedIsListedOnce(t *testing.T) {
 }
 
 func TestRedisMayBeAway(t *testing.T) {
-	inWorld(t, func(w *fixture) {
+	withFixture(t, func(w *fixture) {
 		w.add("*/10 * * * *", "job", func(s *renga.Schedule) { s.Overlap = true })
 		away := func(err error) { w.set(func() { w.storeErr = err }) }
 		away(renga.Errorf(renga.Unavailable, "Redis is away."))
@@ -194,7 +194,7 @@ func TestRedisMayBeAway(t *testing.T) {
 }
 
 func TestTheEngineMayBeAway(t *testing.T) {
-	inWorld(t, func(w *fixture) {
+	withFixture(t, func(w *fixture) {
 		w.add("*/10 * * * *", "job", func(s *renga.Schedule) { s.Overlap = true })
 		away := func(err error) { w.set(func() { w.runnerErr = err }) }
 		away(renga.Errorf(renga.Unavailable, "Docker is away."))
@@ -218,7 +218,7 @@ func TestTheEngineMayBeAway(t *testing.T) {
 
 // TestADynoThatIsGone does not leave a run under way for ever.
 func TestADynoThatIsGone(t *testing.T) {
-	inWorld(t, func(w *fixture) {
+	withFixture(t, func(w *fixture) {
 		w.add("1 0 * * *", "job")
 		w.after(2 * time.Minute)
 		w.ran("00:01:00 running")
@@ -229,7 +229,7 @@ func TestADynoThatIsGone(t *testing.T) {
 }
 
 func TestAppsAndSchedulesThatGo(t *testing.T) {
-	inWorld(t, func(w *fixture) {
+	withFixture(t, func(w *fixture) {
 		first, second := w.add("* * * * *", "first"), w.add("* * * * *", "second")
 		if err := w.room.RemoveSchedule(t.Context(), shop, first.ID); err != nil {
 			t.Error(err)
@@ -244,7 +244,7 @@ func TestAppsAndSchedulesThatGo(t *testing.T) {
 
 // TestAThousandAppsAreStartedWithinTheirMinute, and nobody is asked in between.
 func TestAThousandAppsAreStartedWithinTheirMinute(t *testing.T) {
-	inWorld(t, func(w *fixture) {
+	withFixture(t, func(w *fixture) {
 		w.set(func() {
 			for n := range 1000 {
 				app := renga.AppID(fmt.Sprintf("app-%d", n))
@@ -271,7 +271,7 @@ func TestAThousandAppsAreStartedWithinTheirMinute(t *testing.T) {
 }
 
 func TestSchedulesAreChecked(t *testing.T) {
-	inWorld(t, func(w *fixture) {
+	withFixture(t, func(w *fixture) {
 		w.add("@daily", "job", func(s *renga.Schedule) { s.Name = "nightly" })
 		for want, change := range map[string]func(*renga.Schedule){
 			"Command must":                           func(s *renga.Schedule) { s.Command = "" },

@@ -80,7 +80,7 @@ func (s *Store) DueDeliveries(ctx context.Context, app renga.AppID, at time.Time
 // included. When one of them is gone it drops the delivery and returns
 // renga.NotFound.
 func (s *Store) DeliveryJob(ctx context.Context, app renga.AppID, hook, id string) (renga.DeliveryJob, error) {
-	var parcel renga.DeliveryJob
+	var job renga.DeliveryJob
 	err := s.do(ctx, "read delivery "+id, func(ctx context.Context) error {
 		var hooks, deliveries *redis.StringCmd
 		if err := s.read(ctx, func(p redis.Pipeliner) {
@@ -95,20 +95,20 @@ func (s *Store) DeliveryJob(ctx context.Context, app renga.AppID, hook, id strin
 		if err != nil {
 			return err
 		}
-		parcel.Delivery = record.delivery()
+		job.Delivery = record.delivery()
 		stored, err := decode[webhookRecord](keyWebhooks(app), hooks.Val())
 		if err != nil {
 			return err
 		}
-		if parcel.Webhook, err = s.openHook(app, stored); err != nil {
+		if job.Webhook, err = s.openHook(app, stored); err != nil {
 			return err
 		}
-		if parcel.Event, err = s.event(ctx, app, record.Event); renga.KindOf(err) == renga.NotFound {
+		if job.Event, err = s.event(ctx, app, record.Event); renga.KindOf(err) == renga.NotFound {
 			return s.dropDelivery(ctx, app, hook, id)
 		}
 		return err
 	})
-	return parcel, err
+	return job, err
 }
 
 // dropDelivery takes a delivery out of the queue whose webhook or event is

@@ -152,7 +152,7 @@ func TestKeysOfCertificatesAreSealedInRedis(t *testing.T) {
 		}
 	}
 
-	keyless, err := store.Open(t.Context(), store.Options{URL: p.url(), Log: quiet()})
+	keyless, err := store.Open(t.Context(), store.Options{URL: p.url(), Log: discardLogs()})
 	check(t, err)
 	t.Cleanup(func() { _ = keyless.Close() })
 	if _, err := keyless.AddEndpoint(t.Context(), e, key); err == nil {

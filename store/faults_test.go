@@ -17,8 +17,8 @@ import (
 	"renga/store"
 )
 
-// patience is how long a call may take while Redis is away.
-const patience = 3500 * time.Millisecond
+// callLimit is how long a call may take while Redis is away.
+const callLimit = 3500 * time.Millisecond
 
 // wantAllUnavailable makes every call at once.
 func wantAllUnavailable(t *testing.T, s *store.Store, a renga.App) {
@@ -28,7 +28,7 @@ func wantAllUnavailable(t *testing.T, s *store.Store, a renga.App) {
 		wg.Go(func() {
 			began := time.Now()
 			err := call(t.Context())
-			if took := time.Since(began); took > patience {
+			if took := time.Since(began); took > callLimit {
 				t.Errorf("%s took %v", name, took)
 			}
 			if renga.KindOf(err) != renga.Unavailable || !strings.Contains(renga.MessageOf(err, ""), "Redis") {

@@ -92,7 +92,7 @@ func (p *process) raw(t testing.TB) *redis.Client {
 	return c
 }
 
-// poll waits for a condition of the world outside.
+// poll waits for a condition of another process.
 func poll(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !ok(); {
@@ -125,11 +125,11 @@ func (j *logBuffer) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+func discardLogs() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func open(t testing.TB, url string) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{URL: url, Sealer: storetest.Sealer{}, Log: quiet()})
+	s, err := store.Open(t.Context(), store.Options{URL: url, Sealer: storetest.Sealer{}, Log: discardLogs()})
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}

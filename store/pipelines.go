@@ -29,7 +29,7 @@ type couplingRecord struct {
 }
 
 // pipelines are all pipelines by id, each with its couplings: that an app is in
-// one of them only is seen by looking at the whole shelf.
+// one of them only is seen by looking at the whole collection.
 var pipelines = collection{key: keyPipelines}
 
 func errNoPipeline() error { return renga.Errorf(renga.NotFound, "Couldn't find that pipeline.") }

@@ -205,12 +205,12 @@ func TestSecretsOfWebhooksAreSealed(t *testing.T) {
 	if len(listed) != 1 || listed[0].Secret != "" || listed[0].URL != "https://example.com/other" {
 		t.Fatalf("listed %+v", listed)
 	}
-	parcel := oneDelivery(t, s, a.ID)
-	if parcel.Webhook.Secret != w.Secret || parcel.Webhook.Authorization != "" || parcel.Event.Kind != renga.AppEvent {
-		t.Errorf("parcel is %+v with secret %q", parcel, string(parcel.Webhook.Secret))
+	job := oneDelivery(t, s, a.ID)
+	if job.Webhook.Secret != w.Secret || job.Webhook.Authorization != "" || job.Event.Kind != renga.AppEvent {
+		t.Errorf("the job is %+v with secret %q", job, string(job.Webhook.Secret))
 	}
 	wantNoSecret(t, p, "s3cret")
-	if said := fmt.Sprintf("%+v %#v", parcel, parcel); strings.Contains(said, "s3cret") {
+	if said := fmt.Sprintf("%+v %#v", job, job); strings.Contains(said, "s3cret") {
 		t.Errorf("the secret prints: %s", said)
 	}
 }
@@ -226,9 +226,9 @@ func oneDelivery(t *testing.T, s *store.Store, app renga.AppID) renga.DeliveryJo
 	due, err := s.DueDeliveries(t.Context(), app, time.Now())
 	check(t, err)
 	for hook, ids := range due {
-		parcel, err := s.DeliveryJob(t.Context(), app, hook, ids[0])
+		job, err := s.DeliveryJob(t.Context(), app, hook, ids[0])
 		check(t, err)
-		return parcel
+		return job
 	}
 	t.Fatal("nothing is due")
 	return renga.DeliveryJob{}
@@ -307,11 +307,11 @@ func TestTheLastEventOutlivesItsApp(t *testing.T) {
 	w := hook(t, s, a.ID, renga.AppEvent)
 	d := oneDelivery(t, s, a.ID).Delivery
 	check(t, s.RemoveApp(t.Context(), a.ID))
-	parcel, err := s.DeliveryJob(t.Context(), a.ID, w.ID, d.ID)
+	job, err := s.DeliveryJob(t.Context(), a.ID, w.ID, d.ID)
 	check(t, err)
 	check(t, s.TrimEvents(t.Context(), a.ID, time.Now().Add(-time.Hour), 10))
-	parcel.Delivery.NextAttempt = time.Time{}
-	check(t, s.SaveDelivery(t.Context(), a.ID, parcel.Delivery))
+	job.Delivery.NextAttempt = time.Time{}
+	check(t, s.SaveDelivery(t.Context(), a.ID, job.Delivery))
 	apps, err := s.AppsWithWebhooks(t.Context())
 	check(t, err)
 	keys, err := p.raw(t).Keys(t.Context(), "*"+string(a.ID)+"*").Result()

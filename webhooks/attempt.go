@@ -46,10 +46,10 @@ func pause(attempts int) time.Duration {
 // anything is sent is no attempt: the delivery is still due.
 func (w *Webhooks) try(ctx context.Context, app renga.AppID, hook, id string) {
 	attempt := renga.Attempt{ID: uuid.NewString(), Began: w.Now()}
-	parcel, err := w.queue.DeliveryJob(ctx, app, hook, id)
+	job, err := w.queue.DeliveryJob(ctx, app, hook, id)
 	var body []byte
 	if err == nil {
-		body, err = w.body(ctx, parcel, attempt.ID)
+		body, err = w.body(ctx, job, attempt.ID)
 	}
 	if err != nil {
 		if renga.KindOf(err) != renga.NotFound && ctx.Err() == nil {
@@ -57,13 +57,13 @@ func (w *Webhooks) try(ctx context.Context, app renga.AppID, hook, id string) {
 		}
 		return
 	}
-	attempt.Code, err = w.send(ctx, parcel.Webhook, body)
+	attempt.Code, err = w.send(ctx, job.Webhook, body)
 	if err != nil && ctx.Err() != nil {
 		return // Renga ends: it is still due
 	}
 	attempt.Ended, attempt.Error = w.Now(), class(err)
 	attempt.Succeeded = err == nil && attempt.Code >= 200 && attempt.Code < 300
-	d := w.after(parcel.Delivery, attempt)
+	d := w.after(job.Delivery, attempt)
 	if !attempt.Succeeded {
 		w.Log.Info("webhook delivery failed", "delivery", id, "webhook", hook, "attempts", d.Attempts, "code", attempt.Code,
 			"error", attempt.Error)

@@ -136,31 +136,31 @@ type received struct {
 
 // receiver answers with the given statuses, one after the other, the last one
 // for ever.
-func receiver(t *testing.T, statuses ...int) (url string, letters chan received) {
+func receiver(t *testing.T, statuses ...int) (url string, requests chan received) {
 	t.Helper()
-	letters = make(chan received, 100)
+	requests = make(chan received, 100)
 	var n atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
-		letters <- received{r.Header, body}
+		requests <- received{r.Header, body}
 		status := statuses[min(int(n.Add(1)), len(statuses))-1]
 		w.Header().Set("Location", "/elsewhere")
 		w.WriteHeader(status)
 	}))
 	t.Cleanup(s.Close)
-	return s.URL, letters
+	return s.URL, requests
 }
 
 func TestAnEventIsDeliveredSigned(t *testing.T) {
 	r := newFixture(t)
-	url, letters := receiver(t, 204)
+	url, requests := receiver(t, 204)
 	hook := r.hook(url, renga.Notify)
 	r.event()
 	r.run()
-	got := <-letters
+	got := <-requests
 	mac := hmac.New(sha256.New, []byte("sign"))
 	mac.Write(got.body)
 	if want := base64.StdEncoding.EncodeToString(mac.Sum(nil)); got.header.Get("Heroku-Webhook-Hmac-SHA256") != want {
@@ -197,24 +197,24 @@ func TestLevelsDecideWhetherToTryAgain(t *testing.T) {
 		status   renga.DeliveryStatus
 	}{renga.Sync: {3, renga.DeliverySucceeded}, renga.Notify: {1, renga.DeliveryFailed}} {
 		r := newFixture(t)
-		url, letters := receiver(t, 500, 302, 200)
+		url, requests := receiver(t, 500, 302, 200)
 		r.hook(url, level)
 		r.event()
 		r.run()
 		d := r.settled()[0]
-		if d.Attempts != want.attempts || d.Status != want.status || len(letters) != want.attempts {
-			t.Errorf("%s: %+v after %d requests", level, d, len(letters))
+		if d.Attempts != want.attempts || d.Status != want.status || len(requests) != want.attempts {
+			t.Errorf("%s: %+v after %d requests", level, d, len(requests))
 		}
 	}
 }
 
 func TestSyncGivesUpAfterThreeDays(t *testing.T) {
 	r := newFixture(t)
-	url, letters := receiver(t, 500)
+	url, requests := receiver(t, 500)
 	r.hook(url, renga.Sync)
 	r.event()
 	r.run()
-	<-letters
+	<-requests
 	r.later.Store(int64(73 * time.Hour))
 	if d := r.settled()[0]; d.Status != renga.DeliveryFailed || d.Last.Code != 500 {
 		t.Errorf("delivery is %+v", d)
@@ -223,12 +223,12 @@ func TestSyncGivesUpAfterThreeDays(t *testing.T) {
 
 func TestWhatIsDueIsDeliveredAfterARestart(t *testing.T) {
 	r := newFixture(t)
-	url, letters := receiver(t, 503, 200)
+	url, requests := receiver(t, 503, 200)
 	r.hook(url, renga.Sync)
 	r.event()
 	r.later.Store(-int64(time.Hour)) // nothing is due at the first start
 	r.run()()
-	if len(letters) != 0 {
+	if len(requests) != 0 {
 		t.Fatal("delivered before it was due")
 	}
 	r.later.Store(0)
@@ -244,7 +244,7 @@ func TestASlowReceiverHoldsUpNobodyElse(t *testing.T) {
 	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	t.Cleanup(slow.Close)
 	t.Cleanup(func() { close(release) })
-	url, letters := receiver(t, 200)
+	url, requests := receiver(t, 200)
 	r.hook(slow.URL, renga.Sync)
 	r.hook(url, renga.Sync)
 	for range 10 {
@@ -253,7 +253,7 @@ func TestASlowReceiverHoldsUpNobodyElse(t *testing.T) {
 	r.run()
 	for range 10 {
 		select {
-		case <-letters:
+		case <-requests:
 		case <-time.After(10 * time.Second):
 			t.Fatal("the quick receiver waits for the slow one")
 		}
@@ -263,12 +263,12 @@ func TestASlowReceiverHoldsUpNobodyElse(t *testing.T) {
 func TestLoopbackIsRefused(t *testing.T) {
 	r := newFixture(t)
 	r.open = nil
-	url, letters := receiver(t, 200)
+	url, requests := receiver(t, 200)
 	r.hook(strings.Replace(url, "127.0.0.1", "localhost", 1), renga.Notify)
 	r.event()
 	r.run()
 	if d := r.settled()[0]; d.Status != renga.DeliveryFailed || d.Last.Code != 0 || d.Last.Error != "forbidden_address" ||
-		len(letters) != 0 {
+		len(requests) != 0 {
 		t.Errorf("delivery is %+v, %+v", d, d.Last)
 	}
 }

@@ -24,7 +24,7 @@ const secret = "pa55-marker"
 
 func open(t *testing.T, url string) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{URL: url, Log: quiet()})
+	s, err := store.Open(t.Context(), store.Options{URL: url, Log: discardLogs()})
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
@@ -65,7 +65,7 @@ func ping(network, addr string) string {
 	return strings.TrimSpace(line)
 }
 
-// poll waits for a condition of the world outside.
+// poll waits for a condition of another process.
 func poll(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !ok(); {
@@ -98,7 +98,7 @@ func (j *logBuffer) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+func discardLogs() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func check(t *testing.T, err error) {
 	t.Helper()

@@ -50,7 +50,7 @@ func reserved(t *testing.T, dir string) {
 func TestOnAFullDiskReadsGoOnAndAppsCanBeRemoved(t *testing.T) {
 	dir := smallDisk(t, "32m")
 	srv, _ := supervise(t, dir)
-	s, err := store.Open(t.Context(), store.Options{URL: srv.URL(), Full: srv.Full, Log: quiet()})
+	s, err := store.Open(t.Context(), store.Options{URL: srv.URL(), Full: srv.Full, Log: discardLogs()})
 	check(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	check(t, s.Adopt(t.Context(), platform, true))

@@ -125,7 +125,7 @@ func (s *Server) bringUp(ctx context.Context) (_ *process, err error) {
 			proc.kill()
 		}
 	}()
-	quiet := time.Now()
+	silent := time.Now()
 	for {
 		err := s.ping(ctx)
 		switch {
@@ -137,7 +137,7 @@ func (s *Server) bringUp(ctx context.Context) (_ *process, err error) {
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("start redis-server: %w", ctx.Err())
 		case errors.Is(err, errLoading):
-			quiet = time.Now()
+			silent = time.Now()
 		case proc != nil && proc.ended():
 			return nil, s.diedEarly(proc)
 		case proc == nil && isNobody(err):
@@ -145,7 +145,7 @@ func (s *Server) bringUp(ctx context.Context) (_ *process, err error) {
 				return nil, err
 			}
 		}
-		if time.Since(quiet) > loadTimeout {
+		if time.Since(silent) > loadTimeout {
 			return nil, renga.Errorf(renga.Unavailable,
 				"A redis-server holds %s but does not answer on %s; end it and start again.", s.dir, s.socket)
 		}

@@ -21,7 +21,7 @@ import (
 // supervise starts a server and runs it; stop shuts it down and waits.
 func supervise(t *testing.T, dir string) (srv *redisserver.Server, stop func()) {
 	t.Helper()
-	srv, err := redisserver.New(dir, "", quiet())
+	srv, err := redisserver.New(dir, "", discardLogs())
 	check(t, err)
 	check(t, srv.Start(t.Context()))
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -108,7 +108,7 @@ func TestServerDoesNotInheritOurSecrets(t *testing.T) {
 	check(t, err)
 	dir, bin := t.TempDir(), filepath.Join(t.TempDir(), "tell-env")
 	check(t, os.WriteFile(bin, []byte("#!/bin/sh\nenv > env\nexec "+server+" \"$@\"\n"), 0o700))
-	srv, err := redisserver.New(dir, bin, quiet())
+	srv, err := redisserver.New(dir, bin, discardLogs())
 	check(t, err)
 	check(t, srv.Start(t.Context()))
 	check(t, syscall.Kill(pidOf(t, srv), syscall.SIGKILL))
@@ -135,7 +135,7 @@ func TestKilledServerComesBackWithItsData(t *testing.T) {
 
 func TestOrphanOfAKilledRengaIsAdoptedWatchedAndShutDown(t *testing.T) {
 	dir := t.TempDir()
-	orphaned, err := redisserver.New(dir, "", quiet())
+	orphaned, err := redisserver.New(dir, "", discardLogs())
 	check(t, err)
 	check(t, orphaned.Start(t.Context())) // whoever started it never runs it
 	pid := pidOf(t, orphaned)
@@ -159,13 +159,13 @@ func TestOrphanOfAKilledRengaIsAdoptedWatchedAndShutDown(t *testing.T) {
 
 func TestNoSecondServerOnTheSameData(t *testing.T) {
 	dir := t.TempDir()
-	first, err := redisserver.New(dir, "", quiet())
+	first, err := redisserver.New(dir, "", discardLogs())
 	check(t, err)
 	check(t, first.Start(t.Context()))
 	pid := pidOf(t, first)
 	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
 	check(t, os.Remove(socketOf(first))) // somebody cleaned up; the server lives on
-	second, err := redisserver.New(dir, "", quiet())
+	second, err := redisserver.New(dir, "", discardLogs())
 	check(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
@@ -178,7 +178,7 @@ func TestNoSecondServerOnTheSameData(t *testing.T) {
 }
 
 func TestServerSaysWhyItDoesNotStart(t *testing.T) {
-	_, err := redisserver.New(t.TempDir(), "no-such-redis-server", quiet())
+	_, err := redisserver.New(t.TempDir(), "no-such-redis-server", discardLogs())
 	wantKind(t, err, renga.Unavailable)
 	if !strings.Contains(err.Error(), "is not installed: install it, or set REDIS_URL") {
 		t.Fatal(err)
@@ -186,7 +186,7 @@ func TestServerSaysWhyItDoesNotStart(t *testing.T) {
 	dir := t.TempDir()
 	check(t, os.Mkdir(filepath.Join(dir, "appendonlydir"), 0o700))
 	check(t, os.WriteFile(filepath.Join(dir, "appendonlydir", "appendonly.aof.manifest"), []byte("rubbish\n"), 0o600))
-	srv, err := redisserver.New(dir, "", quiet())
+	srv, err := redisserver.New(dir, "", discardLogs())
 	check(t, err)
 	err = srv.Start(t.Context())
 	wantKind(t, err, renga.Unavailable)
@@ -207,9 +207,9 @@ func TestLongDataPathGetsAShortSocket(t *testing.T) {
 	check(t, open(t, srv.URL()).Adopt(t.Context(), platform, true))
 
 	check(t, os.Chmod(filepath.Dir(socketOf(srv)), 0o755)) // now others may enter
-	_, err := redisserver.New(dir, "", quiet())
+	_, err := redisserver.New(dir, "", discardLogs())
 	wantKind(t, err, renga.Invalid)
 	t.Setenv("TMPDIR", "/tmp/"+strings.Repeat("x", 100))
-	_, err = redisserver.New(dir, "", quiet())
+	_, err = redisserver.New(dir, "", discardLogs())
 	wantKind(t, err, renga.Invalid)
 }
