@@ -13,7 +13,8 @@ import (
 
 // Pipelines keeps pipelines with their couplings.
 type Pipelines interface {
-	Pipelines(ctx context.Context) ([]renga.Pipeline, error)
+	// Pipelines are an account's own and those that any of the apps is in.
+	Pipelines(ctx context.Context, owner renga.AccountID, apps []renga.AppID) ([]renga.Pipeline, error)
 	// CreatePipeline and UpdatePipeline are Conflict when the owner has one of
 	// that name, or when an app would be in two pipelines.
 	CreatePipeline(ctx context.Context, p renga.Pipeline) error

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ func (s *Server) sight(r *http.Request) (sight, error) {
 	if err != nil {
 		return sight{}, err
 	}
-	all, err := s.parts.Pipelines.Pipelines(r.Context())
+	all, err := s.parts.Pipelines.Pipelines(r.Context(), wire.Caller(r).ID, slices.Collect(maps.Keys(apps)))
 	if err != nil {
 		return sight{}, err
 	}

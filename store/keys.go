@@ -25,6 +25,8 @@ import (
 //	renga:{platform}:login:<id>      string  JSON login with a browser, for ten minutes    accounts
 //	renga:{platform}:attempts:<who>  string  JSON failed logins of an account or address   accounts
 //	renga:{platform}:pipelines       hash    pipeline id → JSON with its couplings         api
+//	renga:{platform}:owned           zset    <account id>/<pipeline id>, all of score 0    with pipelines; Adopt
+//	renga:{platform}:coupled         hash    app id → id of the pipeline that it is in     the same
 //	renga:{platform}:promotions      hash    promotion id → JSON, kept for a week          releaser
 //	renga:{platform}:broken          hash    app id → JSON, its release that does not hold runtime (report), releaser (remove)
 //	renga:{platform}:answer:<sha256> string  a claim, or a sealed answer, for minutes      api
@@ -63,6 +65,8 @@ const (
 	keyClaims    = "renga:{platform}:domains"
 
 	keyPipelines  = "renga:{platform}:pipelines"
+	keyOwned      = "renga:{platform}:owned"
+	keyCoupled    = "renga:{platform}:coupled"
 	keyPromotions = "renga:{platform}:promotions"
 	keyBroken     = "renga:{platform}:broken"
 	keyHooked     = "renga:{platform}:hooked"

@@ -3,10 +3,11 @@ package store
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"renga"
 )
@@ -28,33 +29,38 @@ type couplingRecord struct {
 	UpdatedAt time.Time   `json:"updated_at,omitzero"`
 }
 
-// pipelines are all pipelines by id, each with its couplings: that an app is in
-// one of them only is seen by looking at the whole collection.
-var pipelines = collection{key: keyPipelines}
-
 func errNoPipeline() error { return renga.Errorf(renga.NotFound, "Couldn't find that pipeline.") }
 
-// Pipelines reads all pipelines with their couplings, in order of their names.
-func (s *Store) Pipelines(ctx context.Context) ([]renga.Pipeline, error) {
-	records, err := readCollection[pipelineRecord](ctx, s, pipelines)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]renga.Pipeline, 0, len(records))
-	for _, r := range records {
-		all = append(all, r.pipeline())
-	}
-	slices.SortFunc(all, func(a, b renga.Pipeline) int {
+// Pipelines reads an account's own pipelines and those that any of the apps is
+// in, with all their couplings, in order of their names.
+func (s *Store) Pipelines(ctx context.Context, owner renga.AccountID, apps []renga.AppID) ([]renga.Pipeline, error) {
+	var found []renga.Pipeline
+	err := s.do(ctx, "read pipelines", func(ctx context.Context) error {
+		ids, err := pipelineIDs(ctx, s.db, owner, apps)
+		if err != nil {
+			return err
+		}
+		records, err := s.somePipelines(ctx, ids)
+		for _, r := range records {
+			found = append(found, r.pipeline())
+		}
+		return err
+	})
+	slices.SortFunc(found, func(a, b renga.Pipeline) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
-	return all, nil
+	return found, err
 }
 
 // CreatePipeline adds a pipeline. A name that another one of the same owner has
 // is renga.Conflict, and one more than an account may have renga.Invalid.
 func (s *Store) CreatePipeline(ctx context.Context, p renga.Pipeline) error {
-	return editCollection(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
-		return putPipeline(all, p)
+	return s.editPipeline(ctx, p.ID, func(before *pipelineRecord) (*pipelineRecord, error) {
+		var vars map[renga.Stage]string
+		if before != nil {
+			vars = before.Vars
+		}
+		return pipelineRecordOf(p, vars)
 	})
 }
 
@@ -65,47 +71,47 @@ func (s *Store) CreatePipeline(ctx context.Context, p renga.Pipeline) error {
 func (s *Store) UpdatePipeline(ctx context.Context, id renga.PipelineID,
 	edit func(*renga.Pipeline) error) (renga.Pipeline, error) {
 	var after renga.Pipeline
-	err := editCollection(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
-		r, ok := all[string(id)]
-		if !ok {
-			return errNoPipeline()
+	err := s.editPipeline(ctx, id, func(before *pipelineRecord) (*pipelineRecord, error) {
+		if before == nil {
+			return nil, errNoPipeline()
 		}
-		after = r.pipeline()
+		after = before.pipeline()
 		if err := edit(&after); err != nil {
-			return err
+			return nil, err
 		}
-		if encode(newPipelineRecord(after, r.Vars)) == encode(r) {
-			return nil
+		r, err := pipelineRecordOf(after, before.Vars)
+		if err != nil || encode(r) == encode(before) {
+			return r, err
 		}
 		after.UpdatedAt = now()
-		return putPipeline(all, after)
+		r.UpdatedAt = after.UpdatedAt
+		return r, nil
 	})
 	return after, err
 }
 
 // DeletePipeline removes a pipeline with its couplings; the apps stay.
 func (s *Store) DeletePipeline(ctx context.Context, id renga.PipelineID) error {
-	return editCollection(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
-		if _, ok := all[string(id)]; !ok {
-			return errNoPipeline()
+	return s.editPipeline(ctx, id, func(before *pipelineRecord) (*pipelineRecord, error) {
+		if before == nil {
+			return nil, errNoPipeline()
 		}
-		delete(all, string(id))
-		return nil
+		return nil, nil //nolint:nilnil // no record is what remains
 	})
 }
 
 // maxPipelines bounds how many pipelines an account has: whoever edits one reads
-// all.
+// all of its owner's.
 const maxPipelines = 100
 
 // mayOwn refuses an account one pipeline more than it may have.
-func mayOwn(all map[string]pipelineRecord, p renga.Pipeline) error {
+func mayOwn(others []pipelineRecord, r pipelineRecord) error {
 	owned := 0
-	for id, r := range all {
-		if r.Owner != p.Owner {
+	for _, other := range others {
+		if other.Owner != r.Owner {
 			continue
 		}
-		if owned++; id == string(p.ID) {
+		if owned++; other.ID == r.ID {
 			return nil // it has this one already
 		}
 	}
@@ -115,21 +121,18 @@ func mayOwn(all map[string]pipelineRecord, p renga.Pipeline) error {
 	return nil
 }
 
-// putPipeline writes a pipeline among all others, if it may stand beside them.
-func putPipeline(all map[string]pipelineRecord, p renga.Pipeline) error {
-	if err := mayOwn(all, p); err != nil {
+// mayStand tells whether a pipeline may stand beside the others of its owner
+// and of its apps.
+func mayStand(others []pipelineRecord, r pipelineRecord) error {
+	if err := mayOwn(others, r); err != nil {
 		return err
 	}
-	r := newPipelineRecord(p, all[string(p.ID)].Vars)
-	if len(r.Couplings) < len(p.Couplings) {
-		return renga.Errorf(renga.Conflict, "That app is in the pipeline %s already.", p.Name)
-	}
-	for id, other := range all {
-		if id == string(p.ID) {
+	for _, other := range others {
+		if other.ID == r.ID {
 			continue
 		}
-		if other.Owner == p.Owner && other.Name == p.Name {
-			return renga.Errorf(renga.Conflict, "You already have a pipeline named %s.", p.Name)
+		if other.Owner == r.Owner && other.Name == r.Name {
+			return renga.Errorf(renga.Conflict, "You already have a pipeline named %s.", r.Name)
 		}
 		for app := range r.Couplings {
 			if _, taken := other.Couplings[app]; taken {
@@ -137,80 +140,82 @@ func putPipeline(all map[string]pipelineRecord, p renga.Pipeline) error {
 			}
 		}
 	}
-	all[string(p.ID)] = r
 	return nil
+}
+
+// editPipeline lets next make a pipeline's new record of its old one; nil is
+// none, before as well as after. next may be called several times, and its error
+// is the answer.
+func (s *Store) editPipeline(ctx context.Context, id renga.PipelineID,
+	next func(before *pipelineRecord) (*pipelineRecord, error)) error {
+	return s.do(ctx, "edit pipeline "+string(id), func(ctx context.Context) error {
+		if err := s.ready(ctx); err != nil {
+			return err
+		}
+		return s.transact(ctx, func(tx *redis.Tx) error { return replacePipeline(ctx, tx, id, next) }, keyPipelines)
+	})
 }
 
 // uncouple takes an app out of its pipeline.
 func (s *Store) uncouple(ctx context.Context, app renga.AppID) error {
-	return editCollection(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
-		for _, r := range all {
-			delete(r.Couplings, app)
-		}
-		return nil
+	return s.do(ctx, "uncouple app "+string(app), func(ctx context.Context) error {
+		return s.transact(ctx, func(tx *redis.Tx) error {
+			id, err := tx.HGet(ctx, keyCoupled, string(app)).Result()
+			if missing(err) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			return replacePipeline(ctx, tx, renga.PipelineID(id), func(before *pipelineRecord) (*pipelineRecord, error) {
+				if before == nil {
+					return nil, nil //nolint:nilnil // there was none, there is none
+				}
+				after := *before
+				after.Couplings = maps.Clone(before.Couplings)
+				delete(after.Couplings, app)
+				return &after, nil
+			})
+		}, keyPipelines)
 	})
 }
 
-// PipelineVars reads the config vars that apps made for a stage get.
-func (s *Store) PipelineVars(ctx context.Context, id renga.PipelineID, stage renga.Stage) (renga.Vars, error) {
-	records, err := readCollection[pipelineRecord](ctx, s, pipelines)
+// replacePipeline is one try of editPipeline.
+func replacePipeline(ctx context.Context, tx *redis.Tx, id renga.PipelineID,
+	next func(*pipelineRecord) (*pipelineRecord, error)) error {
+	before, err := pipelineRecordIn(ctx, tx, id)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r, ok := records[string(id)]
-	if !ok {
-		return nil, errNoPipeline()
+	after, err := next(before)
+	if err != nil {
+		return err
 	}
-	return s.stageVars(r, stage)
-}
-
-// SetPipelineVars lets edit change a stage's config vars in place and gives
-// back what was written; edit as in UpdatePipeline.
-func (s *Store) SetPipelineVars(ctx context.Context, id renga.PipelineID, stage renga.Stage,
-	edit func(renga.Vars) error) (renga.Vars, error) {
-	var vars renga.Vars
-	err := editCollection(ctx, s, pipelines, func(all map[string]pipelineRecord) error {
-		r, ok := all[string(id)]
-		if !ok {
-			return errNoPipeline()
+	if encode(before) == encode(after) {
+		return nil
+	}
+	if after != nil {
+		others, err := pipelinesBeside(ctx, tx, *after)
+		if err == nil {
+			err = mayStand(others, *after)
 		}
-		var err error
-		if vars, err = s.stageVars(r, stage); err != nil {
-			return err
-		}
-		if err := edit(vars); err != nil {
-			return err
-		}
-		sealed, err := s.seal(stagePlace(id, stage), encode(map[string]string(vars)))
 		if err != nil {
 			return err
 		}
-		r.Vars = maps.Clone(r.Vars)
-		if r.Vars == nil {
-			r.Vars = map[renga.Stage]string{}
-		}
-		r.Vars[stage], r.UpdatedAt = sealed, now()
-		all[string(id)] = r
-		return nil
+	}
+	return multi(ctx, tx, func(p redis.Pipeliner) {
+		dropPipeline(ctx, p, before)
+		putPipeline(ctx, p, after)
 	})
-	return vars, err
 }
 
-func stagePlace(id renga.PipelineID, stage renga.Stage) string {
-	return fmt.Sprintf("pipeline %s %s", id, stage)
-}
-
-func (s *Store) stageVars(r pipelineRecord, stage renga.Stage) (renga.Vars, error) {
-	sealed, ok := r.Vars[stage]
-	if !ok {
-		return renga.Vars{}, nil
+// pipelineRecordOf is the stored form of a pipeline in which no app is twice.
+func pipelineRecordOf(p renga.Pipeline, vars map[renga.Stage]string) (*pipelineRecord, error) {
+	r := newPipelineRecord(p, vars)
+	if len(r.Couplings) < len(p.Couplings) {
+		return nil, renga.Errorf(renga.Conflict, "That app is in the pipeline %s already.", p.Name)
 	}
-	text, err := s.unseal(stagePlace(r.ID, stage), sealed)
-	if err != nil {
-		return nil, err
-	}
-	vars, err := decode[map[string]string](stagePlace(r.ID, stage), text)
-	return vars, err
+	return &r, nil
 }
 
 func newPipelineRecord(p renga.Pipeline, vars map[renga.Stage]string) pipelineRecord {

@@ -37,6 +37,14 @@ func couple(t *testing.T, s *store.Store, id renga.PipelineID, app renga.AppID, 
 	return err
 }
 
+// pipelinesOf reads an account's own pipelines and those of the apps.
+func pipelinesOf(t *testing.T, s *store.Store, owner renga.AccountID, apps ...renga.AppID) []renga.Pipeline {
+	t.Helper()
+	all, err := s.Pipelines(t.Context(), owner, apps)
+	check(t, err)
+	return all
+}
+
 func TestPipelineNamesAreUniquePerOwner(t *testing.T) {
 	s, _ := newStore(t)
 	first := createPipeline(t, s, "shop", "ada")
@@ -49,8 +57,7 @@ func TestPipelineNamesAreUniquePerOwner(t *testing.T) {
 	wantKind(t, err, renga.Conflict)
 	check(t, s.DeletePipeline(t.Context(), first.ID))
 	wantKind(t, s.DeletePipeline(t.Context(), first.ID), renga.NotFound)
-	all, err := s.Pipelines(t.Context())
-	check(t, err)
+	all := append(pipelinesOf(t, s, "ada"), pipelinesOf(t, s, "bob")...)
 	if len(all) != 1 || all[0].ID != theirs.ID || all[0].Owner != "bob" {
 		t.Fatalf("pipelines are %+v", all)
 	}
@@ -72,9 +79,7 @@ func TestAnAccountHasAHundredPipelines(t *testing.T) {
 	}
 	wantKind(t, give("ada"), renga.Invalid) // nor is one given to her
 	check(t, give("carol"))
-	all, err := s.Pipelines(t.Context())
-	check(t, err)
-	first := all[0]
+	first := pipelinesOf(t, s, "ada")[0]
 	check(t, couple(t, s, first.ID, "app", "staging")) // what she has can be changed
 	check(t, s.DeletePipeline(t.Context(), first.ID))
 	createPipeline(t, s, "more", "ada")
@@ -102,9 +107,8 @@ func TestRemovingAnAppTakesItOutOfItsPipeline(t *testing.T) {
 	check(t, couple(t, s, p.ID, a.ID, "staging"))
 	check(t, couple(t, s, p.ID, b.ID, "production"))
 	check(t, s.RemoveApp(t.Context(), a.ID))
-	all, err := s.Pipelines(t.Context())
-	check(t, err)
-	if len(all[0].Couplings) != 1 || all[0].Couplings[0].App != b.ID || all[0].Couplings[0].Stage != "production" {
+	all := pipelinesOf(t, s, "nobody", a.ID, b.ID)
+	if len(all) != 1 || len(all[0].Couplings) != 1 || all[0].Couplings[0].App != b.ID || all[0].Couplings[0].Stage != "production" {
 		t.Fatalf("couplings are %+v", all[0].Couplings)
 	}
 }

@@ -30,7 +30,8 @@ var (
 // anywhere yet; otherwise it has lost its data, and the answer is
 // renga.Unavailable, here and from every other call, until it is rebuilt.
 // Redis of another platform is renga.Conflict, one written by a newer Renga
-// renga.Invalid. Removals of apps that a crash cut short are finished.
+// renga.Invalid. The indexes of pipelines are made to agree with the pipelines,
+// and removals of apps that a crash cut short are finished.
 func (s *Store) Adopt(ctx context.Context, platformID string, isNew bool) error {
 	err := s.do(ctx, "adopt redis", func(ctx context.Context) error {
 		return s.transact(ctx, func(tx *redis.Tx) error {
@@ -42,6 +43,9 @@ func (s *Store) Adopt(ctx context.Context, platformID string, isNew bool) error 
 		}, keyPlatform)
 	})
 	if err != nil {
+		return err
+	}
+	if err := s.indexPipelines(ctx); err != nil {
 		return err
 	}
 	return s.finishRemovals(ctx)
