@@ -20,6 +20,7 @@ var rooms = map[string][]string{
 	"accounts":           {"."},
 	"api":                {".", "api/wire"},
 	"api/wire":           {"."},
+	"api/wire/wiretest":  {".", "accounts", "api/wire", "store", "store/storetest"},
 	"attach":             {"."},
 	"certs":              {".", "durable"},
 	"config":             {"."},
@@ -60,7 +61,8 @@ var rooms = map[string][]string{
 var testRooms = map[string][]string{
 	"accounts": {"store", "store/storetest"},
 	"api": {
-		"accounts", "config", "registry", "releaser", "scheduler", "store", "store/redisserver", "store/storetest",
+		"accounts", "api/wire/wiretest", "config", "registry", "releaser", "scheduler",
+		"store", "store/redisserver", "store/storetest",
 	},
 	"runtime":           {"runtime/enginetest"},
 	"runtime/docker":    {"runtime/enginetest"},

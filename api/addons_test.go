@@ -1,45 +1,49 @@
 package api_test
 
-import "testing"
+import (
+	"testing"
+
+	"renga/api/wire/wiretest"
+)
 
 func TestNoAddOnIsFoundInHerokusWords(t *testing.T) {
 	plan := `Couldn't find either the add-on service or the add-on plan of \"db:small\".`
 	run(t, []scenario{
-		{name: "create by string", method: "POST", url: "/apps/hello/addons", body: `{"plan":"db:small"}`, status: 422, has: []string{plan}},
-		{name: "create by object", method: "POST", url: "/apps/hello/addons", body: `{"plan":{"name":"db:small"},"attachment":{},"config":{}}`, status: 422, has: []string{plan}},
-		{name: "create without a plan", method: "POST", url: "/apps/hello/addons", body: `{}`, status: 422, has: []string{`\"plan\"`}},
-		{name: "create with a number", method: "POST", url: "/apps/hello/addons", body: `{"plan":7}`, status: 422, has: []string{`\"plan\"`}},
-		{name: "resolve", method: "POST", url: "/actions/addons/resolve", body: `{"addon":"db","app":null}`, status: 404, has: []string{`"resource":"add_on"`, `"id":"not_found"`}},
-		{name: "resolve an attachment", method: "POST", url: "/actions/addon-attachments/resolve", body: `{"app":"hello","addon_attachment":"DATABASE_URL"}`, status: 404, has: []string{`"resource":"add_on attachment"`}},
-		{name: "usage", url: "/apps/hello/usage", has: []string{`{"addons":[]}`}},
-		{name: "of another's", url: "/users/bob@example.com/addons", status: 404},
+		{Name: "create by string", Method: "POST", URL: "/apps/hello/addons", Body: `{"plan":"db:small"}`, Status: 422, Has: []string{plan}},
+		{Name: "create by object", Method: "POST", URL: "/apps/hello/addons", Body: `{"plan":{"name":"db:small"},"attachment":{},"config":{}}`, Status: 422, Has: []string{plan}},
+		{Name: "create without a plan", Method: "POST", URL: "/apps/hello/addons", Body: `{}`, Status: 422, Has: []string{`\"plan\"`}},
+		{Name: "create with a number", Method: "POST", URL: "/apps/hello/addons", Body: `{"plan":7}`, Status: 422, Has: []string{`\"plan\"`}},
+		{Name: "resolve", Method: "POST", URL: "/actions/addons/resolve", Body: `{"addon":"db","app":null}`, Status: 404, Has: []string{`"resource":"add_on"`, `"id":"not_found"`}},
+		{Name: "resolve an attachment", Method: "POST", URL: "/actions/addon-attachments/resolve", Body: `{"app":"hello","addon_attachment":"DATABASE_URL"}`, Status: 404, Has: []string{`"resource":"add_on attachment"`}},
+		{Name: "usage", URL: "/apps/hello/usage", Has: []string{`{"addons":[]}`}},
+		{Name: "of another's", URL: "/users/bob@example.com/addons", Status: 404},
 	})
 }
 
 func TestBuildpacksAreKept(t *testing.T) {
 	rig := newRig(nil)
 	url := "/apps/hello/buildpack-installations"
-	rig.ask("PUT", url, `{"updates":[{"buildpack":"heroku/go"},{"buildpack":"https://example.com/b.tgz"}]}`, header("Range", ""))
+	rig.Ask("PUT", url, `{"updates":[{"buildpack":"heroku/go"},{"buildpack":"https://example.com/b.tgz"}]}`, wiretest.Header("Range", ""))
 	want := `[{"buildpack":{"name":"heroku/go","url":"heroku/go"},"ordinal":0},{"buildpack":{"name":"https://example.com/b.tgz","url":"https://example.com/b.tgz"},"ordinal":1}]` + "\n"
 	if got := answerOf(rig, url); got != want {
 		t.Errorf("kept %s", got)
 	}
 	for _, bad := range []string{`{}`, `{"updates":[{}]}`, `{"updates":[{"buildpack":"a"},{"buildpack":"a"}]}`, `{"updates":"a"}`} {
-		if res, body := rig.ask("PUT", url, bad, nil); res.StatusCode != 422 {
+		if res, body := rig.Ask("PUT", url, bad, nil); res.StatusCode != 422 {
 			t.Errorf("%s gets %d: %s", bad, res.StatusCode, body)
 		}
 	}
-	if rig.ask("PUT", url, `{"updates":[]}`, nil); answerOf(rig, url) != "[]\n" {
+	if rig.Ask("PUT", url, `{"updates":[]}`, nil); answerOf(rig, url) != "[]\n" {
 		t.Errorf("cleared, and kept %s", answerOf(rig, url))
 	}
 }
 
 func TestTeamsAppsAreApps(t *testing.T) {
 	run(t, []scenario{
-		{name: "create for a team", method: "POST", url: "/teams/apps", body: `{"name":"fresh","team":"crew"}`, status: 404, has: []string{`"resource":"team"`}},
-		{name: "lock", method: "PATCH", url: "/teams/apps/hello", body: `{"locked":true}`, status: 422, has: []string{"no teams"}},
-		{name: "info", url: "/teams/apps/hello", has: []string{`"locked":false`, `"joined":true`}},
-		{name: "a team's apps", url: "/teams/crew/apps", status: 404, has: []string{`"resource":"team"`, "Couldn't find that team."}},
-		{name: "a space", url: "/spaces/private", status: 404, has: []string{`"resource":"space"`, "Couldn't find that space."}},
+		{Name: "create for a team", Method: "POST", URL: "/teams/apps", Body: `{"name":"fresh","team":"crew"}`, Status: 404, Has: []string{`"resource":"team"`}},
+		{Name: "lock", Method: "PATCH", URL: "/teams/apps/hello", Body: `{"locked":true}`, Status: 422, Has: []string{"no teams"}},
+		{Name: "info", URL: "/teams/apps/hello", Has: []string{`"locked":false`, `"joined":true`}},
+		{Name: "a team's apps", URL: "/teams/crew/apps", Status: 404, Has: []string{`"resource":"team"`, "Couldn't find that team."}},
+		{Name: "a space", URL: "/spaces/private", Status: 404, Has: []string{`"resource":"space"`, "Couldn't find that space."}},
 	})
 }

@@ -7,72 +7,73 @@ import (
 	"time"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
 
 func TestAccount(t *testing.T) {
 	run(t, []scenario{
-		{name: "own account", url: "/account", has: []string{`"email":"ada@example.com"`}},
-		{name: "own account as user", url: "/users/~", has: []string{`"email":"ada@example.com"`}},
-		{name: "own account by email", url: "/users/ada@example.com", has: []string{`"email":"ada@example.com"`}},
-		{name: "own account by id", url: "/users/" + string(ada.ID), has: []string{`"email":"ada@example.com"`}},
-		{name: "another's account, but for what is theirs to know", url: "/users/bob@example.com", has: []string{`"email":"bob@example.com"`, `"id":"` + string(bob.ID) + `"`, `"last_login":null`, `"name":null`}},
-		{name: "nobody's account", url: "/users/nobody@example.com", status: 404, has: []string{`{"resource":"user","id":"not_found","message":"Couldn't find that user."}`}},
-		{name: "another's apps", url: "/users/bob@example.com/apps", status: 404},
+		{Name: "own account", URL: "/account", Has: []string{`"email":"ada@example.com"`}},
+		{Name: "own account as user", URL: "/users/~", Has: []string{`"email":"ada@example.com"`}},
+		{Name: "own account by email", URL: "/users/ada@example.com", Has: []string{`"email":"ada@example.com"`}},
+		{Name: "own account by id", URL: "/users/" + string(wiretest.Ada.ID), Has: []string{`"email":"ada@example.com"`}},
+		{Name: "another's account, but for what is theirs to know", URL: "/users/bob@example.com", Has: []string{`"email":"bob@example.com"`, `"id":"` + string(wiretest.Bob.ID) + `"`, `"last_login":null`, `"name":null`}},
+		{Name: "nobody's account", URL: "/users/nobody@example.com", Status: 404, Has: []string{`{"resource":"user","id":"not_found","message":"Couldn't find that user."}`}},
+		{Name: "another's apps", URL: "/users/bob@example.com/apps", Status: 404},
 	})
 }
 
 func TestApps(t *testing.T) {
 	run(t, []scenario{
-		{name: "by name", url: "/apps/hello", has: []string{`"name":"hello"`, `"web_url":"http://hello.renga.localhost:5000/"`, `"git_url":"http://git.renga.localhost:5000/hello.git"`, `"slug_size":1000`}},
-		{name: "by id", url: "/apps/" + string(hello), has: []string{`"name":"hello"`}},
-		{name: "unknown name", url: "/apps/nobody", status: 404, has: []string{`{"resource":"app","id":"not_found","message":"Couldn't find that app."}`}},
-		{name: "unknown id", url: "/apps/20000000-0000-4000-8000-00000000ffff", status: 404},
-		{name: "impossible name", url: "/apps/Hello%2fworld", status: 404},
-		{name: "of another", url: "/apps/other", status: 403, has: []string{`"id":"forbidden"`, `You do not have access to the app other.`}},
-		{name: "of another by id tells no name", url: "/apps/" + string(other), status: 403, hasNot: []string{`other`}},
-		{name: "being deleted", url: "/apps/hello", prepare: going, status: 404},
-		{name: "being deleted is not listed", url: "/apps", prepare: going, has: []string{`[]`}},
-		{name: "list shows own ones only", url: "/apps", has: []string{`"name":"hello"`}, hasNot: []string{`"name":"other"`}},
-		{name: "list of the user", url: "/users/~/apps", has: []string{`"name":"hello"`}, hasNot: []string{`"name":"other"`}},
-		{name: "create", method: "POST", url: "/apps", body: `{"name":"fresh","region":"us","stack":"container"}`, status: 201, has: []string{`"name":"fresh"`, `"slug_size":null`, `"stack":{"id":`}, after: audited("app created")},
-		{name: "create without a name", method: "POST", url: "/apps", status: 201, has: []string{`"name":"silent-pond-1"`}},
-		{name: "create a taken name", method: "POST", url: "/apps", body: `{"name":"other"}`, status: 422, has: []string{`{"id":"invalid_params","message":"Name other is already taken."}`}},
-		{name: "create a bad name", method: "POST", url: "/apps", body: `{"name":"-"}`, status: 422, has: []string{`"id":"invalid_params"`}},
-		{name: "create elsewhere", method: "POST", url: "/apps", body: `{"region":"eu"}`, status: 422, has: []string{`Region \"eu\" does not exist`}},
-		{name: "create on another stack", method: "POST", url: "/apps", body: `{"stack":"heroku-24"}`, status: 422, has: []string{`the only one is container`}},
-		{name: "maintenance on", method: "PATCH", url: "/apps/hello", body: `{"maintenance":true}`, has: []string{`"maintenance":true`, `"updated_at":"2026-01-03T03:04:05Z"`}, after: woken(1)},
-		{name: "maintenance as it is", method: "PATCH", url: "/apps/hello", body: `{"maintenance":false}`, has: []string{`"updated_at":"2026-01-02T03:04:05Z"`}, after: woken(0)},
-		{name: "maintenance no boolean", method: "PATCH", url: "/apps/hello", body: `{"maintenance":"yes"}`, status: 422, has: []string{`Field \"maintenance\" must be true or false.`}},
-		{name: "stack as it is", method: "PATCH", url: "/apps/hello", body: `{"build_stack":"container"}`, has: []string{`"updated_at":"2026-01-02T03:04:05Z"`}},
-		{name: "another stack", method: "PATCH", url: "/apps/hello", body: `{"build_stack":"heroku-24"}`, status: 422},
-		{name: "rename", method: "PATCH", url: "/apps/hello", body: `{"name":"bye-bye"}`, has: []string{`"name":"bye-bye"`, `bye-bye.git`}, after: audited("app renamed")},
-		{name: "rename to a name that is none", method: "PATCH", url: "/apps/hello", body: `{"name":"Bye"}`, status: 422, has: []string{`must start with a letter`}},
-		{name: "rename to a taken name", method: "PATCH", url: "/apps/hello", body: `{"name":"other"}`, status: 422, has: []string{`Name other is already taken.`}},
-		{name: "rename to itself", method: "PATCH", url: "/apps/hello", body: `{"name":"hello"}`, has: []string{`"name":"hello"`, `"updated_at":"2026-01-02T03:04:05Z"`}},
-		{name: "delete", method: "DELETE", url: "/apps/hello", has: []string{`"name":"hello"`}, after: audited("app deleted")},
-		{name: "delete, and it is gone", method: "DELETE", url: "/apps/hello", after: unlisted},
-		{name: "delete again what was cut short", method: "DELETE", url: "/apps/hello", prepare: going, has: []string{`"name":"hello"`}, after: unlisted},
-		{name: "delete of another", method: "DELETE", url: "/apps/other", status: 403},
+		{Name: "by name", URL: "/apps/hello", Has: []string{`"name":"hello"`, `"web_url":"http://hello.renga.localhost:5000/"`, `"git_url":"http://git.renga.localhost:5000/hello.git"`, `"slug_size":1000`}},
+		{Name: "by id", URL: "/apps/" + string(wiretest.Hello), Has: []string{`"name":"hello"`}},
+		{Name: "unknown name", URL: "/apps/nobody", Status: 404, Has: []string{`{"resource":"app","id":"not_found","message":"Couldn't find that app."}`}},
+		{Name: "unknown id", URL: "/apps/20000000-0000-4000-8000-00000000ffff", Status: 404},
+		{Name: "impossible name", URL: "/apps/Hello%2fworld", Status: 404},
+		{Name: "of another", URL: "/apps/other", Status: 403, Has: []string{`"id":"forbidden"`, `You do not have access to the app other.`}},
+		{Name: "of another by id tells no name", URL: "/apps/" + string(wiretest.Other), Status: 403, HasNot: []string{`other`}},
+		{Name: "being deleted", URL: "/apps/hello", Prepare: going, Status: 404},
+		{Name: "being deleted is not listed", URL: "/apps", Prepare: going, Has: []string{`[]`}},
+		{Name: "list shows own ones only", URL: "/apps", Has: []string{`"name":"hello"`}, HasNot: []string{`"name":"other"`}},
+		{Name: "list of the user", URL: "/users/~/apps", Has: []string{`"name":"hello"`}, HasNot: []string{`"name":"other"`}},
+		{Name: "create", Method: "POST", URL: "/apps", Body: `{"name":"fresh","region":"us","stack":"container"}`, Status: 201, Has: []string{`"name":"fresh"`, `"slug_size":null`, `"stack":{"id":`}, After: wiretest.Audited("app created")},
+		{Name: "create without a name", Method: "POST", URL: "/apps", Status: 201, Has: []string{`"name":"silent-pond-1"`}},
+		{Name: "create a taken name", Method: "POST", URL: "/apps", Body: `{"name":"other"}`, Status: 422, Has: []string{`{"id":"invalid_params","message":"Name other is already taken."}`}},
+		{Name: "create a bad name", Method: "POST", URL: "/apps", Body: `{"name":"-"}`, Status: 422, Has: []string{`"id":"invalid_params"`}},
+		{Name: "create elsewhere", Method: "POST", URL: "/apps", Body: `{"region":"eu"}`, Status: 422, Has: []string{`Region \"eu\" does not exist`}},
+		{Name: "create on another stack", Method: "POST", URL: "/apps", Body: `{"stack":"heroku-24"}`, Status: 422, Has: []string{`the only one is container`}},
+		{Name: "maintenance on", Method: "PATCH", URL: "/apps/hello", Body: `{"maintenance":true}`, Has: []string{`"maintenance":true`, `"updated_at":"2026-01-03T03:04:05Z"`}, After: woken(1)},
+		{Name: "maintenance as it is", Method: "PATCH", URL: "/apps/hello", Body: `{"maintenance":false}`, Has: []string{`"updated_at":"2026-01-02T03:04:05Z"`}, After: woken(0)},
+		{Name: "maintenance no boolean", Method: "PATCH", URL: "/apps/hello", Body: `{"maintenance":"yes"}`, Status: 422, Has: []string{`Field \"maintenance\" must be true or false.`}},
+		{Name: "stack as it is", Method: "PATCH", URL: "/apps/hello", Body: `{"build_stack":"container"}`, Has: []string{`"updated_at":"2026-01-02T03:04:05Z"`}},
+		{Name: "another stack", Method: "PATCH", URL: "/apps/hello", Body: `{"build_stack":"heroku-24"}`, Status: 422},
+		{Name: "rename", Method: "PATCH", URL: "/apps/hello", Body: `{"name":"bye-bye"}`, Has: []string{`"name":"bye-bye"`, `bye-bye.git`}, After: wiretest.Audited("app renamed")},
+		{Name: "rename to a name that is none", Method: "PATCH", URL: "/apps/hello", Body: `{"name":"Bye"}`, Status: 422, Has: []string{`must start with a letter`}},
+		{Name: "rename to a taken name", Method: "PATCH", URL: "/apps/hello", Body: `{"name":"other"}`, Status: 422, Has: []string{`Name other is already taken.`}},
+		{Name: "rename to itself", Method: "PATCH", URL: "/apps/hello", Body: `{"name":"hello"}`, Has: []string{`"name":"hello"`, `"updated_at":"2026-01-02T03:04:05Z"`}},
+		{Name: "delete", Method: "DELETE", URL: "/apps/hello", Has: []string{`"name":"hello"`}, After: wiretest.Audited("app deleted")},
+		{Name: "delete, and it is gone", Method: "DELETE", URL: "/apps/hello", After: unlisted},
+		{Name: "delete again what was cut short", Method: "DELETE", URL: "/apps/hello", Prepare: going, Has: []string{`"name":"hello"`}, After: unlisted},
+		{Name: "delete of another", Method: "DELETE", URL: "/apps/other", Status: 403},
 	})
 }
 
 func unlisted(t *testing.T, r *rig, _ *http.Response) {
 	t.Helper()
-	if _, ok := r.world.apps[hello]; ok {
+	if _, ok := r.World.Apps[wiretest.Hello]; ok {
 		t.Error("the app is there still")
 	}
 }
 
-func going(w *world) {
-	a := w.apps[hello]
+func going(w *wiretest.World) {
+	a := w.Apps[wiretest.Hello]
 	a.Deleting = true
-	w.apps[hello] = a
+	w.Apps[wiretest.Hello] = a
 }
 
 func woken(times int) func(*testing.T, *rig, *http.Response) {
 	return func(t *testing.T, r *rig, _ *http.Response) {
-		if len(r.world.woken) != times {
-			t.Errorf("woken %d times, want %d", len(r.world.woken), times)
+		if len(r.World.Woken) != times {
+			t.Errorf("woken %d times, want %d", len(r.World.Woken), times)
 		}
 	}
 }
@@ -82,14 +83,14 @@ func TestAppListPagesInEveryOrder(t *testing.T) {
 	for _, order := range []string{"name ..; max=2", "name ..; max=2, order=desc", "id ..; max=1", "updated_at ..; max=2", "updated_at ..; max=2,order=desc"} {
 		t.Run(order, func(t *testing.T) {
 			rig := newRig(nil)
-			delete(rig.world.apps, hello)
+			delete(rig.World.Apps, wiretest.Hello)
 			for i, name := range names {
-				if _, err := rig.world.CreateApp(t.Context(), name, ada.ID); err != nil {
+				if _, err := rig.World.CreateApp(t.Context(), name, wiretest.Ada.ID); err != nil {
 					t.Fatal(err)
 				}
-				touch(rig.world, name, born.Add(time.Duration(i/3)*time.Millisecond))
+				touch(rig.World, name, wiretest.Born.Add(time.Duration(i/3)*time.Millisecond))
 			}
-			seen := walk(t, rig, "/apps", order, "name")
+			seen := wiretest.Walk(t, rig, "/apps", order, "name")
 			if len(seen) != len(names) {
 				t.Errorf("saw %v, want each of %v once", seen, names)
 			}
@@ -101,41 +102,41 @@ func TestAppListReadsOnlyThePageAndFindsWhatIsSharedBehindOthers(t *testing.T) {
 	rig := newRig(nil)
 	for i := range 500 {
 		id := renga.AppID(fmt.Sprintf("30000000-0000-4000-8000-%012d", i))
-		rig.world.apps[id] = renga.App{ID: id, Name: fmt.Sprintf("app-%d", i), Owner: ada.ID, CreatedAt: born, UpdatedAt: born}
+		rig.World.Apps[id] = renga.App{ID: id, Name: fmt.Sprintf("app-%d", i), Owner: wiretest.Ada.ID, CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born}
 	}
 	for _, test := range []struct {
 		name, header string
 		owner        renga.AccountID // of all but the last of them
 		seen, read   int
 	}{
-		{"a page", "id ..; max=5", ada.ID, 5, 200},
-		{"the usual page", "", ada.ID, 200, 201},
-		{"the page behind", "id ]30000000-0000-4000-8000-000000000397..", ada.ID, 102, 102},
-		{"from the end", "id ..; max=300, order=desc", ada.ID, 300, 301},
-		{"somebody else's", "id 3..", bob.ID, 1, 500},
-		{"by name", "name app..", ada.ID, 200, 502},
+		{"a page", "id ..; max=5", wiretest.Ada.ID, 5, 200},
+		{"the usual page", "", wiretest.Ada.ID, 200, 201},
+		{"the page behind", "id ]30000000-0000-4000-8000-000000000397..", wiretest.Ada.ID, 102, 102},
+		{"from the end", "id ..; max=300, order=desc", wiretest.Ada.ID, 300, 301},
+		{"somebody else's", "id 3..", wiretest.Bob.ID, 1, 500},
+		{"by name", "name app..", wiretest.Ada.ID, 200, 502},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			for id, a := range rig.world.apps {
+			for id, a := range rig.World.Apps {
 				if a.Name != "app-499" && a.Name != "hello" {
 					a.Owner = test.owner
-					rig.world.apps[id] = a
+					rig.World.Apps[id] = a
 				}
 			}
-			rig.world.read = 0
-			got := listed(t, rig, "/apps", test.header, "name")
-			if len(got) != test.seen || rig.world.read != test.read {
-				t.Errorf("saw %d apps and read %d, want %d and %d", len(got), rig.world.read, test.seen, test.read)
+			rig.World.Read = 0
+			got := wiretest.Listed(t, rig, "/apps", test.header, "name")
+			if len(got) != test.seen || rig.World.Read != test.read {
+				t.Errorf("saw %d apps and read %d, want %d and %d", len(got), rig.World.Read, test.seen, test.read)
 			}
 		})
 	}
 }
 
-func touch(w *world, name string, at time.Time) {
-	for id, a := range w.apps {
+func touch(w *wiretest.World, name string, at time.Time) {
+	for id, a := range w.Apps {
 		if a.Name == name {
 			a.UpdatedAt = at
-			w.apps[id] = a
+			w.Apps[id] = a
 		}
 	}
 }
@@ -143,11 +144,11 @@ func touch(w *world, name string, at time.Time) {
 func TestAppRanges(t *testing.T) {
 	rig := newRig(nil)
 	for _, name := range []string{"aaa", "zzz"} {
-		if _, err := rig.world.CreateApp(t.Context(), name, ada.ID); err != nil {
+		if _, err := rig.World.CreateApp(t.Context(), name, wiretest.Ada.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
-	touch(rig.world, "zzz", born.Add(1500*time.Millisecond))
+	touch(rig.World, "zzz", wiretest.Born.Add(1500*time.Millisecond))
 	for header, want := range map[string]string{
 		"name b..y":                          "hello",
 		"name aaa..hello":                    "aaa hello",
@@ -161,7 +162,7 @@ func TestAppRanges(t *testing.T) {
 		"updated_at ]2026-01-02T03:04:06Z..": "",
 		"bytes=0-99":                         "aaa hello zzz",
 	} {
-		if got := listed(t, rig, "/apps", header, "name"); sortedWords(got, header) != want {
+		if got := wiretest.Listed(t, rig, "/apps", header, "name"); wiretest.SortedWords(got, header) != want {
 			t.Errorf("Range %q lists %v, want %s", header, got, want)
 		}
 	}
@@ -169,11 +170,11 @@ func TestAppRanges(t *testing.T) {
 
 func TestAppsOfOneAccountAreThoseItOwns(t *testing.T) {
 	rig := newRig(nil)
-	if got := listed(t, rig, "/apps", "", "name"); len(got) != 1 || got[0] != "hello" {
+	if got := wiretest.Listed(t, rig, "/apps", "", "name"); len(got) != 1 || got[0] != "hello" {
 		t.Errorf("Ada sees %v", got)
 	}
-	rig.world.apps[hello] = renga.App{ID: hello, Name: "hello", Owner: bob.ID}
-	if got := listed(t, rig, "/apps", "", "name"); len(got) != 0 {
+	rig.World.Apps[wiretest.Hello] = renga.App{ID: wiretest.Hello, Name: "hello", Owner: wiretest.Bob.ID}
+	if got := wiretest.Listed(t, rig, "/apps", "", "name"); len(got) != 0 {
 		t.Errorf("Ada sees %v after giving it away", got)
 	}
 }

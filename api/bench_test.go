@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/api/wire/wiretest"
 	"renga/store"
 	"renga/store/redisserver"
 	"renga/store/storetest"
@@ -135,10 +136,10 @@ func appNumbered(i int) renga.AppID {
 func (h *house) restore(ctx context.Context, i, releases int) error {
 	a := renga.App{
 		ID: appNumbered(i), Name: fmt.Sprintf("app-%d", i),
-		Owner: ada.ID, CreatedAt: born, UpdatedAt: born,
+		Owner: wiretest.Ada.ID, CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born,
 	}
 	rel := renga.Release{
-		App: a.ID, AppName: a.Name, Version: 1, Description: "Initial release", By: ada.ID, CreatedAt: born,
+		App: a.ID, AppName: a.Name, Version: 1, Description: "Initial release", By: wiretest.Ada.ID, CreatedAt: wiretest.Born,
 		Inputs: renga.Inputs{Vars: renga.Vars{"COLOR": "blue"}}.Clone(),
 	}
 	records := make([]renga.ReleaseRecord, releases)
@@ -153,7 +154,7 @@ func (h *house) restore(ctx context.Context, i, releases int) error {
 		}
 		records[n] = rel.Record()
 	}
-	records[releases-1].Images = map[renga.ProcessType]renga.Image{renga.Web: image(renga.Web, 2)}
+	records[releases-1].Images = map[renga.ProcessType]renga.Image{renga.Web: wiretest.Image(renga.Web, 2)}
 	return h.db.Restore(ctx, storetest.Platform, a, records)
 }
 
@@ -177,7 +178,7 @@ func supervisedStore(b *testing.B) *store.Store {
 	ok(b, err)
 	b.Cleanup(func() { ok(b, db.Close()) })
 	ok(b, db.Adopt(b.Context(), storetest.Platform, true))
-	ok(b, db.EnsureAccount(b.Context(), ada, "ada-token"))
+	ok(b, db.EnsureAccount(b.Context(), wiretest.Ada, "ada-token"))
 	return db
 }
 

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"renga/api/wire/wiretest"
 )
 
 const doraPassword = "correct horse battery"
@@ -21,16 +23,16 @@ type begun struct {
 func beginLogin(t *testing.T) begun {
 	t.Helper()
 	b := begun{rig: newRig(nil)}
-	if _, _, err := b.people.Create(t.Context(), "dora@example.com", doraPassword); err != nil {
+	if _, _, err := b.People.Create(t.Context(), "dora@example.com", doraPassword); err != nil {
 		t.Fatal(err)
 	}
 	b.server = httptest.NewServer(b.rig)
 	t.Cleanup(b.server.Close)
-	urls := askFor[struct {
+	urls := wiretest.AskFor[struct {
 		BrowserURL string `json:"browser_url"`
 		CLIURL     string `json:"cli_url"`
 		Token      string
-	}](t, b.rig, "POST", "/auth", `{"description":"Heroku CLI login from <desk>"}`, header("Authorization", ""), 201)
+	}](t, b.rig, "POST", "/auth", `{"description":"Heroku CLI login from <desk>"}`, wiretest.Header("Authorization", ""), 201)
 	b.page, b.wait, b.secret = b.server.URL+urls.BrowserURL, b.server.URL+urls.CLIURL, urls.Token
 	return b
 }
@@ -62,7 +64,7 @@ func (b begun) send(t *testing.T, password string, headers map[string]string) (i
 	for name, value := range headers {
 		all[name] = value
 	}
-	res, body := b.ask("POST", strings.TrimPrefix(b.page, b.server.URL), form, all)
+	res, body := b.Ask("POST", strings.TrimPrefix(b.page, b.server.URL), form, all)
 	return res.StatusCode, body
 }
 
@@ -70,7 +72,7 @@ func TestLoginWithABrowser(t *testing.T) {
 	b := beginLogin(t)
 	heard := make(chan map[string]string)
 	go func() { heard <- b.awaited(t, b.secret) }()
-	res, body := b.ask("GET", strings.TrimPrefix(b.page, b.server.URL), "", header("Authorization", ""))
+	res, body := b.Ask("GET", strings.TrimPrefix(b.page, b.server.URL), "", wiretest.Header("Authorization", ""))
 	if res.StatusCode != 200 || !strings.Contains(body, `<form method="post">`) || !strings.Contains(body, "Heroku CLI login from &lt;desk&gt;") {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
@@ -80,23 +82,23 @@ func TestLoginWithABrowser(t *testing.T) {
 	if status, body := b.send(t, "wrong password", nil); status != 401 || !strings.Contains(body, "Email and password do not match.") || !strings.Contains(body, `value="dora@example.com"`) || strings.Contains(body, "wrong password") {
 		t.Errorf("%d: %s", status, body)
 	}
-	for _, stranger := range []map[string]string{header("Sec-Fetch-Site", "cross-site"), header("Origin", "https://elsewhere.example")} {
+	for _, stranger := range []map[string]string{wiretest.Header("Sec-Fetch-Site", "cross-site"), wiretest.Header("Origin", "https://elsewhere.example")} {
 		if status, body := b.send(t, doraPassword, stranger); status != 403 {
 			t.Errorf("sent by another site %v: %d: %s", stranger, status, body)
 		}
 	}
-	if status, body := b.send(t, doraPassword, header("Sec-Fetch-Site", "same-origin")); status != 200 || !strings.Contains(body, "You are logged in") {
+	if status, body := b.send(t, doraPassword, wiretest.Header("Sec-Fetch-Site", "same-origin")); status != 200 || !strings.Contains(body, "You are logged in") {
 		t.Errorf("%d: %s", status, body)
 	}
 	token := (<-heard)["access_token"]
-	scenario{url: "/account", headers: bearer(token), has: []string{"dora@example.com"}}.play(t, b.rig)
+	scenario{URL: "/account", Headers: wiretest.Bearer(token), Has: []string{"dora@example.com"}}.Play(t, b.rig)
 	if status, body := b.send(t, doraPassword, nil); status != 404 || !strings.Contains(body, "This login is over") {
 		t.Errorf("again: %d: %s", status, body)
 	}
-	if log := b.log.String(); strings.Contains(log, token) || strings.Contains(log, doraPassword) || strings.Contains(log, b.secret) {
+	if log := b.Logged.String(); strings.Contains(log, token) || strings.Contains(log, doraPassword) || strings.Contains(log, b.secret) {
 		t.Error("the log holds a secret")
 	}
-	if !strings.Contains(b.log.String(), `"action":"authorization created"`) {
+	if !strings.Contains(b.Logged.String(), `"action":"authorization created"`) {
 		t.Error("no audit line")
 	}
 }
@@ -118,10 +120,10 @@ func TestAWaitingClientIsSentAwayWhenTheServerEnds(t *testing.T) {
 }
 
 func TestUnknownLogins(t *testing.T) {
-	out := header("Authorization", "")
+	out := wiretest.Header("Authorization", "")
 	run(t, []scenario{
-		{name: "page", url: "/auth/browser/nothing", headers: out, status: 404, has: []string{"This login is over"}},
-		{name: "form", method: "POST", url: "/auth/browser/nothing", headers: out, status: 404},
-		{name: "wait", url: "/auth/cli/nothing", headers: out, has: []string{`{"error":"This login is over; start it again."}`}},
+		{Name: "page", URL: "/auth/browser/nothing", Headers: out, Status: 404, Has: []string{"This login is over"}},
+		{Name: "form", Method: "POST", URL: "/auth/browser/nothing", Headers: out, Status: 404},
+		{Name: "wait", URL: "/auth/cli/nothing", Headers: out, Has: []string{`{"error":"This login is over; start it again."}`}},
 	})
 }

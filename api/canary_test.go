@@ -6,33 +6,34 @@ import (
 	"time"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
 
 // tried makes v4 a canary with some of its time left.
-func tried(w *world) {
-	w.canaries[4] = renga.DefaultCanary()
-	w.outcomes[4] = renga.Outcome{Status: renga.Pending, At: born, CanaryUntil: born.Add(time.Minute)}
+func tried(w *wiretest.World) {
+	w.Canaries[4] = renga.DefaultCanary()
+	w.Outcomes[4] = renga.Outcome{Status: renga.Pending, At: wiretest.Born, CanaryUntil: wiretest.Born.Add(time.Minute)}
 }
 
 func TestReleasesAreMadeAsCanaries(t *testing.T) {
 	const url = "/apps/hello/releases"
-	noPreboot := func(w *world) {
-		a := w.apps[hello]
+	noPreboot := func(w *wiretest.World) {
+		a := w.Apps[wiretest.Hello]
 		a.Features = map[string]bool{renga.Preboot: false}
-		w.apps[hello] = a
+		w.Apps[wiretest.Hello] = a
 	}
 	run(t, []scenario{
-		{name: "a rollback", method: "POST", url: url, body: `{"release":"v3","canary":{"percent":25,"seconds":60}}`, status: 201,
-			has: []string{`"canary":{"percent":25,"seconds":60,"until":null}`}},
-		{name: "the same again", method: "POST", url: url, body: `{"description":"again","canary":{}}`, status: 201,
-			has: []string{`"canary":{"percent":10,"seconds":300,"until":null}`}},
-		{name: "at once", method: "POST", url: url, body: `{"release":"v3"}`, status: 201, has: []string{`"canary":null`}},
-		{name: "while it is tried", prepare: tried, url: url + "/4", has: []string{`"canary":{"percent":10,"seconds":300,"until":"2026-01-02T03:05:05Z"}`}},
-		{name: "all requests", method: "POST", url: url, body: `{"release":"v3","canary":{"percent":100}}`, status: 422, has: []string{"Percent must be 1 to 99"}},
-		{name: "none", method: "POST", url: url, body: `{"release":"v3","canary":{"percent":0}}`, status: 422},
-		{name: "for ever", method: "POST", url: url, body: `{"release":"v3","canary":{"seconds":86401}}`, status: 422, has: []string{"Seconds must be 10 to 86,400"}},
-		{name: "without preboot", prepare: noPreboot, method: "POST", url: url, body: `{"release":"v3","canary":{}}`, status: 422, has: []string{"preboot"}},
-		{name: "the app's own without preboot", prepare: noPreboot, method: "PATCH", url: "/apps/hello/canary", body: `{}`, status: 422, has: []string{"preboot"}},
+		{Name: "a rollback", Method: "POST", URL: url, Body: `{"release":"v3","canary":{"percent":25,"seconds":60}}`, Status: 201,
+			Has: []string{`"canary":{"percent":25,"seconds":60,"until":null}`}},
+		{Name: "the same again", Method: "POST", URL: url, Body: `{"description":"again","canary":{}}`, Status: 201,
+			Has: []string{`"canary":{"percent":10,"seconds":300,"until":null}`}},
+		{Name: "at once", Method: "POST", URL: url, Body: `{"release":"v3"}`, Status: 201, Has: []string{`"canary":null`}},
+		{Name: "while it is tried", Prepare: tried, URL: url + "/4", Has: []string{`"canary":{"percent":10,"seconds":300,"until":"2026-01-02T03:05:05Z"}`}},
+		{Name: "all requests", Method: "POST", URL: url, Body: `{"release":"v3","canary":{"percent":100}}`, Status: 422, Has: []string{"Percent must be 1 to 99"}},
+		{Name: "none", Method: "POST", URL: url, Body: `{"release":"v3","canary":{"percent":0}}`, Status: 422},
+		{Name: "for ever", Method: "POST", URL: url, Body: `{"release":"v3","canary":{"seconds":86401}}`, Status: 422, Has: []string{"Seconds must be 10 to 86,400"}},
+		{Name: "without preboot", Prepare: noPreboot, Method: "POST", URL: url, Body: `{"release":"v3","canary":{}}`, Status: 422, Has: []string{"preboot"}},
+		{Name: "the app's own without preboot", Prepare: noPreboot, Method: "PATCH", URL: "/apps/hello/canary", Body: `{}`, Status: 422, Has: []string{"preboot"}},
 	})
 }
 
@@ -42,8 +43,8 @@ func TestTheFormationReleasesImagesAsCanaries(t *testing.T) {
 		"/apps/hello/formation/web": `{"docker_image":"fresh","canary":{"percent":5}}`,
 	} {
 		rig := newRig(nil)
-		res, answer := rig.ask("PATCH", url, body, nil)
-		if got := rig.world.canaries[5]; res.StatusCode != 200 || got != (renga.Canary{Percent: 5, For: 5 * time.Minute}) {
+		res, answer := rig.Ask("PATCH", url, body, nil)
+		if got := rig.World.Canaries[5]; res.StatusCode != 200 || got != (renga.Canary{Percent: 5, For: 5 * time.Minute}) {
 			t.Errorf("%s: %d %s, canary %+v", url, res.StatusCode, answer, got)
 		}
 	}
@@ -52,26 +53,26 @@ func TestTheFormationReleasesImagesAsCanaries(t *testing.T) {
 func TestAnAppsCanaryIsSetAndTakenAway(t *testing.T) {
 	rig := newRig(nil)
 	const url = "/apps/hello/canary"
-	if _, body := rig.ask("GET", url, "", nil); !strings.Contains(body, `"percent":null,"seconds":300`) {
+	if _, body := rig.Ask("GET", url, "", nil); !strings.Contains(body, `"percent":null,"seconds":300`) {
 		t.Errorf("before: %s", body)
 	}
-	res, body := rig.ask("PATCH", url, `{"percent":20}`, nil)
+	res, body := rig.Ask("PATCH", url, `{"percent":20}`, nil)
 	if res.StatusCode != 200 || !strings.Contains(body, `"percent":20,"seconds":300`) {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
-	if _, body := rig.ask("PATCH", url, `{"seconds":60}`, nil); !strings.Contains(body, `"percent":20,"seconds":60`) {
+	if _, body := rig.Ask("PATCH", url, `{"seconds":60}`, nil); !strings.Contains(body, `"percent":20,"seconds":60`) {
 		t.Errorf("changed: %s", body)
 	}
-	if got := rig.world.apps[hello].Canary; got != (renga.Canary{Percent: 20, For: time.Minute}) || !strings.Contains(rig.log.String(), `"action":"canary set"`) {
-		t.Errorf("stored: %+v, log %s", got, rig.log)
+	if got := rig.World.Apps[wiretest.Hello].Canary; got != (renga.Canary{Percent: 20, For: time.Minute}) || !strings.Contains(rig.Logged.String(), `"action":"canary set"`) {
+		t.Errorf("stored: %+v, log %s", got, rig.Logged)
 	}
-	if res, body := rig.ask("PATCH", url, `{"seconds":9}`, nil); res.StatusCode != 422 || !strings.Contains(body, "10 to 86,400") {
+	if res, body := rig.Ask("PATCH", url, `{"seconds":9}`, nil); res.StatusCode != 422 || !strings.Contains(body, "10 to 86,400") {
 		t.Errorf("too short: %d %s", res.StatusCode, body)
 	}
-	if res, body := rig.ask("DELETE", url, "", nil); res.StatusCode != 200 || !strings.Contains(body, `"percent":20`) {
+	if res, body := rig.Ask("DELETE", url, "", nil); res.StatusCode != 200 || !strings.Contains(body, `"percent":20`) {
 		t.Errorf("taken away: %d %s", res.StatusCode, body)
 	}
-	if rig.world.apps[hello].Canary.On() {
+	if rig.World.Apps[wiretest.Hello].Canary.On() {
 		t.Error("the canary is still there")
 	}
 }

@@ -6,61 +6,62 @@ import (
 	"testing"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
 
 const asked = `You need to have manage permission on this app.`
 
 func TestCollaborators(t *testing.T) {
 	run(t, []scenario{
-		{name: "list", prepare: share, url: "/apps/shared/collaborators", has: []string{
+		{Name: "list", Prepare: wiretest.Share, URL: "/apps/shared/collaborators", Has: []string{
 			`"role":"owner","updated_at":"2026-01-02T03:04:05Z","user":{"email":"bob@example.com"`,
 			`"role":"collaborator","updated_at":"2026-01-02T03:04:05Z","user":{"email":"ada@example.com"`,
 		}},
-		{name: "list of one's own", url: "/apps/hello/collaborators", has: []string{`"name":"manage"}`, `"role":"owner"`}, hasNot: []string{"bob@"}},
-		{name: "info by email in another case", prepare: share, url: "/apps/shared/collaborators/ADA@example.com", has: []string{sharingID}, hasNot: []string{`"manage"`}},
-		{name: "info by id", prepare: share, url: "/apps/shared/collaborators/" + sharingID, has: []string{"ada@"}},
-		{name: "info of a stranger", prepare: share, url: "/apps/hello/collaborators/bob@example.com", status: 404, has: []string{`"resource":"collaborator"`}},
-		{name: "add", method: "POST", url: "/apps/hello/collaborators", body: `{"user":"bob@example.com"}`, status: 201,
-			has: []string{`"name":"deploy"`, `"name":"operate"`, `"name":"view"`, `"role":"collaborator"`}, hasNot: []string{`"manage"`}, after: audited("collaborator added")},
-		{name: "add by id, to look only", method: "POST", url: "/apps/hello/collaborators", body: `{"user":"` + string(bob.ID) + `","permissions":["view"]}`, status: 201, has: []string{`"name":"view"`, "bob@"}, hasNot: []string{"deploy"}},
-		{name: "add twice", prepare: share, headers: asBob, method: "POST", url: "/apps/shared/collaborators", body: `{"user":"ada@example.com"}`, status: 422, has: []string{"already a collaborator"}},
-		{name: "add the owner", method: "POST", url: "/apps/hello/collaborators", body: `{"user":"ada@example.com"}`, status: 422, has: []string{"already a collaborator"}},
-		{name: "add nobody", method: "POST", url: "/apps/hello/collaborators", body: `{"user":"nobody@example.com"}`, status: 404, has: []string{`"resource":"user"`}},
-		{name: "add without a user", method: "POST", url: "/apps/hello/collaborators", body: `{}`, status: 422},
-		{name: "add with a permission that is none", method: "POST", url: "/apps/hello/collaborators", body: `{"user":"bob@example.com","permissions":["fly"]}`, status: 422, has: []string{`Permission \"fly\" does not exist`}},
-		{name: "add to a shared one", prepare: share, method: "POST", url: "/apps/shared/collaborators", body: `{"user":"bob@example.com"}`, status: 403, has: []string{asked}},
-		{name: "remove", prepare: share, headers: asBob, method: "DELETE", url: "/apps/shared/collaborators/ada@example.com", has: []string{sharingID}, after: gone},
-		{name: "leave", prepare: share, method: "DELETE", url: "/apps/shared/collaborators/ada@example.com", after: audited("collaborator removed")},
-		{name: "remove the owner", prepare: share, headers: asBob, method: "DELETE", url: "/apps/shared/collaborators/bob@example.com", status: 422},
-		{name: "remove the owner as a collaborator", prepare: share, method: "DELETE", url: "/apps/shared/collaborators/bob@example.com", status: 422},
-		{name: "list of another's", url: "/apps/other/collaborators", status: 403},
+		{Name: "list of one's own", URL: "/apps/hello/collaborators", Has: []string{`"name":"manage"}`, `"role":"owner"`}, HasNot: []string{"bob@"}},
+		{Name: "info by email in another case", Prepare: wiretest.Share, URL: "/apps/shared/collaborators/ADA@example.com", Has: []string{wiretest.SharingID}, HasNot: []string{`"manage"`}},
+		{Name: "info by id", Prepare: wiretest.Share, URL: "/apps/shared/collaborators/" + wiretest.SharingID, Has: []string{"ada@"}},
+		{Name: "info of a stranger", Prepare: wiretest.Share, URL: "/apps/hello/collaborators/bob@example.com", Status: 404, Has: []string{`"resource":"collaborator"`}},
+		{Name: "add", Method: "POST", URL: "/apps/hello/collaborators", Body: `{"user":"bob@example.com"}`, Status: 201,
+			Has: []string{`"name":"deploy"`, `"name":"operate"`, `"name":"view"`, `"role":"collaborator"`}, HasNot: []string{`"manage"`}, After: wiretest.Audited("collaborator added")},
+		{Name: "add by id, to look only", Method: "POST", URL: "/apps/hello/collaborators", Body: `{"user":"` + string(wiretest.Bob.ID) + `","permissions":["view"]}`, Status: 201, Has: []string{`"name":"view"`, "bob@"}, HasNot: []string{"deploy"}},
+		{Name: "add twice", Prepare: wiretest.Share, Headers: wiretest.AsBob, Method: "POST", URL: "/apps/shared/collaborators", Body: `{"user":"ada@example.com"}`, Status: 422, Has: []string{"already a collaborator"}},
+		{Name: "add the owner", Method: "POST", URL: "/apps/hello/collaborators", Body: `{"user":"ada@example.com"}`, Status: 422, Has: []string{"already a collaborator"}},
+		{Name: "add nobody", Method: "POST", URL: "/apps/hello/collaborators", Body: `{"user":"nobody@example.com"}`, Status: 404, Has: []string{`"resource":"user"`}},
+		{Name: "add without a user", Method: "POST", URL: "/apps/hello/collaborators", Body: `{}`, Status: 422},
+		{Name: "add with a permission that is none", Method: "POST", URL: "/apps/hello/collaborators", Body: `{"user":"bob@example.com","permissions":["fly"]}`, Status: 422, Has: []string{`Permission \"fly\" does not exist`}},
+		{Name: "add to a shared one", Prepare: wiretest.Share, Method: "POST", URL: "/apps/shared/collaborators", Body: `{"user":"bob@example.com"}`, Status: 403, Has: []string{asked}},
+		{Name: "remove", Prepare: wiretest.Share, Headers: wiretest.AsBob, Method: "DELETE", URL: "/apps/shared/collaborators/ada@example.com", Has: []string{wiretest.SharingID}, After: gone},
+		{Name: "leave", Prepare: wiretest.Share, Method: "DELETE", URL: "/apps/shared/collaborators/ada@example.com", After: wiretest.Audited("collaborator removed")},
+		{Name: "remove the owner", Prepare: wiretest.Share, Headers: wiretest.AsBob, Method: "DELETE", URL: "/apps/shared/collaborators/bob@example.com", Status: 422},
+		{Name: "remove the owner as a collaborator", Prepare: wiretest.Share, Method: "DELETE", URL: "/apps/shared/collaborators/bob@example.com", Status: 422},
+		{Name: "list of another's", URL: "/apps/other/collaborators", Status: 403},
 	})
 }
 
 func gone(t *testing.T, r *rig, _ *http.Response) {
 	t.Helper()
-	if res, _ := r.ask("GET", "/apps/shared", "", nil); res.StatusCode != http.StatusForbidden {
+	if res, _ := r.Ask("GET", "/apps/shared", "", nil); res.StatusCode != http.StatusForbidden {
 		t.Errorf("who was removed gets %d", res.StatusCode)
 	}
 }
 
 func TestWhatCollaboratorsMay(t *testing.T) {
 	run(t, []scenario{
-		{name: "look", prepare: share, url: "/apps/shared", has: []string{`"owner":{"email":"bob@example.com"`}},
-		{name: "see it among all", prepare: share, url: "/apps", has: []string{`"name":"shared"`, `"name":"hello"`, "bob@", "ada@"}},
-		{name: "see it among their own", prepare: share, url: "/users/~/apps", has: []string{`"name":"shared"`}},
-		{name: "configure", prepare: share, method: "PATCH", url: "/apps/shared/config-vars", body: `{"A":"b"}`, has: []string{`{"A":"b"}`}},
-		{name: "scale", prepare: share, method: "PATCH", url: "/apps/shared/formation/web", body: `{"quantity":0}`, has: []string{`"app":{"id":"` + string(shared), `"quantity":0`}},
-		{name: "switch maintenance", prepare: share, method: "PATCH", url: "/apps/shared", body: `{"maintenance":true}`, has: []string{`"maintenance":true`, `"name":"shared"`}},
-		{name: "not rename", prepare: share, method: "PATCH", url: "/apps/shared", body: `{"name":"mine"}`, status: 403, has: []string{asked}},
-		{name: "not delete", prepare: share, method: "DELETE", url: "/apps/shared", status: 403, has: []string{`"id":"forbidden"`, asked}},
-		{name: "only look, when that is all", prepare: viewOnly, method: "PATCH", url: "/apps/shared/config-vars", body: `{"A":"b"}`, status: 403, has: []string{"operate permission"}},
+		{Name: "look", Prepare: wiretest.Share, URL: "/apps/shared", Has: []string{`"owner":{"email":"bob@example.com"`}},
+		{Name: "see it among all", Prepare: wiretest.Share, URL: "/apps", Has: []string{`"name":"shared"`, `"name":"hello"`, "bob@", "ada@"}},
+		{Name: "see it among their own", Prepare: wiretest.Share, URL: "/users/~/apps", Has: []string{`"name":"shared"`}},
+		{Name: "configure", Prepare: wiretest.Share, Method: "PATCH", URL: "/apps/shared/config-vars", Body: `{"A":"b"}`, Has: []string{`{"A":"b"}`}},
+		{Name: "scale", Prepare: wiretest.Share, Method: "PATCH", URL: "/apps/shared/formation/web", Body: `{"quantity":0}`, Has: []string{`"app":{"id":"` + string(wiretest.Shared), `"quantity":0`}},
+		{Name: "switch maintenance", Prepare: wiretest.Share, Method: "PATCH", URL: "/apps/shared", Body: `{"maintenance":true}`, Has: []string{`"maintenance":true`, `"name":"shared"`}},
+		{Name: "not rename", Prepare: wiretest.Share, Method: "PATCH", URL: "/apps/shared", Body: `{"name":"mine"}`, Status: 403, Has: []string{asked}},
+		{Name: "not delete", Prepare: wiretest.Share, Method: "DELETE", URL: "/apps/shared", Status: 403, Has: []string{`"id":"forbidden"`, asked}},
+		{Name: "only look, when that is all", Prepare: viewOnly, Method: "PATCH", URL: "/apps/shared/config-vars", Body: `{"A":"b"}`, Status: 403, Has: []string{"operate permission"}},
 	})
 }
 
-func viewOnly(w *world) {
-	share(w)
-	w.apps[shared].Collaborators[ada.ID] = with(ada, renga.MayView)[ada.ID]
+func viewOnly(w *wiretest.World) {
+	wiretest.Share(w)
+	w.Apps[wiretest.Shared].Collaborators[wiretest.Ada.ID] = wiretest.With(wiretest.Ada, renga.MayView)[wiretest.Ada.ID]
 }
 
 func TestScopes(t *testing.T) {
@@ -99,7 +100,7 @@ func TestScopes(t *testing.T) {
 		},
 	} {
 		for _, row := range rows {
-			res, body := newRig(nil).ask(row.method, row.url, row.body, header("Authorization", "Bearer ada-token/"+row.scope))
+			res, body := newRig(nil).Ask(row.method, row.url, row.body, wiretest.Header("Authorization", "Bearer ada-token/"+row.scope))
 			if res.StatusCode != want || strings.Contains(body, none) != (want == 403) {
 				t.Errorf("%s %s with %s gets %d, want %d: %s", row.method, row.url, row.scope, res.StatusCode, want, body)
 			}

@@ -4,19 +4,21 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"renga/api/wire/wiretest"
 )
 
 func TestConfigVars(t *testing.T) {
 	patch := func(name, body string, status int, has ...string) scenario {
-		return scenario{name: name, method: "PATCH", url: "/apps/hello/config-vars", body: body, status: status, has: has}
+		return scenario{Name: name, Method: "PATCH", URL: "/apps/hello/config-vars", Body: body, Status: status, Has: has}
 	}
 	run(t, []scenario{
-		{name: "read", url: "/apps/hello/config-vars", has: []string{`{"COLOR":"blue","SECRET":"` + marker + `"}`}},
-		{name: "of a release", url: "/apps/hello/releases/3/config-vars", has: []string{`{"COLOR":"red","SECRET":"`}},
-		{name: "of the first release", url: "/apps/hello/releases/v1/config-vars", has: []string{`{}`}},
-		{name: "of a missing release", url: "/apps/hello/releases/99/config-vars", status: 404},
-		{name: "of another", url: "/apps/other/config-vars", status: 403},
-		patch("set and unset", `{"COLOR":null,"SIZE":"<big> & \"wide\""}`, 200, `{"SECRET":"`+marker+`","SIZE":"<big> & \"wide\""}`),
+		{Name: "read", URL: "/apps/hello/config-vars", Has: []string{`{"COLOR":"blue","SECRET":"` + wiretest.Marker + `"}`}},
+		{Name: "of a release", URL: "/apps/hello/releases/3/config-vars", Has: []string{`{"COLOR":"red","SECRET":"`}},
+		{Name: "of the first release", URL: "/apps/hello/releases/v1/config-vars", Has: []string{`{}`}},
+		{Name: "of a missing release", URL: "/apps/hello/releases/99/config-vars", Status: 404},
+		{Name: "of another", URL: "/apps/other/config-vars", Status: 403},
+		patch("set and unset", `{"COLOR":null,"SIZE":"<big> & \"wide\""}`, 200, `{"SECRET":"`+wiretest.Marker+`","SIZE":"<big> & \"wide\""}`),
 		patch("set to nothing", `{"COLOR":""}`, 200, `"COLOR":""`),
 		patch("bad name", `{"9LIVES":"x"}`, 422, `"id":"invalid_params"`, `9LIVES`),
 		patch("platform's name", `{"HEROKU_X":"x"}`, 422, `HEROKU_X`),
@@ -30,12 +32,12 @@ func TestConfigVars(t *testing.T) {
 func TestConfigVarsMustBeStrings(t *testing.T) {
 	for _, value := range []string{"7", "7.5", "true", `["x"]`, `{"a":"b"}`} {
 		rig := newRig(nil)
-		res, body := rig.ask("PATCH", "/apps/hello/config-vars", `{"OK":"x","ODD":`+value+`}`, nil)
+		res, body := rig.Ask("PATCH", "/apps/hello/config-vars", `{"OK":"x","ODD":`+value+`}`, nil)
 		want := `{"id":"invalid_params","message":"Config var \"ODD\" must be a string, or null to remove it."}`
 		if res.StatusCode != 422 || strings.TrimSpace(body) != want {
 			t.Errorf("%s gets %d: %s", value, res.StatusCode, body)
 		}
-		if n := len(rig.world.releases[hello]); n != 4 {
+		if n := len(rig.World.History[wiretest.Hello]); n != 4 {
 			t.Errorf("%s made a release", value)
 		}
 	}
@@ -44,8 +46,8 @@ func TestConfigVarsMustBeStrings(t *testing.T) {
 func TestNoChangeOfConfigVarsAsksForNoRelease(t *testing.T) {
 	for _, body := range []string{"", "{}", "null"} {
 		rig := newRig(nil)
-		res, answer := rig.ask("PATCH", "/apps/hello/config-vars", body, nil)
-		if res.StatusCode != http.StatusOK || !strings.Contains(answer, "COLOR") || len(rig.world.releases[hello]) != 4 {
+		res, answer := rig.Ask("PATCH", "/apps/hello/config-vars", body, nil)
+		if res.StatusCode != http.StatusOK || !strings.Contains(answer, "COLOR") || len(rig.World.History[wiretest.Hello]) != 4 {
 			t.Errorf("%q gets %d: %s", body, res.StatusCode, answer)
 		}
 	}
@@ -53,31 +55,31 @@ func TestNoChangeOfConfigVarsAsksForNoRelease(t *testing.T) {
 
 func TestValuesOfConfigVarsStayOutOfLogsAndErrors(t *testing.T) {
 	rig := newRig(nil)
-	good := `{"GOOD":"` + marker + `"}`
-	if res, body := rig.ask("PATCH", "/apps/hello/config-vars", good, nil); res.StatusCode != 200 || !strings.Contains(body, marker) {
+	good := `{"GOOD":"` + wiretest.Marker + `"}`
+	if res, body := rig.Ask("PATCH", "/apps/hello/config-vars", good, nil); res.StatusCode != 200 || !strings.Contains(body, wiretest.Marker) {
 		t.Fatalf("%d: %s", res.StatusCode, body)
 	}
 	for _, body := range []string{
-		`{"HEROKU_A":"` + marker + `"}`, `{"A":["` + marker + `"]}`, `{"A":{"b":"` + marker + `"}}`, `["` + marker + `"]`,
-		`"` + marker + `"`, `{"A":"` + marker + `"`, `{"A":"` + marker + "\x00" + `"}`, `{"A":"` + marker + `\u0000"}`,
-		`{"A":"` + marker + strings.Repeat("x", 70<<10) + `"}`, `{"A":"` + marker + strings.Repeat("x", 2<<20) + `"}`,
-		marker, "{\"A\":\"" + marker + "\xff\"}",
+		`{"HEROKU_A":"` + wiretest.Marker + `"}`, `{"A":["` + wiretest.Marker + `"]}`, `{"A":{"b":"` + wiretest.Marker + `"}}`, `["` + wiretest.Marker + `"]`,
+		`"` + wiretest.Marker + `"`, `{"A":"` + wiretest.Marker + `"`, `{"A":"` + wiretest.Marker + "\x00" + `"}`, `{"A":"` + wiretest.Marker + `\u0000"}`,
+		`{"A":"` + wiretest.Marker + strings.Repeat("x", 70<<10) + `"}`, `{"A":"` + wiretest.Marker + strings.Repeat("x", 2<<20) + `"}`,
+		wiretest.Marker, "{\"A\":\"" + wiretest.Marker + "\xff\"}",
 	} {
-		res, answer := rig.ask("PATCH", "/apps/hello/config-vars", body, nil)
-		if res.StatusCode < 400 || strings.Contains(answer, marker) {
+		res, answer := rig.Ask("PATCH", "/apps/hello/config-vars", body, nil)
+		if res.StatusCode < 400 || strings.Contains(answer, wiretest.Marker) {
 			t.Errorf("%.60q gets %d: %s", body, res.StatusCode, answer)
 		}
 	}
 	for _, url := range []string{"/apps/hello", "/apps", "/apps/hello/releases", "/apps/hello/releases/4", "/apps/hello/releases/4/diff", "/apps/hello/formation", "/apps/hello/dynos"} {
-		if _, answer := rig.ask("GET", url, "", nil); strings.Contains(answer, marker) {
+		if _, answer := rig.Ask("GET", url, "", nil); strings.Contains(answer, wiretest.Marker) {
 			t.Errorf("%s shows a value: %s", url, answer)
 		}
 	}
-	if strings.Contains(rig.log.String(), marker) {
-		t.Errorf("the log holds a value: %s", rig.log)
+	if strings.Contains(rig.Logged.String(), wiretest.Marker) {
+		t.Errorf("the log holds a value: %s", rig.Logged)
 	}
-	if !strings.Contains(rig.log.String(), `"vars":["GOOD"]`) {
-		t.Errorf("the log lacks the name of what was set: %s", rig.log)
+	if !strings.Contains(rig.Logged.String(), `"vars":["GOOD"]`) {
+		t.Errorf("the log lacks the name of what was set: %s", rig.Logged)
 	}
 }
 
@@ -88,12 +90,12 @@ func FuzzConfigVarBodies(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		rig := newRig(nil)
 		for _, url := range []string{"/apps/hello/config-vars", "/apps/hello/formation", "/apps/hello/formation/web", "/apps/hello"} {
-			if res, answer := rig.ask("PATCH", url, body, nil); res.StatusCode >= 500 {
+			if res, answer := rig.Ask("PATCH", url, body, nil); res.StatusCode >= 500 {
 				t.Errorf("PATCH %s with %q gets %d: %s", url, body, res.StatusCode, answer)
 			}
 		}
 		for _, url := range []string{"/apps", "/apps/hello/releases"} {
-			if res, answer := rig.ask("POST", url, body, nil); res.StatusCode >= 500 {
+			if res, answer := rig.Ask("POST", url, body, nil); res.StatusCode >= 500 {
 				t.Errorf("POST %s with %q gets %d: %s", url, body, res.StatusCode, answer)
 			}
 		}

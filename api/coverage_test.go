@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"renga/api/wire/wiretest"
 )
 
 // notes say what a link, or all of a resource, does here that its name does not
@@ -78,7 +80,7 @@ func TestTheSchemaIsThatOfHerokusClient(t *testing.T) {
 
 func TestTheSchemaIsServedToAll(t *testing.T) {
 	for _, at := range []string{"/schema", "/schema.json"} {
-		res, body := newRig(nil).ask("GET", at, "", header("Authorization", ""))
+		res, body := newRig(nil).Ask("GET", at, "", wiretest.Header("Authorization", ""))
 		if res.StatusCode != 200 || res.Header.Get("Content-Type") != "application/schema+json" || res.Header.Get("ETag") == "" {
 			t.Fatalf("%s: %d %v", at, res.StatusCode, res.Header)
 		}
@@ -125,7 +127,7 @@ func TestLinksWithoutRouteAreNotFound(t *testing.T) {
 			continue
 		}
 		url := strings.NewReplacer("{app}", "hello", "{team-app}", "hello", "{account}", "~", "{", "", "}", "").Replace(l.path())
-		res, body := rig.ask(l.method, url, "{}", nil)
+		res, body := rig.Ask(l.method, url, "{}", nil)
 		if res.StatusCode != 404 || !isError(body, "not_found") {
 			t.Errorf("%s: %s %s gets %d: %s", l.name(), l.method, url, res.StatusCode, body)
 		}
@@ -143,12 +145,12 @@ func TestErrorsOfEveryLinkHaveHerokusForm(t *testing.T) {
 		t.Run(row.resource+"/"+row.title, func(t *testing.T) {
 			fails := func(url, body string, headers map[string]string, status int, id string) {
 				t.Helper()
-				res, answer := furnished().ask(row.method, url, body, headers)
+				res, answer := furnished().Ask(row.method, url, body, headers)
 				if res.StatusCode != status || !isError(answer, id) {
 					t.Errorf("%s %s with %s gets %d, want %d %s: %s", row.method, url, body, res.StatusCode, status, id, answer)
 				}
 			}
-			fails(row.url, row.body, header("Authorization", "Bearer nobody"), 401, "unauthorized")
+			fails(row.url, row.body, wiretest.Header("Authorization", "Bearer nobody"), 401, "unauthorized")
 			if gone := strings.Replace(row.url, "/apps/hello", "/apps/nobody", 1); gone != row.url {
 				fails(gone, row.body, nil, 404, "not_found")
 			}

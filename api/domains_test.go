@@ -9,92 +9,93 @@ import (
 
 	"renga"
 	"renga/api"
+	"renga/api/wire/wiretest"
 )
 
 func TestDomains(t *testing.T) {
 	wide := strings.Repeat("a", 63) + "."
 	added := func(name, host string) scenario {
 		return scenario{
-			name: name, method: "POST", url: "/apps/hello/domains", body: `{"hostname":"` + host + `","sni_endpoint":null}`,
-			status: 201, has: []string{`"hostname":"` + host + `"`},
-			after: func(t *testing.T, rig *rig, _ *http.Response) { wantDomains(t, rig, host, "www.example.com") },
+			Name: name, Method: "POST", URL: "/apps/hello/domains", Body: `{"hostname":"` + host + `","sni_endpoint":null}`,
+			Status: 201, Has: []string{`"hostname":"` + host + `"`},
+			After: func(t *testing.T, rig *rig, _ *http.Response) { wantDomains(t, rig, host, "www.example.com") },
 		}
 	}
 	refused := func(name, host, why string) scenario {
 		return scenario{
-			name: name, method: "POST", url: "/apps/hello/domains", body: `{"hostname":"` + host + `","sni_endpoint":null}`,
-			status: 422, has: []string{"invalid_params", why},
-			after: func(t *testing.T, rig *rig, _ *http.Response) { wantDomains(t, rig, "www.example.com") },
+			Name: name, Method: "POST", URL: "/apps/hello/domains", Body: `{"hostname":"` + host + `","sni_endpoint":null}`,
+			Status: 422, Has: []string{"invalid_params", why},
+			After: func(t *testing.T, rig *rig, _ *http.Response) { wantDomains(t, rig, "www.example.com") },
 		}
 	}
 	run(t, []scenario{
 		{
-			name: "the list has the default domain and the custom ones", url: "/apps/hello/domains",
-			has: []string{
+			Name: "the list has the default domain and the custom ones", URL: "/apps/hello/domains",
+			Has: []string{
 				`"hostname":"hello.renga.localhost","id":"`, `"kind":"heroku"`, `"cname":null`,
-				`"cname":"hello.renga.localhost"`, `"hostname":"www.example.com","id":"` + domainID + `","kind":"custom"`, `"status":"none"`,
+				`"cname":"hello.renga.localhost"`, `"hostname":"www.example.com","id":"` + wiretest.DomainID + `","kind":"custom"`, `"status":"none"`,
 			},
-			hasNot: []string{"taken.example.org"},
+			HasNot: []string{"taken.example.org"},
 		},
 		{
-			name: "a list is paged by id", url: "/apps/hello/domains", headers: header("Range", "id ..; max=1"), status: 206,
-			after: func(t *testing.T, rig *rig, res *http.Response) {
-				_, body := rig.ask("GET", "/apps/hello/domains", "", header("Range", res.Header.Get("Next-Range")))
+			Name: "a list is paged by id", URL: "/apps/hello/domains", Headers: wiretest.Header("Range", "id ..; max=1"), Status: 206,
+			After: func(t *testing.T, rig *rig, res *http.Response) {
+				_, body := rig.Ask("GET", "/apps/hello/domains", "", wiretest.Header("Range", res.Header.Get("Next-Range")))
 				if !strings.Contains(body, `"hostname"`) {
 					t.Errorf("page after %q: %s", res.Header.Get("Next-Range"), body)
 				}
 			},
 		},
-		{name: "a domain by its name", url: "/apps/hello/domains/www.example.com", has: []string{domainID}},
-		{name: "a domain by its name written otherwise", url: "/apps/hello/domains/WWW.Example.com.", has: []string{domainID}},
-		{name: "a domain by its id", url: "/apps/hello/domains/" + domainID, has: []string{`"www.example.com"`}},
-		{name: "the default domain by its name", url: "/apps/hello/domains/hello.renga.localhost", has: []string{`"kind":"heroku"`}},
+		{Name: "a domain by its name", URL: "/apps/hello/domains/www.example.com", Has: []string{wiretest.DomainID}},
+		{Name: "a domain by its name written otherwise", URL: "/apps/hello/domains/WWW.Example.com.", Has: []string{wiretest.DomainID}},
+		{Name: "a domain by its id", URL: "/apps/hello/domains/" + wiretest.DomainID, Has: []string{`"www.example.com"`}},
+		{Name: "the default domain by its name", URL: "/apps/hello/domains/hello.renga.localhost", Has: []string{`"kind":"heroku"`}},
 		{
-			name: "a domain that is not there", url: "/apps/hello/domains/no.example.com", status: 404,
-			has: []string{`{"resource":"domain","id":"not_found","message":"Couldn't find that domain."}`},
+			Name: "a domain that is not there", URL: "/apps/hello/domains/no.example.com", Status: 404,
+			Has: []string{`{"resource":"domain","id":"not_found","message":"Couldn't find that domain."}`},
 		},
-		{name: "another app's domain", url: "/apps/hello/domains/taken.example.org", status: 404},
+		{Name: "another app's domain", URL: "/apps/hello/domains/taken.example.org", Status: 404},
 		{
-			name: "a domain is added", method: "POST", url: "/apps/hello/domains", body: `{"hostname":"Shop.Example.org.","sni_endpoint":null}`, status: 201,
-			has: []string{`"hostname":"shop.example.org"`, `"cname":"hello.renga.localhost"`, `"status":"none"`, `"sni_endpoint":null`},
-			after: func(t *testing.T, rig *rig, _ *http.Response) {
+			Name: "a domain is added", Method: "POST", URL: "/apps/hello/domains", Body: `{"hostname":"Shop.Example.org.","sni_endpoint":null}`, Status: 201,
+			Has: []string{`"hostname":"shop.example.org"`, `"cname":"hello.renga.localhost"`, `"status":"none"`, `"sni_endpoint":null`},
+			After: func(t *testing.T, rig *rig, _ *http.Response) {
 				wantDomains(t, rig, "shop.example.org", "www.example.com")
-				if !slices.Contains(rig.world.woken, hello) || !slices.Contains(rig.world.ordered, "shop.example.org") {
-					t.Errorf("woken %v, ordered %v", rig.world.woken, rig.world.ordered)
+				if !slices.Contains(rig.World.Woken, wiretest.Hello) || !slices.Contains(rig.World.Ordered, "shop.example.org") {
+					t.Errorf("woken %v, ordered %v", rig.World.Woken, rig.World.Ordered)
 				}
-				if !strings.Contains(rig.log.String(), `"action":"domain added"`) {
+				if !strings.Contains(rig.Logged.String(), `"action":"domain added"`) {
 					t.Error("the change is in no audit line")
 				}
 			},
 		},
 		{
-			name: "a name of other letters is kept in punycode", method: "POST", url: "/apps/hello/domains", body: `{"hostname":"*.Bücher.example"}`, status: 201,
-			has: []string{`"hostname":"*.xn--bcher-kva.example"`},
-			after: func(t *testing.T, rig *rig, _ *http.Response) {
-				if res, body := rig.ask("GET", "/apps/hello/domains/*.b%C3%BCcher.example", "", nil); res.StatusCode != 200 {
+			Name: "a name of other letters is kept in punycode", Method: "POST", URL: "/apps/hello/domains", Body: `{"hostname":"*.Bücher.example"}`, Status: 201,
+			Has: []string{`"hostname":"*.xn--bcher-kva.example"`},
+			After: func(t *testing.T, rig *rig, _ *http.Response) {
+				if res, body := rig.Ask("GET", "/apps/hello/domains/*.b%C3%BCcher.example", "", nil); res.StatusCode != 200 {
 					t.Errorf("not found by its letters: %s", body)
 				}
-				if len(rig.world.ordered) > 0 {
-					t.Errorf("ordered %v", rig.world.ordered)
+				if len(rig.World.Ordered) > 0 {
+					t.Errorf("ordered %v", rig.World.Ordered)
 				}
 			},
 		},
 		{
-			name: "the app's only certificate is taken when it is good for the name", method: "POST", url: "/apps/hello/domains",
-			body: `{"hostname":"shop.example.com","sni_endpoint":null}`, status: 201, has: []string{`"sni_endpoint":{"id":"` + endpointID},
-			after: func(t *testing.T, rig *rig, _ *http.Response) {
-				if len(rig.world.ordered) > 0 {
-					t.Errorf("ordered %v", rig.world.ordered)
+			Name: "the app's only certificate is taken when it is good for the name", Method: "POST", URL: "/apps/hello/domains",
+			Body: `{"hostname":"shop.example.com","sni_endpoint":null}`, Status: 201, Has: []string{`"sni_endpoint":{"id":"` + wiretest.EndpointID},
+			After: func(t *testing.T, rig *rig, _ *http.Response) {
+				if len(rig.World.Ordered) > 0 {
+					t.Errorf("ordered %v", rig.World.Ordered)
 				}
 			},
 		},
 		{
-			name: "the certificate that was asked for is taken", method: "POST", url: "/apps/hello/domains",
-			body: `{"hostname":"shop.example.org","sni_endpoint":"` + endpointID + `"}`, status: 201, has: []string{`"sni_endpoint":{"id":"` + endpointID},
+			Name: "the certificate that was asked for is taken", Method: "POST", URL: "/apps/hello/domains",
+			Body: `{"hostname":"shop.example.org","sni_endpoint":"` + wiretest.EndpointID + `"}`, Status: 201, Has: []string{`"sni_endpoint":{"id":"` + wiretest.EndpointID},
 		},
 		{
-			name: "a certificate that is not there is not taken", method: "POST", url: "/apps/hello/domains",
-			body: `{"hostname":"shop.example.org","sni_endpoint":"tokyo-1"}`, status: 404, has: []string{`"resource":"sni_endpoint"`},
+			Name: "a certificate that is not there is not taken", Method: "POST", URL: "/apps/hello/domains",
+			Body: `{"hostname":"shop.example.org","sni_endpoint":"tokyo-1"}`, Status: 404, Has: []string{`"resource":"sni_endpoint"`},
 		},
 		refused("a name that the app has", "www.example.com", "Domain already added to this app."),
 		refused("a name that another app has", "taken.example.org", "taken.example.org is currently in use by another app."),
@@ -130,34 +131,34 @@ func TestDomains(t *testing.T) {
 		refused("a name below the platform's", "shop.renga.localhost", "reserved for the platform"),
 		refused("a wildcard below the platform's", "*.renga.localhost", "reserved for the platform"),
 		{
-			name: "a domain gets a certificate", method: "PATCH", url: "/apps/hello/domains/www.example.com",
-			body: `{"sni_endpoint":"` + endpointID + `"}`, has: []string{`"sni_endpoint":{"id":"` + endpointID, `"acm_status":null`},
+			Name: "a domain gets a certificate", Method: "PATCH", URL: "/apps/hello/domains/www.example.com",
+			Body: `{"sni_endpoint":"` + wiretest.EndpointID + `"}`, Has: []string{`"sni_endpoint":{"id":"` + wiretest.EndpointID, `"acm_status":null`},
 		},
 		{
-			name: "a domain is given none", method: "PATCH", url: "/apps/hello/domains/www.example.com",
-			body: `{"sni_endpoint":null}`, has: []string{`"sni_endpoint":null`, `"acm_status":"cert issued"`},
+			Name: "a domain is given none", Method: "PATCH", URL: "/apps/hello/domains/www.example.com",
+			Body: `{"sni_endpoint":null}`, Has: []string{`"sni_endpoint":null`, `"acm_status":"cert issued"`},
 		},
 		{
-			name: "a certificate of nobody", method: "PATCH", url: "/apps/hello/domains/www.example.com",
-			body: `{"sni_endpoint":"tokyo-1"}`, status: 404, has: []string{"Couldn't find that sni endpoint."},
+			Name: "a certificate of nobody", Method: "PATCH", URL: "/apps/hello/domains/www.example.com",
+			Body: `{"sni_endpoint":"tokyo-1"}`, Status: 404, Has: []string{"Couldn't find that sni endpoint."},
 		},
 		{
-			name: "a domain is removed", method: "DELETE", url: "/apps/hello/domains/www.example.com", has: []string{domainID},
-			after: func(t *testing.T, rig *rig, _ *http.Response) {
+			Name: "a domain is removed", Method: "DELETE", URL: "/apps/hello/domains/www.example.com", Has: []string{wiretest.DomainID},
+			After: func(t *testing.T, rig *rig, _ *http.Response) {
 				wantDomains(t, rig)
-				if !slices.Contains(rig.world.woken, hello) {
+				if !slices.Contains(rig.World.Woken, wiretest.Hello) {
 					t.Error("the dyno manager does not know")
 				}
 			},
 		},
-		{name: "the default domain stays", method: "DELETE", url: "/apps/hello/domains/hello.renga.localhost", status: 422, has: []string{"belongs to the app"}},
-		{name: "another owner's app", method: "POST", url: "/apps/other/domains", body: `{"hostname":"a.example.net"}`, status: 403},
+		{Name: "the default domain stays", Method: "DELETE", URL: "/apps/hello/domains/hello.renga.localhost", Status: 422, Has: []string{"belongs to the app"}},
+		{Name: "another owner's app", Method: "POST", URL: "/apps/other/domains", Body: `{"hostname":"a.example.net"}`, Status: 403},
 	})
 }
 
 func wantDomains(t *testing.T, rig *rig, want ...string) {
 	t.Helper()
-	all, err := rig.db.Domains(context.Background(), hello)
+	all, err := rig.DB.Domains(context.Background(), wiretest.Hello)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,42 +172,42 @@ func wantDomains(t *testing.T, rig *rig, want ...string) {
 }
 
 func TestAutomaticCertificates(t *testing.T) {
-	off := func(w *world) { a := w.apps[hello]; a.ACM = false; w.apps[hello] = a }
+	off := func(w *wiretest.World) { a := w.Apps[wiretest.Hello]; a.ACM = false; w.Apps[wiretest.Hello] = a }
 	run(t, []scenario{
 		{
-			name: "are turned on", prepare: off, method: "POST", url: "/apps/hello/acm", body: `{}`, has: []string{`"acm":true`},
-			after: func(t *testing.T, rig *rig, _ *http.Response) {
-				if !slices.Equal(rig.world.ordered, []string{"www.example.com"}) {
-					t.Errorf("ordered %v", rig.world.ordered)
+			Name: "are turned on", Prepare: off, Method: "POST", URL: "/apps/hello/acm", Body: `{}`, Has: []string{`"acm":true`},
+			After: func(t *testing.T, rig *rig, _ *http.Response) {
+				if !slices.Equal(rig.World.Ordered, []string{"www.example.com"}) {
+					t.Errorf("ordered %v", rig.World.Ordered)
 				}
 			},
 		},
 		{
-			name: "are turned off", method: "DELETE", url: "/apps/hello/acm", has: []string{`"acm":false`},
-			after: func(t *testing.T, rig *rig, _ *http.Response) {
-				if _, body := rig.ask("GET", "/apps/hello/domains/www.example.com", "", nil); !strings.Contains(body, `"acm_status":null`) {
+			Name: "are turned off", Method: "DELETE", URL: "/apps/hello/acm", Has: []string{`"acm":false`},
+			After: func(t *testing.T, rig *rig, _ *http.Response) {
+				if _, body := rig.Ask("GET", "/apps/hello/domains/www.example.com", "", nil); !strings.Contains(body, `"acm_status":null`) {
 					t.Errorf("domain: %s", body)
 				}
-				if len(rig.world.ordered) > 0 {
-					t.Errorf("ordered %v", rig.world.ordered)
+				if len(rig.World.Ordered) > 0 {
+					t.Errorf("ordered %v", rig.World.Ordered)
 				}
 			},
 		},
 		{
-			name: "are tried again", method: "PATCH", url: "/apps/hello/acm", body: `{"acm_refresh":true}`,
-			after: func(t *testing.T, rig *rig, _ *http.Response) {
-				if !slices.Equal(rig.world.ordered, []string{"www.example.com"}) {
-					t.Errorf("ordered %v", rig.world.ordered)
+			Name: "are tried again", Method: "PATCH", URL: "/apps/hello/acm", Body: `{"acm_refresh":true}`,
+			After: func(t *testing.T, rig *rig, _ *http.Response) {
+				if !slices.Equal(rig.World.Ordered, []string{"www.example.com"}) {
+					t.Errorf("ordered %v", rig.World.Ordered)
 				}
 			},
 		},
 		{
-			name: "are not tried while they are off", prepare: off, method: "PATCH", url: "/apps/hello/acm", body: `{"acm_refresh":true}`,
-			status: 422, has: []string{"certs:auto:enable"},
+			Name: "are not tried while they are off", Prepare: off, Method: "PATCH", URL: "/apps/hello/acm", Body: `{"acm_refresh":true}`,
+			Status: 422, Has: []string{"certs:auto:enable"},
 		},
 		{
-			name: "come from the local CA when there is no other", url: "/apps/hello/domains/www.example.com",
-			has: []string{`"acm_status":"cert issued"`, "RENGA_ACME_DIRECTORY"},
+			Name: "come from the local CA when there is no other", URL: "/apps/hello/domains/www.example.com",
+			Has: []string{`"acm_status":"cert issued"`, "RENGA_ACME_DIRECTORY"},
 		},
 	})
 }
@@ -214,20 +215,20 @@ func TestAutomaticCertificates(t *testing.T) {
 func TestACMStatusIsThatOfTheOrder(t *testing.T) {
 	rig := newRigWith(func(o *api.Options) { o.ACME = true })
 	status := func(host string) string {
-		_, body := rig.ask("GET", "/apps/hello/domains/"+host, "", nil)
+		_, body := rig.Ask("GET", "/apps/hello/domains/"+host, "", nil)
 		return body
 	}
 	if got := status("www.example.com"); !strings.Contains(got, `"acm_status":"pending","acm_status_reason":null`) {
 		t.Errorf("before the order: %s", got)
 	}
 	failed := renga.ACMStatus{State: "failing", Reason: "no such name in the DNS"}
-	if err := rig.db.SetACM(t.Context(), "www.example.com", failed); err != nil {
+	if err := rig.DB.SetACM(t.Context(), "www.example.com", failed); err != nil {
 		t.Fatal(err)
 	}
 	if got := status("www.example.com"); !strings.Contains(got, `"acm_status":"failing","acm_status_reason":"no such name in the DNS"`) {
 		t.Errorf("after it failed: %s", got)
 	}
-	rig.ask("POST", "/apps/hello/domains", `{"hostname":"*.example.net"}`, nil)
+	rig.Ask("POST", "/apps/hello/domains", `{"hostname":"*.example.net"}`, nil)
 	if got := status("*.example.net"); !strings.Contains(got, `"acm_status":"failed"`) || !strings.Contains(got, "certs:add") {
 		t.Errorf("wildcard: %s", got)
 	}

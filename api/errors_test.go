@@ -1,11 +1,11 @@
 package api_test
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
 
 // TestErrorsByStatusAndID is the table of all errors that requests can bring
@@ -21,9 +21,9 @@ func TestErrorsByStatusAndID(t *testing.T) {
 		{"a body cut short", "PATCH", "/apps/hello", `{"maintenance":`, nil, 400, "bad_request"},
 		{"a body with more behind it", "PATCH", "/apps/hello", `{} {}`, nil, 400, "bad_request"},
 		{"a body that is no text", "PATCH", "/apps/hello", "\xff\xfe", nil, 400, "bad_request"},
-		{"a range over no field", "GET", "/apps", "", header("Range", "size .."), 400, "bad_request"},
-		{"no token", "GET", "/apps", "", header("Authorization", ""), 401, "unauthorized"},
-		{"a token of nobody", "GET", "/apps", "", header("Authorization", "Bearer nobody"), 401, "unauthorized"},
+		{"a range over no field", "GET", "/apps", "", wiretest.Header("Range", "size .."), 400, "bad_request"},
+		{"no token", "GET", "/apps", "", wiretest.Header("Authorization", ""), 401, "unauthorized"},
+		{"a token of nobody", "GET", "/apps", "", wiretest.Header("Authorization", "Bearer nobody"), 401, "unauthorized"},
 		{"another's app", "GET", "/apps/other", "", nil, 403, "forbidden"},
 		{"another's app, to change", "PATCH", "/apps/other", `{}`, nil, 403, "forbidden"},
 		{"an app that is not there", "GET", "/apps/nobody", "", nil, 404, "not_found"},
@@ -31,7 +31,7 @@ func TestErrorsByStatusAndID(t *testing.T) {
 		{"an endpoint that is not there", "GET", "/nowhere", "", nil, 404, "not_found"},
 		{"a method that is not there", "PUT", "/apps/hello", `{}`, nil, 404, "not_found"},
 		{"a body without end", "PATCH", "/apps/hello/config-vars", `{"A":"` + strings.Repeat("a", 1<<20) + `"}`, nil, 413, "request_entity_too_large"},
-		{"a body in XML", "PATCH", "/apps/hello", `<app/>`, header("Content-Type", "text/xml"), 415, "unsupported_media_type"},
+		{"a body in XML", "PATCH", "/apps/hello", `<app/>`, wiretest.Header("Content-Type", "text/xml"), 415, "unsupported_media_type"},
 		{"a field of a wrong type", "PATCH", "/apps/hello", `{"maintenance":"on"}`, nil, 422, "invalid_params"},
 		{"a body that is no object", "PATCH", "/apps/hello", `7`, nil, 422, "invalid_params"},
 		{"a name that is taken", "POST", "/apps", `{"name":"other"}`, nil, 422, "invalid_params"},
@@ -39,7 +39,7 @@ func TestErrorsByStatusAndID(t *testing.T) {
 		{"a region that is not there", "POST", "/apps", `{"region":"eu"}`, nil, 422, "invalid_params"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			res, body := newRig(nil).ask(c.method, c.url, c.body, c.headers)
+			res, body := newRig(nil).Ask(c.method, c.url, c.body, c.headers)
 			if res.StatusCode != c.status || !isError(body, c.id) {
 				t.Errorf("%d, want %d %s: %s", res.StatusCode, c.status, c.id, body)
 			}
@@ -52,7 +52,7 @@ func TestErrorsByStatusAndID(t *testing.T) {
 
 func TestBodiesThatSayNothingOfTheirTypeAreJSON(t *testing.T) {
 	for _, kind := range []string{"", "application/json", "application/json; charset=utf-8", "application/vnd.heroku+json", "application/x-www-form-urlencoded"} {
-		if res, body := newRig(nil).ask("PATCH", "/apps/hello", `{"maintenance":true}`, header("Content-Type", kind)); res.StatusCode != 200 {
+		if res, body := newRig(nil).Ask("PATCH", "/apps/hello", `{"maintenance":true}`, wiretest.Header("Content-Type", kind)); res.StatusCode != 200 {
 			t.Errorf("%q gets %d: %s", kind, res.StatusCode, body)
 		}
 	}
@@ -66,14 +66,14 @@ func FuzzBodies(f *testing.F) {
 	}
 	rig := newRig(nil)
 	f.Fuzz(func(t *testing.T, body string) {
-		rig.world.mu.Lock()
-		rig.world.apps = map[renga.AppID]renga.App{hello: newWorld().apps[hello]}
-		rig.world.mu.Unlock()
+		rig.World.Mu.Lock()
+		rig.World.Apps = map[renga.AppID]renga.App{wiretest.Hello: wiretest.NewWorld().Apps[wiretest.Hello]}
+		rig.World.Mu.Unlock()
 		for _, row := range implemented {
 			if row.body == "" {
 				continue
 			}
-			res, answer := rig.ask(row.method, row.url, body, nil)
+			res, answer := rig.Ask(row.method, row.url, body, nil)
 			if code := res.StatusCode; code >= 500 || code >= 300 && !strings.Contains(answer, `"message":"`) {
 				t.Errorf("%s %s with %q gets %d: %s", row.method, row.url, body, code, answer)
 			}
@@ -89,20 +89,12 @@ func FuzzAppNames(f *testing.F) {
 	}
 	rig := newRig(nil)
 	f.Fuzz(func(t *testing.T, name string) {
-		rig.world.mu.Lock()
-		rig.world.apps = map[renga.AppID]renga.App{}
-		rig.world.mu.Unlock()
-		res, body := rig.ask("POST", "/apps", `{"name":`+quoted(name)+`}`, nil)
+		rig.World.Mu.Lock()
+		rig.World.Apps = map[renga.AppID]renga.App{}
+		rig.World.Mu.Unlock()
+		res, body := rig.Ask("POST", "/apps", `{"name":`+wiretest.Quoted(name)+`}`, nil)
 		if taken := res.StatusCode == 201; taken != (name == "" || renga.ValidateAppName(name) == nil) && strings.ToValidUTF8(name, "") == name {
 			t.Errorf("%q gets %d: %s", name, res.StatusCode, body)
 		}
 	})
-}
-
-func quoted(s string) string {
-	text, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // every string has a JSON form
-	}
-	return string(text)
 }

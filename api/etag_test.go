@@ -1,25 +1,29 @@
 package api_test
 
-import "testing"
+import (
+	"testing"
+
+	"renga/api/wire/wiretest"
+)
 
 func TestAnswersHaveTags(t *testing.T) {
 	rig := newRig(nil)
 	for _, url := range []string{"/apps", "/apps/hello", "/apps/hello/config-vars", "/apps/hello/releases"} {
-		res, _ := rig.ask("GET", url, "", nil)
+		res, _ := rig.Ask("GET", url, "", nil)
 		tag := res.Header.Get("ETag")
 		if len(tag) != 34 || tag[0] != '"' {
 			t.Fatalf("ETag of %s is %q", url, tag)
 		}
 		for _, known := range []string{tag, `"other", ` + tag, "W/" + tag, "*"} {
-			res, body := rig.ask("GET", url, "", header("If-None-Match", known))
+			res, body := rig.Ask("GET", url, "", wiretest.Header("If-None-Match", known))
 			if res.StatusCode != 304 || body != "" || res.Header.Get("ETag") != tag {
 				t.Errorf("%s with %s gets %d, ETag %s: %s", url, known, res.StatusCode, res.Header.Get("ETag"), body)
 			}
 		}
-		if res, body := rig.ask("GET", url, "", header("If-None-Match", `"other"`)); res.StatusCode != 200 || body == "" {
+		if res, body := rig.Ask("GET", url, "", wiretest.Header("If-None-Match", `"other"`)); res.StatusCode != 200 || body == "" {
 			t.Errorf("%s with another tag gets %d: %s", url, res.StatusCode, body)
 		}
-		if res, _ := rig.ask("HEAD", url, "", header("If-None-Match", tag)); res.StatusCode != 304 {
+		if res, _ := rig.Ask("HEAD", url, "", wiretest.Header("If-None-Match", tag)); res.StatusCode != 304 {
 			t.Errorf("HEAD %s gets %d", url, res.StatusCode)
 		}
 	}
@@ -27,9 +31,9 @@ func TestAnswersHaveTags(t *testing.T) {
 
 func TestTagsFollowWhatIsThere(t *testing.T) {
 	rig := newRig(nil)
-	before, _ := rig.ask("GET", "/apps/hello", "", nil)
-	rig.ask("PATCH", "/apps/hello", `{"maintenance":true}`, nil)
-	after, _ := rig.ask("GET", "/apps/hello", "", header("If-None-Match", before.Header.Get("ETag")))
+	before, _ := rig.Ask("GET", "/apps/hello", "", nil)
+	rig.Ask("PATCH", "/apps/hello", `{"maintenance":true}`, nil)
+	after, _ := rig.Ask("GET", "/apps/hello", "", wiretest.Header("If-None-Match", before.Header.Get("ETag")))
 	if after.StatusCode != 200 || after.Header.Get("ETag") == before.Header.Get("ETag") {
 		t.Errorf("after a change: %d, ETag %s", after.StatusCode, after.Header.Get("ETag"))
 	}
@@ -38,14 +42,14 @@ func TestTagsFollowWhatIsThere(t *testing.T) {
 func TestOnlyWholeGoodAnswersHaveTags(t *testing.T) {
 	rig := newRig(nil)
 	for name, res := range map[string]string{"error": "/apps/nobody", "unknown": "/nowhere"} {
-		if res, _ := rig.ask("GET", res, "", nil); res.Header.Get("ETag") != "" {
+		if res, _ := rig.Ask("GET", res, "", nil); res.Header.Get("ETag") != "" {
 			t.Errorf("%s has a tag", name)
 		}
 	}
-	if res, _ := rig.ask("GET", "/apps/hello/releases", "", header("Range", "version ..; max=1")); res.StatusCode != 206 || res.Header.Get("ETag") != "" {
+	if res, _ := rig.Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", "version ..; max=1")); res.StatusCode != 206 || res.Header.Get("ETag") != "" {
 		t.Errorf("a part has a tag: %d %v", res.StatusCode, res.Header)
 	}
-	if res, _ := rig.ask("PATCH", "/apps/hello", `{}`, nil); res.Header.Get("ETag") != "" {
+	if res, _ := rig.Ask("PATCH", "/apps/hello", `{}`, nil); res.Header.Get("ETag") != "" {
 		t.Error("a change has a tag")
 	}
 }

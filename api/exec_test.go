@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
 
 // asUserOf is Basic authentication as Heroku's CLI sends it for ps:exec.
 func asUserOf(app string) map[string]string {
-	return header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(app+":"+"ada-token")))
+	return wiretest.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(app+":"+"ada-token")))
 }
 
 func TestDynosAreVisited(t *testing.T) {
@@ -27,34 +28,34 @@ func TestDynosAreVisited(t *testing.T) {
 		{"one of another's app", "PUT", "/api/v2/web.1", "other", body, 403, ""},
 		{"one of no app", "PUT", "/api/v2/web.1", "absent", body, 404, ""},
 	} {
-		res, got := rig.ask(c.method, c.url, c.body, asUserOf(c.app))
+		res, got := rig.Ask(c.method, c.url, c.body, asUserOf(c.app))
 		if res.StatusCode != c.status || !strings.Contains(got, c.has) {
 			t.Errorf("%s: %d %s", c.name, res.StatusCode, got)
 		}
 	}
-	if said := strings.Join(rig.world.did, "\n"); said != "Session in web.1 opened by "+string(ada.ID) {
+	if said := strings.Join(rig.World.Said, "\n"); said != "Session in web.1 opened by "+string(wiretest.Ada.ID) {
 		t.Errorf("the app's log says %q", said)
 	}
-	if err := rig.world.still(t.Context()); err != nil {
+	if err := rig.World.Still(t.Context()); err != nil {
 		t.Errorf("when it comes again: %v", err)
 	}
-	rig.world.broken = renga.Errorf(renga.Unauthorized, "The token was revoked.")
-	if err := rig.world.still(t.Context()); renga.KindOf(err) != renga.Unauthorized {
+	rig.World.Broken = renga.Errorf(renga.Unauthorized, "The token was revoked.")
+	if err := rig.World.Still(t.Context()); renga.KindOf(err) != renga.Unauthorized {
 		t.Errorf("when its token is good no more: %v", err)
 	}
-	rig.world.broken = nil
-	rig.ask("PATCH", "/apps/hello/features/"+renga.Exec, `{"enabled":false}`, nil)
-	if res, got := rig.ask("PUT", "/api/v2/web.1", body, asUserOf("hello")); res.StatusCode != 403 || !strings.Contains(got, renga.Exec) {
+	rig.World.Broken = nil
+	rig.Ask("PATCH", "/apps/hello/features/"+renga.Exec, `{"enabled":false}`, nil)
+	if res, got := rig.Ask("PUT", "/api/v2/web.1", body, asUserOf("hello")); res.StatusCode != 403 || !strings.Contains(got, renga.Exec) {
 		t.Errorf("with the feature off: %d %s", res.StatusCode, got)
 	}
-	if err := rig.world.still(t.Context()); renga.KindOf(err) != renga.Forbidden {
+	if err := rig.World.Still(t.Context()); renga.KindOf(err) != renga.Forbidden {
 		t.Errorf("when it comes again then: %v", err)
 	}
 }
 
 func TestCommandsInRunningDynosOverWebSocket(t *testing.T) {
 	post := func(name, dyno, body string, status int, has ...string) scenario {
-		return scenario{name: name, method: "POST", url: "/apps/hello/dynos/" + dyno + "/exec", body: body, status: status, has: has}
+		return scenario{Name: name, Method: "POST", URL: "/apps/hello/dynos/" + dyno + "/exec", Body: body, Status: status, Has: has}
 	}
 	run(t, []scenario{
 		post("a command", "web.1", `{"command":"rake"}`, 201, `{"command":"rake","dyno":{"name":"web.1"},"websocket_url":"ws://api.renga.localhost:5000/attach/web.1-rake"}`),
@@ -63,11 +64,11 @@ func TestCommandsInRunningDynosOverWebSocket(t *testing.T) {
 		post("too much", "web.1", `{"command":"`+strings.Repeat("x", 33<<10)+`"}`, 422, `Field \"command\"`),
 		post("a terminal that is none", "web.1", `{"terminal":{"columns":-1}}`, 422),
 		post("in one that is not there", "web.9", `{"command":"rake"}`, 404, "Couldn't find that dyno"),
-		{name: "of another", method: "POST", url: "/apps/other/dynos/web.1/exec", body: `{"command":"x"}`, status: 403},
+		{Name: "of another", Method: "POST", URL: "/apps/other/dynos/web.1/exec", Body: `{"command":"x"}`, Status: 403},
 	})
 	rig := newRig(nil)
-	rig.ask("PATCH", "/apps/hello/features/"+renga.Exec, `{"enabled":false}`, nil)
-	if res, got := rig.ask("POST", "/apps/hello/dynos/web.1/exec", `{"command":"x"}`, nil); res.StatusCode != 403 || !strings.Contains(got, renga.Exec) {
+	rig.Ask("PATCH", "/apps/hello/features/"+renga.Exec, `{"enabled":false}`, nil)
+	if res, got := rig.Ask("POST", "/apps/hello/dynos/web.1/exec", `{"command":"x"}`, nil); res.StatusCode != 403 || !strings.Contains(got, renga.Exec) {
 		t.Errorf("with the feature off: %d %s", res.StatusCode, got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
 
 // standard2X is the id of a size, which is made of its name.
@@ -14,16 +15,16 @@ const standard2X = "cbc084c2-e64a-5d5d-878c-8c3bb452d6c5"
 
 func TestFormation(t *testing.T) {
 	batch := func(name, updates string, status int, has ...string) scenario {
-		return scenario{name: name, method: "PATCH", url: "/apps/hello/formation", body: `{"updates":` + updates + `}`, status: status, has: has}
+		return scenario{Name: name, Method: "PATCH", URL: "/apps/hello/formation", Body: `{"updates":` + updates + `}`, Status: status, Has: has}
 	}
 	one := func(name, body string, status int, has ...string) scenario {
-		return scenario{name: name, method: "PATCH", url: "/apps/hello/formation/web", body: body, status: status, has: has}
+		return scenario{Name: name, Method: "PATCH", URL: "/apps/hello/formation/web", Body: body, Status: status, Has: has}
 	}
 	run(t, []scenario{
-		{name: "list, web first, with types never scaled", url: "/apps/hello/formation", has: []string{`[{"app":`, `"quantity":1,"size":"Standard-1X","type":"web"`, `"quantity":0,"size":"Standard-1X","type":"worker"`, `"command":"/bin/app --say 'it is'"`}},
-		{name: "info", url: "/apps/hello/formation/web", has: []string{`"type":"web"`}},
-		{name: "info of an unknown type", url: "/apps/hello/formation/clock", status: 404, has: []string{`{"resource":"process_type","id":"not_found","message":"Couldn't find that process type."}`}},
-		{name: "of another", url: "/apps/other/formation", status: 403},
+		{Name: "list, web first, with types never scaled", URL: "/apps/hello/formation", Has: []string{`[{"app":`, `"quantity":1,"size":"Standard-1X","type":"web"`, `"quantity":0,"size":"Standard-1X","type":"worker"`, `"command":"/bin/app --say 'it is'"`}},
+		{Name: "info", URL: "/apps/hello/formation/web", Has: []string{`"type":"web"`}},
+		{Name: "info of an unknown type", URL: "/apps/hello/formation/clock", Status: 404, Has: []string{`{"resource":"process_type","id":"not_found","message":"Couldn't find that process type."}`}},
+		{Name: "of another", URL: "/apps/other/formation", Status: 403},
 		batch("several at once answer the whole", `[{"type":"web","quantity":3},{"type":"worker","quantity":2,"size":"STANDARD-2x"}]`, 200, `"quantity":3,"size":"Standard-1X","type":"web"`, `"quantity":2,"size":"Standard-2X","type":"worker"`),
 		batch("size alone", `[{"type":"web","size":"performance-M"}]`, 200, `"quantity":1,"size":"Performance-M","type":"web"`),
 		batch("quantity as the CLI sends it", `[{"type":"web","quantity":"2"}]`, 200, `"quantity":2`),
@@ -42,8 +43,8 @@ func TestFormation(t *testing.T) {
 		batch("no image to take away", `[{"type":"clock","docker_image":null}]`, 404, `Couldn't find that process type.`),
 		one("image", `{"docker_image":"fresh"}`, 200, `"type":"web"`, `"quantity":1`),
 		one("no image any more", `{"docker_image":null}`, 200, `"type":"web"`, `"quantity":0`),
-		{name: "a release command is not scaled", prepare: withPhase, method: "PATCH", url: "/apps/hello/formation/release", body: `{"quantity":1}`, status: 422, has: []string{`runs once for each release`}},
-		{name: "but has a size", prepare: withPhase, method: "PATCH", url: "/apps/hello/formation/release", body: `{"quantity":0,"size":"eco"}`, has: []string{`"quantity":0,"size":"Eco","type":"release"`}},
+		{Name: "a release command is not scaled", Prepare: withPhase, Method: "PATCH", URL: "/apps/hello/formation/release", Body: `{"quantity":1}`, Status: 422, Has: []string{`runs once for each release`}},
+		{Name: "but has a size", Prepare: withPhase, Method: "PATCH", URL: "/apps/hello/formation/release", Body: `{"quantity":0,"size":"eco"}`, Has: []string{`"quantity":0,"size":"Eco","type":"release"`}},
 		one("quantity", `{"quantity":100}`, 200, `"quantity":100`),
 		one("too many", `{"quantity":101}`, 422, `from 0 to 100`),
 		one("negative", `{"quantity":-1}`, 422, `from 0 to 100`),
@@ -60,7 +61,7 @@ func TestFormation(t *testing.T) {
 		one("two sizes", `{"size":"eco","dyno_size":{"name":"standard-2x"}}`, 422, `two sizes, Eco and Standard-2X`),
 		one("no size", `{"dyno_size":{}}`, 422, `\"dyno_size\" must have the name of a size`),
 		one("unknown size by name", `{"dyno_size":{"name":"huge"}}`, 422, `The sizes are`),
-		one("unknown size by id", `{"dyno_size":{"id":"`+offerID+`"}}`, 422, `The sizes are`),
+		one("unknown size by id", `{"dyno_size":{"id":"`+wiretest.OfferID+`"}}`, 422, `The sizes are`),
 		one("as it was", `{"dyno_size":null}`, 200, `"size":"Standard-1X"`),
 		batch("sizes of several", `[{"type":"web","dyno_size":{"name":"eco"}},{"type":"worker","dyno_size":{"id":"`+standard2X+`"}}]`, 200, `"quantity":1,"size":"Eco","type":"web"`, `"quantity":0,"size":"Standard-2X","type":"worker"`),
 		one("size no string", `{"size":1}`, 422, `Field \"size\" must be a string.`),
@@ -72,10 +73,10 @@ func TestScalingIsAllOrNothing(t *testing.T) {
 	for _, second := range []string{`{"type":"worker","docker_image":"none"}`, `{"type":"clock","quantity":1}`, `{"type":"worker","quantity":-1}`, `{"type":"worker","size":"huge"}`} {
 		rig := newRig(nil)
 		body := `{"updates":[{"type":"web","quantity":5},` + second + `]}`
-		if res, answer := rig.ask("PATCH", "/apps/hello/formation", body, nil); res.StatusCode < 400 {
+		if res, answer := rig.Ask("PATCH", "/apps/hello/formation", body, nil); res.StatusCode < 400 {
 			t.Errorf("%s gets %d: %s", second, res.StatusCode, answer)
 		}
-		if rig.world.formation[renga.Web].Quantity != 1 || len(rig.world.woken) != 0 {
+		if rig.World.Scaled[renga.Web].Quantity != 1 || len(rig.World.Woken) != 0 {
 			t.Errorf("%s changed something", second)
 		}
 	}
@@ -85,54 +86,54 @@ func TestImagesAreReleasedThroughTheFormation(t *testing.T) {
 	rig := newRig(nil)
 	ask := func(method, path, body string) string {
 		t.Helper()
-		res, answer := rig.ask(method, path, body, nil)
+		res, answer := rig.Ask(method, path, body, nil)
 		if res.StatusCode != 200 {
 			t.Fatalf("%s %s: %s", method, body, answer)
 		}
 		return answer
 	}
-	same := image(renga.Web, 4).Digest
+	same := wiretest.Image(renga.Web, 4).Digest
 	ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","docker_image":"`+same+`"}]}`)
-	if n := len(rig.world.releases[hello]); n != 4 {
+	if n := len(rig.World.History[wiretest.Hello]); n != 4 {
 		t.Errorf("what runs anyway made release %d", n)
 	}
 	ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","docker_image":"fresh"},{"type":"clock","docker_image":"fresh"}]}`)
 	ask("PATCH", "/apps/hello/formation/web", `{"docker_image":null}`)
-	if n := len(rig.world.releases[hello]); n != 6 {
+	if n := len(rig.World.History[wiretest.Hello]); n != 6 {
 		t.Errorf("two changes end with release %d", n)
 	}
 	if formation := ask("GET", "/apps/hello/formation", ""); strings.Contains(formation, `"type":"web"`) || !strings.Contains(formation, `"type":"clock"`) {
 		t.Errorf("the formation is %s", formation)
 	}
-	if _, kept := rig.world.formation[renga.Web]; kept {
+	if _, kept := rig.World.Scaled[renga.Web]; kept {
 		t.Error("a type that was taken away is still scaled")
 	}
 }
 
 func TestScalingWakesTheAppAndKeepsWhatIsNotNamed(t *testing.T) {
 	rig := newRig(nil)
-	if res, body := rig.ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","quantity":2}]}`, nil); res.StatusCode != 200 {
+	if res, body := rig.Ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","quantity":2}]}`, nil); res.StatusCode != 200 {
 		t.Fatal(body)
 	}
-	web := rig.world.formation[renga.Web]
-	if web.Quantity != 2 || web.Size != "standard-1x" || !web.CreatedAt.Equal(born) {
+	web := rig.World.Scaled[renga.Web]
+	if web.Quantity != 2 || web.Size != "standard-1x" || !web.CreatedAt.Equal(wiretest.Born) {
 		t.Errorf("web is %+v", web)
 	}
-	if _, named := rig.world.formation["worker"]; named {
+	if _, named := rig.World.Scaled["worker"]; named {
 		t.Error("a type that was not named got an entry")
 	}
-	if !slices.Equal(rig.world.woken, []renga.AppID{hello}) {
-		t.Errorf("woken: %v", rig.world.woken)
+	if !slices.Equal(rig.World.Woken, []renga.AppID{wiretest.Hello}) {
+		t.Errorf("woken: %v", rig.World.Woken)
 	}
 }
 
 func TestProcessTypesAreFoundByTheirID(t *testing.T) {
 	rig := newRig(nil)
-	id := listed(t, rig, "/apps/hello/formation", "", "id")[1]
-	if _, body := rig.ask("PATCH", "/apps/hello/formation/"+id, `{"quantity":4}`, nil); !strings.Contains(body, `"type":"worker"`) {
+	id := wiretest.Listed(t, rig, "/apps/hello/formation", "", "id")[1]
+	if _, body := rig.Ask("PATCH", "/apps/hello/formation/"+id, `{"quantity":4}`, nil); !strings.Contains(body, `"type":"worker"`) {
 		t.Errorf("by path: %s", body)
 	}
-	if _, body := rig.ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"`+id+`","quantity":5}]}`, nil); !strings.Contains(body, `"quantity":5`) {
+	if _, body := rig.Ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"`+id+`","quantity":5}]}`, nil); !strings.Contains(body, `"quantity":5`) {
 		t.Errorf("in a batch: %s", body)
 	}
 }
@@ -140,55 +141,55 @@ func TestProcessTypesAreFoundByTheirID(t *testing.T) {
 func TestDynos(t *testing.T) {
 	restarted := func(key string) func(*testing.T, *rig, *http.Response) {
 		return func(t *testing.T, r *rig, res *http.Response) {
-			if !slices.Equal(r.world.restarts, []string{key}) || len(r.world.woken) != 1 {
-				t.Errorf("restarted %v, woken %v", r.world.restarts, r.world.woken)
+			if !slices.Equal(r.World.Restarts, []string{key}) || len(r.World.Woken) != 1 {
+				t.Errorf("restarted %v, woken %v", r.World.Restarts, r.World.Woken)
 			}
-			audited("dynos restarted")(t, r, res)
+			wiretest.Audited("dynos restarted")(t, r, res)
 		}
 	}
 	run(t, []scenario{
-		{name: "list in order", url: "/apps/hello/dynos", has: []string{`"attach_url":null`, `"state":"up"`, `"command":"/bin/app 'it'\\''s'"`, `"release":{"id":"`}, after: func(t *testing.T, r *rig, _ *http.Response) {
-			if got := listed(t, r, "/apps/hello/dynos", "", "name"); !slices.Equal(got, []string{"web.1", "web.2"}) {
+		{Name: "list in order", URL: "/apps/hello/dynos", Has: []string{`"attach_url":null`, `"state":"up"`, `"command":"/bin/app 'it'\\''s'"`, `"release":{"id":"`}, After: func(t *testing.T, r *rig, _ *http.Response) {
+			if got := wiretest.Listed(t, r, "/apps/hello/dynos", "", "name"); !slices.Equal(got, []string{"web.1", "web.2"}) {
 				t.Errorf("order is %v", got)
 			}
 		}},
-		{name: "none", url: "/apps/hello/dynos", prepare: func(w *world) { w.dynos = nil }, has: []string{`[]`}},
-		{name: "by name", url: "/apps/hello/dynos/web.2", has: []string{`"name":"web.2"`}},
-		{name: "by id", url: "/apps/hello/dynos/30000000-0000-4000-8000-000000000001", has: []string{`"name":"web.1"`}},
-		{name: "unknown", url: "/apps/hello/dynos/web.9", status: 404, has: []string{`Couldn't find that dyno.`}},
-		{name: "newer of two", url: "/apps/hello/dynos/web.1", prepare: func(w *world) {
-			newer := w.dynos[1]
+		{Name: "none", URL: "/apps/hello/dynos", Prepare: func(w *wiretest.World) { w.Running = nil }, Has: []string{`[]`}},
+		{Name: "by name", URL: "/apps/hello/dynos/web.2", Has: []string{`"name":"web.2"`}},
+		{Name: "by id", URL: "/apps/hello/dynos/30000000-0000-4000-8000-000000000001", Has: []string{`"name":"web.1"`}},
+		{Name: "unknown", URL: "/apps/hello/dynos/web.9", Status: 404, Has: []string{`Couldn't find that dyno.`}},
+		{Name: "newer of two", URL: "/apps/hello/dynos/web.1", Prepare: func(w *wiretest.World) {
+			newer := w.Running[1]
 			newer.Release, newer.Created = 4, newer.Created.Add(1)
-			w.dynos = append([]renga.Dyno{newer}, w.dynos...)
-		}, has: []string{`"version":4`}},
-		{name: "restart one", method: "DELETE", url: "/apps/hello/dynos/web.1", status: 202, has: []string{`{}`}, after: restarted("web.1")},
-		{name: "restart all", method: "DELETE", url: "/apps/hello/dynos", status: 202, has: []string{`{}`}, after: restarted(renga.RestartAll)},
-		{name: "restart a process type", method: "DELETE", url: "/apps/hello/formations/worker", status: 202, has: []string{`{}`}, after: restarted("worker")},
-		{name: "restart an unknown one", method: "DELETE", url: "/apps/hello/dynos/web.9", status: 404},
-		{name: "restart an unknown type", method: "DELETE", url: "/apps/hello/formations/clock", status: 404},
-		{name: "restart of another", method: "DELETE", url: "/apps/other/dynos", status: 403},
+			w.Running = append([]renga.Dyno{newer}, w.Running...)
+		}, Has: []string{`"version":4`}},
+		{Name: "restart one", Method: "DELETE", URL: "/apps/hello/dynos/web.1", Status: 202, Has: []string{`{}`}, After: restarted("web.1")},
+		{Name: "restart all", Method: "DELETE", URL: "/apps/hello/dynos", Status: 202, Has: []string{`{}`}, After: restarted(renga.RestartAll)},
+		{Name: "restart a process type", Method: "DELETE", URL: "/apps/hello/formations/worker", Status: 202, Has: []string{`{}`}, After: restarted("worker")},
+		{Name: "restart an unknown one", Method: "DELETE", URL: "/apps/hello/dynos/web.9", Status: 404},
+		{Name: "restart an unknown type", Method: "DELETE", URL: "/apps/hello/formations/clock", Status: 404},
+		{Name: "restart of another", Method: "DELETE", URL: "/apps/other/dynos", Status: 403},
 	})
 }
 
 func TestPlaces(t *testing.T) {
 	run(t, []scenario{
-		{name: "sizes, small first", url: "/dyno-sizes", has: []string{`"compute":1,"cost":null,"dedicated":false,"dyno_units":0,"precise_dyno_units":0,`, `"memory":0.5,"name":"Eco"`, `"memory":2.5,"name":"Performance-M"`}},
-		{name: "size in any case", url: "/dyno-sizes/STANDARD-1x", has: []string{`"name":"Standard-1X"`}},
-		{name: "unknown size", url: "/dyno-sizes/huge", status: 404},
-		{name: "regions", url: "/regions", has: []string{`"name":"us"`}},
-		{name: "region", url: "/regions/us", has: []string{`"name":"us"`}},
-		{name: "unknown region", url: "/regions/eu", status: 404},
-		{name: "stacks", url: "/stacks", has: []string{`"name":"container"`}},
-		{name: "stack", url: "/stacks/container", has: []string{`"name":"container"`}},
-		{name: "unknown stack", url: "/stacks/heroku-24", status: 404},
+		{Name: "sizes, small first", URL: "/dyno-sizes", Has: []string{`"compute":1,"cost":null,"dedicated":false,"dyno_units":0,"precise_dyno_units":0,`, `"memory":0.5,"name":"Eco"`, `"memory":2.5,"name":"Performance-M"`}},
+		{Name: "size in any case", URL: "/dyno-sizes/STANDARD-1x", Has: []string{`"name":"Standard-1X"`}},
+		{Name: "unknown size", URL: "/dyno-sizes/huge", Status: 404},
+		{Name: "regions", URL: "/regions", Has: []string{`"name":"us"`}},
+		{Name: "region", URL: "/regions/us", Has: []string{`"name":"us"`}},
+		{Name: "unknown region", URL: "/regions/eu", Status: 404},
+		{Name: "stacks", URL: "/stacks", Has: []string{`"name":"container"`}},
+		{Name: "stack", URL: "/stacks/container", Has: []string{`"name":"container"`}},
+		{Name: "unknown stack", URL: "/stacks/heroku-24", Status: 404},
 	})
 }
 
 func TestScalingIsInTheLog(t *testing.T) {
 	rig := newRig(nil)
-	rig.ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","quantity":2},{"type":"worker","quantity":1,"size":"eco"}]}`, nil)
-	want := "Scaled to web@2:Standard-1X worker@1:Eco by " + string(ada.ID)
-	if !slices.Equal(rig.world.did, []string{want}) {
-		t.Errorf("the log says %q, want %q", rig.world.did, want)
+	rig.Ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","quantity":2},{"type":"worker","quantity":1,"size":"eco"}]}`, nil)
+	want := "Scaled to web@2:Standard-1X worker@1:Eco by " + string(wiretest.Ada.ID)
+	if !slices.Equal(rig.World.Said, []string{want}) {
+		t.Errorf("the log says %q, want %q", rig.World.Said, want)
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	heroku5 "github.com/heroku/heroku-go/v5"
 	heroku "github.com/heroku/heroku-go/v6"
+
+	"renga/api/wire/wiretest"
 )
 
 // herokuClient is Heroku's Go client, pointed at an API of ours.
@@ -49,13 +51,13 @@ func TestHerokusClientHandlesApps(t *testing.T) {
 	client, _ := herokuClient(t)
 	ctx := t.Context()
 	me, err := client.AccountInfo(ctx)
-	good(t, "account", err, me.Email == ada.Email)
+	good(t, "account", err, me.Email == wiretest.Ada.Email)
 	me, err = client.AccountInfoByUser(ctx, "~")
-	good(t, "user", err, me.ID == string(ada.ID))
+	good(t, "user", err, me.ID == string(wiretest.Ada.ID))
 	made, err := client.AppCreate(ctx, heroku.AppCreateOpts{Name: heroku.String("fresh"), Stack: heroku.String("container")})
 	good(t, "create", err, made.Name == "fresh" && made.Stack.Name == "container")
 	app, err := client.AppInfo(ctx, "fresh")
-	good(t, "info", err, app.ID == made.ID && app.Owner.Email == ada.Email)
+	good(t, "info", err, app.ID == made.ID && app.Owner.Email == wiretest.Ada.Email)
 	app, err = client.AppUpdate(ctx, "fresh", heroku.AppUpdateOpts{Maintenance: heroku.Bool(true)})
 	good(t, "update", err, app.Maintenance)
 	apps, err := client.AppList(ctx, &heroku.ListRange{Field: "name", Max: 1, Descending: true})
@@ -87,7 +89,7 @@ func TestHerokusClientHandlesReleasesAndVars(t *testing.T) {
 	releases, err := client.ReleaseList(ctx, "hello", &heroku.ListRange{Field: "version", Max: 2, Descending: true})
 	good(t, "releases", err, len(releases) == 2 && releases[0].Version == 4)
 	release, err := client.ReleaseInfo(ctx, "hello", releases[1].ID)
-	good(t, "release", err, release.Version == 3 && release.User.Email == ada.Email && release.Current)
+	good(t, "release", err, release.Version == 3 && release.User.Email == wiretest.Ada.Email && release.Current)
 	rolled, err := client.ReleaseRollback(ctx, "hello", heroku.ReleaseRollbackOpts{Release: release.ID})
 	good(t, "rollback", err, rolled.Version == 5)
 	_, err = client.ReleaseRollback(ctx, "hello", heroku.ReleaseRollbackOpts{Release: "v1"})
@@ -97,7 +99,7 @@ func TestHerokusClientHandlesReleasesAndVars(t *testing.T) {
 	vars, err := client.ConfigVarUpdate(ctx, "hello", map[string]*string{"A": heroku.String("b"), "COLOR": nil})
 	good(t, "set", err, *vars["A"] == "b" && vars["COLOR"] == nil)
 	all, err := client.ConfigVarInfoForApp(ctx, "hello")
-	good(t, "vars", err, len(all) == 2 && *all["SECRET"] == marker)
+	good(t, "vars", err, len(all) == 2 && *all["SECRET"] == wiretest.Marker)
 	old, err := client.ConfigVarInfoForAppRelease(ctx, "hello", "3")
 	good(t, "old vars", err, *old["COLOR"] == "red")
 }
@@ -111,7 +113,7 @@ func TestHerokusClientHandlesFormationAndDynos(t *testing.T) {
 	options(t, &update, `{"quantity":3,"dyno_size":{"name":"standard-2x"}}`)
 	web, err := client.FormationUpdate(ctx, "hello", "web", update)
 	good(t, "update", err, web.Quantity == 3 && web.DynoSize.Name == "Standard-2X" && web.Size == "Standard-2X")
-	good(t, "stored", nil, rig.world.formation["web"].Size == "standard-2x")
+	good(t, "stored", nil, rig.World.Scaled["web"].Size == "standard-2x")
 	var batch heroku.FormationBatchUpdateOpts
 	options(t, &batch, `{"updates":[{"type":"worker","quantity":2,"dyno_size":{"id":"`+web.DynoSize.ID+`"}}]}`)
 	both, err := client.FormationBatchUpdate(ctx, "hello", batch)
@@ -125,7 +127,7 @@ func TestHerokusClientHandlesFormationAndDynos(t *testing.T) {
 	_, err = client.DynoRestart(ctx, "hello", "web.1")
 	good(t, "restart", err, true)
 	_, err = client.DynoRestartAll(ctx, "hello")
-	good(t, "restart all", err, len(rig.world.restarts) == 2)
+	good(t, "restart all", err, len(rig.World.Restarts) == 2)
 }
 
 func TestHerokusClientReadsPlaces(t *testing.T) {
@@ -160,7 +162,7 @@ func TestHerokusOlderClientIsUnderstood(t *testing.T) {
 	rig := newRig(nil)
 	client, ctx := olderClientOf(t, rig), t.Context()
 	web, err := client.FormationUpdate(ctx, "hello", "web", heroku5.FormationUpdateOpts{Quantity: heroku5.Int(3), Size: heroku5.String("standard-2x")})
-	good(t, "update", err, web.Quantity == 3 && web.Size == "Standard-2X" && rig.world.formation["web"].Size == "standard-2x")
+	good(t, "update", err, web.Quantity == 3 && web.Size == "Standard-2X" && rig.World.Scaled["web"].Size == "standard-2x")
 	var batch heroku5.FormationBatchUpdateOpts
 	options(t, &batch, `{"updates":[{"type":"worker","quantity":2,"size":"performance-m"}]}`)
 	both, err := client.FormationBatchUpdate(ctx, "hello", batch)

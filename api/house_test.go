@@ -16,6 +16,7 @@ import (
 	"renga"
 	"renga/api"
 	"renga/api/wire"
+	"renga/api/wire/wiretest"
 	"renga/config"
 	"renga/registry"
 	"renga/releaser"
@@ -49,7 +50,7 @@ func newHouse(tb testing.TB, db *store.Store) *house {
 		Apps: db, Store: db, Ledger: ledger, Owners: releaser.NewOwners(db, ledger), Runner: nobody{}, Lines: nobody{}, Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
 	h := &house{db: db, ledger: ledger, Server: httptest.NewServer(api.New(api.Options{
-		Settings: wire.Settings{Domain: "renga.localhost", Scheme: "http", Log: log}, Sizes: sizes, RateLimit: 1 << 30,
+		Settings: wire.Settings{Domain: "renga.localhost", Scheme: "http", Log: log}, Sizes: wiretest.Sizes, RateLimit: 1 << 30,
 	}, api.Parts{
 		Wire:     wire.Parts{Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Lines: nobody{}, Waker: nobody{}},
 		Accounts: db, Apps: db, Creator: rel, Releases: db, Releaser: rel,
@@ -71,7 +72,7 @@ func (h *house) askRange(ctx context.Context, method, path, ranged, body string,
 		return 0, err
 	}
 	req.Header.Set("Range", ranged)
-	res, err := h.Client().Do(asAda(req))
+	res, err := h.Client().Do(wiretest.AsAda(req))
 	if err != nil {
 		return 0, err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
 
 // newLog is a rig with a log of six lines.
@@ -20,15 +21,15 @@ func newLog() *rig {
 	r := newRig(nil)
 	for n, from := range []string{"app web.1", "heroku router", "app worker.1", "heroku web.1", "app web.2", "app api"} {
 		source, dyno, _ := strings.Cut(from, " ")
-		r.world.journal.lines = append(r.world.journal.lines, renga.LogLine{ID: uint64(n + 1), Time: born, Source: source, Dyno: dyno, Text: fmt.Sprint("line ", n+1)})
+		r.World.Journal.Lines = append(r.World.Journal.Lines, renga.LogLine{ID: uint64(n + 1), Time: wiretest.Born, Source: source, Dyno: dyno, Text: fmt.Sprint("line ", n+1)})
 	}
 	return r
 }
 
 // session opens a log session and gives the path of its stream.
-func (r *rig) session(t *testing.T, body string) string {
+func sessionOf(t *testing.T, r *rig, body string) string {
 	t.Helper()
-	res, text := r.ask("POST", "/apps/hello/log-sessions", body, nil)
+	res, text := r.Ask("POST", "/apps/hello/log-sessions", body, nil)
 	var session struct {
 		URL string `json:"logplex_url"`
 	}
@@ -59,7 +60,7 @@ func TestALogSessionIsReadWithoutAToken(t *testing.T) {
 		`{"dyno":"router","source":"heroku"}`: "2",
 	} {
 		w := httptest.NewRecorder()
-		rig.ServeHTTP(w, httptest.NewRequest("GET", rig.session(t, body), nil))
+		rig.ServeHTTP(w, httptest.NewRequest("GET", sessionOf(t, rig, body), nil))
 		if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream") {
 			t.Errorf("%s: %d %s", body, w.Code, w.Header())
 		}
@@ -69,7 +70,7 @@ func TestALogSessionIsReadWithoutAToken(t *testing.T) {
 			if _, err := fmt.Sscan(id, &n); err != nil {
 				t.Fatal(err)
 			}
-			events += "id: " + id + "\ndata: " + rig.world.journal.lines[n-1].String() + "\n\n"
+			events += "id: " + id + "\ndata: " + rig.World.Journal.Lines[n-1].String() + "\n\n"
 		}
 		if got := w.Body.String(); got != events {
 			t.Errorf("%s: got %q, want %q", body, got, events)
@@ -79,7 +80,7 @@ func TestALogSessionIsReadWithoutAToken(t *testing.T) {
 
 func TestALogSessionsKeyIsAllThereIs(t *testing.T) {
 	rig := newLog()
-	path := rig.session(t, `{}`)
+	path := sessionOf(t, rig, `{}`)
 	status := func(path string) int {
 		w := httptest.NewRecorder()
 		rig.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
@@ -87,7 +88,7 @@ func TestALogSessionsKeyIsAllThereIs(t *testing.T) {
 	}
 	at := strings.Index(path, "key=") + 8
 	for what, wrong := range map[string]string{
-		"another app":   strings.Replace(path, string(hello), string(other), 1),
+		"another app":   strings.Replace(path, string(wiretest.Hello), string(wiretest.Other), 1),
 		"a changed key": path[:at] + string(path[at]^1) + path[at+1:],
 		"no key":        path[:at-8],
 		"half a key":    path[:len(path)-4],
@@ -99,32 +100,32 @@ func TestALogSessionsKeyIsAllThereIs(t *testing.T) {
 	if got := status(path); got != http.StatusOK {
 		t.Errorf("%d, want 200", got)
 	}
-	rig.world.late = 2 * time.Hour
+	rig.World.Late = 2 * time.Hour
 	if got := status(path); got != http.StatusForbidden {
 		t.Errorf("after two hours: %d, want 403", got)
 	}
-	if strings.Contains(rig.log.String(), path[at:]) {
+	if strings.Contains(rig.Logged.String(), path[at:]) {
 		t.Error("the key is in the platform's log")
 	}
 }
 
 func TestLogSessionsThatAreRefused(t *testing.T) {
 	run(t, []scenario{
-		{name: "of another", method: "POST", url: "/apps/other/log-sessions", body: `{}`, status: 403},
-		{name: "of no app", method: "POST", url: "/apps/none/log-sessions", body: `{}`, status: 404},
-		{name: "fewer than none", method: "POST", url: "/apps/hello/log-sessions", body: `{"lines":-1}`, status: 422},
-		{name: "no number", method: "POST", url: "/apps/hello/log-sessions", body: `{"lines":"x"}`, status: 422},
+		{Name: "of another", Method: "POST", URL: "/apps/other/log-sessions", Body: `{}`, Status: 403},
+		{Name: "of no app", Method: "POST", URL: "/apps/none/log-sessions", Body: `{}`, Status: 404},
+		{Name: "fewer than none", Method: "POST", URL: "/apps/hello/log-sessions", Body: `{"lines":-1}`, Status: 422},
+		{Name: "no number", Method: "POST", URL: "/apps/hello/log-sessions", Body: `{"lines":"x"}`, Status: 422},
 	})
 }
 
 func TestATailGoesOnUntilTheServerEnds(t *testing.T) {
 	rig := newLog()
-	rig.world.journal.more = make(chan renga.LogLine)
-	server := httptest.NewServer(rig.Server)
+	rig.World.Journal.More = make(chan renga.LogLine)
+	server := httptest.NewServer(rig)
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, "GET", server.URL+rig.session(t, `{"tail":true,"lines":1,"source":"app"}`), nil)
+	req, err := http.NewRequestWithContext(ctx, "GET", server.URL+sessionOf(t, rig, `{"tail":true,"lines":1,"source":"app"}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,8 +152,8 @@ func TestATailGoesOnUntilTheServerEnds(t *testing.T) {
 	read("id: 6\ndata: ")
 	read("heroku[logplex]: Error L11 (Tail buffer overflow) -> This tail session dropped 3 messages since ")
 	read("id: 10\ndata: 2026-01-02T03:04:05.000000+00:00 app[web.1]: late")
-	rig.world.journal.more <- renga.LogLine{ID: 11, Time: born, Source: "heroku", Dyno: "router", Text: "not chosen"}
-	rig.world.journal.more <- renga.LogLine{ID: 12, Time: born, Source: "app", Dyno: "web.1", Text: "chosen"}
+	rig.World.Journal.More <- renga.LogLine{ID: 11, Time: wiretest.Born, Source: "heroku", Dyno: "router", Text: "not chosen"}
+	rig.World.Journal.More <- renga.LogLine{ID: 12, Time: wiretest.Born, Source: "app", Dyno: "web.1", Text: "chosen"}
 	read("id: 12\ndata: ")
 	rig.EndStreams()
 	if rest, err := io.ReadAll(from); err != nil || len(rest) != 0 {
@@ -163,7 +164,7 @@ func TestATailGoesOnUntilTheServerEnds(t *testing.T) {
 func TestATailGoesOnWhereItBroke(t *testing.T) {
 	rig := newLog()
 	rig.EndStreams() // so that it ends by itself
-	req := httptest.NewRequest("GET", rig.session(t, `{"tail":true,"lines":1}`), nil)
+	req := httptest.NewRequest("GET", sessionOf(t, rig, `{"tail":true,"lines":1}`), nil)
 	req.Header.Set("Last-Event-ID", "4")
 	w := httptest.NewRecorder()
 	rig.ServeHTTP(w, req)

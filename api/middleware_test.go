@@ -1,9 +1,7 @@
 package api_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,11 +11,8 @@ import (
 	"testing"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
-
-func basic(user, password string) string {
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
-}
 
 func TestCredentials(t *testing.T) {
 	refused := []string{`{"id":"unauthorized","message":"Invalid credentials provided."}`}
@@ -25,20 +20,20 @@ func TestCredentials(t *testing.T) {
 		return map[string]string{"Authorization": authorization, "X-Renga-Token": own}
 	}
 	run(t, []scenario{
-		{name: "bearer", url: "/account", headers: with("Bearer ada-token", "")},
-		{name: "bearer in lower case", url: "/account", headers: with("bearer ada-token", "")},
-		{name: "basic with any user", url: "/account", headers: with(basic("whoever", "ada-token"), "")},
-		{name: "basic without user", url: "/account", headers: with(basic("", "ada-token"), "")},
-		{name: "own header", url: "/account", headers: with("", "ada-token")},
-		{name: "own header beside a useless one", url: "/account", headers: with(basic("", "undefined"), "ada-token")},
-		{name: "own header beside an account that is named", url: "/account", headers: with(basic("bob@example.com", "nope"), "ada-token"), status: 401, has: refused},
-		{name: "the first good one counts", url: "/account", headers: with("Bearer bob-token", "ada-token"), has: []string{"bob@"}},
-		{name: "none", url: "/account", headers: with("", ""), status: 401, has: refused, after: challenged},
-		{name: "wrong", url: "/account", headers: with("Bearer nope", ""), status: 401, has: refused},
-		{name: "empty bearer", url: "/account", headers: with("Bearer ", ""), status: 401, has: refused},
-		{name: "token as user", url: "/account", headers: with(basic("ada-token", ""), ""), status: 401, has: refused},
-		{name: "bare token", url: "/account", headers: with("ada-token", ""), status: 401, has: refused},
-		{name: "none, for an unknown path", url: "/nowhere", headers: with("", ""), status: 401, has: refused},
+		{Name: "bearer", URL: "/account", Headers: with("Bearer ada-token", "")},
+		{Name: "bearer in lower case", URL: "/account", Headers: with("bearer ada-token", "")},
+		{Name: "basic with any user", URL: "/account", Headers: with(wiretest.Basic("whoever", "ada-token"), "")},
+		{Name: "basic without user", URL: "/account", Headers: with(wiretest.Basic("", "ada-token"), "")},
+		{Name: "own header", URL: "/account", Headers: with("", "ada-token")},
+		{Name: "own header beside a useless one", URL: "/account", Headers: with(wiretest.Basic("", "undefined"), "ada-token")},
+		{Name: "own header beside an account that is named", URL: "/account", Headers: with(wiretest.Basic("bob@example.com", "nope"), "ada-token"), Status: 401, Has: refused},
+		{Name: "the first good one counts", URL: "/account", Headers: with("Bearer bob-token", "ada-token"), Has: []string{"bob@"}},
+		{Name: "none", URL: "/account", Headers: with("", ""), Status: 401, Has: refused, After: challenged},
+		{Name: "wrong", URL: "/account", Headers: with("Bearer nope", ""), Status: 401, Has: refused},
+		{Name: "empty bearer", URL: "/account", Headers: with("Bearer ", ""), Status: 401, Has: refused},
+		{Name: "token as user", URL: "/account", Headers: with(wiretest.Basic("ada-token", ""), ""), Status: 401, Has: refused},
+		{Name: "bare token", URL: "/account", Headers: with("ada-token", ""), Status: 401, Has: refused},
+		{Name: "none, for an unknown path", URL: "/nowhere", Headers: with("", ""), Status: 401, Has: refused},
 	})
 }
 
@@ -58,15 +53,15 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		}
 	}
 	run(t, []scenario{
-		{name: "unknown path", url: "/nowhere", status: 404, has: missing},
-		{name: "root", url: "/", status: 404, has: missing},
-		{name: "double slash is not redirected", method: "POST", url: "//apps", status: 404, has: missing},
-		{name: "dots are not redirected", url: "/apps/../account", status: 404, has: missing},
-		{name: "slash at the end", url: "/apps/", status: 404, has: missing},
-		{name: "wrong method", method: "PUT", url: "/apps/hello", status: 404, has: missing, after: allows("GET, HEAD, PATCH, DELETE")},
-		{name: "head", method: "HEAD", url: "/apps/hello"},
-		{name: "any accepted version", url: "/apps/hello", headers: header("Accept", "application/vnd.heroku+json; version=3.docker-releases")},
-		{name: "no accepted version", url: "/apps/hello", headers: header("Accept", "")},
+		{Name: "unknown path", URL: "/nowhere", Status: 404, Has: missing},
+		{Name: "root", URL: "/", Status: 404, Has: missing},
+		{Name: "double slash is not redirected", Method: "POST", URL: "//apps", Status: 404, Has: missing},
+		{Name: "dots are not redirected", URL: "/apps/../account", Status: 404, Has: missing},
+		{Name: "slash at the end", URL: "/apps/", Status: 404, Has: missing},
+		{Name: "wrong method", Method: "PUT", URL: "/apps/hello", Status: 404, Has: missing, After: allows("GET, HEAD, PATCH, DELETE")},
+		{Name: "head", Method: "HEAD", URL: "/apps/hello"},
+		{Name: "any accepted version", URL: "/apps/hello", Headers: wiretest.Header("Accept", "application/vnd.heroku+json; version=3.docker-releases")},
+		{Name: "no accepted version", URL: "/apps/hello", Headers: wiretest.Header("Accept", "")},
 	})
 }
 
@@ -87,12 +82,12 @@ func TestErrorsHaveHerokusForm(t *testing.T) {
 		{fmt.Errorf("read: %w", renga.Errorf(renga.Unavailable, "Redis is away.")), 503, `{"id":"service_unavailable","message":"Redis is away."}`},
 	} {
 		rig := newRig(nil)
-		rig.world.broken = want.err
-		res, body := rig.ask("GET", "/account", "", nil)
+		rig.World.Broken = want.err
+		res, body := rig.Ask("GET", "/account", "", nil)
 		if res.StatusCode != want.status || strings.TrimSpace(body) != want.body {
 			t.Errorf("%v gets %d: %s", want.err, res.StatusCode, body)
 		}
-		if logged := strings.Contains(rig.log.String(), want.err.Error()); logged != (want.status >= 500) {
+		if logged := strings.Contains(rig.Logged.String(), want.err.Error()); logged != (want.status >= 500) {
 			t.Errorf("%v: logged is %v", want.err, logged)
 		}
 	}
@@ -100,19 +95,19 @@ func TestErrorsHaveHerokusForm(t *testing.T) {
 
 func TestClientsThatLeaveAreNoFault(t *testing.T) {
 	rig := newRig(nil)
-	rig.world.broken = fmt.Errorf("read token: %w", context.Canceled)
+	rig.World.Broken = fmt.Errorf("read token: %w", context.Canceled)
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
-	rig.ServeHTTP(httptest.NewRecorder(), asAda(httptest.NewRequestWithContext(ctx, "GET", "/account", nil)))
-	if log := rig.log.String(); !strings.Contains(log, `"status":499`) || strings.Contains(log, "ERROR") {
+	rig.ServeHTTP(httptest.NewRecorder(), wiretest.AsAda(httptest.NewRequestWithContext(ctx, "GET", "/account", nil)))
+	if log := rig.Logged.String(); !strings.Contains(log, `"status":499`) || strings.Contains(log, "ERROR") {
 		t.Errorf("logged %s", log)
 	}
 }
 
 func TestAnAppThatGoesWhileWeLookSpoilsNoList(t *testing.T) {
 	rig := newRig(nil)
-	delete(rig.world.releases, hello)
-	if res, body := rig.ask("GET", "/apps", "", nil); res.StatusCode != 200 || !strings.Contains(body, `"released_at":null`) {
+	delete(rig.World.History, wiretest.Hello)
+	if res, body := rig.Ask("GET", "/apps", "", nil); res.StatusCode != 200 || !strings.Contains(body, `"released_at":null`) {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 }
@@ -123,86 +118,59 @@ func TestRequestIDs(t *testing.T) {
 		"0b1c2d3e-aaaa,0b1c2d3e-bbbb": false, "with space in it": false, strings.Repeat("x", 129): false,
 	} {
 		rig := newRig(nil)
-		res, _ := rig.ask("GET", "/nowhere", "", header("Request-Id", asked))
+		res, _ := rig.Ask("GET", "/nowhere", "", wiretest.Header("Request-Id", asked))
 		got := res.Header.Get("Request-Id")
 		if got == "" || (got == asked) != kept {
 			t.Errorf("Request-Id %q becomes %q", asked, got)
 		}
-		if !strings.Contains(rig.log.String(), `"request":"`+got+`"`) {
-			t.Errorf("the log lacks request %s: %s", got, rig.log)
+		if !strings.Contains(rig.Logged.String(), `"request":"`+got+`"`) {
+			t.Errorf("the log lacks request %s: %s", got, rig.Logged)
 		}
 	}
 }
 
 func TestAccessLogHasOneLinePerRequest(t *testing.T) {
 	rig := newRig(nil)
-	rig.ask("GET", "/apps/hello?secret="+marker, "", nil)
+	rig.Ask("GET", "/apps/hello?secret="+wiretest.Marker, "", nil)
 	var line map[string]any
-	if err := json.Unmarshal(rig.log.Bytes(), &line); err != nil {
-		t.Fatalf("%v: %s", err, rig.log)
+	if err := json.Unmarshal(rig.Logged.Bytes(), &line); err != nil {
+		t.Fatalf("%v: %s", err, rig.Logged)
 	}
 	for key, want := range map[string]any{
 		"msg": "api request", "level": "INFO", "method": "GET", "path": "/apps/hello",
-		"status": 200.0, "account": string(ada.ID), "app": "hello",
+		"status": 200.0, "account": string(wiretest.Ada.ID), "app": "hello",
 	} {
 		if line[key] != want {
 			t.Errorf("%s is %v, want %v", key, line[key], want)
 		}
 	}
-	if strings.Contains(rig.log.String(), marker) || strings.Contains(rig.log.String(), "ada-token") {
-		t.Errorf("the log holds a query or a token: %s", rig.log)
-	}
-}
-
-// audited finds the audit line of an action on an app, with who did it.
-func audited(action string) func(*testing.T, *rig, *http.Response) {
-	return auditLine(action, func(fields map[string]any) bool { return fields["app"] != "" })
-}
-
-// auditedOfAccount is audited for what has to do with no app.
-func auditedOfAccount(action string) func(*testing.T, *rig, *http.Response) {
-	return auditLine(action, func(fields map[string]any) bool { return fields["app"] == "" })
-}
-
-func auditLine(action string, fits func(fields map[string]any) bool) func(*testing.T, *rig, *http.Response) {
-	return func(t *testing.T, r *rig, _ *http.Response) {
-		t.Helper()
-		for line := range bytes.Lines(r.log.Bytes()) {
-			var fields map[string]any
-			if err := json.Unmarshal(line, &fields); err != nil {
-				t.Fatal(err)
-			}
-			whole := fields["token"] != "" && fields["from"] == "192.0.2.1" && fields["request"] != ""
-			if fields["msg"] == "audit" && fields["action"] == action && fields["account"] == string(ada.ID) && whole && fits(fields) {
-				return
-			}
-		}
-		t.Errorf("no audit line of %q: %s", action, r.log)
+	if strings.Contains(rig.Logged.String(), wiretest.Marker) || strings.Contains(rig.Logged.String(), "ada-token") {
+		t.Errorf("the log holds a query or a token: %s", rig.Logged)
 	}
 }
 
 func TestPanicsBecomeErrors(t *testing.T) {
 	rig := newRig(nil)
-	rig.world.apps[hello] = renga.App{ID: hello, Name: "hello", Owner: ada.ID}
-	rig.world.releases[hello][0].App = "no uuid, which is a bug and panics"
-	res, body := rig.ask("GET", "/apps/hello/releases/1", "", nil)
+	rig.World.Apps[wiretest.Hello] = renga.App{ID: wiretest.Hello, Name: "hello", Owner: wiretest.Ada.ID}
+	rig.World.History[wiretest.Hello][0].App = "no uuid, which is a bug and panics"
+	res, body := rig.Ask("GET", "/apps/hello/releases/1", "", nil)
 	if res.StatusCode != 500 || strings.TrimSpace(body) != `{"id":"internal_server_error","message":"Internal server error."}` {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
-	if !strings.Contains(rig.log.String(), `"stack":`) || !strings.Contains(rig.log.String(), `"status":500`) {
-		t.Errorf("the log tells nothing: %s", rig.log)
+	if !strings.Contains(rig.Logged.String(), `"stack":`) || !strings.Contains(rig.Logged.String(), `"status":500`) {
+		t.Errorf("the log tells nothing: %s", rig.Logged)
 	}
 }
 
 func TestLargeBodiesAreRefused(t *testing.T) {
-	res, body := newRig(nil).ask("PATCH", "/apps/hello", `{"name":"`+strings.Repeat("x", 1<<20)+`"}`, nil)
+	res, body := newRig(nil).Ask("PATCH", "/apps/hello", `{"name":"`+strings.Repeat("x", 1<<20)+`"}`, nil)
 	if res.StatusCode != 413 || !strings.Contains(body, `"id":"request_entity_too_large"`) {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 }
 
 func TestAnswersAreNotStoredOnTheWay(t *testing.T) {
-	res, _ := newRig(nil).ask("GET", "/apps/hello/config-vars", "", nil)
+	res, _ := newRig(nil).Ask("GET", "/apps/hello/config-vars", "", nil)
 	if got := res.Header.Get("Cache-Control"); !strings.Contains(got, "no-store") {
 		t.Errorf("Cache-Control is %q", got)
 	}
@@ -214,7 +182,7 @@ func TestAnswersAreNotStoredOnTheWay(t *testing.T) {
 func TestHealth(t *testing.T) {
 	well := func(context.Context) error { return nil }
 	unwell := func(context.Context) error { return renga.Errorf(renga.Unavailable, "Redis does not answer.") }
-	secret := func(context.Context) error { return errors.New("dial with password " + marker) }
+	secret := func(context.Context) error { return errors.New("dial with password " + wiretest.Marker) }
 	mayNot := func(context.Context) error { return renga.Errorf(renga.Forbidden, "Install iptables.") }
 	for _, want := range []struct {
 		name   string
@@ -228,12 +196,12 @@ func TestHealth(t *testing.T) {
 		{"one may not", map[string]func(context.Context) error{"firewall": mayNot, "disk": well}, 200, `{"status":"ok","version":"1.2.3","checks":{"disk":"ok","firewall":"Install iptables."}}`},
 		{"a secret cause", map[string]func(context.Context) error{"redis": secret}, 503, `{"status":"degraded","version":"1.2.3","checks":{"redis":"This part does not work; the log says why."}}`},
 	} {
-		res, body := newRig(want.checks).ask("GET", "/healthz", "", header("Authorization", ""))
+		res, body := newRig(want.checks).Ask("GET", "/healthz", "", wiretest.Header("Authorization", ""))
 		if res.StatusCode != want.status || strings.TrimSpace(body) != want.body {
 			t.Errorf("%s: %d: %s", want.name, res.StatusCode, body)
 		}
 	}
-	if res, _ := newRig(nil).ask("POST", "/healthz", "", nil); res.StatusCode != 405 {
+	if res, _ := newRig(nil).Ask("POST", "/healthz", "", nil); res.StatusCode != 405 {
 		t.Errorf("POST gets %d", res.StatusCode)
 	}
 }
@@ -246,13 +214,13 @@ func TestStatusIsForTheCLIWithoutAToken(t *testing.T) {
 		data  string
 	}{{well, "green"}, {unwell, "red"}} {
 		checks := map[string]func(context.Context) error{"redis": c.redis, "engine": well}
-		res, body := newRig(checks).ask("GET", "/api/v4/current-status", "", header("Authorization", ""))
+		res, body := newRig(checks).Ask("GET", "/api/v4/current-status", "", wiretest.Header("Authorization", ""))
 		want := `{"status":[{"system":"Apps","status":"green"},{"system":"Data","status":"` + c.data + `"},{"system":"Tools","status":"green"}],"incidents":[],"scheduled":[]}`
 		if res.StatusCode != 200 || strings.TrimSpace(body) != want {
 			t.Errorf("%d: %s", res.StatusCode, body)
 		}
 	}
-	if res, _ := newRig(nil).ask("POST", "/api/v4/current-status", "", nil); res.StatusCode != 405 {
+	if res, _ := newRig(nil).Ask("POST", "/api/v4/current-status", "", nil); res.StatusCode != 405 {
 		t.Errorf("POST gets %d", res.StatusCode)
 	}
 }

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
 
 func TestOneOffDynos(t *testing.T) {
 	post := func(name, body string, status int, has ...string) scenario {
-		return scenario{name: name, method: "POST", url: "/apps/hello/dynos", body: body, status: status, has: has}
+		return scenario{Name: name, Method: "POST", URL: "/apps/hello/dynos", Body: body, Status: status, Has: has}
 	}
 	run(t, []scenario{
 		post("detached", `{"command":"rake db:seed"}`, 201, `"name":"run.1234"`, `"type":"run"`, `"command":"rake db:seed"`, `"attach_url":null`, `"websocket_url":null`, `"state":"starting"`),
@@ -26,17 +27,17 @@ func TestOneOffDynos(t *testing.T) {
 		post("a variable of ours", `{"command":"x","env":{"DYNO":"web.1"}}`, 422, `reserved`),
 		post("a variable that is none", `{"command":"x","env":{"A":[1]}}`, 422, `Field \"env\"`),
 		post("a type that is none", `{"command":"x","type":"clock"}`, 422, `There is no clock.`),
-		{name: "of another", method: "POST", url: "/apps/other/dynos", body: `{"command":"x"}`, status: 403},
-		{name: "stop", method: "POST", url: "/apps/hello/dynos/web.1/actions/stop", status: 202, after: stopped("web.1")},
-		{name: "stop a type", method: "POST", url: "/apps/hello/formations/web/actions/stop", status: 202, after: stopped("web")},
-		{name: "a client of its own", url: "/attach/s3cr3t", headers: header("Authorization", ""), has: []string{"attached at /attach/s3cr3t"}},
+		{Name: "of another", Method: "POST", URL: "/apps/other/dynos", Body: `{"command":"x"}`, Status: 403},
+		{Name: "stop", Method: "POST", URL: "/apps/hello/dynos/web.1/actions/stop", Status: 202, After: stopped("web.1")},
+		{Name: "stop a type", Method: "POST", URL: "/apps/hello/formations/web/actions/stop", Status: 202, After: stopped("web")},
+		{Name: "a client of its own", URL: "/attach/s3cr3t", Headers: wiretest.Header("Authorization", ""), Has: []string{"attached at /attach/s3cr3t"}},
 	})
 }
 
 func stopped(key string) func(*testing.T, *rig, *http.Response) {
 	return func(t *testing.T, r *rig, _ *http.Response) {
-		if strings.Join(r.world.restarts, " ") != key || len(r.world.woken) != 1 {
-			t.Errorf("stopped %q", r.world.restarts)
+		if strings.Join(r.World.Restarts, " ") != key || len(r.World.Woken) != 1 {
+			t.Errorf("stopped %q", r.World.Restarts)
 		}
 	}
 }
@@ -59,10 +60,10 @@ func TestWhatIsAskedOfAOneOffDyno(t *testing.T) {
 		},
 	} {
 		rig := newRig(nil)
-		if res, answer := rig.ask("POST", "/apps/hello/dynos", body, nil); res.StatusCode != 201 {
+		if res, answer := rig.Ask("POST", "/apps/hello/dynos", body, nil); res.StatusCode != 201 {
 			t.Fatalf("%s: %s", body, answer)
 		}
-		got := rig.world.ran[0]
+		got := rig.World.Ran[0]
 		if got.Env == nil {
 			got.Env = renga.Vars{}
 		}

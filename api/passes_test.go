@@ -12,22 +12,23 @@ import (
 	"time"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
 
 // ends are the ways in which Carol's right to hello ends, who came with the
 // token of the authorization.
 var ends = map[string]func(t *testing.T, rig *rig, authorization string){
 	"she is removed": func(t *testing.T, rig *rig, _ string) {
-		scenario{method: "DELETE", url: "/apps/hello/collaborators/carol@example.com", has: []string{sharingID}}.play(t, rig)
+		scenario{Method: "DELETE", URL: "/apps/hello/collaborators/carol@example.com", Has: []string{wiretest.SharingID}}.Play(t, rig)
 	},
 	"her token is revoked": func(t *testing.T, rig *rig, authorization string) {
-		scenario{method: "DELETE", url: "/oauth/authorizations/" + authorization, headers: bearer("carol-token"), has: []string{authorization}}.play(t, rig)
+		scenario{Method: "DELETE", URL: "/oauth/authorizations/" + authorization, Headers: wiretest.Bearer("carol-token"), Has: []string{authorization}}.Play(t, rig)
 	},
 	"her token is made anew": func(t *testing.T, rig *rig, authorization string) {
-		scenario{method: "POST", url: "/oauth/authorizations/" + authorization + "/actions/regenerate-tokens", headers: bearer("carol-token"), has: []string{authorization}}.play(t, rig)
+		scenario{Method: "POST", URL: "/oauth/authorizations/" + authorization + "/actions/regenerate-tokens", Headers: wiretest.Bearer("carol-token"), Has: []string{authorization}}.Play(t, rig)
 	},
 	"her token expires": func(t *testing.T, rig *rig, authorization string) {
-		_, err := rig.db.UpdateAuthorization(t.Context(), carol.ID, authorization, func(a *renga.Authorization) error {
+		_, err := rig.DB.UpdateAuthorization(t.Context(), wiretest.Carol.ID, authorization, func(a *renga.Authorization) error {
 			a.ExpiresAt = time.Now().Add(-time.Second)
 			return nil
 		})
@@ -36,37 +37,37 @@ var ends = map[string]func(t *testing.T, rig *rig, authorization string){
 		}
 	},
 	"the app is deleted": func(t *testing.T, rig *rig, _ string) {
-		scenario{method: "DELETE", url: "/apps/hello", has: []string{string(hello)}}.play(t, rig)
+		scenario{Method: "DELETE", URL: "/apps/hello", Has: []string{string(wiretest.Hello)}}.Play(t, rig)
 	},
 }
 
 // asCarolWith makes a token of Carol's.
 func asCarolWith(t *testing.T, rig *rig) (authorization string, headers map[string]string) {
 	t.Helper()
-	a, token, err := rig.people.Authorize(t.Context(), carol.ID, "a visitor", renga.Scopes{renga.ScopeGlobal}, 0)
+	a, token, err := rig.People.Authorize(t.Context(), wiretest.Carol.ID, "a visitor", renga.Scopes{renga.ScopeGlobal}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a.ID, bearer(token)
+	return a.ID, wiretest.Bearer(token)
 }
 
 // handed are the URLs that Carol gets.
 var handed = map[string]func(t *testing.T, rig *rig, headers map[string]string) string{
 	"the tail of the log": func(t *testing.T, rig *rig, headers map[string]string) string {
-		_, body := rig.ask("POST", "/apps/hello/log-sessions", `{"tail":true}`, headers)
-		return fields(t, "["+body+"]", "logplex_url")[0]
+		_, body := rig.Ask("POST", "/apps/hello/log-sessions", `{"tail":true}`, headers)
+		return wiretest.Fields(t, "["+body+"]", "logplex_url")[0]
 	},
 	"the output of a release": func(t *testing.T, rig *rig, headers map[string]string) string {
-		_, body := rig.ask("GET", "/apps/hello/releases/4", "", headers)
-		return fields(t, "["+body+"]", "output_stream_url")[0]
+		_, body := rig.Ask("GET", "/apps/hello/releases/4", "", headers)
+		return wiretest.Fields(t, "["+body+"]", "output_stream_url")[0]
 	},
 }
 
 // newStreams is a rig with a log and a release command that both go on.
 func newStreams() *rig {
 	rig := newLog()
-	withPhase(rig.world)
-	rig.world.outcomes[4] = renga.Outcome{Status: renga.Pending, At: born}
+	withPhase(rig.World)
+	rig.World.Outcomes[4] = renga.Outcome{Status: renga.Pending, At: wiretest.Born}
 	rig.LookAgain = time.Millisecond
 	return rig
 }
@@ -78,7 +79,7 @@ func TestAStreamEndsWithTheRight(t *testing.T) {
 		for how, end := range ends {
 			t.Run(what+" when "+how, func(t *testing.T) {
 				rig := newStreams()
-				server := httptest.NewServer(rig.Server)
+				server := httptest.NewServer(rig)
 				defer server.Close()
 				authorization, headers := asCarolWith(t, rig)
 				u, err := url.Parse(hand(t, rig, headers))
@@ -105,7 +106,7 @@ func TestAStreamEndsWithTheRight(t *testing.T) {
 				if ctx.Err() != nil {
 					t.Fatal("the stream goes on")
 				}
-				if rec := rig.get(u.RequestURI()); rec.Code != http.StatusForbidden && rec.Code != http.StatusNotFound || strings.Contains(rec.Body.String(), "migrating") {
+				if rec := rig.Get(u.RequestURI()); rec.Code != http.StatusForbidden && rec.Code != http.StatusNotFound || strings.Contains(rec.Body.String(), "migrating") {
 					t.Errorf("its URL gets %d %s", rec.Code, rec.Body)
 				}
 			})
@@ -118,7 +119,7 @@ func TestAStreamEndsWithTheRight(t *testing.T) {
 func TestAStreamsURLIsItsReaders(t *testing.T) {
 	rig := newStreams()
 	rig.EndStreams()
-	rig.world.outcomes[4] = renga.Outcome{Status: renga.Failed, Phase: renga.PhaseFailed, At: born}
+	rig.World.Outcomes[4] = renga.Outcome{Status: renga.Failed, Phase: renga.PhaseFailed, At: wiretest.Born}
 	_, headers := asCarolWith(t, rig)
 	for what, hand := range handed {
 		carols, adas := hand(t, rig, headers), hand(t, rig, nil)
@@ -129,16 +130,16 @@ func TestAStreamsURLIsItsReaders(t *testing.T) {
 			t.Errorf("%s: it changes by itself, and the release's ETag with it", what)
 		}
 		for late, want := range map[time.Duration]int{0: 200, 50 * time.Minute: 200, 3 * time.Hour: 403} {
-			rig.world.late = late
-			if rec := rig.get(adas); rec.Code != want {
+			rig.World.Late = late
+			if rec := rig.Get(adas); rec.Code != want {
 				t.Errorf("%s: after %s %d, want %d: %s", what, late, rec.Code, want, rec.Body)
 			}
 		}
-		rig.world.late = 0
+		rig.World.Late = 0
 	}
-	scenario{method: "DELETE", url: "/apps/hello/collaborators/carol@example.com", has: []string{sharingID}}.play(t, rig)
+	scenario{Method: "DELETE", URL: "/apps/hello/collaborators/carol@example.com", Has: []string{wiretest.SharingID}}.Play(t, rig)
 	for what, hand := range handed {
-		if rec := rig.get(hand(t, rig, nil)); rec.Code != http.StatusOK {
+		if rec := rig.Get(hand(t, rig, nil)); rec.Code != http.StatusOK {
 			t.Errorf("%s: who stayed gets %d %s", what, rec.Code, rec.Body)
 		}
 	}
@@ -154,24 +155,24 @@ func TestADynosClientIsAskedAgain(t *testing.T) {
 		for how, end := range ends {
 			rig := newRig(nil)
 			authorization, headers := asCarolWith(t, rig)
-			if res, body := rig.ask("POST", begin.url, begin.body, headers); res.StatusCode != http.StatusCreated {
+			if res, body := rig.Ask("POST", begin.url, begin.body, headers); res.StatusCode != http.StatusCreated {
 				t.Fatalf("%d %s", res.StatusCode, body)
 			}
-			if err := rig.world.still(t.Context()); err != nil {
+			if err := rig.World.Still(t.Context()); err != nil {
 				t.Errorf("%s: may not, at first: %v", begin.url, err)
 			}
 			end(t, rig, authorization)
-			if kind := renga.KindOf(rig.world.still(t.Context())); kind != renga.Forbidden && kind != renga.NotFound {
+			if kind := renga.KindOf(rig.World.Still(t.Context())); kind != renga.Forbidden && kind != renga.NotFound {
 				t.Errorf("%s: when %s, she may still: %q", begin.url, how, kind)
 			}
 		}
 		rig := newRig(nil)
 		_, headers := asCarolWith(t, rig)
-		rig.ask("POST", begin.url, begin.body, headers)
-		a := rig.world.apps[hello]
-		a.Collaborators = with(carol, renga.MayDeploy)
-		rig.world.apps[hello] = a
-		if kind := renga.KindOf(rig.world.still(t.Context())); kind != renga.Forbidden {
+		rig.Ask("POST", begin.url, begin.body, headers)
+		a := rig.World.Apps[wiretest.Hello]
+		a.Collaborators = wiretest.With(wiretest.Carol, renga.MayDeploy)
+		rig.World.Apps[wiretest.Hello] = a
+		if kind := renga.KindOf(rig.World.Still(t.Context())); kind != renga.Forbidden {
 			t.Errorf("%s: who may deploy only runs programs still: %q", begin.url, kind)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"renga"
+	"renga/api/wire/wiretest"
 	"renga/store"
 )
 
@@ -23,22 +24,22 @@ const (
 // promotion.
 func furnished() *rig {
 	rig := newRig(nil)
-	rig.world.apps[shop] = renga.App{ID: shop, Name: "shop", Owner: ada.ID, Collaborators: with(carol, renga.MayView), CreatedAt: born, UpdatedAt: born}
-	rig.world.add(shop, "Initial release", renga.Inputs{})
-	rig.world.apps[third] = renga.App{ID: third, Name: "third", Owner: ada.ID, CreatedAt: born, UpdatedAt: born}
+	rig.World.Apps[shop] = renga.App{ID: shop, Name: "shop", Owner: wiretest.Ada.ID, Collaborators: wiretest.With(wiretest.Carol, renga.MayView), CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born}
+	rig.World.Add(shop, "Initial release", renga.Inputs{})
+	rig.World.Apps[third] = renga.App{ID: third, Name: "third", Owner: wiretest.Ada.ID, CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born}
 	in := renga.Inputs{}.Clone()
-	in.Images[renga.Web] = image(renga.Web, 2)
-	rig.world.add(shop, "Promote hello v3", in)
-	err := rig.db.CreatePipeline(context.Background(), renga.Pipeline{
-		ID: pipe, Name: "haiku", Owner: ada.ID, CreatedAt: born, UpdatedAt: born,
+	in.Images[renga.Web] = wiretest.Image(renga.Web, 2)
+	rig.World.Add(shop, "Promote hello v3", in)
+	err := rig.DB.CreatePipeline(context.Background(), renga.Pipeline{
+		ID: pipe, Name: "haiku", Owner: wiretest.Ada.ID, CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born,
 		Couplings: []renga.Coupling{
-			{ID: stagingOfIt, App: hello, Stage: "staging", CreatedAt: born, UpdatedAt: born},
-			{ID: prodOfIt, App: shop, Stage: "production", CreatedAt: born, UpdatedAt: born},
+			{ID: stagingOfIt, App: wiretest.Hello, Stage: "staging", CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born},
+			{ID: prodOfIt, App: shop, Stage: "production", CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born},
 		},
 	})
 	if err == nil {
-		err = rig.db.AddPromotion(context.Background(), renga.Promotion{
-			ID: promoted, Pipeline: pipe, Source: hello, Release: 3, By: ada.ID, CreatedAt: born, UpdatedAt: born,
+		err = rig.DB.AddPromotion(context.Background(), renga.Promotion{
+			ID: promoted, Pipeline: pipe, Source: wiretest.Hello, Release: 3, By: wiretest.Ada.ID, CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born,
 			Targets: []renga.PromotionTarget{{ID: "51000000-0000-4000-8000-000000000001", App: shop, Release: 2}},
 		})
 	}
@@ -51,15 +52,15 @@ func furnished() *rig {
 // promotions are those of the store, of what the world has; nobody carries them
 // out.
 type promotions struct {
-	*world
+	*wiretest.World
 	*store.Store
 }
 
 func (p promotions) Promotable(ctx context.Context, app renga.AppID) (renga.ReleaseRecord, error) {
-	if len(p.world.releases[app]) < 3 {
+	if len(p.World.History[app]) < 3 {
 		return renga.ReleaseRecord{}, renga.Errorf(renga.Invalid, "There is nothing to promote.")
 	}
-	return p.world.Release(ctx, app, 3)
+	return p.World.Release(ctx, app, 3)
 }
 
 func (p promotions) Promote(ctx context.Context, promotion renga.Promotion) error {
@@ -69,33 +70,31 @@ func (p promotions) Promote(ctx context.Context, promotion renga.Promotion) erro
 // play runs scenarios, each on a furnished rig of its own.
 func play(t *testing.T, scenarios []scenario) {
 	for _, sc := range scenarios {
-		t.Run(sc.name, func(t *testing.T) { sc.play(t, furnished()) })
+		t.Run(sc.Name, func(t *testing.T) { sc.Play(t, furnished()) })
 	}
 }
-
-var asBob = header("Authorization", "Bearer bob-token")
 
 func TestPipelines(t *testing.T) {
 	missing := []string{`{"resource":"pipeline","id":"not_found","message":"Couldn't find that pipeline."}`}
 	path := "/pipelines/" + string(pipe)
 	play(t, []scenario{
-		{name: "found by name", url: "/pipelines/haiku", has: []string{`"id":"` + string(pipe)}},
-		{name: "listed", url: "/pipelines", has: []string{`"name":"haiku"`, `"owner":{"id":"` + string(ada.ID) + `","type":"user"}`}},
-		{name: "looked up", url: "/pipelines?eq[name]=haiku", has: []string{`"name":"haiku"`}},
-		{name: "looked up in vain", url: "/pipelines?eq[name]=nope", has: []string{`[]`}},
-		{name: "not others'", url: "/pipelines", headers: asBob, has: []string{`[]`}},
-		{name: "hidden from others", url: path, headers: asBob, status: 404, has: missing},
-		{name: "kept from others", method: "DELETE", url: path, headers: asBob, status: 404, has: missing},
-		{name: "made", method: "POST", url: "/pipelines", body: `{"name":"other","generation":{"name":"cedar"},"owner":{"id":"` + string(ada.ID) + `","type":"user"}}`, status: 201, has: []string{`"name":"other"`}},
-		{name: "made by another", method: "POST", url: "/pipelines", body: `{"name":"haiku"}`, headers: asBob, status: 201, has: []string{`"name":"haiku"`, `"owner":{"id":"` + string(bob.ID)}},
-		{name: "made twice", method: "POST", url: "/pipelines", body: `{"name":"haiku"}`, status: 422, has: []string{"You already have a pipeline named haiku."}},
-		{name: "made without a name", method: "POST", url: "/pipelines", status: 422, has: []string{"must start with a letter"}},
-		{name: "made for another", method: "POST", url: "/pipelines", body: `{"name":"other","owner":{"id":"` + string(bob.ID) + `","type":"user"}}`, status: 422},
-		{name: "renamed badly", method: "PATCH", url: path, body: `{"name":"No"}`, status: 422},
-		{name: "given to nobody", method: "POST", url: "/pipeline-transfers", body: `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"nobody","type":"user"}}`, status: 404},
-		{name: "given to a team", method: "POST", url: "/pipeline-transfers", body: `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"x","type":"team"}}`, status: 422},
-		{name: "vars of no stage", url: path + "/stage/moon/config-vars", status: 404},
-		{name: "vars that cannot be", method: "PATCH", url: path + "/stage/test/config-vars", body: `{"1":"x"}`, status: 422},
+		{Name: "found by name", URL: "/pipelines/haiku", Has: []string{`"id":"` + string(pipe)}},
+		{Name: "listed", URL: "/pipelines", Has: []string{`"name":"haiku"`, `"owner":{"id":"` + string(wiretest.Ada.ID) + `","type":"user"}`}},
+		{Name: "looked up", URL: "/pipelines?eq[name]=haiku", Has: []string{`"name":"haiku"`}},
+		{Name: "looked up in vain", URL: "/pipelines?eq[name]=nope", Has: []string{`[]`}},
+		{Name: "not others'", URL: "/pipelines", Headers: wiretest.AsBob, Has: []string{`[]`}},
+		{Name: "hidden from others", URL: path, Headers: wiretest.AsBob, Status: 404, Has: missing},
+		{Name: "kept from others", Method: "DELETE", URL: path, Headers: wiretest.AsBob, Status: 404, Has: missing},
+		{Name: "made", Method: "POST", URL: "/pipelines", Body: `{"name":"other","generation":{"name":"cedar"},"owner":{"id":"` + string(wiretest.Ada.ID) + `","type":"user"}}`, Status: 201, Has: []string{`"name":"other"`}},
+		{Name: "made by another", Method: "POST", URL: "/pipelines", Body: `{"name":"haiku"}`, Headers: wiretest.AsBob, Status: 201, Has: []string{`"name":"haiku"`, `"owner":{"id":"` + string(wiretest.Bob.ID)}},
+		{Name: "made twice", Method: "POST", URL: "/pipelines", Body: `{"name":"haiku"}`, Status: 422, Has: []string{"You already have a pipeline named haiku."}},
+		{Name: "made without a name", Method: "POST", URL: "/pipelines", Status: 422, Has: []string{"must start with a letter"}},
+		{Name: "made for another", Method: "POST", URL: "/pipelines", Body: `{"name":"other","owner":{"id":"` + string(wiretest.Bob.ID) + `","type":"user"}}`, Status: 422},
+		{Name: "renamed badly", Method: "PATCH", URL: path, Body: `{"name":"No"}`, Status: 422},
+		{Name: "given to nobody", Method: "POST", URL: "/pipeline-transfers", Body: `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"nobody","type":"user"}}`, Status: 404},
+		{Name: "given to a team", Method: "POST", URL: "/pipeline-transfers", Body: `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"x","type":"team"}}`, Status: 422},
+		{Name: "vars of no stage", URL: path + "/stage/moon/config-vars", Status: 404},
+		{Name: "vars that cannot be", Method: "PATCH", URL: path + "/stage/test/config-vars", Body: `{"1":"x"}`, Status: 422},
 	})
 }
 
@@ -104,53 +103,53 @@ func TestCouplings(t *testing.T) {
 		return `{"app":"` + app + `","pipeline":"` + string(pipe) + `","stage":"` + stage + `"}`
 	}
 	play(t, []scenario{
-		{name: "of an app is one object", url: "/apps/hello/pipeline-couplings", has: []string{`{"app":{"id":"` + string(hello), `"pipeline":{"id":"` + string(pipe) + `","name":"haiku"},"stage":"staging"`}},
-		{name: "of an app without", url: "/apps/other/pipeline-couplings", headers: asBob, status: 404, has: []string{`"resource":"pipeline_coupling"`}},
-		{name: "twice", method: "POST", url: "/pipeline-couplings", body: couple("hello", "production"), status: 422, has: []string{"in the pipeline haiku already"}},
-		{name: "of another's app", method: "POST", url: "/pipeline-couplings", body: couple("other", "staging"), status: 403},
-		{name: "in another's pipeline", method: "POST", url: "/pipeline-couplings", body: couple("other", "staging"), headers: asBob, status: 404},
-		{name: "at no stage", method: "POST", url: "/pipeline-couplings", body: couple("hello", "moon"), status: 422},
-		{name: "moved to no stage", method: "PATCH", url: "/pipeline-couplings/" + prodOfIt, body: `{"stage":"moon"}`, status: 422},
-		{name: "hidden from others", url: "/pipeline-couplings/" + prodOfIt, headers: asBob, status: 404},
+		{Name: "of an app is one object", URL: "/apps/hello/pipeline-couplings", Has: []string{`{"app":{"id":"` + string(wiretest.Hello), `"pipeline":{"id":"` + string(pipe) + `","name":"haiku"},"stage":"staging"`}},
+		{Name: "of an app without", URL: "/apps/other/pipeline-couplings", Headers: wiretest.AsBob, Status: 404, Has: []string{`"resource":"pipeline_coupling"`}},
+		{Name: "twice", Method: "POST", URL: "/pipeline-couplings", Body: couple("hello", "production"), Status: 422, Has: []string{"in the pipeline haiku already"}},
+		{Name: "of another's app", Method: "POST", URL: "/pipeline-couplings", Body: couple("other", "staging"), Status: 403},
+		{Name: "in another's pipeline", Method: "POST", URL: "/pipeline-couplings", Body: couple("other", "staging"), Headers: wiretest.AsBob, Status: 404},
+		{Name: "at no stage", Method: "POST", URL: "/pipeline-couplings", Body: couple("hello", "moon"), Status: 422},
+		{Name: "moved to no stage", Method: "PATCH", URL: "/pipeline-couplings/" + prodOfIt, Body: `{"stage":"moon"}`, Status: 422},
+		{Name: "hidden from others", URL: "/pipeline-couplings/" + prodOfIt, Headers: wiretest.AsBob, Status: 404},
 	})
 }
 
 func TestATakenOutAppCanBePutElsewhere(t *testing.T) {
 	rig := furnished()
 	for _, step := range []scenario{
-		{method: "DELETE", url: "/pipeline-couplings/" + stagingOfIt, has: []string{`"stage":"staging"`}},
-		{url: "/apps/hello/pipeline-couplings", status: 404},
-		{method: "POST", url: "/pipelines", body: `{"name":"second"}`, status: 201, has: []string{`"name":"second"`}},
-		{url: "/pipelines/second/pipeline-couplings", has: []string{`[]`}},
-		{method: "POST", url: "/pipeline-couplings", body: `{"app":"` + string(hello) + `","pipeline":"second","stage":"test"}`, status: 201, has: []string{`"stage":"test"`}},
-		{url: "/apps/hello/pipeline-couplings", has: []string{`"stage":"test"`, `"name":"second"`}},
+		{Method: "DELETE", URL: "/pipeline-couplings/" + stagingOfIt, Has: []string{`"stage":"staging"`}},
+		{URL: "/apps/hello/pipeline-couplings", Status: 404},
+		{Method: "POST", URL: "/pipelines", Body: `{"name":"second"}`, Status: 201, Has: []string{`"name":"second"`}},
+		{URL: "/pipelines/second/pipeline-couplings", Has: []string{`[]`}},
+		{Method: "POST", URL: "/pipeline-couplings", Body: `{"app":"` + string(wiretest.Hello) + `","pipeline":"second","stage":"test"}`, Status: 201, Has: []string{`"stage":"test"`}},
+		{URL: "/apps/hello/pipeline-couplings", Has: []string{`"stage":"test"`, `"name":"second"`}},
 	} {
-		step.play(t, rig)
+		step.Play(t, rig)
 	}
 }
 
 func TestAPipelineMovesWithItsConfigVarsOnly(t *testing.T) {
 	rig := furnished()
 	path := "/pipelines/" + string(pipe)
-	give := `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"` + string(bob.ID) + `","type":"user"}}`
+	give := `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"` + string(wiretest.Bob.ID) + `","type":"user"}}`
 	for _, step := range []scenario{
-		{method: "PATCH", url: path + "/stage/review/config-vars", body: `{"A":"1","B":"2"}`, has: []string{`{"A":"1","B":"2"}`}},
-		{method: "PATCH", url: path + "/stage/review/config-vars", body: `{"A":null}`, has: []string{`{"B":"2"}`}},
-		{method: "POST", url: "/pipeline-transfers", body: give, status: 403, has: []string{"bob@example.com may not see all apps"}},
-		{method: "POST", url: "/apps/hello/collaborators", body: `{"user":"bob@example.com","permissions":["view"]}`, status: 201, has: []string{`"email":"bob@example.com"`}},
-		{method: "POST", url: "/pipeline-transfers", body: give, status: 403},
-		{method: "POST", url: "/apps/shop/collaborators", body: `{"user":"bob@example.com","permissions":["view"]}`, status: 201, has: []string{`"email":"bob@example.com"`}},
-		{method: "POST", url: "/pipeline-transfers", body: give, status: 201, has: []string{string(bob.ID)}},
-		{url: path, has: []string{`"owner":{"id":"` + string(bob.ID)}}, // Ada's apps are in it still
-		{method: "PATCH", url: path, body: `{"name":"mine"}`, status: 403, has: []string{"Only the owner of the pipeline haiku"}},
-		{url: path + "/stage/review/config-vars", status: 403},
-		{url: path + "/stage/review/config-vars", headers: asBob, has: []string{`{"B":"2"}`}},
-		{url: "/apps/hello/config-vars", headers: asBob, status: 403}, // the apps are not his
-		{method: "DELETE", url: path, headers: asBob, has: []string{`"id":"` + string(pipe)}},
-		{url: path, headers: asBob, status: 404},
-		{url: "/apps/hello/pipeline-couplings", status: 404},
+		{Method: "PATCH", URL: path + "/stage/review/config-vars", Body: `{"A":"1","B":"2"}`, Has: []string{`{"A":"1","B":"2"}`}},
+		{Method: "PATCH", URL: path + "/stage/review/config-vars", Body: `{"A":null}`, Has: []string{`{"B":"2"}`}},
+		{Method: "POST", URL: "/pipeline-transfers", Body: give, Status: 403, Has: []string{"bob@example.com may not see all apps"}},
+		{Method: "POST", URL: "/apps/hello/collaborators", Body: `{"user":"bob@example.com","permissions":["view"]}`, Status: 201, Has: []string{`"email":"bob@example.com"`}},
+		{Method: "POST", URL: "/pipeline-transfers", Body: give, Status: 403},
+		{Method: "POST", URL: "/apps/shop/collaborators", Body: `{"user":"bob@example.com","permissions":["view"]}`, Status: 201, Has: []string{`"email":"bob@example.com"`}},
+		{Method: "POST", URL: "/pipeline-transfers", Body: give, Status: 201, Has: []string{string(wiretest.Bob.ID)}},
+		{URL: path, Has: []string{`"owner":{"id":"` + string(wiretest.Bob.ID)}}, // Ada's apps are in it still
+		{Method: "PATCH", URL: path, Body: `{"name":"mine"}`, Status: 403, Has: []string{"Only the owner of the pipeline haiku"}},
+		{URL: path + "/stage/review/config-vars", Status: 403},
+		{URL: path + "/stage/review/config-vars", Headers: wiretest.AsBob, Has: []string{`{"B":"2"}`}},
+		{URL: "/apps/hello/config-vars", Headers: wiretest.AsBob, Status: 403}, // the apps are not his
+		{Method: "DELETE", URL: path, Headers: wiretest.AsBob, Has: []string{`"id":"` + string(pipe)}},
+		{URL: path, Headers: wiretest.AsBob, Status: 404},
+		{URL: "/apps/hello/pipeline-couplings", Status: 404},
 	} {
-		step.play(t, rig)
+		step.Play(t, rig)
 	}
 }
 
@@ -165,33 +164,33 @@ func promote(from renga.AppID, to ...renga.AppID) string {
 
 // ofRelease is promote of one release of hello.
 func ofRelease(release string) string {
-	source := `"source":{"app":{"id":"` + string(hello) + `"}`
-	return strings.Replace(promote(hello, shop), source, source+`,"release":{"id":"`+release+`"}`, 1)
+	source := `"source":{"app":{"id":"` + string(wiretest.Hello) + `"}`
+	return strings.Replace(promote(wiretest.Hello, shop), source, source+`,"release":{"id":"`+release+`"}`, 1)
 }
 
 func TestPromotionsThatAreRefused(t *testing.T) {
 	ask := func(name, body, says string) scenario {
-		return scenario{name: name, method: "POST", url: "/pipeline-promotions", body: body, status: 422, has: []string{says}}
+		return scenario{Name: name, Method: "POST", URL: "/pipeline-promotions", Body: body, Status: 422, Has: []string{says}}
 	}
 	play(t, []scenario{
-		ask("no target", promote(hello), "Name at least one target."),
-		ask("itself", promote(hello, hello), "Targets must be other apps of the pipeline haiku"),
-		ask("a stranger", promote(hello, other), "Targets must be other apps of the pipeline haiku"),
-		ask("from a stranger", promote(other, shop), "The source must be an app of the pipeline haiku"),
+		ask("no target", promote(wiretest.Hello), "Name at least one target."),
+		ask("itself", promote(wiretest.Hello, wiretest.Hello), "Targets must be other apps of the pipeline haiku"),
+		ask("a stranger", promote(wiretest.Hello, wiretest.Other), "Targets must be other apps of the pipeline haiku"),
+		ask("from a stranger", promote(wiretest.Other, shop), "The source must be an app of the pipeline haiku"),
 		ask("a release that does not serve", ofRelease("v2"), "Only the release that serves can be promoted, which is v3, not v2"),
 		ask("a release that is none", ofRelease("v99"), "which is v3, not v99"),
 		ask("a release of a wrong name", ofRelease("newest"), "The source has no release newest."),
-		ask("nothing to take", promote(shop, hello), "There is nothing to promote."),
-		{name: "another's pipeline", method: "POST", url: "/pipeline-promotions", body: promote(hello, shop), headers: asBob, status: 404},
-		{name: "unknown", url: "/pipeline-promotions/" + prodOfIt, status: 404, has: []string{`"resource":"pipeline_promotion"`}},
-		{name: "hidden from others", url: "/pipeline-promotions/" + promoted, headers: asBob, status: 404},
+		ask("nothing to take", promote(shop, wiretest.Hello), "There is nothing to promote."),
+		{Name: "another's pipeline", Method: "POST", URL: "/pipeline-promotions", Body: promote(wiretest.Hello, shop), Headers: wiretest.AsBob, Status: 404},
+		{Name: "unknown", URL: "/pipeline-promotions/" + prodOfIt, Status: 404, Has: []string{`"resource":"pipeline_promotion"`}},
+		{Name: "hidden from others", URL: "/pipeline-promotions/" + promoted, Headers: wiretest.AsBob, Status: 404},
 	})
 }
 
 func TestATargetFaresAsItsRelease(t *testing.T) {
 	rig := furnished()
 	at := "/pipeline-promotions/" + promoted
-	scenario{url: at, has: []string{`"status":"completed"`, `"source":{"app":{"id":"` + string(hello)}}.play(t, rig)
+	scenario{URL: at, Has: []string{`"status":"completed"`, `"source":{"app":{"id":"` + string(wiretest.Hello)}}.Play(t, rig)
 	for _, step := range []struct {
 		outcome renga.Outcome
 		has     []string
@@ -200,49 +199,49 @@ func TestATargetFaresAsItsRelease(t *testing.T) {
 		{renga.Outcome{Status: renga.Failed, Reason: "web.1 exited with status 1."}, []string{`"status":"failed"`, `"error_message":"web.1 exited with status 1."`}},
 		{renga.Outcome{Status: renga.Superseded}, []string{`"status":"succeeded"`, `"error_message":null`}},
 	} {
-		rig.world.outcomes[2] = step.outcome
-		scenario{url: at + "/promotion-targets", has: step.has}.play(t, rig)
+		rig.World.Outcomes[2] = step.outcome
+		scenario{URL: at + "/promotion-targets", Has: step.has}.Play(t, rig)
 	}
-	rig.world.releases[shop] = nil
-	scenario{url: at + "/promotion-targets", has: []string{`"status":"failed"`, "is gone"}}.play(t, rig)
+	rig.World.History[shop] = nil
+	scenario{URL: at + "/promotion-targets", Has: []string{`"status":"failed"`, "is gone"}}.Play(t, rig)
 }
 
 func TestAPromotionIsPendingFirst(t *testing.T) {
 	rig := furnished()
-	serves := `{"app":{"id":"` + string(hello) + `"},"release":{"id":"` + idOf(t, rig, 3) + `"}}`
-	res, body := rig.ask("POST", "/pipeline-promotions", strings.Replace(promote(hello, shop, shop), `{"app":{"id":"`+string(hello)+`"}}`, serves, 1), nil)
+	serves := `{"app":{"id":"` + string(wiretest.Hello) + `"},"release":{"id":"` + idOf(t, rig, 3) + `"}}`
+	res, body := rig.Ask("POST", "/pipeline-promotions", strings.Replace(promote(wiretest.Hello, shop, shop), `{"app":{"id":"`+string(wiretest.Hello)+`"}}`, serves, 1), nil)
 	if res.StatusCode != 201 || !strings.Contains(body, `"status":"pending"`) {
 		t.Fatalf("%d: %s", res.StatusCode, body)
 	}
-	made := fields(t, "["+body+"]", "id")[0]
+	made := wiretest.Fields(t, "["+body+"]", "id")[0]
 	targets := "/pipeline-promotions/" + made + "/promotion-targets"
-	scenario{url: targets, has: []string{`"status":"pending"`, `"release":null`, `"error_message":null`}}.play(t, rig)
-	open, err := rig.db.OpenPromotions(t.Context())
-	if err != nil || len(open) != 1 || len(open[0].Targets) != 1 || open[0].Release != 3 || open[0].By != ada.ID {
+	scenario{URL: targets, Has: []string{`"status":"pending"`, `"release":null`, `"error_message":null`}}.Play(t, rig)
+	open, err := rig.DB.OpenPromotions(t.Context())
+	if err != nil || len(open) != 1 || len(open[0].Targets) != 1 || open[0].Release != 3 || open[0].By != wiretest.Ada.ID {
 		t.Fatalf("open are %+v, %v", open, err)
 	}
 	open[0].Targets[0].Failure = "The app shop is being deleted."
-	if err := rig.db.SetPromotionTarget(t.Context(), made, open[0].Targets[0]); err != nil {
+	if err := rig.DB.SetPromotionTarget(t.Context(), made, open[0].Targets[0]); err != nil {
 		t.Fatal(err)
 	}
-	scenario{url: targets, has: []string{`"status":"failed"`, `"error_message":"The app shop is being deleted."`}}.play(t, rig)
+	scenario{URL: targets, Has: []string{`"status":"failed"`, `"error_message":"The app shop is being deleted."`}}.Play(t, rig)
 }
 
 func TestAppsAreFilteredByID(t *testing.T) {
-	ids := `{"in":{"id":["` + string(hello) + `","` + string(other) + `","` + string(hello) + `","` + stagingOfIt + `"]}}`
+	ids := `{"in":{"id":["` + string(wiretest.Hello) + `","` + string(wiretest.Other) + `","` + string(wiretest.Hello) + `","` + stagingOfIt + `"]}}`
 	play(t, []scenario{
-		{name: "only those one sees", method: "POST", url: "/filters/apps", body: ids, headers: header("Range", "id ..; max=1000;"), has: []string{`[{"archived_at":`, `"name":"hello"`, `"joined":true`}, hasNot: []string{"other", "shop"}},
-		{name: "none asked", method: "POST", url: "/filters/apps", body: `{}`, has: []string{`[]`}},
+		{Name: "only those one sees", Method: "POST", URL: "/filters/apps", Body: ids, Headers: wiretest.Header("Range", "id ..; max=1000;"), Has: []string{`[{"archived_at":`, `"name":"hello"`, `"joined":true`}, HasNot: []string{"other", "shop"}},
+		{Name: "none asked", Method: "POST", URL: "/filters/apps", Body: `{}`, Has: []string{`[]`}},
 	})
 }
 
 func TestTheLatestDeploymentBroughtTheImages(t *testing.T) {
 	rig := furnished()
 	in := renga.Inputs{}.Clone()
-	in.Images[renga.Web], in.Vars["A"] = image(renga.Web, 2), "b"
-	rig.world.add(shop, "Set A config vars", in)
-	scenario{url: "/pipelines/haiku/latest-deployments", has: []string{`"version":2`}, hasNot: []string{`"version":3`}}.play(t, rig)
-	scenario{url: "/pipelines/haiku/latest-releases", has: []string{`"version":3`, `"version":4`}}.play(t, rig)
+	in.Images[renga.Web], in.Vars["A"] = wiretest.Image(renga.Web, 2), "b"
+	rig.World.Add(shop, "Set A config vars", in)
+	scenario{URL: "/pipelines/haiku/latest-deployments", Has: []string{`"version":2`}, HasNot: []string{`"version":3`}}.Play(t, rig)
+	scenario{URL: "/pipelines/haiku/latest-releases", Has: []string{`"version":3`, `"version":4`}}.Play(t, rig)
 }
 
 // TestNobodyGetsAnImageByWayOfANeighbour: who may view one app of a pipeline
@@ -252,48 +251,48 @@ func TestNobodyGetsAnImageByWayOfANeighbour(t *testing.T) {
 	couple := `{"app":"other","pipeline":"` + string(pipe) + `","stage":"production"}`
 	share := func(app renga.AppID, permissions string) scenario {
 		headers := map[string]string(nil)
-		if app == other {
-			headers = asBob
+		if app == wiretest.Other {
+			headers = wiretest.AsBob
 		}
-		who := map[renga.AppID]string{other: "ada", hello: "bob", shop: "bob"}[app]
-		return scenario{method: "POST", url: "/apps/" + string(app) + "/collaborators", headers: headers, status: 201, has: []string{`"email":"` + who},
-			body: `{"user":"` + who + `@example.com","permissions":[` + permissions + `]}`}
+		who := map[renga.AppID]string{wiretest.Other: "ada", wiretest.Hello: "bob", shop: "bob"}[app]
+		return scenario{Method: "POST", URL: "/apps/" + string(app) + "/collaborators", Headers: headers, Status: 201, Has: []string{`"email":"` + who},
+			Body: `{"user":"` + who + `@example.com","permissions":[` + permissions + `]}`}
 	}
 	const noMember, noGain = "Only the owner of the pipeline haiku, or who may deploy to all of its apps", "may not see all apps of the pipeline haiku"
 	rig := furnished()
 	for _, step := range []scenario{
-		share(shop, `"view"`), share(other, `"deploy","operate"`),
-		{method: "POST", url: "/pipeline-couplings", headers: asBob, body: couple, status: 403, has: []string{noMember}},
-		{method: "POST", url: "/pipeline-couplings", body: couple, status: 403, has: []string{noGain}}, // not by Ada either
+		share(shop, `"view"`), share(wiretest.Other, `"deploy","operate"`),
+		{Method: "POST", URL: "/pipeline-couplings", Headers: wiretest.AsBob, Body: couple, Status: 403, Has: []string{noMember}},
+		{Method: "POST", URL: "/pipeline-couplings", Body: couple, Status: 403, Has: []string{noGain}}, // not by Ada either
 	} {
-		step.play(t, rig)
+		step.Play(t, rig)
 	}
-	_, err := rig.db.UpdatePipeline(t.Context(), pipe, func(p *renga.Pipeline) error { // as it once was possible
-		p.Couplings = append(p.Couplings, renga.Coupling{ID: "41000000-0000-4000-8000-000000000009", App: other, Stage: "production", CreatedAt: born, UpdatedAt: born})
+	_, err := rig.DB.UpdatePipeline(t.Context(), pipe, func(p *renga.Pipeline) error { // as it once was possible
+		p.Couplings = append(p.Couplings, renga.Coupling{ID: "41000000-0000-4000-8000-000000000009", App: wiretest.Other, Stage: "production", CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born})
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused := scenario{method: "POST", url: "/pipeline-promotions", body: promote(hello, shop, other), status: 403,
-		has: []string{"Whoever owns the app other may not see the app hello"}}
-	refused.play(t, rig)
-	if open, err := rig.db.OpenPromotions(t.Context()); err != nil || len(open) > 0 {
+	refused := scenario{Method: "POST", URL: "/pipeline-promotions", Body: promote(wiretest.Hello, shop, wiretest.Other), Status: 403,
+		Has: []string{"Whoever owns the app other may not see the app hello"}}
+	refused.Play(t, rig)
+	if open, err := rig.DB.OpenPromotions(t.Context()); err != nil || len(open) > 0 {
 		t.Errorf("promoted all the same: %+v, %v", open, err)
 	}
-	share(hello, `"view"`).play(t, rig)
-	refused.status, refused.has = 201, []string{`"status":"pending"`}
-	refused.play(t, rig) // Bob may pull the image himself
+	share(wiretest.Hello, `"view"`).Play(t, rig)
+	refused.Status, refused.Has = 201, []string{`"status":"pending"`}
+	refused.Play(t, rig) // Bob may pull the image himself
 }
 
 // TestWhoDeploysToAllAppsOfAPipelineAddsOne as its owner does.
 func TestWhoDeploysToAllAppsOfAPipelineAddsOne(t *testing.T) {
 	rig := furnished()
-	for _, app := range []renga.AppID{hello, shop} {
-		a := rig.world.apps[app]
-		a.Collaborators = with(bob, renga.MayDeploy)
-		rig.world.apps[app] = a
+	for _, app := range []renga.AppID{wiretest.Hello, shop} {
+		a := rig.World.Apps[app]
+		a.Collaborators = wiretest.With(wiretest.Bob, renga.MayDeploy)
+		rig.World.Apps[app] = a
 	}
-	scenario{method: "POST", url: "/pipeline-couplings", headers: asBob, status: 201, has: []string{`"app":{"id":"` + string(other)},
-		body: `{"app":"other","pipeline":"` + string(pipe) + `","stage":"development"}`}.play(t, rig)
+	scenario{Method: "POST", URL: "/pipeline-couplings", Headers: wiretest.AsBob, Status: 201, Has: []string{`"app":{"id":"` + string(wiretest.Other)},
+		Body: `{"app":"other","pipeline":"` + string(pipe) + `","stage":"development"}`}.Play(t, rig)
 }

@@ -8,6 +8,7 @@ import (
 
 	"renga"
 	"renga/api/wire"
+	"renga/api/wire/wiretest"
 )
 
 // TestTheZeroPolicyIsRefusedToEverybody: to the widest token too.
@@ -21,7 +22,7 @@ func TestTheZeroPolicyIsRefusedToEverybody(t *testing.T) {
 	admit := func(http.ResponseWriter, *http.Request) error { return nil }
 	door := wire.WithVisit(rig.Locked([]wire.Route{route}, admit))
 	rec := httptest.NewRecorder()
-	door.ServeHTTP(rec, asAda(httptest.NewRequest("GET", "/secrets", nil)))
+	door.ServeHTTP(rec, wiretest.AsAda(httptest.NewRequest("GET", "/secrets", nil)))
 	if called || rec.Code != http.StatusForbidden {
 		t.Errorf("a route without a policy answers %d, called: %v", rec.Code, called)
 	}

@@ -1,67 +1,11 @@
 package api_test
 
 import (
-	"encoding/json"
-	"fmt"
-	"slices"
 	"strings"
 	"testing"
+
+	"renga/api/wire/wiretest"
 )
-
-// walk follows a list from page to page and returns one field of all elements.
-func walk(t *testing.T, rig *rig, url, header, field string) []string {
-	t.Helper()
-	var seen []string
-	for range 20 {
-		res, body := rig.ask("GET", url, "", map[string]string{"Range": header})
-		page := fields(t, body, field)
-		for _, name := range page {
-			if slices.Contains(seen, name) {
-				t.Fatalf("%s is on two pages", name)
-			}
-		}
-		seen = append(seen, page...)
-		if header = res.Header.Get("Next-Range"); header == "" {
-			if res.StatusCode != 200 {
-				t.Fatalf("last page has status %d: %s", res.StatusCode, body)
-			}
-			return seen
-		}
-		if res.StatusCode != 206 {
-			t.Fatalf("page before the last has status %d: %s", res.StatusCode, body)
-		}
-	}
-	t.Fatal("the list does not end")
-	return nil
-}
-
-// listed is one field of the elements of one page.
-func listed(t *testing.T, rig *rig, url, header, field string) []string {
-	t.Helper()
-	_, body := rig.ask("GET", url, "", map[string]string{"Range": header})
-	return fields(t, body, field)
-}
-
-func fields(t *testing.T, body, field string) []string {
-	t.Helper()
-	var list []map[string]any
-	if err := json.Unmarshal([]byte(body), &list); err != nil {
-		t.Fatalf("no list: %s", body)
-	}
-	all := []string{}
-	for _, element := range list {
-		all = append(all, fmt.Sprint(element[field]))
-	}
-	return all
-}
-
-// sortedWords joins names; in their order only where the header asks for one.
-func sortedWords(names []string, header string) string {
-	if !strings.Contains(header, "order") {
-		slices.Sort(names)
-	}
-	return strings.Join(names, " ")
-}
 
 func TestReleaseRanges(t *testing.T) {
 	rig := newRig(nil)
@@ -92,7 +36,7 @@ func TestReleaseRanges(t *testing.T) {
 		"id .." + third + "[; order=desc":     "2 1",
 		"id " + strings.ToUpper(third) + "..": "3 4",
 	} {
-		if got := strings.Join(listed(t, rig, "/apps/hello/releases", header, "version"), " "); got != want {
+		if got := strings.Join(wiretest.Listed(t, rig, "/apps/hello/releases", header, "version"), " "); got != want {
 			t.Errorf("Range %q lists %q, want %q", header, got, want)
 		}
 	}
@@ -108,7 +52,7 @@ func TestReleaseListPages(t *testing.T) {
 		"id ..; max=1; order=desc":      "4 3 2 1",
 		"version ..; max=4":             "1 2 3 4",
 	} {
-		if got := strings.Join(walk(t, newRig(nil), "/apps/hello/releases", header, "version"), " "); got != want {
+		if got := strings.Join(wiretest.Walk(t, newRig(nil), "/apps/hello/releases", header, "version"), " "); got != want {
 			t.Errorf("Range %q walks over %q, want %q", header, got, want)
 		}
 	}
@@ -116,15 +60,15 @@ func TestReleaseListPages(t *testing.T) {
 
 func TestReleaseListReadsOnlyWhatIsAskedFor(t *testing.T) {
 	rig := newRig(nil)
-	rig.ask("GET", "/apps/hello/releases", "", header("Range", "version 2..; max=2, order=desc"))
-	q := rig.world.asked[len(rig.world.asked)-1]
+	rig.Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", "version 2..; max=2, order=desc"))
+	q := rig.World.Asked[len(rig.World.Asked)-1]
 	if q.From != 2 || q.To != 0 || q.Max != 3 || !q.Descending {
 		t.Errorf("read %+v", q)
 	}
 }
 
 func TestPagingHeaders(t *testing.T) {
-	res, _ := newRig(nil).ask("GET", "/apps/hello/releases", "", header("Range", "version ..; max=2"))
+	res, _ := newRig(nil).Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", "version ..; max=2"))
 	for name, want := range map[string]string{
 		"Accept-Ranges": "version, id", "Content-Range": "version 1..2", "Next-Range": "version ]2..; max=2",
 	} {
@@ -140,12 +84,12 @@ func TestBadRangesAreRefused(t *testing.T) {
 		"version 1", "version 1-2", "name ..", "version ..; max=0", "version ..; max=-1", "version ..; max=x",
 		"version ..; order=up", "version x..", "version ..-1", "version 99999999999999999999..", "id 7..", "x", "id 20000000-0000-4000-8000-000000000001..",
 	} {
-		res, body := rig.ask("GET", "/apps/hello/releases", "", header("Range", bad))
+		res, body := rig.Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", bad))
 		if res.StatusCode != 400 || !strings.Contains(body, `"id":"bad_request"`) {
 			t.Errorf("Range %q gets %d: %s", bad, res.StatusCode, body)
 		}
 	}
-	if res, body := rig.ask("GET", "/apps", "", header("Range", "updated_at soon..")); res.StatusCode != 400 {
+	if res, body := rig.Ask("GET", "/apps", "", wiretest.Header("Range", "updated_at soon..")); res.StatusCode != 400 {
 		t.Errorf("a bad time gets %d: %s", res.StatusCode, body)
 	}
 }
@@ -160,12 +104,12 @@ func FuzzRange(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header string) {
 		rig := newRig(nil)
 		for _, url := range []string{"/apps", "/apps/hello/releases"} {
-			res, body := rig.ask("GET", url, "", map[string]string{"Range": header})
+			res, body := rig.Ask("GET", url, "", map[string]string{"Range": header})
 			if code := res.StatusCode; code != 200 && code != 206 && code != 400 {
 				t.Errorf("%s with %q gets %d: %s", url, header, code, body)
 			}
 			if next := res.Header.Get("Next-Range"); next != "" {
-				if res, body := rig.ask("GET", url, "", map[string]string{"Range": next}); res.StatusCode > 206 {
+				if res, body := rig.Ask("GET", url, "", map[string]string{"Range": next}); res.StatusCode > 206 {
 					t.Errorf("%s refuses its own Next-Range %q: %s", url, next, body)
 				}
 			}

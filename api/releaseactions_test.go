@@ -6,33 +6,36 @@ import (
 	"testing"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
 
-func pendingFourth(w *world) { w.outcomes[4] = renga.Outcome{Status: renga.Pending, At: born} }
+func pendingFourth(w *wiretest.World) {
+	w.Outcomes[4] = renga.Outcome{Status: renga.Pending, At: wiretest.Born}
+}
 
 func TestCompleteRelease(t *testing.T) {
 	const url = "/apps/hello/releases/v4/actions/complete"
 	run(t, []scenario{
-		{name: "a canary", prepare: tried, method: "POST", url: url, after: audited("release completed"),
-			has: []string{`"status":"pending"`, `"canary":{"percent":10,"seconds":300,"until":"2026-01-02T03:04:05Z"}`}},
-		{name: "one that is none", prepare: pendingFourth, method: "POST", url: url, status: 422, has: []string{"Release v4 is no canary."}},
-		{name: "of another", method: "POST", url: "/apps/other/releases/1/actions/complete", status: 403},
+		{Name: "a canary", Prepare: tried, Method: "POST", URL: url, After: wiretest.Audited("release completed"),
+			Has: []string{`"status":"pending"`, `"canary":{"percent":10,"seconds":300,"until":"2026-01-02T03:04:05Z"}`}},
+		{Name: "one that is none", Prepare: pendingFourth, Method: "POST", URL: url, Status: 422, Has: []string{"Release v4 is no canary."}},
+		{Name: "of another", Method: "POST", URL: "/apps/other/releases/1/actions/complete", Status: 403},
 	})
 }
 
 func TestCancelRelease(t *testing.T) {
 	const url = "/apps/hello/releases/v4/actions/cancel"
 	run(t, []scenario{
-		{name: "a pending one", prepare: pendingFourth, method: "POST", url: url, has: []string{`"status":"failed"`, `"reason":"Canceled by ada@example.com"`, `"log":[]`},
-			after: func(t *testing.T, r *rig, res *http.Response) {
-				audited("release canceled")(t, r, res)
-				if w := r.world; len(w.woken) != 1 || strings.Join(w.did, ", ") != "Release v4 canceled by "+string(ada.ID) {
-					t.Errorf("woken %v, did %q", w.woken, w.did)
+		{Name: "a pending one", Prepare: pendingFourth, Method: "POST", URL: url, Has: []string{`"status":"failed"`, `"reason":"Canceled by ada@example.com"`, `"log":[]`},
+			After: func(t *testing.T, r *rig, res *http.Response) {
+				wiretest.Audited("release canceled")(t, r, res)
+				if w := r.World; len(w.Woken) != 1 || strings.Join(w.Said, ", ") != "Release v4 canceled by "+string(wiretest.Ada.ID) {
+					t.Errorf("woken %v, did %q", w.Woken, w.Said)
 				}
 			}},
-		{name: "one that has failed", method: "POST", url: url, status: 422, has: []string{`"id":"invalid_params"`, "Release v4 has failed already, so it cannot be canceled."}},
-		{name: "one that serves", method: "POST", url: "/apps/hello/releases/3/actions/cancel", status: 422},
-		{name: "a missing one", method: "POST", url: "/apps/hello/releases/9/actions/cancel", status: 404},
-		{name: "of another", method: "POST", url: "/apps/other/releases/1/actions/cancel", status: 403},
+		{Name: "one that has failed", Method: "POST", URL: url, Status: 422, Has: []string{`"id":"invalid_params"`, "Release v4 has failed already, so it cannot be canceled."}},
+		{Name: "one that serves", Method: "POST", URL: "/apps/hello/releases/3/actions/cancel", Status: 422},
+		{Name: "a missing one", Method: "POST", URL: "/apps/hello/releases/9/actions/cancel", Status: 404},
+		{Name: "of another", Method: "POST", URL: "/apps/other/releases/1/actions/cancel", Status: 403},
 	})
 }

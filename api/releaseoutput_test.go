@@ -2,28 +2,27 @@ package api_test
 
 import (
 	"encoding/json"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
 
 // withPhase gives the newest release of hello a release command that passed.
-func withPhase(w *world) {
-	in := w.releases[hello][3].Inputs
-	in.Images[renga.ReleaseType] = image(renga.ReleaseType, 5)
-	w.outcomes[4] = renga.Outcome{Status: renga.Pending, Phase: renga.PhasePassed, At: born}
-	w.outputs = map[int]string{4: "migrating\ndone\n"}
+func withPhase(w *wiretest.World) {
+	in := w.History[wiretest.Hello][3].Inputs
+	in.Images[renga.ReleaseType] = wiretest.Image(renga.ReleaseType, 5)
+	w.Outcomes[4] = renga.Outcome{Status: renga.Pending, Phase: renga.PhasePassed, At: wiretest.Born}
+	w.Outputs = map[int]string{4: "migrating\ndone\n"}
 }
 
 // outputURL is the output stream's URL of a release of hello's; empty when it
 // has none.
 func outputURL(t *testing.T, rig *rig, release string) string {
 	t.Helper()
-	_, body := rig.ask("GET", "/apps/hello/releases/"+release, "", nil)
+	_, body := rig.Ask("GET", "/apps/hello/releases/"+release, "", nil)
 	var seen struct {
 		URL string `json:"output_stream_url"`
 	}
@@ -33,16 +32,9 @@ func outputURL(t *testing.T, rig *rig, release string) string {
 	return seen.URL
 }
 
-// get is a request without credentials.
-func (r *rig) get(url string) *httptest.ResponseRecorder {
-	rec := httptest.NewRecorder()
-	r.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, url, nil))
-	return rec
-}
-
 func TestTheOutputOfAReleaseCommandIsReadByItsURLAlone(t *testing.T) {
 	rig := newRig(nil)
-	withPhase(rig.world)
+	withPhase(rig.World)
 	if u := outputURL(t, rig, "3"); u != "" {
 		t.Errorf("a release without a command has output at %s", u)
 	}
@@ -50,7 +42,7 @@ func TestTheOutputOfAReleaseCommandIsReadByItsURLAlone(t *testing.T) {
 	if !strings.HasPrefix(at, "http://api.renga.localhost:5000/streams/releases/") {
 		t.Fatalf("output is at %q", at)
 	}
-	rec := rig.get(at)
+	rec := rig.Get(at)
 	if rec.Code != 200 || rec.Body.String() != "migrating\ndone\n" || !strings.HasPrefix(rec.Header().Get("Content-Type"), "text/plain") || !rec.Flushed {
 		t.Errorf("%d %q %v", rec.Code, rec.Body, rec.Header())
 	}
@@ -61,13 +53,13 @@ func TestTheOutputOfAReleaseCommandIsReadByItsURLAlone(t *testing.T) {
 	key := u.Query().Get("key")
 	for _, wrong := range []string{
 		u.Path, u.Path + "?key=", u.Path + "?key=" + key[1:], strings.Replace(u.Path, "/4", "/3", 1) + "?key=" + key,
-		strings.Replace(u.Path, string(hello), string(other), 1) + "?key=" + key, "/streams/releases/x/y?key=" + key,
+		strings.Replace(u.Path, string(wiretest.Hello), string(wiretest.Other), 1) + "?key=" + key, "/streams/releases/x/y?key=" + key,
 	} {
-		if rec := rig.get(wrong); rec.Code != 404 || strings.Contains(rec.Body.String(), "migrating") {
+		if rec := rig.Get(wrong); rec.Code != 404 || strings.Contains(rec.Body.String(), "migrating") {
 			t.Errorf("%s: %d %s", wrong, rec.Code, rec.Body)
 		}
 	}
-	if strings.Contains(rig.log.String(), key) {
+	if strings.Contains(rig.Logged.String(), key) {
 		t.Error("the key is in the log")
 	}
 }

@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
 
 // idOf asks for the id of a release of hello.
 func idOf(t *testing.T, rig *rig, version int) string {
 	t.Helper()
-	_, body := rig.ask("GET", "/apps/hello/releases/"+renga.VersionName(version), "", nil)
+	_, body := rig.Ask("GET", "/apps/hello/releases/"+renga.VersionName(version), "", nil)
 	var release struct{ ID string }
 	if err := json.Unmarshal([]byte(body), &release); err != nil || release.ID == "" {
 		t.Fatalf("no release: %s", body)
@@ -24,24 +25,24 @@ func idOf(t *testing.T, rig *rig, version int) string {
 func TestReleases(t *testing.T) {
 	third := idOf(t, newRig(nil), 3)
 	run(t, []scenario{
-		{name: "by version", url: "/apps/hello/releases/3", has: []string{`"version":3`, `"id":"` + third, `"current":true`, `"eligible_for_rollback":true`, `"reason":null`, `"log":[]`, `"web":"sha256:`}},
-		{name: "by v version", url: "/apps/hello/releases/v3", has: []string{`"version":3`}},
-		{name: "by id", url: "/apps/hello/releases/" + third, has: []string{`"version":3`}},
-		{name: "failed, with reason and log", url: "/apps/hello/releases/4", has: []string{`"status":"failed"`, `"current":false`, `"reason":"web.1 exited with status 1."`, `"log":["boom"]`, `"updated_at":"2026-01-02T04:04:05Z"`}},
-		{name: "not eligible, with reason", url: "/apps/hello/releases/1", has: []string{`"eligible_for_rollback":false`, `"reason":"v1 cannot be rolled back to."`}},
-		{name: "pending, without a word of rollbacks", url: "/apps/hello/releases/4", prepare: pendingFourth, has: []string{`"status":"pending"`, `"eligible_for_rollback":false`, `"reason":null`}},
-		{name: "lists leave the log out", url: "/apps/hello/releases", has: []string{`"log":null`}, hasNot: []string{"boom"}},
-		{name: "superseded is succeeded", url: "/apps/hello/releases/2", prepare: func(w *world) {
-			w.outcomes[2] = renga.Outcome{Status: renga.Superseded, At: born}
-		}, has: []string{`"status":"succeeded"`}},
-		{name: "by somebody who is gone", url: "/apps/hello/releases/2", prepare: func(w *world) {
-			w.releases[hello][1].By = "somebody"
-		}, has: []string{`"user":{"email":"unknown@renga.localhost","id":"00000000-0000-0000-0000-000000000000"}`}},
-		{name: "unknown version", url: "/apps/hello/releases/99", status: 404, has: []string{`"resource":"release"`, `Couldn't find that release.`}},
-		{name: "no version", url: "/apps/hello/releases/0", status: 404},
-		{name: "huge version", url: "/apps/hello/releases/99999999999999999999", status: 404},
-		{name: "unknown id", url: "/apps/hello/releases/" + string(hello), status: 404},
-		{name: "of another", url: "/apps/other/releases", status: 403},
+		{Name: "by version", URL: "/apps/hello/releases/3", Has: []string{`"version":3`, `"id":"` + third, `"current":true`, `"eligible_for_rollback":true`, `"reason":null`, `"log":[]`, `"web":"sha256:`}},
+		{Name: "by v version", URL: "/apps/hello/releases/v3", Has: []string{`"version":3`}},
+		{Name: "by id", URL: "/apps/hello/releases/" + third, Has: []string{`"version":3`}},
+		{Name: "failed, with reason and log", URL: "/apps/hello/releases/4", Has: []string{`"status":"failed"`, `"current":false`, `"reason":"web.1 exited with status 1."`, `"log":["boom"]`, `"updated_at":"2026-01-02T04:04:05Z"`}},
+		{Name: "not eligible, with reason", URL: "/apps/hello/releases/1", Has: []string{`"eligible_for_rollback":false`, `"reason":"v1 cannot be rolled back to."`}},
+		{Name: "pending, without a word of rollbacks", URL: "/apps/hello/releases/4", Prepare: pendingFourth, Has: []string{`"status":"pending"`, `"eligible_for_rollback":false`, `"reason":null`}},
+		{Name: "lists leave the log out", URL: "/apps/hello/releases", Has: []string{`"log":null`}, HasNot: []string{"boom"}},
+		{Name: "superseded is succeeded", URL: "/apps/hello/releases/2", Prepare: func(w *wiretest.World) {
+			w.Outcomes[2] = renga.Outcome{Status: renga.Superseded, At: wiretest.Born}
+		}, Has: []string{`"status":"succeeded"`}},
+		{Name: "by somebody who is gone", URL: "/apps/hello/releases/2", Prepare: func(w *wiretest.World) {
+			w.History[wiretest.Hello][1].By = "somebody"
+		}, Has: []string{`"user":{"email":"unknown@renga.localhost","id":"00000000-0000-0000-0000-000000000000"}`}},
+		{Name: "unknown version", URL: "/apps/hello/releases/99", Status: 404, Has: []string{`"resource":"release"`, `Couldn't find that release.`}},
+		{Name: "no version", URL: "/apps/hello/releases/0", Status: 404},
+		{Name: "huge version", URL: "/apps/hello/releases/99999999999999999999", Status: 404},
+		{Name: "unknown id", URL: "/apps/hello/releases/" + string(wiretest.Hello), Status: 404},
+		{Name: "of another", URL: "/apps/other/releases", Status: 403},
 	})
 }
 
@@ -49,19 +50,19 @@ func TestRollback(t *testing.T) {
 	third := idOf(t, newRig(nil), 3)
 	rolled := []string{`"version":5`, `"description":"Rollback to v3 `}
 	refused := func(name, body, message string) scenario {
-		return scenario{name: name, method: "POST", url: "/apps/hello/releases", body: body, status: 422, has: []string{`"id":"invalid_params"`, message}}
+		return scenario{Name: name, Method: "POST", URL: "/apps/hello/releases", Body: body, Status: 422, Has: []string{`"id":"invalid_params"`, message}}
 	}
 	run(t, []scenario{
-		{name: "to an id", method: "POST", url: "/apps/hello/releases", body: `{"release":"` + third + `"}`, status: 201, has: rolled, after: audited("rolled back")},
-		{name: "to a version", method: "POST", url: "/apps/hello/releases", body: `{"release":"v3"}`, status: 201, has: rolled},
-		{name: "to a number", method: "POST", url: "/apps/hello/releases", body: `{"release":3}`, status: 201, has: rolled},
-		{name: "of code only", method: "POST", url: "/apps/hello/releases", body: `{"release":3,"part":"code"}`, status: 201, has: []string{"Rollback to v3 code"}},
-		{name: "of config only", method: "POST", url: "/apps/hello/releases", body: `{"release":3,"part":"config"}`, status: 201, has: []string{"Rollback to v3 config"}},
+		{Name: "to an id", Method: "POST", URL: "/apps/hello/releases", Body: `{"release":"` + third + `"}`, Status: 201, Has: rolled, After: wiretest.Audited("rolled back")},
+		{Name: "to a version", Method: "POST", URL: "/apps/hello/releases", Body: `{"release":"v3"}`, Status: 201, Has: rolled},
+		{Name: "to a number", Method: "POST", URL: "/apps/hello/releases", Body: `{"release":3}`, Status: 201, Has: rolled},
+		{Name: "of code only", Method: "POST", URL: "/apps/hello/releases", Body: `{"release":3,"part":"code"}`, Status: 201, Has: []string{"Rollback to v3 code"}},
+		{Name: "of config only", Method: "POST", URL: "/apps/hello/releases", Body: `{"release":3,"part":"config"}`, Status: 201, Has: []string{"Rollback to v3 config"}},
 		refused("of something else", `{"release":3,"part":"all"}`, `Part must be`),
 		refused("to a failed one", `{"release":"v4"}`, `v4 cannot be rolled back to.`),
 		refused("to one without images", `{"release":"v1"}`, `v1 cannot be rolled back to.`),
 		refused("to a missing version", `{"release":"v99"}`, `no such release`),
-		refused("to a missing id", `{"release":"`+string(hello)+`"}`, `hello has no release`),
+		refused("to a missing id", `{"release":"`+string(wiretest.Hello)+`"}`, `hello has no release`),
 		refused("to nonsense", `{"release":"latest"}`, `hello has no release latest.`),
 		refused("to nothing", `{}`, `Name the release to roll back to`),
 		refused("to a list", `{"release":[3]}`, `A release is named by its id or its version.`),
@@ -71,34 +72,34 @@ func TestRollback(t *testing.T) {
 
 func TestReleaseDiff(t *testing.T) {
 	run(t, []scenario{
-		{name: "with the one before", url: "/apps/hello/releases/4/diff", has: []string{
+		{Name: "with the one before", URL: "/apps/hello/releases/4/diff", Has: []string{
 			`"from":"v3","to":"v4"`, `"added":{"worker":"sha256:`, `"changed":{"web":{"from":"sha256:`,
 			`"config_vars":{"added":[],"changed":["COLOR"],"removed":[]}`,
-		}, hasNot: []string{"red", "blue", marker, `"values"`}},
-		{name: "with another", url: "/apps/hello/releases/v2/diff?against=v4", has: []string{`"from":"v4","to":"v2"`, `"removed":{"worker":`, `"removed":["COLOR","SECRET"]`}},
-		{name: "with values", url: "/apps/hello/releases/4/diff?against=2&values=true", has: []string{`"values":{"added":{"COLOR":"blue","SECRET":"` + marker + `"}`}},
-		{name: "of the first", url: "/apps/hello/releases/1/diff", has: []string{`{"from":null,"to":"v1","images":{"added":{},"changed":{},"removed":{}},"config_vars":{"added":[],"changed":[],"removed":[]}}`}},
-		{name: "of a missing one", url: "/apps/hello/releases/99/diff", status: 404},
-		{name: "with a missing one", url: "/apps/hello/releases/4/diff?against=v99", status: 404},
-		{name: "with nonsense", url: "/apps/hello/releases/4/diff?against=x", status: 404},
+		}, HasNot: []string{"red", "blue", wiretest.Marker, `"values"`}},
+		{Name: "with another", URL: "/apps/hello/releases/v2/diff?against=v4", Has: []string{`"from":"v4","to":"v2"`, `"removed":{"worker":`, `"removed":["COLOR","SECRET"]`}},
+		{Name: "with values", URL: "/apps/hello/releases/4/diff?against=2&values=true", Has: []string{`"values":{"added":{"COLOR":"blue","SECRET":"` + wiretest.Marker + `"}`}},
+		{Name: "of the first", URL: "/apps/hello/releases/1/diff", Has: []string{`{"from":null,"to":"v1","images":{"added":{},"changed":{},"removed":{}},"config_vars":{"added":[],"changed":[],"removed":[]}}`}},
+		{Name: "of a missing one", URL: "/apps/hello/releases/99/diff", Status: 404},
+		{Name: "with a missing one", URL: "/apps/hello/releases/4/diff?against=v99", Status: 404},
+		{Name: "with nonsense", URL: "/apps/hello/releases/4/diff?against=x", Status: 404},
 	})
 }
 
 func TestListsAreAnsweredWhenEligibilityIsNotKnown(t *testing.T) {
 	rig := newRig(nil)
-	rig.world.blind = errors.New("read " + marker)
-	res, body := rig.ask("GET", "/apps/hello/releases", "", nil)
-	if res.StatusCode != http.StatusOK || !strings.Contains(body, "could not be found out; try again") || strings.Contains(body, marker) {
+	rig.World.Blind = errors.New("read " + wiretest.Marker)
+	res, body := rig.Ask("GET", "/apps/hello/releases", "", nil)
+	if res.StatusCode != http.StatusOK || !strings.Contains(body, "could not be found out; try again") || strings.Contains(body, wiretest.Marker) {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
-	if !strings.Contains(rig.log.String(), "eligibility of a release is not known") {
-		t.Errorf("the log lacks the cause: %s", rig.log)
+	if !strings.Contains(rig.Logged.String(), "eligibility of a release is not known") {
+		t.Errorf("the log lacks the cause: %s", rig.Logged)
 	}
 }
 
 func TestCurrentIsTheReleaseThatServes(t *testing.T) {
 	rig := newRig(nil)
-	res, body := rig.ask("GET", "/apps/hello/releases", "", nil)
+	res, body := rig.Ask("GET", "/apps/hello/releases", "", nil)
 	if res.StatusCode != http.StatusOK {
 		t.Fatal(body)
 	}
@@ -120,14 +121,14 @@ func TestReleasesAreMadeOfStoredImages(t *testing.T) {
 	rig := newRig(nil)
 	made := func(body string, has ...string) {
 		t.Helper()
-		scenario{method: "POST", url: "/apps/hello/releases", body: body, status: 201, has: has}.play(t, rig)
+		scenario{Method: "POST", URL: "/apps/hello/releases", Body: body, Status: 201, Has: has}.Play(t, rig)
 	}
 	made(`{"oci_image":"fresh","description":"by a tag"}`, `"version":5`, `"description":"by a tag"`, `"artifacts":[{"type":"oci-image","id":"`)
-	newest := rig.world.releases[hello][4]
-	if newest.Inputs.Images[renga.Web].Digest != image(renga.Web, 9).Digest {
+	newest := rig.World.History[wiretest.Hello][4]
+	if newest.Inputs.Images[renga.Web].Digest != wiretest.Image(renga.Web, 9).Digest {
 		t.Errorf("released %+v", newest.Inputs.Images)
 	}
-	_, body := rig.ask("GET", "/apps/hello/releases/5", "", nil)
+	_, body := rig.Ask("GET", "/apps/hello/releases/5", "", nil)
 	var release struct {
 		Artifacts []struct{ ID string }
 	}
@@ -138,11 +139,11 @@ func TestReleasesAreMadeOfStoredImages(t *testing.T) {
 		made(`{"oci_image":"`+one.ID+`"}`, `"artifacts":[{"type":"oci-image","id":"`)
 	}
 	for body, says := range map[string]string{
-		`{"oci_image":"` + offerID + `"}`:      "name it by its digest",
-		`{"oci_image":"nothing"}`:              "No image nothing was pushed",
-		`{"oci_image":"fresh","release":"v3"}`: "two releases",
-		`{"oci_image":7}`:                      "must be a string",
+		`{"oci_image":"` + wiretest.OfferID + `"}`: "name it by its digest",
+		`{"oci_image":"nothing"}`:                  "No image nothing was pushed",
+		`{"oci_image":"fresh","release":"v3"}`:     "two releases",
+		`{"oci_image":7}`:                          "must be a string",
 	} {
-		scenario{method: "POST", url: "/apps/hello/releases", body: body, status: 422, has: []string{says}}.play(t, rig)
+		scenario{Method: "POST", URL: "/apps/hello/releases", Body: body, Status: 422, Has: []string{says}}.Play(t, rig)
 	}
 }

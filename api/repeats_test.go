@@ -17,10 +17,11 @@ import (
 	"github.com/google/uuid"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
 
 // asRepeat are the headers of a request that has come, or may come, again.
-func asRepeat(id string) map[string]string { return header("Request-Id", id) }
+func asRepeat(id string) map[string]string { return wiretest.Header("Request-Id", id) }
 
 func newID() string { return uuid.NewString() + "," + uuid.NewString() }
 
@@ -36,16 +37,16 @@ func TestRepeatedRequestsActOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			rig, id := newRig(nil), newID()
-			first, body := rig.ask(repeat.method, repeat.url, repeat.body, asRepeat(id))
-			apps, releases, restarts := len(rig.world.apps), len(rig.world.releases[hello]), len(rig.world.restarts)
-			again, same := rig.ask(repeat.method, repeat.url, repeat.body, asRepeat(id))
+			first, body := rig.Ask(repeat.method, repeat.url, repeat.body, asRepeat(id))
+			apps, releases, restarts := len(rig.World.Apps), len(rig.World.History[wiretest.Hello]), len(rig.World.Restarts)
+			again, same := rig.Ask(repeat.method, repeat.url, repeat.body, asRepeat(id))
 			if first.StatusCode/100 != 2 || again.StatusCode != first.StatusCode || same != body || again.Header.Get("Idempotent-Replayed") != "true" {
 				t.Errorf("%d %s, then %d %s", first.StatusCode, body, again.StatusCode, same)
 			}
 			if again.Header.Get("Content-Type") != first.Header.Get("Content-Type") || again.Header.Get("Request-Id") == "" {
 				t.Errorf("headers %v, then %v", first.Header, again.Header)
 			}
-			if len(rig.world.apps) != apps || len(rig.world.releases[hello]) != releases || len(rig.world.restarts) != restarts {
+			if len(rig.World.Apps) != apps || len(rig.World.History[wiretest.Hello]) != releases || len(rig.World.Restarts) != restarts {
 				t.Error("it acted again")
 			}
 		})
@@ -55,7 +56,7 @@ func TestRepeatedRequestsActOnce(t *testing.T) {
 func TestRequestsThatAreMeantActAgain(t *testing.T) {
 	set := func(rig *rig, body string, headers map[string]string) {
 		t.Helper()
-		if res, answer := rig.ask("PATCH", "/apps/hello/config-vars", body, headers); res.StatusCode != 200 {
+		if res, answer := rig.Ask("PATCH", "/apps/hello/config-vars", body, headers); res.StatusCode != 200 {
 			t.Errorf("%s: %d %s", body, res.StatusCode, answer)
 		}
 	}
@@ -65,14 +66,14 @@ func TestRequestsThatAreMeantActAgain(t *testing.T) {
 		"another body":         func(rig *rig) { set(rig, `{"A":"c"}`, asRepeat(id)) },
 		"no id":                func(rig *rig) { set(rig, body, nil) },
 		"an id that is no one": func(rig *rig) { set(rig, body, asRepeat("session-17")) },
-		"another key":          func(rig *rig) { set(rig, body, header("Idempotency-Key", "k2")) },
+		"another key":          func(rig *rig) { set(rig, body, wiretest.Header("Idempotency-Key", "k2")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			rig := newRig(nil)
 			set(rig, body, asRepeat(id))
-			releases := len(rig.world.releases[hello])
+			releases := len(rig.World.History[wiretest.Hello])
 			second(rig)
-			if len(rig.world.releases[hello]) != releases+1 {
+			if len(rig.World.History[wiretest.Hello]) != releases+1 {
 				t.Error("it did not act")
 			}
 		})
@@ -81,29 +82,29 @@ func TestRequestsThatAreMeantActAgain(t *testing.T) {
 
 func TestWhatWasRefusedIsAskedAnew(t *testing.T) {
 	rig, id := newRig(nil), newID()
-	if res, body := rig.ask("POST", "/apps", `{"name":"hello"}`, asRepeat(id)); res.StatusCode != 422 {
+	if res, body := rig.Ask("POST", "/apps", `{"name":"hello"}`, asRepeat(id)); res.StatusCode != 422 {
 		t.Fatalf("%d: %s", res.StatusCode, body)
 	}
-	delete(rig.world.apps, hello)
-	if res, body := rig.ask("POST", "/apps", `{"name":"hello"}`, asRepeat(id)); res.StatusCode != 201 {
+	delete(rig.World.Apps, wiretest.Hello)
+	if res, body := rig.Ask("POST", "/apps", `{"name":"hello"}`, asRepeat(id)); res.StatusCode != 201 {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 }
 
 func TestIdempotencyKeys(t *testing.T) {
-	rig, key := newRig(nil), header("Idempotency-Key", "deploy 17")
-	_, first := rig.ask("POST", "/apps", `{}`, key)
-	if _, again := rig.ask("POST", "/apps", `{}`, key); again != first {
+	rig, key := newRig(nil), wiretest.Header("Idempotency-Key", "deploy 17")
+	_, first := rig.Ask("POST", "/apps", `{}`, key)
+	if _, again := rig.Ask("POST", "/apps", `{}`, key); again != first {
 		t.Errorf("made %s, then %s", first, again)
 	}
-	if res, body := rig.ask("POST", "/apps", `{"name":"fresh"}`, key); res.StatusCode != 422 || !strings.Contains(body, "Idempotency-Key") {
+	if res, body := rig.Ask("POST", "/apps", `{"name":"fresh"}`, key); res.StatusCode != 422 || !strings.Contains(body, "Idempotency-Key") {
 		t.Errorf("for another body: %d %s", res.StatusCode, body)
 	}
-	if res, body := rig.ask("POST", "/apps", `{}`, header("Idempotency-Key", strings.Repeat("k", 256))); res.StatusCode != 400 {
+	if res, body := rig.Ask("POST", "/apps", `{}`, wiretest.Header("Idempotency-Key", strings.Repeat("k", 256))); res.StatusCode != 400 {
 		t.Errorf("for a long key: %d %s", res.StatusCode, body)
 	}
 	theirs := map[string]string{"Idempotency-Key": "deploy 17", "Authorization": "Bearer bob-token"}
-	if res, body := rig.ask("POST", "/apps", `{"name":"bobs"}`, theirs); res.StatusCode != 201 {
+	if res, body := rig.Ask("POST", "/apps", `{"name":"bobs"}`, theirs); res.StatusCode != 201 {
 		t.Errorf("for another account: %d %s", res.StatusCode, body)
 	}
 }
@@ -114,7 +115,7 @@ func TestRepeatsWaitForTheFirst(t *testing.T) {
 	answers := make([]string, 10)
 	var wg sync.WaitGroup
 	for i := range answers {
-		wg.Go(func() { _, answers[i] = rig.ask("POST", "/apps/hello/releases", `{"release":"3"}`, asRepeat(id)) })
+		wg.Go(func() { _, answers[i] = rig.Ask("POST", "/apps/hello/releases", `{"release":"3"}`, asRepeat(id)) })
 	}
 	wg.Wait()
 	for _, answer := range answers {
@@ -122,7 +123,7 @@ func TestRepeatsWaitForTheFirst(t *testing.T) {
 			t.Errorf("answered %s and %s", answers[0], answer)
 		}
 	}
-	if n := len(rig.world.releases[hello]); n != 5 {
+	if n := len(rig.World.History[wiretest.Hello]); n != 5 {
 		t.Errorf("%d releases, want 5", n)
 	}
 }
@@ -167,21 +168,21 @@ func TestConnectionsThatBreakAfterTheActLoseNothing(t *testing.T) {
 	server := httptest.NewServer(rig)
 	defer server.Close()
 	through := cutter(t, strings.TrimPrefix(server.URL, "http://"), 3)
-	id, broken, before := newID(), 0, len(rig.world.apps)
+	id, broken, before := newID(), 0, len(rig.World.Apps)
 	for range 6 { // as often as the official CLI tries
 		req, err := http.NewRequest("POST", through+"/apps", bytes.NewReader([]byte(`{}`)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Header.Set("Request-Id", id)
-		res, err := http.DefaultTransport.RoundTrip(asAda(req))
+		res, err := http.DefaultTransport.RoundTrip(wiretest.AsAda(req))
 		if err != nil {
 			broken++
 			continue
 		}
 		_ = res.Body.Close()
-		if res.StatusCode != 201 || broken != 3 || len(rig.world.apps) != before+1 {
-			t.Errorf("after %d broken connections %d, and %d apps more", broken, res.StatusCode, len(rig.world.apps)-before)
+		if res.StatusCode != 201 || broken != 3 || len(rig.World.Apps) != before+1 {
+			t.Errorf("after %d broken connections %d, and %d apps more", broken, res.StatusCode, len(rig.World.Apps)-before)
 		}
 		return
 	}
@@ -193,27 +194,27 @@ func TestConnectionsThatBreakAfterTheActLoseNothing(t *testing.T) {
 func TestAClientThatLeavesLosesNothing(t *testing.T) {
 	rig, id := newRig(nil), newID()
 	ctx, leave := context.WithCancel(t.Context())
-	rig.world.creating = func(ctx context.Context) error {
+	rig.World.Creating = func(ctx context.Context) error {
 		leave()
 		return ctx.Err()
 	}
-	req := asAda(httptest.NewRequestWithContext(ctx, "POST", "/apps", strings.NewReader(`{"name":"fresh"}`)))
+	req := wiretest.AsAda(httptest.NewRequestWithContext(ctx, "POST", "/apps", strings.NewReader(`{"name":"fresh"}`)))
 	req.Header.Set("Request-Id", id)
 	rig.ServeHTTP(httptest.NewRecorder(), req)
-	rig.world.creating = nil
-	if res, body := rig.ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 201 || res.Header.Get("Idempotent-Replayed") == "" {
+	rig.World.Creating = nil
+	if res, body := rig.Ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 201 || res.Header.Get("Idempotent-Replayed") == "" {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 }
 
 func TestAPanicLetsTheRequestGo(t *testing.T) {
 	rig, id := newRig(nil), newID()
-	rig.world.creating = func(context.Context) error { panic("no") }
-	if res, _ := rig.ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 500 {
+	rig.World.Creating = func(context.Context) error { panic("no") }
+	if res, _ := rig.Ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 500 {
 		t.Errorf("a panic gets %d", res.StatusCode)
 	}
-	rig.world.creating = nil
-	if res, body := rig.ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 201 {
+	rig.World.Creating = nil
+	if res, body := rig.Ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 201 {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 }
@@ -224,14 +225,14 @@ func TestRepeatsAreForTheAuthorizationThatAsked(t *testing.T) {
 	rig := newRig(nil)
 	const path, body = "/oauth/authorizations", `{"scope":["global"]}`
 	ask := func(token string) (int, string) {
-		res, answer := rig.ask("POST", path, body, map[string]string{"Idempotency-Key": "k", "Authorization": "Bearer " + token})
+		res, answer := rig.Ask("POST", path, body, map[string]string{"Idempotency-Key": "k", "Authorization": "Bearer " + token})
 		return res.StatusCode, answer
 	}
-	_, narrow, err := rig.people.Authorize(t.Context(), ada.ID, "narrow", renga.Scopes{renga.ScopeIdentity}, 0)
+	_, narrow, err := rig.People.Authorize(t.Context(), wiretest.Ada.ID, "narrow", renga.Scopes{renga.ScopeIdentity}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, wide, err := rig.people.Authorize(t.Context(), ada.ID, "wide", renga.Scopes{renga.ScopeGlobal}, 0)
+	_, wide, err := rig.People.Authorize(t.Context(), wiretest.Ada.ID, "wide", renga.Scopes{renga.ScopeGlobal}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,19 +266,19 @@ func TestRepeatsEndWithTheRight(t *testing.T) {
 	} {
 		rig := newRig(nil)
 		headers := map[string]string{"Idempotency-Key": name, "Authorization": "Bearer carol-token"}
-		first, answer := rig.ask(act.method, act.url, act.body, headers)
+		first, answer := rig.Ask(act.method, act.url, act.body, headers)
 		if first.StatusCode/100 != 2 {
 			t.Errorf("%s: %d %s", name, first.StatusCode, answer)
 		}
-		a := rig.world.apps[hello]
+		a := rig.World.Apps[wiretest.Hello]
 		a.Collaborators = nil
-		rig.world.apps[hello] = a
-		again, same := rig.ask(act.method, act.url, act.body, headers)
+		rig.World.Apps[wiretest.Hello] = a
+		again, same := rig.Ask(act.method, act.url, act.body, headers)
 		if again.StatusCode != act.status || (same == answer) != (act.status == 200) {
 			t.Errorf("%s: repeated without the right %d %s", name, again.StatusCode, same)
 		}
 		headers["Idempotency-Key"] = "another"
-		if late, _ := rig.ask(act.method, act.url, act.body, headers); late.StatusCode != 403 {
+		if late, _ := rig.Ask(act.method, act.url, act.body, headers); late.StatusCode != 403 {
 			t.Errorf("%s: asked anew without the right %d", name, late.StatusCode)
 		}
 	}
@@ -285,12 +286,12 @@ func TestRepeatsEndWithTheRight(t *testing.T) {
 
 func TestARenameIsRepeated(t *testing.T) {
 	rig := newRig(nil)
-	first, answer := rig.ask("PATCH", "/apps/hello", `{"name":"fresh"}`, header("Idempotency-Key", "k"))
-	again, same := rig.ask("PATCH", "/apps/hello", `{"name":"fresh"}`, header("Idempotency-Key", "k"))
+	first, answer := rig.Ask("PATCH", "/apps/hello", `{"name":"fresh"}`, wiretest.Header("Idempotency-Key", "k"))
+	again, same := rig.Ask("PATCH", "/apps/hello", `{"name":"fresh"}`, wiretest.Header("Idempotency-Key", "k"))
 	if first.StatusCode != 200 || again.StatusCode != 200 || same != answer {
 		t.Errorf("%d %s, then %d %s", first.StatusCode, answer, again.StatusCode, same)
 	}
-	if other, _ := rig.ask("PATCH", "/apps/hello", `{"name":"other"}`, header("Idempotency-Key", "k")); other.StatusCode != 404 {
+	if other, _ := rig.Ask("PATCH", "/apps/hello", `{"name":"other"}`, wiretest.Header("Idempotency-Key", "k")); other.StatusCode != 404 {
 		t.Errorf("another body gets %d", other.StatusCode)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
 
 // What the door of the API says to those whom the table of rights keeps out.
@@ -69,12 +70,12 @@ func TestTheTableOfRightsHolds(t *testing.T) {
 		for _, standing := range slices.Sorted(maps.Keys(standings())) {
 			has := standings()[standing]
 			for _, held := range scopes {
-				rig.world.apps = standingOf(standing, has)
+				rig.World.Apps = standingOf(standing, has)
 				token := "bob-token/" + string(held)
 				if standing == "owner" {
 					token = "ada-token/" + string(held)
 				}
-				res, body := rig.ask(route[0], pathOf(route[1]), `{}`, bearer(token))
+				res, body := rig.Ask(route[0], pathOf(route[1]), `{}`, wiretest.Bearer(token))
 				want := refusal(scope, either, held, has)
 				if got := refusalIn(res, body); got != want {
 					t.Errorf("%s %s with a token of scope %s, %s: refused for %q, want %q: %d %s", route[0], route[1], held, standing, got, want, res.StatusCode, body)
@@ -88,13 +89,13 @@ func TestTheTableOfRightsHolds(t *testing.T) {
 
 // standingOf are the apps, of which Bob may do that with hello.
 func standingOf(standing string, has []renga.Permission) map[renga.AppID]renga.App {
-	apps := newWorld().apps
-	a := apps[hello]
+	apps := wiretest.NewWorld().Apps
+	a := apps[wiretest.Hello]
 	a.Collaborators = nil
 	if standing != "owner" && len(has) > 0 {
-		a.Collaborators = with(bob, has...)
+		a.Collaborators = wiretest.With(wiretest.Bob, has...)
 	}
-	apps[hello] = a
+	apps[wiretest.Hello] = a
 	return apps
 }
 
@@ -127,23 +128,23 @@ func refusalIn(res *http.Response, body string) string {
 // vars and the URLs that may hold passwords to nobody who may not read secrets.
 func TestSecretsAreReadOneWayOnly(t *testing.T) {
 	rig := furnished()
-	hook := rig.hooks[hooked]
-	hook.URL += "/" + marker
-	rig.hooks[hooked] = hook
-	withPhase(rig.world)
+	hook := rig.Hooks[wiretest.Hooked]
+	hook.URL += "/" + wiretest.Marker
+	rig.Hooks[wiretest.Hooked] = hook
+	withPhase(rig.World)
 	for _, url := range looks() {
-		res, whole := rig.ask("GET", url, "", nil)
+		res, whole := rig.Ask("GET", url, "", nil)
 		if res.StatusCode != http.StatusOK {
 			continue // nothing is there
 		}
-		rig.world.apps[hello] = standingOf("viewer", []renga.Permission{renga.MayView})[hello]
-		_, viewed := rig.ask("GET", url, "", bearer("bob-token"))
-		_, narrowed := rig.ask("GET", url, "", bearer("ada-token/read"))
-		_, written := rig.ask("GET", url, "", bearer("ada-token/write"))
-		if strings.Contains(viewed+narrowed+written, marker) {
+		rig.World.Apps[wiretest.Hello] = standingOf("viewer", []renga.Permission{renga.MayView})[wiretest.Hello]
+		_, viewed := rig.Ask("GET", url, "", wiretest.Bearer("bob-token"))
+		_, narrowed := rig.Ask("GET", url, "", wiretest.Bearer("ada-token/read"))
+		_, written := rig.Ask("GET", url, "", wiretest.Bearer("ada-token/write"))
+		if strings.Contains(viewed+narrowed+written, wiretest.Marker) {
 			t.Errorf("%s shows a secret: to who may only view %s, to scope read %s, to write %s", url, viewed, narrowed, written)
 		}
-		if strings.Contains(whole, marker) != slices.Contains(secretLooks, url) {
+		if strings.Contains(whole, wiretest.Marker) != slices.Contains(secretLooks, url) {
 			t.Errorf("%s shows its owner %s", url, whole)
 		}
 	}
@@ -153,7 +154,7 @@ func TestSecretsAreReadOneWayOnly(t *testing.T) {
 var secretLooks = []string{
 	"/apps/hello/config-vars", "/apps/hello/releases/3/config-vars", "/apps/hello/releases/3/diff?values=true",
 	"/apps/hello/log-drains", "/apps/hello/log-drains/50000000-0000-4000-8000-000000000001",
-	"/apps/hello/webhooks", "/apps/hello/webhooks/" + hooked,
+	"/apps/hello/webhooks", "/apps/hello/webhooks/" + wiretest.Hooked,
 }
 
 // looks are all GETs of the schema's that are answered, and our own.
@@ -213,12 +214,12 @@ func TestWhatTheBodyAsksForIsAskedToo(t *testing.T) {
 		for _, p := range strings.Fields(c.may) {
 			may = append(may, renga.Permission(p))
 		}
-		at.world.apps = standingOf("", may)
-		before := at.facts(t)
-		scenario{method: c.method, url: c.url, body: c.body, status: c.status, headers: bearer("bob-token/" + c.scope), after: func(t *testing.T, r *rig, _ *http.Response) {
-			if c.status < 300 && maps.Equal(before, r.facts(t)) {
+		at.World.Apps = standingOf("", may)
+		before := at.Facts(t)
+		scenario{Method: c.method, URL: c.url, Body: c.body, Status: c.status, Headers: wiretest.Bearer("bob-token/" + c.scope), After: func(t *testing.T, r *rig, _ *http.Response) {
+			if c.status < 300 && maps.Equal(before, r.Facts(t)) {
 				t.Errorf("%s %s %s changed nothing", c.method, c.url, c.body)
 			}
-		}}.play(t, at)
+		}}.Play(t, at)
 	}
 }

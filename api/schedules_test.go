@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
 
 const schedules = "/apps/hello/schedules"
@@ -25,9 +26,9 @@ type scheduleSeen struct {
 }
 
 // schedule makes a schedule of hello's.
-func (r *rig) schedule(t *testing.T, body string) scheduleSeen {
+func addSchedule(t *testing.T, r *rig, body string) scheduleSeen {
 	t.Helper()
-	res, answer := r.ask("POST", schedules, body, nil)
+	res, answer := r.Ask("POST", schedules, body, nil)
 	var seen scheduleSeen
 	if err := json.Unmarshal([]byte(answer), &seen); err != nil || res.StatusCode != http.StatusCreated {
 		t.Fatalf("%s: %d %s", body, res.StatusCode, answer)
@@ -37,34 +38,34 @@ func (r *rig) schedule(t *testing.T, body string) scheduleSeen {
 
 func TestAScheduleIsMadeChangedAndRemoved(t *testing.T) {
 	rig := newRig(nil)
-	made := rig.schedule(t, `{"name":"nightly","cron":" 30 3 * * * ","command":"rake tidy","timezone":"Europe/Berlin","size":"Standard-2X","type":"worker","overlap":"allow"}`)
-	want := `{"app":{"id":"` + string(hello) + `","name":"hello"},"command":"rake tidy","created_at":"2026-01-03T03:04:05Z","cron":"30 3 * * *","enabled":true,` +
+	made := addSchedule(t, rig, `{"name":"nightly","cron":" 30 3 * * * ","command":"rake tidy","timezone":"Europe/Berlin","size":"Standard-2X","type":"worker","overlap":"allow"}`)
+	want := `{"app":{"id":"` + string(wiretest.Hello) + `","name":"hello"},"command":"rake tidy","created_at":"2026-01-03T03:04:05Z","cron":"30 3 * * *","enabled":true,` +
 		`"id":"` + made.ID + `","last_run":null,"name":"nightly","next_run_at":"2026-01-04T02:30:00Z","overlap":"allow","size":"Standard-2X","timezone":"Europe/Berlin",` +
 		`"type":"worker","updated_at":"2026-01-03T03:04:05Z"}`
 	for _, identity := range []string{"nightly", made.ID, strings.ToUpper(made.ID)} {
-		if res, body := rig.ask("GET", schedules+"/"+identity, "", nil); res.StatusCode != 200 || strings.TrimSpace(body) != want {
+		if res, body := rig.Ask("GET", schedules+"/"+identity, "", nil); res.StatusCode != 200 || strings.TrimSpace(body) != want {
 			t.Errorf("%s: %d\n%s\nwant\n%s", identity, res.StatusCode, body, want)
 		}
 	}
-	if _, body := rig.ask("GET", schedules, "", nil); strings.TrimSpace(body) != "["+want+"]" {
+	if _, body := rig.Ask("GET", schedules, "", nil); strings.TrimSpace(body) != "["+want+"]" {
 		t.Errorf("list: %s", body)
 	}
-	res, body := rig.ask("PATCH", schedules+"/nightly", `{"name":null,"size":null,"type":null,"overlap":"skip","enabled":false,"timezone":"UTC"}`, nil)
+	res, body := rig.Ask("PATCH", schedules+"/nightly", `{"name":null,"size":null,"type":null,"overlap":"skip","enabled":false,"timezone":"UTC"}`, nil)
 	if res.StatusCode != 200 || !strings.Contains(body, `"enabled":false`) ||
 		!strings.Contains(body, `"name":null,"next_run_at":null,"overlap":"skip","size":null,"timezone":"UTC","type":null`) {
 		t.Errorf("changed: %d %s", res.StatusCode, body)
 	}
-	if _, body := rig.ask("PATCH", schedules+"/"+made.ID, `{"enabled":true}`, nil); !strings.Contains(body, `"next_run_at":"2026-01-03T03:30:00Z"`) {
+	if _, body := rig.Ask("PATCH", schedules+"/"+made.ID, `{"enabled":true}`, nil); !strings.Contains(body, `"next_run_at":"2026-01-03T03:30:00Z"`) {
 		t.Errorf("enabled again: %s", body)
 	}
-	if res, body := rig.ask("DELETE", schedules+"/"+made.ID, "", nil); res.StatusCode != 200 || !strings.Contains(body, made.ID) {
+	if res, body := rig.Ask("DELETE", schedules+"/"+made.ID, "", nil); res.StatusCode != 200 || !strings.Contains(body, made.ID) {
 		t.Errorf("removed: %d %s", res.StatusCode, body)
 	}
-	if res, _ := rig.ask("GET", schedules+"/"+made.ID, "", nil); res.StatusCode != 404 {
+	if res, _ := rig.Ask("GET", schedules+"/"+made.ID, "", nil); res.StatusCode != 404 {
 		t.Errorf("afterwards: %d", res.StatusCode)
 	}
 	for _, action := range []string{"schedule added", "schedule changed", "schedule removed"} {
-		if !strings.Contains(rig.log.String(), `"action":"`+action+`"`) {
+		if !strings.Contains(rig.Logged.String(), `"action":"`+action+`"`) {
 			t.Errorf("the audit log knows nothing of %q", action)
 		}
 	}
@@ -72,10 +73,10 @@ func TestAScheduleIsMadeChangedAndRemoved(t *testing.T) {
 
 func TestSchedulesAreJudged(t *testing.T) {
 	all := []scenario{
-		{name: "of another", url: "/apps/other/schedules", status: 403},
-		{name: "of nothing", url: schedules + "/nothing", status: 404, has: []string{"schedule"}},
-		{name: "runs of nothing", url: schedules + "/nothing/runs", status: 404},
-		{name: "a run of nothing", method: "POST", url: schedules + "/nothing/actions/run", status: 404},
+		{Name: "of another", URL: "/apps/other/schedules", Status: 403},
+		{Name: "of nothing", URL: schedules + "/nothing", Status: 404, Has: []string{"schedule"}},
+		{Name: "runs of nothing", URL: schedules + "/nothing/runs", Status: 404},
+		{Name: "a run of nothing", Method: "POST", URL: schedules + "/nothing/actions/run", Status: 404},
 	}
 	for body, word := range map[string]string{
 		`{}`:                                                 "Command must",
@@ -92,15 +93,15 @@ func TestSchedulesAreJudged(t *testing.T) {
 		`{"command":"x","cron":"@daily","overlap":"always"}`: "Overlap must",
 		`{"command":"x","cron":5}`:                           "cron",
 	} {
-		all = append(all, scenario{name: body, method: "POST", url: schedules, body: body, status: 422, has: []string{word}})
+		all = append(all, scenario{Name: body, Method: "POST", URL: schedules, Body: body, Status: 422, Has: []string{word}})
 	}
 	run(t, all)
 }
 
 func TestRunsOfASchedule(t *testing.T) {
 	rig := newRig(nil)
-	made := rig.schedule(t, `{"name":"often","cron":"* * * * *","command":"x"}`)
-	res, body := rig.ask("POST", schedules+"/often/actions/run", "", nil)
+	made := addSchedule(t, rig, `{"name":"often","cron":"* * * * *","command":"x"}`)
+	res, body := rig.Ask("POST", schedules+"/often/actions/run", "", nil)
 	var first struct {
 		ID string `json:"id"`
 	}
@@ -108,35 +109,35 @@ func TestRunsOfASchedule(t *testing.T) {
 		!strings.Contains(body, `"dyno":null,"due_at":"2026-01-03T03:04:05Z","exit_code":null,"finished_at":null`) || !strings.Contains(body, `"status":"starting"`) {
 		t.Errorf("run: %d %s", res.StatusCode, body)
 	}
-	if res, body := rig.ask("POST", schedules+"/often/actions/run", "", nil); res.StatusCode != 422 || !strings.Contains(body, "still going") {
+	if res, body := rig.Ask("POST", schedules+"/often/actions/run", "", nil); res.StatusCode != 422 || !strings.Contains(body, "still going") {
 		t.Errorf("again: %d %s", res.StatusCode, body)
 	}
-	err := rig.db.RunEnded(context.Background(), renga.Dyno{
-		ID: first.ID, App: hello, Name: "scheduler.1234", Release: 3, Created: born, Since: born.Add(time.Minute), Exit: &renga.Exit{Code: 3}, Reason: "Process exited with status 3.",
+	err := rig.DB.RunEnded(context.Background(), renga.Dyno{
+		ID: first.ID, App: wiretest.Hello, Name: "scheduler.1234", Release: 3, Created: wiretest.Born, Since: wiretest.Born.Add(time.Minute), Exit: &renga.Exit{Code: 3}, Reason: "Process exited with status 3.",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := `{"dyno":{"id":"` + first.ID + `","name":"scheduler.1234"},"due_at":"2026-01-03T03:04:05Z","exit_code":3,"finished_at":"2026-01-02T03:05:05Z","id":"` + first.ID + `",` +
 		`"reason":"Process exited with status 3.","release":{"id":"`
-	_, body = rig.ask("GET", schedules+"/often/runs", "", nil)
+	_, body = rig.Ask("GET", schedules+"/often/runs", "", nil)
 	if !strings.HasPrefix(body, "["+want) || !strings.Contains(body, `"version":3},"started_at":"2026-01-02T03:04:05Z","status":"failed"}]`) {
 		t.Errorf("runs: %s, want %s", body, want)
 	}
-	if _, body := rig.ask("GET", schedules+"/"+made.ID, "", nil); !strings.Contains(body, `"last_run":`+want) {
+	if _, body := rig.Ask("GET", schedules+"/"+made.ID, "", nil); !strings.Contains(body, `"last_run":`+want) {
 		t.Errorf("last run: %s", body)
 	}
 }
 
 func TestTheNewestRunsComeFirst(t *testing.T) {
 	rig := newRig(nil)
-	rig.schedule(t, `{"name":"often","cron":"* * * * *","command":"x","overlap":"allow"}`)
+	addSchedule(t, rig, `{"name":"often","cron":"* * * * *","command":"x","overlap":"allow"}`)
 	var ids []string
 	for range 3 {
 		var run struct {
 			ID string `json:"id"`
 		}
-		_, body := rig.ask("POST", schedules+"/often/actions/run", "", nil)
+		_, body := rig.Ask("POST", schedules+"/often/actions/run", "", nil)
 		if err := json.Unmarshal([]byte(body), &run); err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +153,7 @@ func TestTheNewestRunsComeFirst(t *testing.T) {
 		var runs []struct {
 			ID string `json:"id"`
 		}
-		_, body := rig.ask("GET", schedules+"/often/runs", "", map[string]string{"Range": ranged})
+		_, body := rig.Ask("GET", schedules+"/often/runs", "", map[string]string{"Range": ranged})
 		if err := json.Unmarshal([]byte(body), &runs); err != nil {
 			t.Fatalf("%v in %s", err, body)
 		}
@@ -174,7 +175,7 @@ func TestWhoRunsProgramsMayScheduleThem(t *testing.T) {
 	const body = `{"command":"x","cron":"@daily"}`
 	for scope, want := range map[string]int{"write": 403, "write-protected": 201, "read": 403} {
 		rig := newRig(nil)
-		res, answer := rig.ask("POST", schedules, body, map[string]string{"Authorization": "Bearer ada-token/" + scope})
+		res, answer := rig.Ask("POST", schedules, body, map[string]string{"Authorization": "Bearer ada-token/" + scope})
 		if res.StatusCode != want {
 			t.Errorf("%s: %d %s", scope, res.StatusCode, answer)
 		}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"renga/api/wire/wiretest"
 )
 
 // implemented are the links of Heroku's schema that the API answers, each with
@@ -59,10 +61,10 @@ var implemented = []struct {
 	{"app-feature", "List", "GET", "/apps/hello/features", "", 200},
 	{"app-feature", "Update", "PATCH", "/apps/hello/features/preboot", `{"enabled":false}`, 200},
 	{"app-transfer", "Create", "POST", "/account/app-transfers", `{"app":"hello","recipient":"carol@example.com","silent":true}`, 201},
-	{"app-transfer", "Delete", "DELETE", "/account/app-transfers/" + offerID, "", 200},
-	{"app-transfer", "Info", "GET", "/account/app-transfers/" + offerID, "", 200},
+	{"app-transfer", "Delete", "DELETE", "/account/app-transfers/" + wiretest.OfferID, "", 200},
+	{"app-transfer", "Info", "GET", "/account/app-transfers/" + wiretest.OfferID, "", 200},
 	{"app-transfer", "List", "GET", "/account/app-transfers", "", 200},
-	{"app-transfer", "Update", "PATCH", "/account/app-transfers/" + offers[1].ID, `{"state":"accepted"}`, 200},
+	{"app-transfer", "Update", "PATCH", "/account/app-transfers/" + wiretest.Offers[1].ID, `{"state":"accepted"}`, 200},
 	{"build", "List", "GET", "/apps/hello/builds", "", 200},
 	{"buildpack-installation", "List", "GET", "/apps/hello/buildpack-installations", "", 200},
 	{"buildpack-installation", "Update", "PUT", "/apps/hello/buildpack-installations", `{"updates":[{"buildpack":"https://example.com/a.tgz"}]}`, 200},
@@ -86,7 +88,7 @@ var implemented = []struct {
 	{"domain", "Delete", "DELETE", "/apps/hello/domains/www.example.com", "", 200},
 	{"domain", "Info", "GET", "/apps/hello/domains/www.example.com", "", 200},
 	{"domain", "List", "GET", "/apps/hello/domains", "", 200},
-	{"domain", "Update", "PATCH", "/apps/hello/domains/www.example.com", `{"sni_endpoint":"` + endpointID + `"}`, 200},
+	{"domain", "Update", "PATCH", "/apps/hello/domains/www.example.com", `{"sni_endpoint":"` + wiretest.EndpointID + `"}`, 200},
 	{"dyno", "Create", "POST", "/apps/hello/dynos", `{"command":"bash","attach":true}`, 201},
 	{"dyno", "Info", "GET", "/apps/hello/dynos/web.1", "", 200},
 	{"dyno", "List", "GET", "/apps/hello/dynos", "", 200},
@@ -151,11 +153,11 @@ var implemented = []struct {
 	{"release", "Info", "GET", "/apps/hello/releases/4", "", 200},
 	{"release", "List", "GET", "/apps/hello/releases", "", 200},
 	{"release", "Rollback", "POST", "/apps/hello/releases", `{"release":"3"}`, 201},
-	{"sni-endpoint", "Create", "POST", "/apps/hello/sni-endpoints", certificateBody, 201},
-	{"sni-endpoint", "Delete", "DELETE", "/apps/hello/sni-endpoints/" + endpointID, "", 200},
-	{"sni-endpoint", "Info", "GET", "/apps/hello/sni-endpoints/" + endpointID, "", 200},
+	{"sni-endpoint", "Create", "POST", "/apps/hello/sni-endpoints", wiretest.CertificateBody, 201},
+	{"sni-endpoint", "Delete", "DELETE", "/apps/hello/sni-endpoints/" + wiretest.EndpointID, "", 200},
+	{"sni-endpoint", "Info", "GET", "/apps/hello/sni-endpoints/" + wiretest.EndpointID, "", 200},
 	{"sni-endpoint", "List", "GET", "/apps/hello/sni-endpoints", "", 200},
-	{"sni-endpoint", "Update", "PATCH", "/apps/hello/sni-endpoints/" + endpointID, certificateBody, 200},
+	{"sni-endpoint", "Update", "PATCH", "/apps/hello/sni-endpoints/" + wiretest.EndpointID, wiretest.CertificateBody, 200},
 	{"space", "Info", "GET", "/spaces/private", "", 404},
 	{"space", "List", "GET", "/spaces", "", 200},
 	{"stack", "Info", "GET", "/stacks/container", "", 200},
@@ -190,7 +192,7 @@ func TestAnswersFollowHerokusSchema(t *testing.T) {
 	schema := readSchema(t)
 	for _, link := range implemented {
 		t.Run(link.resource+"/"+link.title, func(t *testing.T) {
-			res, body := furnished().ask(link.method, link.url, link.body, nil)
+			res, body := furnished().Ask(link.method, link.url, link.body, nil)
 			if res.StatusCode != link.status {
 				t.Fatalf("status is %d: %s", res.StatusCode, body)
 			}

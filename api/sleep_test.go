@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"renga/api/wire/wiretest"
 )
 
 func TestAnAppIsSetToSleep(t *testing.T) {
@@ -11,7 +13,7 @@ func TestAnAppIsSetToSleep(t *testing.T) {
 	const url = "/apps/hello/sleep"
 	wants := func(method, body string, parts ...string) {
 		t.Helper()
-		res, got := rig.ask(method, url, body, nil)
+		res, got := rig.Ask(method, url, body, nil)
 		for _, part := range parts {
 			if res.StatusCode != 200 || !strings.Contains(got, part) {
 				t.Errorf("%s %s: %d %s, want %s", method, body, res.StatusCode, got, part)
@@ -20,13 +22,13 @@ func TestAnAppIsSetToSleep(t *testing.T) {
 	}
 	wants("GET", "", `"after":null`, `"asleep":false`, `"last_request_at":null`, `"since":null`)
 	wants("PATCH", `{"after":1800}`, `"after":1800`, `"asleep":false`)
-	if got := rig.world.apps[hello].SleepAfter; got != 30*time.Minute {
+	if got := rig.World.Apps[wiretest.Hello].SleepAfter; got != 30*time.Minute {
 		t.Errorf("stored: %v", got)
 	}
-	if len(rig.world.woken) != 1 || !strings.Contains(rig.log.String(), `"action":"sleep set"`) {
-		t.Errorf("woken %v, log %s", rig.world.woken, rig.log)
+	if len(rig.World.Woken) != 1 || !strings.Contains(rig.Logged.String(), `"action":"sleep set"`) {
+		t.Errorf("woken %v, log %s", rig.World.Woken, rig.Logged)
 	}
-	rig.world.requested, rig.world.asleep = born.Add(time.Hour), born.Add(2*time.Hour)
+	rig.World.Requested, rig.World.Asleep = wiretest.Born.Add(time.Hour), wiretest.Born.Add(2*time.Hour)
 	wants("GET", "", `"asleep":true`, `"last_request_at":"2026-01-02T04:04:05Z"`, `"since":"2026-01-02T05:04:05Z"`)
 	wants("PATCH", `{}`, `"after":1800`, `"asleep":true`)
 	wants("PATCH", `{"after":null}`, `"after":null`, `"asleep":false`, `"since":null`)
@@ -40,7 +42,7 @@ func TestTheTimeUntilAnAppSleepsIsJudged(t *testing.T) {
 		`{"after":-1}`: "1 to 2592000 seconds", `{"after":2592001}`: "1 to 2592000 seconds",
 		`{"after":1.5}`: "whole number", `{"after":"1h"}`: "whole number", `{"after":9999999999999999999}`: "whole number",
 	} {
-		all = append(all, scenario{name: body, method: "PATCH", url: "/apps/hello/sleep", body: body, status: 422, has: []string{word}})
+		all = append(all, scenario{Name: body, Method: "PATCH", URL: "/apps/hello/sleep", Body: body, Status: 422, Has: []string{word}})
 	}
 	run(t, all)
 }

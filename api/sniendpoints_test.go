@@ -6,48 +6,50 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"renga/api/wire/wiretest"
 )
 
 func TestSNIEndpoints(t *testing.T) {
 	at := "/apps/hello/sni-endpoints"
-	stranger := newPair(born, "www.example.net")
-	old := newPair(born.AddDate(-2, 0, 0), "www.example.net")
-	keySecret := strings.Split(own.key, "\n")[1]
+	stranger := wiretest.NewPair(wiretest.Born, "www.example.net")
+	old := wiretest.NewPair(wiretest.Born.AddDate(-2, 0, 0), "www.example.net")
+	keySecret := strings.Split(wiretest.Own.Key, "\n")[1]
 	run(t, []scenario{
 		{
-			name: "the list shows certificates and hides keys", url: at,
-			has: []string{
+			Name: "the list shows certificates and hides keys", URL: at,
+			Has: []string{
 				`"cert_domains":["*.example.com","example.com"]`, `"starts_at":"2026-01-02T03:04:05Z"`, `"expires_at":"2027-01-02T03:04:05Z"`,
 				`"issuer":"/CN=*.example.com"`, `"subject":"/CN=*.example.com"`, `"self_signed?":true`, `"ca_signed?":false`, `"acm":false`, `"domains":[]`,
 			},
-			hasNot: []string{keySecret, "PRIVATE"},
+			HasNot: []string{keySecret, "PRIVATE"},
 		},
 		{
-			name: "one is added", method: "POST", url: at, body: stranger.body(), status: 201,
-			has: []string{`"cert_domains":["www.example.net"]`, `"display_name":null`}, hasNot: []string{"PRIVATE"},
-			after: func(t *testing.T, rig *rig, _ *http.Response) {
-				if secret := strings.Split(stranger.key, "\n")[1]; strings.Contains(rig.log.String(), secret) {
+			Name: "one is added", Method: "POST", URL: at, Body: stranger.Body(), Status: 201,
+			Has: []string{`"cert_domains":["www.example.net"]`, `"display_name":null`}, HasNot: []string{"PRIVATE"},
+			After: func(t *testing.T, rig *rig, _ *http.Response) {
+				if secret := strings.Split(stranger.Key, "\n")[1]; strings.Contains(rig.Logged.String(), secret) {
 					t.Error("the key is in the log")
 				}
 			},
 		},
-		{name: "one is found by its id", url: at + "/" + endpointID, has: []string{endpointID}},
-		{name: "one that is not there", url: at + "/tokyo-1", status: 404, has: []string{`"resource":"sni_endpoint"`}},
+		{Name: "one is found by its id", URL: at + "/" + wiretest.EndpointID, Has: []string{wiretest.EndpointID}},
+		{Name: "one that is not there", URL: at + "/tokyo-1", Status: 404, Has: []string{`"resource":"sni_endpoint"`}},
 		{
-			name: "one is replaced, and keeps its name", method: "PATCH", url: at + "/" + endpointID, body: stranger.body(),
-			has: []string{`"cert_domains":["www.example.net"]`, endpointID},
+			Name: "one is replaced, and keeps its name", Method: "PATCH", URL: at + "/" + wiretest.EndpointID, Body: stranger.Body(),
+			Has: []string{`"cert_domains":["www.example.net"]`, wiretest.EndpointID},
 		},
 		{
-			name: "a key of another certificate", method: "POST", url: at, body: pair{stranger.chain, own.key}.body(), status: 422,
-			has: []string{"The private key does not belong to the certificate"}, hasNot: []string{keySecret},
+			Name: "a key of another certificate", Method: "POST", URL: at, Body: wiretest.Pair{Chain: stranger.Chain, Key: wiretest.Own.Key}.Body(), Status: 422,
+			Has: []string{"The private key does not belong to the certificate"}, HasNot: []string{keySecret},
 		},
-		{name: "no key", method: "POST", url: at, body: pair{own.chain, ""}.body(), status: 422, has: []string{"No private key was given"}},
-		{name: "no certificate", method: "POST", url: at, body: pair{"", own.key}.body(), status: 422, has: []string{"holds no certificate"}},
-		{name: "an expired certificate", method: "POST", url: at, body: old.body(), status: 422, has: []string{"expired on 2025-01-02"}},
+		{Name: "no key", Method: "POST", URL: at, Body: wiretest.Pair{Chain: wiretest.Own.Chain, Key: ""}.Body(), Status: 422, Has: []string{"No private key was given"}},
+		{Name: "no certificate", Method: "POST", URL: at, Body: wiretest.Pair{Chain: "", Key: wiretest.Own.Key}.Body(), Status: 422, Has: []string{"holds no certificate"}},
+		{Name: "an expired certificate", Method: "POST", URL: at, Body: old.Body(), Status: 422, Has: []string{"expired on 2025-01-02"}},
 		{
-			name: "one is removed, and its domains have none", method: "DELETE", url: at + "/" + endpointID,
-			after: func(t *testing.T, rig *rig, _ *http.Response) {
-				if _, body := rig.ask("GET", at, "", nil); strings.TrimSpace(body) != "[]" {
+			Name: "one is removed, and its domains have none", Method: "DELETE", URL: at + "/" + wiretest.EndpointID,
+			After: func(t *testing.T, rig *rig, _ *http.Response) {
+				if _, body := rig.Ask("GET", at, "", nil); strings.TrimSpace(body) != "[]" {
 					t.Errorf("left: %s", body)
 				}
 			},
@@ -59,46 +61,46 @@ func TestACertificateKnowsItsDomainsUntilItGoes(t *testing.T) {
 	rig := newRig(nil)
 	ask := func(method, url, body string) string {
 		t.Helper()
-		res, answer := rig.ask(method, url, body, nil)
+		res, answer := rig.Ask(method, url, body, nil)
 		if res.StatusCode >= 300 {
 			t.Fatalf("%s %s: %d %s", method, url, res.StatusCode, answer)
 		}
 		return answer
 	}
-	ask("PATCH", "/apps/hello/domains/www.example.com", `{"sni_endpoint":"`+endpointID+`"}`)
-	if got := ask("GET", "/apps/hello/sni-endpoints/"+endpointID, ""); !strings.Contains(got, `"domains":["`+domainID+`"]`) {
+	ask("PATCH", "/apps/hello/domains/www.example.com", `{"sni_endpoint":"`+wiretest.EndpointID+`"}`)
+	if got := ask("GET", "/apps/hello/sni-endpoints/"+wiretest.EndpointID, ""); !strings.Contains(got, `"domains":["`+wiretest.DomainID+`"]`) {
 		t.Errorf("certificate: %s", got)
 	}
-	ask("DELETE", "/apps/hello/sni-endpoints/"+endpointID, "")
+	ask("DELETE", "/apps/hello/sni-endpoints/"+wiretest.EndpointID, "")
 	if got := ask("GET", "/apps/hello/domains/www.example.com", ""); !strings.Contains(got, `"sni_endpoint":null`) {
 		t.Errorf("domain: %s", got)
 	}
-	if len(rig.world.ordered) != 1 {
-		t.Errorf("ordered %v: the domain is managed again", rig.world.ordered)
+	if len(rig.World.Ordered) != 1 {
+		t.Errorf("ordered %v: the domain is managed again", rig.World.Ordered)
 	}
 }
 
 // FuzzCertificateBodies: whatever a client calls a certificate and its key, it is
 // taken or refused, and the key is shown nowhere.
 func FuzzCertificateBodies(f *testing.F) {
-	stranger := newPair(born, "www.example.net")
-	f.Add(own.chain, own.key)
-	f.Add(own.chain+stranger.chain, stranger.key)
-	f.Add(own.chain, stranger.key)
-	f.Add(own.key, own.chain)
+	stranger := wiretest.NewPair(wiretest.Born, "www.example.net")
+	f.Add(wiretest.Own.Chain, wiretest.Own.Key)
+	f.Add(wiretest.Own.Chain+stranger.Chain, stranger.Key)
+	f.Add(wiretest.Own.Chain, stranger.Key)
+	f.Add(wiretest.Own.Key, wiretest.Own.Chain)
 	f.Add("", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
 	rig := newRig(nil)
 	f.Fuzz(func(t *testing.T, chain, key string) {
-		res, body := rig.ask("PATCH", "/apps/hello/sni-endpoints/"+endpointID, pair{chain, key}.body(), nil)
+		res, body := rig.Ask("PATCH", "/apps/hello/sni-endpoints/"+wiretest.EndpointID, wiretest.Pair{Chain: chain, Key: key}.Body(), nil)
 		if res.StatusCode != 200 && res.StatusCode != 422 {
 			t.Errorf("got %d: %s", res.StatusCode, body)
 		}
 		if block, _ := pem.Decode([]byte(key)); block != nil && strings.HasSuffix(block.Type, "PRIVATE KEY") && len(block.Bytes) > 60 {
 			secret := base64.StdEncoding.EncodeToString(block.Bytes)[:60]
-			if strings.Contains(body+rig.log.String(), secret) && !strings.Contains(chain, secret) {
+			if strings.Contains(body+rig.Logged.String(), secret) && !strings.Contains(chain, secret) {
 				t.Errorf("the key is shown: %s", body)
 			}
 		}
-		rig.log.Reset()
+		rig.Logged.Reset()
 	})
 }

@@ -6,13 +6,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"renga/api/wire/wiretest"
 )
 
 // TestParallelConfigSetsLoseNothing: a hundred changes of one app at once make
 // a hundred releases, versions without a gap, and all of them hold in the end.
 func TestParallelConfigSetsLoseNothing(t *testing.T) {
 	const changes = 100
-	h := newHouse(t, newStore())
+	h := newHouse(t, wiretest.NewStore())
 	h.must(t, "POST", "/apps", `{"name":"busy"}`, http.StatusCreated, nil)
 	var wg sync.WaitGroup
 	for i := range changes {
@@ -47,7 +49,7 @@ func TestParallelConfigSetsLoseNothing(t *testing.T) {
 
 // TestOfTwentyCreatorsOfOneNameOneWins: the others are told that it is taken.
 func TestOfTwentyCreatorsOfOneNameOneWins(t *testing.T) {
-	h := newHouse(t, newStore())
+	h := newHouse(t, wiretest.NewStore())
 	var won, lost atomic.Int32
 	var wg sync.WaitGroup
 	for range 20 {

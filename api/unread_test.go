@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"renga/api/wire/wiretest"
 )
 
 // unread are the fields of Heroku's schema that are answered with a Warning, and
@@ -37,7 +39,7 @@ func TestFieldsThatNobodyReadsAreWarnedOf(t *testing.T) {
 		"of free names":     {"PATCH", "/apps/hello/config-vars", `{"ANY":"thing"}`, ""},
 		"numbers with text": {"PATCH", "/apps/hello/formation/web", `{"quantity":"+1"}`, ""},
 	} {
-		res, body := furnished().ask(c.method, c.url, c.body, nil)
+		res, body := furnished().Ask(c.method, c.url, c.body, nil)
 		want := ""
 		if c.warning != "" {
 			want = `299 renga "Not understood, and ignored: ` + c.warning + `"`
@@ -52,7 +54,7 @@ func TestFieldsThatNobodyReadsAreWarnedOf(t *testing.T) {
 func TestAWarningIsRepeatedWithItsAnswer(t *testing.T) {
 	rig := furnished()
 	for range 2 {
-		res, _ := rig.ask("PATCH", "/apps/hello", `{"maintenance":true,"colour":1}`, header("Idempotency-Key", "once"))
+		res, _ := rig.Ask("PATCH", "/apps/hello", `{"maintenance":true,"colour":1}`, wiretest.Header("Idempotency-Key", "once"))
 		if !strings.Contains(res.Header.Get("Warning"), "colour") {
 			t.Errorf("warning %q, replayed %q", res.Header.Get("Warning"), res.Header.Get("Idempotent-Replayed"))
 		}
@@ -103,7 +105,7 @@ func sortFields(t *testing.T, schema *schemaFile, l link, url string, silent, wa
 		why, passed := unneeded[field]
 		rig := furnished()
 		rig.WarnOfAll = true // does it say the truth?
-		res, _ := rig.ask(l.method, url, bodyWith(field), nil)
+		res, _ := rig.Ask(l.method, url, bodyWith(field), nil)
 		if passed {
 			silent[route+" "+field] = why
 		}

@@ -1,73 +1,16 @@
 package api_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 
 	"renga"
+	"renga/api/wire/wiretest"
 )
-
-const (
-	hooked    = "60000000-0000-4000-8000-000000000001"
-	happened  = "61000000-0000-4000-8000-000000000001"
-	delivered = "62000000-0000-4000-8000-000000000001"
-)
-
-// mailbox is a webhook of hello's with one event and its delivery.
-type mailbox struct {
-	hooks  map[string]renga.Webhook
-	events []renga.Event
-	sent   []renga.Delivery
-}
-
-func newMailbox(w *world) *mailbox {
-	hook := renga.Webhook{
-		ID: hooked, URL: "https://example.com/hook", Level: renga.Sync, Include: []renga.EventKind{renga.AppEvent},
-		Secret: "s3cret-" + marker, Authorization: "Bearer " + marker, CreatedAt: born, UpdatedAt: born,
-	}
-	app := w.apps[hello]
-	changed := app
-	changed.Maintenance = true
-	return &mailbox{
-		hooks: map[string]renga.Webhook{hooked: hook},
-		events: []renga.Event{{
-			ID: happened, Kind: renga.AppEvent, Action: renga.Update, At: born, By: ada.ID, App: app,
-			Subject: renga.Subject{App: &changed}, Before: renga.Subject{App: &app},
-		}},
-		sent: []renga.Delivery{{
-			ID: delivered, Event: happened, Kind: renga.AppEvent, Webhook: hooked, Level: renga.Sync, Status: renga.DeliveryRetrying,
-			Attempts: 1, NextAttempt: born, CreatedAt: born, UpdatedAt: born,
-			Last: &renga.Attempt{ID: "63000000-0000-4000-8000-000000000001", Code: 503, Began: born, Ended: born},
-		}},
-	}
-}
-
-func (m *mailbox) Webhooks(context.Context, renga.AppID) ([]renga.Webhook, error) {
-	var all []renga.Webhook
-	for _, id := range slices.Sorted(maps.Keys(m.hooks)) {
-		hook := m.hooks[id]
-		hook.Secret, hook.Authorization = "", ""
-		all = append(all, hook)
-	}
-	return all, nil
-}
-
-func (m *mailbox) EditWebhooks(_ context.Context, _ renga.AppID, edit func(map[string]renga.Webhook) error) error {
-	return edit(m.hooks)
-}
-
-func (m *mailbox) Events(context.Context, renga.AppID) ([]renga.Event, error) { return m.events, nil }
-
-func (m *mailbox) Deliveries(context.Context, renga.AppID) ([]renga.Delivery, error) {
-	return m.sent, nil
-}
 
 // reachable is what the platform lets webhooks reach: nothing near.
 func reachable(ip netip.Addr) error {
@@ -90,10 +33,10 @@ func TestWebhooksAreChecked(t *testing.T) {
 		return string(text)
 	}
 	refused := func(name, change, says string) scenario {
-		return scenario{name: name, method: "POST", url: "/apps/hello/webhooks", body: body(change), status: 422, has: []string{says}}
+		return scenario{Name: name, Method: "POST", URL: "/apps/hello/webhooks", Body: body(change), Status: 422, Has: []string{says}}
 	}
 	play(t, []scenario{
-		{name: "all kinds", method: "POST", url: "/apps/hello/webhooks", body: body(`{"include":["dyno","api:dyno","api:build","api:domain"]}`), status: 201, has: []string{`"include":["dyno","api:dyno","api:build","api:domain"]`}},
+		{Name: "all kinds", Method: "POST", URL: "/apps/hello/webhooks", Body: body(`{"include":["dyno","api:dyno","api:build","api:domain"]}`), Status: 201, Has: []string{`"include":["dyno","api:dyno","api:build","api:domain"]`}},
 		refused("no level", `{"level":"loud"}`, `Level must be \"notify\"`),
 		refused("nothing included", `{"include":[]}`, "Name what to include"),
 		refused("unknown kind", `{"include":["api:moon"]}`, `There are no events of \"api:moon\".`),
@@ -104,30 +47,30 @@ func TestWebhooksAreChecked(t *testing.T) {
 		refused("link-local", `{"url":"http://[fe80::1]/"}`, "--egress-allow"),
 		refused("odd authorization", `{"authorization":"a\nb"}`, "printable ASCII"),
 		refused("authorization that is none", `{"authorization":7}`, "must be a string"),
-		{name: "unknown", url: "/apps/hello/webhooks/" + happened, status: 404, has: []string{`"resource":"webhook"`}},
-		{name: "unknown delivery", url: "/apps/hello/webhook-deliveries/" + hooked, status: 404},
-		{name: "unknown event", url: "/apps/hello/webhook-events/" + hooked, status: 404},
-		{name: "others'", url: "/apps/hello/webhooks", headers: asBob, status: 403},
-		{name: "without secrets", url: "/apps/hello/webhooks", has: []string{hooked}, hasNot: []string{marker}},
+		{Name: "unknown", URL: "/apps/hello/webhooks/" + wiretest.Happened, Status: 404, Has: []string{`"resource":"webhook"`}},
+		{Name: "unknown delivery", URL: "/apps/hello/webhook-deliveries/" + wiretest.Hooked, Status: 404},
+		{Name: "unknown event", URL: "/apps/hello/webhook-events/" + wiretest.Hooked, Status: 404},
+		{Name: "others'", URL: "/apps/hello/webhooks", Headers: wiretest.AsBob, Status: 403},
+		{Name: "without secrets", URL: "/apps/hello/webhooks", Has: []string{wiretest.Hooked}, HasNot: []string{wiretest.Marker}},
 	})
 }
 
 func TestAWebhooksSecretIsToldOnce(t *testing.T) {
 	rig := furnished()
-	res, body := rig.ask("POST", "/apps/hello/webhooks", `{"include":["dyno"],"level":"sync","url":"https://example.com/a","secret":null}`, nil)
-	made := fields(t, "["+body+"]", "id")[0]
+	res, body := rig.Ask("POST", "/apps/hello/webhooks", `{"include":["dyno"],"level":"sync","url":"https://example.com/a","secret":null}`, nil)
+	made := wiretest.Fields(t, "["+body+"]", "id")[0]
 	secret := res.Header.Get("Heroku-Webhook-Secret")
-	if res.StatusCode != 201 || len(secret) != 60 || secret != string(rig.mailbox.hooks[made].Secret) {
+	if res.StatusCode != 201 || len(secret) != 60 || secret != string(rig.Mailbox.Hooks[made].Secret) {
 		t.Fatalf("%d %v: %s", res.StatusCode, res.Header, body)
 	}
-	res, body = rig.ask("PATCH", "/apps/hello/webhooks/"+made, `{"url":"https://example.com/b","level":"notify"}`, nil)
+	res, body = rig.Ask("PATCH", "/apps/hello/webhooks/"+made, `{"url":"https://example.com/b","level":"notify"}`, nil)
 	if res.StatusCode != 200 || res.Header.Get("Heroku-Webhook-Secret") != "" || strings.Contains(body, secret) {
 		t.Errorf("%d %v: %s", res.StatusCode, res.Header, body)
 	}
-	if now := rig.mailbox.hooks[made]; string(now.Secret) != secret || now.URL != "https://example.com/b" || now.Level != renga.Notify {
+	if now := rig.Mailbox.Hooks[made]; string(now.Secret) != secret || now.URL != "https://example.com/b" || now.Level != renga.Notify {
 		t.Errorf("webhook is %+v", now)
 	}
-	res, _ = rig.ask("POST", "/apps/hello/webhooks", `{"include":["dyno"],"level":"sync","url":"https://example.com/a","secret":"mine"}`, nil)
+	res, _ = rig.Ask("POST", "/apps/hello/webhooks", `{"include":["dyno"],"level":"sync","url":"https://example.com/a","secret":"mine"}`, nil)
 	if res.Header.Get("Heroku-Webhook-Secret") != "mine" {
 		t.Errorf("headers are %v", res.Header)
 	}
@@ -135,13 +78,13 @@ func TestAWebhooksSecretIsToldOnce(t *testing.T) {
 
 func TestAuthorizationIsKeptUntilItIsTakenAway(t *testing.T) {
 	fresh := furnished()
-	for body, want := range map[string]renga.Secret{`{}`: "Bearer " + marker, `{"authorization":"x"}`: "x", `{"authorization":null}`: ""} {
-		fresh.mailbox.hooks[hooked] = newMailbox(fresh.world).hooks[hooked]
-		scenario{method: "PATCH", url: "/apps/hello/webhooks/" + hooked, body: body, after: func(t *testing.T, r *rig, _ *http.Response) {
-			if got := r.mailbox.hooks[hooked].Authorization; got != want {
+	for body, want := range map[string]renga.Secret{`{}`: "Bearer " + wiretest.Marker, `{"authorization":"x"}`: "x", `{"authorization":null}`: ""} {
+		fresh.Mailbox.Hooks[wiretest.Hooked] = wiretest.NewMailbox(fresh.World).Hooks[wiretest.Hooked]
+		scenario{Method: "PATCH", URL: "/apps/hello/webhooks/" + wiretest.Hooked, Body: body, After: func(t *testing.T, r *rig, _ *http.Response) {
+			if got := r.Mailbox.Hooks[wiretest.Hooked].Authorization; got != want {
 				t.Errorf("after %s it is %q", body, string(got))
 			}
-		}}.play(t, fresh)
+		}}.Play(t, fresh)
 	}
 }
 
@@ -153,25 +96,25 @@ func TestAnAppHasTenWebhooks(t *testing.T) {
 			want, has = http.StatusUnprocessableEntity, "10 webhooks"
 		}
 		body := fmt.Sprintf(`{"include":["dyno"],"level":"sync","url":"https://example.com/%d"}`, n)
-		scenario{method: "POST", url: "/apps/hello/webhooks", body: body, status: want, has: []string{has}}.play(t, rig)
+		scenario{Method: "POST", URL: "/apps/hello/webhooks", Body: body, Status: want, Has: []string{has}}.Play(t, rig)
 	}
 }
 
 func TestDeliveriesAreFilteredByStatus(t *testing.T) {
 	play(t, []scenario{
-		{name: "as the CLI asks", url: "/apps/hello/webhook-deliveries?eq[status]=retrying", headers: header("Range", "seq ..; order=desc,max=1000"), has: []string{`"code":503`, `"status":"retrying"`, `"error_class":null`, `"next_attempt_at":"2026`}},
-		{name: "of none", url: "/apps/hello/webhook-deliveries?eq[status]=succeeded", has: []string{`[]`}},
+		{Name: "as the CLI asks", URL: "/apps/hello/webhook-deliveries?eq[status]=retrying", Headers: wiretest.Header("Range", "seq ..; order=desc,max=1000"), Has: []string{`"code":503`, `"status":"retrying"`, `"error_class":null`, `"next_attempt_at":"2026`}},
+		{Name: "of none", URL: "/apps/hello/webhook-deliveries?eq[status]=succeeded", Has: []string{`[]`}},
 	})
 }
 
 func TestPayloadsAreWhatTheAPIShows(t *testing.T) {
 	rig := furnished()
-	app := rig.world.apps[hello]
-	starting, up := rig.world.dynos[0], rig.world.dynos[0]
-	up.State, up.Since = renga.Up, born.AddDate(0, 0, 1)
-	rec := rig.world.record(hello, 3)
+	app := rig.World.Apps[wiretest.Hello]
+	starting, up := rig.World.Running[0], rig.World.Running[0]
+	up.State, up.Since = renga.Up, wiretest.Born.AddDate(0, 0, 1)
+	rec := rig.World.Record(wiretest.Hello, 3)
 	scale := func(n int) renga.Subject {
-		return renga.Subject{Process: &renga.Process{Type: "web", Scale: renga.Scale{Quantity: n, Size: "eco", CreatedAt: born, UpdatedAt: born}}}
+		return renga.Subject{Process: &renga.Process{Type: "web", Scale: renga.Scale{Quantity: n, Size: "eco", CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born}}}
 	}
 	for _, c := range []struct {
 		kind        renga.EventKind
@@ -183,11 +126,11 @@ func TestPayloadsAreWhatTheAPIShows(t *testing.T) {
 		{renga.BuildEvent, renga.Subject{Release: &rec}, renga.Subject{}, []string{`"resource":"build"`, `"status":"succeeded"`, `"source_blob":{`}},
 		{renga.DynoEvent, renga.Subject{Dyno: &up}, renga.Subject{Dyno: &starting}, []string{`"resource":"dyno"`, `"state":"up"`, `"previous_data":{"state":"starting","updated_at":"2026-01-02T03:04:05Z"}`}},
 		{renga.FormationEvent, scale(2), scale(1), []string{`"resource":"formation"`, `"quantity":2`, `"previous_data":{"quantity":1}`}},
-		{renga.CollaboratorEvent, renga.Subject{Collaborator: &renga.Collaborator{ID: hooked, Account: bob.ID}}, renga.Subject{}, []string{`"resource":"collaborator"`, `"email":"bob@example.com"`}},
-		{renga.DomainEvent, renga.Subject{Domain: &renga.Domain{ID: hooked, App: hello, Hostname: "www.example.com"}}, renga.Subject{}, []string{`"resource":"domain"`, `"hostname":"www.example.com"`, `"cname":"hello.renga.localhost"`}},
-		{renga.EndpointEvent, renga.Subject{Endpoint: &renga.Endpoint{ID: hooked, App: hello, Name: "tokyo-1"}}, renga.Subject{}, []string{`"resource":"sni-endpoint"`, `"name":"tokyo-1"`, `"domains":[]`}},
+		{renga.CollaboratorEvent, renga.Subject{Collaborator: &renga.Collaborator{ID: wiretest.Hooked, Account: wiretest.Bob.ID}}, renga.Subject{}, []string{`"resource":"collaborator"`, `"email":"bob@example.com"`}},
+		{renga.DomainEvent, renga.Subject{Domain: &renga.Domain{ID: wiretest.Hooked, App: wiretest.Hello, Hostname: "www.example.com"}}, renga.Subject{}, []string{`"resource":"domain"`, `"hostname":"www.example.com"`, `"cname":"hello.renga.localhost"`}},
+		{renga.EndpointEvent, renga.Subject{Endpoint: &renga.Endpoint{ID: wiretest.Hooked, App: wiretest.Hello, Name: "tokyo-1"}}, renga.Subject{}, []string{`"resource":"sni-endpoint"`, `"name":"tokyo-1"`, `"domains":[]`}},
 	} {
-		payload, err := rig.Payload(t.Context(), renga.Event{ID: happened, Kind: c.kind, Action: renga.Update, At: born, App: app, Subject: c.now, Before: c.before})
+		payload, err := payloads(rig).Payload(t.Context(), renga.Event{ID: wiretest.Happened, Kind: c.kind, Action: renga.Update, At: wiretest.Born, App: app, Subject: c.now, Before: c.before})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,7 +143,7 @@ func TestPayloadsAreWhatTheAPIShows(t *testing.T) {
 				t.Errorf("%s lacks %s: %s", c.kind, want, text)
 			}
 		}
-		if strings.Contains(string(text), marker) {
+		if strings.Contains(string(text), wiretest.Marker) {
 			t.Errorf("%s tells a secret: %s", c.kind, text)
 		}
 	}

@@ -1,4 +1,4 @@
-package api_test
+package wiretest
 
 import (
 	"context"
@@ -18,28 +18,28 @@ import (
 
 // The domain and the certificate that hello has in every rig.
 const (
-	domainID   = "60000000-0000-4000-8000-000000000001"
-	endpointID = "60000000-0000-4000-8000-000000000002"
+	DomainID   = "60000000-0000-4000-8000-000000000001"
+	EndpointID = "60000000-0000-4000-8000-000000000002"
 )
 
 // own is the certificate of hello's, and certificateBody a request with it.
 var (
-	own             = newPair(born, "*.example.com", "example.com")
-	certificateBody = own.body()
+	Own             = NewPair(Born, "*.example.com", "example.com")
+	CertificateBody = Own.Body()
 )
 
-// pair is a certificate with its key, PEM.
-type pair struct{ chain, key string }
+// Pair is a certificate with its key, PEM.
+type Pair struct{ Chain, Key string }
 
-func (p pair) body() string {
-	b, err := json.Marshal(map[string]string{"certificate_chain": p.chain, "private_key": p.key})
+func (p Pair) Body() string {
+	b, err := json.Marshal(map[string]string{"certificate_chain": p.Chain, "private_key": p.Key})
 	must(err)
 	return string(b)
 }
 
-// newPair makes a certificate that its own key signed, good for a year from a
+// NewPair makes a certificate that its own key signed, good for a year from a
 // time on.
-func newPair(from time.Time, names ...string) pair {
+func NewPair(from time.Time, names ...string) Pair {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(err)
 	template := &x509.Certificate{
@@ -50,9 +50,9 @@ func newPair(from time.Time, names ...string) pair {
 	must(err)
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	must(err)
-	return pair{
-		chain: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})),
-		key:   string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+	return Pair{
+		Chain: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})),
+		Key:   string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 	}
 }
 
@@ -66,15 +66,15 @@ func must(err error) {
 // furnish gives hello a domain and a certificate, and the other app a domain.
 func furnish(db *store.Store) error {
 	ctx := context.Background()
-	c, err := renga.CheckCertificate(own.chain, own.key, born)
+	c, err := renga.CheckCertificate(Own.Chain, Own.Key, Born)
 	must(err)
-	e := renga.Endpoint{ID: endpointID, App: hello, CertificateID: endpointID, Certificate: c, CreatedAt: born, UpdatedAt: born}
-	if _, err := db.AddEndpoint(ctx, e, own.key); err != nil {
+	e := renga.Endpoint{ID: EndpointID, App: Hello, CertificateID: EndpointID, Certificate: c, CreatedAt: Born, UpdatedAt: Born}
+	if _, err := db.AddEndpoint(ctx, e, Own.Key); err != nil {
 		return err
 	}
 	for _, d := range []renga.Domain{
-		{ID: domainID, App: hello, Hostname: "www.example.com", CreatedAt: born, UpdatedAt: born},
-		{ID: "60000000-0000-4000-8000-000000000003", App: other, Hostname: "taken.example.org", CreatedAt: born, UpdatedAt: born},
+		{ID: DomainID, App: Hello, Hostname: "www.example.com", CreatedAt: Born, UpdatedAt: Born},
+		{ID: "60000000-0000-4000-8000-000000000003", App: Other, Hostname: "taken.example.org", CreatedAt: Born, UpdatedAt: Born},
 	} {
 		if _, err := db.AddDomain(ctx, d); err != nil {
 			return err

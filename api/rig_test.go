@@ -1,0 +1,65 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"renga"
+	"renga/api/wire/wiretest"
+	"testing"
+
+	"renga/api"
+	"renga/scheduler"
+)
+
+type (
+	rig      = wiretest.Rig
+	scenario = wiretest.Scenario
+)
+
+// run runs scenarios, each on a rig of its own.
+func run(t *testing.T, scenarios []scenario) {
+	t.Helper()
+	wiretest.Run(t, func() *rig { return newRig(nil) }, scenarios)
+}
+
+func newRig(checks map[string]func(context.Context) error) *rig {
+	return newRigWith(func(o *api.Options) { o.Checks = checks })
+}
+
+// newRigWith is a rig with other options. It serves the whole API.
+func newRigWith(change func(*api.Options)) *rig {
+	r := wiretest.New()
+	options := api.Options{
+		Settings: r.NewSettings(), Sizes: wiretest.Sizes, Reachable: reachable, RendezvousPort: "5443", Version: "1.2.3",
+		RateLimit: 1 << 30, // more than fuzzing asks for
+	}
+	change(&options)
+	w, db := r.World, r.DB
+	attached := func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "attached at "+r.URL.Path) }
+	room := scheduler.New(scheduler.Options{Log: options.Log, Now: options.Now}, db, db, nil, nil) // it does not run
+	server := api.New(options, api.Parts{
+		Wire: r.NewParts(), Accounts: db, Logins: r.People, Browsers: r.People, Authorizations: db, Keys: db, Transfers: db, Owners: w,
+		Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w,
+		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Logs: &w.Journal, Attach: http.HandlerFunc(attached),
+		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w, Minutes: w, Visits: visits{w}, Sleeps: w,
+		Domains: db, Endpoints: db, Orders: w, Webhooks: r.Mailbox, Schedules: db, Scheduler: room,
+	})
+	r.Handler, r.Door = server, server.Door
+	return r
+}
+
+// visits are the world's, over SSH and over WebSocket.
+type visits struct{ *wiretest.World }
+
+func (w visits) Exec(_ context.Context, _ renga.App, c api.Command) (string, error) {
+	w.Still = c.Still
+	if c.Terminal != nil {
+		c.Line += fmt.Sprintf("-%dx%d", c.Terminal.Columns, c.Terminal.Rows)
+	}
+	return c.Dyno + "-" + c.Line, nil
+}
+
+// payloads makes what receivers of webhooks get.
+func payloads(r *rig) *api.Server { return r.Handler.(*api.Server) }
