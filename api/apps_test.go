@@ -12,12 +12,6 @@ import (
 
 func TestAccount(t *testing.T) {
 	run(t, []scenario{
-		{Name: "own account", URL: "/account", Has: []string{`"email":"ada@example.com"`}},
-		{Name: "own account as user", URL: "/users/~", Has: []string{`"email":"ada@example.com"`}},
-		{Name: "own account by email", URL: "/users/ada@example.com", Has: []string{`"email":"ada@example.com"`}},
-		{Name: "own account by id", URL: "/users/" + string(wiretest.Ada.ID), Has: []string{`"email":"ada@example.com"`}},
-		{Name: "another's account, but for what is theirs to know", URL: "/users/bob@example.com", Has: []string{`"email":"bob@example.com"`, `"id":"` + string(wiretest.Bob.ID) + `"`, `"last_login":null`, `"name":null`}},
-		{Name: "nobody's account", URL: "/users/nobody@example.com", Status: 404, Has: []string{`{"resource":"user","id":"not_found","message":"Couldn't find that user."}`}},
 		{Name: "another's apps", URL: "/users/bob@example.com/apps", Status: 404},
 	})
 }

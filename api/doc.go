@@ -10,7 +10,7 @@
 //   - Routes, its table: method, path, policy, handler;
 //   - one file per resource: the struct that goes over the wire, the function
 //     that makes it out of a noun, the handlers, and their routes at its top;
-//   - tests over its routes alone.
+//   - tests over its routes alone, by api/wire/wiretest.
 //
 // A handler decodes, calls and encodes; what it returns as an error becomes an
 // answer in wire. Families import neither each other nor this package: what one

@@ -5,7 +5,7 @@ import "renga/api/wire"
 // Routes are all that a server answers behind its door, those that need no token
 // too.
 func Routes() []wire.Route {
-	return (&Server{Door: wire.NewDoor(wire.Settings{}, wire.Parts{})}).routes()
+	return New(Options{}, Parts{}).routes()
 }
 
 // HostnameOf is hostnameOf.

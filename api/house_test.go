@@ -52,8 +52,8 @@ func newHouse(tb testing.TB, db *store.Store) *house {
 	h := &house{db: db, ledger: ledger, Server: httptest.NewServer(api.New(api.Options{
 		Settings: wire.Settings{Domain: "renga.localhost", Scheme: "http", Log: log}, Sizes: wiretest.Sizes, RateLimit: 1 << 30,
 	}, api.Parts{
-		Wire:     wire.Parts{Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Lines: nobody{}, Waker: nobody{}},
-		Accounts: db, Apps: db, Creator: rel, Releases: db, Releaser: rel,
+		Wire: wire.Parts{Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Lines: nobody{}, Waker: nobody{}},
+		Apps: db, Creator: rel, Releases: db, Releaser: rel,
 		Vars: config.New(rel), Formations: db, Dynos: db,
 	}))}
 	tb.Cleanup(h.Close)

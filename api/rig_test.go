@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"renga"
+	"renga/api/people"
 	"renga/api/wire/wiretest"
 	"testing"
 
@@ -40,7 +41,8 @@ func newRigWith(change func(*api.Options)) *rig {
 	attached := func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "attached at "+r.URL.Path) }
 	room := scheduler.New(scheduler.Options{Log: options.Log, Now: options.Now}, db, db, nil, nil) // it does not run
 	server := api.New(options, api.Parts{
-		Wire: r.NewParts(), Accounts: db, Logins: r.People, Browsers: r.People, Authorizations: db, Keys: db, Transfers: db, Owners: w,
+		Wire: r.NewParts(), People: people.Parts{Accounts: db, Logins: r.People, Authorizations: db, Browsers: r.People, Keys: db},
+		Transfers: db, Owners: w,
 		Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w,
 		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Logs: &w.Journal, Attach: http.HandlerFunc(attached),
 		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w, Minutes: w, Visits: visits{w}, Sleeps: w,

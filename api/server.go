@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"renga"
+	"renga/api/people"
 	"renga/api/wire"
 )
 
@@ -35,29 +36,25 @@ type Options struct {
 
 // Parts are who does the work.
 type Parts struct {
-	Wire wire.Parts
+	Wire   wire.Parts
+	People people.Parts
 
-	Logins         Logins
-	Authorizations Authorizations
-	Browsers       BrowserLogins
-	Keys           Keys
-	Transfers      Transfers
-	Owners         Owners
-	Accounts       Accounts
-	Apps           Apps
-	Creator        Creator
-	Deleter        Deleter
-	Renamer        Renamer
-	Releases       Releases
-	Outputs        Outputs
-	Releaser       Releaser
-	Rollouts       Rollouts
-	Vars           Vars
-	Formations     Formations
-	Images         Images
-	Deployer       Deployer
-	Dynos          Dynos
-	OneOffs        OneOffs
+	Transfers  Transfers
+	Owners     Owners
+	Apps       Apps
+	Creator    Creator
+	Deleter    Deleter
+	Renamer    Renamer
+	Releases   Releases
+	Outputs    Outputs
+	Releaser   Releaser
+	Rollouts   Rollouts
+	Vars       Vars
+	Formations Formations
+	Images     Images
+	Deployer   Deployer
+	Dynos      Dynos
+	OneOffs    OneOffs
 	// Attach speaks with the clients of attached dynos.
 	Attach http.Handler
 	Logs   Logs
@@ -90,13 +87,18 @@ type Server struct {
 	options Options
 	parts   Parts
 	rates   *rates
+	people  *people.Server
 	handler http.Handler
 	handing sync.Mutex // held while an app changes hands
 }
 
 // New makes a Server. Nothing is started.
 func New(o Options, p Parts) *Server {
-	s := &Server{Door: wire.NewDoor(o.Settings, p.Wire), options: o, parts: p, rates: newRates(o.RateLimit)}
+	door := wire.NewDoor(o.Settings, p.Wire)
+	s := &Server{
+		Door: door, options: o, parts: p, rates: newRates(o.RateLimit),
+		people: people.New(door, p.People),
+	}
 	routes := s.routes()
 	doors := split("/healthz", s.Handle(s.health), s.Locked(routes, s.count))
 	doors = split(statusPath, s.Handle(s.status), doors)
@@ -112,14 +114,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 func (s *Server) routes() []wire.Route {
 	return slices.Concat(
-		s.accountRoutes(), s.accountFeatureRoutes(), s.authorizationRoutes(), s.keyRoutes(), s.preferenceRoutes(), s.rateLimitRoutes(), s.transferRoutes(),
+		s.people.Routes(), s.rateLimitRoutes(), s.transferRoutes(),
 		s.appRoutes(), s.collaboratorRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.releaseActionRoutes(), s.formationRoutes(),
 		s.dynoRoutes(), s.oneOffRoutes(), s.execRoutes(), s.commandRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.logDrainRoutes(), s.featureRoutes(), s.metricRoutes(), s.healthCheckRoutes(), s.sleepRoutes(), s.canaryRoutes(), s.scheduleRoutes(),
 		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
 		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(), s.filterRoutes(),
 		s.domainRoutes(), s.sniEndpointRoutes(), s.acmRoutes(),
 		s.webhookRoutes(), s.webhookEventRoutes(), s.webhookDeliveryRoutes(),
-		s.releaseOutputRoutes(), s.attachRoutes(), s.logStreamRoutes(), s.browserLoginRoutes(),
+		s.releaseOutputRoutes(), s.attachRoutes(), s.logStreamRoutes(),
 	)
 }
 

@@ -13,6 +13,7 @@ import (
 	"renga"
 	"renga/accounts"
 	"renga/api"
+	"renga/api/people"
 	"renga/api/wire"
 	"renga/attach"
 	"renga/certs"
@@ -145,17 +146,18 @@ func build(s Settings, d *data, keys *seal.Keyset, db *store.Store, doorways []n
 		remover: releaser.NewRemover(db, reg, rel), renamer: releaser.NewRenamer(db, reg, rel), owners: owners, promoter: releaser.NewPromoter(db, rel), rollback: releaser.NewAutoRollback(reports, rel),
 		certs: tlsCerts, notes: notes, schedule: schedule, logs: appLogs, drainer: drainer, meter: gauge, firewall: around, desk: desk, rendezvous: desk.Rendezvous, ssh: desk.SSH,
 	}
-	people := accounts.New(db, accounts.DefaultCost)
+	logins := accounts.New(db, accounts.DefaultCost)
 	web := api.New(api.Options{
 		Settings: wire.Settings{Domain: s.Domain, Scheme: scheme, Port: port, StreamKey: d.streamKey, Log: log, Now: time.Now},
 		ACME:     s.ACMEDirectory != "", Sizes: s.Sizes, RendezvousPort: s.rendezvousPort(), RateLimit: s.RateLimit,
 		Reachable: outside.Check, Version: versionName(), Checks: checks(s, db, containers, manager, around),
 	}, api.Parts{
 		Wire: wire.Parts{
-			Tokens: db, Logins: people, Authorizations: db, Accounts: db, Apps: db, Releases: db, Repeats: db,
+			Tokens: db, Logins: logins, Authorizations: db, Accounts: db, Apps: db, Releases: db, Repeats: db,
 			Lines: did, Waker: manager,
 		},
-		Logins: people, Browsers: people, Authorizations: db, Keys: db, Transfers: db, Owners: owners, Accounts: db, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel, Rollouts: db,
+		People:    people.Parts{Accounts: db, Logins: logins, Authorizations: db, Browsers: logins, Keys: db},
+		Transfers: db, Owners: owners, Apps: db, Creator: rel, Deleter: h.remover, Renamer: h.renamer, Releases: db, Outputs: outputs, Releaser: rel, Rollouts: db,
 		Vars: config.New(rel), Formations: db, Images: reg, Deployer: rel, Dynos: db, OneOffs: oneOffs{manager, desk}, Attach: desk, Logs: appLogs,
 		Pipelines: db, PipelineVars: db, Promotions: h.promoter, Drains: db, Drainer: drainer, Minutes: db, Visits: visits{desk, manager}, Sleeps: sleeps{db, rt}, Webhooks: db,
 		Schedules: db, Scheduler: schedule,

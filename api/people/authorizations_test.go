@@ -1,12 +1,10 @@
-package api_test
+package people_test
 
 import (
 	"net/http"
 	"strings"
 	"testing"
 	"time"
-
-	"renga/api"
 
 	"renga/api/wire/wiretest"
 )
@@ -23,7 +21,7 @@ type grant struct {
 }
 
 func TestAuthorizationsAreMadeUsedAndRevoked(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	const path = "/oauth/authorizations"
 	made := wiretest.AskFor[grant](t, rig, "POST", path, `{"description":"robot","expires_in":"3600","scope":["read"]}`, nil, 201)
 	token := made.AccessToken.Token
@@ -79,7 +77,7 @@ func TestAuthorizations(t *testing.T) {
 }
 
 func TestAnAuthorizationEnds(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	token := wiretest.AskFor[grant](t, rig, "POST", "/oauth/authorizations", `{"expires_in":1}`, nil, 201).AccessToken.Token
 	deadline := time.Now().Add(10 * time.Second)
 	for time.Now().Before(deadline) {
@@ -95,7 +93,7 @@ func TestAnAuthorizationEnds(t *testing.T) {
 }
 
 func TestPasswordsMakeTokensAndNothingElse(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	if _, _, err := rig.People.Create(t.Context(), "Dora@example.com", "correct horse"); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +123,7 @@ func TestPasswordsMakeTokensAndNothingElse(t *testing.T) {
 }
 
 func TestGuessingIsSlowedDown(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	if _, _, err := rig.People.Create(t.Context(), "dora@example.com", "correct horse"); err != nil {
 		t.Fatal(err)
 	}
@@ -147,29 +145,5 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 	}
 	if got := guess("else@example.com", "wrong"); got != http.StatusUnauthorized {
 		t.Errorf("another account is slowed down with it: %d", got)
-	}
-}
-
-func TestRateLimit(t *testing.T) {
-	rig := newRigWith(func(o *api.Options) { o.RateLimit = 3 })
-	for left := range 3 {
-		res, _ := rig.Ask("GET", "/regions", "", nil)
-		if got, want := res.Header.Get("RateLimit-Remaining"), string(rune('2'-left)); res.StatusCode != 200 || got != want {
-			t.Errorf("%d, remaining %q, want %s", res.StatusCode, got, want)
-		}
-	}
-	res, body := rig.Ask("GET", "/regions", "", nil)
-	if res.StatusCode != 429 || !strings.Contains(body, `{"id":"rate_limit","message":"Your account reached the API rate limit.`) || res.Header.Get("RateLimit-Remaining") != "0" {
-		t.Errorf("%d %v: %s", res.StatusCode, res.Header, body)
-	}
-	if res, body := rig.Ask("GET", "/account/rate-limits", "", nil); res.StatusCode != 200 || strings.TrimSpace(body) != `{"remaining":0}` {
-		t.Errorf("%d: %s", res.StatusCode, body)
-	}
-	if res, _ := rig.Ask("GET", "/regions", "", wiretest.AsBob); res.StatusCode != 200 {
-		t.Errorf("another account gets %d", res.StatusCode)
-	}
-	rig.World.Late += time.Hour / 3
-	if res, _ := rig.Ask("GET", "/regions", "", nil); res.StatusCode != 200 {
-		t.Errorf("after a third of an hour: %d", res.StatusCode)
 	}
 }

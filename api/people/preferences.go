@@ -1,4 +1,4 @@
-package api
+package people
 
 import (
 	"encoding/json"

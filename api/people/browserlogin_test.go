@@ -1,4 +1,4 @@
-package api_test
+package people_test
 
 import (
 	"encoding/json"
@@ -22,7 +22,7 @@ type begun struct {
 
 func beginLogin(t *testing.T) begun {
 	t.Helper()
-	b := begun{rig: newRig(nil)}
+	b := begun{rig: newRig()}
 	if _, _, err := b.People.Create(t.Context(), "dora@example.com", doraPassword); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package api_test
+package people_test
 
 import (
 	"encoding/json"
@@ -47,7 +47,7 @@ func FuzzPublicKeys(f *testing.F) {
 	for _, seed := range []string{wiretest.AdasLine, wiretest.OtherLine, wiretest.OtherLine + "\n", "# a comment\n" + wiretest.OtherLine, "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAAA==", "\n" + wiretest.OtherLine, `from="*" ` + wiretest.OtherLine, "ssh-dss AAAA", wiretest.OtherLine + "\r\n", ""} {
 		f.Add(seed)
 	}
-	rig := newRig(nil)
+	rig := newRig()
 	f.Fuzz(func(t *testing.T, line string) {
 		res, body := rig.Ask("POST", "/account/keys", `{"public_key":`+wiretest.Quoted(line)+`}`, nil)
 		switch res.StatusCode {
@@ -72,27 +72,4 @@ func FuzzPublicKeys(f *testing.F) {
 			t.Errorf("%q gets %d: %s", line, res.StatusCode, body)
 		}
 	})
-}
-
-func TestAccounts(t *testing.T) {
-	run(t, []scenario{
-		{Name: "rename", Method: "PATCH", URL: "/account", Body: `{"name":"Ada L."}`, Has: []string{`"name":"Ada L."`, `"email":"ada@example.com"`}, After: wiretest.AuditedOfAccount("account updated")},
-		{Name: "long name", Method: "PATCH", URL: "/account", Body: `{"name":"` + strings.Repeat("x", 201) + `"}`, Status: 422},
-		{Name: "update another", Method: "PATCH", URL: "/users/bob@example.com", Body: `{"name":"x"}`, Status: 404},
-		{Name: "delete", Method: "DELETE", URL: "/account", Status: 403, Has: []string{"Revoke this one's authorizations instead"}},
-		{Name: "delete another", Method: "DELETE", URL: "/users/bob@example.com", Status: 404},
-		{Name: "features", URL: "/account/features", Has: []string{`[]`}},
-		{Name: "feature of apps", URL: "/account/features/preboot", Status: 404, Has: []string{`"id":"not_found"`}},
-		{Name: "preferences before any", URL: "/users/~/preferences", Has: []string{`"timezone":null`}},
-		{Name: "preferences", Method: "PATCH", URL: "/users/~/preferences", Body: `{"timezone":"Asia/Tokyo","dismissed-sms-banner":true,"unknown":1}`, Has: []string{`"timezone":"Asia/Tokyo"`, `"dismissed-sms-banner":true`, `"default-organization":null`}, HasNot: []string{"unknown"}},
-		{Name: "preference of a wrong type", Method: "PATCH", URL: "/users/~/preferences", Body: `{"timezone":1}`, Status: 422, Has: []string{`Field \"timezone\" must be a string.`}},
-		{Name: "preferences of another", URL: "/users/bob@example.com/preferences", Status: 404},
-	})
-}
-
-func TestPreferencesAreKept(t *testing.T) {
-	rig := newRig(nil)
-	rig.Ask("PATCH", "/users/~/preferences", `{"timezone":"Asia/Tokyo","dismissed-sms-banner":true}`, nil)
-	rig.Ask("PATCH", "/users/~/preferences", `{"dismissed-sms-banner":null}`, nil)
-	scenario{URL: "/users/~/preferences", Has: []string{`"timezone":"Asia/Tokyo"`, `"dismissed-sms-banner":null`}}.Play(t, rig)
 }

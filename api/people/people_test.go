@@ -1,0 +1,33 @@
+package people_test
+
+import (
+	"os"
+	"testing"
+
+	"renga/api/people"
+	"renga/api/wire"
+	"renga/api/wire/wiretest"
+	"renga/store/storetest"
+)
+
+type (
+	rig      = wiretest.Rig
+	scenario = wiretest.Scenario
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+
+// newRig serves the family, and a list that a token of the scope read is good
+// for.
+func newRig() *rig {
+	r := wiretest.New()
+	return r.Mount(func(d *wire.Door) []wire.Route {
+		all := people.New(d, people.Parts{Accounts: r.DB, Logins: r.People, Authorizations: r.DB, Browsers: r.People, Keys: r.DB}).Routes()
+		return append(all, wire.Get("/apps", wire.Reading, wire.ListNone))
+	})
+}
+
+func run(t *testing.T, scenarios []scenario) {
+	t.Helper()
+	wiretest.Run(t, newRig, scenarios)
+}
