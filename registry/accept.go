@@ -14,9 +14,9 @@ import (
 
 var manifestTypes = []string{typeOCIManifest, typeOCIIndex, typeDockerManifest, typeDockerList}
 
-// headManifest tells what a tag names. Clients that push ask first and send no
-// manifest when it is theirs already; so a push that waits for its release is
-// settled here, or the client told that it still waits.
+// headManifest tells what a tag names. A client that pushes asks first, and
+// sends no manifest when the tag names it already. So a push that still waits
+// for its release is settled here, or the client is told that it waits.
 func (r *Registry) headManifest(w http.ResponseWriter, req *http.Request, rq request) error {
 	if rq.ref == r.o.ReleaseTag && !rq.who.puller {
 		if err := r.recoverTag(req.Context(), rq.repository(), rq.ref); err != nil {
@@ -52,11 +52,11 @@ func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rq requ
 }
 
 // asReleased turns the release tag of an app that releases what is pushed into
-// the digest that the newest release runs. After a rollback that is not what was
-// pushed last, and whoever pushes the latter again must not be told that it is
-// there: clients then send no manifest, and nothing is released. Where the
-// release runs nothing of the repository, a client that only asks is told that
-// there is nothing; one that reads gets what was pushed last.
+// the digest that the newest release runs. After a rollback that is not what
+// was pushed last. A client that pushes the latter again must not be told that
+// it is there, for it would send no manifest, and nothing would be released. If
+// the release runs nothing of the repository, a HEAD is answered 404, and a GET
+// with what was pushed last.
 func (r *Registry) asReleased(req *http.Request, rq request) (request, error) {
 	if rq.ref != r.o.ReleaseTag || rq.app.ID == "" || rq.process == releasesPart ||
 		!rq.app.FeatureOn(renga.ReleaseOnPush) {
@@ -102,8 +102,8 @@ func acceptedTypes(headers []string) []string {
 	return all
 }
 
-// singleOnly tells whether a client takes images and no indexes. One that names
-// no manifest at all takes whatever there is.
+// singleOnly tells whether a client takes images and no indexes. A client that
+// names no type of manifest takes any.
 func singleOnly(accepted []string) bool {
 	takes := func(t string) bool { return slices.Contains(accepted, t) }
 	return (takes(typeDockerManifest) || takes(typeOCIManifest)) &&
@@ -112,7 +112,7 @@ func singleOnly(accepted []string) bool {
 
 // imageBehind is the digest of the platform's image that a tag or a digest
 // stands for; empty when there is none, or when anything is wrong, which
-// distribution then tells.
+// distribution then reports.
 func (r *Registry) imageBehind(ctx context.Context, rq request) string {
 	repo, err := r.repository(ctx, rq.repository())
 	if err != nil {

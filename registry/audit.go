@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// audited does a change, and writes the line of it when it has been made: who
-// did what, from where, with which token.
+// audited calls do and, if the change was made, writes a line of the audit log:
+// who did what, from where, with which token.
 func (r *Registry) audited(action string, w http.ResponseWriter, req *http.Request, rq request,
 	do func(http.ResponseWriter, *http.Request, request) error) error {
 	seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}

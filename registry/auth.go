@@ -9,8 +9,8 @@ import (
 	"renga"
 )
 
-// caller is who asks: an account, as far as its token goes, or the dyno
-// manager, which may pull.
+// caller is the account that makes a request, as far as its token goes, or the
+// dyno manager, which may pull.
 type caller struct {
 	account renga.Account
 	scopes  renga.Scopes
@@ -20,9 +20,9 @@ type caller struct {
 
 var errLogin = renga.Errorf(renga.Unauthorized, "Log in with an API token as password; any user name will do.")
 
-// authenticate finds out who asks. Tokens come as the password of Basic
-// credentials, which is what docker login makes, or as a Bearer token, which
-// is what Heroku's client sends.
+// authenticate finds out who makes a request. Tokens come as the password of
+// Basic credentials, which is what docker login makes, or as a Bearer token,
+// which is what Heroku's client sends.
 func (r *Registry) authenticate(req *http.Request) (caller, error) {
 	token := tokenOf(req)
 	switch {
@@ -49,8 +49,8 @@ func tokenOf(req *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
-// authorize tells whether who may do the call, and on which app. The app is
-// the zero App when there is none and a push may make it.
+// authorize is an error unless the caller may make the call, and returns the
+// app. It is the zero App if there is none yet and a push may make it.
 func (r *Registry) authorize(ctx context.Context, who caller, c call, writes bool) (renga.App, error) {
 	switch {
 	case who.puller && writes:
@@ -87,8 +87,8 @@ func (r *Registry) authorize(ctx context.Context, who caller, c call, writes boo
 	return app, nil
 }
 
-// mayMountFrom tells whether who may pull from a repository named in a mount.
-// Bad names are nobody's.
+// mayMountFrom tells whether the caller may pull from the repository that a
+// mount names; never from an invalid name.
 func (r *Registry) mayMountFrom(ctx context.Context, who caller, repository string) (call, bool) {
 	app, process, err := parseRepository(repository)
 	if err != nil {

@@ -53,8 +53,8 @@ func (r *Registry) openBlob(ctx context.Context, rq request) *os.File {
 }
 
 // startUpload begins an upload, or links a blob that another repository of the
-// same owner has. A mount from elsewhere becomes a plain upload, so that
-// nobody learns what others have.
+// same owner has. A mount from another owner's repository becomes a plain
+// upload, so that nobody learns which blobs others have.
 func (r *Registry) startUpload(w http.ResponseWriter, req *http.Request, rq request) error {
 	if err := r.checkSpace(); err != nil {
 		return err
@@ -74,8 +74,9 @@ func (r *Registry) startUpload(w http.ResponseWriter, req *http.Request, rq requ
 }
 
 // receiveUpload takes a blob's bytes, and stops when they are more than an
-// image may have or than the disk can hold. What it stopped, or the disk did,
-// is removed before the answer, for it would take room until the purge.
+// image may have or than the disk can hold. It removes an upload that was
+// stopped, or that filled the disk, before the answer: until the purge it would
+// take up space.
 func (r *Registry) receiveUpload(w http.ResponseWriter, req *http.Request, rq request) error {
 	body := &meteredBody{ReadCloser: req.Body, space: r.checkSpace}
 	if limit := r.o.MaxImageBytes; limit > 0 {
@@ -92,8 +93,9 @@ func (r *Registry) receiveUpload(w http.ResponseWriter, req *http.Request, rq re
 	return err
 }
 
-// write lets distribution do a write. What body denied goes before its answer,
-// and so does a full disk, which it takes for a fault of its own.
+// write lets distribution do a write. Body's denial replaces distribution's
+// answer, and so does a full disk, which distribution takes for an internal
+// error.
 func (r *Registry) write(w http.ResponseWriter, req *http.Request, body *meteredBody) error {
 	c := &answerFilter{ResponseWriter: w, judge: func(status int) error {
 		switch {
@@ -118,7 +120,7 @@ func (r *Registry) uploadSize(rq request) int64 {
 	return info.Size()
 }
 
-// dropUpload gives back the room that an upload took.
+// dropUpload removes what an upload has received.
 func (r *Registry) dropUpload(rq request) {
 	dir := filepath.Dir(r.driver.file(uploadData(rq.repository(), rq.ref)))
 	if err := os.RemoveAll(dir); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -25,8 +25,7 @@ const (
 // releases. Clients may only read it.
 const releasesPart renga.ProcessType = "releases"
 
-// call is a request's path, checked: whatever is in one can be made into a
-// path again.
+// call is a request's path, parsed and checked.
 type call struct {
 	kind    callKind
 	app     string            // a valid app name
@@ -40,8 +39,8 @@ var (
 	uploadID  = regexp.MustCompile(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 )
 
-// parseCall reads a decoded URL path. Names that may not be are refused with
-// 403 DENIED, not 400: docker tries a 400 again for most of a minute.
+// parseCall reads a decoded URL path. Invalid names are refused with 403
+// DENIED, not 400: docker retries a 400 for most of a minute.
 func parseCall(path string) (call, error) {
 	rest, ok := strings.CutPrefix(path, "/v2")
 	switch {
@@ -63,7 +62,7 @@ func parseCall(path string) (call, error) {
 	return c, c.checkReference()
 }
 
-// splitPath finds from the right where a repository's name ends.
+// splitPath finds, from the right, where a repository's name ends.
 func splitPath(parts []string) (kind callKind, name []string, ref string, err error) {
 	n := len(parts)
 	at := func(i int) string {
@@ -128,8 +127,8 @@ func (c call) checkReference() error {
 // contentRange is the first and the last byte of a part of an upload.
 var contentRange = regexp.MustCompile(`^[0-9]{1,18}-[0-9]{1,18}$`)
 
-// checkParameters looks at what a request says beside its path, where
-// distribution takes what is wrong for a fault of its own.
+// checkParameters checks the parameters and headers whose errors distribution
+// would answer with 500.
 func (c call) checkParameters(req *http.Request) error {
 	last, part := req.URL.Query().Get("last"), req.Header.Get("Content-Range")
 	switch {
@@ -172,7 +171,7 @@ func (c call) canonical(req *http.Request) *http.Request {
 	return out
 }
 
-// writes tells whether the call needs the right to push.
+// writes tells whether the call needs the permission to push.
 func (c call) writes(method string) bool {
 	return c.kind == callUpload || (method != http.MethodGet && method != http.MethodHead)
 }

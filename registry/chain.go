@@ -16,15 +16,14 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Chain reads an app's releases in order, from v1 as far as each fits the one
-// before: the next number, the same app, its digest as previous. An app without
-// releases has none, and no error.
+// Chain reads an app's releases in order, from v1 as long as each follows the
+// one before: the next number, the same app, its digest as previous. An app
+// without releases is no error.
 //
-// When more lies beyond, but is damaged, missing, or does not follow, the error
-// is a [*Flaw] that names it, and the releases before it are given all the
-// same. A newest version that does not follow is what a crash leaves when the
-// store forgot its last second; one that cannot be opened is a matter for
-// people.
+// If a release is damaged, missing, or does not follow, the error is a [*Flaw]
+// that names it, and the releases before it are returned, too. A newest release
+// that does not follow comes from a crash in which the store lost its last
+// second; one that cannot be opened needs a person.
 func (l *Ledger) Chain(ctx context.Context, appName string) ([]renga.Release, error) {
 	var chain []renga.Release
 	err := l.walk(ctx, appName, func(r renga.Release, _ ledgerIndex) error {
@@ -38,9 +37,9 @@ func (l *Ledger) Chain(ctx context.Context, appName string) ([]renga.Release, er
 }
 
 // Verify reads all that an app's releases name, every byte of every layer, and
-// gives the number of versions that are good, counted from v1. The error is a
-// [*Flaw] that names the first bad version and what is wrong with it, or NotFound
-// when the app has no releases.
+// returns how many versions are good, counted from v1. The error is a [*Flaw]
+// that names the first bad version and what is wrong with it, or NotFound when
+// the app has no releases.
 func (l *Ledger) Verify(ctx context.Context, appName string) (good int, err error) {
 	check, err := l.newLedgerCheck(ctx, appName)
 	if err != nil {
@@ -63,7 +62,7 @@ func (l *Ledger) Verify(ctx context.Context, appName string) (good int, err erro
 }
 
 // walk visits an app's releases from v1 on, by their tags, until one does not
-// fit or visit fails.
+// follow or visit fails.
 func (l *Ledger) walk(ctx context.Context, appName string, visit func(renga.Release, ledgerIndex) error) error {
 	repository, err := l.repository(ctx, appName)
 	if err != nil {
@@ -123,7 +122,7 @@ func follows(before, r renga.Release, n int) error {
 }
 
 // newestVersion is the highest number that a tag names; 0 when there is none. A
-// tag's directory without a link is what a crash leaves, and no tag.
+// tag's directory without a link was left by a crash, and is no tag.
 func newestVersion(ctx context.Context, repository distribution.Repository) (int, error) {
 	tags := repository.Tags(ctx)
 	names, err := tags.All(ctx)
@@ -151,8 +150,8 @@ func newestVersion(ctx context.Context, repository distribution.Repository) (int
 	return 0, nil
 }
 
-// ledgerCheck reads what releases name. Verses share most of it, so what was
-// good once is not read again in the same walk.
+// ledgerCheck reads what releases name. They share most of it, so it reads
+// nothing twice in a walk.
 type ledgerCheck struct {
 	*Ledger
 	blobs     distribution.BlobStatter // of the repository

@@ -40,7 +40,7 @@ func (r *Registry) checkSpace() error {
 }
 
 // checkEngineSpace refuses what the engine has no room for. An engine that does
-// not tell is asked again when it is to fetch the image.
+// not tell now is asked again before it pulls the image.
 func (r *Registry) checkEngineSpace(ctx context.Context) error {
 	if r.o.MinFreeBytes <= 0 || r.o.EngineFree == nil {
 		return nil
@@ -59,8 +59,8 @@ func (r *Registry) diskFull() bool {
 	return err == nil && free < max(fullBytes, r.o.MinFreeBytes)
 }
 
-// meteredBody is a request's body that ends with an error when it grows too
-// large or the disk too full. denied then says why.
+// meteredBody is a request's body that ends with an error when it is too large
+// or the disk is too full. denied then says why.
 type meteredBody struct {
 	io.ReadCloser
 	space     func() error

@@ -9,9 +9,9 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// adaptDistributionLog sends what distribution logs to log. Distribution offers
-// no way to hand a logger in; it writes to logrus' standard logger, which is
-// global. Nothing else in Renga uses logrus.
+// adaptDistributionLog sends what distribution logs to log. Distribution takes
+// no logger; it writes to logrus' standard logger, which is global. Nothing
+// else in Renga uses logrus.
 func adaptDistributionLog(log *slog.Logger) {
 	std := logrus.StandardLogger()
 	std.SetOutput(io.Discard)
@@ -39,9 +39,8 @@ var keptFields = []string{
 	"err.code", "err.message", "err.detail", "error",
 }
 
-// Fire writes one line of distribution's. Answers below 500 are the client's
-// business and go to debug: every missing blob of an ordinary push would
-// otherwise be an error.
+// Fire writes one line of distribution's. Answers below 500 go to debug: every
+// missing blob of an ordinary push would otherwise be an error.
 func (b logrusBridge) Fire(e *logrus.Entry) error {
 	level := slog.LevelDebug
 	status, _ := e.Data["http.response.status"].(int)

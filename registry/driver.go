@@ -42,13 +42,13 @@ func (givenDriver) Create(_ context.Context, p map[string]any) (storagedriver.St
 
 // uploadDriver is distribution's filesystem driver, except for uploads under
 // way. The original syncs every small file and every chunk of an upload, some
-// 15 times per blob. An upload is worth nothing before it is committed, so
-// here it is synced once, then: the data before its rename, the directory
-// after it. Everything outside _uploads stays as it is.
+// 15 times per blob. Nobody needs an upload before it is committed, so this
+// driver syncs it once, at the commit: the data before its rename, the
+// directory after it. It changes nothing outside _uploads.
 //
-// What a power cut leaves of an upload may be torn. The original would trust
-// its saved hash states; here those of an earlier process are not seen, so
-// that resumed data is hashed anew before it gets its digest as a name.
+// A power loss may leave a torn upload. The original would trust its saved hash
+// states; this driver hides those of an earlier process, so that resumed data
+// is hashed anew.
 type uploadDriver struct {
 	*filesystem.Driver
 	root   string
@@ -66,16 +66,16 @@ const (
 )
 
 // PutContent writes a small file; those of an upload are not synced. A hash
-// state that cannot be written is done without: it only saves work, and when
-// its writing fails distribution forgets to close the upload's data, which
-// then fills the disk although it is deleted.
+// state that cannot be written is no error: it only saves work, and
+// distribution would not close the upload's data then, which would go on
+// filling the disk after its deletion.
 func (d *uploadDriver) PutContent(ctx context.Context, path string, content []byte) error {
 	if !strings.Contains(path, uploadsDir) {
 		return d.Driver.PutContent(ctx, path, content)
 	}
 	err := d.putUnsynced(path, content)
 	if err != nil && strings.Contains(path, hashStatesDir) {
-		// Half a hash state must not be found; none is fine.
+		// Nobody may find half a hash state; none is fine.
 		if err := os.Remove(d.file(path)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
@@ -93,7 +93,7 @@ func (d *uploadDriver) putUnsynced(path string, content []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// Writer opens a file to be written; an upload's is synced at its commit only.
+// Writer opens a file for writing; an upload's is synced only at its commit.
 func (d *uploadDriver) Writer(ctx context.Context, path string, resume bool) (storagedriver.FileWriter, error) {
 	if !strings.Contains(path, uploadsDir) {
 		return d.Driver.Writer(ctx, path, resume)
@@ -151,7 +151,7 @@ func (d *uploadDriver) create(path string, flag int) (*os.File, error) {
 	return os.OpenFile(name, flag, 0o600)
 }
 
-// file is where a path of distribution's lies on disk.
+// file is the file of a path of distribution's.
 func (d *uploadDriver) file(path string) string { return filepath.Join(d.root, path) }
 
 const storageRoot = "/docker/registry/v2"

@@ -9,9 +9,8 @@ import (
 	"renga"
 )
 
-// refusal is an answer in the words of the OCI distribution specification
-// ("Error Codes"): a status, a code that clients act upon, a sentence for the
-// person.
+// refusal is an error answer of the OCI distribution specification ("Error
+// Codes"): a status, a code for clients, a sentence for people.
 type refusal struct {
 	Status  int
 	Code    string
@@ -65,10 +64,10 @@ var (
 	}
 )
 
-// kindAnswers is the one table from kinds of errors to OCI answers. What a
-// person must change is 403 DENIED throughout, because docker and crane then
-// stop at once and show the sentence; a 400 makes docker try for most of a
-// minute, and of a 5xx it shows no text.
+// kindAnswers is the table from kinds of errors to OCI answers. What a person
+// must change is always 403 DENIED, because docker and crane then stop at once
+// and show the sentence; docker retries a 400 for most of a minute, and shows
+// no text of a 5xx.
 var kindAnswers = map[renga.Kind]struct {
 	status int
 	code   string
@@ -111,9 +110,9 @@ func (r *Registry) answerError(w http.ResponseWriter, req *http.Request, err err
 }
 
 // looksForBlob tells whether a client asks whether a blob is there, as it does
-// before it uploads it. The answer has no body that could say why it is refused,
-// and docker ends with a complaint about that; told that the blob is not there, it
-// begins the upload, and is told the reason.
+// before it uploads it. An answer to HEAD has no body for the reason of a
+// refusal, and docker ends with a complaint about that. Told that the blob is
+// not there, it begins the upload, and gets the reason.
 func looksForBlob(req *http.Request) bool {
 	return req.Method == http.MethodHead && strings.Contains(req.URL.Path, "/blobs/")
 }
@@ -135,12 +134,12 @@ func (e refusal) write(w http.ResponseWriter) {
 		Code    string `json:"code"`
 		Message string `json:"message"`
 	}
-	// A client that is gone cannot be told.
+	// The client may be gone.
 	_ = json.NewEncoder(w).Encode(map[string][]ociError{"errors": {{e.Code, e.Message}}})
 }
 
-// answerFilter holds an answer of distribution's back when judge says what is to be
-// answered instead; err is that then. Whoever made the censor answers it.
+// answerFilter holds back an answer of distribution's when judge returns an
+// error to be answered instead, which is err then. The caller answers it.
 type answerFilter struct {
 	http.ResponseWriter
 	judge func(status int) error // nil lets the answer out

@@ -17,13 +17,13 @@ import (
 // Find finds a stored image of an app by the digest of its config, which
 // clients call image id, by the digest of its manifest or of an index, each
 // with or without "sha256:", or by a tag of the process type's repository. It
-// gives what the image declares, as a push does. Where only another repository
-// of the app has the image, it is for t alone. Invalid when there is none, or
-// none that can run here.
+// returns what the image declares, as a push would. If only another repository
+// of the app has the image, it is for t alone. It is renga.Invalid if there is
+// no such image, or none that can run here.
 //
-// Nothing is kept to find images by: a list beside the manifests could be wrong.
-// What the release tag names is tried first, then every manifest is read, which
-// takes less than 0.1 seconds per thousand (see the benchmark).
+// There is no index to find images by, for it could be wrong. Find tries what
+// the release tag names, then reads every manifest, which takes less than 0.1
+// seconds per thousand (see the benchmark).
 func (r *Registry) Find(ctx context.Context, app string, t renga.ProcessType,
 	ref string) (map[renga.ProcessType]renga.Image, error) {
 	dgst, byDigest := asDigest(ref)
@@ -44,7 +44,7 @@ func (r *Registry) Find(ctx context.Context, app string, t renga.ProcessType,
 		app, t)
 }
 
-// asDigest reads a digest that may lack its "sha256:". What is none is a tag.
+// asDigest reads a digest that may lack its "sha256:"; anything else is a tag.
 func asDigest(ref string) (string, bool) {
 	if !strings.Contains(ref, ":") {
 		ref = "sha256:" + ref
@@ -133,8 +133,8 @@ func (r *Registry) findConfig(ctx context.Context, app string, repository renga.
 	return nil, nil
 }
 
-// namesConfig tells whether the manifest of that digest has that config. One
-// that cannot be read has none.
+// namesConfig tells whether the manifest of that digest has that config. A
+// manifest that cannot be read has none.
 func (r *Registry) namesConfig(hex, config string) bool {
 	if !renga.ValidDigest("sha256:" + hex) {
 		return false
@@ -182,9 +182,9 @@ func hasConfig(images map[renga.ProcessType]renga.Image, config string) bool {
 	return false
 }
 
-// onlyFor leaves of an image that another repository has what t runs of it:
-// the command that is declared for t, or else the image's own; nil when neither
-// is there.
+// onlyFor reduces an image of another repository to what t runs of it: the
+// command that is declared for t, or else the image's own; nil when neither is
+// there.
 func onlyFor(t renga.ProcessType, app string, repository renga.ProcessType,
 	images map[renga.ProcessType]renga.Image) map[renga.ProcessType]renga.Image {
 	if repository == t || len(images) == 0 {

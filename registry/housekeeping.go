@@ -45,9 +45,9 @@ func (r *Registry) Run(ctx context.Context) error {
 }
 
 // purgeUploads removes uploads that nothing was added to since before, and
-// intents of which only a part was written. Distribution's own purge goes by a
-// file in the upload, which a power cut may have left empty; this one goes by
-// the time of the last byte.
+// intents of which only a part was written. Distribution's own purge uses a
+// file in the upload, which a power loss may have emptied; this one uses the
+// time of the last byte.
 func (r *Registry) purgeUploads(before time.Time) {
 	uploads, err := filepath.Glob(r.driver.file(repositoryDir("*/*/_uploads/*")))
 	if err != nil {
@@ -79,11 +79,11 @@ func lastTouched(path string) time.Time {
 	return last
 }
 
-// RemoveApp removes all repositories of an app, its releases included, and what
-// its unfinished pushes promised. It waits until pushes to the app that are
-// being committed are done, so the caller must not hold anything that
-// [Releaser].Push needs. A second call finishes what a crash left; an app that
-// has nothing is no error. Blobs stay until they are swept.
+// RemoveApp removes all repositories of an app, its releases included, and the
+// intents of its unfinished pushes. It waits for pushes to the app that are
+// being committed, so the caller must hold no lock that [Releaser].Push needs.
+// A second call finishes what a crash left; an app that has nothing is no
+// error. Blobs stay until they are swept.
 func (r *Registry) RemoveApp(ctx context.Context, name string) error {
 	if err := renga.ValidateAppName(name); err != nil {
 		return err

@@ -80,9 +80,9 @@ type imageConfig struct {
 	} `json:"config"`
 }
 
-// foundImage is a manifest that is an image, with its parsed config. Of one that
-// an index names and the repository does not have, only digest and platform are
-// known.
+// foundImage is a manifest that is an image, with its parsed config. If an
+// index names it and the repository does not have it, only digest and platform
+// are known.
 type foundImage struct {
 	digest string
 	absent bool
@@ -95,17 +95,16 @@ type imageReader struct {
 	source   imageSource
 	platform platform
 	maxBytes int64 // sum of compressed layers; 0 means no limit
-	// measure refuses layers that the engine cannot or must not unpack; nil when
-	// nobody does.
+	// measure refuses layers that the engine cannot or must not unpack; nil
+	// refuses none.
 	measure func(ctx context.Context, layers []contentRef) error
 }
 
-// read finds the image that a manifest brings for the platform, and the
-// process types it declares when it was pushed to "<app>/<process>". The map
-// is nil when the manifest is no runnable image but something to be stored: a
-// build cache, an attestation, a chart. What should be an image and cannot run
-// here is an error of kind Invalid; errNotStored means that distribution will
-// refuse the manifest.
+// read finds the image that a manifest brings for the platform, and the process
+// types it declares when it was pushed to "<app>/<process>". The map is nil
+// when the manifest is not an image but something to be stored: a build cache,
+// an attestation, a chart. An image that cannot run here is renga.Invalid;
+// errNotStored means that distribution will refuse the manifest.
 func (r imageReader) read(ctx context.Context, app string, process renga.ProcessType, mediaType string,
 	body []byte) (map[renga.ProcessType]renga.Image, error) {
 	found, err := r.find(ctx, mediaType, body)
@@ -238,7 +237,8 @@ func (r imageReader) image(ctx context.Context, doc manifestDoc, dgst string) (*
 	if img.config.platform.nowhere() {
 		return nil, nil
 	}
-	// Of what an image does not say, Docker takes it to be for the machine.
+	// Docker takes an image that does not name a platform to be for the
+	// machine's.
 	img.config.platform = img.config.or(r.platform).normal()
 	return img, nil
 }

@@ -16,8 +16,8 @@ import (
 	"renga/durable"
 )
 
-// intent is a promise: if the tag comes to name the digest, a release will be
-// made of it. It is on disk before the tag moves and goes when the release is
+// intent says that a release is to be made of a digest, if the tag comes to
+// name it. It is written before the tag moves and removed when the release is
 // made, so that a crash in between loses nothing.
 type intent struct {
 	ID         string          `json:"id"`            // the push id
@@ -114,12 +114,12 @@ func (d intentDir) read(name string) (intent, error) {
 	return it, nil
 }
 
-// Recover settles the intents that a crash or an outage left: where the tag
-// names the promised digest the release is made now, under its first push id;
-// else the push was never acknowledged and the promise is void. Call it before
-// serving; Run calls it every minute. What cannot be settled yet, for instance
-// while Redis is away, stays and is logged; the error is about the intents'
-// directory alone.
+// Recover settles the intents that a crash or an outage left: if the tag names
+// the intent's digest, it makes the release, under its first push id; else the
+// push was never acknowledged, and the intent is dropped. Call it before
+// serving; Run calls it every minute. An intent that cannot be settled yet, for
+// instance while Redis is away, stays and is logged; the error is about the
+// intents' directory alone.
 func (r *Registry) Recover(ctx context.Context) error {
 	left, err := r.intents.list()
 	for _, it := range left {
@@ -136,7 +136,7 @@ func (r *Registry) Recover(ctx context.Context) error {
 	return nil
 }
 
-// recoverTag settles what waits for one tag.
+// recoverTag settles the intents of one tag.
 func (r *Registry) recoverTag(ctx context.Context, repository, tag string) error {
 	left, err := r.intents.list()
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 )
 
 // Sealer encrypts a release's document and binds it to its place in the chain.
-// Open fails for whatever was altered or sealed with other associated data.
+// Open fails if it was altered or sealed with other associated data.
 type Sealer interface {
 	Seal(plain, associated []byte) ([]byte, error)
 	Open(sealed, associated []byte) ([]byte, error)
@@ -36,13 +36,13 @@ type Sealer interface {
 //	    ├── {}
 //	    └── layer     the sealed document: config vars, credentials, commands, who, why
 //
-// So its digest covers everything, versions hang together by digests, and a
+// So a release's digest covers everything, digests link the releases, and a
 // backup of the registry is a backup of the ledger. Images are linked into the
 // repository, not copied.
 //
 // A ledger works on the registry's files directly, beside the registry that
-// serves them. Put may be called for one app at a time; everything else at any
-// time. Whoever sweeps blobs must hold his broom while Put runs.
+// serves them. Put may be called once at a time for an app; everything else at
+// any time. Nothing may sweep blobs while Put runs.
 type Ledger struct {
 	dir    string
 	sealer Sealer
@@ -100,8 +100,8 @@ func (l *Ledger) moving(app string) bool {
 	return err == nil && info.Mode()&os.ModeSymlink != 0
 }
 
-// Remove forgets all releases of an app. What they alone named is left for the
-// sweeper. It is no error when there are none.
+// Remove removes all releases of an app. Blobs that only they named stay until
+// they are swept. It is no error when there are none.
 func (l *Ledger) Remove(ctx context.Context, appName string) error {
 	name, err := ledgerRepository(appName)
 	if err != nil {
@@ -126,15 +126,15 @@ func (l *Ledger) repository(ctx context.Context, appName string) (distribution.R
 	return l.ns.Repository(ctx, name)
 }
 
-// ledgerNamespace is distribution's storage over a driver. It is cheap, and
-// without a cache: what other writers change is seen at once.
+// ledgerNamespace is distribution's storage over a driver. It is cheap, and has
+// no cache: it sees at once what other writers change.
 func ledgerNamespace(driver storagedriver.StorageDriver) (distribution.Namespace, error) {
 	return storage.NewRegistry(context.Background(), driver, storage.EnableDelete,
 		storage.EnableValidateImageIndexImagesExist)
 }
 
-// ledgerRepository is the name of an app's repository of releases. Only names
-// that an app can have are let through, for they become paths.
+// ledgerRepository is the name of an app's repository of releases. It is an
+// error if no app can have that name, for it becomes a path.
 func ledgerRepository(appName string) (reference.Named, error) {
 	if err := renga.ValidateAppName(appName); err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ import (
 	"renga/durable"
 )
 
-// ledgerFiles is what a batch does to the disk.
+// ledgerFiles are the operations of a batch on the disk.
 type ledgerFiles interface {
 	Mkdir(path string) error
 	// Create makes a file and returns once its content is on the disk.
@@ -32,16 +32,16 @@ type ledgerFiles interface {
 // journalling file system little more than one.
 const ledgerSyncs = 16
 
-// ledgerBatch is a storage driver that holds back what is written through it
-// until commit; reads see it already. Distribution's storage thus lays out and
-// checks a release as it always does, and the disk sees few, ordered steps.
+// ledgerBatch is a storage driver that keeps what is written through it in
+// memory until commit; reads see it already. So distribution's storage lays out
+// and checks a release as always, and the disk gets a few ordered steps.
 //
 // The filesystem driver alone would sync twice for each of the eight files of a
 // release, one after the other, and never a directory that it made. A batch
 // syncs all files at once, then renames stage by stage; a stage starts when the
 // one before it, new directories included, would survive a power loss. So no
-// name ever points to content that is not there whole, dead process or dead
-// machine, and what is left behind is at most unnamed.
+// name ever points to content that is not whole, whether the process or the
+// machine dies, and what is left has no name.
 type ledgerBatch struct {
 	storagedriver.StorageDriver
 	root    string
@@ -74,7 +74,7 @@ func (b *ledgerBatch) PutContent(_ context.Context, path string, content []byte)
 	return nil
 }
 
-// GetContent reads what is held back, or the disk.
+// GetContent reads the batch, or else the disk.
 func (b *ledgerBatch) GetContent(ctx context.Context, path string) ([]byte, error) {
 	if content, ok := b.content[path]; ok {
 		return bytes.Clone(content), nil
@@ -82,7 +82,7 @@ func (b *ledgerBatch) GetContent(ctx context.Context, path string) ([]byte, erro
 	return b.StorageDriver.GetContent(ctx, path)
 }
 
-// Reader reads what is held back, or the disk.
+// Reader reads the batch, or else the disk.
 func (b *ledgerBatch) Reader(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
 	content, ok := b.content[path]
 	if !ok {
@@ -94,7 +94,7 @@ func (b *ledgerBatch) Reader(ctx context.Context, path string, offset int64) (io
 	return io.NopCloser(bytes.NewReader(content[offset:])), nil
 }
 
-// Stat tells of what is held back, or of the disk.
+// Stat looks in the batch, or else on the disk.
 func (b *ledgerBatch) Stat(ctx context.Context, path string) (storagedriver.FileInfo, error) {
 	content, ok := b.content[path]
 	if !ok {
@@ -105,23 +105,23 @@ func (b *ledgerBatch) Stat(ctx context.Context, path string) (storagedriver.File
 	}}, nil
 }
 
-// Writer would go past the batch.
+// Writer is an error: it would bypass the batch.
 func (b *ledgerBatch) Writer(_ context.Context, path string, _ bool) (storagedriver.FileWriter, error) {
 	return nil, fmt.Errorf("write %s: not in a batch", path)
 }
 
-// Move would go past the batch.
+// Move is an error: it would bypass the batch.
 func (b *ledgerBatch) Move(_ context.Context, from, _ string) error {
 	return fmt.Errorf("move %s: not in a batch", from)
 }
 
-// Delete would go past the batch.
+// Delete is an error: it would bypass the batch.
 func (b *ledgerBatch) Delete(_ context.Context, path string) error {
 	return fmt.Errorf("delete %s: not in a batch", path)
 }
 
-// commit brings all that was held back to the disk, where it is safe when
-// commit returns nil. After an error the stages up to some point are there.
+// commit writes the batch to the disk, and returns nil once it would survive a
+// power loss. After an error the stages up to some point are written.
 func (b *ledgerBatch) commit() error {
 	defer b.sweep()
 	if err := b.create(); err != nil {
@@ -135,7 +135,7 @@ func (b *ledgerBatch) commit() error {
 	return nil
 }
 
-// create writes every file beside its place, under a name of its own.
+// create writes every file under a temporary name beside its own.
 func (b *ledgerBatch) create() error {
 	for path := range b.content {
 		full := filepath.Join(b.root, path)
@@ -195,7 +195,7 @@ func (b *ledgerBatch) appear(paths []string) error {
 	return all.Wait()
 }
 
-// sweep removes what an error left under a temporary name.
+// sweep removes the temporary files that an error left.
 func (b *ledgerBatch) sweep() {
 	for _, temp := range b.temps {
 		_ = b.files.Remove(temp) // it may never have been made; nothing names it

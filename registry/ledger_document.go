@@ -19,8 +19,9 @@ const ledgerFormat = 1
 // no small blob of more than 4 MiB.
 const ledgerMaxDocument = 2 << 20
 
-// ledgerDocument is a release as it lies sealed. It is its own structure, so
-// that neither the nouns nor the API can change what is stored for ever.
+// ledgerDocument is a release in the form in which it is sealed. It is a type
+// of its own, so that no change of the nouns or the API changes what is stored
+// for ever.
 type ledgerDocument struct {
 	Format      int                          `json:"format"`
 	App         ledgerApp                    `json:"app"`
@@ -49,8 +50,8 @@ type ledgerDocImage struct {
 	Size       int64    `json:"size"`
 }
 
-// marshalLedgerDocument writes the release's document. Its digest, which the document
-// helps to make, is left out.
+// marshalLedgerDocument writes the release's document. It leaves out the
+// digest, which depends on the document.
 func marshalLedgerDocument(r renga.Release) ([]byte, error) {
 	if err := ledgerPlainText(r); err != nil {
 		return nil, err
@@ -121,7 +122,7 @@ func (doc ledgerDocument) release() renga.Release {
 	}
 }
 
-// ledgerPlainText refuses what JSON would quietly replace.
+// ledgerPlainText refuses text that JSON would silently replace.
 func ledgerPlainText(r renga.Release) error {
 	for name, value := range r.Env() {
 		if !utf8.ValidString(name) || !utf8.ValidString(value) {
@@ -142,8 +143,8 @@ func ledgerPlainText(r renga.Release) error {
 	return nil
 }
 
-// ledgerBinding is the associated data of a document: what it is, whose, which
-// version, after which. A document put anywhere else does not open.
+// ledgerBinding is the associated data of a document: its type, app, version
+// and the digest before. So a document that was put elsewhere does not open.
 func ledgerBinding(x ledgerIndex) []byte {
 	return fmt.Appendf(nil, "%s\napp=%q\nversion=%d\nprevious=%s\n", ledgerArtifactType, x.App, x.Version, x.Previous)
 }

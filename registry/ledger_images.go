@@ -11,7 +11,7 @@ import (
 	"renga"
 
 	"github.com/distribution/distribution/v3"
-	// Each of the two teaches UnmarshalManifest its format.
+	// Each of the two registers its format with UnmarshalManifest.
 	_ "github.com/distribution/distribution/v3/manifest/ocischema"
 	"github.com/distribution/distribution/v3/manifest/schema2"
 	"github.com/distribution/reference"
@@ -19,16 +19,15 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// ledgerImage is an image that is there, in one of the repositories that may
-// have it.
+// ledgerImage is a stored image, and the repository that has it.
 type ledgerImage struct {
 	manifest   distribution.Manifest
 	desc       v1.Descriptor           // of the manifest
 	repository distribution.Repository // where it was found
 }
 
-// ledgerPlace is where images may be: in an app's releases, or else where they
-// were pushed.
+// ledgerPlace is where to look for images: in an app's releases, then where
+// they were pushed.
 type ledgerPlace struct {
 	ns       distribution.Namespace
 	releases distribution.Repository
@@ -36,10 +35,10 @@ type ledgerPlace struct {
 }
 
 // Present proves that every image could be run: its manifest, its config and
-// its layers are there and have their sizes. Contents are not read, see Verify.
-// An image is looked for in the app's releases first, then where it was pushed.
-// What is missing is NotFound, what has a wrong size Invalid; the message names
-// the process type.
+// its layers are there and have their sizes. It does not read contents, as
+// Verify does. It looks for an image in the app's releases first, then where it
+// was pushed. A missing part is renga.NotFound, one of a wrong size
+// renga.Invalid; the message names the process type.
 func (l *Ledger) Present(ctx context.Context, app renga.App, images map[renga.ProcessType]renga.Image) error {
 	releases, err := l.repository(ctx, app.Name)
 	if err != nil {

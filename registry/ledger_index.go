@@ -39,7 +39,7 @@ type ledgerIndex struct {
 	Artifact v1.Descriptor
 }
 
-// newLedgerIndex says of r what its index says; the descriptors are missing.
+// newLedgerIndex is the index of r, still without descriptors.
 func newLedgerIndex(r renga.Release) ledgerIndex {
 	return ledgerIndex{
 		App: r.App, AppName: r.AppName, Version: r.Version, Created: r.CreatedAt.UTC(), Previous: r.Previous,
@@ -122,7 +122,7 @@ func parseLedgerAnnotations(annotations map[string]string) (ledgerIndex, error) 
 	return x, nil
 }
 
-// agrees compares what the index says in clear with what was sealed.
+// agrees compares the index with the sealed document.
 func (x ledgerIndex) agrees(r renga.Release) error {
 	for _, fact := range []struct{ name, clear, sealed string }{
 		{"app", string(x.App), string(r.App)},

@@ -21,11 +21,11 @@ const (
 	ledgerOwnerFormat = 1
 )
 
-// ledgerOwner is whose an app is, as it lies sealed beside the app's releases.
-// A release cannot say it: it never changes, and an app is given away without
-// one. It is one small file, replaced as a whole, in the directory of the
-// releases: renamed, backed up and removed with them, and out of reach of the
-// registry's clients, for no repository's name begins with "_".
+// ledgerOwner is the sealed note of an app's owner. It cannot be in a release,
+// for a release never changes, and giving an app away makes none. It is a small
+// file in the directory of the releases, replaced as a whole: so it is renamed,
+// backed up and removed with them, and the registry's clients cannot reach it,
+// for no repository's name begins with "_".
 type ledgerOwner struct {
 	Format    int       `json:"format"`
 	App       string    `json:"app"`
@@ -38,9 +38,9 @@ func (l *Ledger) ownerFile(appName string) string {
 	return filepath.Join(l.dir, repositoryDir(appName), string(releasesPart), "_renga", "owner")
 }
 
-// KeepOwner writes down whose an app is. When it returns, that survives a power
-// loss. The app's releases must be there already: where they are not, the app
-// has just been renamed or removed, which is Conflict.
+// KeepOwner writes the note of an app's owner, which survives a power loss once
+// it returns. If there are no releases the app has just been renamed or
+// removed, which is renga.Conflict.
 func (l *Ledger) KeepOwner(ctx context.Context, app renga.App, owner renga.Account) error {
 	if known, err := l.Owner(ctx, app); err == nil && known.ID == owner.ID && known.Email == owner.Email {
 		return nil
@@ -80,9 +80,9 @@ func (l *Ledger) writeOwner(file string, sealed []byte) error {
 	return durable.WriteFile(file, sealed, 0o600)
 }
 
-// Owner reads whose an app is. NotFound when that was never written down, as by
-// older versions of Renga; a [*Flaw] when what is there was altered or speaks of
-// another app.
+// Owner reads the note of an app's owner. It is renga.NotFound if there is
+// none, as with older versions of Renga, and a [*Flaw] if it was altered or is
+// of another app.
 func (l *Ledger) Owner(_ context.Context, app renga.App) (renga.Account, error) {
 	if err := renga.ValidateAppName(app.Name); err != nil {
 		return renga.Account{}, err
@@ -105,7 +105,7 @@ func (l *Ledger) Owner(_ context.Context, app renga.App) (renga.Account, error) 
 	return owner, nil
 }
 
-// parseLedgerOwner lets fields be that later versions may add.
+// parseLedgerOwner ignores fields that later versions may add.
 func parseLedgerOwner(plain []byte) (renga.Account, error) {
 	var doc ledgerOwner
 	if err := json.Unmarshal(plain, &doc); err != nil {
@@ -120,8 +120,8 @@ func parseLedgerOwner(plain []byte) (renga.Account, error) {
 	}, nil
 }
 
-// ledgerOwnerBinding is the associated data of the note: put beside the releases
-// of another app, it does not open.
+// ledgerOwnerBinding is the associated data of the note, so that it does not
+// open beside another app's releases.
 func ledgerOwnerBinding(app renga.AppID) []byte {
 	return fmt.Appendf(nil, "%s\napp=%q\n", ledgerOwnerType, app)
 }

@@ -17,15 +17,14 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Put writes a release and gives its digest. When it returns, the release
-// survives a power loss. Dying inside it, or an error, leaves the chain as it
-// was, or the new release complete; a tag of that number that a Put left
-// behind is replaced by the next.
+// Put writes a release and returns its digest. Once it returns, the release
+// survives a power loss. A crash or an error leaves the chain as it was, or
+// with the complete release; the next Put of that number replaces what was
+// left.
 //
-// The images must be in the registry, see Present. The tag of the release
-// before is set right when it does not name r.Previous, which is the truth; a
-// r.Previous that is no version before this one of the same app is refused. A
-// full disk is an error of kind NoSpace.
+// The images must be in the registry, see Present. Put corrects the tag of the
+// release before if it does not name r.Previous. It refuses an r.Previous that
+// is not the version before of the same app. A full disk is renga.NoSpace.
 func (l *Ledger) Put(ctx context.Context, r renga.Release) (string, error) {
 	id, err := l.put(ctx, r)
 	if err != nil {
@@ -64,9 +63,9 @@ func (l *Ledger) put(ctx context.Context, r renga.Release) (string, error) {
 }
 
 // Link makes images of one app's releases part of another app's, without
-// copies, so that they can be released there and outlive the first app. When it
-// returns, that survives a power loss. Like Put it may be called for one app at
-// a time.
+// copies, so that they can be released there and outlive the first app. Once it
+// returns, that survives a power loss. Like Put it may be called once at a time
+// for an app.
 func (l *Ledger) Link(ctx context.Context, from, to string, images map[renga.ProcessType]renga.Image) error {
 	if err := l.linkImages(ctx, from, to, images); err != nil {
 		return fmt.Errorf("link images of app %s to app %s: %w", from, to, ledgerNoSpace(err))
@@ -126,8 +125,8 @@ func (l *Ledger) begin(ctx context.Context, appName string) (*ledgerWriter, erro
 }
 
 // link makes an image's blobs part of the releases and puts the image into the
-// index. What is linked already is not written again, which a release with new
-// config vars and old images lives on.
+// index. It does not write existing links again, which makes a release with new
+// config vars and old images cheap.
 func (w *ledgerWriter) link(ctx context.Context, t renga.ProcessType, img renga.Image, x *ledgerIndex) error {
 	if desc, again := w.linked[img.Digest]; again {
 		x.Images[t] = desc
@@ -175,8 +174,7 @@ func (w *ledgerWriter) linkBlob(ctx context.Context, t renga.ProcessType, img re
 	return nil
 }
 
-// platform reads from an image's config what it runs on; nil when it says
-// nothing.
+// platform reads an image's platform from its config; nil when it names none.
 func (w *ledgerWriter) platform(ctx context.Context, m distribution.Manifest) (*v1.Platform, error) {
 	content, err := w.blob(ctx, m.References()[0])
 	if err != nil {
@@ -251,8 +249,8 @@ func (w *ledgerWriter) manifest(ctx context.Context, mediaType string, content [
 	return desc, err
 }
 
-// tag names the release, and the one before it again when its tag is lost or
-// names what a dead Put left.
+// tag tags the release, and the one before it again if that tag is lost or
+// names what a crash left.
 func (w *ledgerWriter) tag(ctx context.Context, r renga.Release, desc v1.Descriptor) error {
 	tags := w.place.releases.Tags(ctx)
 	if r.Version > 1 {

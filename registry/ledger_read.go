@@ -50,11 +50,11 @@ func inVersion(version int, err error) error {
 	return fmt.Errorf("%s: %w", renga.VersionName(version), err)
 }
 
-// Get reads the release of that digest. It trusts nothing on the way: the bytes
-// of the index, of the artifact and of the sealed document must have their
-// digests, the seal must be whole, and what was sealed must say the same as the
-// index. What does not fit is a [*Flaw]; images are not read, see Verify. A
-// digest that names nothing is NotFound.
+// Get reads the release of that digest, and checks everything on the way:
+// index, artifact and sealed document must have their digests, the document
+// must open, and it must say the same as the index. If not, the error is a
+// [*Flaw]. It does not read images, as Verify does. A digest that names nothing
+// is renga.NotFound.
 func (l *Ledger) Get(ctx context.Context, app renga.App, digest string) (renga.Release, error) {
 	if !renga.ValidDigest(digest) {
 		return renga.Release{}, fmt.Errorf("read a release of app %s: %q is no digest", app.Name, digest)
@@ -120,8 +120,8 @@ func (l *Ledger) open(ctx context.Context, x ledgerIndex) (renga.Release, error)
 	return parseLedgerDocument(plain)
 }
 
-// blob reads a small blob and proves that it is the one. A size below zero is
-// not known.
+// blob reads a small blob and checks its digest, and its size unless that is
+// below zero.
 func (l *Ledger) blob(ctx context.Context, d v1.Descriptor) ([]byte, error) {
 	if err := l.sized(ctx, d); err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (l *Ledger) blob(ctx context.Context, d v1.Descriptor) ([]byte, error) {
 	return content, nil
 }
 
-// hash reads a blob of any size and proves that it is the one.
+// hash reads a blob of any size and checks its digest.
 func (l *Ledger) hash(ctx context.Context, d v1.Descriptor) error {
 	if err := l.sized(ctx, d); err != nil {
 		return err
@@ -156,7 +156,7 @@ func (l *Ledger) hash(ctx context.Context, d v1.Descriptor) error {
 	return nil
 }
 
-// sized proves that a blob is there and has its size.
+// sized checks that a blob exists and has its size.
 func (l *Ledger) sized(ctx context.Context, d v1.Descriptor) error {
 	if err := d.Digest.Validate(); err != nil {
 		return flawf("blob %q: %w", d.Digest, err)

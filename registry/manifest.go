@@ -11,8 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Media types that are known to be refused, or of layers that may be kept
-// elsewhere.
+// Media types that are refused, or of layers that may be stored elsewhere.
 const (
 	typeSchema1       = "application/vnd.docker.distribution.manifest.v1+json"
 	typeSchema1Signed = "application/vnd.docker.distribution.manifest.v1+prettyjws"
@@ -27,9 +26,8 @@ var urlLayerTypes = []string{
 	"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
 }
 
-// checkManifest says what is wrong with a manifest in itself, whatever the
-// repository holds. Distribution would take most of it for its own fault and
-// answer 500.
+// checkManifest says what is wrong with a manifest by itself, whatever is
+// stored. Distribution would answer most of it with 500.
 func checkManifest(mediaType string, body []byte) error {
 	if mediaType == typeSchema1 || mediaType == typeSchema1Signed {
 		return errSchema1
@@ -71,7 +69,7 @@ func checkRefs(what string, refs []contentRef) error {
 	return nil
 }
 
-// checkURLs looks at layers that are kept elsewhere.
+// checkURLs checks layers that are stored elsewhere.
 func checkURLs(layers []contentRef) error {
 	for i, l := range layers {
 		if !slices.Contains(urlLayerTypes, l.MediaType) {

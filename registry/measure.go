@@ -15,16 +15,16 @@ import (
 	"renga"
 )
 
-// unpackedLayer is what a layer becomes on the engine's disk. It is found out once and
-// kept beside the blob, with which it goes away.
+// unpackedLayer is the size of a layer on the engine's disk. It is measured
+// once and kept beside the blob, and removed with it.
 type unpackedLayer struct {
 	Bytes int64  `json:"bytes"`
 	More  bool   `json:"more,omitempty"`  // counting was given up there
 	Fault string `json:"fault,omitempty"` // why it cannot be unpacked
 }
 
-// measurer weighs layers, each once. Half of the processors are left to whoever
-// visits the apps.
+// measurer measures layers, each once. It leaves half of the processors to the
+// apps' requests.
 type measurer struct {
 	driver *uploadDriver
 	limit  int64 // counting is given up above; 0 means that nothing is counted
@@ -36,13 +36,12 @@ func newMeasurer(driver *uploadDriver, limit int64) *measurer {
 	return &measurer{driver: driver, limit: limit, slots: make(chan struct{}, max(1, goruntime.GOMAXPROCS(0)/2))}
 }
 
-// earlyBytes is from which size on a layer is weighed as soon as it is here, so
-// that most of the work is done while its client packs the next one. Smaller
-// ones take no time when the manifest comes.
+// earlyBytes is the size from which a layer is measured as soon as it is
+// stored, so that most of the work is done while the client packs the next one.
+// A smaller one takes no time when the manifest comes.
 const earlyBytes = 1 << 20
 
-// begin weighs a new blob in the background if it is packed and not small. It
-// ends by itself, with the blob.
+// begin measures a new blob in the background if it is packed and not small.
 func (s *measurer) begin(dgst string) {
 	info, err := os.Stat(s.driver.file(blobData(hexOf(dgst))))
 	if s.limit <= 0 || err != nil || info.Size() < earlyBytes {
@@ -53,8 +52,8 @@ func (s *measurer) begin(dgst string) {
 	}
 }
 
-// measure tells what a stored layer takes. Unavailable when ctx ends before that
-// is known; the counting goes on, for whoever asks again.
+// measure is the size of a stored layer when unpacked. It is renga.Unavailable
+// if ctx ends before that is known; the counting goes on, for the next call.
 func (s *measurer) measure(ctx context.Context, dgst string) (unpackedLayer, error) {
 	if w, ok := s.load(dgst); ok {
 		return w, nil
@@ -106,8 +105,8 @@ func (s *measurer) count(dgst string) (unpackedLayer, error) {
 	return unpackedLayer{Bytes: n}, nil
 }
 
-// load reads what was found out before. What cannot be read is found out again,
-// and so is what was given up under a lower limit.
+// load reads the result of an earlier count. One that cannot be read, or was
+// given up at a lower limit, is counted again.
 func (s *measurer) load(dgst string) (unpackedLayer, bool) {
 	raw, err := os.ReadFile(s.file(dgst))
 	var w unpackedLayer
@@ -117,7 +116,7 @@ func (s *measurer) load(dgst string) (unpackedLayer, bool) {
 	return w, true
 }
 
-// save saves the work of another time, if it can.
+// save keeps a result for the next time, if it can.
 func (s *measurer) save(dgst string, w unpackedLayer) {
 	if raw, err := json.Marshal(w); err == nil {
 		_ = os.WriteFile(s.file(dgst), raw, 0o600)

@@ -14,8 +14,8 @@ import (
 	"renga/durable"
 )
 
-// How an app's repositories get another name. They lie in one directory, so
-// that is one rename on disk; but the store must follow, and may be away. So
+// How an app's repositories are renamed. They are in one directory, so that is
+// one rename on disk; but the store must follow, and may be away. So
 //
 //  1. a file says what is going to happen,
 //  2. the new name is made a symbolic link to the old one: whoever reads or
@@ -58,8 +58,8 @@ func (r *Registry) Hold(ctx context.Context, a, b string, do func() error) error
 	return do()
 }
 
-// BeginMove does steps 1 and 2. Conflict when releases lie under the new name.
-// Call it, and what ends it, under Hold.
+// BeginMove does steps 1 and 2. It is renga.Conflict if there are releases
+// under the new name. Call it, EndMove and UndoMove inside Hold.
 func (r *Registry) BeginMove(_ context.Context, m renga.Rename) error {
 	if err := r.removeLeftovers(m.To); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (r *Registry) BeginMove(_ context.Context, m renga.Rename) error {
 	return nil
 }
 
-// removeLeftovers removes what first pushes that made no app have left under a name.
+// removeLeftovers removes what failed first pushes have left under a name.
 func (r *Registry) removeLeftovers(name string) error {
 	dir := r.driver.file(repositoryDir(name))
 	_, err := os.Lstat(filepath.Join(dir, string(releasesPart)))
@@ -106,7 +106,7 @@ func (r *Registry) linkMove(m renga.Rename) error {
 	return durable.SyncDir(filepath.Dir(to))
 }
 
-// EndMove does step 4. It does nothing twice.
+// EndMove does step 4. Calling it again does nothing.
 func (r *Registry) EndMove(_ context.Context, m renga.Rename) error {
 	from, to := r.driver.file(repositoryDir(m.From)), r.driver.file(repositoryDir(m.To))
 	if err := removeLink(to); err != nil {
@@ -130,7 +130,7 @@ func (r *Registry) EndMove(_ context.Context, m renga.Rename) error {
 	return r.dropMove(m)
 }
 
-// UndoMove takes steps 1 and 2 back.
+// UndoMove undoes steps 1 and 2.
 func (r *Registry) UndoMove(_ context.Context, m renga.Rename) error {
 	to := r.driver.file(repositoryDir(m.To))
 	if err := errors.Join(removeLink(to), durable.SyncDir(filepath.Dir(to))); err != nil {
@@ -179,7 +179,7 @@ func (r *Registry) dropMove(m renga.Rename) error {
 	return durable.SyncDir(r.movesDir())
 }
 
-// renameIntents lets pushes that wait for their release wait under the new name.
+// renameIntents moves pushes that wait for their release to the new name.
 func (r *Registry) renameIntents(m renga.Rename) error {
 	left, err := r.intents.list()
 	for _, it := range left {
@@ -191,7 +191,7 @@ func (r *Registry) renameIntents(m renga.Rename) error {
 	return err
 }
 
-// removeLink removes a symbolic link; anything else, and nothing, is let be.
+// removeLink removes a symbolic link, and nothing that is none.
 func removeLink(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode()&fs.ModeSymlink == 0 {
@@ -203,8 +203,9 @@ func removeLink(path string) error {
 	return os.Remove(path)
 }
 
-// locate keeps an app's repositories in their place for a read, wherever a
-// rename has put them. The dyno manager may still ask by the old name.
+// locate finds an app's repositories for a read, under whichever name a rename
+// has put them, and keeps them from being renamed meanwhile. The dyno manager
+// may still use the old name.
 func (r *Registry) locate(ctx context.Context, rq request) (request, func()) {
 	for {
 		unlock := r.apps.RLock(rq.call.app)

@@ -30,14 +30,14 @@ func parsePlatform(s string) (platform, error) {
 }
 
 // normal is p as containerd and Docker name it, whatever a tool calls it:
-// x86_64 is amd64, aarch64 is arm64 and so is arm64/v8, and case is nothing.
-// An empty half is to be filled in before.
+// x86_64 is amd64, aarch64 and arm64/v8 are arm64, and case does not matter.
+// Fill in empty parts before.
 func (p platform) normal() platform {
 	n := platforms.Normalize(ocispec.Platform{OS: p.OS, Architecture: p.Arch, Variant: p.Variant})
 	return platform{OS: n.OS, Arch: n.Architecture, Variant: n.Variant}
 }
 
-// or is p with what it leaves open as other has it.
+// or is p, with its empty parts filled in from other.
 func (p platform) or(other platform) platform {
 	if p.OS == "" {
 		p.OS = other.OS
@@ -57,7 +57,7 @@ func (p platform) String() string {
 	return s
 }
 
-// nowhere tells what runs nowhere: attestations are for unknown/unknown.
+// nowhere tells whether p runs nowhere: attestations are for unknown/unknown.
 func (p platform) nowhere() bool {
 	return strings.EqualFold(p.OS, "unknown") || strings.EqualFold(p.Arch, "unknown")
 }
@@ -67,7 +67,8 @@ func (p platform) runs(other platform) bool {
 	return p.OS == other.OS && p.Arch == other.Arch
 }
 
-// fit orders what p runs: its own variant before none before any other.
+// fit orders the platforms that p runs: its own variant before none before any
+// other.
 func (p platform) fit(other platform) int {
 	switch other.Variant {
 	case p.Variant:

@@ -27,7 +27,7 @@ const maxProcesses = 50
 
 // commandsOf gives the command of each process type that an image pushed to
 // process declares: the image's own, and, for the web process, what its labels
-// say; renga.processes goes before all. An error is of kind Invalid.
+// say; renga.processes overrides all. An error is renga.Invalid.
 func commandsOf(process renga.ProcessType, c imageConfig) (map[renga.ProcessType][]string, error) {
 	commands := map[renga.ProcessType][]string{}
 	entrypoint := c.Config.Entrypoint
@@ -97,9 +97,9 @@ func parseCommand(raw json.RawMessage) []string {
 	return argv
 }
 
-// buildpackProcesses reads the label of Cloud Native Buildpacks. Types that
-// cannot be ours are left out: buildpacks declare some, like console, on their
-// own account.
+// buildpackProcesses reads the label of Cloud Native Buildpacks. It leaves out
+// types that are invalid here, which buildpacks declare by themselves, like
+// console.
 func buildpackProcesses(labels map[string]string) (map[renga.ProcessType][]string, error) {
 	label, ok := labels[buildpacksLabel]
 	if !ok {

@@ -2,15 +2,16 @@
 // docker, crane, skopeo and the like, and turns each pushed release tag into a
 // renga.Push that is never lost.
 //
-// Storage and protocol are distribution's (github.com/distribution/distribution,
-// v3). Around it stands one door of our own, which every request passes: it
-// knows who asks and for which repository ([call], auth.go), refuses what may
-// not be, keeps the disk from filling, serves blobs itself, and hooks the one
-// request that matters: the manifest that moves a tag (push.go).
+// Storage and protocol are distribution's
+// (github.com/distribution/distribution, v3). Every request first passes our
+// own code: it finds out who makes it and for which repository ([call],
+// auth.go), refuses what is not allowed, keeps the disk from filling, serves
+// blobs itself, and takes over the one request that matters: the manifest that
+// moves a tag (push.go).
 //
 // Distribution's own notifications are not used: they fire before the tag is
 // written and live in memory only, so a killed process loses acknowledged
-// pushes. Here a push is acknowledged only when its release exists; a promise
+// pushes. Here a push is acknowledged only when its release exists; an intent
 // on disk (intent.go) outlives a crash in between.
 //
 // Releases themselves are kept in the same storage, by the [Ledger].
@@ -38,8 +39,8 @@ import (
 
 // Directory knows accounts, apps and their releases.
 type Directory interface {
-	// Bearer is who holds an API token, and how far it goes; an error of kind
-	// Unauthorized when nobody has it.
+	// Bearer is the account of an API token, and how far the token goes;
+	// renga.Unauthorized if there is no such token.
 	Bearer(ctx context.Context, token string) (renga.Bearer, error)
 	// AppByRepository is the app of that name, or else the one that had it last;
 	// an error of kind NotFound when there is none.
@@ -66,14 +67,14 @@ type Options struct {
 	MaxImageBytes int64  // sum of an image's compressed layers; 0 means no limit
 	MaxUnpacked   int64  // what an image may take when its layers are unpacked; 0 means no limit
 	MinFreeBytes  int64  // pushes are refused below this much free disk
-	// EngineFree is how much disk is free where the engine unpacks images; an error
-	// where that cannot be found out, and no function where nobody can.
+	// EngineFree is how much disk is free where the engine unpacks images, or an
+	// error if that cannot be found out; nil if it never can.
 	EngineFree   func(ctx context.Context) (int64, error)
 	CreateOnPush bool   // a push to a name that no app has makes the app
 	PullToken    string // may pull everything and do nothing else; none when empty
 	ReleaseTag   string // the tag that releases; "latest" by default
-	// UnpacksZstd says why the engine cannot unpack zstd layers, and what to do;
-	// nil when it can, and no function when it is known to.
+	// UnpacksZstd is an error that says why the engine cannot unpack zstd layers,
+	// and what to do; nil if it always can.
 	UnpacksZstd func(ctx context.Context) error
 	Log         *slog.Logger
 }
@@ -162,8 +163,8 @@ func (r *Registry) Stats() Stats {
 	return s
 }
 
-// serve finds who answers a request. An error means that nothing has been
-// answered yet, here and wherever it passes on the way.
+// serve answers a request. As everywhere below, an error means that nothing has
+// been answered yet.
 func (r *Registry) serve(w http.ResponseWriter, req *http.Request) error {
 	c, badCall := parseCall(req.URL.Path)
 	who, err := r.authenticate(req)
@@ -191,10 +192,10 @@ func (r *Registry) serve(w http.ResponseWriter, req *http.Request) error {
 	return r.dispatch(w, rq.canonical(req), rq)
 }
 
-// enter finds out whether a call may be done, and on which app: by a name that
-// the app had before it means the app, under its name of now. While a write is
-// under way the app is neither removed nor renamed. A PATCH may take hours and
-// commits nothing, so nobody waits for it; reads see to it themselves.
+// enter checks whether a call is allowed, and on which app; a former name of an
+// app stands for the app. Until leave is called, the app is neither removed nor
+// renamed. That does not hold for a PATCH, which may take hours and commits
+// nothing, and for reads, which use locate.
 func (r *Registry) enter(req *http.Request, who caller, c call) (rq request, leave func(), err error) {
 	writes := c.writes(req.Method)
 	for {
@@ -211,14 +212,14 @@ func (r *Registry) enter(req *http.Request, who caller, c call) (rq request, lea
 	}
 }
 
-// isFirstPushCheck tells whether the call is a look that clients take while they
-// push to an app that the push is to make: docker asks for every blob again
-// after its upload.
+// isFirstPushCheck tells whether the call is one of a client's HEAD requests in
+// a push that is to make its app: docker asks for every blob again after its
+// upload.
 func (r *Registry) isFirstPushCheck(c call, method string) bool {
 	return r.o.CreateOnPush && method == http.MethodHead && c.kind == callBlob && c.process != releasesPart
 }
 
-// request is a call that may be done.
+// request is a call that is allowed.
 type request struct {
 	call
 	who caller
@@ -303,9 +304,9 @@ func newDistribution(driver *uploadDriver, secret []byte) (h http.Handler, err e
 	cfg.HTTP.RelativeURLs = true
 	cfg.Catalog.MaxEntries = 1000 // 0 would mean an empty list
 	cfg.Tags.MaxTags = 1000
-	// It would refuse layers that are kept elsewhere, and indexes that name images
-	// which were never pushed. Artifacts may have the former, other platforms the
-	// latter; what a release needs is seen to in image.go.
+	// It would refuse layers that are stored elsewhere, which artifacts may have,
+	// and indexes that name images which were never pushed, as those of other
+	// platforms may be. image.go checks what a release needs.
 	cfg.Validation.Disabled = true
 	return handlers.NewApp(context.Background(), cfg), nil
 }

@@ -17,7 +17,7 @@ type storedRepository struct{ distribution.Repository }
 
 var _ imageSource = storedRepository{}
 
-// repository opens "<app>/<process type>"; it need not exist yet.
+// repository opens "<app>/<process type>", which need not exist yet.
 func (r *Registry) repository(ctx context.Context, name string) (storedRepository, error) {
 	named, err := reference.WithName(name)
 	if err != nil {
@@ -94,7 +94,7 @@ func (s storedRepository) tag(ctx context.Context, name string) (string, error) 
 	return string(desc.Digest), nil
 }
 
-// setTag lets a tag name a digest; an empty one removes the tag.
+// setTag points a tag to a digest; an empty digest removes the tag.
 func (s storedRepository) setTag(ctx context.Context, name, dgst string) error {
 	if dgst == "" {
 		return s.Tags(ctx).Untag(ctx, name)

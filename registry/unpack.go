@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// form is how a layer is packed.
+// form is how a layer is compressed.
 type form string
 
 // The forms that Docker tells apart, as it does: by the first bytes, whatever
@@ -50,12 +50,12 @@ const (
 	zstdWindow = 128 << 20
 )
 
-// errTooLarge ends counting above the limit.
+// errTooLarge says that a layer is above the limit.
 var errTooLarge = errors.New("larger than the limit")
 
 // unpackedSize is what a layer takes on a disk: each file in whole blocks, with
-// the holes of sparse ones, which Docker fills with zeros; or, when that is more,
-// the archive itself. Above the limit it is told with errHeavy, without reading
+// the holes of sparse ones, which Docker fills with zeros; or, when that is
+// more, the archive itself. Above the limit it is errTooLarge, without reading
 // on. Any other error says why it cannot be unpacked.
 func unpackedSize(packed io.Reader, limit int64) (int64, error) {
 	plain, err := unpack(packed)
@@ -66,7 +66,7 @@ func unpackedSize(packed io.Reader, limit int64) (int64, error) {
 	archive := &boundedReader{r: plain, limit: limit}
 	files, err := filesSize(tar.NewReader(archive), limit)
 	if err == nil {
-		// The engine reads what comes after the archive's end too.
+		// The engine reads what comes after the archive's end, too.
 		_, err = io.Copy(io.Discard, archive)
 	}
 	return max(files, archive.n), err
@@ -116,7 +116,7 @@ func unpack(packed io.Reader) (io.ReadCloser, error) {
 
 func isEnd(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
-// boundedReader counts, and ends with errHeavy above the limit.
+// boundedReader counts, and ends with errTooLarge above the limit.
 type boundedReader struct {
 	r        io.Reader
 	n, limit int64
