@@ -1,10 +1,10 @@
-// Package accounts knows who may come in. It makes accounts, checks passwords,
-// and makes the tokens that speak for an account afterwards.
+// Package accounts logs people in. It makes accounts, checks passwords, and
+// makes the tokens that act for an account afterwards.
 //
 // Passwords are kept as argon2id hashes (password.go), tokens as SHA-256 ones.
-// Guessing a password is slow: whoever fails too often for one account has to
-// wait ever longer, and with him who shares his address, but nobody elsewhere
-// (login.go). Checks are few at a time, and addresses take turns (turns.go).
+// Guessing a password is slow: after too many failures for one account an
+// address has to wait ever longer, but no other address does (login.go). Few
+// checks run at a time, and addresses take turns (hashqueue.go).
 package accounts
 
 import (
@@ -46,14 +46,14 @@ type Grants interface {
 	ReplaceToken(ctx context.Context, account renga.AccountID, id, token string) (renga.Authorization, error)
 }
 
-// Accounts lets people in.
+// Accounts makes accounts and logs people in.
 type Accounts struct {
 	store  Store
 	cost   Cost
 	hashes *hashQueue
 }
 
-// New starts nothing. What Store keeps under one cost can be checked under
+// New starts nothing. A password that was hashed at one cost can be checked at
 // another.
 func New(s Store, cost Cost) *Accounts {
 	return &Accounts{store: s, cost: cost, hashes: newHashQueue()}

@@ -16,21 +16,20 @@ type Pending interface {
 	PendingLogin(ctx context.Context, id string) (renga.PendingLogin, error)
 	// EndLogin hands a token over. It is NotFound when the login is not pending.
 	EndLogin(ctx context.Context, id, token string) error
-	// LoginToken is the token, for whoever shows the login's secret; empty when
+	// LoginToken is the token, for a client that has the login's secret; empty if
 	// there is none yet.
 	LoginToken(ctx context.Context, id, secret string) (string, error)
 }
 
-// tokenLifetime is how long those who log in with a browser stay so, as with
-// Heroku's CLI.
+// tokenLifetime is how long a login with a browser lasts, as with Heroku's CLI.
 const tokenLifetime = 30 * 24 * time.Hour
 
 // freeForBrowser is how many logins an address may start in an hour without a
 // pause.
 const freeForBrowser = 60
 
-// Begin starts a login that a client wants and a browser is to end. The client
-// gets its token with the secret.
+// Begin starts a login for a client, which is then done in a browser. The
+// client gets its token with the secret.
 func (a *Accounts) Begin(ctx context.Context,
 	description, from string) (l renga.PendingLogin, secret string, err error) {
 	d := attemptLimit{"browser of " + renga.ClientNetwork(from), freeForBrowser}
@@ -44,7 +43,7 @@ func (a *Accounts) Begin(ctx context.Context,
 	return l, secret, a.store.StartLogin(ctx, l, secret)
 }
 
-// clip keeps what a stranger says of itself short.
+// clip shortens a client's description of itself.
 func clip(text string) string {
 	return strings.ToValidUTF8(renga.Head(text, 200), "")
 }
@@ -75,7 +74,7 @@ func (a *Accounts) Finish(ctx context.Context, id, email, password, from string)
 	return renga.Bearer{Account: who, Authorization: grant}, nil
 }
 
-// Token is what a waiting client waits for; empty while it must go on waiting.
+// Token is the token of a waiting client; empty while it must go on waiting.
 func (a *Accounts) Token(ctx context.Context, id, secret string) (string, error) {
 	return a.store.LoginToken(ctx, id, secret)
 }

@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// maxWait is how long somebody may wait for his turn.
+	// maxWait is how long a check may wait for its turn.
 	maxWait = 10 * time.Second
-	// perAddress bounds who waits from one address.
+	// perAddress bounds the waiting checks of one address.
 	perAddress = 16
 	// mostAtOnce bounds the memory that checks take together: 32 MiB each.
 	mostAtOnce = 4
 )
 
-// hashQueue let few hash at once, for that takes all of a CPU and much memory, and
-// strangers may ask for it. Addresses that wait take turns, so that none can
-// fill the queue for all; of one address the last that came is next, and the
-// first gives way.
+// hashQueue lets few checks run at once, for each takes all of a CPU and much
+// memory, and anybody can cause one. Waiting addresses take turns, so that none
+// can fill the queue; of one address the latest check is next, and the oldest
+// is dropped if there are too many.
 type hashQueue struct {
 	mu      sync.Mutex
 	free    int
@@ -31,7 +31,7 @@ type hashQueue struct {
 	waiting map[string][]*hashTurn
 }
 
-// hashTurn is told once, whether it is there or never will be.
+// hashTurn is told once: true when its turn has come, false if it never will.
 type hashTurn struct{ come chan bool }
 
 // newHashQueue leaves half of the CPUs to all the rest.
@@ -92,7 +92,7 @@ func (t *hashQueue) line(from string) *hashTurn {
 	return mine
 }
 
-// next gives the place to whoever is next.
+// next gives the place to the next check.
 func (t *hashQueue) next() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -112,7 +112,7 @@ func (t *hashQueue) next() {
 	}
 }
 
-// leave gives a turn up; false when it was told already.
+// leave gives a turn up; false if it was told already.
 func (t *hashQueue) leave(from string, mine *hashTurn) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

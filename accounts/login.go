@@ -8,12 +8,10 @@ import (
 	"renga"
 )
 
-// Attempts counts what was tried. A count is forgotten an hour after the last
-// try.
+// Attempts counts failed tries. It forgets a count an hour after the last try.
 type Attempts interface {
-	// Attempt counts one more failed try of who. One that comes before the pause
-	// after the last is over is not counted; then the answer is how long that
-	// still takes.
+	// Attempt counts one more failed try of who. A try before the pause after the
+	// last one is over is not counted, and the rest of the pause is returned.
 	Attempt(ctx context.Context, who string, pause func(failed int) time.Duration) (time.Duration, error)
 	// UndoAttempt takes one failed try back.
 	UndoAttempt(ctx context.Context, who string) error
@@ -30,8 +28,9 @@ const (
 var errCredentials = renga.Errorf(renga.Unauthorized, "Email and password do not match.")
 
 // Login is the account with that email, if the password is its own. From is the
-// address that asks. Tries count for both together: whoever guesses an account's
-// password keeps its owner out nowhere else, nor his neighbours out of theirs.
+// client's address. Tries count for account and address together: guessing an
+// account's password locks out neither its owner at other addresses, nor other
+// accounts at the same address.
 func (a *Accounts) Login(ctx context.Context, email, password, from string) (renga.Account, error) {
 	from = renga.ClientNetwork(from)
 	d := attemptLimit{"account " + strings.ToLower(email) + " from " + from, freeForAccount}
@@ -51,13 +50,13 @@ func (a *Accounts) Login(ctx context.Context, email, password, from string) (ren
 	})
 }
 
-// attemptLimit is somewhere that is tried.
+// attemptLimit is what failed tries are counted for, with how many are free.
 type attemptLimit struct {
 	who  string
 	free int
 }
 
-// countAttempt counts a try at a door, if it does not come too early.
+// countAttempt counts a try, unless it comes too early, which is an error.
 func (a *Accounts) countAttempt(ctx context.Context, d attemptLimit) error {
 	wait, err := a.store.Attempt(ctx, d.who, d.pause)
 	if err == nil && wait > 0 {

@@ -46,8 +46,8 @@ func (a *Accounts) hash(ctx context.Context, password string) (string, error) {
 	return h.String(), err
 }
 
-// matches compares a password with what is kept of one, for an address. With
-// nothing kept the work is done all the same, and the answer is no.
+// matches compares a password with a stored hash, for an address. Without a
+// hash it does the same work, and answers no.
 func (a *Accounts) matches(ctx context.Context, from, password, kept string) (bool, error) {
 	h := hashed{cost: a.cost, salt: make([]byte, saltBytes)}
 	if kept != "" {

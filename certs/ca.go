@@ -35,9 +35,9 @@ type CA struct {
 }
 
 // OpenCA reads the CA, or makes what is missing of it: first the key, readable
-// by its owner only, then the certificate, which can be made again from the key
-// at any time and still vouches for what was issued before. It is made again
-// when it ends within a year.
+// by its owner only, then the certificate. The certificate can be made again
+// from the key at any time, and still vouches for what was issued before; it is
+// made again when it ends within a year.
 func OpenCA(keyFile, certFile string, now time.Time) (*CA, error) {
 	key, err := readKey(keyFile)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,11 +1,10 @@
 // Package certs keeps the platform's TLS certificates and picks one for every
-// handshake: a custom domain's own before one from files, before one ordered by
-// ACME, before one of the local CA; for clients that send no server name it is
-// the one of the API.
+// handshake: a custom domain's own, or else one from files, one ordered by
+// ACME, or one of the local CA. Clients that send no server name get the API's.
 //
-// The local CA is made once and lives in the data directory. What it issues
-// lives in memory only and is made anew before it ends, as is everything here:
-// files are read again when they change, and orders are renewed.
+// The local CA is made once, in the data directory. What it issues is in memory
+// only. Everything is renewed in time: certificates are issued and ordered
+// again before they end, and files are read again when they change.
 package certs
 
 import (
@@ -24,14 +23,14 @@ type Endpoints interface {
 	Certificate(ctx context.Context, host string) (*tls.Certificate, error)
 }
 
-// Hosts knows which hosts are ours to have certificates for, beside the
-// platform's own names.
+// Hosts knows which hosts get certificates from us, beside the platform's own
+// names.
 type Hosts interface {
 	// IsManaged tells whether the host is an app's default one, or a custom domain
 	// whose certificates are managed.
 	IsManaged(ctx context.Context, host string) (bool, error)
-	// Managed lists the hosts that are to have an ordered certificate before
-	// anybody visits them: the custom domains whose certificates are managed.
+	// Managed lists the hosts whose certificates are ordered without waiting for
+	// a client: the custom domains whose certificates are managed.
 	Managed(ctx context.Context) ([]string, error)
 }
 
@@ -85,8 +84,8 @@ func New(o Options, h Hosts, e Endpoints, w Watcher) (*Certs, error) {
 	return c, nil
 }
 
-// Run orders what is to be there before anybody visits it, and forgets what is
-// ours no more, until ctx ends.
+// Run orders the certificates of managed hosts, and drops those that are no
+// longer managed, until ctx ends.
 func (c *Certs) Run(ctx context.Context) error {
 	if c.orders == nil {
 		<-ctx.Done()
@@ -139,7 +138,7 @@ func (c *Certs) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error
 	}
 }
 
-// withoutSNI is for clients that send no name: they ask for the API, or for an
+// withoutSNI is for clients that send no server name: they want the API, or an
 // address of this machine.
 func (c *Certs) withoutSNI(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	api := "api." + c.o.Domain
@@ -165,8 +164,8 @@ func (c *Certs) forPlatform(hello *tls.ClientHelloInfo, host string) (*tls.Certi
 	return c.local.own(c.ownNames(), c.ownIPs())
 }
 
-// forDomain is for everything else. A host that is not ours gets the nameless
-// one, which tells its clients that they are wrong here.
+// forDomain is for everything else. A host that is not ours gets the
+// certificate for clients without a server name, which its clients refuse.
 func (c *Certs) forDomain(hello *tls.ClientHelloInfo, host string) (*tls.Certificate, error) {
 	ctx := hello.Context()
 	if own := c.own(ctx, host); own != nil {
@@ -198,8 +197,8 @@ func (c *Certs) own(ctx context.Context, host string) *tls.Certificate {
 	return own
 }
 
-// ordered is a certificate by ACME, which is ordered now when the host may have
-// one; nil when it may not, or when there is none yet.
+// ordered is a certificate by ACME, and orders it if need be; nil if the host
+// may not have one, or there is none yet.
 func (c *Certs) ordered(hello *tls.ClientHelloInfo, host string) *tls.Certificate {
 	if c.orders == nil {
 		return nil
@@ -213,8 +212,8 @@ func (c *Certs) ordered(hello *tls.ClientHelloInfo, host string) *tls.Certificat
 	return c.orders.wait(hello, host)
 }
 
-// mayOrder tells whether the host is ours. When that cannot be found out, it is
-// not.
+// mayOrder tells whether the host gets certificates from us; false if that
+// cannot be found out.
 func (c *Certs) mayOrder(ctx context.Context, host string) bool {
 	for _, name := range c.platformHosts() {
 		if name == host {

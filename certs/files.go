@@ -15,7 +15,7 @@ import (
 const reloadEvery = 2 * time.Second
 
 // pair is a certificate from two files. They are read again when one of them
-// has changed; while they do not fit each other, as between two renames, the
+// has changed; while they do not belong together, as between two renames, the
 // pair before is used.
 type pair struct {
 	certFile, keyFile string
@@ -41,7 +41,7 @@ func openPair(certFile, keyFile string, now func() time.Time, log *slog.Logger) 
 	return p, nil
 }
 
-// of is the certificate when it is good for the host; nil otherwise, and of a
+// of is the certificate if it is good for the host; nil otherwise, and for a
 // nil pair.
 func (p *pair) of(host string) *tls.Certificate {
 	if p == nil {
@@ -54,8 +54,8 @@ func (p *pair) of(host string) *tls.Certificate {
 	return held
 }
 
-// current is the certificate after another look at the files, when it is time
-// for one.
+// current is the certificate, read again if the files have changed and it is
+// time to look.
 func (p *pair) current() *tls.Certificate {
 	p.mu.Lock()
 	defer p.mu.Unlock()

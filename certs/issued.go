@@ -22,8 +22,8 @@ func newIssued(ca *CA, now func() time.Time) *issued {
 	return &issued{ca: ca, now: now, held: map[string]*tls.Certificate{}}
 }
 
-// of is for one host. Whoever asks has made sure that the host is ours, so
-// there are no more than that.
+// of is a certificate for one host. Callers have checked that the host is ours,
+// which bounds their number.
 func (i *issued) of(host string) (*tls.Certificate, error) { return i.own([]string{host}, nil) }
 
 // own is for all names at once.

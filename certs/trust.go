@@ -80,9 +80,9 @@ var systemBundles = []string{
 	"/etc/ssl/cert.pem",
 }
 
-// WriteBundle writes the CAs that are trusted now, and this one, to one file:
-// most programs can be told of one file only, and it replaces theirs. Trusted is
-// the file that they use now; empty for the system's. When that is the bundle
+// WriteBundle writes the CAs that are trusted now, and this one, to one file,
+// for most programs take one file only, which replaces their own. Trusted is
+// the file that they use now; empty for the system's. If that is the bundle
 // itself, it stays.
 func WriteBundle(file, trusted string, ca []byte) error {
 	if trusted == file {

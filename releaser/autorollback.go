@@ -14,8 +14,8 @@ type BrokenReleases interface {
 	RemoveBrokenRelease(ctx context.Context, b renga.BrokenRelease) error
 }
 
-// Reports takes down which releases do not hold. Whoever finds that out, the dyno
-// manager, knows of no releaser: it reports, and [AutoRollback] reads.
+// Reports records which releases do not hold. The dyno manager, which finds
+// that out, knows no releaser: it reports, and [AutoRollback] reads.
 type Reports struct {
 	BrokenReleases
 	now  func() time.Time
@@ -42,8 +42,8 @@ func (r *Reports) Rescue(ctx context.Context, app renga.AppID, version int, reas
 }
 
 // AutoRollback takes apps back from releases that do not hold, one after the
-// other. They are recorded first: what Renga's end cuts short is carried on at the
-// next start, and an app that was taken back already is let be.
+// other. They are recorded first, so that the next start continues what a crash
+// cut short; it does nothing for an app that was taken back already.
 type AutoRollback struct {
 	reports  *Reports
 	releaser *Releaser
@@ -74,9 +74,9 @@ func (a *AutoRollback) rollBackAll(ctx context.Context) bool {
 	return done
 }
 
-// rollBack takes one app back and tells whether that is settled. A place that is
-// away for the moment settles nothing. Any other error does: as long as the release
-// is watched, it is reported again.
+// rollBack takes one app back and tells whether that is settled. An error that
+// may pass settles nothing. Any other does: as long as the release is watched,
+// it is reported again.
 func (a *AutoRollback) rollBack(ctx context.Context, b renga.BrokenRelease) bool {
 	err := a.releaser.Rescue(ctx, b.App, b.Version, b.Reason)
 	log := a.releaser.Log.With("app", b.App, "release", renga.VersionName(b.Version))

@@ -9,7 +9,8 @@ import (
 	"renga"
 )
 
-// successor is the release after last. It reads the clock and nothing else.
+// successor is the release after last. Its only input besides the arguments is
+// the clock.
 func (r *Releaser) successor(app renga.App, last renga.Release, in renga.Inputs, c renga.Change) renga.Release {
 	return renga.Release{
 		App: app.ID, AppName: app.Name, Version: last.Version + 1, Inputs: in,
@@ -18,8 +19,8 @@ func (r *Releaser) successor(app renga.App, last renga.Release, in renga.Inputs,
 	}
 }
 
-// firstOutcome is what is known of a release when it is made: without an image
-// there is nothing to wait for.
+// firstOutcome is the outcome of a new release, which has succeeded already if
+// it has no image.
 func firstOutcome(rel renga.Release) renga.Outcome {
 	status := renga.Pending
 	if len(rel.Inputs.Images) == 0 {
@@ -42,8 +43,8 @@ func firstFormation(rel renga.Release) renga.Formation {
 	return f
 }
 
-// deploy lays an image's process types over the inputs. Those that came from
-// the same repository and are no longer declared by its image go.
+// deploy sets the process types of pushed images. It removes those that came
+// from the same repository and are no longer declared by its image.
 func deploy(in *renga.Inputs, images map[renga.ProcessType]renga.Image) {
 	for t, old := range in.Images {
 		for _, img := range images {
@@ -129,7 +130,7 @@ func shortDigest(digest string) string {
 	return hex[:min(len(hex), 12)]
 }
 
-// rollBackInputs replaces the parts of in that a rollback is about by those of the
+// rollBackInputs replaces the parts that a rollback concerns by those of the
 // target. Credentials stay those of the add-ons attached now: an old password
 // may have been revoked.
 func rollBackInputs(in *renga.Inputs, target renga.Inputs, part renga.RollbackPart) {

@@ -7,9 +7,8 @@ import (
 	"renga"
 )
 
-// Deploy makes a release of images that are stored already, by process type,
-// and takes others away. It gives the newest release when that is what runs
-// anyway.
+// Deploy makes a release of stored images, by process type, and removes others.
+// If that changes nothing it returns the newest release.
 func (r *Releaser) Deploy(ctx context.Context, app renga.AppID, d renga.Deploy,
 	by renga.AccountID) (renga.Release, error) {
 	return r.Change(ctx, app, renga.Change{
@@ -21,8 +20,8 @@ func (r *Releaser) Deploy(ctx context.Context, app renga.AppID, d renga.Deploy,
 	})
 }
 
-// Rerelease makes a new release of what the newest one holds. An empty
-// description says so.
+// Rerelease makes a new release with the inputs of the newest one. An empty
+// description means a default one.
 func (r *Releaser) Rerelease(ctx context.Context, app renga.AppID, description string, canary renga.Canary,
 	by renga.AccountID) (renga.ReleaseRecord, error) {
 	if description == "" {

@@ -8,34 +8,34 @@ import (
 	"renga"
 )
 
-// People knows the apps and who the accounts are.
+// People knows apps and accounts.
 type People interface {
 	App(ctx context.Context, id renga.AppID) (renga.App, error)
 	Apps(ctx context.Context) ([]renga.App, error)
 	Account(ctx context.Context, id renga.AccountID) (renga.Account, error)
 }
 
-// OwnerNotes keeps beside an app's releases whose it is.
+// OwnerNotes keeps notes of apps' owners, beside their releases.
 type OwnerNotes interface {
 	KeepOwner(ctx context.Context, app renga.App, owner renga.Account) error
 }
 
-// Owners keeps the ledger told whose apps are, so that a recovery gives each back
-// to whom it belonged to last, not to whom it was made by. The store is what
-// counts; a note that could not be written when an app changed hands is written
-// at the next start.
+// Owners keeps the notes of apps' owners in the ledger up to date, so that a
+// recovery gives each app back to its last owner, not to its first. The store
+// is the truth; a note that could not be written when an app got another owner
+// is written at the next start.
 type Owners struct {
 	people People
 	notes  OwnerNotes
 	mu     sync.Mutex // held while a note is written: the last one must be the newest
 }
 
-// NewOwners starts nothing.
+// NewOwners makes Owners. Nothing is started.
 func NewOwners(p People, n OwnerNotes) *Owners { return &Owners{people: p, notes: n} }
 
-// KeepOwner tells the ledger whose an app is now: what the store says, or the
-// app itself while the store has none of it. An owner whom nobody knows is not
-// told.
+// KeepOwner writes the note of an app's owner: the one in the store, or in app
+// while the store does not have it yet. It writes none for an owner without an
+// account.
 func (o *Owners) KeepOwner(ctx context.Context, app renga.App) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -57,8 +57,9 @@ func (o *Owners) KeepOwner(ctx context.Context, app renga.App) error {
 	return o.notes.KeepOwner(ctx, app, owner)
 }
 
-// Resume tells the ledger of every app: of those made by versions that did not,
-// and of what a crash cut short. It gives the first error and goes on after it.
+// Resume writes the notes of all apps, for some were made by older versions of
+// Renga, and a crash may have cut one short. It goes on after an error, and
+// returns the first.
 func (o *Owners) Resume(ctx context.Context) error {
 	apps, err := o.people.Apps(ctx)
 	if err != nil {

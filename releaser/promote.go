@@ -6,8 +6,8 @@ import (
 	"renga"
 )
 
-// Promotable is the app's release that serves, whose images a promotion takes.
-// Invalid when it has none.
+// Promotable is the app's live release, whose images a promotion takes. It is
+// renga.Invalid if there is none with an image.
 func (r *Releaser) Promotable(ctx context.Context, id renga.AppID) (renga.ReleaseRecord, error) {
 	app, err := r.changeable(ctx, id)
 	if err != nil {
@@ -23,8 +23,8 @@ func (r *Releaser) Promotable(ctx context.Context, id renga.AppID) (renga.Releas
 
 // Promote makes a release of the target app with the images of the source app's
 // release, by the same digests, and with the target's own config vars and
-// add-ons. The images become the target's as well: the source may be deleted
-// afterwards. There is always a new release, but one only for each target's id.
+// add-ons. The images become the target's as well, so the source may be deleted
+// afterwards. There is always a new release, but only one for each target's id.
 func (r *Releaser) Promote(ctx context.Context, p renga.Promotion, t renga.PromotionTarget) (renga.Release, error) {
 	defer r.changing.Lock(string(t.App))()
 	to, err := r.changeable(ctx, t.App)

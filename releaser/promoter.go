@@ -17,16 +17,16 @@ type Promotions interface {
 }
 
 const (
-	// retryAfter is how long rests what could not be carried out now.
+	// retryAfter is the pause before something is tried again.
 	retryAfter = 5 * time.Second
-	// maxOrderAge is how old an order may become: whoever gave it does not expect it
-	// any more.
+	// maxOrderAge is how old an order may become: nobody expects it to be carried
+	// out after that.
 	maxOrderAge = time.Hour
 )
 
 // Promoter carries promotions out, one after the other. They are recorded
-// first: one that Renga's end cuts short is carried on at the next start, and
-// what was released already is found by the target's id.
+// first, so that the next start continues one that a crash cut short. The
+// target's id finds what was released already.
 type Promoter struct {
 	Promotions
 	releaser *Releaser
@@ -53,14 +53,14 @@ func (p *Promoter) Promote(ctx context.Context, promotion renga.Promotion) error
 	return err
 }
 
-// Run carries out what is open and what comes, until ctx ends.
+// Run carries out open and new promotions until ctx ends.
 func (p *Promoter) Run(ctx context.Context) error {
 	carryOut(ctx, p.wake, p.releaseAll)
 	return nil
 }
 
-// carryOut works off what is recorded: at once, whenever it is woken, and again
-// after a while as long as something is left, until ctx ends.
+// carryOut carries out what is recorded: at once, whenever it is woken, and
+// again after a while as long as something is left, until ctx ends.
 func carryOut(ctx context.Context, wake <-chan struct{}, work func(context.Context) (done bool)) {
 	for {
 		var again <-chan time.Time
@@ -94,9 +94,8 @@ func (p *Promoter) releaseAll(ctx context.Context) bool {
 	return done
 }
 
-// makeRelease makes the release of one target, or records why there is none, and
-// tells whether that is settled. A place that is away for the moment settles
-// nothing.
+// makeRelease makes the release of one target, or records why there is none,
+// and tells whether that is settled. An error that may pass settles nothing.
 func (p *Promoter) makeRelease(ctx context.Context, promotion renga.Promotion, t renga.PromotionTarget) bool {
 	rel, err := p.releaser.Promote(ctx, promotion, t)
 	kind := renga.KindOf(err)

@@ -7,9 +7,9 @@ import (
 	"renga"
 )
 
-// Push makes a release of pushed images. The app is made when there is none of
-// that name; whoever calls has checked that the pusher may. A push that was
-// released already, or that changes nothing, makes none.
+// Push makes a release of pushed images. It makes the app if there is none of
+// that name; the caller has checked that the account may. A push that was
+// released already, or that changes nothing, makes no release.
 func (r *Releaser) Push(ctx context.Context, p renga.Push) error {
 	app, err := r.appOf(ctx, p)
 	if err != nil {
@@ -25,8 +25,8 @@ func (r *Releaser) Push(ctx context.Context, p renga.Push) error {
 	return err
 }
 
-// appOf finds the pushed app or makes it. One that was made meanwhile must be
-// the pusher's own: nobody has checked more.
+// appOf finds the pushed app or makes it. If somebody has made it meanwhile,
+// that must be the account that pushes: nobody has checked its permissions.
 func (r *Releaser) appOf(ctx context.Context, p renga.Push) (renga.App, error) {
 	if p.AppID != "" {
 		return r.Apps.App(ctx, p.AppID)
@@ -57,8 +57,8 @@ func (r *Releaser) CreateApp(ctx context.Context, name string, by renga.AccountI
 	if err := r.openRenames.refuseName(name); err != nil {
 		return renga.App{}, err
 	}
-	// The ledger is by name: look before writing, or the first release of a
-	// taken name would be written over its owner's.
+	// The ledger uses names: without this check the first release would overwrite
+	// that of the app that has the name.
 	_, err := r.Apps.AppByName(ctx, name)
 	switch renga.KindOf(err) {
 	case "":

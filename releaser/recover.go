@@ -17,7 +17,7 @@ type Chains interface {
 	// with an error that says what is wrong with the one after them, if there
 	// is one.
 	Chain(ctx context.Context, appName string) ([]renga.Release, error)
-	// Owner is whose the app was last; NotFound when that was not written down.
+	// Owner is the app's last owner; renga.NotFound if that was not written down.
 	Owner(ctx context.Context, app renga.App) (renga.Account, error)
 }
 
@@ -33,23 +33,23 @@ type Restorer interface {
 	RestoreAccount(ctx context.Context, a renga.Account) error
 }
 
-// Recovered is what Recover brought back of one app.
+// Recovered is what Recover brought back of an app.
 type Recovered struct {
 	App      string
 	Releases int
-	// Owner is whose the app is now. Without an email it is an account that is
-	// not known any more.
+	// Owner is the app's owner now. Without an email it is an account that does
+	// not exist any more.
 	Owner renga.Account
-	// Err is why the app, or what comes after the releases that could be
-	// brought back, was not; nil when all was.
+	// Err is why the app, or its later releases, could not be brought back; nil
+	// if all were.
 	Err error
 }
 
 // Recover rebuilds the records of every app from the ledger: apps with their
 // ids and owners, every release of the unbroken chain, the newest as current.
-// What the ledger does not hold starts anew: formations, maintenance, outcomes.
-// The owners' accounts are made again, without their passwords.
-// Former names come back as far as releases were made under them.
+// What is not in the ledger starts anew: formations, maintenance, outcomes. The
+// owners' accounts are made again, without their passwords. Former names come
+// back if releases were made under them.
 func Recover(ctx context.Context, from Chains, to Restorer) ([]Recovered, error) {
 	names, err := from.Apps(ctx)
 	if err != nil {
@@ -71,7 +71,7 @@ func recoverApp(ctx context.Context, one *Recovered, from Chains, to Restorer) e
 		return errors.Join(errors.New("no release can be read"), broken)
 	}
 	v1, newest := chain[0], chain[len(chain)-1]
-	// What follows a broken release is out of reach, but what comes before it is
+	// What follows a broken release cannot be read, but what comes before it is
 	// whole.
 	app := renga.App{ID: v1.App, Name: name, CreatedAt: v1.CreatedAt, UpdatedAt: newest.CreatedAt}
 	owner, doubt, err := recoverOwner(ctx, app, v1.By, from, to)
@@ -97,10 +97,10 @@ func recoverApp(ctx context.Context, one *Recovered, from Chains, to Restorer) e
 	return errors.Join(broken, doubt)
 }
 
-// recoverOwner makes the account of an app's owner again. Where nobody wrote
-// down who that is, it is who made the app; where what was written down cannot
-// be trusted or used, it is nobody, lest somebody gets back what they gave away,
-// and doubt says why.
+// recoverOwner makes the account of an app's owner again. If there is no note
+// of the owner, it is the account that made the app. If the note cannot be
+// trusted or used, it is nobody, lest somebody gets back an app that they gave
+// away, and doubt says why.
 func recoverOwner(ctx context.Context, app renga.App, maker renga.AccountID, from Chains,
 	to Restorer) (owner renga.Account, doubt, err error) {
 	owner, err = from.Owner(ctx, app)
@@ -120,7 +120,8 @@ func recoverOwner(ctx context.Context, app renga.App, maker renga.AccountID, fro
 	return owner, nil, err
 }
 
-// formerNames are those that an app had when its releases were made, each once.
+// formerNames are the other names under which an app's releases were made, each
+// once.
 func formerNames(chain []renga.Release, name string) []string {
 	var former []string
 	for _, rel := range chain {

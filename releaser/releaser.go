@@ -56,18 +56,18 @@ type Ledger interface {
 	Link(ctx context.Context, from, to string, images map[renga.ProcessType]renga.Image) error
 }
 
-// Runner is told when an app should be looked at.
+// Runner is told of apps that have changed.
 type Runner interface {
 	Wake(app renga.AppID)
 }
 
-// Lines takes what people do to an app, for its log.
+// Lines writes what people do to an app into its log.
 type Lines interface {
 	// Did notes what an account did, such as "Deploy 0123abcd".
 	Did(ctx context.Context, app renga.AppID, by renga.AccountID, what string)
 }
 
-// OwnerKeeper is told whose an app is that is being made.
+// OwnerKeeper is told the owner of an app that is being made.
 type OwnerKeeper interface {
 	KeepOwner(ctx context.Context, app renga.App) error
 }
@@ -167,7 +167,7 @@ func canaryOf(app renga.App, c renga.Change) renga.Canary {
 	return c.Canary
 }
 
-// changeable finds the app and refuses one that is being deleted, or renamed.
+// changeable reads the app, and refuses one that is being deleted or renamed.
 func (r *Releaser) changeable(ctx context.Context, id renga.AppID) (renga.App, error) {
 	if err := r.openRenames.refuse(id); err != nil {
 		return renga.App{}, err
@@ -195,7 +195,7 @@ func (r *Releaser) replayed(ctx context.Context, app renga.App, pushID string) (
 	return true, rel, err
 }
 
-// write puts a release into the ledger, then commits it: from there on it
+// write puts a release into the ledger, then commits it: from then on it
 // exists.
 func (r *Releaser) write(ctx context.Context, rel renga.Release, canary renga.Canary) (renga.Release, error) {
 	digest, err := r.Ledger.Put(ctx, rel)

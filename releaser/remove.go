@@ -23,7 +23,7 @@ type Removable interface {
 	RemoveApp(ctx context.Context, id renga.AppID) error
 }
 
-// Remover takes apps down. It is apart from the Releaser, for it needs the
+// Remover deletes apps. It is apart from the Releaser, for it needs the
 // registry, which needs the Releaser.
 type Remover struct {
 	store    Removable
@@ -36,10 +36,10 @@ func NewRemover(s Removable, reg Registry, rel *Releaser) *Remover {
 	return &Remover{store: s, registry: reg, releaser: rel}
 }
 
-// DeleteApp marks the app as going, so that pushes and changes are refused,
-// then removes its repositories, then its records and its name. Its dynos are
-// stopped by the dyno manager, which finds that nobody wants them any more.
-// After a crash in between Resume goes on.
+// DeleteApp marks the app as being deleted, so that pushes and changes are
+// refused, then removes its repositories, then its records and its name. The
+// dyno manager stops its dynos, for nobody wants them any more. After a crash
+// in between Resume continues.
 func (r *Remover) DeleteApp(ctx context.Context, id renga.AppID) error {
 	if err := r.releaser.openRenames.refuse(id); err != nil {
 		return err
@@ -59,7 +59,7 @@ func (r *Remover) DeleteApp(ctx context.Context, id renga.AppID) error {
 	if err != nil {
 		return err
 	}
-	// From here on a client that goes away must not leave half an app.
+	// A client that disconnects from here on must not leave half an app.
 	return r.finish(context.WithoutCancel(ctx), app)
 }
 

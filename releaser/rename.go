@@ -15,17 +15,17 @@ type Namer interface {
 	RenameApp(ctx context.Context, id renga.AppID, name string) (renga.App, error)
 }
 
-// Mover moves an app's repositories. From BeginMove on they are found under
+// Mover renames an app's repositories. From BeginMove on they are found under
 // both names, until EndMove or UndoMove has returned nil.
 type Mover interface {
 	// Hold keeps everybody away from the repositories of two names.
 	Hold(ctx context.Context, a, b string, do func() error) error
-	// BeginMove writes down what is going to happen. Conflict when something
-	// lies under the new name.
+	// BeginMove writes the rename down. It is renga.Conflict if the new name has
+	// repositories.
 	BeginMove(ctx context.Context, m renga.Rename) error
 	EndMove(ctx context.Context, m renga.Rename) error
 	UndoMove(ctx context.Context, m renga.Rename) error
-	// Moves lists those that were begun and not ended.
+	// Moves lists the renames that were begun and not ended.
 	Moves(ctx context.Context) ([]renga.Rename, error)
 }
 
@@ -34,11 +34,11 @@ type Mover interface {
 //
 // An app's name is in two places: the store says which app has it, and the
 // registry keeps the app's repositories under it, where a recovery finds it. No
-// one step changes both, so the registry first writes down what is going to
-// happen and lets the repositories be found under both names; then the store
-// changes the name; then the repositories lie under the new one. Whatever
-// happens in between, doing the last two steps again ends it, and until that is
-// done the app takes no change.
+// single step changes both. So the registry first writes the rename down and
+// lets the repositories be found under both names; then the store changes the
+// name; then the registry moves the repositories to the new one. Whatever
+// happens in between, doing the last two steps again ends it; until then
+// changes of the app are refused.
 type Renamer struct {
 	store    Namer
 	registry Mover
@@ -110,7 +110,7 @@ func (r *Renamer) Run(ctx context.Context) error {
 	}
 }
 
-// exclusively does something while nobody pushes to either name, makes an app of
+// exclusively calls do while nobody pushes to either name, makes an app of
 // either name, or changes the app.
 func (r *Renamer) exclusively(ctx context.Context, m renga.Rename, do func() error) error {
 	return r.registry.Hold(ctx, m.From, m.To, func() error {
@@ -121,7 +121,7 @@ func (r *Renamer) exclusively(ctx context.Context, m renga.Rename, do func() err
 	})
 }
 
-// begin checks that the rename can be and writes it down.
+// begin checks that the rename is possible and writes it down.
 func (r *Renamer) begin(ctx context.Context, m renga.Rename) error {
 	app, err := r.releaser.changeable(ctx, m.App)
 	if err == nil && app.Name != m.From {
@@ -212,7 +212,8 @@ func (u *openRenames) refuseName(name string) error {
 	defer u.mu.Unlock()
 	for _, m := range u.moves {
 		if m.From == name || m.To == name {
-			// Whoever asks may be a stranger to the app, and not learn its other name.
+			// The account may have no permission on the app, so it must not learn its
+			// other name.
 			return renga.Errorf(renga.Unavailable, "An app is being renamed from or to %s; try again in a moment.", name)
 		}
 	}

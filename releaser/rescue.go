@@ -11,9 +11,9 @@ import (
 const maxRescueDepth = 50
 
 // Rescue takes an app back from a release that does not hold, to the newest one
-// before it that can be rolled back to. It does nothing when version is not the
-// newest any more, for then somebody acted already, when there is no such release,
-// or when the app wants it no more.
+// before it that can be rolled back to. It does nothing if version is no longer
+// the newest, for then somebody has acted already, if there is no such release,
+// or if the app has the feature switched off.
 func (r *Releaser) Rescue(ctx context.Context, id renga.AppID, version int, reason string) error {
 	defer r.changing.Lock(string(id))()
 	app, err := r.changeable(ctx, id)

@@ -10,9 +10,9 @@ import (
 )
 
 // Rollback makes a new release from an old one's images and config vars, or
-// from one of the two. The old images are found whole in the registry before
-// anything else happens. The error is of kind Invalid, with the reason, when
-// the release cannot be taken back to.
+// from one of the two. It first checks that the old images are whole in the
+// registry. If they are not, or the release is not eligible, the error is
+// renga.Invalid, with the reason.
 func (r *Releaser) Rollback(ctx context.Context, id renga.AppID, version int, part renga.RollbackPart,
 	canary renga.Canary, by renga.AccountID) (renga.ReleaseRecord, error) {
 	app, err := r.changeable(ctx, id)
@@ -73,9 +73,9 @@ func (r *Releaser) Eligible(ctx context.Context, app renga.App, record renga.Rel
 	return nil
 }
 
-// fit tells whether a record alone speaks against a rollback to it. The release
-// that serves is as good as any: on Heroku it is eligible too, and clients that
-// go back by one, the official CLI among them, take the second that is.
+// fit is an error if the record alone rules out a rollback to the release. The
+// release that serves is eligible, as on Heroku: clients that go back by one,
+// the official CLI among them, take the second eligible one.
 func fit(record renga.ReleaseRecord, part renga.RollbackPart) error {
 	name := renga.VersionName(record.Version)
 	switch {

@@ -18,7 +18,7 @@ const (
 	maxCookie       = 8192      // one Set-Cookie of an answer
 )
 
-// requestBound says which limit a request is over; nil when it keeps all.
+// requestBound says which limit a request exceeds; nil for none.
 func requestBound(r *http.Request) error {
 	if len(r.Method) > maxMethod {
 		return fmt.Errorf("the method has more than %d characters", maxMethod)
@@ -44,8 +44,8 @@ func requestBound(r *http.Request) error {
 	return nil
 }
 
-// answerBound says which limit the headers of a dyno's answer are over; nil when
-// they keep all.
+// answerBound says which limit the headers of a dyno's answer exceed; nil for
+// none.
 func answerBound(h http.Header) error {
 	for name, values := range h {
 		most := maxAnswerHeader

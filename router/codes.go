@@ -36,8 +36,8 @@ const (
 	NoSuchApp Code = "no-such-app"
 )
 
-// statusClientClosed is what is logged when there is nobody to answer
-// (nginx's and Heroku's number).
+// statusClientClosed is the status in the log when the client has gone (nginx's
+// and Heroku's number).
 const statusClientClosed = 499
 
 // answer is how a code is told to the client.
@@ -110,8 +110,7 @@ func answers() map[Code]answer {
 	}
 }
 
-// page fills the page's places. All that goes in is constant, so nothing needs
-// escaping.
+// page fills in the page. All of it is constant, so nothing needs escaping.
 func page(l pageStyle, code Code, text string) []byte {
 	places := strings.NewReplacer("{{title}}", l.title, "{{heading}}", l.heading, "{{mark}}", l.mark,
 		"{{code}}", string(code), "{{text}}", text)

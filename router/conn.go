@@ -61,13 +61,13 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// conn is a connection to a dyno whose deadline rolls: it is broken off when
-// nothing has moved either way for the idle time. As the deadline of a read is
-// moved by a write too, a kept connection is fresh again with each request.
+// conn is a connection to a dyno with a rolling deadline: it is closed when no
+// byte has moved either way for the idle time. A write moves the deadline for
+// reading, too, so a kept connection starts afresh with each request.
 type conn struct {
 	net.Conn
 	deadline    rollingDeadline
-	readsNoMore atomic.Bool // the dyno reads no more
+	readsNoMore atomic.Bool // the dyno no longer reads
 	buffers     httputil.BufferPool
 }
 
@@ -83,10 +83,10 @@ func (c *conn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// Write moves the deadline and writes. What a dyno does not take any more is
-// dropped without an error: it may have answered before it closed (a refused
-// upload), and the transport would throw that answer away. If it has not,
-// reading says so.
+// Write moves the deadline and writes. What the dyno no longer reads is dropped
+// without an error: it may have answered before it closed (a refused upload),
+// and after an error the transport would throw that answer away. If it has not
+// answered, Read fails.
 func (c *conn) Write(p []byte) (int, error) {
 	if c.readsNoMore.Load() {
 		return len(p), nil
@@ -120,12 +120,12 @@ func (c *conn) CloseWrite() error {
 }
 
 // rollingDeadline keeps a deadline ahead of now. Moving one takes a lock in the
-// runtime's poller, so it is moved once in a sixteenth of the idle time only,
-// and that much further.
+// runtime's poller, so it is moved only once in a sixteenth of the idle time,
+// and by that much more.
 type rollingDeadline struct {
 	idle  time.Duration
 	start time.Time
-	next  atomic.Int64 // when to move it again, in nanoseconds from born
+	next  atomic.Int64 // when to move it again, in nanoseconds from start
 }
 
 func newRollingDeadline(idle time.Duration) rollingDeadline {

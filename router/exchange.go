@@ -15,8 +15,8 @@ import (
 const (
 	// maxTries bounds the connections tried for one request (Heroku's number).
 	maxTries = 10
-	// retryPause is waited when every dyno was tried and none could be reached,
-	// unless the route changes before: that heals a dyno's restart.
+	// retryPause is the pause after every dyno was tried and none could be
+	// reached, unless the route changes before. It bridges a dyno's restart.
 	retryPause = 50 * time.Millisecond
 	// tableTimeout is how long a request to an unknown host waits for the table
 	// to become complete.
@@ -109,13 +109,14 @@ func (x *exchange) allowDuplex() {
 	}
 }
 
-// closeBody reads what the dyno did not want of a body, up to net/http's limit
-// for that, after the answer is on its way. Under full duplex the handler must
-// do it: if the server met the body's end after the handler, it would start to
-// watch the connection while it reads the next request from it, and panic.
+// closeBody reads what the dyno did not read of a body, up to net/http's limit
+// for that, once the answer is on its way. Under full duplex the handler must
+// do it: if the server reached the body's end after the handler, it would start
+// to watch the connection while it reads the next request from it, and panic.
 //
-// Otherwise nobody must touch the deadline any more: a transport that reads on
-// would move that of the next request, or of no stream at all, and panic.
+// In any case nobody may move the deadline from then on: a transport that still
+// reads would move that of the next request, or of a stream that is gone, and
+// panic.
 func (x *exchange) closeBody() {
 	defer x.body.leave()
 	if !x.duplex || !x.done || x.reply.hijacked != nil || x.body.ended() {
@@ -126,7 +127,7 @@ func (x *exchange) closeBody() {
 }
 
 // claim finds the app and takes a place on one of its dynos, waiting for an app
-// that starts. Every turn reads the table anew.
+// that starts. Each try reads the table anew.
 func (x *exchange) claim() error {
 	for {
 		x.app = x.rt.lookup(x.host)
@@ -168,8 +169,8 @@ func (x *exchange) claim() error {
 	}
 }
 
-// misdirected tells whether the TLS connection was made for another app: its
-// certificate is then not this one's. Browsers try again over a new one.
+// misdirected tells whether the TLS connection was made for another app, with
+// that app's certificate. Browsers try again over a new connection.
 func (x *exchange) misdirected() bool {
 	if x.in.TLS == nil || x.app == nil {
 		return false
@@ -182,8 +183,8 @@ func (x *exchange) misdirected() bool {
 	return other != nil && other.route.App != x.app.route.App
 }
 
-// awaitTable waits, at the first look at an unknown host, until the table is
-// complete, which it is not in the first moments of the platform.
+// awaitTable waits, when an unknown host is looked up first, until the table is
+// complete, which it is not in the first moments after a start.
 func (x *exchange) awaitTable() error {
 	x.complete = true
 	ctx, cancel := context.WithTimeout(x.in.Context(), tableTimeout)
@@ -214,9 +215,9 @@ func (x *exchange) awaitStart() error {
 	return x.wait(left)
 }
 
-// wait returns when the app's route changes or d is over; with an error when the
-// client goes away. The server only notices that once it has read the request's
-// body, or when there is none.
+// wait returns when the app's route changes or d is over; with an error when
+// the client disconnects. The server notices that only once it has read the
+// request's body, or if there is none.
 func (x *exchange) wait(d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -245,8 +246,8 @@ func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
 	}
 }
 
-// RoundTrip sends the request to the claimed dyno, and to others as long as none
-// could be connected to.
+// RoundTrip sends the request to the claimed dyno, or to the next one as long
+// as no connection could be made.
 func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	x.watch(out.Context())
 	for {
@@ -264,7 +265,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	}
 }
 
-// received takes a dyno's answer in. One that is over a limit is not passed on.
+// received takes a dyno's answer. It does not pass on one that exceeds a limit.
 func (x *exchange) received(res *http.Response) (*http.Response, error) {
 	if err := answerBound(res.Header); err != nil {
 		return nil, errors.Join(&failure{H25, err}, res.Body.Close())
@@ -332,8 +333,8 @@ func (x *exchange) watch(ctx context.Context) {
 	trace.GotFirstResponseByte = func() { x.heard.Store(true) }
 }
 
-// fail answers with the page for err, or breaks off when there is nobody to
-// answer. Its signature is the proxy's.
+// fail answers with the page for err, or closes the connection if an answer has
+// begun. Its signature is the proxy's.
 func (x *exchange) fail(_ http.ResponseWriter, _ *http.Request, err error) {
 	x.code, x.cause = x.diagnose(err), err
 	a := x.app.framePage(x.rt.answers[x.code], x.code)

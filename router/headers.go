@@ -24,9 +24,9 @@ type forwarding struct {
 	start       time.Time
 }
 
-// newForwarding keeps the client's request id when it is valid, and puts the
-// peer's address behind what it says of those before it. A trusted peer is
-// believed how the client came to it, too.
+// newForwarding keeps the client's request id if it is valid, and appends the
+// peer's address to its X-Forwarded-For. From a trusted peer it also takes
+// protocol and port.
 func newForwarding(in *http.Request, trusted renga.Proxies, start time.Time) forwarding {
 	f := forwarding{start: start, chain: renga.WithoutPort(in.RemoteAddr)}
 	prior := in.Header["X-Forwarded-For"]
@@ -47,8 +47,8 @@ func newForwarding(in *http.Request, trusted renga.Proxies, start time.Time) for
 	return f
 }
 
-// arrival is how a request came to us. The port is the one in its Host, or its
-// scheme's when there is none or none that can be.
+// arrival is the protocol and port by which a request came to us. The port is
+// that of its Host, or its scheme's if there is none or an impossible one.
 func arrival(in *http.Request) (proto, port string) {
 	proto = "http"
 	if in.TLS != nil {
@@ -60,8 +60,7 @@ func arrival(in *http.Request) (proto, port string) {
 	return proto, portOf(proto)
 }
 
-// possiblePort tells whether a client can have come to such a port: 1 to 65535,
-// as one writes it.
+// possiblePort tells whether text is a port: 1 to 65535, in the usual spelling.
 func possiblePort(text string) bool {
 	n, err := strconv.ParseUint(text, 10, 16)
 	return err == nil && n > 0 && text[0] != '0'
@@ -74,8 +73,8 @@ func portOf(proto string) string {
 	return "80"
 }
 
-// trustPeer takes a trusted peer's word on how the client came to it. Of several
-// the last is its own.
+// trustPeer takes protocol and port from a trusted peer's headers. If there are
+// several values, the last is the peer's own.
 func (f *forwarding) trustPeer(in *http.Request) {
 	if proto := lastOf(in.Header["X-Forwarded-Proto"]); proto == "http" || proto == "https" {
 		if f.port == portOf(f.proto) {
@@ -118,13 +117,13 @@ func (f forwarding) apply(in, out *http.Request) {
 			h[name] = said
 		}
 	}
-	// The server says 100 Continue to the client when the body is first read, so
+	// The server sends 100 Continue to the client when the body is first read, so
 	// a dyno that does not know it costs no time.
 	delete(h, "Expect")
 }
 
-// keepURL undoes all tidying of path and query: the app gets the bytes the
-// client sent, for it may have signed or may read them its own way.
+// keepURL undoes all normalising of path and query: the app gets the bytes that
+// the client sent, for it may have signed them, or read them its own way.
 func keepURL(pr *httputil.ProxyRequest) {
 	pr.Out.URL.RawQuery = pr.In.URL.RawQuery
 	raw, _, _ := strings.Cut(pr.In.RequestURI, "?")

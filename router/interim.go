@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// hopHeaders are about one connection, and never passed from the dyno's to the
-// client's (RFC 9110, 7.6.1). HTTP/2 calls an answer with one of them malformed.
+// hopHeaders concern one connection only, and are not passed on (RFC 9110,
+// 7.6.1). With one of them an answer of HTTP/2 is malformed.
 var hopHeaders = []string{
 	"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }
@@ -32,8 +32,9 @@ func (x *exchange) watchInterim(trace *httptrace.ClientTrace) {
 	}
 }
 
-// wantsInterim tells whether the client may get such an answer. HTTP/1.0 knows
-// none. A 100 nobody asked the dyno for: the client that asks gets the server's.
+// wantsInterim tells whether the client may get such an answer. HTTP/1.0 has
+// none. A 100 is not passed on, for we did not ask the dyno for it: a client
+// that asks gets the server's.
 func (x *exchange) wantsInterim(status int) bool {
 	return status != http.StatusContinue && x.in.ProtoAtLeast(1, 1)
 }

@@ -7,8 +7,8 @@ import (
 
 // String is the request's line in the app's log, in the form of Heroku's
 // router: at=info method=GET path="/" host=… request_id=… fwd="…" dyno=web.1
-// connect=1ms service=18ms status=200 bytes=13 protocol=https. Of a request
-// that reached no dyno, what only a dyno has is empty.
+// connect=1ms service=18ms status=200 bytes=13 protocol=https. If the request
+// reached no dyno, the dyno's fields are empty.
 func (r Record) String() string {
 	b := make([]byte, 0, 256+len(r.Path))
 	b = append(append(r.appendCode(b), "method="...), r.Method...)
@@ -52,8 +52,8 @@ func (r Record) appendCode(b []byte) []byte {
 	return append(b, ' ')
 }
 
-// level is how grave a failure is: what the client did is a warning, what the
-// app's owner asked for is information.
+// level is a failure's severity: a warning if the client caused it, information
+// if the app's owner asked for it.
 func (c Code) level() string {
 	switch c {
 	case H80, H81:

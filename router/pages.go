@@ -9,9 +9,9 @@ import (
 //go:embed pages/frame.html
 var frame string
 
-// framePage puts an app's own page into the platform's answer, in a frame: it comes
-// from elsewhere, and what it holds is nobody's business here. Faults of the
-// request and of the platform keep their own pages.
+// framePage puts an app's own page into the platform's answer, in a frame, so
+// that we need not fetch it. Errors of the request and of the platform keep the
+// platform's page.
 func (a *app) framePage(plain answer, code Code) answer {
 	if a == nil || plain.page == nil {
 		return plain

@@ -31,8 +31,8 @@ type Record struct {
 	Err       error         // the cause, for the platform's own log; may be nil
 }
 
-// end gives back what the request held and tells what became of it. It runs
-// while a broken-off answer's panic passes by.
+// end gives back what the request held, and records what became of it. It runs
+// even during the panic of a broken answer.
 func (x *exchange) end() {
 	if !x.done && x.code == "" {
 		x.code, x.cause = x.reply.broken(), x.reply.dyno
@@ -161,8 +161,8 @@ func (c *counters) add(r Record) {
 
 // Limits sets what a server in front of the router should bound: headers must
 // come within 30 s and be 64 KiB at most in all, and a kept connection may be
-// idle for 90 s. Bodies and answers have no limit in time as long as they move,
-// so there is neither a read nor a write timeout.
+// idle for 90 s. Bodies and answers may take any time as long as bytes move, so
+// there is neither a read nor a write timeout.
 func Limits(s *http.Server) {
 	s.ReadHeaderTimeout = 30 * time.Second
 	s.IdleTimeout = 90 * time.Second

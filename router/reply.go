@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// reply is the way back to the client: it counts, keeps the deadline of a long
-// answer rolling, and remembers how it broke.
+// reply writes the answer to the client: it counts bytes, moves the deadline of
+// a long answer, and remembers how it failed.
 type reply struct {
 	http.ResponseWriter
 	x          *exchange
@@ -38,9 +38,9 @@ func (r *reply) prepare(res *http.Response) {
 	}
 }
 
-// WriteHeader notes the final status; those below 200 may come before it. What
-// the server says of the connection goes with the final one, and the proxy
-// forgets all headers after each of the others.
+// WriteHeader notes the final status; others below 200 may come before it. It
+// restores the server's Connection header for the final one, for the proxy
+// clears all headers after each of the others.
 func (r *reply) WriteHeader(status int) {
 	if status < http.StatusOK {
 		delete(r.Header(), "Connection")
@@ -69,7 +69,7 @@ func (r *reply) FlushError() error {
 	return http.NewResponseController(r.ResponseWriter).Flush()
 }
 
-// Hijack gives the client's connection away and lets the dyno's drain find it.
+// Hijack hands the client's connection over, and notes it for the dyno's drain.
 func (r *reply) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, brw, err := http.NewResponseController(r.ResponseWriter).Hijack()
 	if err != nil {
@@ -83,8 +83,8 @@ func (r *reply) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // Unwrap lets http.ResponseController reach the server's own writer.
 func (r *reply) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// touch moves the client's deadline. An answer of one piece has none: it fits
-// into the socket's buffer, and the call is saved.
+// touch moves the client's deadline. An answer of one write needs none: it fits
+// into the socket's buffer.
 func (r *reply) touch() {
 	r.x.body.touch()
 	if r.writes++; r.writes == 1 {
@@ -98,8 +98,7 @@ func (r *reply) touch() {
 	_ = r.deadline.touch(http.NewResponseController(r.ResponseWriter).SetWriteDeadline)
 }
 
-// reset gives the client's connection back as it was: the next request on it
-// may be somebody else's.
+// reset restores the deadlines of the client's connection for its next request.
 func (r *reply) reset() {
 	if r.rolling && r.hijacked == nil {
 		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Time{}) // as in touch

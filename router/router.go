@@ -1,11 +1,11 @@
-// Package router is the HTTP door in front of web dynos: it finds the app by
-// the Host header, one of its dynos by chance, and passes the request and the
-// answer through, both streaming. Every failure has Heroku's code.
+// Package router passes HTTP requests on to web dynos: it finds the app by the
+// Host header, chooses one of its dynos at random, and streams the request and
+// the answer. Every failure has Heroku's code.
 //
 // The table of routes is replaced whole and read without locks. A request
-// claims its dyno before it is sent, so that [Router.Drain], called after
-// [Router.Route] took a dyno away, waits for every request that dyno still
-// has: that is why a deploy loses none.
+// claims its dyno before it is sent. So [Router.Drain], called after
+// [Router.Route] took a dyno away, waits for all requests of that dyno: that is
+// why a deploy loses none.
 //
 // Where it differs from Heroku's router on purpose:
 //   - the limit of requests in flight is kept per dyno, not per app, and a full
@@ -33,8 +33,9 @@ import (
 	"renga"
 )
 
-// RequestLog takes what became of each request, for the app's log. It is called once
-// per request, after the answer, on the request's goroutine: it must not block.
+// RequestLog writes what became of each request into the app's log. It is
+// called once per request, after the answer, on the request's goroutine: it
+// must not block.
 type RequestLog interface {
 	Request(Record)
 }
@@ -43,12 +44,12 @@ type RequestLog interface {
 type Options struct {
 	// ConnectTimeout bounds one attempt to connect to a dyno (5 s): H19.
 	ConnectTimeout time.Duration
-	// FirstByteTimeout is how long a dyno may take from the whole request to the
-	// answer's headers (30 s): H12.
+	// FirstByteTimeout is how long a dyno may take from the end of the request to
+	// the answer's headers (30 s): H12.
 	FirstByteTimeout time.Duration
-	// IdleTimeout is how long nothing may move in either direction (55 s): H15
-	// when the dyno is silent, H28 when the client is. It is measured to a
-	// sixteenth: never less, and up to a sixteenth more.
+	// IdleTimeout is how long no byte may move in either direction (55 s): H15 if
+	// the dyno is silent, H28 if the client is. It may be up to a sixteenth
+	// longer.
 	IdleTimeout time.Duration
 	// StartTimeout is how long a request waits for an app that starts (75 s): H20.
 	StartTimeout time.Duration
@@ -57,8 +58,8 @@ type Options struct {
 	// MaxInFlightPerDyno bounds the requests one dyno has at a time, and those
 	// that wait for one app to start (200): H11.
 	MaxInFlightPerDyno int
-	// Trusted are the proxies whose word is taken on who the client is and how it
-	// came: X-Forwarded-For, -Proto and -Port.
+	// Trusted are the proxies whose X-Forwarded-For, -Proto and -Port are
+	// believed.
 	Trusted renga.Proxies
 	// RequestLog gets a record of each request; nil means nobody does.
 	RequestLog RequestLog

@@ -7,11 +7,12 @@ import (
 	"renga"
 )
 
-// LastRequest is when a request to the app ended last: now while one is under
-// way, upgraded connections and waiting ones included; zero when none came since
-// the router was made. What maintenance mode answers does not count.
+// LastRequest is when a request to the app last ended: now while one is under
+// way, upgraded connections and waiting requests included; zero if there was
+// none since the router was made. Requests answered by maintenance mode do not
+// count.
 //
-// After a Route that took all targets away no request goes by it unseen: it has
+// After a Route that took all targets away it misses no request: each has
 // either claimed its target before, and counts, or it waits, and counts.
 func (rt *Router) LastRequest(id renga.AppID) time.Time {
 	rt.mu.Lock()
@@ -30,7 +31,7 @@ func (rt *Router) LastRequest(id renga.AppID) time.Time {
 	return time.Time{}
 }
 
-// wakeUp has an app woken that sleeps: the first of its requests tells, the others
+// wakeUp has a sleeping app woken up: its first request does so, the others
 // only wait.
 func (a *app) wakeUp(wakeUp func(renga.AppID)) {
 	if a.route.Idle == renga.IdleAsleep && a.wokenUp.CompareAndSwap(false, true) {

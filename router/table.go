@@ -17,34 +17,34 @@ type table struct {
 	hosts map[string]*app // by key
 }
 
-// app is one app's route. It never changes either, but for what it counts.
+// app is one app's route. It never changes either, but for its counts.
 type app struct {
 	*traffic
 	route   renga.Route
 	targets []*target // all, the canary's last
 	canary  []*target
 	changed chan struct{} // closed when a successor is in the table
-	wokenUp atomic.Bool   // somebody was told that it is to wake
+	wokenUp atomic.Bool   // WakeUp was called
 }
 
-// traffic is what goes on in an app, whatever its route: successors share it.
+// traffic is the state of an app's requests, which successive routes share.
 type traffic struct {
 	waiting atomic.Int64 // requests held until it has started
 	last    atomic.Int64 // when a request ended last, in unix nanoseconds
 }
 
-// Route replaces one app's route at once; one without hosts removes the app.
-// Targets are the same as before when both id and address are: they keep their
-// connections and their count of requests in flight. A host that another app
-// has had goes to the app that asked last.
+// Route replaces one app's route at once; a route without hosts removes the
+// app. A target with the id and address of one before is the same target: it
+// keeps its connections and its count of requests in flight. A host in the
+// routes of several apps goes to the app of the latest call.
 func (rt *Router) Route(r renga.Route) {
 	rt.mu.Lock()
 	defer rt.mu.Unlock()
 	old := rt.apps[r.App]
 	next := rt.nextLocked(r, old)
 	rt.table.Store(rt.table.Load().replace(old, next))
-	// Only now: whoever finds a target retired reads the table again and must
-	// find the new one.
+	// Only now, for a request that finds its target retired reads the table again
+	// and must find the new one.
 	rt.retireLocked(old, next)
 	if old != nil {
 		close(old.changed)
@@ -58,11 +58,12 @@ func (rt *Router) Serves(host string) bool { return rt.lookup(hostname(host)) !=
 
 func (rt *Router) lookup(host string) *app { return rt.table.Load().lookup(host) }
 
-// longestHost is that of names; what is longer lies below no wildcard.
+// longestHost is the length of the longest host name; no wildcard covers a
+// longer one.
 const longestHost = 253
 
-// lookup finds whose host it is: that of the very name before that of the
-// longest wildcard.
+// lookup finds the app of a host: by the very name, or else by the longest
+// wildcard.
 func (t *table) lookup(host string) *app {
 	if exact := t.hosts[host]; exact != nil || len(host) > longestHost {
 		return exact
@@ -78,11 +79,11 @@ func (t *table) lookup(host string) *app {
 	return nil
 }
 
-// key is what a route's host is found by. That of a wildcard, "*.example.com",
-// begins with the dot, as the end of a name below it does.
+// key is the key of a route's host in the table. That of a wildcard,
+// "*.example.com", begins with the dot, like the end of a name that it covers.
 func key(host string) string { return strings.TrimPrefix(hostname(host), "*") }
 
-// nextLocked makes r's entry and notes it; nil when r has no hosts.
+// nextLocked makes r's entry; nil if r has no hosts.
 func (rt *Router) nextLocked(r renga.Route, old *app) *app {
 	if len(r.Hosts) == 0 {
 		delete(rt.apps, r.App)
@@ -162,9 +163,9 @@ func (t *table) replace(old, next *app) *table {
 	return &table{hosts: hosts}
 }
 
-// sides are the targets to ask first and those to ask when none of them will do.
-// With a canary chance decides, and what was tried before: a request that could
-// not connect stays on its side.
+// sides are the targets to ask first and those to ask when none of them will
+// do. With a canary it is random, except for a request that could not connect:
+// it stays on its side.
 func (a *app) sides(tried []*target) (first, second []*target) {
 	stable := a.targets[:len(a.targets)-len(a.canary)]
 	if len(stable) == 0 || len(a.canary) == 0 {
@@ -181,8 +182,8 @@ func (a *app) sides(tried []*target) (first, second []*target) {
 }
 
 // claim takes a place on one of the targets, by chance: among those that are
-// not in quarantine if it can, and never one of tried. The verdict is the
-// worst seen when there was no place.
+// not in quarantine if it can, and never one of tried. If there was none, the
+// result is the worst of all.
 func (a *app) claim(now time.Time, limit int64, tried []*target) (*target, claimResult) {
 	side, other := a.sides(tried)
 	first := side[rand.IntN(len(side))]
@@ -212,8 +213,8 @@ func shuffled(targets []*target) []*target {
 	return all
 }
 
-// idleCode is the code an app is answered with before any dyno is asked, ""
-// when one may be.
+// idleCode is the code of an app that no request is sent to; "" if requests may
+// be sent.
 func (a *app) idleCode() Code {
 	switch {
 	case a == nil:

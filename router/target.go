@@ -15,12 +15,11 @@ import (
 // target is one dyno that requests go to. It lives as long as it is routed or
 // has requests in flight.
 //
-// It has two ways to its dyno. Requests that may be repeated use a pool of
-// kept connections: if the dyno closed one just as it was picked, the
-// transport sends the request again. For all others nobody could tell whether
-// the dyno did the work before it closed, so each gets a connection of its own
-// and says Connection: close, which leaves the closed socket's waiting time
-// with the dyno.
+// It has two transports. Requests that may be repeated use a pool of kept
+// connections: if the dyno closes one just as it is picked, the transport sends
+// the request again. For all others nobody could tell whether the dyno did the
+// work before it closed, so each gets a connection of its own with Connection:
+// close, which leaves the closed socket's waiting time with the dyno.
 type target struct {
 	renga.Target
 	app  renga.AppID
@@ -28,7 +27,7 @@ type target struct {
 	own  *http.Transport
 
 	// state is the number of requests in flight, with two flags above it, in one
-	// word: a claim and a retirement cannot miss each other.
+	// word, so that a claim and a retirement cannot miss each other.
 	state       atomic.Int64
 	quarantined atomic.Int64 // until then, in unix nanoseconds
 
@@ -46,7 +45,7 @@ const (
 	countMask        = hasWaiters - 1
 )
 
-// claimResult is how a claim ended; the greater, the more it says.
+// claimResult is how a claim ended, in order of precedence.
 type claimResult int
 
 const (
@@ -63,8 +62,8 @@ func newTarget(rt *Router, id renga.AppID, t renga.Target) *target {
 	return &target{Target: t, app: id, pool: pool, own: own}
 }
 
-// claim takes a place unless the target is retired or has limit requests.
-// Every taken place must be released.
+// claim takes a place unless the target is retired or has limit requests. The
+// caller must unclaim each place.
 func (t *target) claim(limit int64) claimResult {
 	n := t.state.Add(1)
 	switch {
@@ -105,7 +104,7 @@ func (t *target) idle() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	w := make(chan struct{})
-	// The flag first: from now on the last release comes to wake, which waits
+	// The flag first: from now on the last unclaim calls notifyIdle, which waits
 	// for the lock.
 	if before := t.state.Or(hasWaiters); before&countMask == 0 {
 		close(w)
@@ -146,8 +145,8 @@ func (t *target) closeIdle() {
 	t.own.CloseIdleConnections()
 }
 
-// keep remembers a client's connection that was taken over for another
-// protocol. It is closed at once when the target's time is over.
+// keep remembers a client's upgraded connection. It closes it at once if the
+// target's connections have been cut.
 func (t *target) keep(c net.Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -181,9 +180,9 @@ func (t *target) cutUpgraded() int64 {
 }
 
 // Drain returns nil once the target with that id has no request in flight, at
-// once when nobody knows it. Called after a Route without the target, it misses
-// none: no request claims it any more. When ctx ends first, upgraded connections
-// (WebSockets) are closed, and what is left then is an error.
+// once if there is no such target. Call it after a Route without the target: no
+// request claims it any more. If ctx ends first, it closes upgraded connections
+// (WebSockets), and requests that are left then are an error.
 func (rt *Router) Drain(ctx context.Context, id renga.AppID, dyno string) error {
 	left := int64(0)
 	for _, t := range rt.find(id, dyno) {
@@ -203,7 +202,7 @@ func (rt *Router) Drain(ctx context.Context, id renga.AppID, dyno string) error 
 }
 
 // Tally counts the requests that the target with that id was asked since it was
-// routed to first; none of one that nobody knows.
+// first routed to; zero if there is no such target.
 func (rt *Router) Tally(id renga.AppID, dyno string) renga.Tally {
 	var sum renga.Tally
 	for _, t := range rt.find(id, dyno) {

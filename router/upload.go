@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// upload is the request's body as the dyno's connection reads it. It keeps the
-// client's deadline rolling and notes how the client failed. Closing it does
-// nothing: a transport that could not connect would end the body for the next
-// try; the proxy closes the client's.
+// upload is the request's body as the dyno's connection reads it. It moves the
+// client's deadline and notes how the client failed. Closing it does nothing,
+// for a transport that could not connect would close it before the next try;
+// the proxy closes the client's body.
 type upload struct {
 	client      io.Reader // nil when the request has no body
 	trailer     http.Header
@@ -38,8 +38,8 @@ func (u *upload) Read(p []byte) (int, error) {
 // Close does nothing.
 func (u *upload) Close() error { return nil }
 
-// touch moves the client's deadline. It is called for bytes either way, as a
-// client may be silent while it is being answered.
+// touch moves the client's deadline. It is called for bytes in either
+// direction, as a client may be silent while it is being answered.
 func (u *upload) touch() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -65,9 +65,9 @@ func (u *upload) finish(err error) {
 	_ = u.setDeadline(time.Time{}) // as in touch; from here on the server watches the client
 }
 
-// ended tells whether the client's body was read to its end. It leaves the
-// deadline alone from now on: it bounds what the server reads of the rest, and
-// the server sets it anew for the next request.
+// ended tells whether the client's body was read to its end. From now on it
+// leaves the deadline alone, which then bounds what the server reads of the
+// rest; the server sets it anew for the next request.
 func (u *upload) ended() bool {
 	u.touch()
 	u.mu.Lock()
@@ -84,8 +84,8 @@ func (u *upload) leave() {
 	u.over = true
 }
 
-// code is that of the client's failure, "" when there was none: it fell silent,
-// went away, or what it sends is no valid body.
+// code is that of the client's failure, "" if there was none: it fell silent,
+// disconnected, or sent an invalid body.
 func (u *upload) code() Code {
 	u.mu.Lock()
 	defer u.mu.Unlock()
