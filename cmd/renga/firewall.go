@@ -25,17 +25,6 @@ func newFirewall(
 	}, containers)
 }
 
-// fronts are where the doors for everybody are open.
-func fronts(doorways []doorway) []netip.AddrPort {
-	var all []netip.AddrPort
-	for _, d := range doorways {
-		if at, ok := d.Addr().(*net.TCPAddr); ok && d.kind != metricsDoor {
-			all = append(all, at.AddrPort())
-		}
-	}
-	return all
-}
-
 // showFirewall prints the firewall rules, or removes them. Setting them is up to
 // the platform, at its start and whenever they are lost.
 func showFirewall(ctx context.Context, p *program, args []string) error {

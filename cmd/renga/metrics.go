@@ -9,29 +9,28 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"renga/logs"
-	"renga/meter"
 	"renga/registry"
 	"renga/router"
 	"renga/runtime"
 )
 
-// metrics serves the rooms' own counts at /metrics. It has a registry of its
+// newMetrics serves the rooms' own counts at /metrics. It has a registry of its
 // own, for distribution fills the default one.
-func metrics(reg *registry.Registry, manager *runtime.Manager, rt *router.Router, appLogs *logs.Logs, gauge *meter.Sampler) http.Handler {
+func (p *platform) newMetrics() http.Handler {
 	all := prometheus.NewRegistry()
 	all.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&rooms{registry: reg, manager: manager, router: rt, logs: appLogs},
-		gauge,
+		&roomCounts{registry: p.registry, manager: p.manager, router: p.router, logs: p.logs},
+		p.sampler,
 	)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(all, promhttp.HandlerOpts{}))
 	return mux
 }
 
-// rooms reads what the rooms count when somebody asks.
-type rooms struct {
+// roomCounts reads what the rooms count when somebody asks.
+type roomCounts struct {
 	registry *registry.Registry
 	manager  *runtime.Manager
 	router   *router.Router
@@ -58,10 +57,10 @@ var (
 )
 
 // Describe tells nothing: the set of labels is open.
-func (*rooms) Describe(chan<- *prometheus.Desc) {}
+func (*roomCounts) Describe(chan<- *prometheus.Desc) {}
 
 // Collect reads all counts.
-func (r *rooms) Collect(out chan<- prometheus.Metric) {
+func (r *roomCounts) Collect(out chan<- prometheus.Metric) {
 	count := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
 	}
@@ -92,7 +91,7 @@ func (r *rooms) Collect(out chan<- prometheus.Metric) {
 	r.collectManager(count, gauge)
 }
 
-func (r *rooms) collectManager(count, gauge func(*prometheus.Desc, float64, ...string)) {
+func (r *roomCounts) collectManager(count, gauge func(*prometheus.Desc, float64, ...string)) {
 	m := r.manager.Stats()
 	for state, n := range m.Dynos {
 		gauge(dynos, float64(n), string(state))

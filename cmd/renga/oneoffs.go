@@ -11,10 +11,10 @@ import (
 	"renga/runtime"
 )
 
-// oneOffs runs one-off dynos, and has attached ones wait at the desk.
+// oneOffs runs one-off dynos, and has attached ones wait for their clients.
 type oneOffs struct {
 	manager *runtime.Manager
-	desk    *attach.Server
+	attach  *attach.Server
 }
 
 // RunOneOff runs a command; an attached one's client must know the secret.
@@ -23,7 +23,7 @@ func (o oneOffs) RunOneOff(ctx context.Context, app renga.App, asked renga.OneOf
 	if err != nil || session == nil {
 		return d, "", err
 	}
-	return d, o.desk.Offer(attach.AttachedDyno{
+	return d, o.attach.Offer(attach.AttachedDyno{
 		Session: sessions{session}, App: app.Name, Dyno: d.Name,
 		Terminal: asked.Terminal != nil, Marked: asked.MarkExit, Still: still,
 	}), nil
@@ -38,7 +38,7 @@ func (s scheduled) RunOneOff(ctx context.Context, app renga.AppID, asked renga.O
 	return d, err
 }
 
-// sessions are the dyno manager's as the desk sees them.
+// sessions are the dyno manager's as the attach server sees them.
 type sessions struct{ *runtime.Session }
 
 // Begin starts the dyno.
@@ -74,7 +74,7 @@ func (v visits) Admit(app renga.App, dyno, key string, still func(context.Contex
 	return v.Server.Admit(key, attach.SSHAccess{App: app.Name, Dyno: dyno, RunningDyno: place{v.manager, app.ID, dyno}, Still: still})
 }
 
-// Exec has a command wait at the desk for whoever has the secret.
+// Exec has a command wait for their clients for whoever has the secret.
 func (v visits) Exec(ctx context.Context, app renga.App, c api.Command) (string, error) {
 	x, err := v.manager.Exec(ctx, app.ID, c.Dyno, c.Line, c.Terminal)
 	if err != nil {
@@ -115,7 +115,7 @@ func (p place) Dial(ctx context.Context, host string, port uint16) (net.Conn, er
 	return p.manager.Dial(ctx, p.app, p.dyno, host, port)
 }
 
-// executions are the dyno manager's as the desk sees them.
+// executions are the dyno manager's as the attach server sees them.
 type executions struct{ *runtime.Execution }
 
 // Begin starts the command.

@@ -110,7 +110,7 @@ func TestTLSSettingsThatDoNotFitAreRefused(t *testing.T) {
 
 func TestAPortThatCannotBeTakenSaysWhatToDo(t *testing.T) {
 	denied := &os.SyscallError{Syscall: "bind", Err: syscall.EACCES}
-	if got := remedy(denied, tlsDoor); !strings.Contains(got, "CAP_NET_BIND_SERVICE") || !strings.Contains(got, "--listen-tls") {
+	if got := remedy(denied, tlsListener); !strings.Contains(got, "CAP_NET_BIND_SERVICE") || !strings.Contains(got, "--listen-tls") {
 		t.Errorf("without the right: %q", got)
 	}
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

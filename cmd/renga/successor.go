@@ -24,8 +24,8 @@ const inheritedName = "RENGA_INHERITED"
 // that takes, and nobody is refused. Two that work at once would be two
 // writers of the data directory, and of the dynos.
 type successor struct {
-	doorways []doorway
-	fds      []int // of the listeners; nil until it is asked for
+	listeners []listener
+	fds       []int // of the listeners; nil until it is asked for
 }
 
 // await gives a context that ends with ctx, and when a successor is asked for.
@@ -50,7 +50,7 @@ func (n *successor) await(ctx context.Context) (context.Context, context.CancelF
 // held is opened anew, which somebody may notice.
 func (n *successor) keep() {
 	n.fds = []int{}
-	for _, d := range n.doorways {
+	for _, d := range n.listeners {
 		l, ok := d.Listener.(*net.TCPListener)
 		if !ok {
 			continue

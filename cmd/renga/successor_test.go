@@ -17,7 +17,7 @@ func TestASuccessorGetsWhoCameBeforeIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := first[0].Addr().String()
-	n := &successor{doorways: first}
+	n := &successor{listeners: first}
 	if n.asked() {
 		t.Error("it is asked for already")
 	}
@@ -67,11 +67,11 @@ func TestInheritedListenersThatAreNotSetAnyMoreAreClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doorways, err := listen(t.Context(), s, map[string]net.Listener{l.Addr().String(): l})
+	listeners, err := listen(t.Context(), s, map[string]net.Listener{l.Addr().String(): l})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = doorways[0].Close() }() // the test is over
+	defer func() { _ = listeners[0].Close() }() // the test is over
 	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
 		t.Error("the port that is not set any more is still open")
 	}

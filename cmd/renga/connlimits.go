@@ -52,15 +52,16 @@ func boundsOf(s Settings, files int) front.ConnLimits {
 	return b
 }
 
-// newCrowd makes room for clients, as much as the machine lets us.
-func newCrowd(s Settings, log *slog.Logger) (*front.ConnLimiter, error) {
+// newLimiter lets in as many clients as the machine lets us.
+func newLimiter(s Settings, log *slog.Logger) (*front.ConnLimiter, error) {
 	files, err := raiseFiles()
 	if err != nil {
 		return nil, err
 	}
 	b := boundsOf(s, files)
 	if files < fewFiles || s.MaxConnections > b.All {
-		log.Warn("few files may be open, and so few clients connected; raise the limit: LimitNOFILE= in a systemd unit, --ulimit nofile= in docker run, ulimit -n in a shell",
+		log.Warn("few files may be open, and so few clients connected; raise the limit: LimitNOFILE= in a systemd unit, "+
+			"--ulimit nofile= in docker run, ulimit -n in a shell",
 			"files", files, "connections", b.All, "per_address", b.PerAddress)
 	}
 	return front.NewConnLimiter(b, log), nil

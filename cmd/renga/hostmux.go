@@ -9,28 +9,28 @@ import (
 	"renga"
 )
 
-// door sends every request to the room that answers it, by host name. On the
+// hostMux sends every request to the room that answers it, by host name. On the
 // platform's own domain, on localhost and on bare addresses the path decides:
 // /v2/ is the registry, the rest the API. Everything else is an app's.
-type door struct {
+type hostMux struct {
 	domain                string
 	api, registry, router http.Handler
 	trusted               renga.Proxies
 }
 
-func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if host := hostname(r.Host); d.isApps(host) {
-		d.router.ServeHTTP(w, r)
+func (m *hostMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if host := hostname(r.Host); m.isApps(host) {
+		m.router.ServeHTTP(w, r)
 	} else {
-		d.introduce(r)
-		d.room(host, r.URL.Path).ServeHTTP(w, r)
+		m.introduce(r)
+		m.room(host, r.URL.Path).ServeHTTP(w, r)
 	}
 }
 
 // isApps tells whether a host is an app's, and not the platform's own.
-func (d *door) isApps(host string) bool {
+func (m *hostMux) isApps(host string) bool {
 	switch host {
-	case d.domain, "api." + d.domain, "registry." + d.domain:
+	case m.domain, "api." + m.domain, "registry." + m.domain:
 		return false
 	}
 	return !local(host)
@@ -39,24 +39,24 @@ func (d *door) isApps(host string) bool {
 // introduce tells the platform's own rooms who the client is: what a trusted
 // proxy says, and what anybody else says not. The router, which passes on what
 // was said, sees to it itself.
-func (d *door) introduce(r *http.Request) {
-	if !d.trusted.Trust(r.RemoteAddr) {
+func (m *hostMux) introduce(r *http.Request) {
+	if !m.trusted.Trust(r.RemoteAddr) {
 		r.Header.Del("X-Forwarded-Proto")
 		return
 	}
-	r.RemoteAddr = net.JoinHostPort(d.trusted.Client(r.RemoteAddr, r.Header["X-Forwarded-For"]), "0")
+	r.RemoteAddr = net.JoinHostPort(m.trusted.Client(r.RemoteAddr, r.Header["X-Forwarded-For"]), "0")
 }
 
-func (d *door) room(host, path string) http.Handler {
+func (m *hostMux) room(host, path string) http.Handler {
 	switch {
-	case host == "registry."+d.domain:
-		return d.registry
-	case host == "api."+d.domain:
-		return d.api
+	case host == "registry."+m.domain:
+		return m.registry
+	case host == "api."+m.domain:
+		return m.api
 	case path == "/v2" || strings.HasPrefix(path, "/v2/"):
-		return d.registry
+		return m.registry
 	default:
-		return d.api
+		return m.api
 	}
 }
 

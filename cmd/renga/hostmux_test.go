@@ -11,11 +11,11 @@ import (
 	"renga"
 )
 
-func TestTheDoorKnowsEveryRoomByItsHost(t *testing.T) {
+func TestEveryRoomIsKnownByItsHost(t *testing.T) {
 	room := func(name string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(name)) })
 	}
-	d := &door{domain: "renga.localhost", api: room("api"), registry: room("registry"), router: room("router")}
+	d := &hostMux{domain: "renga.localhost", api: room("api"), registry: room("registry"), router: room("router")}
 	for _, c := range []struct{ host, path, want string }{
 		{"localhost:5000", "/v2/", "registry"},
 		{"localhost:5000", "/v2", "registry"},
@@ -52,7 +52,7 @@ func TestTheRoomsHearWhoTheClientIs(t *testing.T) {
 		"127.0.0.0/8": {"api": "1.2.3.4 https", "registry": "1.2.3.4 https", "hello": "127.0.0.1 https"},
 		"10.0.0.0/8":  {"api": "127.0.0.1 ", "registry": "127.0.0.1 ", "hello": "127.0.0.1 https"},
 	} {
-		d := &door{domain: "renga.localhost", api: tell, registry: tell, router: tell, trusted: renga.Proxies{netip.MustParsePrefix(trusted)}}
+		d := &hostMux{domain: "renga.localhost", api: tell, registry: tell, router: tell, trusted: renga.Proxies{netip.MustParsePrefix(trusted)}}
 		server := httptest.NewServer(d)
 		for name, who := range want {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)

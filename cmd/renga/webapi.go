@@ -1,0 +1,92 @@
+package main
+
+import (
+	"time"
+
+	"renga/accounts"
+	"renga/api"
+	"renga/api/people"
+	"renga/api/wire"
+	"renga/config"
+	"renga/router"
+	"renga/store"
+)
+
+func (p *platform) newAPI() *api.Server {
+	logins := accounts.New(p.db, accounts.DefaultCost)
+	scheme, port := p.settings.front()
+	return api.New(api.Options{
+		Settings: wire.Settings{
+			Domain:    p.settings.Domain,
+			Scheme:    scheme,
+			Port:      port,
+			StreamKey: p.data.streamKey,
+			Log:       p.log,
+			Now:       time.Now,
+		},
+		ACME:           p.settings.ACMEDirectory != "",
+		Sizes:          p.settings.Sizes,
+		RendezvousPort: p.settings.rendezvousPort(),
+		RateLimit:      p.settings.RateLimit,
+		Reachable:      p.egress.Check,
+		Version:        versionName(),
+		Checks:         p.checks(),
+	}, api.Parts{
+		Wire: wire.Parts{
+			Tokens:         p.db,
+			Logins:         logins,
+			Authorizations: p.db,
+			Accounts:       p.db,
+			Apps:           p.db,
+			Releases:       p.db,
+			Repeats:        p.db,
+			Lines:          p.activity,
+			Waker:          p.manager,
+		},
+		People: people.Parts{
+			Accounts:       p.db,
+			Logins:         logins,
+			Authorizations: p.db,
+			Browsers:       logins,
+			Keys:           p.db,
+		},
+		Transfers:    p.db,
+		Owners:       p.owners,
+		Apps:         p.db,
+		Creator:      p.releaser,
+		Deleter:      p.remover,
+		Renamer:      p.renamer,
+		Releases:     p.db,
+		Outputs:      p.outputs,
+		Releaser:     p.releaser,
+		Rollouts:     p.db,
+		Vars:         config.New(p.releaser),
+		Formations:   p.db,
+		Images:       p.registry,
+		Deployer:     p.releaser,
+		Dynos:        p.db,
+		OneOffs:      oneOffs{p.manager, p.attach},
+		Attach:       p.attach,
+		Logs:         p.logs,
+		Pipelines:    p.db,
+		PipelineVars: p.db,
+		Promotions:   p.promoter,
+		Drains:       p.db,
+		Drainer:      p.drainer,
+		Minutes:      p.db,
+		Visits:       visits{p.attach, p.manager},
+		Sleeps:       sleeps{p.db, p.router},
+		Webhooks:     p.db,
+		Schedules:    p.db,
+		Scheduler:    p.scheduler,
+		Domains:      p.db,
+		Endpoints:    p.db,
+		Orders:       p.certs,
+	})
+}
+
+// sleeps know which apps sleep, and since when nobody has asked for them.
+type sleeps struct {
+	*store.Store
+	*router.Router
+}
