@@ -53,7 +53,9 @@ func (d *Door) Run(ctx context.Context) error {
 	}
 	setTimeouts(d.Server, d.Idle)
 	s := newSorter(d)
-	defer s.finish()
+	handedOver, endHandedOver := context.WithCancel(context.WithoutCancel(ctx))
+	s.start(handedOver)
+	defer s.finish(endHandedOver)
 	drainer := newConnDrainer(d.Server)
 	ended := make(chan error, 1)
 	go func() { ended <- d.Server.Serve(s) }() // waited for below

@@ -19,10 +19,8 @@ type sorter struct {
 	door  *Door
 	ready chan accepted // unbuffered: the server's back-off holds the loop, too
 
-	closed    context.Context // ends with the listener
-	close     context.CancelFunc
-	over      context.Context // ends when handed-over connections must
-	end       context.CancelFunc
+	closing   sync.Once
+	closed    chan struct{} // with the listener
 	work      sync.WaitGroup
 	detecting sync.WaitGroup // the loop, and the connections that it accepted
 }
@@ -33,12 +31,24 @@ type accepted struct {
 }
 
 func newSorter(d *Door) *sorter {
-	s := &sorter{Listener: d.Listener, door: d, ready: make(chan accepted)}
-	s.closed, s.close = context.WithCancel(context.Background())
-	s.over, s.end = context.WithCancel(context.Background())
+	return &sorter{
+		Listener: d.Listener,
+		door:     d,
+		ready:    make(chan accepted),
+		closed:   make(chan struct{}),
+	}
+}
+
+// start accepts connections until Close. Those that are handed over are closed when
+// ctx ends.
+func (s *sorter) start(ctx context.Context) {
+	listening, stop := context.WithCancel(ctx)
+	s.work.Go(func() {
+		<-s.closed
+		stop()
+	})
 	s.detecting.Add(1)
-	s.work.Go(s.loop)
-	return s
+	s.work.Go(func() { s.loop(listening, ctx) })
 }
 
 // Accept returns the next connection that speaks HTTP.
@@ -46,7 +56,7 @@ func (s *sorter) Accept() (net.Conn, error) {
 	select {
 	case next := <-s.ready:
 		return next.conn, next.err
-	case <-s.closed.Done():
+	case <-s.closed:
 		return nil, net.ErrClosed
 	}
 }
@@ -54,7 +64,7 @@ func (s *sorter) Accept() (net.Conn, error) {
 // Close stops listening. Connections whose first bytes have not come yet are
 // closed, as those in the system's queue are.
 func (s *sorter) Close() error {
-	s.close()
+	s.closing.Do(func() { close(s.closed) })
 	return s.Listener.Close()
 }
 
@@ -77,16 +87,16 @@ func (s *sorter) pause() {
 }
 
 // finish closes what was handed over and waits for all goroutines.
-func (s *sorter) finish() {
+func (s *sorter) finish(endHandedOver context.CancelFunc) {
 	_ = s.Close() // mostly a second time
-	s.end()
+	endHandedOver()
 	s.work.Wait()
 }
 
 // loop accepts until the listener is closed.
-func (s *sorter) loop() {
+func (s *sorter) loop(listening, handedOver context.Context) {
 	defer s.detecting.Done()
-	for s.closed.Err() == nil {
+	for !s.isClosed() {
 		c, err := s.Listener.Accept()
 		if errors.Is(err, os.ErrDeadlineExceeded) { // paused, until it is closed
 			return
@@ -95,13 +105,22 @@ func (s *sorter) loop() {
 			s.deliver(accepted{err: err})
 			continue
 		}
-		s.admit(c)
+		s.admit(listening, handedOver, c)
+	}
+}
+
+func (s *sorter) isClosed() bool {
+	select {
+	case <-s.closed:
+		return true
+	default:
+		return false
 	}
 }
 
 // admit counts a connection and has it sorted. A balancer's is counted later, for
 // the client that its PROXY header names.
-func (s *sorter) admit(accepted net.Conn) {
+func (s *sorter) admit(listening, handedOver context.Context, accepted net.Conn) {
 	tcp, ok := accepted.(*net.TCPConn)
 	if !ok {
 		_ = accepted.Close() // there are no such listeners
@@ -118,7 +137,8 @@ func (s *sorter) admit(accepted net.Conn) {
 		return
 	}
 	s.detecting.Add(1)
-	s.work.Go(func() { s.sort(&plainConn{TCPConn: tcp, client: cl, writeTimeout: s.door.Idle}, isTrusted) })
+	c := &plainConn{TCPConn: tcp, client: cl, writeTimeout: s.door.Idle}
+	s.work.Go(func() { s.sort(listening, handedOver, c, isTrusted) })
 }
 
 // deliver gives the server what it waits for in Accept, and tells whether it
@@ -127,20 +147,20 @@ func (s *sorter) deliver(next accepted) bool {
 	select {
 	case s.ready <- next:
 		return true
-	case <-s.closed.Done():
+	case <-s.closed:
 		return false
 	}
 }
 
 // sort gives one connection to the server or to Other.
-func (s *sorter) sort(c *plainConn, isTrusted bool) {
-	stop := context.AfterFunc(s.closed, func() { _ = c.Close() }) // nothing was answered
+func (s *sorter) sort(listening, handedOver context.Context, c *plainConn, isTrusted bool) {
+	stop := context.AfterFunc(listening, func() { _ = c.Close() }) // nothing was answered
 	found, isOther, err := net.Conn(c), false, error(nil)
 	if isTrusted {
 		err = s.readProxyHeader(c)
 	}
 	if err == nil {
-		found, isOther, err = s.detect(c)
+		found, isOther, err = s.detect(listening, c)
 	}
 	stays := stop() && err == nil
 	if !stays || !isOther && !s.deliver(accepted{conn: found}) {
@@ -150,13 +170,13 @@ func (s *sorter) sort(c *plainConn, isTrusted bool) {
 	if stays && isOther {
 		c.writeTimeout = 0 // Other sets its own
 		c.client.beginWork()
-		s.handOver(found)
+		s.handOver(handedOver, found)
 	}
 }
 
 // handOver has Other serve the connection.
-func (s *sorter) handOver(c net.Conn) {
-	stop := context.AfterFunc(s.over, func() { _ = c.Close() }) // cut, as said in Door
+func (s *sorter) handOver(ctx context.Context, c net.Conn) {
+	stop := context.AfterFunc(ctx, func() { _ = c.Close() }) // cut, as said in Door
 	defer stop()
 	s.door.Other(c)
 	_ = c.Close() // Other may have closed it
@@ -164,10 +184,10 @@ func (s *sorter) handOver(c net.Conn) {
 
 // detect finds out what a connection speaks. The one returned has still all of
 // its bytes to read.
-func (s *sorter) detect(c *plainConn) (found net.Conn, isOther bool, err error) {
+func (s *sorter) detect(ctx context.Context, c *plainConn) (found net.Conn, isOther bool, err error) {
 	switch {
 	case s.door.TLS != nil && s.door.Other != nil:
-		return s.detectTLS(tls.Server(c, s.door.TLS))
+		return s.detectTLS(ctx, tls.Server(c, s.door.TLS))
 	case s.door.TLS != nil:
 		return tls.Server(c, s.door.TLS), false, nil // the server shakes hands
 	case s.door.Other != nil:
@@ -185,8 +205,8 @@ func (s *sorter) detectPlain(c *plainConn) (net.Conn, bool, error) {
 
 // detectTLS shakes hands. A handshake that goes wrong is the server's to tell: a
 // second one returns the error of the first.
-func (s *sorter) detectTLS(c *tls.Conn) (net.Conn, bool, error) {
-	ctx, cancel := context.WithTimeout(s.closed, s.headerTimeout())
+func (s *sorter) detectTLS(ctx context.Context, c *tls.Conn) (net.Conn, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.headerTimeout())
 	defer cancel()
 	if err := c.HandshakeContext(ctx); err != nil {
 		return c, false, nil //nolint:nilerr // the server's, see above
