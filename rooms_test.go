@@ -123,7 +123,7 @@ var libraries = map[string][]string{
 	"github.com/tink-crypto/tink-go/v2":        {"seal"},
 	"go.uber.org/zap":                          {"certs"},
 	"golang.org/x/crypto":                      {"accounts", "api/people", "attach"},
-	"golang.org/x/net":                         {"api"},
+	"golang.org/x/net":                         {"api/domains"},
 	"golang.org/x/sync":                        {anyRoom},
 	"golang.org/x/sys":                         {anyRoom},
 	"golang.org/x/time":                        {"api"},

@@ -7,6 +7,3 @@ import "renga/api/wire"
 func Routes() []wire.Route {
 	return New(Options{}, Parts{}).routes()
 }
-
-// HostnameOf is hostnameOf.
-func HostnameOf(text string) (string, error) { return hostnameOf(text) }

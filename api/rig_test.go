@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"renga"
+	"renga/api/domains"
 	"renga/api/people"
 	"renga/api/wire/wiretest"
 	"testing"
@@ -46,7 +47,8 @@ func newRigWith(change func(*api.Options)) *rig {
 		Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w,
 		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Logs: &w.Journal, Attach: http.HandlerFunc(attached),
 		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w, Minutes: w, Visits: visits{w}, Sleeps: w,
-		Domains: db, Endpoints: db, Orders: w, Webhooks: r.Mailbox, Schedules: db, Scheduler: room,
+		Domains:  domains.Parts{Apps: w, Domains: db, Endpoints: db, Orders: w},
+		Webhooks: r.Mailbox, Schedules: db, Scheduler: room,
 	})
 	r.Handler, r.Door = server, server.Door
 	return r

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"renga"
+	"renga/api/domains"
 	"renga/api/people"
 	"renga/api/wire"
 )
@@ -15,9 +16,6 @@ import (
 // Options are the platform's settings as far as the API shows them.
 type Options struct {
 	wire.Settings
-	// ACME says that certificates are ordered for domains, from a CA that
-	// everybody trusts.
-	ACME bool
 	// Sizes are the dyno sizes by their lower-case name.
 	Sizes map[string]renga.Size
 	// RendezvousPort is where Heroku's CLI finds attached dynos, over TLS; empty
@@ -36,8 +34,9 @@ type Options struct {
 
 // Parts are who does the work.
 type Parts struct {
-	Wire   wire.Parts
-	People people.Parts
+	Wire    wire.Parts
+	Domains domains.Parts
+	People  people.Parts
 
 	Transfers  Transfers
 	Owners     Owners
@@ -73,10 +72,6 @@ type Parts struct {
 	Minutes Minutes
 	Visits  Visits
 	Sleeps  Sleeps
-
-	Domains   Domains
-	Endpoints Endpoints
-	Orders    Orders
 }
 
 // Server is the API as an http.Handler. It serves /healthz, the status and the
@@ -88,6 +83,7 @@ type Server struct {
 	parts   Parts
 	rates   *rates
 	people  *people.Server
+	domains *domains.Server
 	handler http.Handler
 	handing sync.Mutex // held while an app changes hands
 }
@@ -99,6 +95,8 @@ func New(o Options, p Parts) *Server {
 		Door: door, options: o, parts: p, rates: newRates(o.RateLimit),
 		people: people.New(door, p.People),
 	}
+	p.Domains.ShowApp = func(ctx context.Context, a renga.App) (any, error) { return s.showApp(ctx, a) }
+	s.domains = domains.New(door, p.Domains)
 	routes := s.routes()
 	doors := split("/healthz", s.Handle(s.health), s.Locked(routes, s.count))
 	doors = split(statusPath, s.Handle(s.status), doors)
@@ -114,12 +112,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 func (s *Server) routes() []wire.Route {
 	return slices.Concat(
-		s.people.Routes(), s.rateLimitRoutes(), s.transferRoutes(),
+		s.people.Routes(), s.domains.Routes(), s.rateLimitRoutes(), s.transferRoutes(),
 		s.appRoutes(), s.collaboratorRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.releaseActionRoutes(), s.formationRoutes(),
 		s.dynoRoutes(), s.oneOffRoutes(), s.execRoutes(), s.commandRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.logDrainRoutes(), s.featureRoutes(), s.metricRoutes(), s.healthCheckRoutes(), s.sleepRoutes(), s.canaryRoutes(), s.scheduleRoutes(),
 		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
 		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(), s.filterRoutes(),
-		s.domainRoutes(), s.sniEndpointRoutes(), s.acmRoutes(),
 		s.webhookRoutes(), s.webhookEventRoutes(), s.webhookDeliveryRoutes(),
 		s.releaseOutputRoutes(), s.attachRoutes(), s.logStreamRoutes(),
 	)

@@ -131,9 +131,9 @@ func (s *Server) subject(ctx context.Context, e renga.Event, sub renga.Subject, 
 	case sub.Collaborator != nil:
 		shown, err = s.showCollaborator(ctx, e.App, *sub.Collaborator, known)
 	case sub.Domain != nil:
-		shown, err = s.showDomainOf(ctx, e.App, *sub.Domain)
+		shown, err = s.domains.Show(ctx, e.App, *sub.Domain)
 	case sub.Endpoint != nil:
-		shown, err = s.showEndpointOf(ctx, e.App, *sub.Endpoint)
+		shown, err = s.domains.ShowEndpoint(ctx, e.App, *sub.Endpoint)
 	}
 	if err != nil {
 		return nil, err
@@ -151,28 +151,6 @@ func (s *Server) showReleaseOf(ctx context.Context, e renga.Event, rec renga.Rel
 		return newPushedBuild(e.App, rec, by), nil
 	}
 	return newRelease(e.App, rec, by, nil), nil
-}
-
-// showDomainOf is the domain of an event, with its certificate as that is now.
-func (s *Server) showDomainOf(ctx context.Context, a renga.App, d renga.Domain) (any, error) {
-	endpoints, err := s.parts.Endpoints.Endpoints(ctx, a.ID)
-	return newDomain(d, a, endpoints, s.options), unlessGone(err)
-}
-
-// showEndpointOf is the certificate of an event, with its domains as they are
-// now.
-func (s *Server) showEndpointOf(ctx context.Context, a renga.App, e renga.Endpoint) (any, error) {
-	domains, err := s.parts.Domains.Domains(ctx, a.ID)
-	return newSNIEndpoint(e, a, domains), unlessGone(err)
-}
-
-// unlessGone forgives that an app is no more: its last events are told all the
-// same.
-func unlessGone(err error) error {
-	if renga.KindOf(err) == renga.NotFound {
-		return nil
-	}
-	return err
 }
 
 // objectOf is a wire struct as an object; of nothing it is empty.

@@ -5,6 +5,7 @@ import (
 
 	"renga/accounts"
 	"renga/api"
+	"renga/api/domains"
 	"renga/api/people"
 	"renga/api/wire"
 	"renga/config"
@@ -24,7 +25,6 @@ func (p *platform) newAPI() *api.Server {
 			Log:       p.log,
 			Now:       time.Now,
 		},
-		ACME:           p.settings.ACMEDirectory != "",
 		Sizes:          p.settings.Sizes,
 		RendezvousPort: p.settings.rendezvousPort(),
 		RateLimit:      p.settings.RateLimit,
@@ -42,6 +42,13 @@ func (p *platform) newAPI() *api.Server {
 			Repeats:        p.db,
 			Lines:          p.activity,
 			Waker:          p.manager,
+		},
+		Domains: domains.Parts{
+			Apps:      p.db,
+			Domains:   p.db,
+			Endpoints: p.db,
+			Orders:    p.certs,
+			ACME:      p.settings.ACMEDirectory != "",
 		},
 		People: people.Parts{
 			Accounts:       p.db,
@@ -79,9 +86,6 @@ func (p *platform) newAPI() *api.Server {
 		Webhooks:     p.db,
 		Schedules:    p.db,
 		Scheduler:    p.scheduler,
-		Domains:      p.db,
-		Endpoints:    p.db,
-		Orders:       p.certs,
 	})
 }
 

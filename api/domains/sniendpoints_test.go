@@ -1,4 +1,4 @@
-package api_test
+package domains_test
 
 import (
 	"encoding/base64"
@@ -58,7 +58,7 @@ func TestSNIEndpoints(t *testing.T) {
 }
 
 func TestACertificateKnowsItsDomainsUntilItGoes(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	ask := func(method, url, body string) string {
 		t.Helper()
 		res, answer := rig.Ask(method, url, body, nil)
@@ -89,7 +89,7 @@ func FuzzCertificateBodies(f *testing.F) {
 	f.Add(wiretest.Own.Chain, stranger.Key)
 	f.Add(wiretest.Own.Key, wiretest.Own.Chain)
 	f.Add("", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
-	rig := newRig(nil)
+	rig := newRig()
 	f.Fuzz(func(t *testing.T, chain, key string) {
 		res, body := rig.Ask("PATCH", "/apps/hello/sni-endpoints/"+wiretest.EndpointID, wiretest.Pair{Chain: chain, Key: key}.Body(), nil)
 		if res.StatusCode != 200 && res.StatusCode != 422 {

@@ -1,4 +1,4 @@
-package api
+package domains
 
 import (
 	"context"
@@ -55,8 +55,8 @@ type domain struct {
 const domainStatus = "none"
 
 // newDomain maps a custom domain. Its cname is what the name is to lead to.
-func newDomain(d renga.Domain, a renga.App, endpoints []renga.Endpoint, o Options) domain {
-	cname := o.defaultHost(a)
+func (s *Server) newDomain(d renga.Domain, a renga.App, endpoints []renga.Endpoint) domain {
+	cname := s.defaultHost(a)
 	shown := domain{
 		App: wire.Ref{ID: string(a.ID), Name: a.Name}, CName: &cname, CreatedAt: wire.Stamp(d.CreatedAt), Hostname: d.Hostname,
 		ID: d.ID, Kind: "custom", Status: domainStatus, UpdatedAt: wire.Stamp(d.UpdatedAt),
@@ -64,19 +64,19 @@ func newDomain(d renga.Domain, a renga.App, endpoints []renga.Endpoint, o Option
 	if i := slices.IndexFunc(endpoints, func(e renga.Endpoint) bool { return e.ID == d.Endpoint }); i >= 0 {
 		shown.SNIEndpoint = &wire.Ref{ID: d.Endpoint, Name: endpoints[i].Name}
 	}
-	shown.ACMStatus, shown.ACMStatusReason = acmOf(d, a, shown.SNIEndpoint != nil, o)
+	shown.ACMStatus, shown.ACMStatusReason = s.acmOf(d, a, shown.SNIEndpoint != nil)
 	return shown
 }
 
 // defaultDomain is the host below the platform's domain, which every app has.
-func defaultDomain(a renga.App, o Options) domain {
+func (s *Server) defaultDomain(a renga.App) domain {
 	return domain{
-		App: wire.Ref{ID: string(a.ID), Name: a.Name}, CreatedAt: wire.Stamp(a.CreatedAt), Hostname: o.defaultHost(a),
+		App: wire.Ref{ID: string(a.ID), Name: a.Name}, CreatedAt: wire.Stamp(a.CreatedAt), Hostname: s.defaultHost(a),
 		ID: defaultDomainID(a.ID), Kind: "heroku", Status: domainStatus, UpdatedAt: wire.Stamp(a.CreatedAt),
 	}
 }
 
-func (o Options) defaultHost(a renga.App) string { return a.Name + "." + o.Domain }
+func (s *Server) defaultHost(a renga.App) string { return a.Name + "." + s.Domain }
 
 // defaultDomainID is the same for ever, though nothing is stored.
 func defaultDomainID(app renga.AppID) string {
@@ -96,9 +96,9 @@ func (s *Server) listDomains(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return wire.OrNotFound(err, "app")
 	}
-	wires := []domain{defaultDomain(a, s.options)}
+	wires := []domain{s.defaultDomain(a)}
 	for _, d := range all {
-		wires = append(wires, newDomain(d, a, endpoints, s.options))
+		wires = append(wires, s.newDomain(d, a, endpoints))
 	}
 	return wire.List(w, r, wires,
 		wire.By("id", func(d domain) string { return d.ID }),
@@ -110,7 +110,7 @@ func (s *Server) replyDomain(w http.ResponseWriter, r *http.Request, status int,
 	if err != nil {
 		return wire.OrNotFound(err, "app")
 	}
-	return wire.Answer(w, status, newDomain(d, a, endpoints, s.options))
+	return wire.Answer(w, status, s.newDomain(d, a, endpoints))
 }
 
 // customDomain finds the app and the custom domain of the path, by id or by
@@ -138,13 +138,13 @@ func (s *Server) customDomain(r *http.Request) (renga.App, renga.Domain, error) 
 // isDefault tells whether the path names the app's default domain.
 func (s *Server) isDefault(r *http.Request, a renga.App) bool {
 	identity := strings.ToLower(mux.Vars(r)["domain"])
-	return identity == s.options.defaultHost(a) || identity == defaultDomainID(a.ID)
+	return identity == s.defaultHost(a) || identity == defaultDomainID(a.ID)
 }
 
 func (s *Server) domainInfo(w http.ResponseWriter, r *http.Request) error {
 	a, d, err := s.customDomain(r)
 	if a.ID != "" && s.isDefault(r, a) {
-		return wire.Answer(w, http.StatusOK, defaultDomain(a, s.options))
+		return wire.Answer(w, http.StatusOK, s.defaultDomain(a))
 	}
 	if err != nil {
 		return err
@@ -224,7 +224,7 @@ func (s *Server) updateDomain(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) changeable(r *http.Request) (renga.App, renga.Domain, error) {
 	a, d, err := s.customDomain(r)
 	if a.ID != "" && s.isDefault(r, a) {
-		return a, d, wire.Invalid("The domain %s belongs to the app for as long as it is there.", s.options.defaultHost(a))
+		return a, d, wire.Invalid("The domain %s belongs to the app for as long as it is there.", s.defaultHost(a))
 	}
 	return a, d, err
 }
@@ -243,7 +243,7 @@ func (s *Server) removeDomain(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.Waker.Wake(a.ID)
 	s.Audit(r, "domain removed", a.Name, "domain", d.Hostname)
-	return wire.Answer(w, http.StatusOK, newDomain(d, a, endpoints, s.options))
+	return wire.Answer(w, http.StatusOK, s.newDomain(d, a, endpoints))
 }
 
 // hostnameOf brings a host name into the one form that is kept and compared:

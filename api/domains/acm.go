@@ -1,4 +1,4 @@
-package api
+package domains
 
 import (
 	"net/http"
@@ -32,14 +32,14 @@ const (
 
 // acmOf says how it stands with a domain's managed certificate; nothing when it
 // has none because it needs none.
-func acmOf(d renga.Domain, a renga.App, hasOwn bool, o Options) (status, reason *string) {
+func (s *Server) acmOf(d renga.Domain, a renga.App, hasOwn bool) (status, reason *string) {
 	state := renga.ACMStatus{State: acmPending}
 	switch {
 	case !a.ACM || hasOwn:
 		return nil, nil
 	case d.IsWildcard():
 		state = renga.ACMStatus{State: acmFailed, Reason: noWildcards}
-	case !o.ACME:
+	case !s.parts.ACME:
 		state = renga.ACMStatus{State: acmIssued, Reason: localCA}
 	case d.ACM.State != "":
 		state = d.ACM
@@ -81,7 +81,7 @@ func (s *Server) setACM(w http.ResponseWriter, r *http.Request, on bool) error {
 		return err
 	}
 	s.Audit(r, "automatic certificates set", a.Name, "on", on)
-	return s.replyApp(w, r, http.StatusOK, a)
+	return s.replyApp(w, r, a)
 }
 
 // refreshACM tries again what failed.
@@ -97,7 +97,15 @@ func (s *Server) refreshACM(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.Audit(r, "automatic certificates refreshed", a.Name)
-	return s.replyApp(w, r, http.StatusOK, a)
+	return s.replyApp(w, r, a)
+}
+
+func (s *Server) replyApp(w http.ResponseWriter, r *http.Request, a renga.App) error {
+	shown, err := s.parts.ShowApp(r.Context(), a)
+	if err != nil {
+		return err
+	}
+	return wire.Answer(w, http.StatusOK, shown)
 }
 
 func (s *Server) orderAll(r *http.Request, a renga.App) error {

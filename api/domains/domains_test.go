@@ -1,4 +1,4 @@
-package api_test
+package domains_test
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"renga"
-	"renga/api"
+	"renga/api/domains"
 	"renga/api/wire/wiretest"
 )
 
@@ -213,7 +213,7 @@ func TestAutomaticCertificates(t *testing.T) {
 }
 
 func TestACMStatusIsThatOfTheOrder(t *testing.T) {
-	rig := newRigWith(func(o *api.Options) { o.ACME = true })
+	rig := newRigWith(true)
 	status := func(host string) string {
 		_, body := rig.Ask("GET", "/apps/hello/domains/"+host, "", nil)
 		return body
@@ -239,11 +239,11 @@ func FuzzHostnamesOfDomains(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		host, err := api.HostnameOf(text)
+		host, err := domains.HostnameOf(text)
 		if err != nil || renga.ValidateHostname(host, "renga.localhost") != nil {
 			return
 		}
-		if again, err := api.HostnameOf(host); err != nil || again != host {
+		if again, err := domains.HostnameOf(host); err != nil || again != host {
 			t.Errorf("%q is kept as %q, which becomes %q, %v", text, host, again, err)
 		}
 		if strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-_.*") != "" || len(host) > 253 || strings.HasSuffix(host, ".renga.localhost") {
