@@ -99,8 +99,7 @@ func refuses(err error) bool {
 type Server struct {
 	Options
 
-	ctx    context.Context // ends all relays
-	end    context.CancelCauseFunc
+	ending chan struct{}  // closed when Run ends all relays
 	relays sync.WaitGroup // claimed and not closed
 
 	mu      sync.Mutex
@@ -132,9 +131,13 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Server{Options: o, waiting: map[string]waiting{}, tickets: newTickets(), spools: make(chan struct{}, maxSpooled)}
-	d.ctx, d.end = context.WithCancelCause(context.Background())
-	return d
+	return &Server{
+		Options: o,
+		ending:  make(chan struct{}),
+		waiting: map[string]waiting{},
+		tickets: newTickets(),
+		spools:  make(chan struct{}, maxSpooled),
+	}
 }
 
 // What a relay may end with.
@@ -154,12 +157,32 @@ func (d *Server) Run(ctx context.Context) error {
 	d.mu.Lock()
 	left := slices.Collect(maps.Keys(d.waiting))
 	d.mu.Unlock()
-	d.end(errEnding)
+	close(d.ending)
 	for _, secret := range left {
 		d.drop(secret, errEnding)
 	}
 	d.relays.Wait()
 	return nil
+}
+
+// connected gives a context for one client's connection, which must be canceled when
+// the connection ends. The end of Run cancels it with errEnding.
+func (d *Server) connected() (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	select {
+	case <-d.ending:
+		cancel(errEnding)
+		return ctx, cancel
+	default:
+	}
+	go func() { // ends with the connection
+		select {
+		case <-d.ending:
+			cancel(errEnding)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 // secretBytes is how many random bytes a secret has.
@@ -224,34 +247,35 @@ type client interface {
 	// Pass copies the client's input to the dyno, and returns when the client is
 	// gone.
 	Pass(ctx context.Context, to Stream) error
-	// Write sends output.
-	io.Writer
+	// Send sends output.
+	Send(ctx context.Context, output []byte) (int, error)
 	// End tells the client the dyno's exit code.
-	End(code int) error
+	End(ctx context.Context, code int) error
 }
 
 // relay starts a dyno and copies between it and its client until one of them ends.
 // Then it closes the dyno, whatever happened.
-func (d *Server) relay(a AttachedDyno, w client, timer *idleTimer) (err error) {
-	ctx, cancel := context.WithCancelCause(d.ctx)
+func (d *Server) relay(ctx context.Context, a AttachedDyno, c client, timer *idleTimer) (err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer func() { d.close(ctx, a, err) }()
 	if err := a.Still.check(ctx); err != nil {
-		return errors.Join(ErrForbidden, d.tellFailure(a, w, err))
+		return errors.Join(ErrForbidden, d.tellFailure(ctx, a, c, err))
 	}
 	stream, err := a.Begin(ctx)
 	if err != nil {
-		return d.tellFailure(a, w, err)
+		return d.tellFailure(ctx, a, c, err)
 	}
 	go d.watchPermission(ctx, a.Still, func(error) { cancel(ErrForbidden) }) // ends with the relay
 	stop := timer.start(d.Idle, func() { cancel(ErrIdle) })
 	defer stop()
 	go func() { // ends with the client, which is cut off when we return
-		cancel(gone{w.Pass(ctx, stream)})
+		cancel(gone{c.Pass(ctx, stream)})
 	}()
 	ended := make(chan error, 1)
 	go func() { // ends with the dyno, which is closed when we return
-		_, err := io.CopyBuffer(writer{w}, reader{stream}, make([]byte, 32<<10))
+		output := writerFunc(func(p []byte) (int, error) { return c.Send(ctx, p) })
+		_, err := io.CopyBuffer(output, reader{stream}, make([]byte, 32<<10))
 		ended <- err
 	}()
 	select {
@@ -266,7 +290,7 @@ func (d *Server) relay(a AttachedDyno, w client, timer *idleTimer) (err error) {
 	if err != nil {
 		return err
 	}
-	return w.End(code)
+	return c.End(ctx, code)
 }
 
 // watchPermission checks a client's permission again and again until ctx ends. It
@@ -289,11 +313,12 @@ func (d *Server) watchPermission(ctx context.Context, still StillAllowed, forbid
 }
 
 // tellFailure tells the client why its dyno did not start.
-func (d *Server) tellFailure(a AttachedDyno, w client, cause error) error {
+func (d *Server) tellFailure(ctx context.Context, a AttachedDyno, c client, cause error) error {
 	const failed = 126 // as a shell that cannot run a command
 	d.Log.Warn("attached dyno does not start", "app", a.App, "dyno", a.Dyno, "err", cause)
-	_, err := io.WriteString(w, renga.MessageOf(cause, "The dyno could not be started for a reason that is in Renga's log.")+"\r\n")
-	return errors.Join(err, w.End(failed))
+	text := renga.MessageOf(cause, "The dyno could not be started for a reason that is in Renga's log.")
+	_, err := c.Send(ctx, []byte(text+"\r\n"))
+	return errors.Join(err, c.End(ctx, failed))
 }
 
 // gone is an error for a client that disconnected.
@@ -311,6 +336,12 @@ type (
 	reader struct{ io.Reader }
 	writer struct{ io.Writer }
 )
+
+// writerFunc writes by a function.
+type writerFunc func(p []byte) (int, error)
+
+// Write calls the function.
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // idleTimer notes when a byte was last sent.
 type idleTimer struct {

@@ -44,7 +44,9 @@ func (d *Server) Rendezvous(conn net.Conn) {
 		return
 	}
 	c.dyno = a
-	err = d.relay(a, c, &c.idle)
+	ctx, disconnect := d.connected()
+	defer disconnect(nil)
+	err = d.relay(ctx, a, c, &c.idle)
 	d.Log.Info("attached dyno ended", "app", a.App, "dyno", a.Dyno, "reason", err)
 }
 
@@ -83,8 +85,8 @@ type rendezvousClient struct {
 	over  chan struct{} // closed when the client has ended its input
 }
 
-// Write sends output.
-func (c *rendezvousClient) Write(p []byte) (int, error) {
+// Send sends output.
+func (c *rendezvousClient) Send(_ context.Context, p []byte) (int, error) {
 	c.idle.touch()
 	return c.conn.Write(p)
 }
@@ -92,7 +94,7 @@ func (c *rendezvousClient) Write(p []byte) (int, error) {
 // End sends the exit code, if the client wants it, in one write, for the client
 // looks for it in each read by itself. Then it waits a little for the client's end
 // of input, and closes: the client need not wait until the dyno is removed.
-func (c *rendezvousClient) End(code int) error {
+func (c *rendezvousClient) End(_ context.Context, code int) error {
 	if c.dyno.Marked {
 		if _, err := fmt.Fprintf(c.conn, markFormat, code); err != nil {
 			return err

@@ -36,7 +36,7 @@ const (
 )
 
 // serveSFTP serves a client that asks for a subsystem; SFTP is the only one.
-func (d *Server) serveSFTP(v SSHAccess, c *sshClient, r *ssh.Request) {
+func (d *Server) serveSFTP(ctx context.Context, v SSHAccess, c *sshClient, r *ssh.Request) {
 	d.relays.Add(1)
 	defer d.relays.Done()
 	defer func() { _ = c.Close() }() // the client may have
@@ -45,7 +45,7 @@ func (d *Server) serveSFTP(v SSHAccess, c *sshClient, r *ssh.Request) {
 		reply(r, false)
 		return
 	}
-	files, err := v.Files(d.ctx)
+	files, err := v.Files(ctx)
 	reply(r, err == nil)
 	if err != nil {
 		d.Log.Warn("files of a dyno cannot be copied", "app", v.App, "dyno", v.Dyno, "err", err)
@@ -54,7 +54,8 @@ func (d *Server) serveSFTP(v SSHAccess, c *sshClient, r *ssh.Request) {
 	go ssh.DiscardRequests(c.asked) // ends with the channel
 	stop := c.idle.start(d.Idle, func() { _ = c.Close() })
 	defer stop()
-	s := &sftpFiles{server: d, access: v, files: files, opened: map[string]fs.FileInfo{}}
+	open := func(path string) (fs.File, error) { return files.Open(ctx, path) }
+	s := &sftpFiles{server: d, access: v, open: open, opened: map[string]fs.FileInfo{}}
 	err = sftp.NewRequestServer(c, sftp.Handlers{FileGet: s, FilePut: s, FileCmd: s, FileList: s},
 		sftp.WithStartDirectory(files.Home())).Serve()
 	d.Log.Debug("files of a dyno were copied", "app", v.App, "dyno", v.Dyno, "reason", err)
@@ -64,7 +65,7 @@ func (d *Server) serveSFTP(v SSHAccess, c *sshClient, r *ssh.Request) {
 type sftpFiles struct {
 	server *Server
 	access SSHAccess
-	files  Files
+	open   func(path string) (fs.File, error)
 
 	mu     sync.Mutex
 	opened map[string]fs.FileInfo // by path: what was opened, whatever became of it
@@ -72,7 +73,7 @@ type sftpFiles struct {
 
 // Fileread opens a file.
 func (s *sftpFiles) Fileread(r *sftp.Request) (io.ReaderAt, error) {
-	f, err := s.files.Open(s.server.ctx, r.Filepath)
+	f, err := s.open(r.Filepath)
 	if err != nil {
 		return nil, s.clientError(err)
 	}
@@ -97,7 +98,7 @@ func (s *sftpFiles) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
 	if info, ok := s.opened[r.Filepath]; ok {
 		return singleFile{info}, nil
 	}
-	f, err := s.files.Open(s.server.ctx, r.Filepath)
+	f, err := s.open(r.Filepath)
 	if err != nil {
 		return nil, s.clientError(err)
 	}

@@ -152,32 +152,30 @@ func (d *Server) SSH(c net.Conn) {
 		return
 	}
 	defer func() { _ = server.Close() }() // the client may have
-	stop := context.AfterFunc(d.ctx, func() { _ = server.Close() })
+	ctx, disconnect := d.connected()
+	defer disconnect(gone{})
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	v, ok := d.tickets.find(server.User())
 	if err := c.SetDeadline(time.Time{}); err != nil || !ok {
 		return
 	}
-	if err := v.Still.check(d.ctx); err != nil {
+	if err := v.Still.check(ctx); err != nil {
 		d.tickets.take(server.User())
 		d.Log.Info("client refused by a dyno's SSH", "app", v.App, "dyno", v.Dyno, "reason", err)
 		return
 	}
-	ctx, cancel := context.WithCancel(d.ctx)
-	defer cancel()
 	go d.watchPermission(ctx, v.Still, func(why error) { // ends with the connection
 		d.tickets.take(server.User())
 		d.Log.Info("client of a dyno's SSH disconnected", "app", v.App, "dyno", v.Dyno, "reason", why)
 		_ = server.Close() // the client may have
 	})
 	go ssh.DiscardRequests(requests) // likewise
-	d.serveChannels(v, server.User(), channels)
+	d.serveChannels(ctx, v, server.User(), channels)
 }
 
 // serveChannels serves the channels that a client opens, until it is gone.
-func (d *Server) serveChannels(v SSHAccess, user string, channels <-chan ssh.NewChannel) {
-	ctx, cancel := context.WithCancel(d.ctx)
-	defer cancel()
+func (d *Server) serveChannels(ctx context.Context, v SSHAccess, user string, channels <-chan ssh.NewChannel) {
 	hadSession := false
 	tunnels := make(chan struct{}, maxTunnels)
 	for offered := range channels {
@@ -185,7 +183,7 @@ func (d *Server) serveChannels(v SSHAccess, user string, channels <-chan ssh.New
 		case kind == "session" && (hadSession || d.tickets.take(user)):
 			hadSession = true
 			if channel, asked, err := offered.Accept(); err == nil {
-				go d.command(v, channel, asked) // ends with the connection
+				go d.command(ctx, v, channel, asked) // ends with the connection
 			}
 		case kind == "direct-tcpip" && len(tunnels) < maxTunnels:
 			tunnels <- struct{}{}
@@ -203,16 +201,16 @@ func (d *Server) serveChannels(v SSHAccess, user string, channels <-chan ssh.New
 
 // command serves one channel: the requests before the client's command, and then
 // the command.
-func (d *Server) command(v SSHAccess, channel ssh.Channel, asked <-chan *ssh.Request) {
+func (d *Server) command(ctx context.Context, v SSHAccess, channel ssh.Channel, asked <-chan *ssh.Request) {
 	c := &sshClient{Channel: channel, asked: asked, inputEnded: make(chan struct{})}
 	for r := range asked {
 		switch r.Type {
 		case "shell", "exec":
 			reply(r, true)
-			d.serve(v, c, lineOf(r))
+			d.serve(ctx, v, c, lineOf(r))
 			return
 		case "subsystem":
-			d.serveSFTP(v, c, r)
+			d.serveSFTP(ctx, v, c, r)
 			return
 		case "pty-req":
 			reply(r, c.takeTerminal(r.Payload))
@@ -223,16 +221,21 @@ func (d *Server) command(v SSHAccess, channel ssh.Channel, asked <-chan *ssh.Req
 }
 
 // serve runs a command for a client.
-func (d *Server) serve(v SSHAccess, c *sshClient, line string) {
+func (d *Server) serve(ctx context.Context, v SSHAccess, c *sshClient, line string) {
 	defer func() { _ = c.Close() }() // the client may have
-	session, err := v.Command(d.ctx, line, c.terminal)
+	session, err := v.Command(ctx, line, c.terminal)
 	if err != nil {
 		session = refusal{err}
 	}
 	d.relays.Add(1) // close, in relay, takes it back
 	d.Log.Info("client of a dyno's SSH connected", "app", v.App, "dyno", v.Dyno)
-	err = d.relay(AttachedDyno{Session: session, App: v.App, Dyno: v.Dyno, Terminal: c.terminal != nil, Still: v.Still}, c,
-		&c.idle)
+	err = d.relay(ctx, AttachedDyno{
+		Session:  session,
+		App:      v.App,
+		Dyno:     v.Dyno,
+		Terminal: c.terminal != nil,
+		Still:    v.Still,
+	}, c, &c.idle)
 	d.Log.Info("client of a dyno's SSH left", "app", v.App, "dyno", v.Dyno, "reason", err)
 }
 
@@ -287,6 +290,9 @@ func (c *sshClient) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Send sends output.
+func (c *sshClient) Send(_ context.Context, p []byte) (int, error) { return c.Write(p) }
+
 // Write sends output.
 func (c *sshClient) Write(p []byte) (int, error) {
 	c.idle.touch()
@@ -298,7 +304,7 @@ func (c *sshClient) Write(p []byte) (int, error) {
 const exitTimeout = 250 * time.Millisecond
 
 // End sends the exit code, and waits for the end of the client's input.
-func (c *sshClient) End(code int) error {
+func (c *sshClient) End(_ context.Context, code int) error {
 	_, err := c.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(code)}))
 	select {
 	case <-c.inputEnded:

@@ -52,34 +52,35 @@ func (d *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = conn.Close(websocket.StatusPolicyViolation, "somebody else came first")
 		return
 	}
-	c := &webSocketClient{conn: conn, ctx: d.ctx}
-	err = d.relay(a, c, &c.idle)
+	ctx, disconnect := d.connected()
+	defer disconnect(nil)
+	c := &webSocketClient{conn: conn}
+	err = d.relay(ctx, a, c, &c.idle)
 	d.Log.Info("attached dyno ended", "app", a.App, "dyno", a.Dyno, "reason", err)
 }
 
 // webSocketClient is a client on a WebSocket.
 type webSocketClient struct {
 	conn *websocket.Conn
-	ctx  context.Context
 	idle idleTimer
 }
 
-// Write sends output.
-func (c *webSocketClient) Write(p []byte) (int, error) {
+// Send sends output.
+func (c *webSocketClient) Send(ctx context.Context, p []byte) (int, error) {
 	c.idle.touch()
-	if err := c.conn.Write(c.ctx, websocket.MessageBinary, p); err != nil {
+	if err := c.conn.Write(ctx, websocket.MessageBinary, p); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
 // End sends the exit code and closes.
-func (c *webSocketClient) End(code int) error {
+func (c *webSocketClient) End(ctx context.Context, code int) error {
 	text, err := json.Marshal(exitMessage{Exit: code})
 	if err != nil {
 		return err
 	}
-	if err := c.conn.Write(c.ctx, websocket.MessageText, text); err != nil {
+	if err := c.conn.Write(ctx, websocket.MessageText, text); err != nil {
 		return err
 	}
 	return c.conn.Close(websocket.StatusNormalClosure, "")
