@@ -80,8 +80,7 @@ type orders struct {
 	watcher  Watcher
 	now      func() time.Time
 	log      *slog.Logger
-	live     context.Context // of the attempts; ends with run
-	end      context.CancelFunc
+	added    chan struct{} // size one: an order waits for run to begin it
 
 	mu   sync.Mutex
 	open map[string]*order // by host
@@ -89,8 +88,8 @@ type orders struct {
 
 // order is one host under management.
 type order struct {
-	cancel  context.CancelFunc
-	settled chan struct{} // closed after the first outcome
+	cancel  context.CancelFunc // nil until run begins it
+	settled chan struct{}      // closed after the first outcome
 	once    sync.Once
 	failing time.Time // since when; zero when it is not
 }
@@ -100,9 +99,16 @@ func newOrders(o Options, mayOrder func(context.Context, string) bool, w Watcher
 	if err != nil {
 		return nil, err
 	}
-	d := &orders{mayOrder: mayOrder, watcher: w, now: o.Now, log: o.Log, open: map[string]*order{}}
-	d.live, d.end = context.WithCancel(context.Background())
+	d := &orders{
+		mayOrder: mayOrder,
+		watcher:  w,
+		now:      o.Now,
+		log:      o.Log,
+		added:    make(chan struct{}, 1),
+		open:     map[string]*order{},
+	}
 	silent := zap.NewNop() // what matters of it comes as events
+	// The library begins to look after its cache at once; run ends that.
 	d.cache = certmagic.NewCache(certmagic.CacheOptions{
 		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return d.config, nil },
 		Logger:           silent,
@@ -141,22 +147,46 @@ func readRoots(file string) (*x509.CertPool, error) {
 // run keeps what is ordered equal to what is managed until ctx ends.
 func (d *orders) run(ctx context.Context, managed func(context.Context) ([]string, error)) error {
 	defer d.cache.Stop()
-	defer d.end()
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
+	d.compare(ctx, managed)
 	for {
-		hosts, err := managed(ctx)
-		if err != nil && ctx.Err() == nil {
-			d.log.Error("list the hosts that need certificates", "err", err)
-		}
-		for _, host := range hosts {
-			d.manage(host)
-		}
-		d.forgetUnmanaged(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-d.added:
+			d.beginAdded(ctx)
 		case <-tick.C:
+			d.compare(ctx, managed)
+		}
+	}
+}
+
+// compare adds what is managed and not ordered yet, and gives up what is managed no
+// more.
+func (d *orders) compare(ctx context.Context, managed func(context.Context) ([]string, error)) {
+	hosts, err := managed(ctx)
+	if err != nil && ctx.Err() == nil {
+		d.log.Error("list the hosts that need certificates", "err", err)
+	}
+	for _, host := range hosts {
+		d.manage(host)
+	}
+	d.forgetUnmanaged(ctx)
+}
+
+// beginAdded begins the orders that were added: their attempts end with ctx.
+func (d *orders) beginAdded(ctx context.Context) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for host, o := range d.open {
+		if o.cancel != nil {
+			continue
+		}
+		attempts, cancel := context.WithCancel(ctx)
+		o.cancel = cancel
+		if err := d.config.ManageAsync(attempts, []string{host}); err != nil { // it tells errors by events
+			d.log.Error("order a certificate", "host", host, "err", err)
 		}
 	}
 }
@@ -184,7 +214,9 @@ func (d *orders) forget(host string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if o := d.open[host]; o != nil {
-		o.cancel()
+		if o.cancel != nil {
+			o.cancel()
+		}
 		delete(d.open, host)
 	}
 	d.cache.RemoveManaged([]certmagic.SubjectIssuer{{Subject: host}})
@@ -196,19 +228,19 @@ func (d *orders) restart(host string) {
 	d.manage(host)
 }
 
-// manage puts a host under management: its certificate is loaded or ordered, and
-// renewed from then on. A second call does nothing.
+// manage puts a host under management: run loads or orders its certificate, and
+// renews it from then on. A second call does nothing.
 func (d *orders) manage(host string) *order {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if o := d.open[host]; o != nil {
 		return o
 	}
-	ctx, cancel := context.WithCancel(d.live)
-	o := &order{cancel: cancel, settled: make(chan struct{})}
+	o := &order{settled: make(chan struct{})}
 	d.open[host] = o
-	if err := d.config.ManageAsync(ctx, []string{host}); err != nil { // it tells errors by events
-		d.log.Error("order a certificate", "host", host, "err", err)
+	select {
+	case d.added <- struct{}{}:
+	default: // it will look anyway
 	}
 	return o
 }
