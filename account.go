@@ -8,7 +8,7 @@ import (
 // AccountID names an account for ever: a UUID.
 type AccountID string
 
-// Platform is who acts when the platform does so by itself.
+// Platform is the actor when the platform acts by itself.
 const Platform AccountID = "platform"
 
 // Account is somebody who may use the platform. Its password and its tokens
@@ -25,8 +25,8 @@ type Account struct {
 	LastLogin     time.Time // zero when nobody has logged in with the password yet
 }
 
-// Authorization lets whoever holds its token act for an account, as far as its
-// scopes go and until it expires.
+// Authorization lets the holder of its token act for an account, within its
+// scopes and until it expires.
 type Authorization struct {
 	ID          string
 	Account     AccountID
@@ -34,7 +34,7 @@ type Authorization struct {
 	Scopes      Scopes
 	// Default marks the account's own one, which clients call "~".
 	Default bool
-	// Redacted is the token as it may be shown after its first showing.
+	// Redacted is the token as it may be shown later.
 	Redacted  string
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -43,20 +43,20 @@ type Authorization struct {
 	Lifetime time.Duration
 }
 
-// Expired tells whether the authorization is over at that time.
+// Expired tells whether the authorization has expired at that time.
 func (a Authorization) Expired(at time.Time) bool {
 	return !a.ExpiresAt.IsZero() && !a.ExpiresAt.After(at)
 }
 
-// Bearer is who shows a token: the account it acts for, and the authorization
-// that says how far.
+// Bearer is the holder of a token: the account that it acts for, and the
+// authorization that limits it.
 type Bearer struct {
 	Account       Account
 	Authorization Authorization
 }
 
-// RedactToken is the form in which a token is shown after its first showing:
-// how it begins and how it ends, which clients compare with the one they have.
+// RedactToken is the form in which a token is shown later: its beginning and
+// its end, which clients compare with the token that they have.
 func RedactToken(token string) string {
 	const shown = 4
 	if len(token) < 8*shown {
@@ -88,12 +88,13 @@ type SSHKey struct {
 
 type actorKey struct{}
 
-// ActedBy says in whose name something is done, for those who record it.
+// ActedBy sets the account in whose name something is done, for records of it.
 func ActedBy(ctx context.Context, who AccountID) context.Context {
 	return context.WithValue(ctx, actorKey{}, who)
 }
 
-// Actor is in whose name something is done; empty for the platform itself.
+// Actor is the account in whose name something is done; empty for the platform
+// itself.
 func Actor(ctx context.Context) AccountID {
 	who, _ := ctx.Value(actorKey{}).(AccountID)
 	return who

@@ -17,28 +17,29 @@ type App struct {
 	// Collaborators are the accounts that it is shared with.
 	Collaborators map[AccountID]Collaborator
 	Maintenance   bool
-	// ACM says that the certificates of its custom domains are managed.
+	// ACM tells whether the certificates of its custom domains are managed.
 	ACM bool
-	// Features are those that were switched, by name; see [App.FeatureOn].
+	// Features are the features that were switched on or off; see
+	// [App.FeatureOn].
 	Features map[string]bool
 	// Buildpacks are the names or URLs of those that build the app from its
 	// source, in their order.
 	Buildpacks []string
-	// HealthCheck is how its web dynos are asked whether they are well.
+	// HealthCheck is the health check of its web dynos.
 	HealthCheck HealthCheck
 	// Canary is how releases take over that bring code.
 	Canary Canary
-	// SleepAfter is how long no request must come until the app sleeps; 0 for
+	// SleepAfter is the time without a request after which the app sleeps; 0 for
 	// never.
 	SleepAfter time.Duration
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
-	// Deleting is set from the moment the app's end was asked for until
-	// nothing of it is left. Its name stays taken for that time.
+	// Deleting is set while the app is being deleted. Its name is taken until
+	// nothing of it is left.
 	Deleting bool
 }
 
-// Rename is an app's way from one name to another.
+// Rename is the change of an app's name.
 type Rename struct {
 	App      AppID
 	From, To string
@@ -68,9 +69,9 @@ func ValidateAppName(name string) error {
 	return nil
 }
 
-// HealthCheck is how the platform asks an app's web dynos by HTTP whether they
-// are well: before requests are sent to one, and from then on. The zero one
-// asks nothing: a web dyno that listens is well.
+// HealthCheck is how the platform checks an app's web dynos by HTTP: before the
+// first request is sent to one, and from then on. The zero value checks
+// nothing: a web dyno that listens is healthy.
 type HealthCheck struct {
 	Path      string        // with a slash first; empty for no check
 	Interval  time.Duration // between two questions to one dyno
@@ -78,12 +79,13 @@ type HealthCheck struct {
 	Threshold int           // so many bad answers in a row end a dyno
 }
 
-// DefaultHealthCheck is what holds where nothing is said.
+// DefaultHealthCheck has the defaults of all fields.
 func DefaultHealthCheck() HealthCheck {
 	return HealthCheck{Interval: 10 * time.Second, Timeout: 5 * time.Second, Threshold: 3}
 }
 
-// checkPath is what a request line may hold, and would not be taken for a host.
+// checkPath matches what may stand in a request line and cannot be taken for a
+// host.
 var checkPath = regexp.MustCompile(`^/([!"$-.0-~][!"$-~]{0,998})?$`)
 
 // On tells whether there is a check.
@@ -105,7 +107,7 @@ func (c HealthCheck) Validate() error {
 	return nil
 }
 
-// Feature is something of an app's that can be switched on and off, as with
+// Feature is a behaviour of an app that can be switched on and off, as with
 // `heroku features`.
 type Feature struct {
 	Name        string
@@ -123,7 +125,7 @@ const (
 	ReleaseOnPush = "release-on-push"
 	// Preboot starts a release's web dynos before the old ones are stopped.
 	Preboot = "preboot"
-	// Exec lets people into running dynos (heroku ps:exec).
+	// Exec allows shells in running dynos (heroku ps:exec).
 	Exec = "runtime-heroku-exec"
 	// RuntimeMetrics has the log tell what each dyno uses.
 	RuntimeMetrics = "log-runtime-metrics"
@@ -146,8 +148,7 @@ func Features() []Feature {
 	}
 }
 
-// FeatureOn tells whether a feature is on for the app. One that nobody knows
-// is off.
+// FeatureOn tells whether a feature is on for the app. An unknown one is off.
 func (a App) FeatureOn(name string) bool {
 	if on, said := a.Features[name]; said {
 		return on

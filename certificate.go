@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Certificate is a chain of certificates and what its first one says.
+// Certificate is a chain of certificates, with fields of the first one.
 type Certificate struct {
 	Chain    string // PEM: the one of the domains, then whoever issued the one before
 	Names    []string
@@ -25,10 +25,10 @@ type Certificate struct {
 	EndsAt   time.Time
 }
 
-// SelfSigned tells whether nobody but its own key vouches for it.
+// SelfSigned tells whether it was signed by its own key.
 func (c Certificate) SelfSigned() bool { return c.Subject == c.Issuer }
 
-// Covers tells whether it is good for a host name. For a wildcard it must name
+// Covers tells whether it is valid for a host name. For a wildcard it must name
 // that very wildcard.
 func (c Certificate) Covers(host string) bool {
 	if slices.Contains(c.Names, host) {
@@ -41,7 +41,7 @@ func (c Certificate) Covers(host string) bool {
 // Parse gives the chain's certificates.
 func (c Certificate) Parse() ([]*x509.Certificate, error) { return parseChain(c.Chain) }
 
-// What is more than anybody needs, and would take long to compute with.
+// Limits above what anybody needs: more would take long to compute with.
 const (
 	maxChain    = 20 // certificates
 	maxRSABits  = 8192
@@ -49,9 +49,9 @@ const (
 )
 
 // CheckCertificate reads a chain of certificates and their key, both PEM, and
-// tells whether they can serve now. The chain is brought into order: the one
-// that the key belongs to first, then each one's issuer; what belongs to nobody
-// is left out. Messages never repeat the key.
+// tells whether they can serve now. It orders the chain: the key's certificate
+// first, then each one's issuer, and leaves out all others. Messages never
+// repeat the key.
 func CheckCertificate(chain, key string, now time.Time) (Certificate, error) {
 	certs, err := parseChain(chain)
 	if err != nil {
@@ -148,7 +148,8 @@ func sameKey(a, b crypto.PublicKey) bool {
 	return ok && own.Equal(b)
 }
 
-// inOrder is the chain that starts with leaf, as far as the others go.
+// inOrder is the chain that starts with leaf, as far as the issuers are among
+// the others.
 func inOrder(leaf *x509.Certificate, others []*x509.Certificate) []*x509.Certificate {
 	chain := []*x509.Certificate{leaf}
 	for last := leaf; !bytes.Equal(last.RawIssuer, last.RawSubject); {
@@ -165,7 +166,7 @@ func inOrder(leaf *x509.Certificate, others []*x509.Certificate) []*x509.Certifi
 	return chain
 }
 
-// describe says what the chain's first certificate says.
+// describe reads the fields of the chain's first certificate.
 func describe(chain []*x509.Certificate) Certificate {
 	leaf := chain[0]
 	c := Certificate{
@@ -203,8 +204,8 @@ func oneLine(n pkix.Name) string {
 	return b.String()
 }
 
-// Endpoint is a certificate of an app's own, which the TLS clients of its
-// domains get. Its private key is not here: whoever serves it asks the store.
+// Endpoint is an app's own certificate, which TLS clients of its domains get.
+// Its private key is only in the store.
 type Endpoint struct {
 	ID   string // a UUID
 	App  AppID

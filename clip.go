@@ -3,7 +3,7 @@ package renga
 import "unicode/utf8"
 
 // Head is the first n bytes of a text or, where that would cut a character, up
-// to three fewer. What is no UTF-8 is cut where it is.
+// to three fewer. Text that is not UTF-8 is cut at n.
 func Head(s string, n int) string {
 	if len(s) <= n {
 		return s

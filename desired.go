@@ -2,7 +2,7 @@ package renga
 
 import "time"
 
-// Desired is all the dyno manager must know to put an app right.
+// Desired is the desired state of an app: all that the dyno manager must know.
 type Desired struct {
 	App       App
 	Formation Formation
@@ -12,15 +12,16 @@ type Desired struct {
 	// Next is the newest release while it is pending; nil otherwise. It takes
 	// Live's place once its dynos are up.
 	Next *ReleaseRecord
-	// Barred is the newest release when it must never run; 0 otherwise.
+	// Barred is the version of the newest release if that must never run; 0
+	// otherwise.
 	Barred int
 	// Restarts says that dynos created before a time are to be replaced. Keys
 	// are dyno names, process types, or RestartAll.
 	Restarts map[string]time.Time
 	// Hosts are the custom domains; the default host comes from the name.
 	Hosts []string
-	// AsleepSince is when the app fell asleep; zero when it is awake. Whether it
-	// still sleeps tells [Desired.Asleep].
+	// AsleepSince is when the app fell asleep; zero when it is awake.
+	// [Desired.Asleep] tells whether it still sleeps.
 	AsleepSince time.Time
 }
 
@@ -41,8 +42,8 @@ func (d Desired) RestartedAfter(name string, t ProcessType) time.Time {
 // MaxSleepAfter bounds the time after which an app may sleep.
 const MaxSleepAfter = 30 * 24 * time.Hour
 
-// ValidateSleepAfter tells what is wrong with a time after which an app is to
-// sleep; 0 is for never.
+// ValidateSleepAfter checks a time after which an app is to sleep; 0 is for
+// never.
 func ValidateSleepAfter(after time.Duration) error {
 	if after != 0 && (after < time.Second || after > MaxSleepAfter) {
 		return Errorf(Invalid, "After must be 1 to %.0f seconds without a request, or 0 for an app that never sleeps.",
@@ -51,9 +52,9 @@ func ValidateSleepAfter(after time.Duration) error {
 	return nil
 }
 
-// Asleep tells whether all dynos of the app's formation are to be down until the
-// next request. A release, a restart, another scale, and that the app is not to
-// sleep any more, wake it as well.
+// Asleep tells whether all dynos of the app's formation are to be down until
+// the next request. A release, a restart, scaling, and switching sleep off wake
+// the app up, too.
 func (d Desired) Asleep() bool {
 	return !d.AsleepSince.IsZero() && d.App.SleepAfter > 0 && d.Next == nil && !d.TouchedAt().After(d.AsleepSince)
 }

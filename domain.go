@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// Domain is a host name that an app answers to beside its default one. It is
-// claimed once: no other app of the platform can have the same.
+// Domain is a host name that an app answers to beside its default one. No two
+// apps of the platform can have the same.
 type Domain struct {
 	ID  string // a UUID
 	App AppID
 	// Hostname is in lower case, in ASCII (punycode), without port or final dot.
 	// A wildcard, "*.example.com", stands for every name below example.com.
 	Hostname string
-	// Endpoint is the id of the certificate that its visitors get; empty when
-	// none of the app's own.
+	// Endpoint is the id of the app's own certificate that its clients get; empty
+	// if there is none.
 	Endpoint string
 	// ACM is how it stands with its ordered certificate.
 	ACM       ACMStatus
@@ -24,9 +24,8 @@ type Domain struct {
 	UpdatedAt time.Time
 }
 
-// ACMStatus is how it stands with a certificate that the platform manages, in
-// Heroku's words: "cert issued", "failing", "failed". It is empty before the
-// first attempt.
+// ACMStatus is the status of a managed certificate, in Heroku's words: "cert
+// issued", "failing", "failed". It is empty before the first attempt.
 type ACMStatus struct {
 	State  string
 	Reason string // of a failure
@@ -63,7 +62,7 @@ func validLabels(labels []string) bool {
 			return false
 		}
 	}
-	// A last label of digits makes browsers take the whole for an address.
+	// Browsers take a name whose last label is digits for an address.
 	return strings.Trim(labels[len(labels)-1], "0123456789") != ""
 }
 
@@ -71,12 +70,12 @@ func validLabels(labels []string) bool {
 func (d Domain) IsWildcard() bool { return strings.HasPrefix(d.Hostname, "*.") }
 
 // Managed tells whether the platform is to get the domain's certificate: the
-// app said so, and the domain has none of the app's own. Wildcards cannot have
-// one, for nobody can prove by HTTP that all names are theirs.
+// app has ACM switched on, and no own certificate for the domain. Wildcards
+// cannot have one, for nobody can prove by HTTP that all names are theirs.
 func (d Domain) Managed(a App) bool { return a.ACM && d.Endpoint == "" && !d.IsWildcard() }
 
-// WildcardsOf lists the wildcards that a host name, or a wildcard, lies below;
-// the longest comes first.
+// WildcardsOf lists the wildcards that cover a host name or a wildcard, the
+// longest first.
 func WildcardsOf(host string) []string {
 	var above []string
 	for name := strings.TrimPrefix(host, "*."); ; {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// DynoState is what a dyno does, in Heroku's words.
+// DynoState is the state of a dyno, in Heroku's words.
 type DynoState string
 
 // The states of a dyno.
@@ -32,7 +32,7 @@ type Dyno struct {
 	State   DynoState
 	Since   time.Time // when it came into State
 	Created time.Time
-	// Reason says why it is not up: an exit code, a code such as R10.
+	// Reason says why it is not up: an exit code, or a code such as R10.
 	Reason string
 	// Exit says how its process ended; nil as long as it did not.
 	Exit *Exit

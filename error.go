@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Kind classes an error for whoever must turn it into a status. Each edge
-// (API, registry) has one table from kinds to its own codes.
+// Kind classes an error. API and registry each have one table from kinds to
+// their own status codes.
 type Kind string
 
 // The kinds. An error without one is Internal: its text is for the log only.

@@ -14,14 +14,15 @@ type ProcessType string
 const (
 	// Web is the one that gets HTTP requests.
 	Web ProcessType = "web"
-	// ReleaseType holds the release command: it runs once for each release,
-	// before that release's dynos, and has none itself.
+	// ReleaseType is the process type of the release command, which runs once for
+	// each release, before that release's dynos. It has no dynos of its own.
 	ReleaseType ProcessType = "release"
 )
 
 var processType = regexp.MustCompile(`^[a-z](?:[a-z0-9]|[-_][a-z0-9])*$`)
 
-// reservedTypes are repositories or dyno names of the platform's own.
+// reservedTypes are names of repositories or dynos that the platform uses
+// itself.
 var reservedTypes = map[ProcessType]bool{"releases": true, "run": true, "console": true}
 
 // ValidateProcessType tells whether t may name a process type: up to 30

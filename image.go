@@ -25,8 +25,8 @@ type Image struct {
 	Size int64
 }
 
-// PushedTo is the process type that the image was pushed to. The app's name is
-// left out, for it says nothing: apps are renamed, and images promoted.
+// PushedTo is the process type that the image was pushed to. It ignores the
+// app's name, for apps are renamed, and images promoted.
 func (i Image) PushedTo() ProcessType {
 	_, part, _ := strings.Cut(i.Repository, "/")
 	return ProcessType(part)
@@ -40,13 +40,14 @@ func (i Image) Same(o Image) bool {
 // Deploy asks for a release of images that are stored already.
 type Deploy struct {
 	// Images are, by the process type that was asked for, what its image
-	// declares: that type, and maybe others.
+	// declares: that type, and perhaps others.
 	Images map[ProcessType]map[ProcessType]Image
 	// Remove lists the process types that are to go.
 	Remove []ProcessType
-	// Description is what the release is called; empty for what it deploys.
+	// Description describes the release; empty for one made of what it deploys.
 	Description string
-	// Canary is how the release takes over; the zero one for the app's own way.
+	// Canary is how the release takes over; the zero value for the app's own
+	// setting.
 	Canary Canary
 }
 

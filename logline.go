@@ -46,7 +46,7 @@ func (l LogLine) AppendText(b []byte) []byte {
 }
 
 // ParseLogLine is the reverse of String, but for the ID, which it does not
-// know. It reports false for what is no such line.
+// know. It is false for anything else.
 func ParseLogLine(s string) (LogLine, bool) {
 	stamp, rest, ok := strings.Cut(s, " ")
 	head, text, ok2 := strings.Cut(rest, "]: ")
@@ -73,15 +73,15 @@ func (f LogFilter) Matches(l LogLine) bool {
 	return within(l.Dyno, f.Dyno) && within(l.Dyno, f.Type)
 }
 
-// within tells whether a dyno is the one of that name, or of the process type of
-// that name; all are within the empty one.
+// within tells whether a dyno has that name, or is of the process type of that
+// name; always for the empty name.
 func within(dyno, name string) bool {
 	return name == "" || name == dyno || strings.HasPrefix(dyno, name+".")
 }
 
 // LogMark says how far the output of one instance of a dyno has been kept:
 // Count messages of those printed at Since or later, the latest of them at
-// Until. That many are skipped when the output is read again from Since on.
+// Until. A reader that starts again at Since skips that many.
 type LogMark struct {
 	Since, Until time.Time
 	Count        int
@@ -92,7 +92,7 @@ type LogMark struct {
 // MaxDrains is how many drains an app may have.
 const MaxDrains = 5
 
-// Drain is where an app's log is sent besides.
+// Drain is a receiver of an app's log, outside the platform.
 type Drain struct {
 	ID  string // a UUID
 	App AppID

@@ -10,9 +10,9 @@ const MaxOneOff = 24 * time.Hour
 
 // OneOff asks for one dyno that runs a command in the release that serves.
 type OneOff struct {
-	// Command is a line for the image's shell. An image without one gets it as
-	// words. A process type's name at its beginning stands for what that type
-	// runs, in its image and size.
+	// Command is a line for the image's shell. An image without a shell gets it
+	// split into words. A process type's name at its beginning stands for that
+	// type's command, in its image and size.
 	Command string
 	// Type says whose image and size are used; empty means web's, or the first
 	// one's of an app without web.
@@ -25,12 +25,13 @@ type OneOff struct {
 	// As is the process type that the dyno has, [Run] or [Scheduler]; empty for
 	// Run.
 	As ProcessType
-	// Dyno is the dyno's id. When there is a dyno of that id already, that one is
-	// meant, and none is started. Empty for a new one.
+	// Dyno is the dyno's id. If there is a dyno of that id already, that one is
+	// returned, and none is started. Empty for a new id.
 	Dyno string
 	// Attach has it wait for a client and end with it.
 	Attach bool
-	// MarkExit says that an attached client looks for the exit code in the output.
+	// MarkExit tells whether an attached client looks for the exit code in the
+	// output.
 	MarkExit bool
 	// Terminal is the client's window, for a dyno with a terminal; nil for one
 	// without.

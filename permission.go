@@ -29,8 +29,8 @@ type Collaborator struct {
 	UpdatedAt   time.Time
 }
 
-// SharedPermissions are those of a collaborator when none were asked for, or
-// else those asked for; looking is always among them.
+// SharedPermissions are the permissions of a new collaborator: those asked for,
+// or the default if none were; always with MayView.
 func SharedPermissions(asked []Permission) ([]Permission, error) {
 	if len(asked) == 0 {
 		return []Permission{MayDeploy, MayOperate, MayView}, nil
@@ -80,8 +80,7 @@ func AnyPermission(either []Permission) string {
 // Scope says how far a token goes.
 type Scope string
 
-// Heroku's scopes. Protected ones reach what holds secrets, config vars above
-// all; the others do not.
+// Heroku's scopes. Only protected ones reach secrets, above all config vars.
 const (
 	ScopeGlobal         Scope = "global"          // everything, the account included
 	ScopeIdentity       Scope = "identity"        // look at the account
@@ -91,11 +90,11 @@ const (
 	ScopeWriteProtected Scope = "write-protected" // change apps and their secrets
 )
 
-// Scopes are those of one token.
+// Scopes are the scopes of one token.
 type Scopes []Scope
 
-// widerScopes are the scopes that each scope is a part of. Whoever may change a thing
-// may look at it: the answer to a change shows it.
+// widerScopes are the scopes that include each scope. A scope to change
+// something includes reading it, for the answer to a change shows it.
 var widerScopes = map[Scope]Scopes{
 	ScopeGlobal:         {},
 	ScopeIdentity:       {ScopeGlobal},

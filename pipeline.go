@@ -57,7 +57,8 @@ func ValidatePipelineName(name string) error {
 	return nil
 }
 
-// Promotion takes the images that serve in one app to others of its pipeline.
+// Promotion takes the images of one app's live release to others of its
+// pipeline.
 type Promotion struct {
 	ID        string // a UUID
 	Pipeline  PipelineID
@@ -69,9 +70,10 @@ type Promotion struct {
 	UpdatedAt time.Time
 }
 
-// MayPromote is nil when an account may take the images of one app to another:
-// it must see the one and deploy to the other, and whoever owns the other gets
-// the images, and must see where they come from.
+// MayPromote is nil if an account may promote the images of one app to another:
+// it must have the permissions to view the one and to deploy to the other. The
+// owner of the other gets the images, and must have the permission to view the
+// one.
 func MayPromote(from, to App, by AccountID) error {
 	if err := to.Permit(by, MayDeploy); err != nil {
 		return err
@@ -86,10 +88,11 @@ func MayPromote(from, to App, by AccountID) error {
 	return nil
 }
 
-// MayJoin is nil when an app may be put into the same pipeline as those apps by
-// an account that is its owner or not. Apps of a pipeline get each other's
-// images: who puts one there operates it, and owns the pipeline or deploys to
-// all apps of it, and the app's owner sees all of them.
+// MayJoin is nil if an account may put an app into a pipeline with those apps.
+// Apps of a pipeline get each other's images: the account must have the
+// permission to operate the app, and own the pipeline or have the permission to
+// deploy to all apps in it, and the app's owner must have the permission to
+// view all of them.
 func MayJoin(p Pipeline, others []App, a App, by AccountID) error {
 	if err := a.Permit(by, MayOperate); err != nil {
 		return err
@@ -110,8 +113,8 @@ func MayJoin(p Pipeline, others []App, a App, by AccountID) error {
 	return nil
 }
 
-// MayGetPipeline is nil when a pipeline with those apps may be given to an
-// account, which says from then on what is in it.
+// MayGetPipeline is nil if a pipeline with those apps may be given to an
+// account, which then decides what is in it.
 func MayGetPipeline(p Pipeline, apps []App, who Account) error {
 	for _, a := range apps {
 		if a.Permit(who.ID, MayView) != nil {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Proxies are the networks of the balancers in front of the platform. What such
-// a peer says of the client that it speaks for is believed; what others say is
-// only passed on.
+// Proxies are the networks of the balancers in front of the platform. The
+// headers in which they name their clients are believed; those of other peers
+// are only passed on.
 type Proxies []netip.Prefix
 
 // Trust tells whether a peer is one of them. Peer is an address, with or without
@@ -26,10 +26,10 @@ func (ps Proxies) contains(addr netip.Addr) bool {
 	return slices.ContainsFunc(ps, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
-// Client is the address that a request comes from: its peer's, or, when that is
-// trusted, the nearest one in its X-Forwarded-For that is not. What stands
-// before that one is only the client's word. An entry that is no address ends
-// the search: whoever wrote it is the last that is known.
+// Client is the address that a request comes from: its peer's or, if that is
+// trusted, the nearest one in X-Forwarded-For that is not. Entries before that
+// one are the client's own claim. An entry that is no address ends the search
+// at the address that added it.
 func (ps Proxies) Client(peer string, forwardedFor []string) string {
 	client := WithoutPort(peer)
 	if !ps.Trust(peer) {
@@ -57,15 +57,16 @@ func WithoutPort(addr string) string {
 	return host
 }
 
-// parseAddr reads an address as it is compared: IPv4 is IPv4, whichever way it
-// is written, and zones do not count.
+// parseAddr reads an address for comparison: IPv4 in IPv6 is IPv4, and zones
+// are dropped.
 func parseAddr(s string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(strings.Trim(WithoutPort(s), "[]"))
 	return addr.Unmap().WithZone(""), err == nil
 }
 
-// ClientNetwork is whom an address stands for when tries and connections are
-// counted: of IPv6 a customer has a whole /64. What is no address is itself.
+// ClientNetwork is what tries and connections of an address are counted for: a
+// customer has a whole /64 of IPv6. Text that is no address is returned as it
+// is.
 func ClientNetwork(from string) string {
 	const customer = 64
 	addr, ok := parseAddr(from)

@@ -42,15 +42,15 @@ type Change struct {
 	// Description is what release lists show, for instance "Deploy 0123456789ab".
 	Description string
 	By          AccountID
-	// PushID, when set, makes the change happen once however often it is asked
-	// for.
+	// PushID, if set, makes the change happen only once, however often it is
+	// asked for.
 	PushID string
 	// Canary is how the release takes over.
 	Canary Canary
-	// Deploys says that the change brings code: without a canary of its own it
-	// has the app's.
+	// Deploys tells whether the change brings new images: then it uses the app's
+	// canary if it has none of its own.
 	Deploys bool
-	// Edit makes the new inputs out of the current ones, in place. It may be
+	// Edit changes the current inputs into the new ones, in place. It may be
 	// called several times and must depend on nothing else.
 	Edit func(*Inputs) error
 }
@@ -91,7 +91,7 @@ func VersionName(n int) string { return fmt.Sprintf("v%d", n) }
 
 // ReleaseStatus is what became of a release. It only moves forward, from
 // Pending to one of the others; the one exception is a failed release with
-// nothing better to run, which is tried on and may yet succeed.
+// nothing better to run, which is started again and may yet succeed.
 type ReleaseStatus string
 
 // The states of a release.
@@ -183,7 +183,7 @@ type BrokenRelease struct {
 	FoundAt time.Time
 }
 
-// RollbackPart is what of a release a rollback takes back.
+// RollbackPart is the part of a release that a rollback takes back.
 type RollbackPart string
 
 // The parts.
@@ -193,17 +193,16 @@ const (
 	RollbackConfig RollbackPart = "config" // config vars only
 )
 
-// Canary is how a release takes over carefully: for a time its web dynos are
-// asked some of the requests only, beside those of the release that serves, and
-// it takes over if it holds. It is no part of the release: the same release may
-// be tried in this way once, and at once the next time. The zero one is no
-// canary.
+// Canary is how a release takes over gradually: for a time its web dynos get
+// only some of the requests, beside those of the live release, and it takes
+// over if it holds. It is no part of the release: a release of the same inputs
+// may be a canary or not. The zero value is no canary.
 type Canary struct {
 	Percent int           // of the requests
 	For     time.Duration // the time
 }
 
-// DefaultCanary is what holds where nothing is said.
+// DefaultCanary has the defaults of all fields.
 func DefaultCanary() Canary { return Canary{Percent: 10, For: 5 * time.Minute} }
 
 // On tells whether there is a canary.

@@ -8,8 +8,8 @@ type Route struct {
 	Name    string
 	Hosts   []string // lower case, without port; none removes the app
 	Targets []Target
-	// Canary are dynos of a release that is tried: beside Targets they are asked
-	// Percent of the requests.
+	// Canary are the web dynos of a canary, which get Percent of the requests;
+	// Targets get the others.
 	Canary  []Target
 	Percent int
 	// Idle says what to answer when there are no targets.
@@ -18,7 +18,7 @@ type Route struct {
 	Pages       Pages // instead of the router's own
 }
 
-// Target is one web dyno that may be asked.
+// Target is one web dyno that requests may be sent to.
 type Target struct {
 	ID   string // the dyno's id
 	Dyno string // web.1
@@ -46,15 +46,15 @@ const (
 
 // Pages are the addresses of an app's own error pages, as its config vars
 // ERROR_PAGE_URL and MAINTENANCE_PAGE_URL name them (devcenter: error-pages).
-// Every visitor sees them, so they are no secrets. An empty one means the
+// Every client sees them, so they are no secrets. An empty one means the
 // platform's page.
 type Pages struct {
 	Error       string
 	Maintenance string
 }
 
-// Pages reads the addresses. What is no http or https URL, or holds a password,
-// counts as empty.
+// Pages reads the addresses. Anything but an http or https URL without a
+// password counts as empty.
 func (v Vars) Pages() Pages {
 	return Pages{Error: pageURL(v["ERROR_PAGE_URL"]), Maintenance: pageURL(v["MAINTENANCE_PAGE_URL"])}
 }

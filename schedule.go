@@ -19,14 +19,14 @@ type Schedule struct {
 	App AppID
 	// Name is unique in the app; empty for none.
 	Name string
-	// Cron is when, in the five fields of a crontab or a word such as @daily, by
-	// the clocks of Zone: a name of the time zone database.
+	// Cron is when to run: the five fields of a crontab, or a word such as
+	// @daily, in the time zone Zone, a name of the time zone database.
 	Cron, Zone string
 	// Command, Type and Size are those of the [OneOff].
 	Command string
 	Type    ProcessType
 	Size    string
-	// Overlap lets a run start while the one before is still going.
+	// Overlap allows a run to start while the one before is still going.
 	Overlap bool
 	Enabled bool
 
@@ -39,7 +39,7 @@ type Schedule struct {
 
 var scheduleName = regexp.MustCompile(`^[a-z](?:[a-z0-9]|[-_][a-z0-9])*$`)
 
-// Validate tells what is wrong with a schedule, whenever it may be due.
+// Validate checks all fields but Cron and Zone.
 func (s Schedule) Validate() error {
 	switch n := len(s.Command); {
 	case s.Name != "" && (len(s.Name) > 30 || !scheduleName.MatchString(s.Name)):
@@ -68,7 +68,7 @@ func (s Schedule) OneOff(run ScheduledRun) OneOff {
 // RunStatus is how far a run of a schedule came.
 type RunStatus string
 
-// The statuses. The first two are followed by others, the rest are final.
+// The statuses. All but the first two are final.
 const (
 	RunStarting  RunStatus = "starting" // it is noted that its dyno is to be started
 	RunRunning   RunStatus = "running"
@@ -87,7 +87,8 @@ type ScheduledRun struct {
 	// there is none.
 	Dyno    string
 	Release int
-	// DueAt is when it was to start; zero times are those that did not come.
+	// DueAt is when it was to start; the other times are zero as long as they
+	// have not come.
 	DueAt, StartedAt, FinishedAt time.Time
 	ExitCode                     *int
 	// Reason says why it did not succeed.
@@ -104,7 +105,7 @@ func (r *ScheduledRun) Began(d Dyno) {
 	}
 }
 
-// Ended notes how the run's dyno ended. One with a reason did not end well.
+// Ended notes how the run's dyno ended. A dyno with a reason has failed.
 func (r *ScheduledRun) Ended(d Dyno) {
 	if r.Over() {
 		return

@@ -28,8 +28,9 @@ const (
 // Open tells whether the app is still to change hands, or may.
 func (t Transfer) Open() bool { return t.State == TransferPending || t.State == TransferAccepting }
 
-// Answer takes the recipient's word, accepted or declined. The same word again
-// changes nothing: what was accepted once is over when the app has changed hands.
+// Answer takes the recipient's answer, accepted or declined. The same answer
+// again changes nothing: an accepted transfer is over when the app has its new
+// owner.
 func (t *Transfer) Answer(word TransferState) error {
 	switch {
 	case word != TransferAccepted && word != TransferDeclined:

@@ -13,8 +13,8 @@ type Usage struct {
 	CPU time.Duration
 }
 
-// Memory is what counts against a dyno's quota. What is kept of files does not:
-// the kernel gives it back when somebody needs memory.
+// Memory is what counts against a dyno's quota. The files' cache does not
+// count: the kernel frees it when memory is needed.
 func (u Usage) Memory() int64 { return u.RSS + u.Swap }
 
 // Sample is what a dyno used at one moment.

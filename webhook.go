@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Secret is a word that only its owner and whoever it is meant for may see. It
-// prints as "[redacted]" and refuses to be marshalled by accident.
+// Secret is a text that only its owner and its recipient may see. It prints as
+// "[redacted]" and refuses to be marshalled by accident.
 type Secret string
 
 // String hides the secret.
@@ -37,7 +37,7 @@ type Webhook struct {
 	UpdatedAt     time.Time
 }
 
-// WebhookLevel is how hard an event is tried to be delivered.
+// WebhookLevel is whether a failed delivery is tried again.
 type WebhookLevel string
 
 // The levels.
@@ -69,13 +69,13 @@ var EventKinds = []EventKind{
 }
 
 // Wants tells whether the webhook asks for a kind of events. Heroku has two
-// names for those of dynos.
+// names for events of dynos.
 func (w Webhook) Wants(k EventKind) bool {
 	return slices.Contains(w.Include, k) || k == DynoEvent && slices.Contains(w.Include, "api:dyno")
 }
 
-// Event is something that happened to an app, with what it happened to as that
-// was then.
+// Event is something that happened to an app, with the state of its subject at
+// that time.
 type Event struct {
 	ID     string // a UUID that sorts by time
 	Kind   EventKind
@@ -83,8 +83,8 @@ type Event struct {
 	At     time.Time
 	By     AccountID // who did it; empty for the platform itself
 	App    App
-	// Subject is what it happened to, Before what that was before; of what was
-	// created there is nothing before.
+	// Subject is what it happened to; Before is its state before, and empty if it
+	// was created.
 	Subject, Before Subject
 }
 

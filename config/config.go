@@ -2,7 +2,7 @@
 // on Heroku and in the twelve factors; the server's own are called settings and
 // live with the program.
 //
-// Config vars live nowhere but in releases: reading them opens the newest
+// Config vars are stored only in releases: reading them opens the newest
 // release, setting them makes the next one.
 package config
 
@@ -39,9 +39,9 @@ func (s *Service) Vars(ctx context.Context, app renga.AppID) (renga.Vars, error)
 }
 
 // SetVars sets the given config vars and removes those given as nil, all in one
-// release, and returns what holds now. Names that are not mentioned keep their
-// values. Invalid when a name may not be set or all together are too large;
-// then nothing changes. Removing a name that is not there is no error.
+// release, and returns the app's config vars after it. Other names keep their
+// values. It is renga.Invalid, and nothing changes, if a name may not be set or
+// all together are too large. Removing a name that does not exist is no error.
 func (s *Service) SetVars(ctx context.Context, app renga.AppID, changes map[string]*string,
 	by renga.AccountID) (renga.Vars, error) {
 	for _, name := range sorted(changes) {
@@ -59,8 +59,8 @@ func (s *Service) SetVars(ctx context.Context, app renga.AppID, changes map[stri
 	return rel.Env(), nil
 }
 
-// apply edits the inputs. A name that an add-on holds is refused, so that the
-// order of layers never matters.
+// apply edits the inputs. It refuses a name that an add-on sets, so that no
+// name has two values.
 func apply(in *renga.Inputs, changes map[string]*string) error {
 	for _, name := range sorted(changes) {
 		for _, held := range in.Credentials {
@@ -77,7 +77,7 @@ func apply(in *renga.Inputs, changes map[string]*string) error {
 	return renga.ValidateVars(in.Vars)
 }
 
-// describe says what changes, as Heroku words it, without values: "Set A, B
+// describe describes the changes as Heroku does, without values: "Set A, B
 // config vars", "Remove C config vars", or both.
 func describe(changes map[string]*string) string {
 	var set, removed []string
@@ -98,7 +98,7 @@ func describe(changes map[string]*string) string {
 	}
 }
 
-// list joins names, and says how many more there are when they are many.
+// list joins names; of many only the first, and how many more there are.
 func list(names []string) string {
 	const most = 8
 	if len(names) > most {

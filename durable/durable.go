@@ -1,9 +1,9 @@
 // Package durable writes files that are whole after a crash or a power loss.
 //
-// A file is written beside its place, synced, and put there at once; then its
-// folder is synced too. Whoever reads the path finds the old content or the new
-// one, never a part, and after a return of nil always the new one. The package
-// also tells how much a disk still takes.
+// A file is written under a temporary name, synced, and renamed; then its
+// folder is synced, too. A reader finds the old content or the new one, never a
+// part, and always the new one after a return of nil. The package also tells
+// how much a disk still takes.
 package durable
 
 import (
@@ -14,22 +14,21 @@ import (
 	"strings"
 )
 
-// partial is what the names of files begin with that are being written. A crash
-// may leave one, of the mode of the file that it was to become; see [Partial].
+// partial begins the names of temporary files. A crash may leave one, with the
+// mode of the final file; see [Partial].
 const partial = ".partial-"
 
 // WriteFile replaces the file at path, or makes it, with the content and
-// exactly the mode. Its folder must be there. After an error the file may have
-// the old content or the new one.
+// exactly the mode. Its folder must exist. After an error the file may have the
+// old content or the new one.
 func WriteFile(path string, content []byte, mode fs.FileMode) error {
 	return write(path, content, mode, os.Rename)
 }
 
-// CreateFile makes the file at path. Its error is [fs.ErrExist] when there is
-// one already, which stays as it is: of several that create it at once, one
-// wins.
+// CreateFile makes the file at path. If it exists the error is [fs.ErrExist],
+// and it stays as it is. If several create it at once, one wins.
 func CreateFile(path string, content []byte, mode fs.FileMode) error {
-	// A link, unlike a rename, never replaces a file that is there.
+	// A link, unlike a rename, never replaces an existing file.
 	return write(path, content, mode, os.Link)
 }
 

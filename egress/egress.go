@@ -1,7 +1,7 @@
 // Package egress decides where Renga may connect to when a user names the
-// address: webhooks and log drains. Addresses that lead into the machine or its
-// neighbourhood are refused unless the operator allows them, so that nobody
-// reaches through Renga what he could not reach himself.
+// address: webhooks and log drains. It refuses addresses of the machine and of
+// private networks unless the operator allows them, so that nobody reaches
+// through Renga what they could not reach themselves.
 package egress
 
 import (
@@ -34,8 +34,8 @@ type Policy struct {
 	own     func() ([]net.Addr, error)
 }
 
-// New makes a policy. Guarded addresses within allowed may be connected to. So
-// are this machine's own addresses guarded, public ones too, for more listens
+// New makes a policy. Guarded addresses within allowed may be connected to.
+// This machine's own addresses are guarded, even public ones, for more listens
 // there than the internet sees.
 func New(allowed []netip.Prefix) *Policy { return &Policy{allowed, net.InterfaceAddrs} }
 
@@ -55,8 +55,8 @@ func (p *Policy) Check(ip netip.Addr) error {
 		"%s is an address of this machine or of a private network; the operator may allow it with --egress-allow.", ip)
 }
 
-// isOwn tells whether an address is one of this machine's. They come and go, so
-// they are looked up each time; when that fails, nothing is known to be safe.
+// isOwn tells whether an address is one of this machine's. It looks them up
+// each time, for they change; if that fails, it takes every address for one.
 func (p *Policy) isOwn(ip netip.Addr) (bool, error) {
 	addrs, err := p.own()
 	if err != nil {
@@ -72,8 +72,8 @@ func (p *Policy) isOwn(ip netip.Addr) (bool, error) {
 	}), nil
 }
 
-// Dial connects like net.Dialer.DialContext. What is checked is the address
-// that is dialled at last, whatever a name resolved to before.
+// Dial connects like net.Dialer.DialContext. It checks the address that is
+// finally dialled, whatever a name resolved to before.
 func (p *Policy) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	d := net.Dialer{Timeout: 10 * time.Second, Control: p.control}
 	conn, err := d.DialContext(ctx, network, address)

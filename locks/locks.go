@@ -1,11 +1,11 @@
-// Package locks holds locks by name: one per app, per tag, per whatever is to be
-// changed by one alone.
+// Package locks gives locks by name: for an app, a tag, or whatever else must
+// be changed by one caller at a time.
 package locks
 
 import "sync"
 
-// Named are read-write locks by name. The zero value is ready; names that
-// nobody holds cost nothing.
+// Named are read-write locks by name. The zero value is ready. Names that are
+// not locked take no memory.
 type Named struct {
 	mu   sync.Mutex
 	held map[string]*lock
@@ -16,14 +16,14 @@ type lock struct {
 	users int // who holds it or waits for it
 }
 
-// Lock takes the name for one alone and gives the function that lets it go.
+// Lock locks the name for writing, and returns the function that unlocks it.
 func (n *Named) Lock(name string) (unlock func()) {
 	l := n.take(name)
 	l.Lock()
 	return func() { l.Unlock(); n.leave(name, l) }
 }
 
-// RLock takes the name together with other readers.
+// RLock locks the name for reading, and returns the function that unlocks it.
 func (n *Named) RLock(name string) (unlock func()) {
 	l := n.take(name)
 	l.RLock()

@@ -17,23 +17,23 @@ import (
 )
 
 const (
-	// drainBuffer is how many lines may wait for a drain; of more the newest
-	// stay, as on Heroku.
+	// drainBuffer is how many lines may wait for a drain; beyond it the oldest
+	// are dropped, as on Heroku.
 	drainBuffer = 1024
 	// The pauses between two tries, which double.
 	firstDrainRetry   = time.Second
 	longestDrainRetry = time.Minute
 	// sendLimit bounds one try.
 	sendLimit = 15 * time.Second
-	// savePause is how often the place of a busy drain is written down: what
-	// was sent since is sent again after a crash.
+	// savePause is how often the position of a busy drain is saved: after a
+	// crash, lines sent since then are sent again.
 	savePause = time.Second
 )
 
 // sink takes lines to a drain's receiver.
 type sink interface {
-	// send sends all of the lines or returns an error. Frame names the lines:
-	// who sends them again uses the same one.
+	// send sends all of the lines or returns an error. Frame identifies the
+	// lines: sending them again uses the same one.
 	send(ctx context.Context, frame string, lines []renga.LogLine) error
 	close()
 }
@@ -59,8 +59,8 @@ func newDrainWorker(d *Drainer, one renga.Drain) (*drainWorker, error) {
 	return &drainWorker{Drain: one, d: d, sink: s}, nil
 }
 
-// run sends until ctx ends. A log that was removed ends, and may be there again
-// before the drain is gone.
+// run sends until ctx ends. It goes on after the end of a removed log, for
+// there may be a new one before the drain is removed.
 func (w *drainWorker) run(ctx context.Context) {
 	defer w.sink.close()
 	w.after = w.d.logs.drainPosition(w.App, w.ID)
@@ -84,8 +84,8 @@ func (w *drainWorker) run(ctx context.Context) {
 	w.write()
 }
 
-// deliver sends lines, again and again until they arrive, are too many, or ctx
-// ends.
+// deliver sends lines, again and again until they have arrived, too many wait,
+// or ctx ends.
 func (w *drainWorker) deliver(ctx context.Context, lines []renga.LogLine) error {
 	end, retry := lines[len(lines)-1].ID, firstDrainRetry
 	for {
@@ -106,8 +106,8 @@ func (w *drainWorker) deliver(ctx context.Context, lines []renga.LogLine) error 
 	}
 }
 
-// try sends some of the lines, after the news of those that were dropped, and
-// tells how many.
+// try sends some of the lines, after a line on those that were dropped, and
+// returns how many.
 func (w *drainWorker) try(ctx context.Context, lines []renga.LogLine) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, sendLimit)
 	defer cancel()
@@ -127,7 +127,7 @@ func (w *drainWorker) try(ctx context.Context, lines []renga.LogLine) (int, erro
 	return len(some), nil
 }
 
-// newest leaves out the lines that are too far behind.
+// newest drops the lines beyond drainBuffer.
 func (w *drainWorker) newest(lines []renga.LogLine) []renga.LogLine {
 	end := w.d.logs.end(w.App)
 	n := 0
@@ -146,7 +146,7 @@ func (w *drainWorker) drop(n uint64) {
 	w.d.logs.stats.undrained.Add(n)
 }
 
-// overflow is the line that tells the receiver what it does not get.
+// overflow is the line that tells the receiver of dropped lines.
 func (w *drainWorker) overflow() renga.LogLine {
 	return renga.LogLine{
 		Time: w.d.logs.opt.Now(), Source: renga.SourceHeroku, Dyno: logplex,
@@ -154,7 +154,7 @@ func (w *drainWorker) overflow() renga.LogLine {
 	}
 }
 
-// arrived notes that all up to a line is done with.
+// arrived notes that all lines up to one have arrived or were dropped.
 func (w *drainWorker) arrived(end uint64) {
 	w.after = end
 	if w.failing {
@@ -167,8 +167,8 @@ func (w *drainWorker) arrived(end uint64) {
 }
 
 // fail tells the app's owner, once, that the drain does not take lines. The
-// cause is the operator's: it may hold an address, but no password, for URLs are
-// not part of errors here.
+// cause goes to Renga's log: it may hold an address, but no password, for
+// errors here hold no URLs.
 func (w *drainWorker) fail(err error) {
 	if w.failing {
 		return
@@ -184,9 +184,9 @@ type ownerError string
 
 func (t ownerError) Error() string { return string(t) }
 
-// reason is what the app's owner is told. How an address could not be reached is
-// no business of theirs: from refusals, silences and names in certificates they
-// could draw a map of the network that Renga is in.
+// reason is what the app's owner is told. It does not tell how an address could
+// not be reached: refusals, silences and names in certificates would give away
+// the network that Renga is in.
 func reason(err error) string {
 	var untrusted *tls.CertificateVerificationError
 	var mine ownerError
@@ -216,7 +216,8 @@ func (l *Logs) end(app renga.AppID) uint64 {
 	return next - 1
 }
 
-// drainPosition is where a drain is in the log; a new one begins at the end.
+// drainPosition is a drain's position in the log; a new drain begins at the
+// end.
 func (l *Logs) drainPosition(app renga.AppID, drain string) uint64 {
 	if dir, err := l.dir(app); err == nil {
 		text, err := os.ReadFile(positionFile(dir, drain))

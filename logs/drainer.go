@@ -24,22 +24,22 @@ type Drains interface {
 type DrainOptions struct {
 	// Dial connects; it decides which addresses may be connected to.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Roots are whom to trust over TLS; nil for whom the system trusts.
+	// Roots are the trusted CAs; nil for the system's.
 	Roots *x509.CertPool
 	Log   *slog.Logger
 }
 
 const (
-	// refreshEvery is how often all apps' drains are looked up, for wakes may have
-	// been lost.
+	// refreshEvery is how often all apps' drains are looked up, for a call of
+	// Wake may have been lost.
 	refreshEvery = 5 * time.Minute
-	// refreshRetry is the pause after the store could not be asked.
+	// refreshRetry is the pause after the store failed.
 	refreshRetry   = 5 * time.Second
 	refreshTimeout = 30 * time.Second
 )
 
-// Drainer sends apps' logs to their drains. Each drain has a place in the log,
-// which is kept beside it, so that a restart neither loses nor skips anything.
+// Drainer sends apps' logs to their drains. Each drain has a position in the
+// log, which is saved beside the log, so that a restart loses no line.
 type Drainer struct {
 	logs   *Logs
 	drains Drains
@@ -107,7 +107,7 @@ func (d *Drainer) takeToRefresh() []renga.AppID {
 	return apps
 }
 
-// refreshAll looks at every app and tells when to do so again.
+// refreshAll refreshes the drains of all apps, and returns when to do so again.
 func (d *Drainer) refreshAll(ctx context.Context) time.Duration {
 	brief, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
@@ -121,8 +121,8 @@ func (d *Drainer) refreshAll(ctx context.Context) time.Duration {
 	return refreshEvery
 }
 
-// refresh starts and stops drains so that they are those of the apps. It tells
-// whether it could find out.
+// refresh starts and stops drains so that they are those of the apps. It is
+// false if the store failed.
 func (d *Drainer) refresh(ctx context.Context, apps []renga.AppID) bool {
 	known := true
 	for _, app := range apps {
@@ -141,10 +141,10 @@ func (d *Drainer) refresh(ctx context.Context, apps []renga.AppID) bool {
 	return known
 }
 
-// errRemoved ends a drain that is no more.
+// errRemoved ends a drain that was removed.
 var errRemoved = errors.New("the drain was removed")
 
-// setDrains has exactly these drains of an app run.
+// setDrains runs exactly these drains of an app.
 func (d *Drainer) setDrains(ctx context.Context, app renga.AppID, wanted []renga.Drain) {
 	ids := map[string]bool{}
 	for _, one := range wanted {

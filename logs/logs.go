@@ -1,16 +1,16 @@
-// Package logs keeps what apps, and the platform about them, have to say: one
-// durable ring of lines per app, on disk and capped in bytes.
+// Package logs keeps the apps' logs: one durable ring of lines per app, on disk
+// and bounded in bytes.
 //
-// A ring is a directory named by the app's id with some segments, files that
-// are only appended to; when there are too many bytes the oldest goes. Lines
-// are written in batches, each with a checksum, in one piece: what a crash tore
-// is cut off at the next start. Whoever follows the output of a dyno puts the
-// mark of how far it came into the same batch, so that after a crash it goes on
-// exactly where the ring ends: no line is lost and none is doubled.
+// A ring is a directory named by the app's id, with segments: files that are
+// only appended to. When there are too many bytes the oldest segment is
+// removed. Lines are written in batches, each with a checksum, so that the next
+// start cuts off a batch that a crash tore. A follower of a dyno's output puts
+// the mark of how far it has read into the same batch, so that after a crash it
+// continues exactly where the ring ends: no line is lost or doubled.
 //
-// Readers read the files, by the lines' ids. They hold nothing up: one that is
-// so slow that its place falls out of the ring is told how many lines it
-// missed, and goes on from there.
+// Readers read the files, by the lines' ids. They block nothing: a reader that
+// is so slow that its position falls out of the ring is told how many lines it
+// missed, and continues from there.
 package logs
 
 import (
@@ -29,8 +29,8 @@ import (
 	"renga"
 )
 
-// DefaultMaxBytes is what one app's ring may take when nothing else is said;
-// MinMaxBytes is the least that makes sense.
+// DefaultMaxBytes is the default size of one app's ring; MinMaxBytes is the
+// least that makes sense.
 const (
 	DefaultMaxBytes = 10 << 20
 	MinMaxBytes     = 1 << 20
@@ -59,7 +59,7 @@ type Logs struct {
 	rings map[renga.AppID]*ring
 }
 
-// New makes the directory. Rings are opened when somebody needs them.
+// New makes the directory. Rings are opened when they are needed.
 func New(o Options) (*Logs, error) {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = DefaultMaxBytes
@@ -77,15 +77,15 @@ func New(o Options) (*Logs, error) {
 	return &Logs{opt: o, log: o.Log, rings: map[renga.AppID]*ring{}, queues: newQueueSet()}, nil
 }
 
-// Line adds one line, of now. It never fails: a line that the disk does not
-// take is counted and told of.
+// Line adds one line, of now. It never fails: a line that cannot be written is
+// counted, and the log says so later.
 func (l *Logs) Line(app renga.AppID, source, dyno, text string) {
 	l.write(app, []renga.LogLine{{Time: l.opt.Now(), Source: source, Dyno: dyno, Text: text}}, nil)
 }
 
 // Keep adds what an instance of a dyno printed, together with the mark of how
-// far that is; the mark alone when there are no lines. What the disk does not
-// take is counted and told of, and not kept.
+// far that is; the mark alone when there are no lines. Lines that cannot be
+// written are counted, and the log says so later.
 func (l *Logs) Keep(app renga.AppID, instance string, lines []renga.LogLine, mark renga.LogMark) {
 	l.write(app, lines, marks{instance: mark})
 }
@@ -99,8 +99,8 @@ func (l *Logs) Mark(app renga.AppID, instance string) renga.LogMark {
 	return r.mark(instance)
 }
 
-// Forget drops the mark of an instance that is gone; all of the app's log when
-// no instance is named. Forgetting twice is no error.
+// Forget drops the mark of an instance that is gone; without an instance it
+// removes all of the app's log. Calling it again is no error.
 func (l *Logs) Forget(app renga.AppID, instance string) error {
 	if instance != "" {
 		return l.forgetMark(app, instance)
@@ -157,8 +157,8 @@ func (l *Logs) Close() error {
 	return errors.Join(errs...)
 }
 
-// write appends to an app's ring. One that cannot be opened is as good as one
-// that cannot be written.
+// write appends to an app's ring. It treats a ring that cannot be opened like
+// one that cannot be written.
 func (l *Logs) write(app renga.AppID, lines []renga.LogLine, ms marks) {
 	r, err := l.ring(app)
 	if err == nil {
@@ -205,7 +205,7 @@ func (l *Logs) ring(app renga.AppID) (*ring, error) {
 	return r, nil
 }
 
-// known is the app's ring as long as there is one; nil when nobody ever wrote.
+// known is the app's ring; nil if nothing was ever written.
 func (l *Logs) known(app renga.AppID) (*ring, error) {
 	dir, err := l.dir(app)
 	if err != nil {
@@ -217,8 +217,8 @@ func (l *Logs) known(app renga.AppID) (*ring, error) {
 	return l.ring(app)
 }
 
-// dir is where an app's ring is. Ids are made by the platform; what is none
-// must not become a path.
+// dir is where an app's ring is. The platform makes the ids; anything else must
+// not become a path.
 func (l *Logs) dir(app renga.AppID) (string, error) {
 	if uuid.Validate(string(app)) != nil {
 		return "", fmt.Errorf("%q is no app's id", app)

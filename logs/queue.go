@@ -15,23 +15,24 @@ const maxQueued = 8192
 // logplex is the dyno that Heroku's own lines about logs come from.
 const logplex = "logplex"
 
-// queuedLine is a line that waits to be written. Its text is made when it is.
+// queuedLine is a line that waits to be written. Its text is made when it is
+// written.
 type queuedLine struct {
 	at           time.Time
 	source, dyno string
 	text         fmt.Stringer
 }
 
-// lineQueue holds an app's letters.
+// lineQueue holds an app's lines that wait to be written.
 type lineQueue struct {
 	mu    sync.Mutex
 	lines []queuedLine
-	// dropped letters since then, for there were too many
+	// dropped counts the lines since droppedSince for which there was no room.
 	dropped      int
 	droppedSince time.Time
 }
 
-// queueSet knows which mailboxes are not empty.
+// queueSet knows which queues are not empty.
 type queueSet struct {
 	mu      sync.Mutex
 	waiting map[renga.AppID]*ring
@@ -42,9 +43,8 @@ func newQueueSet() queueSet {
 	return queueSet{waiting: map[renga.AppID]*ring{}, signal: make(chan struct{}, 1)}
 }
 
-// Offer adds a line without waiting for anything: it is written soon, by Run.
-// When the app's lines come faster than that, this one is dropped and counted,
-// and the log says how many were.
+// Offer queues a line without blocking; Run writes it soon. If the queue is
+// full the line is dropped and counted, and the log says how many were.
 func (l *Logs) Offer(app renga.AppID, source, dyno string, text fmt.Stringer) {
 	r, err := l.ring(app)
 	if err != nil {
@@ -56,7 +56,7 @@ func (l *Logs) Offer(app renga.AppID, source, dyno string, text fmt.Stringer) {
 	}
 }
 
-// put tells whether the letter is the first one.
+// put adds a line, and tells whether the queue was empty.
 func (q *lineQueue) put(one queuedLine, stats *counters) (first bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -72,7 +72,7 @@ func (q *lineQueue) put(one queuedLine, stats *counters) (first bool) {
 	return len(q.lines) == 1
 }
 
-// take empties the mailbox into lines.
+// take empties the queue.
 func (q *lineQueue) take() []renga.LogLine {
 	q.mu.Lock()
 	queued, dropped, since := q.lines, q.dropped, q.droppedSince
@@ -91,7 +91,7 @@ func (q *lineQueue) take() []renga.LogLine {
 	return lines
 }
 
-// overflow words what Heroku says where lines were lost.
+// overflow is Heroku's line on lost lines.
 func overflow(code, name string, n int, what string, since time.Time) string {
 	return fmt.Sprintf("Error %s (%s) -> %d messages %s since %s.", code, name, n, what, since.UTC().Format(time.RFC3339))
 }

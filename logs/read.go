@@ -16,8 +16,8 @@ import (
 const readBytes = 4 * maxBatch
 
 // Last gives the newest n lines that the filter chooses, oldest first, and the
-// id of the newest line of all: following from there on misses none and doubles
-// none. A negative n means all.
+// id of the newest line of all: following from there on neither misses nor
+// doubles a line. A negative n means all.
 func (l *Logs) Last(app renga.AppID, n int, f renga.LogFilter) (lines []renga.LogLine, end uint64, err error) {
 	r, err := l.known(app)
 	if err != nil || r == nil {
@@ -40,15 +40,15 @@ func (l *Logs) Last(app renga.AppID, n int, f renga.LogFilter) (lines []renga.Lo
 	return lines, next - 1, nil
 }
 
-// snapshot is what there is at this moment.
+// snapshot is the state of the ring at this moment.
 func (r *ring) snapshot() ([]segment, uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.segments), r.next
 }
 
-// chosen reads one segment as far as it was written when it was listed. One
-// that is gone meanwhile has no lines.
+// chosen reads one segment as far as it was written when it was listed. If it
+// has been removed meanwhile, it has no lines.
 func (r *ring) chosen(s segment, f renga.LogFilter) ([]renga.LogLine, error) {
 	b, err := readTo(r.path(s.first), s.size)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -74,10 +74,10 @@ func readTo(path string, size int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, size))
 }
 
-// Follow calls tell with the lines after an id, those that are there and those
-// to come, until ctx or the log ends or tell returns an error, which it gives
-// back. Missed says how many lines before these are gone, for the reader was
-// too slow or away for too long. Following a log that is not there waits for it.
+// Follow calls tell with the lines after an id, present and future ones, until
+// ctx or the log ends or tell returns an error, which it returns. Missed is how
+// many lines before these are gone, for the reader was too slow or away for too
+// long. A log that does not exist yet is waited for.
 func (l *Logs) Follow(ctx context.Context, app renga.AppID, after uint64,
 	tell func(lines []renga.LogLine, missed uint64) error) error {
 	r, err := l.ring(app)
@@ -113,8 +113,9 @@ func (l *Logs) Follow(ctx context.Context, app renga.AppID, after uint64,
 	}
 }
 
-// await gives nil when there are lines after that id, else what is closed once
-// there may be. A closed ring is an error for who has read all.
+// await is nil if there are lines after that id, or else a channel that is
+// closed once there may be. If the ring is closed and all is read, it is an
+// error.
 func (r *ring) await(after uint64) (<-chan struct{}, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -129,7 +130,7 @@ func (r *ring) await(after uint64) (<-chan struct{}, error) {
 	return r.changed, nil
 }
 
-// cursor is where a reader is.
+// cursor is a reader's position.
 type cursor struct {
 	*ring
 	after  uint64   // the id of the last line that was read
@@ -146,8 +147,8 @@ func (c *cursor) close() {
 	}
 }
 
-// read gives the next lines. There may be none: the end of a segment, or a
-// batch of marks.
+// read returns the next lines. There may be none, at the end of a segment or in
+// a batch of marks.
 func (c *cursor) read() (lines []renga.LogLine, missed uint64, err error) {
 	size, next, err := c.openNext()
 	if err != nil {
@@ -216,8 +217,8 @@ func (c *cursor) open(all []segment) (err error) {
 	return err
 }
 
-// sizeIn is how much of the open segment was written. One that is listed no
-// more does not grow.
+// sizeIn is how much of the open segment was written. A segment that is no
+// longer listed does not grow.
 func (c *cursor) sizeIn(all []segment) (int64, error) {
 	for _, s := range all {
 		if s.first == c.first {

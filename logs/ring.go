@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	// segments is how many files a full ring has: a step forgets one part in as
-	// many of the whole.
+	// segments is how many files a full ring has. Removing the oldest removes
+	// that part of the whole.
 	segments  = 8
 	extension = ".log"
 	// maxBatch bounds what is written, and read, at once.
 	maxBatch = 64 << 10
-	// maxMarks bounds the marks of one app. Marks whose instance was removed by
-	// somebody else are never taken back; the oldest of them go.
+	// maxMarks bounds the marks of one app. If somebody else removes an instance,
+	// nobody removes its mark; so the oldest are dropped.
 	maxMarks = 1000
 )
 
@@ -57,7 +57,7 @@ type ring struct {
 	lostSince time.Time
 }
 
-// openRing reads what there is. What is torn at the end is cut off.
+// openRing opens a ring, and cuts off what a crash tore at its end.
 func openRing(dir string, maxBytes int64, now func() time.Time) (*ring, error) {
 	r := &ring{dir: dir, maxBytes: maxBytes, now: now, next: 1, marks: marks{}}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -93,8 +93,9 @@ func (r *ring) find() error {
 	return nil
 }
 
-// resume reads the newest segment, which begins with the marks of before. One
-// without them is what a power loss left of a new file: the one before it has all.
+// resume reads the newest segment, which begins with the marks of the one
+// before. If it has none, a power loss tore it when it was new, and the one
+// before it has all.
 func (r *ring) resume() error {
 	for {
 		newest := &r.segments[len(r.segments)-1]
@@ -187,7 +188,7 @@ func (r *ring) batchLocked(lines []renga.LogLine, ms marks) error {
 	return nil
 }
 
-// roomLocked sees to it that the newest segment takes n more bytes.
+// roomLocked makes a new segment if the newest one cannot take n more bytes.
 func (r *ring) roomLocked(n int64) error {
 	most := r.maxBytes / segments
 	if r.file != nil && r.segments[len(r.segments)-1].size+n <= most {
@@ -209,8 +210,8 @@ func (r *ring) roomLocked(n int64) error {
 	return r.trimLocked(most)
 }
 
-// create makes a segment with content, or none at all: a kill must not leave one
-// without the marks, nor take those of one of the same name.
+// create makes a segment with its content, or none at all: a kill must neither
+// leave one without the marks, nor remove those of one of the same name.
 func (r *ring) create(path string, content []byte) (*os.File, error) {
 	beside := filepath.Join(r.dir, "new")
 	f, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -267,7 +268,7 @@ func (r *ring) mark(instance string) renga.LogMark {
 	return r.marks[instance]
 }
 
-// loseLocked counts lines that were not written.
+// loseLocked counts lines that could not be written.
 func (r *ring) loseLocked(n int, err error) error {
 	if r.lost == 0 {
 		r.lostSince = r.now()
@@ -276,7 +277,7 @@ func (r *ring) loseLocked(n int, err error) error {
 	return err
 }
 
-// lossLocked is the line that tells of lost ones, once there is room again.
+// lossLocked is the line on lost lines, once there is room again.
 func (r *ring) lossLocked() renga.LogLine {
 	return renga.LogLine{
 		Time: r.now(), Source: renga.SourceHeroku, Dyno: logplex,

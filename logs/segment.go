@@ -14,17 +14,17 @@ import (
 )
 
 // A segment is a text file of batches. A batch is a head and lines as Heroku
-// shows them, so that people and grep can read it too:
+// shows them, so that people and grep can read it:
 //
 //	#<id of the first line> <lines> <bytes of the lines> <checksum> <mark>...
 //
 // A mark is instance=since,until,count,ended with times in nanoseconds since
-// 1970; without a value it takes an earlier one back. The checksum is the
-// CRC-32C, in hex, of the rest of the head and the lines.
+// 1970; without a value it removes an earlier one. The checksum is the CRC-32C,
+// in hex, of the rest of the head and the lines.
 const headStart = '#'
 
-// marks are how far instances have been read. A zero one means that the
-// instance is gone.
+// marks are the marks of instances. A zero mark means that the instance is
+// gone.
 type marks map[string]renga.LogMark
 
 // batch is a batch that was read.
@@ -50,7 +50,7 @@ func encode(first uint64, lines []renga.LogLine, ms marks) []byte {
 	return append(fmt.Appendf(nil, "%c%s %08x%s\n", headStart, head, sum, tail), body...)
 }
 
-// String is the marks as they stand in a head, each with a space before it.
+// String is the marks as written in a head, each after a space.
 func (ms marks) String() string {
 	var b strings.Builder
 	for instance, m := range ms {
@@ -62,8 +62,7 @@ func (ms marks) String() string {
 	return b.String()
 }
 
-// decode reads the first batch of b. It reports false when there is no whole
-// one.
+// decode reads the first batch of b. It is false if there is no whole one.
 func decode(b []byte) (batch, bool) {
 	head, rest, ok := bytes.Cut(b, []byte{'\n'})
 	if !ok || len(head) == 0 || head[0] != headStart {
@@ -125,8 +124,8 @@ func timeOf(n int64) time.Time {
 	return time.Unix(0, n).UTC()
 }
 
-// each calls f for every whole batch of b in turn and gives how many bytes they
-// have together.
+// each calls f for every whole batch of b in turn, and returns how many bytes
+// they have together.
 func each(b []byte, f func(batch)) (whole int) {
 	for whole < len(b) {
 		next, ok := decode(b[whole:])
@@ -156,7 +155,7 @@ func (b batch) after(id uint64) []renga.LogLine {
 	return lines
 }
 
-// split cuts long lines and takes out what would break the form.
+// split cuts long lines and removes what would break the format.
 func split(lines []renga.LogLine) []renga.LogLine {
 	if !slices.ContainsFunc(lines, isUnfit) {
 		return lines
@@ -179,8 +178,8 @@ func isUnfit(l renga.LogLine) bool {
 	return len(l.Text) > renga.MaxLogLine || strings.ContainsAny(l.Text, "\n\r\x00") || !utf8.ValidString(l.Text)
 }
 
-// plain keeps a line in its line. A carriage return is what progress bars
-// print.
+// plain replaces characters that end a line. Progress bars print carriage
+// returns.
 func plain(r rune) rune {
 	switch r {
 	case '\n', '\r', 0:

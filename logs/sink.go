@@ -16,8 +16,8 @@ import (
 	"renga"
 )
 
-// maxAnswer is how much of a receiver's answer is taken: of its headers, of its
-// body, and of what syslog's says, which should say nothing.
+// maxAnswer is how much of a receiver's answer is read: of its headers, of its
+// body, and of what a syslog receiver sends, which should be nothing.
 const maxAnswer = 64 << 10
 
 // newSink makes what a drain's URL asks for.
@@ -38,7 +38,7 @@ func (d *Drainer) newSink(one renga.Drain) (sink, error) {
 }
 
 // appendMessage appends a line as a message of syslog (RFC 5424) from a host.
-// Rest is what stands between the dyno and the text.
+// Rest is what comes between the dyno and the text.
 func appendMessage(b []byte, host, rest string, l renga.LogLine) []byte {
 	b = append(append(b, '<'), priority(l)...)
 	b = l.Time.UTC().AppendFormat(append(b, ">1 "...), "2006-01-02T15:04:05.000000-07:00")
@@ -96,8 +96,8 @@ func (s *streamSink) send(ctx context.Context, _ string, lines []renga.LogLine) 
 	return nil
 }
 
-// connect sees to it that there is a connection. Syslog has no answers: whether
-// a receiver has hung up shows only in reading.
+// connect connects unless there is a connection. Syslog has no answers: only
+// reading shows that a receiver has hung up.
 func (s *streamSink) connect(ctx context.Context) error {
 	select {
 	case <-s.gone:
@@ -119,8 +119,8 @@ func (s *streamSink) connect(ctx context.Context) error {
 	s.conn, s.gone = conn, make(chan struct{})
 	go func(gone chan struct{}) { // ends with the connection
 		defer close(gone)
-		// That it ended is all there is to know. One that talks without end is left
-		// at the next send.
+		// Only the end matters. The next send closes the connection of a receiver
+		// that sends without end.
 		_, _ = io.CopyN(io.Discard, conn, maxAnswer)
 	}(s.gone)
 	return nil
@@ -230,7 +230,8 @@ func (s *httpSink) send(ctx context.Context, frame string, lines []renga.LogLine
 	return nil
 }
 
-// withoutURL takes the URL out of a client's error: its query may be secret.
+// withoutURL removes the URL from an HTTP client's error: its query may be
+// secret.
 func withoutURL(err error) error {
 	var e *url.Error
 	if errors.As(err, &e) {

@@ -13,8 +13,8 @@ import (
 // seconds; the last one has none.
 var bounds = [...]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-// Counter counts the requests of all apps. They are counted on the requests' own
-// way, so there is no lock. Its zero value is ready.
+// Counter counts the requests of all apps. It does so on the requests' own
+// goroutines, so it has no lock. Its zero value is ready.
 type Counter struct{ apps sync.Map } // renga.AppID → *appCounts
 
 // appCounts counts the requests of one app.
@@ -32,8 +32,8 @@ type tally struct {
 	service          time.Duration
 }
 
-// Request counts one finished request by Heroku's code or, without one, by the
-// class of its status.
+// Request counts one finished request by Heroku's code or, if it has none, by
+// the class of its status.
 func (c *Counter) Request(app renga.AppID, code string, status int, service time.Duration) {
 	entry, ok := c.apps.Load(app)
 	if !ok {
@@ -82,8 +82,8 @@ func (v *appCounts) tally() tally {
 	return t
 }
 
-// minutes gives what has happened since the last call, of apps where anything
-// has; the service time is that of one request on average.
+// minutes returns what has happened since the last call, for apps with
+// requests; the service time is the average of one request.
 func (c *Counter) minutes(apps map[renga.AppID]renga.App) map[renga.AppID]tally {
 	all := map[renga.AppID]tally{}
 	for app := range apps {

@@ -1,10 +1,10 @@
-// Package meter tells what apps use and do: memory and processors of their
-// dynos, requests to them. It tells so in three places: in the app's
-// log, as Heroku's log-runtime-metrics and its codes R14 and R15 do; to
-// Prometheus; and, minute by minute, to the store, for plots.
+// Package meter measures what apps use and do: memory and processors of their
+// dynos, requests to them. It reports that in three places: in the app's log,
+// as Heroku's log-runtime-metrics and its codes R14 and R15 do; to Prometheus;
+// and, minute by minute, to the store, for plots.
 //
-// Dynos are read every 20 seconds. Requests are counted as they end, without
-// waiting for anybody.
+// Dynos are read every 20 seconds. Requests are counted as they end, without a
+// lock.
 package meter
 
 import (
@@ -18,8 +18,8 @@ import (
 
 // Dynos tells what runs.
 type Dynos interface {
-	// Samples tells what every running dyno uses. What can be told is told
-	// beside an error.
+	// Samples tells what every running dyno uses. Beside an error it returns what
+	// it could find out.
 	Samples(ctx context.Context) ([]renga.Sample, error)
 	// Dynos are all dynos, also those that do not run.
 	Dynos() []renga.Dyno
@@ -102,8 +102,8 @@ func (m *Sampler) Run(ctx context.Context) error {
 	}
 }
 
-// Read reads every dyno once and tells what it found. It is for one caller at a
-// time.
+// Read reads every dyno once and reports what it found. It is for one caller at
+// a time.
 func (m *Sampler) Read(ctx context.Context) {
 	m.flushMinute(ctx)
 	samples, err := m.dynos.Samples(ctx)
@@ -137,7 +137,7 @@ func (m *Sampler) takeLocked(s renga.Sample) {
 	}
 }
 
-// forgetLocked forgets dynos that run no more, and apps that are gone.
+// forgetLocked forgets dynos that no longer run, and apps that are gone.
 func (m *Sampler) forgetLocked(there map[string]bool) {
 	for id := range m.seen {
 		if !there[id] {

@@ -38,7 +38,7 @@ func (s *sums) add(of renga.Sample, used time.Duration, reading int) {
 	s.cpu += used
 }
 
-// minute is what the sums come to; there is at least one sample.
+// minute turns the sums into a minute; there must be at least one sample.
 func (s *sums) minute(at time.Time, typ renga.ProcessType) renga.Minute {
 	return renga.Minute{
 		At: at, Type: typ, Dynos: s.most, Memory: s.memory / s.samples, MaxMemory: s.maxMemory, Quota: s.quota,
@@ -46,8 +46,8 @@ func (s *sums) minute(at time.Time, typ renga.ProcessType) renga.Minute {
 	}
 }
 
-// flushMinute hands the minute to the history once it is over, and begins another.
-// What the history does not take is lost: a gap in a plot.
+// flushMinute hands the minute to the history once it is over, and begins
+// another. If the history fails the minute is lost: a gap in a plot.
 func (m *Sampler) flushMinute(ctx context.Context) {
 	now := m.opts.Now().UTC().Truncate(time.Minute)
 	if m.minute.Equal(now) {

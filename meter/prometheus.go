@@ -14,7 +14,7 @@ const (
 	// maxGroups bounds the process types of all apps that have series of their
 	// own: the first ones by name.
 	maxGroups = 1000
-	// others is the app label of all that go beyond. No app can have that name.
+	// others is the app label of all beyond maxGroups. No app can have that name.
 	others = "(others)"
 )
 
@@ -38,7 +38,7 @@ var _ prometheus.Collector = (*Sampler)(nil)
 // Describe tells nothing: the set of labels is open.
 func (*Sampler) Describe(chan<- *prometheus.Desc) {}
 
-// series are one process type's, or those of all that have none of their own.
+// series are the figures of one process type, or of all those beyond maxGroups.
 type series struct {
 	memory, quota, cpu float64
 	measured           bool
@@ -76,7 +76,7 @@ func (m *Sampler) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// cumulated are the histogram's buckets as Prometheus wants them.
+// cumulated are the histogram's buckets, cumulated as Prometheus wants them.
 func (s *series) cumulated() (all uint64, buckets map[float64]uint64) {
 	buckets = map[float64]uint64{}
 	for n, bound := range bounds {

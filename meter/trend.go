@@ -8,18 +8,19 @@ import (
 	"renga"
 )
 
-// loadTerms are over how long the load is averaged.
+// loadTerms are the times over which the load is averaged.
 var loadTerms = [3]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
 
-// trend is how one dyno has done so far.
+// trend is a dyno's last sample and its average load.
 type trend struct {
 	last      renga.Sample
 	load      [3]float64 // by terms
 	loadKnown bool       // load is known
 }
 
-// newTrend begins with a dyno that was not seen before. One that started since
-// then is known from its start on; of one that is older, the time before is not.
+// newTrend begins the trend of a new dyno. If it started after seen, the time
+// of the last reading, its load is known from its start on; otherwise from now
+// on.
 func newTrend(s renga.Sample, seen time.Time) *trend {
 	if s.Started.After(seen) {
 		begin := s
@@ -29,10 +30,10 @@ func newTrend(s renga.Sample, seen time.Time) *trend {
 	return &trend{last: s}
 }
 
-// add goes on to a sample, and gives the processors' time used since the last.
+// add takes a sample, and returns the processors' time used since the last one.
 //
 // Heroku averages the number of tasks that could run; this averages the number
-// of processors that did, which engines tell of. The damping is the same.
+// of processors in use, which engines report. The damping is the same.
 func (c *trend) add(s renga.Sample) time.Duration {
 	used, took := max(0, s.CPU-c.last.CPU), s.At.Sub(c.last.At)
 	c.last = s

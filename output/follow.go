@@ -12,12 +12,12 @@ import (
 	"renga"
 )
 
-// pause is how often whoever follows asks whether that was all.
+// pause is how often a follower asks whether the command has ended.
 const pause = 200 * time.Millisecond
 
 // Follow writes a release command's output to w, as it comes, until over says
-// that there will be no more. It is asked every now and then; its error ends
-// the following. What was cut off before it could be written is left out.
+// that there will be no more. It calls over every now and then; an error of
+// over ends it. It leaves out what was cut off before it could be written.
 func (s *Outputs) Follow(ctx context.Context, app renga.AppID, version int, w io.Writer,
 	over func(context.Context) (bool, error)) error {
 	f := follower{path: s.path(app, version), w: w}
@@ -46,7 +46,7 @@ func (s *Outputs) recording(path string) *recording {
 	return s.open[path]
 }
 
-// follower is how far somebody has read.
+// follower is the position of one reader.
 type follower struct {
 	path string
 	w    io.Writer
@@ -54,7 +54,7 @@ type follower struct {
 	last *recording
 }
 
-// read writes all that there is by now. The channel tells of more.
+// read writes all there is by now. The channel is closed when there is more.
 func (f *follower) read(r *recording) (<-chan struct{}, error) {
 	if r == nil && f.last == nil {
 		return nil, f.readFile()
@@ -68,7 +68,7 @@ func (f *follower) read(r *recording) (<-chan struct{}, error) {
 	return f.readRecording(f.last)
 }
 
-// readFile writes what an ended recording left.
+// readFile writes the file of an ended recording.
 func (f *follower) readFile() error {
 	file, err := os.Open(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -86,8 +86,8 @@ func (f *follower) readFile() error {
 	return err
 }
 
-// readRecording writes what is new, a piece at a time: a slow reader must not hold
-// up the writer.
+// readRecording writes what is new, a piece at a time, so that a slow reader
+// does not block the writer.
 func (f *follower) readRecording(r *recording) (<-chan struct{}, error) {
 	piece := make([]byte, 32<<10)
 	for {
@@ -101,7 +101,7 @@ func (f *follower) readRecording(r *recording) (<-chan struct{}, error) {
 	}
 }
 
-// readAt reads at *at, which it moves on, past what was cut off if need be.
+// readAt reads at *at and advances it, past what was cut off if need be.
 func (r *recording) readAt(piece []byte, at *int64) (n int, grown <-chan struct{}, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -2,8 +2,8 @@
 // bounded in size, that can be followed while it is written and read for as
 // long as it is kept.
 //
-// A recording is never resumed. Who was cut off begins it anew, for the engine
-// gives all of it again; so a file is whole or will be made whole.
+// A recording is never resumed. After a crash it begins anew, for the engine
+// gives all of the output again; so a file is whole or will be.
 package output
 
 import (
@@ -31,10 +31,10 @@ const (
 // Options say where the files lie and how much is kept.
 type Options struct {
 	Dir string
-	// MaxBytes bounds one release's output. What is more is cut from the front,
-	// half of it at a time. 0 means DefaultMaxBytes.
+	// MaxBytes bounds one release's output. Beyond it half of the output is cut
+	// off at the front. 0 means DefaultMaxBytes.
 	MaxBytes int64
-	// Keep is for how many releases of an app, the newest, output is kept. 0
+	// Keep is how many outputs of an app are kept, of its newest releases. 0
 	// means DefaultKeep.
 	Keep int
 }
@@ -50,7 +50,7 @@ type Outputs struct {
 	open map[string]*recording // being written, by path
 }
 
-// New makes a Shelf. It does no I/O.
+// New makes Outputs. It does no I/O.
 func New(o Options) *Outputs {
 	s := &Outputs{dir: o.Dir, max: o.MaxBytes, keep: o.Keep, open: map[string]*recording{}}
 	if s.max <= 0 {
@@ -72,8 +72,8 @@ func (s *Outputs) path(app renga.AppID, version int) string {
 
 const suffix = ".txt"
 
-// Record begins the output of a release's command anew. What is written is on
-// disk, and can be followed, at once; Close makes it last.
+// Record begins the output of a release command anew. What is written can be
+// followed at once; Close syncs it.
 func (s *Outputs) Record(app renga.AppID, version int) (io.WriteCloser, error) {
 	if err := os.MkdirAll(s.appDir(app), 0o700); err != nil {
 		return nil, fmt.Errorf("record output of v%d: %w", version, err)
@@ -93,8 +93,7 @@ func (s *Outputs) Record(app renga.AppID, version int) (io.WriteCloser, error) {
 	return r, nil
 }
 
-// trim removes the oldest outputs of an app, so that with one of version there
-// are no more than are kept.
+// trim removes the oldest outputs of an app to make room for that of version.
 func (s *Outputs) trim(app renga.AppID, version int) error {
 	entries, err := os.ReadDir(s.appDir(app))
 	if err != nil {
@@ -152,7 +151,7 @@ func (r *recording) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// cut leaves the last bytes of the file, from a line's beginning on.
+// cut keeps the last bytes of the file, from the beginning of a line on.
 func (r *recording) cut(left int64) error {
 	rest := make([]byte, left)
 	if _, err := r.file.ReadAt(rest, r.size-left); err != nil {
@@ -176,7 +175,7 @@ func (r *recording) notify() {
 	r.grown = make(chan struct{})
 }
 
-// Close ends the output and has it on the disk when it returns.
+// Close ends the output, which is on the disk once it returns.
 func (r *recording) Close() error {
 	r.outputs.mu.Lock()
 	if r.outputs.open[r.path] == r {

@@ -9,9 +9,9 @@ import (
 //go:embed pages/frame.html
 var frame string
 
-// framePage puts an app's own page into the platform's answer, in a frame, so
-// that we need not fetch it. Errors of the request and of the platform keep the
-// platform's page.
+// framePage puts an app's own page into the platform's answer, in a frame, for
+// it is another server's and not ours to read. Errors of the request and of the
+// platform keep the platform's page.
 func (a *app) framePage(plain answer, code Code) answer {
 	if a == nil || plain.page == nil {
 		return plain

@@ -9,7 +9,7 @@ import (
 	"renga"
 )
 
-// AddSchedule adds a schedule to an app and gives it back as it is kept.
+// AddSchedule adds a schedule to an app, and returns it as stored.
 func (s *Scheduler) AddSchedule(ctx context.Context, sch renga.Schedule) (renga.Schedule, error) {
 	sch.ID, sch.CreatedAt = uuid.NewString(), s.Now()
 	return s.editOne(ctx, sch.App, sch.ID, func(all map[string]renga.Schedule) (renga.Schedule, error) {
@@ -20,7 +20,7 @@ func (s *Scheduler) AddSchedule(ctx context.Context, sch renga.Schedule) (renga.
 	})
 }
 
-// UpdateSchedule lets edit change a schedule and gives it back as it is kept.
+// UpdateSchedule lets edit change a schedule, and returns it as stored.
 func (s *Scheduler) UpdateSchedule(ctx context.Context, app renga.AppID, id string,
 	edit func(*renga.Schedule) error) (renga.Schedule, error) {
 	return s.editOne(ctx, app, id, func(all map[string]renga.Schedule) (renga.Schedule, error) {
@@ -32,7 +32,7 @@ func (s *Scheduler) UpdateSchedule(ctx context.Context, app renga.AppID, id stri
 	})
 }
 
-// RemoveSchedule removes a schedule with its runs. A dyno of it that runs goes
+// RemoveSchedule removes a schedule with its runs. A running dyno of it goes
 // on.
 func (s *Scheduler) RemoveSchedule(ctx context.Context, app renga.AppID, id string) error {
 	return s.store.RemoveSchedule(ctx, app, id)
@@ -40,7 +40,8 @@ func (s *Scheduler) RemoveSchedule(ctx context.Context, app renga.AppID, id stri
 
 func noSchedule() error { return renga.Errorf(renga.NotFound, "Couldn't find that schedule.") }
 
-// editOne puts one schedule to the others, if it may be.
+// editOne lets change edit one schedule among an app's, and stores it if it is
+// valid.
 func (s *Scheduler) editOne(ctx context.Context, app renga.AppID, id string,
 	change func(all map[string]renga.Schedule) (renga.Schedule, error)) (renga.Schedule, error) {
 	var sch renga.Schedule
@@ -66,8 +67,8 @@ func (s *Scheduler) editOne(ctx context.Context, app renga.AppID, id string,
 	return sch, err
 }
 
-// settle checks a schedule and says when it is due. One whose times stay keeps
-// the next one, which may be overdue.
+// settle checks a schedule and sets its next time. If its times have not
+// changed it keeps the next one, which may be overdue.
 func (s *Scheduler) settle(sch *renga.Schedule, before renga.Schedule) error {
 	if err := sch.Validate(); err != nil {
 		return err

@@ -10,8 +10,8 @@ import (
 	"renga"
 )
 
-// scan finds what nobody told of: at the start all schedules, and the runs
-// that another process left; later what went wrong half-way.
+// scan reads everything: at the start all schedules, and the runs that another
+// process left; later what went wrong half-way.
 func (s *Scheduler) scan(ctx context.Context) error {
 	due, err := s.store.DueApps(ctx)
 	if err != nil {
@@ -29,8 +29,8 @@ func (s *Scheduler) scan(ctx context.Context) error {
 	return err
 }
 
-// resume goes on with the runs of an app that are not over, if nobody here does
-// already.
+// resume continues the runs of an app that are not over and that this process
+// does not hold.
 func (s *Scheduler) resume(ctx context.Context, app renga.AppID, left []renga.ScheduledRun) error {
 	all, err := s.store.Schedules(ctx, app)
 	if renga.KindOf(err) == renga.NotFound {
@@ -55,8 +55,8 @@ func (s *Scheduler) resume(ctx context.Context, app renga.AppID, left []renga.Sc
 	return err
 }
 
-// find looks for the dyno of a run that should have one. While nobody can tell,
-// the run stays as it is.
+// find looks for the dyno of a run that should have one. If the engine cannot
+// tell, the run stays as it is.
 func (s *Scheduler) find(ctx context.Context, sch renga.Schedule, run renga.ScheduledRun) error {
 	d, err := s.runner.FindOneOff(ctx, sch.App, run.ID)
 	switch {
@@ -74,7 +74,7 @@ func (s *Scheduler) find(ctx context.Context, sch renga.Schedule, run renga.Sche
 	return s.giveUp(ctx, sch, run, renga.RunMissed, "Renga was ended before it could start it.")
 }
 
-// giveUp ends a run without a dyno, and has the app's log tell of it.
+// giveUp ends a run without a dyno, and writes that into the app's log.
 func (s *Scheduler) giveUp(ctx context.Context, sch renga.Schedule, run renga.ScheduledRun, status renga.RunStatus,
 	reason string) error {
 	run.GiveUp(status, s.Now(), reason)
@@ -85,7 +85,7 @@ func (s *Scheduler) giveUp(ctx context.Context, sch renga.Schedule, run renga.Sc
 	return err
 }
 
-// logRun has the app's log tell of a run that came to nothing.
+// logRun writes into the app's log why a run had no dyno.
 func (s *Scheduler) logRun(sch renga.Schedule, run renga.ScheduledRun) {
 	s.appLog.Line(sch.App, renga.SourceHeroku, string(renga.Scheduler), fmt.Sprintf("Run of %s due at %s %s: %s",
 		sch.Label(), run.DueAt.UTC().Format(time.RFC3339), run.Status, run.Reason))
@@ -98,8 +98,8 @@ func newRun(sch renga.Schedule, due time.Time) renga.ScheduledRun {
 	}
 }
 
-// claim notes the runs of a schedule that is due and moves it on, all at once;
-// then the run is started that is to be.
+// claim notes the runs of a due schedule and moves it on to its next time, in
+// one transaction; then it starts the run that is to be started.
 func (s *Scheduler) claim(ctx context.Context, app renga.AppID, id string) (renga.Schedule, error) {
 	var sch renga.Schedule
 	var noted []renga.ScheduledRun
@@ -124,8 +124,7 @@ func (s *Scheduler) claim(ctx context.Context, app renga.AppID, id string) (reng
 	return sch, nil
 }
 
-// decide says which runs of a schedule come of its being due, and when it is due
-// next.
+// decide returns the runs of a due schedule, and sets its next time.
 func (s *Scheduler) decide(sch *renga.Schedule, going int) []renga.ScheduledRun {
 	now := s.Now()
 	if sch.Next.IsZero() || sch.Next.After(now) {
@@ -162,7 +161,7 @@ func sinceWhen(v decision) string {
 	return "; the runs before it were missed too, since that of " + v.since.UTC().Format(time.RFC3339)
 }
 
-// hold takes a run that nobody holds.
+// hold claims a run for one goroutine; false if another holds it.
 func (s *Scheduler) hold(run string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,7 +184,7 @@ func (s *Scheduler) unhold(run string) {
 	delete(s.held, run)
 }
 
-// begin begins to start a run that was noted, unless somebody does already.
+// begin starts a noted run in the background, unless that is under way already.
 func (s *Scheduler) begin(ctx context.Context, sch renga.Schedule, run renga.ScheduledRun) {
 	if !s.hold(run.ID) {
 		return
@@ -199,9 +198,9 @@ func (s *Scheduler) begin(ctx context.Context, sch renga.Schedule, run renga.Sch
 	})
 }
 
-// startRun starts a run's dyno and notes what came of it. Whether it was started
-// meanwhile is asked once it is held: the dyno of a run that is noted, and no
-// more, was never started, or is still there.
+// startRun starts a run's dyno and records the result. It reads the run again
+// once it holds it: the dyno of a run that is only noted was never started, or
+// still exists.
 func (s *Scheduler) startRun(ctx context.Context, sch renga.Schedule, run renga.ScheduledRun) error {
 	noted := false
 	err := s.runs.UpdateRun(ctx, sch.App, run.ID, func(r *renga.ScheduledRun) { noted = r.Status == renga.RunStarting })
@@ -219,7 +218,7 @@ func (s *Scheduler) startRun(ctx context.Context, sch renga.Schedule, run renga.
 		"It could not be started, for a reason that is in Renga's log."))
 }
 
-// status is what a run ends in that could not be started.
+// status is the status of a run that could not be started.
 func status(err error) renga.RunStatus {
 	if renga.KindOf(err) == renga.Unavailable {
 		return renga.RunMissed
@@ -227,8 +226,8 @@ func status(err error) renga.RunStatus {
 	return renga.RunFailed
 }
 
-// launch starts a run's dyno. What may pass is tried again as long as the run
-// may be late.
+// launch starts a run's dyno. After an error that may pass it tries again, as
+// long as the run may be late.
 func (s *Scheduler) launch(ctx context.Context, sch renga.Schedule, run renga.ScheduledRun) (renga.Dyno, error) {
 	for {
 		d, err := s.try(ctx, sch, run)

@@ -1,15 +1,15 @@
 // Package scheduler starts one-off dynos at the times that apps' schedules name.
 //
 // A run is noted before it is started, in the transaction that moves its
-// schedule on to the next time, and its id is its dyno's: whoever comes after us
-// finds by it whether there is such a dyno. So no time has two runs, whenever we
-// are killed, and no run is for ever under way.
+// schedule on to the next time, and its id is its dyno's: so the next process
+// finds out whether there is such a dyno. So no time has two runs, whenever we
+// are killed, and no run is under way for ever.
 //
 //	noted ──► its dyno is started ──► running ──► succeeded, failed
 //	  └────► nobody could in time ──► missed
 //
-// How a dyno ended is written down by the dyno manager, which keeps the dyno
-// until that is done.
+// The dyno manager records how a dyno ended, and keeps the dyno until that is
+// done.
 package scheduler
 
 import (
@@ -25,7 +25,7 @@ import (
 
 // Store keeps schedules. An app or a schedule that is gone is renga.NotFound.
 type Store interface {
-	// DueApps tells of each app with schedules when one is due next.
+	// DueApps gives, for each app with schedules, the time when one is due next.
 	DueApps(ctx context.Context) (map[renga.AppID]time.Time, error)
 	Schedules(ctx context.Context, app renga.AppID) ([]renga.Schedule, error)
 	// EditSchedules lets edit add to an app's schedules, by id, and change them.
@@ -42,7 +42,7 @@ type Runs interface {
 		decide func(s *renga.Schedule, going int) ([]renga.ScheduledRun, error)) error
 	// UnfinishedRuns are those of all apps that are not over.
 	UnfinishedRuns(ctx context.Context) (map[renga.AppID][]renga.ScheduledRun, error)
-	// UpdateRun changes a run that is not over; of another one nothing comes.
+	// UpdateRun changes a run that is not over; otherwise it does nothing.
 	UpdateRun(ctx context.Context, app renga.AppID, id string, edit func(*renga.ScheduledRun)) error
 }
 
@@ -56,7 +56,7 @@ type Runner interface {
 	FindOneOff(ctx context.Context, app renga.AppID, dyno string) (renga.Dyno, error)
 }
 
-// AppLog takes what is said of an app's schedules, for its log.
+// AppLog writes a line into an app's log.
 type AppLog interface {
 	Line(app renga.AppID, source, dyno, text string)
 }
@@ -64,16 +64,17 @@ type AppLog interface {
 const (
 	// MaxSchedules is how many an app may have.
 	MaxSchedules = 50
-	// grace is how late a run may be started. Within it one starts that was due
-	// while Renga was replaced, or the engine away for a moment.
+	// grace is how late a run may be started, so that a replacement of Renga or a
+	// short outage of the engine skips none.
 	grace = time.Minute
-	// scanEvery is how often everything is looked at, whatever was heard.
+	// scanEvery is how often everything is read again, in case something was
+	// missed.
 	scanEvery = 5 * time.Minute
 	// retry is the pause after something went wrong.
 	retry = 2 * time.Second
-	// maxSleep bounds the sleep, for clocks are set.
+	// maxSleep bounds the sleep, for the clock may be set.
 	maxSleep = time.Minute
-	// maxParallel bounds how many apps are looked at, or dynos started, at once.
+	// maxParallel bounds how many apps are read, or dynos started, at once.
 	maxParallel = 8
 )
 
@@ -99,10 +100,10 @@ type Scheduler struct {
 	due        map[renga.AppID]time.Time // when to look at an app
 	held       map[string]bool           // runs that somebody in this process starts
 	manualRuns []manualRun
-	scannedAt  time.Time // the last survey that is to be relied on
+	scannedAt  time.Time // the last scan; zero if it must be repeated
 }
 
-// manualRun is a run that somebody asked for.
+// manualRun is a run by hand.
 type manualRun struct {
 	schedule renga.Schedule
 	run      renga.ScheduledRun
@@ -146,8 +147,7 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-// runDue does all that is due. What an error leaves undone, and what it may hide,
-// the next look finds.
+// runDue does all that is due. The next call does what an error left undone.
 func (s *Scheduler) runDue(ctx context.Context) error {
 	if s.scanIsDue() {
 		if err := s.scan(ctx); err != nil {
@@ -183,7 +183,7 @@ func (s *Scheduler) scanIsDue() bool {
 	return due
 }
 
-// scanAgain has the next look survey everything.
+// scanAgain has the next runDue scan everything.
 func (s *Scheduler) scanAgain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,7 +212,7 @@ func (s *Scheduler) pause(err error) time.Duration {
 	return pause
 }
 
-// lookAt has an app looked at by that time.
+// lookAt has an app read at that time at the latest.
 func (s *Scheduler) lookAt(app renga.AppID, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -250,7 +250,7 @@ func (s *Scheduler) runDueOf(ctx context.Context, app renga.AppID) error {
 	return err
 }
 
-// interrupt ends the sleep.
+// interrupt ends Run's sleep.
 func (s *Scheduler) interrupt() {
 	select {
 	case s.interrupted <- struct{}{}:

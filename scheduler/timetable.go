@@ -13,10 +13,10 @@ import (
 
 // timetable tells when a schedule is due.
 //
-// Days on which the clocks change are as with Debian's cron. What is due at a
-// time of day that is left out is due when the clocks have changed; at one that
-// comes twice, the first time only. Lines whose minute or hour begins with a
-// star go by real time.
+// Days on which the clocks change are as with Debian's cron. A run at a time of
+// day that is left out is due when the clocks have changed; a run at one that
+// comes twice is due the first time only. Lines whose minute or hour begins
+// with a star go by real time.
 type timetable struct {
 	line cron.Schedule
 	zone *time.Location
@@ -24,8 +24,8 @@ type timetable struct {
 }
 
 var (
-	// cronLine is what a line may be made of. The parser panics at time zones in
-	// front of lines, and so gets none; and it takes fields without any value.
+	// cronLine matches the lines that the parser gets. It panics at time zones in
+	// front of lines, and takes fields without a value.
 	cronLine = regexp.MustCompile(`^(?:@[a-z]+|(?:[0-9A-Za-z*?/-]+(?:,[0-9A-Za-z*?/-]+)*(?: +|$)){5})$`)
 	parser   = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
 )
@@ -98,7 +98,7 @@ func (tt timetable) next(after time.Time) time.Time {
 	return time.Time{}
 }
 
-// changes bounds how many changes of the clocks are looked beyond.
+// changes bounds how many changes of the clocks are taken into account.
 const changes = 40
 
 // nextReal is next for lines that go by real time: between two changes of the
@@ -123,7 +123,7 @@ func (tt timetable) nextReal(after time.Time) time.Time {
 	return time.Time{}
 }
 
-// decision is what to do about a schedule that was due.
+// decision is what to do about a due schedule.
 type decision struct {
 	// start is the time whose run is to be started; zero for none.
 	start time.Time
@@ -135,8 +135,8 @@ type decision struct {
 }
 
 // decide says what to do at now about a schedule that was to run at due. A run
-// starts within grace of its time or not at all, and of those that were missed
-// only the last one is of interest.
+// starts within grace of its time or not at all, and only the last one of those
+// missed is recorded.
 func (tt timetable) decide(due, now time.Time) decision {
 	before, last := time.Time{}, due
 	for t := tt.recent(due, now); !t.IsZero() && !t.After(now); t = tt.next(t) {
@@ -156,8 +156,8 @@ func (tt timetable) decide(due, now time.Time) decision {
 	return v
 }
 
-// recent is a time at which the schedule was due, after due and not long before
-// the last one until now; zero when it was not due since.
+// recent is a time after due at which the schedule was due, not long before the
+// last one until now; zero if there is none.
 func (tt timetable) recent(due, now time.Time) time.Time {
 	for _, back := range []time.Duration{2 * time.Hour, 2 * 24 * time.Hour, 62 * 24 * time.Hour} {
 		from := now.Add(-back)

@@ -33,15 +33,15 @@ func readKeyset(path string) (*keyset.Handle, error) {
 	defer clear(content)
 	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(content)))
 	if err != nil {
-		// Tink's error is left out: it may quote what it could not parse.
+		// We leave out Tink's error: it may quote what it could not parse.
 		return nil, renga.Errorf(renga.Invalid,
 			"The key file %s holds no keyset. Put it back from its backup; without it no release can be opened.", path)
 	}
 	return handle, nil
 }
 
-// createKeyset makes the file with one fresh key. When somebody else makes one
-// at the same time, the first wins and both use it.
+// createKeyset makes the file with one fresh key. If two processes make one at
+// the same time, the first wins and both use it.
 func createKeyset(path string) (*keyset.Handle, error) {
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
@@ -57,7 +57,7 @@ func createKeyset(path string) (*keyset.Handle, error) {
 	return readKeyset(path)
 }
 
-// writeKeyset hands the keyset to write, one of durable's functions.
+// writeKeyset writes the keyset with write, one of durable's functions.
 func writeKeyset(path string, handle *keyset.Handle, write func(string, []byte, fs.FileMode) error) error {
 	var content bytes.Buffer
 	defer func() { clear(content.Bytes()) }()

@@ -1,13 +1,13 @@
-// Package seal keeps the platform's secrets unreadable at rest: it encrypts
-// with AES-256-GCM and proves on opening that nothing was changed.
+// Package seal encrypts the platform's secrets at rest, with AES-256-GCM, and
+// detects on opening whether they were changed.
 //
-// The keys lie in one file below the data directory, outside Redis and outside
-// the registry, readable by its owner only. So neither a dump of Redis nor a
-// copy of the registry, nor both, give a config var away; and losing the file
-// loses every sealed release. It belongs into a backup of its own.
+// The keys are in one file below the data directory, outside Redis and the
+// registry, readable by its owner only. So neither a dump of Redis nor a copy
+// of the registry, nor both, give a config var away. Losing the file loses
+// every sealed release: it belongs into a backup of its own.
 //
 // The file is a keyset in Tink's JSON format: one primary key that seals, and
-// all older ones that still open what they sealed.
+// all older ones, which still open what they sealed.
 package seal
 
 import (
@@ -41,8 +41,8 @@ type keys struct {
 }
 
 // Open reads the keyset file at path, and makes one with a fresh key when there
-// is none. A file that its group or others may read is refused, for then the
-// secrets are no secrets any more.
+// is none. It refuses a file that its group or others may read, for then the
+// secrets are no longer secret.
 func Open(path string) (*Keyset, error) {
 	handle, err := readKeyset(path)
 	if os.IsNotExist(err) {
@@ -58,9 +58,9 @@ func Open(path string) (*Keyset, error) {
 	return k, nil
 }
 
-// Seal encrypts plain with the primary key and binds it to associated, which
-// stays outside and must be given again to open it. The same input gives
-// another output each time.
+// Seal encrypts plain with the primary key and binds it to associated, which is
+// not part of the result and must be given again to open it. The same input
+// gives another output each time.
 func (k *Keyset) Seal(plain, associated []byte) ([]byte, error) {
 	sealed, err := k.current.Load().cipher.Encrypt(plain, associated)
 	if err != nil {
@@ -69,10 +69,10 @@ func (k *Keyset) Seal(plain, associated []byte) ([]byte, error) {
 	return sealed, nil
 }
 
-// Open is the reverse of Seal, with whichever key of the set sealed it. What
-// was altered, cut short, sealed by a key that is not in the set, or bound to
-// other associated data gives an internal *renga.Error that tells a missing key
-// from a change. Neither says anything of the content.
+// Open is the reverse of Seal, with whichever key of the set sealed it. If
+// sealed was altered, cut short, sealed by a key that is not in the set, or
+// bound to other associated data, the error is an internal *renga.Error, which
+// tells a missing key from a change. It says nothing of the content.
 func (k *Keyset) Open(sealed, associated []byte) ([]byte, error) {
 	now := k.current.Load()
 	if id, ok := keyOf(sealed); ok && !now.has(id) {
@@ -86,10 +86,10 @@ func (k *Keyset) Open(sealed, associated []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// Rotate adds a new key and seals with it from now on; what older keys sealed
-// still opens. The file is replaced at once or not at all. It starts from the
-// file, not from memory, so that a key which another process added is kept; it
-// never makes a new file, for that would forget the old keys.
+// Rotate adds a new key and seals with it from now on; older keys still open
+// what they sealed. The file is replaced at once or not at all. It starts from
+// the file, not from memory, so that a key which another process added is kept;
+// it never makes a new file, for that would forget the old keys.
 func (k *Keyset) Rotate() error {
 	k.rotating.Lock()
 	defer k.rotating.Unlock()
@@ -135,7 +135,7 @@ func (k *keys) has(id uint32) bool {
 }
 
 // keyOf reads the number of the key from Tink's output prefix: one byte 1, then
-// the number, big endian. It is false when sealed holds none.
+// the number, big endian. It is false if sealed has none.
 func keyOf(sealed []byte) (uint32, bool) {
 	if len(sealed) < 5 || sealed[0] != 1 {
 		return 0, false

@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	// retryFor is how long a sync delivery is tried.
+	// retryFor is how long a sync delivery is tried again.
 	retryFor = 72 * time.Hour
 	// firstPause is the pause after the first attempt, longestPause the longest.
 	firstPause   = 2 * time.Second
@@ -42,8 +42,8 @@ func pause(attempts int) time.Duration {
 	return d - d/5 + rand.N(2*d/5)
 }
 
-// try makes one attempt at a delivery and records it. What fails before
-// anything is sent is no attempt: the delivery is still due.
+// try makes one attempt at a delivery and records it. A failure before anything
+// is sent is no attempt: the delivery is still due.
 func (w *Webhooks) try(ctx context.Context, app renga.AppID, hook, id string) {
 	attempt := renga.Attempt{ID: uuid.NewString(), Began: w.Now()}
 	job, err := w.queue.DeliveryJob(ctx, app, hook, id)
@@ -135,9 +135,9 @@ func sign(body []byte, secret renga.Secret) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// class says in a word why a receiver gave no status; empty when it did. How an
-// address could not be connected to is not told: from refusals and silences one
-// draws a map of a network.
+// class says in a word why a receiver gave no status; empty when it did. It
+// does not tell how an address could not be connected to: refusals and silences
+// would give away a network.
 func class(err error) string {
 	var dns *net.DNSError
 	var untrusted *tls.CertificateVerificationError

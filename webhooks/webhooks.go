@@ -1,10 +1,10 @@
-// Package webhooks delivers what happened to apps to whoever asked for it: one
-// signed POST per event and webhook, as Heroku sends them.
+// Package webhooks delivers events of apps to their webhooks: one signed POST
+// per event and webhook, as Heroku sends them.
 //
-// The store queues a delivery in the very transaction that makes its event a
-// fact; this room works the queues off. It keeps nothing: what it dies over is
-// still due at the next start, so a receiver may get an event twice, never not
-// at all. One slow receiver holds up nobody but itself.
+// The store queues a delivery in the very transaction of its event's change;
+// this room works through the queues. It keeps no state: a delivery that a
+// crash cuts short is still due at the next start, so a receiver may get an
+// event twice, but never misses one. A slow receiver delays no other.
 package webhooks
 
 import (
@@ -20,13 +20,13 @@ import (
 
 // Queue keeps deliveries, by app.
 type Queue interface {
-	// AppsWithWebhooks are those that may have any.
+	// AppsWithWebhooks are the apps that may have deliveries.
 	AppsWithWebhooks(ctx context.Context) ([]renga.AppID, error)
-	// DueDeliveries are ids by webhook, the longest due first.
+	// DueDeliveries are their ids by webhook, the longest due first.
 	DueDeliveries(ctx context.Context, app renga.AppID, at time.Time) (map[string][]string, error)
-	// DeliveryJob is NotFound when there is nothing to deliver, or nobody to.
+	// DeliveryJob is renga.NotFound if the event or the webhook is gone.
 	DeliveryJob(ctx context.Context, app renga.AppID, webhook, delivery string) (renga.DeliveryJob, error)
-	// SaveDelivery keeps it due for as long as it has a next attempt.
+	// SaveDelivery keeps a delivery due as long as it has a next attempt.
 	SaveDelivery(ctx context.Context, app renga.AppID, d renga.Delivery) error
 	// TrimEvents forgets events, with their deliveries.
 	TrimEvents(ctx context.Context, app renga.AppID, before time.Time, most int) error
@@ -34,19 +34,21 @@ type Queue interface {
 
 // Renderer writes events as the API shows them.
 type Renderer interface {
-	// Payload is an event as JSON objects, all but what is about its delivery.
+	// Payload is an event as JSON objects, without the fields of its delivery.
 	Payload(ctx context.Context, e renga.Event) (map[string]any, error)
 }
 
 const (
-	// pollEvery is how often the queues are looked at.
+	// pollEvery is how often the queues are read.
 	pollEvery = 500 * time.Millisecond
-	// maxPerWebhook and together bound how many deliveries are under way at once.
+	// maxPerWebhook and maxParallel bound how many deliveries are under way at
+	// once, of one webhook and of all.
 	maxPerWebhook = 2
 	maxParallel   = 256
-	// timeout is how long a receiver may take.
+	// timeout is how long a receiver may take to answer.
 	timeout = 15 * time.Second
-	// eventTTL and most are for how long, and how many, events are kept of an app.
+	// eventTTL and maxEvents bound an app's events, which are trimmed every
+	// trimEvery.
 	eventTTL  = 4 * 24 * time.Hour
 	maxEvents = 2000
 	trimEvery = time.Hour
@@ -54,9 +56,9 @@ const (
 
 // Options are what the room works with.
 type Options struct {
-	// Dial connects; it refuses addresses that are not to be reached.
+	// Dial connects, and refuses forbidden addresses.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Pause is how long to wait after so many attempts; nil for what Heroku does.
+	// Pause is how long to wait after so many attempts; nil for Heroku's pauses.
 	Pause func(attempts int) time.Duration
 	Log   *slog.Logger
 	Now   func() time.Time
@@ -86,7 +88,8 @@ func New(o Options, q Queue, r Renderer) *Webhooks {
 		underWay: map[string]map[string]bool{}, free: make(chan struct{}, 1),
 		client: &http.Client{
 			Timeout: timeout,
-			// No proxy of the environment's: it would connect where Dial may not.
+			// The environment's proxy is not used: it would connect where Dial may
+			// not.
 			Transport: &http.Transport{
 				DialContext: o.Dial, TLSHandshakeTimeout: timeout, MaxIdleConns: maxParallel, IdleConnTimeout: time.Minute,
 				MaxResponseHeaderBytes: maxAnswer, DisableCompression: true,
@@ -142,8 +145,8 @@ func (w *Webhooks) trim(ctx context.Context) {
 	})
 }
 
-// eachApp does something for each app that may have webhooks. What fails is
-// tried again at the next look.
+// eachApp does something for each app that may have webhooks. After an error
+// the next poll tries again.
 func (w *Webhooks) eachApp(ctx context.Context, what string, do func(app renga.AppID) error) {
 	apps, err := w.queue.AppsWithWebhooks(ctx)
 	for _, app := range apps {
@@ -156,7 +159,8 @@ func (w *Webhooks) eachApp(ctx context.Context, what string, do func(app renga.A
 	}
 }
 
-// begin takes a place for a delivery, if it is not under way and there is one.
+// begin takes a slot for a delivery; false if the delivery is under way already
+// or there is none.
 func (w *Webhooks) begin(hook, id string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -177,7 +181,7 @@ func (w *Webhooks) begin(hook, id string) bool {
 	return true
 }
 
-// end gives the place back.
+// end gives the slot back.
 func (w *Webhooks) end(hook, id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
