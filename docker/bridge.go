@@ -29,9 +29,9 @@ func (c *Client) bridgeName(subnet netip.Prefix) string {
 	return c.BridgePrefix() + hex.EncodeToString(subnet.Addr().AsSlice()[:subnetBits/8])
 }
 
-// here tells whether the daemon is on this machine, for all that its address
+// isLocal tells whether the daemon is on this machine, for all that its address
 // says.
-func (c *Client) here() bool {
+func (c *Client) isLocal() bool {
 	at, err := url.Parse(c.host)
 	return err != nil || at.Scheme == "unix" || at.Hostname() == "localhost" || at.Hostname() == "127.0.0.1"
 }
@@ -39,7 +39,7 @@ func (c *Client) here() bool {
 // Bridges lists the interfaces of the platform's networks, as they are called on
 // the daemon's machine. It is renga.Forbidden when that is another one.
 func (c *Client) Bridges(ctx context.Context) ([]string, error) {
-	if !c.here() {
+	if !c.isLocal() {
 		return nil, renga.Errorf(renga.Forbidden,
 			"Dynos may reach the machine at %s and its neighbours: Renga sets firewall rules on its own machine only. "+
 				"Run Renga beside Docker.", c.host)

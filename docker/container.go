@@ -19,10 +19,10 @@ type State string
 
 // The states, in their order. A container that has exited is not started again.
 const (
-	Created State = "created"
-	Running State = "running"
-	Exited  State = "exited"
-	Going   State = "going" // it is being removed
+	Created  State = "created"
+	Running  State = "running"
+	Exited   State = "exited"
+	Removing State = "removing" // it is being removed
 )
 
 // Container is one of the platform's, as the daemon told of it last. A Client
@@ -38,9 +38,9 @@ type Container struct {
 	ExitCode int
 	// OutOfMemory says that one of its processes was killed for lack of memory, be
 	// it a child, long before its end.
-	OutOfMemory bool
-	Health      Health
-	HealthSaid  string // what a failed check printed last
+	OutOfMemory  bool
+	Health       Health
+	HealthOutput string // what a failed check printed last
 	// The times are zero for what did not happen yet.
 	CreatedAt, StartedAt, FinishedAt time.Time
 	// Layer is the folder of what it writes, on the daemon's machine, and Volumes
@@ -68,7 +68,7 @@ func (c *Client) Inspect(ctx context.Context, id string) (*Container, error) {
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("inspect container %s: %w", shortID(id), c.fault(err))
-	case !whole(seen) || seen.Config.Labels[LabelPlatform] != c.platform:
+	case !isComplete(seen) || seen.Config.Labels[LabelPlatform] != c.platform:
 		return nil, nil
 	}
 	return c.container(seen), nil
@@ -82,12 +82,12 @@ func (c *Client) InspectRunning(ctx context.Context, id string) (*Container, err
 		return nil, err
 	}
 	if seen == nil || seen.State != Running {
-		return nil, absentNow(id)
+		return nil, notRunningError(id)
 	}
 	return seen, nil
 }
 
-func absentNow(id string) error {
+func notRunningError(id string) error {
 	return renga.Errorf(renga.NotFound, "Container %s does not run.", shortID(id))
 }
 
@@ -152,17 +152,17 @@ func (c *Client) ids(ctx context.Context, api *session, kind Kind, which filters
 func (c *Client) containers(seen []container.InspectResponse) []Container {
 	all := make([]Container, 0, len(seen))
 	for _, s := range seen {
-		if !whole(s) {
+		if !isComplete(s) {
 			continue
 		}
-		if one := c.container(s); one.State != Going {
+		if one := c.container(s); one.State != Removing {
 			all = append(all, *one)
 		}
 	}
 	return all
 }
 
-func whole(c container.InspectResponse) bool {
+func isComplete(c container.InspectResponse) bool {
 	return c.ContainerJSONBase != nil && c.State != nil && c.Config != nil
 }
 
@@ -173,7 +173,7 @@ func (c *Client) container(s container.InspectResponse) *Container {
 		CreatedAt: timestamp(s.Created), StartedAt: timestamp(s.State.StartedAt), FinishedAt: timestamp(s.State.FinishedAt),
 		Layer: s.GraphDriver.Data["UpperDir"], client: c, addrs: map[string]netip.Addr{},
 	}
-	one.Health, one.HealthSaid = health(s.State.Health)
+	one.Health, one.HealthOutput = health(s.State.Health)
 	for _, m := range s.Mounts {
 		if m.Type == "volume" && m.Source != "" {
 			one.Volumes = append(one.Volumes, m.Source)
@@ -200,7 +200,7 @@ func state(s container.State) State {
 	case s.Running || s.Paused || s.Restarting:
 		return Running
 	case s.Status == container.StateRemoving || s.Status == container.StateDead:
-		return Going
+		return Removing
 	}
 	return Exited
 }

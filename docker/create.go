@@ -27,7 +27,7 @@ type Spec struct {
 	Env        []string          // NAME=value
 	Labels     map[string]string // more; an image's own hold where they are not set here
 	Network    string            // the id of its network, the only one it has
-	Volumes    map[string]string // the names of volumes, by where they are in the container
+	Volumes    map[string]Volume // by where they are in the container
 	Check      *Check            // nil for none, whatever the image has
 	StopSignal string            // empty leaves it to the image
 	Limits     Limits
@@ -53,8 +53,8 @@ type Limits struct {
 // LimitsError says that the daemon cannot make a container with such limits. It
 // is of kind renga.Invalid.
 type LimitsError struct {
-	Said string // by the daemon
-	err  *renga.Error
+	Reason string // in the daemon's words
+	err    *renga.Error
 }
 
 // Error is a sentence.
@@ -147,10 +147,10 @@ func (c *Client) hostConfig(s Spec) *container.HostConfig {
 	return h
 }
 
-func mounts(volumes map[string]string) []mount.Mount {
+func mounts(volumes map[string]Volume) []mount.Mount {
 	var all []mount.Mount
-	for path, name := range volumes {
-		all = append(all, mount.Mount{Type: mount.TypeVolume, Source: name, Target: path})
+	for path, v := range volumes {
+		all = append(all, mount.Mount{Type: mount.TypeVolume, Source: v.name, Target: path})
 	}
 	return all
 }

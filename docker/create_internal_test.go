@@ -15,6 +15,16 @@ func TestWhatIsMadeIsThePlatformsWhateverItsLabelsSay(t *testing.T) {
 	}
 }
 
+func TestAContainerFromBeforeThereWereKindsIsADyno(t *testing.T) {
+	for kind, labels := range map[Kind]map[string]string{
+		Dyno: {LabelApp: "a"}, "service": {LabelApp: "a", LabelKind: "service"},
+	} {
+		if got := kindOf(labels); got != kind {
+			t.Errorf("%v: %q; want %q", labels, got, kind)
+		}
+	}
+}
+
 func TestLimitsAreOfTheKernelsUnits(t *testing.T) {
 	r := resources(Limits{MemoryBytes: 1 << 30, ReservedBytes: 1 << 29, CPUs: 1.5, Pids: 256})
 	if r.Memory != 1<<30 || r.MemorySwap != r.Memory || r.MemoryReservation != 1<<29 ||

@@ -50,23 +50,47 @@ func TestFaultsAreSorted(t *testing.T) {
 func TestStartFaultsAreSorted(t *testing.T) {
 	client := testClient(t)
 	// Texts of Engine 20.10 and of 28.
+	const (
+		oci   = `OCI runtime create failed: `
+		shim  = `failed to create shim task: ` + oci + `runc create failed: `
+		task  = `failed to create task for container: ` + shim
+		start = `unable to start container process: error during container init: `
+	)
 	for _, c := range []struct {
 		text, says string
 		want       renga.Kind
 	}{
-		{`OCI runtime create failed: container_linux.go:380: starting container process caused: exec: "/bin/x": stat /bin/x: no such file or directory: unknown`, `"/bin/x"`, renga.Invalid},
-		{`failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "/bin/x": permission denied: unknown`, "permission denied", renga.Invalid},
-		{`OCI runtime create failed: starting container process caused: exec: "/bin/x": executable file not found in $PATH: unknown`, "PATH", renga.Invalid},
+		{
+			oci + `container_linux.go:380: starting container process caused: exec: "/bin/x": ` +
+				`stat /bin/x: no such file or directory: unknown`, `"/bin/x"`, renga.Invalid,
+		},
+		{task + start + `exec: "/bin/x": permission denied: unknown`, "permission denied", renga.Invalid},
+		{
+			oci + `starting container process caused: exec: "/bin/x": executable file not found in $PATH: unknown`,
+			"PATH", renga.Invalid,
+		},
 		{`standard_init_linux.go:228: exec user process caused: exec format error`, "platform", renga.Invalid},
 		{`unable to find user nobody7: no matching entries in passwd file`, "USER", renga.Invalid},
 		{`no available IPv4 addresses on this network's address pools: renga-1`, "scale", renga.Unavailable},
 		{`mkdir /sys/fs/cgroup/cpu/docker/1: no such file or directory`, "cgroup", renga.Unavailable},
 		{`error while creating mount source path: mkdir: permission denied`, "permission denied", renga.Unavailable},
 		{`no space left on device`, "space", renga.Unavailable},
-		{`failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: write /x: no space left on device: unknown`, "Docker does not start it: write /x", renga.Unavailable},
-		{`failed to create shim task: OCI runtime create failed: runc create failed: Cwd must be an absolute path: unknown`, "Docker cannot run the image: Cwd must be an absolute path. Correct", renga.Invalid},
-		{`failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: environment variable name can't be empty: "=x": unknown`, `image: environment variable name can't be empty: "=x". C`, renga.Invalid},
-		{`cannot mount volume over existing file, file exists /var/lib/docker/overlay2/ec79/merged/file`, "file exists /file.", renga.Invalid},
+		{
+			shim + start + `write /x: no space left on device: unknown`,
+			"Docker does not start it: write /x", renga.Unavailable,
+		},
+		{
+			shim + `Cwd must be an absolute path: unknown`,
+			"Docker cannot run the image: Cwd must be an absolute path. Correct", renga.Invalid,
+		},
+		{
+			shim + start + `environment variable name can't be empty: "=x": unknown`,
+			`image: environment variable name can't be empty: "=x". C`, renga.Invalid,
+		},
+		{
+			`cannot mount volume over existing file, file exists /var/lib/docker/overlay2/ec79/merged/file`,
+			"file exists /file.", renga.Invalid,
+		},
 		{`Cannot mkdir: /file is not a directory`, "/file", renga.Invalid},
 		{`uids and gids must be in range 0-2147483647`, "range", renga.Invalid},
 		{`failed to create endpoint web on network renga-1: network id "x" not found`, "endpoint", renga.Unavailable},
@@ -84,13 +108,28 @@ func TestPullFaultsAreSorted(t *testing.T) {
 		err  error
 		want renga.Kind
 	}{
-		{fmt.Errorf("manifest for localhost:5000/a@sha256:1 not found: manifest unknown: %w", cerrdefs.ErrNotFound), renga.Invalid},
-		{fmt.Errorf("pull access denied for a, repository does not exist: denied: no: %w", cerrdefs.ErrNotFound), renga.Invalid},
-		{fmt.Errorf("Head http://localhost:5000/v2/a: unauthorized: authentication required: %w", cerrdefs.ErrInternal), renga.Unavailable},
-		{fmt.Errorf("Get http://localhost:5000/v2/: dial tcp 127.0.0.1:5000: connect: connection refused: %w", cerrdefs.ErrInternal), renga.Unavailable},
+		{
+			fmt.Errorf("manifest for localhost:5000/a@sha256:1 not found: manifest unknown: %w", cerrdefs.ErrNotFound),
+			renga.Invalid,
+		},
+		{
+			fmt.Errorf("pull access denied for a, repository does not exist: denied: no: %w", cerrdefs.ErrNotFound),
+			renga.Invalid,
+		},
+		{
+			fmt.Errorf("Head http://localhost:5000/v2/a: unauthorized: authentication required: %w", cerrdefs.ErrInternal),
+			renga.Unavailable,
+		},
+		{
+			fmt.Errorf("Get http://localhost:5000/v2/: dial tcp 127.0.0.1:5000: connect: connection refused: %w",
+				cerrdefs.ErrInternal), renga.Unavailable,
+		},
 		{&pullError{"failed to register layer: write /x: no space left on device"}, renga.NoSpace},
 		{&pullError{"manifest unknown"}, renga.Invalid},
-		{&pullError{"failed to register layer: Error processing tar file(exit status 1): archive/tar: invalid tar header"}, renga.Invalid},
+		{
+			&pullError{"failed to register layer: Error processing tar file(exit status 1): archive/tar: invalid tar header"},
+			renga.Invalid,
+		},
 		{&pullError{"failed to register layer: unexpected EOF"}, renga.Invalid},
 		{&pullError{"failed to register layer: read /x: input/output error"}, renga.Unavailable},
 		{&pullError{"layers from manifest don't match image configuration"}, renga.Invalid},
@@ -108,8 +147,9 @@ func TestPullFaultsAreSorted(t *testing.T) {
 func TestProgressIsReadToItsEndAndItsErrorFound(t *testing.T) {
 	for stream, want := range map[string]string{
 		``: "",
-		`{"status":"Pulling"}{"status":"x","progressDetail":{"current":1}}`:                                           "",
-		`{"status":"Pulling"}` + "\r\n" + `{"errorDetail":{"message":"manifest unknown"},"error":"manifest unknown"}`: "manifest unknown",
+		`{"status":"Pulling"}{"status":"x","progressDetail":{"current":1}}`: "",
+		`{"status":"Pulling"}` + "\r\n" +
+			`{"errorDetail":{"message":"manifest unknown"},"error":"manifest unknown"}`: "manifest unknown",
 		`{"error":"old style"}`:      "old style",
 		`{"status":"Pulling"}{"stat`: "unexpected EOF",
 	} {

@@ -52,13 +52,13 @@ func (f *flight) join(ctx context.Context, key string, work func(context.Context
 	go func() { // ends soon after its last waiter has left: ctx is then over
 		defer close(c.done)
 		c.value, c.err = work(ctx)
-		f.land(key, c)
+		f.finish(key, c)
 	}()
 	return c
 }
 
-// land lets later askers begin anew.
-func (f *flight) land(key string, c *call) {
+// finish lets later askers begin anew.
+func (f *flight) finish(key string, c *call) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.calls[key] == c {

@@ -17,7 +17,8 @@ func TestTheSessionOfAProcessIsRead(t *testing.T) {
 		t.Errorf("ours is %d, want %d", got, want)
 	}
 	for stat, want := range map[string]int{
-		"12 (sleep) S 1 12 13 0": 13, "12 (a) b) (c) R 1 12 14 0": 14, "12 (sleep) Z 1 12 13 0": 0, "12 (sleep)": 0, "": 0, "12 (x) S 1 2 many": 0,
+		"12 (sleep) S 1 12 13 0": 13, "12 (a) b) (c) R 1 12 14 0": 14, "12 (sleep) Z 1 12 13 0": 0,
+		"12 (sleep)": 0, "": 0, "12 (x) S 1 2 many": 0,
 	} {
 		if got := parseSession([]byte(stat)); got != want {
 			t.Errorf("%q: %d, want %d", stat, got, want)

@@ -34,8 +34,8 @@ const (
 	Unhealthy Health = "unhealthy"
 )
 
-// maxHealthSaid bounds what is passed on of a check's output.
-const maxHealthSaid = 200
+// maxHealthOutput bounds what is passed on of a check's output.
+const maxHealthOutput = 200
 
 // ImageCheck is the HEALTHCHECK of an image; nil when it has none.
 func (c *Client) ImageCheck(ctx context.Context, imageID string) (*Check, error) {
@@ -80,7 +80,7 @@ func health(h *container.Health) (Health, string) {
 		if n := len(h.Log); n > 0 {
 			said = strings.Join(strings.Fields(h.Log[n-1].Output), " ")
 		}
-		return Unhealthy, strings.ToValidUTF8(renga.Head(said, maxHealthSaid), "")
+		return Unhealthy, strings.ToValidUTF8(renga.Head(said, maxHealthOutput), "")
 	}
 	return NoHealth, ""
 }

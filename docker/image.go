@@ -18,8 +18,8 @@ import (
 // pullTimeout bounds a whole pull. Nobody waits longer for a dyno.
 const pullTimeout = 30 * time.Minute
 
-// Wanted is an image of an app's release, in the platform's registry.
-type Wanted struct {
+// ReleaseImage is an image of an app's release, in the platform's registry.
+type ReleaseImage struct {
 	App     renga.AppID
 	AppName string
 	Release int
@@ -28,7 +28,7 @@ type Wanted struct {
 
 // Image gives the daemon's id of an image. Only when the daemon has it under none
 // of its names it is pulled, once for all who wait.
-func (c *Client) Image(ctx context.Context, w Wanted) (string, error) {
+func (c *Client) Image(ctx context.Context, w ReleaseImage) (string, error) {
 	api, err := c.api(ctx)
 	if err != nil {
 		return "", err
@@ -58,7 +58,7 @@ func (c *Client) Image(ctx context.Context, w Wanted) (string, error) {
 }
 
 // reference is where the platform's registry keeps the image.
-func (c *Client) reference(w Wanted) string {
+func (c *Client) reference(w ReleaseImage) string {
 	return c.registry + "/" + w.AppName + "/releases@" + w.Image.Digest
 }
 
@@ -66,7 +66,7 @@ func (c *Client) reference(w Wanted) string {
 // classic image store calls it by the digest of its config, the containerd one
 // by that of its manifest, both by what was pulled. All are content, none a
 // tag. It is empty when there is none.
-func (c *Client) findImage(ctx context.Context, api *session, w Wanted) (string, error) {
+func (c *Client) findImage(ctx context.Context, api *session, w ReleaseImage) (string, error) {
 	for _, name := range []string{w.Image.Config, w.Image.Digest, c.reference(w)} {
 		if name == "" {
 			continue
@@ -74,7 +74,7 @@ func (c *Client) findImage(ctx context.Context, api *session, w Wanted) (string,
 		found, err := api.ImageInspect(ctx, name)
 		switch {
 		case err == nil:
-			c.keep(ctx, api, w, found)
+			c.tagPulled(ctx, api, w, found)
 			return found.ID, nil
 		case !cerrdefs.IsNotFound(err):
 			return "", fmt.Errorf("look for image %s: %w", short(w.Image.Digest), c.fault(err))
@@ -83,7 +83,7 @@ func (c *Client) findImage(ctx context.Context, api *session, w Wanted) (string,
 	return "", nil
 }
 
-func (c *Client) pull(ctx context.Context, api *session, ref string, w Wanted) error {
+func (c *Client) pull(ctx context.Context, api *session, ref string, w ReleaseImage) error {
 	began := time.Now()
 	progress, err := api.ImagePull(ctx, ref, image.PullOptions{RegistryAuth: c.pullAuth})
 	if err != nil {
@@ -155,7 +155,7 @@ func (c *Client) pullFault(err error, img renga.Image) error {
 		has("manifest unknown", "name unknown", "denied:", "access denied", "not found"):
 		return &renga.Error{Kind: renga.Invalid, Err: err,
 			Message: "The image " + short(img.Digest) + " is not in the registry any more; push it again."}
-	case never(err):
+	case isPermanent(err):
 		return &renga.Error{Kind: renga.Invalid, Err: err,
 			Message: "Docker cannot unpack the image " + short(img.Digest) + ": " + sentence(err) +
 				". Build it anew and push again."}

@@ -23,7 +23,7 @@ func (c *Client) Measure(ctx context.Context, id string) (renga.Usage, error) {
 	}
 	answer, err := api.ContainerStatsOneShot(ctx, id)
 	if cerrdefs.IsNotFound(err) {
-		return renga.Usage{}, absentNow(id)
+		return renga.Usage{}, notRunningError(id)
 	}
 	if err != nil {
 		return renga.Usage{}, fmt.Errorf("measure container: %w", c.fault(err))
@@ -34,7 +34,7 @@ func (c *Client) Measure(ctx context.Context, id string) (renga.Usage, error) {
 		return renga.Usage{}, fmt.Errorf("measure container: %w", c.fault(err))
 	}
 	if stats.CPUStats.CPUUsage.TotalUsage == 0 { // of one that has ended the daemon tells zeros
-		return renga.Usage{}, absentNow(id)
+		return renga.Usage{}, notRunningError(id)
 	}
 	return usage(stats), nil
 }

@@ -39,16 +39,16 @@ func (c *Client) Network(ctx context.Context, app renga.AppID, name string) (str
 			return "", err
 		}
 		if len(have) > 0 {
-			return have[0].ID, c.removeTwins(ctx, api, have[1:])
+			return have[0].ID, c.removeDuplicates(ctx, api, have[1:])
 		}
 		return c.createNetwork(ctx, api, app, name)
 	})
 }
 
-// removeTwins removes further networks of an app, which a Renga leaves that is
+// removeDuplicates removes further networks of an app, which a Renga leaves that is
 // killed while one is being made: Docker starts nothing in either then.
-func (c *Client) removeTwins(ctx context.Context, api *session, twins []network.Summary) error {
-	for _, n := range twins {
+func (c *Client) removeDuplicates(ctx context.Context, api *session, duplicates []network.Summary) error {
+	for _, n := range duplicates {
 		if err := api.NetworkRemove(ctx, n.ID); err != nil && !cerrdefs.IsNotFound(err) {
 			return fmt.Errorf("remove the second network %s: %w", n.Name, c.fault(err))
 		}

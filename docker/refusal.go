@@ -10,18 +10,18 @@ import (
 	"renga"
 )
 
-// passing are pieces of what the daemon and runc say when the machine is short of
+// transient are pieces of what the daemon and runc say when the machine is short of
 // something. The same may go well later, whatever else they say.
-var passing = []string{
+var transient = []string{
 	"no space left on device", "disk quota exceeded", "input/output error", "read-only file system",
 	"cannot allocate memory", "resource temporarily unavailable", "too many open files", "device or resource busy",
 	"timeout", "timed out", "deadline exceeded", "context canceled",
 	"connection refused", "connection reset", "cgroup", "cpuset", "layer does not exist",
 }
 
-// lasting are pieces of what they say of an image that cannot run however often
+// permanent are pieces of what they say of an image that cannot run however often
 // one tries. There are no codes for it: all are the daemon's own errors.
-var lasting = []string{
+var permanent = []string{
 	"error during container init:",         // runc 1.1, within the container already
 	"container init caused",                // runc 1.0
 	"Cwd must be an absolute path",         // WORKDIR
@@ -39,14 +39,14 @@ var lasting = []string{
 	"invalid rootfs in image configuration",
 }
 
-// never tells whether a refusal of the daemon's lasts: it is the image's fault.
-func never(err error) bool {
+// isPermanent tells whether a refusal of the daemon's lasts: it is the image's fault.
+func isPermanent(err error) bool {
 	text := err.Error()
 	within := func(piece string) bool { return strings.Contains(text, piece) }
-	if isVersionMismatch(err) || slices.ContainsFunc(passing, within) {
+	if isVersionMismatch(err) || slices.ContainsFunc(transient, within) {
 		return false
 	}
-	return cerrdefs.IsInvalidArgument(err) || slices.ContainsFunc(lasting, within)
+	return cerrdefs.IsInvalidArgument(err) || slices.ContainsFunc(permanent, within)
 }
 
 // wrappings are what the daemon and runc put around the sentence that matters.
@@ -73,7 +73,7 @@ const maxRefusal = 500
 
 // refusal is what an app's owner is told of a container that did not start.
 func refusal(err error) error {
-	if never(err) {
+	if isPermanent(err) {
 		return &renga.Error{Kind: renga.Invalid, Err: err,
 			Message: "Docker cannot run the image: " + sentence(err) + ". Correct the image and push again."}
 	}

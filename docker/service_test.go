@@ -1,16 +1,10 @@
 package docker_test
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -30,7 +24,7 @@ func TestAServiceOfAnAddOnStandsOnThisAlone(t *testing.T) {
 	s := newService(t)
 	s.start()
 	s.reaches(docker.Running, docker.Unhealthy)
-	if said := s.look().HealthSaid; said != "there is no note" {
+	if said := s.look().HealthOutput; said != "there is no note" {
 		t.Errorf("the probe says %q", said)
 	}
 	if out, code := s.exec("/service", "write", "hello"); out != "written\n" || code != 0 {
@@ -89,7 +83,7 @@ func TestOnlyItsOwnerSeesAContainer(t *testing.T) {
 	if _, err := another.InspectRunning(t.Context(), id); renga.KindOf(err) != renga.NotFound {
 		t.Errorf("another platform gets it: %v", err)
 	}
-	if err := another.Volume(t.Context(), s.volume, nil); renga.KindOf(err) != renga.Unavailable {
+	if _, err := another.Volume(t.Context(), s.volume, nil); renga.KindOf(err) != renga.Unavailable {
 		t.Errorf("another platform gets its volume: %v", err)
 	}
 	if err := another.RemoveVolume(t.Context(), s.volume); err != nil {
@@ -147,12 +141,13 @@ func (s *rig) start() {
 	}
 	labels := docker.OfApp(s.app, "blog")
 	labels[s.label.Key] = s.label.Value
-	if err := s.client.Volume(ctx, s.volume, labels); err != nil {
+	data, err := s.client.Volume(ctx, s.volume, labels)
+	if err != nil {
 		s.Fatal(err)
 	}
 	made, err := s.client.Create(ctx, docker.Spec{
 		Kind: service, Name: s.volume, Image: s.image, Network: network, Labels: labels,
-		Command: []string{"/service", "serve"}, Env: []string{"OWNER=blog"}, Volumes: map[string]string{"/data": s.volume},
+		Command: []string{"/service", "serve"}, Env: []string{"OWNER=blog"}, Volumes: map[string]docker.Volume{"/data": data},
 		Check: &docker.Check{
 			Test: []string{"CMD", "/service", "check"}, Interval: time.Second, Timeout: 10 * time.Second, Retries: 1,
 		},
@@ -222,46 +217,4 @@ func (s *rig) remove() {
 	if err := s.client.Forget(ctx, s.app); err != nil {
 		s.Error(err)
 	}
-}
-
-// serviceImage makes an image of the test's service.
-func serviceImage(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "service")
-	run(t, []string{"CGO_ENABLED=0"}, "go", "build", "-ldflags=-s -w", "-o", program, "./testdata/service")
-	binary, err := os.ReadFile(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var files bytes.Buffer
-	w := tar.NewWriter(&files)
-	if err := w.WriteHeader(&tar.Header{Name: "service", Mode: 0o755, Size: int64(len(binary))}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write(binary); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	load := exec.Command("docker", "import", "--change", "LABEL renga.kind=dyno renga.platform=another", "-")
-	load.Stdin = &files
-	out, err := load.CombinedOutput()
-	if err != nil {
-		t.Fatalf("docker import: %v\n%s", err, out)
-	}
-	id := strings.TrimSpace(string(out))
-	t.Cleanup(func() { run(t, nil, "docker", "rmi", id) })
-	return id
-}
-
-func run(t *testing.T, env []string, program string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command(program, args...)
-	cmd.Env = append(os.Environ(), env...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("%s %q: %v\n%s", program, args, err, out)
-	}
-	return string(out)
 }

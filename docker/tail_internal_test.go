@@ -38,7 +38,10 @@ func TestLastLinesKeepsOrderAndPutsPartsTogether(t *testing.T) {
 		{[]string{"half ", "!other\n", "whole\n"}, []string{"other", "half whole"}, 10},
 		{[]string{"a\r\n\n", "end"}, []string{"a", "", "end"}, 10},
 		{[]string{"\xff\n"}, []string{"\uFFFD"}, 10},
-		{[]string{"xx" + strings.Repeat("€", 2000), strings.Repeat("€", 2000) + "\n", "end"}, []string{"xx" + strings.Repeat("€", 3332), "end"}, 10},
+		{
+			[]string{"xx" + strings.Repeat("€", 2000), strings.Repeat("€", 2000) + "\n", "end"},
+			[]string{"xx" + strings.Repeat("€", 3332), "end"}, 10,
+		},
 		{nil, nil, 10},
 	} {
 		got, err := lastLines(frames(t, c.frames...), c.n)

@@ -20,7 +20,7 @@ func (e *Engine) Prepare(ctx context.Context, s engine.Spec) (engine.Instance, e
 }
 
 func (e *Engine) prepare(ctx context.Context, s engine.Spec) (engine.Instance, engine.Stream, error) {
-	c, err := e.ready(ctx, s)
+	c, err := e.resolve(ctx, s)
 	if err != nil {
 		return engine.Instance{}, nil, err
 	}

@@ -16,14 +16,14 @@ import (
 // A dyno's disk is looked at often while the daemon's file system fills, and
 // seldom while it does not: how full that is tells one cheap call.
 const (
-	diskTick = 200 * time.Millisecond
+	diskInterval = 200 * time.Millisecond
 	// diskStep and inodeStep are how much less may be free before the dynos are
 	// looked at.
 	diskStep  = 16 << 20
 	inodeStep = 4096
-	// diskRest is the longest time between two looks: somebody else may free what a
+	// maxDiskInterval is the longest time between two looks: somebody else may free what a
 	// dyno writes. It is the only one where the file system is not to be seen.
-	diskRest = 15 * time.Second
+	maxDiskInterval = 15 * time.Second
 	// diskShare bounds how much of the time is spent on looking.
 	diskShare = 10
 )
@@ -36,7 +36,7 @@ func (e *Engine) GuardDisks(ctx context.Context, over func(engine.Instance, int6
 	}
 	g := &diskGuard{docker: e.docker, root: root, over: over, known: map[string]*dynoDisk{}}
 	defer g.telling.Wait()
-	tick := time.NewTicker(diskTick)
+	tick := time.NewTicker(diskInterval)
 	defer tick.Stop()
 	for {
 		if err := g.look(ctx); err != nil {
@@ -69,7 +69,7 @@ func (g *diskGuard) look(ctx context.Context) error {
 	var now unix.Statfs_t
 	seen := unix.Statfs(g.root, &now) == nil
 	since := time.Since(g.at)
-	if since < diskShare*g.took || since < diskRest && !(seen && g.filled(now)) {
+	if since < diskShare*g.took || since < maxDiskInterval && !(seen && g.filled(now)) {
 		return nil
 	}
 	began := time.Now()

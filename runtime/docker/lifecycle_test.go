@@ -3,7 +3,6 @@ package docker_test
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,52 +12,6 @@ import (
 	"renga"
 	"renga/runtime/engine"
 )
-
-func TestCommandThatCannotRunIsInvalidAndLeavesNothing(t *testing.T) {
-	w := newWorld(t)
-	for command, sentence := range map[string]string{
-		"/bin/nope":     "not in the image",
-		"nope":          "not in the image",
-		"/bin/dangling": "not in the image",
-		"./bin/nope":    "not in the image",
-		"/bin/notes":    "permission denied",
-		"notes":         "not in the image",
-		"/bin":          "directory",
-	} {
-		s := w.spec()
-		s.Image.Command = []string{command}
-		_, err := w.engine.Start(t.Context(), s)
-		message := renga.MessageOf(err, "")
-		if renga.KindOf(err) != renga.Invalid || !strings.Contains(message, sentence) || !strings.Contains(message, command) {
-			t.Errorf("%s: error %v of kind %q; want an invalid one with %q", command, err, renga.KindOf(err), sentence)
-		}
-	}
-	none := w.spec()
-	none.Image.Command = nil
-	if _, err := w.engine.Start(t.Context(), none); renga.KindOf(err) != renga.Invalid {
-		t.Errorf("no command: error %v", err)
-	}
-	if left := w.containers(w.options.Platform); len(left) != 0 {
-		t.Errorf("%d containers are left", len(left))
-	}
-}
-
-func TestCommandIsFoundAsTheShellWould(t *testing.T) {
-	w := newWorld(t)
-	for _, command := range []string{"dyno", "alias", "/bin/alias", "bin/dyno", "./bin/../bin/dyno"} {
-		s := w.spec()
-		s.Image.Command = []string{command, "exit"}
-		if in := w.exited(s.App, w.start(s).ID); in.ExitCode != 3 {
-			t.Errorf("%s: exit code %d; want the program's 3", command, in.ExitCode)
-		}
-	}
-	s := w.spec()
-	s.Image.Command = []string{"dyno", "exit"}
-	s.Env["PATH"] = "/nowhere"
-	if _, err := w.engine.Start(t.Context(), s); renga.KindOf(err) != renga.Invalid {
-		t.Errorf("error %v; the dyno's own PATH counts", err)
-	}
-}
 
 func TestWhatIsNotOursIsNeitherListedNorTouched(t *testing.T) {
 	w, other := newWorld(t), newWorld(t)
@@ -268,46 +221,4 @@ func TestListGoesOnWhileDynosVanish(t *testing.T) {
 	}
 	until(t, "all are gone", func() bool { return len(w.list("")) == 0 })
 	wg.Wait()
-}
-
-func TestTailPutsLongLinesTogetherAndCutsThem(t *testing.T) {
-	w := newWorld(t)
-	s := w.spec("long")
-	in := w.exited(s.App, w.start(s).ID)
-	lines, err := w.engine.Tail(t.Context(), in.ID, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
-	long := func(line string) bool { return len(line) == 10_000 }
-	// Docker reads each stream by itself: which comes first is chance.
-	if len(lines) != 3 || !slices.ContainsFunc(lines, long) || !slices.Contains(lines, "from stderr") ||
-		!slices.Contains(lines, "no newline") {
-		t.Errorf("%d lines: %.80q", len(lines), lines)
-	}
-	if lines, err := w.engine.Tail(t.Context(), in.ID, 0); err != nil || lines != nil {
-		t.Errorf("no lines: %q, %v", lines, err)
-	}
-}
-
-func TestPortsTellsWhereElseADynoListens(t *testing.T) {
-	w := newWorld(t)
-	s := w.spec("listen-elsewhere")
-	in := w.start(s)
-	var ports []string
-	until(t, "it listens", func() bool {
-		var err error
-		if ports, err = w.engine.Ports(t.Context(), in.ID); err != nil {
-			t.Fatal(err)
-		}
-		return slices.Contains(ports, "127.0.0.1:3000") && slices.Contains(ports, "[::]:9999")
-	})
-	if len(ports) != 2 {
-		t.Errorf("%v; want these two, and not Docker's name server", ports)
-	}
-	if err := w.engine.Kill(t.Context(), in.ID); err != nil {
-		t.Fatal(err)
-	}
-	if ports, err := w.engine.Ports(t.Context(), in.ID); err != nil || len(ports) != 0 {
-		t.Errorf("of a dead one: %v, %v", ports, err)
-	}
 }

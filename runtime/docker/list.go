@@ -43,7 +43,7 @@ func instance(c docker.Container) engine.Instance {
 	case docker.Running:
 		in.State = engine.Running
 		in.Addr = address(c, in.App)
-		in.Health, in.HealthSaid = engine.Health(c.Health), c.HealthSaid
+		in.Health, in.HealthSaid = engine.Health(c.Health), c.HealthOutput
 	default:
 		in.State = engine.Exited
 		in.FinishedAt = c.FinishedAt

@@ -17,11 +17,14 @@ const socketTable = `  sl  local_address rem_address   st tx_queue rx_queue tr t
    4: 0200E00A:1F90 0100E00A:D431 01 00000000:00000000 00:00000000 00000000     0        0 509 1 0 100 0 0 10 0
 `
 
-const socketTable6 = `  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 00000000000000000000000000000000:270F 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
-   1: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 2 1 0 100 0 0 10 0
-   2: 0000000000000000FFFF00000100007F:0051 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 2 1 0 100 0 0 10 0
+const socketTable6 = `  sl  local_address                         remote_address                        ` +
+	`st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000000000000000000000000000:270F 00000000000000000000000000000000:0000 ` + listening6 + `
+   1: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 ` + listening6 + `
+   2: 0000000000000000FFFF00000100007F:0051 00000000000000000000000000000000:0000 ` + listening6 + `
 `
+
+const listening6 = `0A 00000000:00000000 00:00000000 00000000     0        0 2 1 0 100 0 0 10 0`
 
 func TestListenersAreReadFromTheKernelsTables(t *testing.T) {
 	for table, want := range map[string][]string{

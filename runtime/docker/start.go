@@ -21,7 +21,7 @@ func (e *Engine) Start(ctx context.Context, s engine.Spec) (engine.Instance, err
 }
 
 func (e *Engine) start(ctx context.Context, s engine.Spec) (engine.Instance, error) {
-	made, err := e.ready(ctx, s)
+	made, err := e.resolve(ctx, s)
 	if err != nil {
 		return engine.Instance{}, err
 	}
@@ -35,13 +35,15 @@ func (e *Engine) start(ctx context.Context, s engine.Spec) (engine.Instance, err
 	return in, err
 }
 
-// ready sees to all that a container needs, and says what it is to be.
-func (e *Engine) ready(ctx context.Context, s engine.Spec) (docker.Spec, error) {
+// resolve sees to all that a container needs, and says what it is to be.
+func (e *Engine) resolve(ctx context.Context, s engine.Spec) (docker.Spec, error) {
 	if len(s.Image.Command) == 0 || s.Image.Command[0] == "" {
 		return docker.Spec{}, renga.Errorf(renga.Invalid,
 			"The image of %s has no command; set an ENTRYPOINT or CMD and push again.", s.Type)
 	}
-	imageID, err := e.docker.Image(ctx, docker.Wanted{App: s.App, AppName: s.AppName, Release: s.Release, Image: s.Image})
+	imageID, err := e.docker.Image(ctx, docker.ReleaseImage{
+		App: s.App, AppName: s.AppName, Release: s.Release, Image: s.Image,
+	})
 	if err != nil {
 		return docker.Spec{}, err
 	}
@@ -91,7 +93,7 @@ func (e *Engine) create(ctx context.Context, s engine.Spec, c docker.Spec) (*doc
 	var limits *docker.LimitsError
 	if errors.As(err, &limits) {
 		return nil, &renga.Error{Kind: renga.Invalid, Err: err,
-			Message: "Docker cannot make a dyno of size " + strconv.Quote(s.Size.Name) + ": " + limits.Said}
+			Message: "Docker cannot make a dyno of size " + strconv.Quote(s.Size.Name) + ": " + limits.Reason}
 	}
 	if err != nil {
 		return nil, err

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// leastFile is what a file counts that is smaller: files themselves run out, too.
-	leastFile = 4096
-	// deepest is how many directories may lie within each other. What is deeper is
+	// minFileBytes is what a file counts that is smaller: files themselves run out, too.
+	minFileBytes = 4096
+	// maxDepth is how many directories may lie within each other. What is deeper is
 	// not measured, and counts as too much.
-	deepest = 256
+	maxDepth = 256
 )
 
 // inode tells files apart.
@@ -42,7 +42,7 @@ func (c *diskCount) dir(path string) {
 // walk adds all that is in an open directory, and closes it.
 func (c *diskCount) walk(dir *os.File, depth int) {
 	defer func() { _ = dir.Close() }() // it was only read
-	if depth > deepest {
+	if depth > maxDepth {
 		c.bytes = c.most + 1
 		return
 	}
@@ -64,7 +64,7 @@ func (c *diskCount) add(dir *os.File, name string, depth int) {
 		return
 	}
 	if !c.known(st, st.Nlink > 1 && st.Mode&unix.S_IFMT != unix.S_IFDIR) {
-		c.bytes += max(st.Blocks*512, leastFile)
+		c.bytes += max(st.Blocks*512, minFileBytes)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		return

@@ -17,14 +17,14 @@ import (
 // last app that has one. Tags are the daemon's own, outlive us, and unlike labels
 // cannot be made by whoever made the image.
 
-// kept is the repository of the tags of the platform's images.
-func (c *Client) kept() string { return "renga/" + c.BridgePrefix() + "/" }
+// tagRepository is the repository of the tags of the platform's images.
+func (c *Client) tagRepository() string { return "renga/" + c.BridgePrefix() + "/" }
 
-// keep tags an image that was pulled from the platform's registry. One that was
+// tagPulled tags an image that was pulled from the platform's registry. One that was
 // on the machine before, or that somebody loaded, is not ours to remove.
-func (c *Client) keep(ctx context.Context, api *session, w Wanted, found image.InspectResponse) {
-	tag := c.kept() + string(w.App) + ":" + strings.TrimPrefix(short(w.Image.Digest), "sha256:")
-	if !slices.ContainsFunc(found.RepoDigests, c.pulled) || slices.Contains(found.RepoTags, tag) {
+func (c *Client) tagPulled(ctx context.Context, api *session, w ReleaseImage, found image.InspectResponse) {
+	tag := c.tagRepository() + string(w.App) + ":" + strings.TrimPrefix(short(w.Image.Digest), "sha256:")
+	if !slices.ContainsFunc(found.RepoDigests, c.isPulledName) || slices.Contains(found.RepoTags, tag) {
 		return
 	}
 	if err := api.ImageTag(ctx, found.ID, tag); err != nil { // the next start does it
@@ -32,9 +32,9 @@ func (c *Client) keep(ctx context.Context, api *session, w Wanted, found image.I
 	}
 }
 
-// pulled tells whether an image's name is one that only the engine pulls by:
+// isPulledName tells whether an image's name is one that only the engine pulls by:
 // nobody else is let into these repositories.
-func (c *Client) pulled(name string) bool {
+func (c *Client) isPulledName(name string) bool {
 	rest, ours := strings.CutPrefix(name, c.registry+"/")
 	repository, _, _ := strings.Cut(rest, "@")
 	return ours && strings.HasSuffix(repository, "/releases")
@@ -43,7 +43,7 @@ func (c *Client) pulled(name string) bool {
 // forgetImages removes what was pulled for an app, but for images that others
 // have a name for: other apps, or people.
 func (c *Client) forgetImages(ctx context.Context, api *session, app renga.AppID) error {
-	repository := c.kept() + string(app)
+	repository := c.tagRepository() + string(app)
 	all, err := api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", repository))})
 	if err != nil {
 		return fmt.Errorf("list images of app %s: %w", app, c.fault(err))
@@ -68,10 +68,10 @@ func (c *Client) forgetImages(ctx context.Context, api *session, app renga.AppID
 // app has one, those that the image was pulled by.
 func (c *Client) namesOf(img image.InspectResponse, repository string) []string {
 	mine := func(tag string) bool { return strings.HasPrefix(tag, repository+":") }
-	others := func(tag string) bool { return strings.HasPrefix(tag, c.kept()) && !mine(tag) }
+	others := func(tag string) bool { return strings.HasPrefix(tag, c.tagRepository()) && !mine(tag) }
 	var names []string
 	if !slices.ContainsFunc(img.RepoTags, others) {
-		names = slices.DeleteFunc(slices.Clone(img.RepoDigests), func(name string) bool { return !c.pulled(name) })
+		names = slices.DeleteFunc(slices.Clone(img.RepoDigests), func(name string) bool { return !c.isPulledName(name) })
 	}
 	for _, tag := range img.RepoTags {
 		if mine(tag) {
