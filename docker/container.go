@@ -173,6 +173,11 @@ func (c *Client) container(s container.InspectResponse) *Container {
 		CreatedAt: timestamp(s.Created), StartedAt: timestamp(s.State.StartedAt), FinishedAt: timestamp(s.State.FinishedAt),
 		Layer: s.GraphDriver.Data["UpperDir"], client: c, addrs: map[string]netip.Addr{},
 	}
+	if one.State == Exited && one.FinishedAt.Before(one.StartedAt) {
+		// The daemon notes a start after it, and an end by the kernel's time: what
+		// ended at once ended before it had started.
+		one.FinishedAt = one.StartedAt
+	}
 	one.Health, one.HealthOutput = health(s.State.Health)
 	for _, m := range s.Mounts {
 		if m.Type == "volume" && m.Source != "" {
