@@ -20,7 +20,6 @@ func (s *Server) configVarRoutes() []wire.Route {
 	return []wire.Route{
 		wire.Get("/apps/{app}/config-vars", wire.ReadingSecrets, s.configVars),
 		wire.Patch("/apps/{app}/config-vars", wire.SettingSecrets, s.updateConfigVars),
-		wire.Get("/apps/{app}/releases/{release}/config-vars", wire.ReadingSecrets, s.releaseConfigVars),
 	}
 }
 
@@ -34,20 +33,6 @@ func (s *Server) configVars(w http.ResponseWriter, r *http.Request) error {
 		return wire.OrNotFound(err, "app")
 	}
 	return wire.Answer(w, http.StatusOK, wire.NewConfigVars(vars))
-}
-
-// releaseConfigVars shows the whole environment of a release, the add-ons' vars
-// among it, as configVars does for now.
-func (s *Server) releaseConfigVars(w http.ResponseWriter, r *http.Request) error {
-	a, version, err := s.releaseOf(r)
-	if err != nil {
-		return err
-	}
-	rel, err := s.parts.Releaser.Open(r.Context(), a, version)
-	if err != nil {
-		return wire.OrNotFound(err, "release")
-	}
-	return wire.Answer(w, http.StatusOK, wire.NewConfigVars(rel.Env()))
 }
 
 func (s *Server) updateConfigVars(w http.ResponseWriter, r *http.Request) error {

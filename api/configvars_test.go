@@ -14,9 +14,6 @@ func TestConfigVars(t *testing.T) {
 	}
 	run(t, []scenario{
 		{Name: "read", URL: "/apps/hello/config-vars", Has: []string{`{"COLOR":"blue","SECRET":"` + wiretest.Marker + `"}`}},
-		{Name: "of a release", URL: "/apps/hello/releases/3/config-vars", Has: []string{`{"COLOR":"red","SECRET":"`}},
-		{Name: "of the first release", URL: "/apps/hello/releases/v1/config-vars", Has: []string{`{}`}},
-		{Name: "of a missing release", URL: "/apps/hello/releases/99/config-vars", Status: 404},
 		{Name: "of another", URL: "/apps/other/config-vars", Status: 403},
 		patch("set and unset", `{"COLOR":null,"SIZE":"<big> & \"wide\""}`, 200, `{"SECRET":"`+wiretest.Marker+`","SIZE":"<big> & \"wide\""}`),
 		patch("set to nothing", `{"COLOR":""}`, 200, `"COLOR":""`),

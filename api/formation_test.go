@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"time"
+
 	"net/http"
 	"slices"
 	"strings"
@@ -43,8 +45,8 @@ func TestFormation(t *testing.T) {
 		batch("no image to take away", `[{"type":"clock","docker_image":null}]`, 404, `Couldn't find that process type.`),
 		one("image", `{"docker_image":"fresh"}`, 200, `"type":"web"`, `"quantity":1`),
 		one("no image any more", `{"docker_image":null}`, 200, `"type":"web"`, `"quantity":0`),
-		{Name: "a release command is not scaled", Prepare: withPhase, Method: "PATCH", URL: "/apps/hello/formation/release", Body: `{"quantity":1}`, Status: 422, Has: []string{`runs once for each release`}},
-		{Name: "but has a size", Prepare: withPhase, Method: "PATCH", URL: "/apps/hello/formation/release", Body: `{"quantity":0,"size":"eco"}`, Has: []string{`"quantity":0,"size":"Eco","type":"release"`}},
+		{Name: "a release command is not scaled", Prepare: wiretest.WithPhase, Method: "PATCH", URL: "/apps/hello/formation/release", Body: `{"quantity":1}`, Status: 422, Has: []string{`runs once for each release`}},
+		{Name: "but has a size", Prepare: wiretest.WithPhase, Method: "PATCH", URL: "/apps/hello/formation/release", Body: `{"quantity":0,"size":"eco"}`, Has: []string{`"quantity":0,"size":"Eco","type":"release"`}},
 		one("quantity", `{"quantity":100}`, 200, `"quantity":100`),
 		one("too many", `{"quantity":101}`, 422, `from 0 to 100`),
 		one("negative", `{"quantity":-1}`, 422, `from 0 to 100`),
@@ -191,5 +193,18 @@ func TestScalingIsInTheLog(t *testing.T) {
 	want := "Scaled to web@2:Standard-1X worker@1:Eco by " + string(wiretest.Ada.ID)
 	if !slices.Equal(rig.World.Said, []string{want}) {
 		t.Errorf("the log says %q, want %q", rig.World.Said, want)
+	}
+}
+
+func TestTheFormationReleasesImagesAsCanaries(t *testing.T) {
+	for url, body := range map[string]string{
+		"/apps/hello/formation":     `{"updates":[{"type":"web","docker_image":"fresh"}],"canary":{"percent":5}}`,
+		"/apps/hello/formation/web": `{"docker_image":"fresh","canary":{"percent":5}}`,
+	} {
+		rig := newRig(nil)
+		res, answer := rig.Ask("PATCH", url, body, nil)
+		if got := rig.World.Canaries[5]; res.StatusCode != 200 || got != (renga.Canary{Percent: 5, For: 5 * time.Minute}) {
+			t.Errorf("%s: %d %s, canary %+v", url, res.StatusCode, answer, got)
+		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"renga"
 	"renga/api"
+	"renga/api/releases"
 	"renga/api/wire"
 	"renga/api/wire/wiretest"
 	"renga/config"
@@ -53,7 +54,7 @@ func newHouse(tb testing.TB, db *store.Store) *house {
 		Settings: wire.Settings{Domain: "renga.localhost", Scheme: "http", Log: log}, Sizes: wiretest.Sizes, RateLimit: 1 << 30,
 	}, api.Parts{
 		Wire: wire.Parts{Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Lines: nobody{}, Waker: nobody{}},
-		Apps: db, Creator: rel, Releases: db, Releaser: rel,
+		Apps: db, Creator: rel, Releases: releases.Parts{Apps: db, Releases: db, Releaser: rel},
 		Vars: config.New(rel), Formations: db, Dynos: db,
 	}))}
 	tb.Cleanup(h.Close)

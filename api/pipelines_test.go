@@ -208,7 +208,7 @@ func TestATargetFaresAsItsRelease(t *testing.T) {
 
 func TestAPromotionIsPendingFirst(t *testing.T) {
 	rig := furnished()
-	serves := `{"app":{"id":"` + string(wiretest.Hello) + `"},"release":{"id":"` + idOf(t, rig, 3) + `"}}`
+	serves := `{"app":{"id":"` + string(wiretest.Hello) + `"},"release":{"id":"` + wiretest.IDOf(t, rig, 3) + `"}}`
 	res, body := rig.Ask("POST", "/pipeline-promotions", strings.Replace(promote(wiretest.Hello, shop, shop), `{"app":{"id":"`+string(wiretest.Hello)+`"}}`, serves, 1), nil)
 	if res.StatusCode != 201 || !strings.Contains(body, `"status":"pending"`) {
 		t.Fatalf("%d: %s", res.StatusCode, body)

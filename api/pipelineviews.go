@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"renga"
+	"renga/api/releases"
 	"renga/api/wire"
 )
 
@@ -25,7 +26,7 @@ func (s *Server) latestOf(find func(context.Context, renga.AppID) (*renga.Releas
 			return err
 		}
 		known := s.People()
-		var shown []release
+		var shown []releases.Release
 		for _, c := range p.Couplings {
 			rec, err := find(r.Context(), c.App)
 			if err != nil {
@@ -34,20 +35,20 @@ func (s *Server) latestOf(find func(context.Context, renga.AppID) (*renga.Releas
 			if rec == nil {
 				continue
 			}
-			one, err := s.showRelease(r.Context(), see.apps[c.App], *rec, known)
+			one, err := s.releases.Show(r.Context(), see.apps[c.App], *rec, known)
 			if err != nil {
 				return err
 			}
 			shown = append(shown, one)
 		}
-		return wire.List(w, r, shown, wire.By("id", func(r release) string { return r.ID }))
+		return wire.List(w, r, shown, wire.By("id", func(r releases.Release) string { return r.ID }))
 	}
 }
 
 // newestDeployment is the release that brought the images of the newest one;
 // nil when there is none with images.
 func (s *Server) newestDeployment(ctx context.Context, app renga.AppID) (*renga.ReleaseRecord, error) {
-	records, err := s.parts.Releases.Releases(ctx, app, renga.ReleaseQuery{Descending: true, Max: wire.MaxPage})
+	records, err := s.parts.Releases.Releases.Releases(ctx, app, renga.ReleaseQuery{Descending: true, Max: wire.MaxPage})
 	if err != nil || len(records) == 0 || len(records[0].Images) == 0 {
 		return nil, ignoreGone(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/releases"
 	"renga/api/wire"
 )
 
@@ -85,7 +86,7 @@ func newPromotionTarget(p renga.Promotion, t renga.PromotionTarget, made renga.O
 	failure := t.Failure
 	if t.Release > 0 {
 		shown.Release = &wire.OnlyID{ID: wire.ReleaseID(t.App, t.Release)}
-		shown.Status = statusOnWire(made.Status)
+		shown.Status = releases.StatusOnWire(made.Status)
 		if made.Status == renga.Failed {
 			failure = made.Reason
 		}
@@ -102,7 +103,7 @@ func (s *Server) showTargets(ctx context.Context, p renga.Promotion) ([]promotio
 		var made renga.ReleaseRecord
 		if t.Release > 0 {
 			var err error
-			made, err = s.parts.Releases.Release(ctx, t.App, t.Release)
+			made, err = s.parts.Releases.Releases.Release(ctx, t.App, t.Release)
 			if renga.KindOf(err) == renga.NotFound {
 				made.Outcome = renga.Outcome{Status: renga.Failed, Reason: "The app or its release is gone."}
 			} else if err != nil {
@@ -176,7 +177,7 @@ func (s *Server) promotionAsked(r *http.Request) (renga.Promotion, error) {
 		return asked, wire.Invalid("The source must be an app of the pipeline %s, by its id.", p.Name)
 	}
 	if id := body.Source.Release.ID; id != "" {
-		if asked.Release, err = s.versionOf(r.Context(), asked.Source, id); err != nil {
+		if asked.Release, err = s.releases.VersionOf(r.Context(), asked.Source, id); err != nil {
 			return asked, wire.Invalid("The source has no release %s.", wire.Clip(id))
 		}
 	}

@@ -7,66 +7,6 @@ import (
 	"renga/api/wire/wiretest"
 )
 
-func TestReleaseRanges(t *testing.T) {
-	rig := newRig(nil)
-	third := idOf(t, rig, 3)
-	for header, want := range map[string]string{
-		"":                                    "1 2 3 4",
-		" ":                                   "1 2 3 4",
-		"..":                                  "1 2 3 4",
-		"; max=2":                             "1 2",
-		"..; max=2":                           "1 2",
-		"version ..":                          "1 2 3 4",
-		"version":                             "1 2 3 4",
-		"version ..; max=1, order=desc":       "4",
-		"version ..; order=desc,max=1":        "4",
-		"version ..; order=desc":              "4 3 2 1",
-		"version ..;max=1000;":                "1 2 3 4",
-		"version ..; max=99999":               "1 2 3 4",
-		"version 2..3":                        "2 3",
-		"version ]2..4[":                      "3",
-		"version 3..2":                        "",
-		"version ..0":                         "",
-		"version ..1[":                        "",
-		"version 9..":                         "",
-		"version ..; order=desc; max=2; x=y":  "4 3",
-		"id ..; max=1000;":                    "1 2 3 4",
-		"id " + third + "..":                  "3 4",
-		"id ]" + third + "..; order=asc":      "4",
-		"id .." + third + "[; order=desc":     "2 1",
-		"id " + strings.ToUpper(third) + "..": "3 4",
-	} {
-		if got := strings.Join(wiretest.Listed(t, rig, "/apps/hello/releases", header, "version"), " "); got != want {
-			t.Errorf("Range %q lists %q, want %q", header, got, want)
-		}
-	}
-}
-
-func TestReleaseListPages(t *testing.T) {
-	for header, want := range map[string]string{
-		"version ..; max=1":             "1 2 3 4",
-		"version ..; max=3, order=desc": "4 3 2 1",
-		"version 2..; max=1":            "2 3 4",
-		"version ..3; max=2,order=desc": "3 2 1",
-		"id ..; max=3":                  "1 2 3 4",
-		"id ..; max=1; order=desc":      "4 3 2 1",
-		"version ..; max=4":             "1 2 3 4",
-	} {
-		if got := strings.Join(wiretest.Walk(t, newRig(nil), "/apps/hello/releases", header, "version"), " "); got != want {
-			t.Errorf("Range %q walks over %q, want %q", header, got, want)
-		}
-	}
-}
-
-func TestReleaseListReadsOnlyWhatIsAskedFor(t *testing.T) {
-	rig := newRig(nil)
-	rig.Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", "version 2..; max=2, order=desc"))
-	q := rig.World.Asked[len(rig.World.Asked)-1]
-	if q.From != 2 || q.To != 0 || q.Max != 3 || !q.Descending {
-		t.Errorf("read %+v", q)
-	}
-}
-
 func TestPagingHeaders(t *testing.T) {
 	res, _ := newRig(nil).Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", "version ..; max=2"))
 	for name, want := range map[string]string{

@@ -8,6 +8,7 @@ import (
 	"renga"
 	"renga/api/domains"
 	"renga/api/people"
+	"renga/api/releases"
 	"renga/api/wire/wiretest"
 	"testing"
 
@@ -44,9 +45,12 @@ func newRigWith(change func(*api.Options)) *rig {
 	server := api.New(options, api.Parts{
 		Wire: r.NewParts(), People: people.Parts{Accounts: db, Logins: r.People, Authorizations: db, Browsers: r.People, Keys: db},
 		Transfers: db, Owners: w,
-		Apps: w, Creator: w, Deleter: w, Renamer: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w,
+		Apps: w, Creator: w, Deleter: w, Renamer: w,
 		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Logs: &w.Journal, Attach: http.HandlerFunc(attached),
 		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w, Minutes: w, Visits: visits{w}, Sleeps: w,
+		Releases: releases.Parts{
+			Apps: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w, Images: w, Deployer: w,
+		},
 		Domains:  domains.Parts{Apps: w, Domains: db, Endpoints: db, Orders: w},
 		Webhooks: r.Mailbox, Schedules: db, Scheduler: room,
 	})

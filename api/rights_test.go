@@ -131,7 +131,7 @@ func TestSecretsAreReadOneWayOnly(t *testing.T) {
 	hook := rig.Hooks[wiretest.Hooked]
 	hook.URL += "/" + wiretest.Marker
 	rig.Hooks[wiretest.Hooked] = hook
-	withPhase(rig.World)
+	wiretest.WithPhase(rig.World)
 	for _, url := range looks() {
 		res, whole := rig.Ask("GET", url, "", nil)
 		if res.StatusCode != http.StatusOK {

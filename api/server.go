@@ -10,6 +10,7 @@ import (
 	"renga"
 	"renga/api/domains"
 	"renga/api/people"
+	"renga/api/releases"
 	"renga/api/wire"
 )
 
@@ -34,9 +35,10 @@ type Options struct {
 
 // Parts are who does the work.
 type Parts struct {
-	Wire    wire.Parts
-	Domains domains.Parts
-	People  people.Parts
+	Wire     wire.Parts
+	Releases releases.Parts
+	Domains  domains.Parts
+	People   people.Parts
 
 	Transfers  Transfers
 	Owners     Owners
@@ -44,10 +46,6 @@ type Parts struct {
 	Creator    Creator
 	Deleter    Deleter
 	Renamer    Renamer
-	Releases   Releases
-	Outputs    Outputs
-	Releaser   Releaser
-	Rollouts   Rollouts
 	Vars       Vars
 	Formations Formations
 	Images     Images
@@ -79,13 +77,14 @@ type Parts struct {
 // those with a token.
 type Server struct {
 	*wire.Door
-	options Options
-	parts   Parts
-	rates   *rates
-	people  *people.Server
-	domains *domains.Server
-	handler http.Handler
-	handing sync.Mutex // held while an app changes hands
+	options  Options
+	parts    Parts
+	rates    *rates
+	people   *people.Server
+	releases *releases.Server
+	domains  *domains.Server
+	handler  http.Handler
+	handing  sync.Mutex // held while an app changes hands
 }
 
 // New makes a Server. Nothing is started.
@@ -93,7 +92,8 @@ func New(o Options, p Parts) *Server {
 	door := wire.NewDoor(o.Settings, p.Wire)
 	s := &Server{
 		Door: door, options: o, parts: p, rates: newRates(o.RateLimit),
-		people: people.New(door, p.People),
+		people:   people.New(door, p.People),
+		releases: releases.New(door, p.Releases),
 	}
 	p.Domains.ShowApp = func(ctx context.Context, a renga.App) (any, error) { return s.showApp(ctx, a) }
 	s.domains = domains.New(door, p.Domains)
@@ -112,13 +112,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 func (s *Server) routes() []wire.Route {
 	return slices.Concat(
-		s.people.Routes(), s.domains.Routes(), s.rateLimitRoutes(), s.transferRoutes(),
-		s.appRoutes(), s.collaboratorRoutes(), s.configVarRoutes(), s.releaseRoutes(), s.releaseActionRoutes(), s.formationRoutes(),
-		s.dynoRoutes(), s.oneOffRoutes(), s.execRoutes(), s.commandRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.logDrainRoutes(), s.featureRoutes(), s.metricRoutes(), s.healthCheckRoutes(), s.sleepRoutes(), s.canaryRoutes(), s.scheduleRoutes(),
+		s.people.Routes(), s.releases.Routes(), s.domains.Routes(), s.rateLimitRoutes(), s.transferRoutes(),
+		s.appRoutes(), s.collaboratorRoutes(), s.configVarRoutes(), s.formationRoutes(),
+		s.dynoRoutes(), s.oneOffRoutes(), s.execRoutes(), s.commandRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.logDrainRoutes(), s.featureRoutes(), s.metricRoutes(), s.healthCheckRoutes(), s.sleepRoutes(), s.scheduleRoutes(),
 		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
 		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(), s.filterRoutes(),
 		s.webhookRoutes(), s.webhookEventRoutes(), s.webhookDeliveryRoutes(),
-		s.releaseOutputRoutes(), s.attachRoutes(), s.logStreamRoutes(),
+		s.attachRoutes(), s.logStreamRoutes(),
 	)
 }
 

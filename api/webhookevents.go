@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/releases"
 	"renga/api/wire"
 )
 
@@ -150,7 +151,7 @@ func (s *Server) showReleaseOf(ctx context.Context, e renga.Event, rec renga.Rel
 	if e.Kind == renga.BuildEvent {
 		return newPushedBuild(e.App, rec, by), nil
 	}
-	return newRelease(e.App, rec, by, nil), nil
+	return releases.NewRelease(e.App, rec, by, nil), nil
 }
 
 // objectOf is a wire struct as an object; of nothing it is empty.

@@ -7,6 +7,7 @@ import (
 	"renga/api"
 	"renga/api/domains"
 	"renga/api/people"
+	"renga/api/releases"
 	"renga/api/wire"
 	"renga/config"
 	"renga/router"
@@ -50,6 +51,15 @@ func (p *platform) newAPI() *api.Server {
 			Orders:    p.certs,
 			ACME:      p.settings.ACMEDirectory != "",
 		},
+		Releases: releases.Parts{
+			Apps:     p.db,
+			Releases: p.db,
+			Outputs:  p.outputs,
+			Releaser: p.releaser,
+			Rollouts: p.db,
+			Images:   p.registry,
+			Deployer: p.releaser,
+		},
 		People: people.Parts{
 			Accounts:       p.db,
 			Logins:         logins,
@@ -63,10 +73,6 @@ func (p *platform) newAPI() *api.Server {
 		Creator:      p.releaser,
 		Deleter:      p.remover,
 		Renamer:      p.renamer,
-		Releases:     p.db,
-		Outputs:      p.outputs,
-		Releaser:     p.releaser,
-		Rollouts:     p.db,
 		Vars:         config.New(p.releaser),
 		Formations:   p.db,
 		Images:       p.registry,

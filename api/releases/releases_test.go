@@ -1,4 +1,4 @@
-package api_test
+package releases_test
 
 import (
 	"encoding/json"
@@ -11,19 +11,8 @@ import (
 	"renga/api/wire/wiretest"
 )
 
-// idOf asks for the id of a release of hello.
-func idOf(t *testing.T, rig *rig, version int) string {
-	t.Helper()
-	_, body := rig.Ask("GET", "/apps/hello/releases/"+renga.VersionName(version), "", nil)
-	var release struct{ ID string }
-	if err := json.Unmarshal([]byte(body), &release); err != nil || release.ID == "" {
-		t.Fatalf("no release: %s", body)
-	}
-	return release.ID
-}
-
 func TestReleases(t *testing.T) {
-	third := idOf(t, newRig(nil), 3)
+	third := wiretest.IDOf(t, newRig(), 3)
 	run(t, []scenario{
 		{Name: "by version", URL: "/apps/hello/releases/3", Has: []string{`"version":3`, `"id":"` + third, `"current":true`, `"eligible_for_rollback":true`, `"reason":null`, `"log":[]`, `"web":"sha256:`}},
 		{Name: "by v version", URL: "/apps/hello/releases/v3", Has: []string{`"version":3`}},
@@ -47,7 +36,7 @@ func TestReleases(t *testing.T) {
 }
 
 func TestRollback(t *testing.T) {
-	third := idOf(t, newRig(nil), 3)
+	third := wiretest.IDOf(t, newRig(), 3)
 	rolled := []string{`"version":5`, `"description":"Rollback to v3 `}
 	refused := func(name, body, message string) scenario {
 		return scenario{Name: name, Method: "POST", URL: "/apps/hello/releases", Body: body, Status: 422, Has: []string{`"id":"invalid_params"`, message}}
@@ -86,7 +75,7 @@ func TestReleaseDiff(t *testing.T) {
 }
 
 func TestListsAreAnsweredWhenEligibilityIsNotKnown(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	rig.World.Blind = errors.New("read " + wiretest.Marker)
 	res, body := rig.Ask("GET", "/apps/hello/releases", "", nil)
 	if res.StatusCode != http.StatusOK || !strings.Contains(body, "could not be found out; try again") || strings.Contains(body, wiretest.Marker) {
@@ -98,7 +87,7 @@ func TestListsAreAnsweredWhenEligibilityIsNotKnown(t *testing.T) {
 }
 
 func TestCurrentIsTheReleaseThatServes(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	res, body := rig.Ask("GET", "/apps/hello/releases", "", nil)
 	if res.StatusCode != http.StatusOK {
 		t.Fatal(body)
@@ -118,7 +107,7 @@ func TestCurrentIsTheReleaseThatServes(t *testing.T) {
 }
 
 func TestReleasesAreMadeOfStoredImages(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	made := func(body string, has ...string) {
 		t.Helper()
 		scenario{Method: "POST", URL: "/apps/hello/releases", Body: body, Status: 201, Has: has}.Play(t, rig)
@@ -146,4 +135,12 @@ func TestReleasesAreMadeOfStoredImages(t *testing.T) {
 	} {
 		scenario{Method: "POST", URL: "/apps/hello/releases", Body: body, Status: 422, Has: []string{says}}.Play(t, rig)
 	}
+}
+
+func TestConfigVarsOfReleases(t *testing.T) {
+	run(t, []scenario{
+		{Name: "of a release", URL: "/apps/hello/releases/3/config-vars", Has: []string{`{"COLOR":"red","SECRET":"`}},
+		{Name: "of the first release", URL: "/apps/hello/releases/v1/config-vars", Has: []string{`{}`}},
+		{Name: "of a missing release", URL: "/apps/hello/releases/99/config-vars", Status: 404},
+	})
 }

@@ -1,4 +1,4 @@
-package api_test
+package releases_test
 
 import (
 	"net/http"

@@ -1,4 +1,4 @@
-package api
+package releases
 
 import (
 	"net/http"
@@ -53,7 +53,7 @@ func (s *Server) diffReleases(w http.ResponseWriter, r *http.Request) error {
 	}
 	against := version - 1
 	if asked := r.URL.Query().Get("against"); asked != "" {
-		if against, err = s.versionOf(r.Context(), a.ID, asked); err != nil {
+		if against, err = s.VersionOf(r.Context(), a.ID, asked); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package api
+package releases
 
 import (
 	"context"
@@ -41,13 +41,14 @@ func (s *Server) releaseRoutes() []wire.Route {
 		wire.Get("/apps/{app}/releases", wire.Looking, s.listReleases),
 		wire.Post("/apps/{app}/releases", wire.Deploying, s.createRelease),
 		wire.Get("/apps/{app}/releases/{release}", wire.Looking, s.releaseInfo),
+		wire.Get("/apps/{app}/releases/{release}/config-vars", wire.ReadingSecrets, s.releaseConfigVars),
 		wire.Get("/apps/{app}/releases/{release}/diff", wire.Looking, s.diffReleases),
 	}
 }
 
-// release is a release on the wire. Heroku leaves the last four fields out of
+// Release is a release on the wire. Heroku leaves the last four fields out of
 // its schema.
-type release struct {
+type Release struct {
 	AddonPlanNames  []string    `json:"addon_plan_names"`
 	App             wire.Ref    `json:"app"`
 	Artifacts       []artifact  `json:"artifacts"`
@@ -75,13 +76,13 @@ type release struct {
 	Canary *canary           `json:"canary"` // null when it takes over at once
 }
 
-// newRelease maps a release; barred is why it cannot be rolled back to, nil
+// NewRelease maps a release; barred is why it cannot be rolled back to, nil
 // when it can. Current is the release that serves, as on Heroku: while a deploy
 // is under way, and after a failed one, it is not the newest.
-func newRelease(a renga.App, rec renga.ReleaseRecord, by wire.Person, barred error) release {
-	shown := release{
+func NewRelease(a renga.App, rec renga.ReleaseRecord, by wire.Person, barred error) Release {
+	shown := Release{
 		AddonPlanNames: []string{}, App: wire.AppRef(a), Artifacts: artifacts(rec.Images), CreatedAt: wire.Stamp(rec.CreatedAt), Current: rec.Live,
-		Description: rec.Description, ID: wire.ReleaseID(rec.App, rec.Version), Status: statusOnWire(rec.Outcome.Status),
+		Description: rec.Description, ID: wire.ReleaseID(rec.App, rec.Version), Status: StatusOnWire(rec.Outcome.Status),
 		UpdatedAt: wire.Stamp(rec.CreatedAt), User: by, Version: rec.Version,
 		EligibleForRollback: barred == nil, Images: digests(rec.Images), Canary: newCanary(rec),
 	}
@@ -112,9 +113,9 @@ func artifacts(images map[renga.ProcessType]renga.Image) []artifact {
 	return all
 }
 
-// statusOnWire knows no superseded releases: Heroku's only fail when their
+// StatusOnWire knows no superseded releases: Heroku's only fail when their
 // release command does.
-func statusOnWire(s renga.ReleaseStatus) string {
+func StatusOnWire(s renga.ReleaseStatus) string {
 	if s == renga.Superseded {
 		s = renga.Succeeded
 	}
@@ -136,17 +137,17 @@ func digests(images map[renga.ProcessType]renga.Image) map[string]string {
 	return byType
 }
 
-// showRelease completes a record for the wire.
-func (s *Server) showRelease(ctx context.Context, a renga.App, rec renga.ReleaseRecord, known *wire.People) (release, error) {
+// Show completes a record for the wire.
+func (s *Server) Show(ctx context.Context, a renga.App, rec renga.ReleaseRecord, known *wire.People) (Release, error) {
 	by, err := known.Find(ctx, rec.By)
 	if err != nil {
-		return release{}, err
+		return Release{}, err
 	}
 	barred := s.parts.Releaser.Eligible(ctx, a, rec)
 	if kind := renga.KindOf(barred); barred != nil && kind != renga.Invalid && kind != renga.NotFound {
 		s.Log.Warn("eligibility of a release is not known", "app", a.Name, "release", renga.VersionName(rec.Version), "err", barred)
 	}
-	shown := newRelease(a, rec, by, barred)
+	shown := NewRelease(a, rec, by, barred)
 	if rec.HasPhase() {
 		url := s.outputURL(ctx, a.ID, rec.Version)
 		shown.OutputStreamURL = &url
@@ -168,7 +169,7 @@ func (s *Server) replyRelease(w http.ResponseWriter, r *http.Request, a renga.Ap
 	if err != nil {
 		return wire.OrNotFound(err, "release")
 	}
-	shown, err := s.showRelease(r.Context(), a, rec, s.People())
+	shown, err := s.Show(r.Context(), a, rec, s.People())
 	if err != nil {
 		return err
 	}
@@ -182,13 +183,13 @@ func (s *Server) releaseOf(r *http.Request) (renga.App, int, error) {
 	if err != nil {
 		return renga.App{}, 0, err
 	}
-	version, err := s.versionOf(r.Context(), a.ID, mux.Vars(r)["release"])
+	version, err := s.VersionOf(r.Context(), a.ID, mux.Vars(r)["release"])
 	return a, version, err
 }
 
-// versionOf reads a release's identity: "7", "v7" or an id. NotFound when it is
+// VersionOf reads a release's identity: "7", "v7" or an id. NotFound when it is
 // none, or an id that the app has not.
-func (s *Server) versionOf(ctx context.Context, app renga.AppID, identity string) (int, error) {
+func (s *Server) VersionOf(ctx context.Context, app renga.AppID, identity string) (int, error) {
 	if wire.IsUUID(identity) {
 		return s.versionByID(ctx, app, strings.ToLower(identity))
 	}
@@ -288,7 +289,7 @@ func (s *Server) createRelease(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	shown, err := s.showRelease(r.Context(), a, rec, s.People())
+	shown, err := s.Show(r.Context(), a, rec, s.People())
 	if err != nil {
 		return err
 	}
@@ -310,7 +311,7 @@ func (s *Server) makeRelease(r *http.Request, a renga.App, asked releaseAsked) (
 		}
 		return rec, err
 	}
-	version, err := s.versionOf(r.Context(), a.ID, string(asked.Release))
+	version, err := s.VersionOf(r.Context(), a.ID, string(asked.Release))
 	if renga.KindOf(err) == renga.NotFound { // the path is right; what the body says is not
 		err = wire.Invalid("%s has no release %s.", a.Name, wire.Clip(string(asked.Release)))
 	}

@@ -1,4 +1,4 @@
-package api_test
+package releases_test
 
 import (
 	"strings"
@@ -37,21 +37,8 @@ func TestReleasesAreMadeAsCanaries(t *testing.T) {
 	})
 }
 
-func TestTheFormationReleasesImagesAsCanaries(t *testing.T) {
-	for url, body := range map[string]string{
-		"/apps/hello/formation":     `{"updates":[{"type":"web","docker_image":"fresh"}],"canary":{"percent":5}}`,
-		"/apps/hello/formation/web": `{"docker_image":"fresh","canary":{"percent":5}}`,
-	} {
-		rig := newRig(nil)
-		res, answer := rig.Ask("PATCH", url, body, nil)
-		if got := rig.World.Canaries[5]; res.StatusCode != 200 || got != (renga.Canary{Percent: 5, For: 5 * time.Minute}) {
-			t.Errorf("%s: %d %s, canary %+v", url, res.StatusCode, answer, got)
-		}
-	}
-}
-
 func TestAnAppsCanaryIsSetAndTakenAway(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	const url = "/apps/hello/canary"
 	if _, body := rig.Ask("GET", url, "", nil); !strings.Contains(body, `"percent":null,"seconds":300`) {
 		t.Errorf("before: %s", body)

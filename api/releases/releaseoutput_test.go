@@ -1,4 +1,4 @@
-package api_test
+package releases_test
 
 import (
 	"encoding/json"
@@ -6,17 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"renga"
 	"renga/api/wire/wiretest"
 )
-
-// withPhase gives the newest release of hello a release command that passed.
-func withPhase(w *wiretest.World) {
-	in := w.History[wiretest.Hello][3].Inputs
-	in.Images[renga.ReleaseType] = wiretest.Image(renga.ReleaseType, 5)
-	w.Outcomes[4] = renga.Outcome{Status: renga.Pending, Phase: renga.PhasePassed, At: wiretest.Born}
-	w.Outputs = map[int]string{4: "migrating\ndone\n"}
-}
 
 // outputURL is the output stream's URL of a release of hello's; empty when it
 // has none.
@@ -33,8 +24,8 @@ func outputURL(t *testing.T, rig *rig, release string) string {
 }
 
 func TestTheOutputOfAReleaseCommandIsReadByItsURLAlone(t *testing.T) {
-	rig := newRig(nil)
-	withPhase(rig.World)
+	rig := newRig()
+	wiretest.WithPhase(rig.World)
 	if u := outputURL(t, rig, "3"); u != "" {
 		t.Errorf("a release without a command has output at %s", u)
 	}

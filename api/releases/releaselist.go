@@ -1,4 +1,4 @@
-package api
+package releases
 
 import (
 	"context"
@@ -95,7 +95,7 @@ func (s *Server) boundVersion(ctx context.Context, app renga.AppID, field, value
 		}
 		return int(version), nil
 	}
-	version, err := s.versionOf(ctx, app, value)
+	version, err := s.VersionOf(ctx, app, value)
 	if renga.KindOf(err) == renga.NotFound {
 		return 0, wire.BadRequest("Invalid Range header: %q is no id of a release of this app.", wire.Clip(value))
 	}
@@ -103,10 +103,10 @@ func (s *Server) boundVersion(ctx context.Context, app renga.AppID, field, value
 }
 
 // showReleases completes records for the wire.
-func (s *Server) showReleases(ctx context.Context, a renga.App, records []renga.ReleaseRecord) ([]release, error) {
-	page, known := make([]release, 0, len(records)), s.People()
+func (s *Server) showReleases(ctx context.Context, a renga.App, records []renga.ReleaseRecord) ([]Release, error) {
+	page, known := make([]Release, 0, len(records)), s.People()
 	for _, rec := range records {
-		shown, err := s.showRelease(ctx, a, rec, known)
+		shown, err := s.Show(ctx, a, rec, known)
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,4 @@
-package api
+package releases
 
 import (
 	"net/http"

@@ -1,0 +1,21 @@
+package releases
+
+import (
+	"net/http"
+
+	"renga/api/wire"
+)
+
+// releaseConfigVars shows the whole environment of a release, the add-ons' vars
+// among it, as configVars does for now.
+func (s *Server) releaseConfigVars(w http.ResponseWriter, r *http.Request) error {
+	a, version, err := s.releaseOf(r)
+	if err != nil {
+		return err
+	}
+	rel, err := s.parts.Releaser.Open(r.Context(), a, version)
+	if err != nil {
+		return wire.OrNotFound(err, "release")
+	}
+	return wire.Answer(w, http.StatusOK, wire.NewConfigVars(rel.Env()))
+}

@@ -1,0 +1,27 @@
+package wiretest
+
+import (
+	"encoding/json"
+	"testing"
+
+	"renga"
+)
+
+// IDOf asks for the id of a release of hello.
+func IDOf(t *testing.T, rig *Rig, version int) string {
+	t.Helper()
+	_, body := rig.Ask("GET", "/apps/hello/releases/"+renga.VersionName(version), "", nil)
+	var release struct{ ID string }
+	if err := json.Unmarshal([]byte(body), &release); err != nil || release.ID == "" {
+		t.Fatalf("no release: %s", body)
+	}
+	return release.ID
+}
+
+// WithPhase gives the newest release of hello a release command that passed.
+func WithPhase(w *World) {
+	in := w.History[Hello][3].Inputs
+	in.Images[renga.ReleaseType] = Image(renga.ReleaseType, 5)
+	w.Outcomes[4] = renga.Outcome{Status: renga.Pending, Phase: renga.PhasePassed, At: Born}
+	w.Outputs = map[int]string{4: "migrating\ndone\n"}
+}
