@@ -12,6 +12,7 @@ import (
 
 	"renga"
 	"renga/runtime/engine"
+	"renga/runtime/plan"
 )
 
 const (
@@ -27,27 +28,29 @@ const (
 
 // apply does what the plan says: the route and the releases' outcomes at once,
 // which brief bounds; the rest beside the looks, until ctx ends.
-func (w *worker) apply(ctx, brief context.Context, world World, plan Plan) error {
-	errs := []error{w.route(brief, world, plan.Route)}
-	for _, step := range plan.Steps {
+func (w *worker) apply(ctx, brief context.Context, world plan.World, next plan.Plan) error {
+	errs := []error{w.route(brief, world, next.Route)}
+	for _, step := range next.Steps {
 		switch s := step.(type) {
-		case Start:
+		case plan.Start:
 			w.start(ctx, world.Desired.App, s)
-		case Kill:
+		case plan.Kill:
 			w.end(ctx, s.Instance, "kill", func(ctx context.Context, i engine.Instance) error { return w.kill(ctx, i, s.Gently) })
-		case Stop:
+		case plan.Stop:
 			w.end(ctx, s.Instance, "stop", func(ctx context.Context, i engine.Instance) error { return w.stop(ctx, i, s.Drain, s.Why) })
-		case Mark:
+		case plan.Mark:
 			errs = append(errs, w.mark(brief, s))
-		case Finish:
+		case plan.Finish:
 			_, err := w.finish(brief, s)
 			errs = append(errs, err)
-		case Rescue:
+		case plan.Rescue:
 			errs = append(errs, w.rescue(brief, s))
-		case Doze:
+		case plan.FallAsleep:
 			errs = append(errs, w.doze(brief, world))
-		case Rouse:
+		case plan.WakeUp:
 			errs = append(errs, w.rouse(brief, world))
+		default:
+			panic(fmt.Sprintf("the plan has a step that nobody does: %T", s))
 		}
 	}
 	return errors.Join(errs...)
@@ -56,7 +59,7 @@ func (w *worker) apply(ctx, brief context.Context, world World, plan Plan) error
 // route tells the router, when it has to be told. A dyno that it does not know yet
 // is written down before anybody can reach it, so that whoever does finds it among
 // the app's; when that cannot be, requests still get to it.
-func (w *worker) route(ctx context.Context, world World, route renga.Route) error {
+func (w *worker) route(ctx context.Context, world plan.World, route renga.Route) error {
 	if w.routed != nil && reflect.DeepEqual(*w.routed, route) {
 		return nil
 	}
@@ -81,8 +84,8 @@ func (w *worker) shows(route renga.Route) bool {
 }
 
 // start begins to start a dyno.
-func (w *worker) start(ctx context.Context, app renga.App, s Start) {
-	key, dyno := StartKey(s.Name, s.Release.Version), uuid.NewString()
+func (w *worker) start(ctx context.Context, app renga.App, s plan.Start) {
+	key, dyno := plan.StartKey(s.Name, s.Release.Version), uuid.NewString()
 	wanted, abort := context.WithCancel(ctx)
 	w.mu.Lock()
 	a := w.starts[key]
@@ -119,7 +122,7 @@ func (w *worker) aborted(key string) {
 }
 
 // startDyno starts a dyno when it is its turn.
-func (w *worker) startDyno(ctx context.Context, app renga.App, s Start, dyno string) (engine.Instance, error) {
+func (w *worker) startDyno(ctx context.Context, app renga.App, s plan.Start, dyno string) (engine.Instance, error) {
 	select {
 	case w.m.startSlots <- struct{}{}:
 		defer func() { <-w.m.startSlots }()
@@ -155,7 +158,7 @@ func (w *worker) started(ctx context.Context, app renga.App, key string, i engin
 	now := w.m.opts.Now()
 	delete(w.aborts, key)
 	if err != nil {
-		w.starts[key] = w.starts[key].failed(err, now)
+		w.starts[key] = w.starts[key].WithFailure(err, now)
 		return
 	}
 	delete(w.starts, key)
@@ -197,7 +200,7 @@ func (w *worker) ended(s *sight, err error) {
 		s.failed, s.notBefore = 0, time.Time{}
 		return
 	}
-	s.notBefore = w.m.opts.Now().Add(doubled(firstRetry, s.failed, longestRetry))
+	s.notBefore = w.m.opts.Now().Add(plan.RetryAfter(s.failed))
 	s.failed++
 }
 
@@ -236,7 +239,7 @@ func (w *worker) stop(ctx context.Context, i engine.Instance, drain bool, why st
 	}
 	w.awaitLastLines(ctx, i.ID)
 	if i.Scheduled() && i.State == engine.Exited {
-		if err := w.m.opts.Ends.RunEnded(ctx, ended(i, why)); err != nil {
+		if err := w.m.opts.Ends.RunEnded(ctx, plan.Ended(i, why)); err != nil {
 			return fmt.Errorf("note the end of %s: %w", i.Name, err)
 		}
 	}
@@ -267,7 +270,7 @@ func (w *worker) drain(ctx context.Context, i engine.Instance) {
 }
 
 // mark writes down how far a pending release came.
-func (w *worker) mark(ctx context.Context, m Mark) error {
+func (w *worker) mark(ctx context.Context, m plan.Mark) error {
 	o := renga.Outcome{Status: renga.Pending, Phase: m.Phase, At: w.m.opts.Now()}
 	if m.Canary.On() {
 		o.CanaryUntil = o.At.Add(m.Canary.For)
@@ -293,7 +296,7 @@ func (w *worker) mark(ctx context.Context, m Mark) error {
 }
 
 // finish writes down what became of a release, unless that is another meanwhile.
-func (w *worker) finish(ctx context.Context, f Finish) (written bool, err error) {
+func (w *worker) finish(ctx context.Context, f plan.Finish) (written bool, err error) {
 	o := renga.Outcome{Status: f.Status, Phase: f.Phase, Reason: f.Reason, Log: w.tail(ctx, f.Instance), At: w.m.opts.Now()}
 	err = w.m.db.SetOutcome(ctx, w.app, f.Version, o)
 	w.m.stats.step("finish", err)
@@ -342,4 +345,17 @@ func (w *worker) tail(ctx context.Context, id string) []string {
 		w.logger().WarnContext(ctx, "cannot read the dyno's last lines", "err", err)
 	}
 	return lines
+}
+
+// giveUp fails a pending release that has had its time while the engine cannot be
+// asked.
+func (w *worker) giveUp(ctx context.Context, world plan.World) error {
+	f, late := world.TooLate(w.m.opts.Now())
+	if !late {
+		return nil
+	}
+	brief, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	_, err := w.finish(brief, f)
+	return err
 }

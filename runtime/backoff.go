@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"renga/runtime/plan"
 )
 
 // backoff spaces the tries of something that goes wrong, and keeps it from
@@ -16,7 +18,7 @@ type backoff struct {
 // next is how long to wait before the next try: 1 s, 2 s, 4 s … 30 s.
 func (b *backoff) next() time.Duration {
 	b.tries++
-	return doubled(firstRetry, b.tries-1, longestRetry)
+	return plan.RetryAfter(b.tries - 1)
 }
 
 // log says what went wrong, unless that was said last.

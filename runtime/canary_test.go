@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"renga"
-	"renga/runtime"
 )
 
 // aFifth is the canary of the tests.
@@ -243,19 +242,4 @@ func TestACanaryThatTookOverIsWatchedAnew(t *testing.T) {
 			t.Errorf("taken back: %q", r.reasons)
 		}
 	})
-}
-
-// TestTheCanaryServesWhenTheOtherCannot.
-func TestTheCanaryServesWhenTheOtherCannot(t *testing.T) {
-	w := situation{live: "v2 web=a", next: "v3 web=b", formation: "web=1", instances: []string{"web.1 v2 exited", "web.1 v3 up"}}.world()
-	w.Desired.Next.Canary, w.Desired.Next.Outcome.CanaryUntil = aFifth, now.Add(time.Minute)
-	p := w.Plan()
-	if got := asked(p.Route); got != "i2 " || len(p.Route.Canary) > 0 {
-		t.Errorf("route is %+v", p.Route)
-	}
-	for _, s := range p.Steps {
-		if _, ok := s.(runtime.Finish); ok {
-			t.Errorf("it is over: %+v", s)
-		}
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"renga/runtime/engine"
+	"renga/runtime/plan"
 )
 
 // fullFor is how long it is remembered why a dyno that wrote too much has ended.
@@ -25,7 +26,7 @@ func (m *Manager) guardDisks(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if m.opts.Now().Sub(began) > longestRetry {
+		if m.opts.Now().Sub(began) > plan.LongestRetry {
 			b = backoff{}
 		}
 		pause := b.next()

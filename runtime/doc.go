@@ -5,7 +5,7 @@
 // [Manager.Wake] says no more than "look at this app"; so do the engine's
 // events, the end of a step, and a clock. A look reads what is wanted
 // ([renga.Desired]) from the store and what is there ([engine.Engine.List]), turns the
-// two into a [World], and asks its pure [World.Plan] for the next safe steps:
+// two into a [plan.World], and asks its pure [plan.World.Plan] for the next safe steps:
 //
 //	Wake ─► Desired + List ─► World ─► Plan ─► Route, Start, Kill, Finish, Stop
 //	  ▲                                                        │

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -15,9 +14,13 @@ import (
 	"renga/runtime"
 	"renga/runtime/engine"
 	"renga/runtime/enginetest"
+	"renga/runtime/plan/plantest"
 )
 
-const app renga.AppID = "6c1b0f9e-0000-4000-8000-000000000001"
+// What the tests of the plan and those of the manager put into words alike.
+const app = plantest.App
+
+var record, formation = plantest.Record, plantest.Formation
 
 var sizes = map[string]renga.Size{
 	"eco": {Name: "eco"}, "standard-1x": {Name: "standard-1x", DiskBytes: 2 << 30}, "standard-2x": {Name: "standard-2x"},
@@ -43,38 +46,6 @@ func programs() map[string]enginetest.Program {
 		"echo":      {Echo: true, Code: 5, Lines: []string{"ready"}},
 		"flaky":     {Exits: true, After: 6 * time.Minute, Code: 2},
 	}
-}
-
-// images makes "web=serve worker=work" into a release's images.
-func images(what string) map[renga.ProcessType]renga.Image {
-	all := map[renga.ProcessType]renga.Image{}
-	for _, part := range strings.Fields(what) {
-		typ, command, _ := strings.Cut(part, "=")
-		all[renga.ProcessType(typ)] = renga.Image{Digest: "sha256:" + command, Command: []string{command}}
-	}
-	return all
-}
-
-func record(version int, what string, status renga.ReleaseStatus) *renga.ReleaseRecord {
-	return &renga.ReleaseRecord{
-		App: app, Version: version, Digest: renga.VersionName(version), Images: images(what),
-		Outcome: renga.Outcome{Status: status},
-	}
-}
-
-// formation makes "web=2 worker=1:eco" into a formation.
-func formation(what string) renga.Formation {
-	f := renga.Formation{}
-	for _, part := range strings.Fields(what) {
-		typ, scale, _ := strings.Cut(part, "=")
-		quantity, size, _ := strings.Cut(scale, ":")
-		s := renga.Scale{Size: size}
-		if _, err := fmt.Sscan(quantity, &s.Quantity); err != nil {
-			panic(err)
-		}
-		f[renga.ProcessType(typ)] = s
-	}
-	return f
 }
 
 // store is a runtime.Store and runtime.Releases of one app.
@@ -145,35 +116,7 @@ func (s *store) SetOutcome(_ context.Context, _ renga.AppID, version int, o reng
 	if s.err != nil {
 		return s.err
 	}
-	if was := s.outcomes[version]; was.Status == renga.Failed && was.Phase == renga.PhaseFailed && o.Status != renga.Failed {
-		return renga.Errorf(renga.Conflict, "Release v%d is failed.", version)
-	}
-	if o.Phase == renga.PhaseNone {
-		o.Phase = s.outcomes[version].Phase
-	}
-	if until := s.outcomes[version].CanaryUntil; !until.IsZero() {
-		o.CanaryUntil = until
-	}
-	s.outcomes[version] = o
-	d := &s.desired
-	switch {
-	case d.Next != nil && d.Next.Version == version && o.Status == renga.Pending:
-		r := *d.Next
-		r.Outcome = o
-		d.Next = &r
-	case d.Next != nil && d.Next.Version == version:
-		r := *d.Next
-		r.Outcome = o
-		if o.Status == renga.Succeeded || o.Phase != renga.PhaseFailed && (d.Live == nil || d.Live.Version == version) {
-			d.Live = &r
-		}
-		d.Next = nil
-	case d.Live != nil && d.Live.Version == version:
-		r := *d.Live
-		r.Outcome = o
-		d.Live = &r
-	}
-	return nil
+	return plantest.SetOutcome(&s.desired, s.outcomes, version, o)
 }
 
 func (s *store) SetAsleep(_ context.Context, _ renga.AppID, since time.Time) error {

@@ -11,6 +11,7 @@ import (
 
 	"renga"
 	"renga/runtime/engine"
+	"renga/runtime/plan"
 )
 
 // lookTimeout bounds what a look asks of the store and the engine.
@@ -30,20 +31,20 @@ func (w *worker) look(ctx context.Context) (again time.Time, over bool, err erro
 		return time.Time{}, false, errors.Join(wishErr, err, w.giveUp(ctx, world))
 	}
 	world.Tally = w.tally(world)
-	world, plan, err := w.succeed(brief, world, world.Plan())
-	err = errors.Join(wishErr, err, w.apply(ctx, brief, world, plan))
+	world, next, err := w.succeed(brief, world, world.Plan())
+	err = errors.Join(wishErr, err, w.apply(ctx, brief, world, next))
 	world.Starts = w.attemptsSince(world.Starts)
 	err = errors.Join(err, w.save(brief, world))
 	if err == nil && world.Gone && len(world.Instances) == 0 && len(world.Starts) == 0 {
 		over, err = true, w.forgetApp(brief)
 	}
-	return plan.Again, over && err == nil, err
+	return next.Again, over && err == nil, err
 }
 
 // wish asks what is wanted. When the store is away it remembers, and gives its
 // error besides.
-func (w *worker) wish(ctx context.Context) (World, error) {
-	world := World{
+func (w *worker) wish(ctx context.Context) (plan.World, error) {
+	world := plan.World{
 		App: w.app, Domain: w.m.opts.Domain, PhaseLimit: w.m.opts.PhaseLimit, WatchWindow: w.m.opts.WatchWindow,
 		DeployLimit: w.m.opts.DeployLimit, Began: w.began,
 		Asked: w.m.opts.Now(),
@@ -59,8 +60,8 @@ func (w *worker) wish(ctx context.Context) (World, error) {
 		if d.AsleepSince.IsZero() {
 			w.m.isAwake(w.app)
 		}
-		world.Roused = w.m.isRoused(w.app)
-		world.QuietSince = later(w.m.rt.LastRequest(w.app), w.awake)
+		world.Requested = w.m.isRoused(w.app)
+		world.QuietSince = plan.Later(w.m.rt.LastRequest(w.app), w.awake)
 		return world, nil
 	case kind == renga.NotFound:
 		w.m.stats.store(nil)
@@ -68,7 +69,7 @@ func (w *worker) wish(ctx context.Context) (World, error) {
 		world.Gone = true
 		return world, nil
 	case kind == renga.Unavailable && w.wanted != nil && !w.wanted.App.Deleting:
-		world.Desired, world.Away, world.Roused = *w.wanted, true, w.m.isRoused(w.app)
+		world.Desired, world.Away, world.Requested = *w.wanted, true, w.m.isRoused(w.app)
 	}
 	w.m.stats.store(err)
 	return world, fmt.Errorf("read what is wanted: %w", err)
@@ -76,7 +77,7 @@ func (w *worker) wish(ctx context.Context) (World, error) {
 
 // observe adds what is there. What is under way is noted before the engine is
 // asked: what ends in between is then seen at the next look, and never missed.
-func (w *worker) observe(ctx, brief context.Context, world *World) error {
+func (w *worker) observe(ctx, brief context.Context, world *plan.World) error {
 	world.Starts = w.attempts()
 	busy := w.busyEnds()
 	instances, err := w.m.engine.List(brief, w.app)
@@ -107,15 +108,15 @@ func (w *worker) observe(ctx, brief context.Context, world *World) error {
 // succeed writes down that the pending release has succeeded, when the plan says
 // so, and plans anew: then it serves. Whoever sees it answer, and asks for more of
 // it by the API, is not told of the release before.
-func (w *worker) succeed(ctx context.Context, world World, plan Plan) (World, Plan, error) {
-	f, rest, ok := world.success(plan)
+func (w *worker) succeed(ctx context.Context, world plan.World, next plan.Plan) (plan.World, plan.Plan, error) {
+	f, rest, ok := world.Success(next)
 	if !ok {
-		return world, plan, nil
+		return world, next, nil
 	}
 	if written, err := w.finish(ctx, f); err != nil || !written {
 		return world, rest, err
 	}
-	world = world.succeeded()
+	world = world.Succeeded()
 	w.wanted = &world.Desired
 	world.Tally = w.tally(world)
 	return world, world.Plan(), nil
@@ -124,7 +125,7 @@ func (w *worker) succeed(ctx context.Context, world World, plan Plan) (World, Pl
 // announce tells the router of an app before the engine could be asked for its
 // dynos, so that its requests wait for them and are not told that there is no
 // such app. A route that is known already stays.
-func (w *worker) announce(world World) {
+func (w *worker) announce(world plan.World) {
 	if w.routed != nil || world.Gone {
 		return
 	}
@@ -135,7 +136,7 @@ func (w *worker) announce(world World) {
 }
 
 // attempts is what is known of starts now.
-func (w *worker) attempts() map[string]Attempt {
+func (w *worker) attempts() map[string]plan.Attempt {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return maps.Clone(w.starts)
@@ -144,16 +145,16 @@ func (w *worker) attempts() map[string]Attempt {
 // attemptsSince is what is known of starts now, and of those that were under way
 // before the engine was asked and have ended since: their dynos were not there to
 // be listed, and are not gone.
-func (w *worker) attemptsSince(before map[string]Attempt) map[string]Attempt {
+func (w *worker) attemptsSince(before map[string]plan.Attempt) map[string]plan.Attempt {
 	all := maps.Clone(before)
-	maps.DeleteFunc(all, func(_ string, a Attempt) bool { return !a.Busy })
+	maps.DeleteFunc(all, func(_ string, a plan.Attempt) bool { return !a.Busy })
 	maps.Copy(all, w.attempts())
 	return all
 }
 
 // prune forgets instances that are gone and starts of dynos that are not wanted
 // any more; those under way are broken off.
-func (w *worker) prune(instances []engine.Instance, world World) {
+func (w *worker) prune(instances []engine.Instance, world plan.World) {
 	there := map[string]bool{}
 	for _, i := range instances {
 		there[i.ID] = true
@@ -169,7 +170,7 @@ func (w *worker) prune(instances []engine.Instance, world World) {
 	}
 	for key, a := range w.starts {
 		switch {
-		case world.concerns(key):
+		case world.Wants(key):
 		case a.Busy:
 			w.aborts[key]()
 		default:
@@ -178,17 +179,8 @@ func (w *worker) prune(instances []engine.Instance, world World) {
 	}
 }
 
-// concerns tells whether a start is of a dyno that is wanted.
-func (w World) concerns(key string) bool {
-	live, next := w.releases()
-	if d := w.Desired; d.Next != nil && w.phaseView(*d.Next).key() == key {
-		return true
-	}
-	return !w.asleep() && slices.ContainsFunc(slices.Concat(w.views(live), w.views(next)), func(v view) bool { return v.key() == key })
-}
-
 // save hands the dynos' records to the store when they changed, and says so.
-func (w *worker) save(ctx context.Context, world World) error {
+func (w *worker) save(ctx context.Context, world plan.World) error {
 	if world.Away || world.Gone && w.wanted == nil {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 
 	"renga"
 	"renga/runtime/engine"
+	"renga/runtime/plan"
 )
 
 const (
@@ -23,55 +24,6 @@ const (
 	// hangUpGrace is how long a command has after its client has gone.
 	hangUpGrace = 5 * time.Second
 )
-
-// keepOneOffs holds on to the one-off dynos that may go on. An attached one
-// ends with its client, and so with the process that had it: it is found here
-// without anybody who holds it. A scheduled one is ended first, and removed
-// once it is written down how it ended.
-func (p *planner) keepOneOffs() {
-	if p.Gone {
-		return
-	}
-	for _, i := range p.Instances {
-		switch overdue := i.OneOff() && p.overdue(i); {
-		case !i.OneOff():
-		case overdue && i.Scheduled() && i.State == engine.Running:
-			p.keep[i.ID] = true
-			if !p.Away && !i.Killing && p.due(i.NotBefore) {
-				p.steps = append(p.steps, Kill{i.Instance, true})
-			}
-		case !overdue && (i.Held || i.State == engine.Running && !i.Attached):
-			p.keep[i.ID] = true
-		}
-	}
-}
-
-// overdue tells whether a one-off dyno must end; if not, the plan looks again
-// when it must.
-func (p *planner) overdue(i Seen) bool {
-	return p.askedToStop(i) || !i.Until.IsZero() && p.due(i.Until)
-}
-
-// oneOffs lists the one-off dynos that have not ended.
-func (w World) oneOffs() []renga.Dyno {
-	var all []renga.Dyno
-	for _, i := range w.Instances {
-		if i.OneOff() && i.State != engine.Exited && !i.Stopping {
-			all = append(all, i.oneOffDyno())
-		}
-	}
-	return all
-}
-
-// oneOffDyno is a one-off dyno that has not ended.
-func (s Seen) oneOffDyno() renga.Dyno {
-	d := s.dyno()
-	d.State, d.Since, d.Reason = renga.Starting, s.CreatedAt, ""
-	if s.State == engine.Running {
-		d.State, d.Since = renga.Up, s.StartedAt
-	}
-	return d
-}
 
 // RunOneOff runs a command in the release that serves. A detached one has been
 // started when it returns. An attached one is ready, and starts when its session
@@ -82,7 +34,7 @@ func (m *Manager) RunOneOff(ctx context.Context, app renga.AppID, asked renga.On
 	if err != nil {
 		return renga.Dyno{}, nil, err
 	}
-	in := World{Desired: d}.runsIn()
+	in := plan.World{Desired: d}.RunsIn()
 	if asked, err = complete(asked, d, in); err != nil {
 		return renga.Dyno{}, nil, err
 	}
@@ -180,7 +132,7 @@ func (m *Manager) launch(ctx context.Context, spec engine.Spec, p program, relea
 		return renga.Dyno{}, nil, err
 	}
 	s.instance = i
-	d := Seen{Instance: i}.oneOffDyno()
+	d := plan.Seen{Instance: i}.OneOffDyno()
 	if spec.Attach == nil {
 		release()
 		return d, nil, nil

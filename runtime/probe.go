@@ -10,6 +10,7 @@ import (
 
 	"renga"
 	"renga/runtime/engine"
+	"renga/runtime/plan"
 )
 
 // How a web dyno is probed. The pause grows with the time that it took so far,
@@ -75,7 +76,7 @@ func (w *worker) busyEnds() map[string]sight {
 
 // see adds to an instance of an app what the manager knows of it, and tells when
 // that changes with time.
-func (w *worker) see(ctx context.Context, app renga.App, i engine.Instance, now time.Time) (seen Seen, turns time.Time) {
+func (w *worker) see(ctx context.Context, app renga.App, i engine.Instance, now time.Time) (seen plan.Seen, turns time.Time) {
 	late := w.overdue(i, now)
 	var reason string
 	if late {
@@ -103,16 +104,16 @@ func (w *worker) see(ctx context.Context, app renga.App, i engine.Instance, now 
 	default:
 		w.attendLocked(ctx, i, s, w.checkup(app, i))
 	}
-	seen = Seen{Instance: i, ReadyAt: s.readyAt, Late: s.late != "", Reason: s.late, NotBefore: s.notBefore}
+	seen = plan.Seen{Instance: i, ReadyAt: s.readyAt, Late: s.late != "", Reason: s.late, NotBefore: s.notBefore}
 	if i.Type == renga.Web && i.Health == engine.Untried && s.late == "" {
 		seen.ReadyAt = time.Time{}
 	}
-	seen.Held = i.OneOff() && w.m.oneOffs.holds(i.Dyno)
+	seen.Reserved = i.OneOff() && w.m.oneOffs.holds(i.Dyno)
 	seen.Recording = w.recordLocked(ctx, i, s)
 	if i.State == engine.Exited {
 		seen.LastLines = s.lastLines
 		if !seen.Late {
-			seen.Reason = exitReason(i)
+			seen.Reason = plan.ExitReason(i)
 		}
 	}
 	return seen, turns
@@ -249,4 +250,18 @@ func connect(ctx context.Context, addr string) error {
 		return err
 	}
 	return conn.Close()
+}
+
+// lateReason says what a web dyno did wrong that did not listen in time. Listens
+// is what it listens on instead; ok is false when nobody knows.
+func lateReason(within time.Duration, port int, listens []string, ok bool) string {
+	reason := fmt.Sprintf("Web process failed to bind to $PORT within %.0f seconds of launch (R10)", within.Seconds())
+	if !ok {
+		return reason
+	}
+	where := "nothing"
+	if len(listens) > 0 {
+		where = strings.Join(listens, " and ")
+	}
+	return fmt.Sprintf("%s; it listens on %s; it must listen on 0.0.0.0:%d, the value of $PORT", reason, where, port)
 }

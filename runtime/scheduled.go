@@ -3,28 +3,15 @@ package runtime
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"renga"
 	"renga/runtime/engine"
+	"renga/runtime/plan"
 )
 
 // One-off dynos of schedules are like detached ones, and two things more: whoever
 // asks for one chose its id, so that it is not started again when it is asked for
 // again after a crash; and it is kept after its end until that is written down.
-
-// whyEnded says why a one-off dyno did not end well; empty when it did.
-func (p *planner) whyEnded(i Seen) string {
-	switch {
-	case p.askedToStop(i) && !p.Desired.Restarts[i.Name].After(i.FinishedAt):
-		return "It was stopped."
-	case !i.FinishedAt.Before(i.Until):
-		return fmt.Sprintf("It had not ended after %s, and was stopped.", i.Until.Sub(i.CreatedAt).Round(time.Second))
-	case i.ExitCode != 0 || i.OOMKilled:
-		return exitReason(i.Instance) + "."
-	}
-	return ""
-}
 
 // found is the dyno that was asked for and is there already. One that was made
 // and not started is on its way out.
@@ -32,7 +19,7 @@ func found(i engine.Instance) (renga.Dyno, *Session, error) {
 	if i.State == engine.Created {
 		return renga.Dyno{}, nil, renga.Errorf(renga.Unavailable, "A dyno that was made before for the same is being removed; try again in a moment.")
 	}
-	return Seen{Instance: i}.oneOffDyno(), nil, nil
+	return plan.Seen{Instance: i}.OneOffDyno(), nil, nil
 }
 
 // FindOneOff finds a one-off dyno by its id, one that has ended included. It is
@@ -44,7 +31,7 @@ func (m *Manager) FindOneOff(ctx context.Context, app renga.AppID, dyno string) 
 	}
 	for _, i := range all {
 		if i.Dyno == dyno && i.OneOff() && i.State != engine.Created {
-			return Seen{Instance: i}.oneOffDyno(), nil
+			return plan.Seen{Instance: i}.OneOffDyno(), nil
 		}
 	}
 	return renga.Dyno{}, renga.Errorf(renga.NotFound, "Couldn't find that one-off dyno.")

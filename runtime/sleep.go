@@ -3,79 +3,11 @@ package runtime
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"renga"
+	"renga/runtime/plan"
 )
-
-// An app falls asleep in three steps, each of which a request may still undo:
-// the router is told that it sleeps, so that no request reaches its dynos any
-// more; if none had come until then, [Doze] writes down that it sleeps; and from
-// that on nothing of its formation is wanted, so that the dynos are drained and
-// stopped like those of any that is scaled down. Whatever dies in between, no
-// request is lost: it has claimed a dyno, which is then drained, or it waits, and
-// wakes the app.
-
-// Doze writes down that the app sleeps, unless a request came meanwhile.
-type Doze struct{}
-
-// Rouse writes down that the app is awake.
-type Rouse struct{}
-
-func (Doze) step()  {}
-func (Rouse) step() {}
-
-// asleep tells whether nothing of the formation is to run.
-func (w World) asleep() bool { return !w.Gone && !w.Roused && w.Desired.Asleep() }
-
-// dozes decides whether the app is to fall asleep: nobody has asked for it for
-// long enough, and nothing of it is on its way.
-func (p *planner) dozes() bool {
-	after, d := p.Desired.App.SleepAfter, p.Desired
-	if after == 0 || p.Gone || p.Away || p.Roused || d.Next != nil || !d.AsleepSince.IsZero() || p.webWanted() == 0 {
-		return false
-	}
-	if slices.ContainsFunc(p.live, func(v view) bool { return !v.up() && !v.crashed() }) {
-		return false
-	}
-	return p.due(later(p.QuietSince, d.TouchedAt()).Add(after))
-}
-
-// rests plans the step of an app that falls asleep or wakes.
-func (p *planner) rests() []Step {
-	switch {
-	case p.dozing:
-		return []Step{Doze{}}
-	case !p.Gone && !p.Away && !p.asleep() && !p.Desired.AsleepSince.IsZero():
-		return []Step{Rouse{}}
-	}
-	return nil
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
-// sleepers lists the dynos of an app that sleeps: one for each that it is to
-// have when it wakes.
-func (w World) sleepers() []renga.Dyno {
-	var all []renga.Dyno
-	for _, v := range w.views(w.Desired.Live) {
-		since := w.Desired.AsleepSince
-		all = append(all, renga.Dyno{
-			ID:  uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "%s %s %d", w.App, v.name, since.UnixNano())).String(),
-			App: w.App, Name: v.name, Type: v.typ, Size: v.size, Release: v.release.Version,
-			Command: v.release.Images[v.typ].Command, State: renga.Asleep, Since: since, Created: since,
-		})
-	}
-	return all
-}
 
 // Rouse wakes an app that sleeps: somebody asks for it. It never blocks.
 func (m *Manager) Rouse(app renga.AppID) {
@@ -100,9 +32,9 @@ func (m *Manager) isAwake(app renga.AppID) {
 	delete(m.roused, app)
 }
 
-// doze takes part in the story that this file begins with. The router knows
-// already.
-func (w *worker) doze(ctx context.Context, world World) error {
+// doze writes down that the app sleeps. The router knows already; the story of a
+// sleep is told in package plan.
+func (w *worker) doze(ctx context.Context, world plan.World) error {
 	if w.m.rt.LastRequest(w.app).After(world.QuietSince) {
 		poke(w.wake)
 		return nil
@@ -116,7 +48,7 @@ func (w *worker) doze(ctx context.Context, world World) error {
 }
 
 // rouse ends the app's sleep. Its dynos are started next.
-func (w *worker) rouse(ctx context.Context, world World) error {
+func (w *worker) rouse(ctx context.Context, world plan.World) error {
 	if err := w.setAsleep(ctx, "rouse", time.Time{}); err != nil {
 		return err
 	}
@@ -127,9 +59,9 @@ func (w *worker) rouse(ctx context.Context, world World) error {
 	return nil
 }
 
-func (w *worker) sayAll(world World, text string) {
-	for _, v := range world.views(world.Desired.Live) {
-		w.say(v.name, "%s", text)
+func (w *worker) sayAll(world plan.World, text string) {
+	for _, name := range world.LiveNames() {
+		w.say(name, "%s", text)
 	}
 }
 

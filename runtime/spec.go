@@ -10,6 +10,7 @@ import (
 
 	"renga"
 	"renga/runtime/engine"
+	"renga/runtime/plan"
 )
 
 // initVar is the config var that says, with the value none, that the images
@@ -17,7 +18,7 @@ import (
 const initVar = "RENGA_INIT"
 
 // spec is all that the engine must know to start a dyno of release r.
-func (o Options) spec(app renga.App, r renga.Release, s Start, dyno string) (engine.Spec, error) {
+func (o Options) spec(app renga.App, r renga.Release, s plan.Start, dyno string) (engine.Spec, error) {
 	if r.Version != s.Release.Version {
 		return engine.Spec{}, fmt.Errorf("release %s holds %s", renga.VersionName(s.Release.Version), r.Name())
 	}
@@ -45,7 +46,7 @@ func (o Options) spec(app renga.App, r renga.Release, s Start, dyno string) (eng
 
 // oneOffSpec is all that the engine must know to run a command in release r.
 func (o Options) oneOffSpec(app renga.App, r renga.Release, asked renga.OneOff, name string) (engine.Spec, error) {
-	spec, err := o.spec(app, r, Start{Name: name, Type: asked.Type, Size: asked.Size, Release: r.Record()}, asked.Dyno)
+	spec, err := o.spec(app, r, plan.Start{Name: name, Type: asked.Type, Size: asked.Size, Release: r.Record()}, asked.Dyno)
 	if err != nil {
 		return engine.Spec{}, err
 	}
@@ -61,7 +62,7 @@ func (o Options) oneOffSpec(app renga.App, r renga.Release, asked renga.OneOff, 
 
 // platformEnv is what the platform tells every dyno: DYNO, and what Heroku
 // calls dyno metadata.
-func (o Options) platformEnv(app renga.App, r renga.Release, s Start, dyno string) renga.Vars {
+func (o Options) platformEnv(app renga.App, r renga.Release, s plan.Start, dyno string) renga.Vars {
 	return renga.Vars{
 		"DYNO":                           s.Name,
 		"HEROKU_APP_ID":                  string(app.ID),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/runtime/plan"
 )
 
 // worker looks after one app. Looks never overlap; steps that take long run
@@ -33,13 +34,13 @@ type worker struct {
 	hasSaved  bool
 	states    map[string]renga.DynoState // by name, as the app's log was told last
 	tallied   map[string]renga.Tally     // a canary's requests, by dyno
-	marked    Mark                       // last
-	finished  Finish                     // last
+	marked    plan.Mark                  // last
+	finished  plan.Finish                // last
 	adopted   bool                       // the first look at the engine is over
 	awake     time.Time                  // since when the app is, or this process
 
 	mu     sync.Mutex
-	starts map[string]Attempt            // by StartKey
+	starts map[string]plan.Attempt       // by StartKey
 	aborts map[string]context.CancelFunc // of those under way
 	sights map[string]*sight             // by the engine's id
 }
@@ -47,7 +48,7 @@ type worker struct {
 func newWorker(m *Manager, app renga.AppID) *worker {
 	return &worker{
 		m: m, app: app, wake: make(chan struct{}, 1), began: m.opts.Now(), awake: m.opts.Now(),
-		starts: map[string]Attempt{}, aborts: map[string]context.CancelFunc{}, sights: map[string]*sight{},
+		starts: map[string]plan.Attempt{}, aborts: map[string]context.CancelFunc{}, sights: map[string]*sight{},
 	}
 }
 

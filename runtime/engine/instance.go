@@ -57,10 +57,10 @@ const (
 	Exited  InstanceState = "exited"
 )
 
-// oneOff tells whether the instance is a one-off dyno. An app may have a process
+// OneOff tells whether the instance is a one-off dyno. An app may have a process
 // type of a scheduled one's name, and so only that it has an end tells them
 // apart.
 func (i Instance) OneOff() bool { return i.Type == renga.Run || i.Scheduled() }
 
-// scheduled tells whether a schedule had the instance started.
+// Scheduled tells whether a schedule had the instance started.
 func (i Instance) Scheduled() bool { return i.Type == renga.Scheduler && !i.Until.IsZero() }

@@ -1,4 +1,4 @@
-package runtime
+package plan
 
 import (
 	"cmp"
@@ -119,4 +119,13 @@ func better(a, b *Seen) *Seen {
 		return b
 	}
 	return a
+}
+
+// Wants tells whether a start is of a dyno that is wanted.
+func (w World) Wants(key string) bool {
+	live, next := w.releases()
+	if d := w.Desired; d.Next != nil && w.phaseView(*d.Next).key() == key {
+		return true
+	}
+	return !w.asleep() && slices.ContainsFunc(slices.Concat(w.views(live), w.views(next)), func(v view) bool { return v.key() == key })
 }

@@ -1,4 +1,4 @@
-package runtime_test
+package plan_test
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"renga"
-	"renga/runtime"
 	"renga/runtime/engine"
+	"renga/runtime/plan"
 )
 
 // now is when the plans of the tests are made.
@@ -27,13 +27,13 @@ type situation struct {
 	formation  string
 	restart    string // a dyno, type or *, a minute ago
 	instances  []string
-	starts     map[string]runtime.Attempt
+	starts     map[string]plan.Attempt
 	gone, away bool
 	noPreboot  bool
 }
 
-func (s situation) world() runtime.World {
-	w := runtime.World{
+func (s situation) world() plan.World {
+	w := plan.World{
 		App: app, Domain: "renga.localhost", Now: now, Gone: s.gone, Away: s.away, Starts: s.starts,
 		PhaseLimit: 10 * time.Minute,
 		Desired: renga.Desired{
@@ -75,7 +75,7 @@ func number(word, prefix string) (n int) {
 	return n
 }
 
-func seen(id, words string) runtime.Seen {
+func seen(id, words string) plan.Seen {
 	parts := strings.Fields(words)
 	typ, _, err := renga.ParseDynoName(parts[0])
 	if err != nil {
@@ -85,7 +85,7 @@ func seen(id, words string) runtime.Seen {
 	if slices.Contains(parts, "old") {
 		made = now.Add(-time.Hour)
 	}
-	s := runtime.Seen{Instance: engine.Instance{
+	s := plan.Seen{Instance: engine.Instance{
 		ID: id, Dyno: "dyno-" + id, App: app, Name: parts[0], Type: typ, Release: number(parts[1], "v"),
 		Size: renga.DefaultSize, State: engine.Running, CreatedAt: made, StartedAt: made, Addr: id + ":8080",
 	}}
@@ -106,7 +106,7 @@ func seen(id, words string) runtime.Seen {
 		case "attached":
 			s.Attached = true
 		case "held":
-			s.Held = true
+			s.Reserved = true
 		case "until":
 			s.Until = now.Add(time.Duration(number(value, "")) * time.Second)
 		case "recording":
@@ -130,27 +130,27 @@ func seen(id, words string) runtime.Seen {
 }
 
 // words puts a plan's steps into words.
-func words(steps []runtime.Step) []string {
+func words(steps []plan.Step) []string {
 	var all []string
 	for _, step := range steps {
 		switch s := step.(type) {
-		case runtime.Start:
-			word := "start " + runtime.StartKey(s.Name, s.Release.Version)
+		case plan.Start:
+			word := "start " + plan.StartKey(s.Name, s.Release.Version)
 			if s.Crashes > 0 {
 				word += fmt.Sprintf(" crashes=%d", s.Crashes)
 			}
 			all = append(all, word)
-		case runtime.Kill:
+		case plan.Kill:
 			all = append(all, "kill "+s.Instance.ID)
-		case runtime.Stop:
+		case plan.Stop:
 			all = append(all, "stop "+s.Instance.ID)
-		case runtime.Mark:
+		case plan.Mark:
 			all = append(all, fmt.Sprintf("mark v%d %s", s.Version, s.Phase))
-		case runtime.Finish:
+		case plan.Finish:
 			all = append(all, fmt.Sprintf("finish v%d %s", s.Version, s.Status))
-		case runtime.Doze:
+		case plan.FallAsleep:
 			all = append(all, "doze")
-		case runtime.Rouse:
+		case plan.WakeUp:
 			all = append(all, "rouse")
 		}
 	}
@@ -167,8 +167,8 @@ func asked(r renga.Route) string {
 }
 
 func TestPlan(t *testing.T) {
-	busy := func(key string) map[string]runtime.Attempt {
-		return map[string]runtime.Attempt{key: {Busy: true, Since: now}}
+	busy := func(key string) map[string]plan.Attempt {
+		return map[string]plan.Attempt{key: {Busy: true, Since: now}}
 	}
 	for _, c := range []struct {
 		name  string
@@ -285,7 +285,7 @@ func TestPlan(t *testing.T) {
 			"finish v3 failed", "starting", 0},
 		{"a release without dynos waits for its command", situation{live: "v2 web=a", next: "v3 web=b release=m", formation: "web=0"}, "start release.3 v3", "scaled", 0},
 		{"a command that cannot start fails it", situation{next: "v3 web=b release=m", formation: "web=1",
-			starts: map[string]runtime.Attempt{"release.3 v3": {Failed: 1, Never: true}}}, "finish v3 failed", "starting", 0},
+			starts: map[string]plan.Attempt{"release.3 v3": {Failed: 1, Never: true}}}, "finish v3 failed", "starting", 0},
 		{"the command of a superseded release ends first", situation{live: "v2 web=a", next: "v4 web=b release=m", formation: "web=1",
 			instances: []string{"web.1 v2 up", "release.3 v3 running"}}, "", "i1 ", 9*time.Minute + 30*time.Second},
 		{"and then goes", situation{live: "v2 web=a", next: "v4 web=b release=m", formation: "web=1",
@@ -330,9 +330,9 @@ func TestPlan(t *testing.T) {
 			instances: []string{"web.1 v2 up old", "web.1 v3 exited crashes=3", "worker.1 v1 running", "web.2 v2 running late"}}, "", "i1 ", 0},
 		{"an app that is gone leaves nothing", situation{gone: true, instances: []string{"web.1 v2 up", "worker.1 v2 exited"}}, "stop i1,stop i2", "", 0},
 		{"a start that went wrong waits", situation{live: "v2 web=a", formation: "web=1",
-			starts: map[string]runtime.Attempt{"web.1 v2": {Failed: 1, Last: now, Retry: now.Add(time.Second)}}}, "", "crashed", time.Second},
+			starts: map[string]plan.Attempt{"web.1 v2": {Failed: 1, Last: now, Retry: now.Add(time.Second)}}}, "", "crashed", time.Second},
 		{"a restart ends that", situation{live: "v2 web=a", formation: "web=1", restart: "web.1",
-			starts: map[string]runtime.Attempt{"web.1 v2": {Failed: 9, Last: now.Add(-time.Hour), Retry: now.Add(time.Hour)}}}, "start web.1 v2", "starting", 0},
+			starts: map[string]plan.Attempt{"web.1 v2": {Failed: 9, Last: now.Add(-time.Hour), Retry: now.Add(time.Hour)}}}, "start web.1 v2", "starting", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := c.given.world().Plan()
@@ -377,7 +377,7 @@ func TestDynosShowWhatIsFresh(t *testing.T) {
 		{"the old one before there is a new", situation{live: "v2 web=a", formation: "web=1", restart: "*",
 			instances: []string{"web.1 v2 up old"}}, "web.1 v2 up"},
 		{"a crash", situation{live: "v2 web=a", formation: "web=1", instances: []string{"web.1 v2 exited"}}, "web.1 v2 crashed"},
-		{"a start under way", situation{live: "v2 web=a", formation: "web=1", starts: map[string]runtime.Attempt{"web.1 v2": {Busy: true}},
+		{"a start under way", situation{live: "v2 web=a", formation: "web=1", starts: map[string]plan.Attempt{"web.1 v2": {Busy: true}},
 			instances: []string{"web.1 v2 exited"}}, "web.1 v2 starting"},
 		{"a release command while it runs", situation{live: "v2 web=a", next: "v3 web=b release=m", formation: "web=1",
 			instances: []string{"web.1 v2 up", "release.3 v3 running", "release.2 v2 exited"}}, "web.1 v2 up,release.3 v3 up"},

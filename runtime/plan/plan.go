@@ -1,4 +1,4 @@
-package runtime
+package plan
 
 import (
 	"fmt"
@@ -33,8 +33,8 @@ type World struct {
 	WatchWindow time.Duration
 	// Tally is of the web dynos of the release that is watched, or tried.
 	Tally renga.Tally
-	// Roused says that somebody asks for the app while it sleeps.
-	Roused bool
+	// Requested says that somebody asks for the app while it sleeps.
+	Requested bool
 	// QuietSince is since when nobody asked for it: it begins anew with each wake
 	// and with each start of Renga. Asked is when Desired was asked for.
 	QuietSince, Asked time.Time
@@ -54,9 +54,9 @@ type Seen struct {
 	Late bool
 	// Reason says why it is not up, when it exited or is late.
 	Reason string
-	// Held says that somebody in this process sees to it: a one-off dyno that is
+	// Reserved says that somebody in this process sees to it: a one-off dyno that is
 	// being made, or has a client.
-	Held bool
+	Reserved bool
 	// Recording says that its output is still being written down.
 	Recording bool
 	// LastLines are its last output, once it exited.
@@ -100,7 +100,7 @@ type Plan struct {
 	Again time.Time
 }
 
-// Step is one of [Start], [Kill], [Mark], [Finish], [Rescue], [Doze], [Rouse] and
+// Step is one of [Start], [Kill], [Mark], [Finish], [Rescue], [FallAsleep], [WakeUp] and
 // [Stop].
 type Step interface{ step() }
 
@@ -161,26 +161,30 @@ func (w World) Plan() Plan {
 	p.keepSlots()
 	p.keepPhases()
 	p.keepOneOffs()
-	if p.dozing = p.dozes(); !p.dozing {
-		p.tendLive()
-		p.watchLive()
-		p.tendNext()
+	if at, may := p.sleepsAt(); may {
+		p.lookAgain(at)
+		p.fallingAsleep = p.passed(at)
+	}
+	if !p.fallingAsleep {
+		p.ensureLive()
+		p.checkLive()
+		p.bringUpNext()
 	}
 	stops := p.stops()
 	route := p.route(stops)
-	return Plan{Route: route, Steps: slices.Concat(p.rests(), p.steps, stops), Again: p.again}
+	return Plan{Route: route, Steps: slices.Concat(p.sleepSteps(), p.steps, stops), Again: p.again}
 }
 
 // planner is a plan in the making.
 type planner struct {
 	World
-	live, next []view
-	serving    *renga.ReleaseRecord
-	keep       map[string]bool // instances that stay, by id
-	begun      map[string]bool // starts in this plan, by StartKey
-	dozing     bool            // the app falls asleep
-	steps      []Step
-	again      time.Time
+	live, next    []view
+	serving       *renga.ReleaseRecord
+	keep          map[string]bool // instances that stay, by id
+	begun         map[string]bool // starts in this plan, by StartKey
+	fallingAsleep bool            // the app falls asleep
+	steps         []Step
+	again         time.Time
 }
 
 func newPlanner(w World) *planner {
@@ -205,7 +209,7 @@ func newPlanner(w World) *planner {
 // may run.
 //
 // Another takes its place only when it is written down that it has succeeded, see
-// [World.succeeded]; or at once when that cannot be, for the store is away.
+// [World.Succeeded]; or at once when that cannot be, for the store is away.
 func (w World) releases() (live, next *renga.ReleaseRecord) {
 	live, next = w.Desired.Live, w.Desired.Next
 	if live != nil && next != nil && (live.Version == next.Version || !w.preboots() && mayRun(*next)) {
@@ -214,10 +218,10 @@ func (w World) releases() (live, next *renga.ReleaseRecord) {
 	return live, next
 }
 
-// runsIn is the release that one-off dynos run in: the one that answers. Before
+// RunsIn is the release that one-off dynos run in: the one that answers. Before
 // any release has succeeded that is the pending one, which may answer already.
 // Nil when there is none.
-func (w World) runsIn() *renga.ReleaseRecord {
+func (w World) RunsIn() *renga.ReleaseRecord {
 	live, next := w.releases()
 	if live == nil && next != nil && len(next.Images) > 0 && mayRun(*next) {
 		return next
@@ -225,9 +229,9 @@ func (w World) runsIn() *renga.ReleaseRecord {
 	return live
 }
 
-// success is the plan's word that the pending release has succeeded; without it
+// Success is the plan's word that the pending release has succeeded; without it
 // the rest of the plan still holds.
-func (w World) success(plan Plan) (f Finish, rest Plan, ok bool) {
+func (w World) Success(plan Plan) (f Finish, rest Plan, ok bool) {
 	next := w.Desired.Next
 	for n, step := range plan.Steps {
 		f, is := step.(Finish)
@@ -239,8 +243,8 @@ func (w World) success(plan Plan) (f Finish, rest Plan, ok bool) {
 	return Finish{}, plan, false
 }
 
-// succeeded is the world in which that is written down.
-func (w World) succeeded() World {
+// Succeeded is the world in which that is written down.
+func (w World) Succeeded() World {
 	live := *w.Desired.Next
 	live.Outcome.Status, live.Outcome.Reason, live.Outcome.At = renga.Succeeded, "", w.Now
 	w.Desired.Live, w.Desired.Next = &live, nil
@@ -253,11 +257,11 @@ func (w World) preboots() bool {
 	return w.Away || w.Desired.App.FeatureOn(renga.Preboot)
 }
 
-// tendLive keeps the serving release complete. One that failed, and serves for
+// ensureLive keeps the serving release complete. One that failed, and serves for
 // want of a better, has succeeded after all once it is up.
-func (p *planner) tendLive() {
+func (p *planner) ensureLive() {
 	for _, v := range p.live {
-		p.tend(v)
+		p.ensure(v)
 	}
 	if p.Away || p.Desired.Next != nil || len(p.live) == 0 || !allUp(p.live) {
 		return
@@ -267,16 +271,16 @@ func (p *planner) tendLive() {
 	}
 }
 
-// tendNext brings the pending release up beside the serving one.
-func (p *planner) tendNext() {
+// bringUpNext brings the pending release up beside the serving one.
+func (p *planner) bringUpNext() {
 	if p.Gone || p.Away || p.Desired.Next == nil {
 		return
 	}
-	if f, lapsed := p.lapse(*p.Desired.Next); lapsed {
+	if f, lapsed := p.timedOut(*p.Desired.Next); lapsed {
 		p.steps = append(p.steps, f)
 		return
 	}
-	if !p.passed(*p.Desired.Next) {
+	if !p.phasePassed(*p.Desired.Next) {
 		return
 	}
 	if f, failed := p.failure(); failed {
@@ -284,7 +288,7 @@ func (p *planner) tendNext() {
 		return
 	}
 	for _, v := range p.next {
-		p.tend(v)
+		p.ensure(v)
 	}
 	if allUp(p.next) {
 		p.proceed(*p.Desired.Next)
@@ -304,16 +308,18 @@ func (p *planner) failure() (Finish, bool) {
 	return Finish{}, false
 }
 
-// tend sees to it that a slot's dyno runs.
-func (p *planner) tend(v view) {
+// ensure sees to it that a slot's dyno runs.
+func (p *planner) ensure(v view) {
 	switch {
 	case v.alive != nil && v.alive.Late && !v.alive.Killing && !p.Away:
-		if p.due(v.alive.NotBefore) {
+		p.lookAgain(v.alive.NotBefore)
+		if p.passed(v.alive.NotBefore) {
 			p.steps = append(p.steps, Kill{v.alive.Instance, !v.alive.ReadyAt.IsZero()})
 		}
 	case v.alive == nil && !v.attempt.Busy && !p.waits(v):
 		crashes, at := v.nextTry(p.Now)
-		if p.due(at) {
+		p.lookAgain(at)
+		if p.passed(at) {
 			p.begun[v.key()] = true
 			p.steps = append(p.steps, Start{Name: v.name, Type: v.typ, Size: v.size, Release: *v.release, Crashes: crashes})
 		}
@@ -345,15 +351,14 @@ func (p *planner) keepSlots() {
 	}
 }
 
-// due tells whether at has come; if not, the plan looks again then.
-func (p *planner) due(at time.Time) bool {
-	if !at.After(p.Now) {
-		return true
-	}
-	if p.again.IsZero() || at.Before(p.again) {
+// passed tells whether a time has come.
+func (p *planner) passed(at time.Time) bool { return !at.After(p.Now) }
+
+// lookAgain has the app looked at again at a time, unless that has come.
+func (p *planner) lookAgain(at time.Time) {
+	if !p.passed(at) && (p.again.IsZero() || at.Before(p.again)) {
 		p.again = at
 	}
-	return false
 }
 
 // failure tells whether a pending release has failed in this slot.

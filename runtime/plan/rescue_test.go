@@ -1,4 +1,4 @@
-package runtime_test
+package plan_test
 
 import (
 	"slices"
@@ -7,28 +7,28 @@ import (
 	"time"
 
 	"renga"
-	"renga/runtime"
+	"renga/runtime/plan"
 )
 
 func TestAReleaseThatKeepsCrashingInItsFirstMinutesIsTakenBack(t *testing.T) {
 	for name, c := range map[string]struct {
 		situation
-		change func(*runtime.World)
+		change func(*plan.World)
 		want   bool
 	}{
 		"third crash":          {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, want: true},
-		"most requests failed": {situation: situation{instances: []string{"web.1 v2 up"}}, change: func(w *runtime.World) { w.Tally = renga.Tally{Requests: 20, Failed: 11} }, want: true},
-		"half of them failed":  {situation: situation{instances: []string{"web.1 v2 up"}}, change: func(w *runtime.World) { w.Tally = renga.Tally{Requests: 20, Failed: 10} }},
-		"too few to tell":      {situation: situation{instances: []string{"web.1 v2 up"}}, change: func(w *runtime.World) { w.Tally = renga.Tally{Requests: 19, Failed: 19} }},
+		"most requests failed": {situation: situation{instances: []string{"web.1 v2 up"}}, change: func(w *plan.World) { w.Tally = renga.Tally{Requests: 20, Failed: 11} }, want: true},
+		"half of them failed":  {situation: situation{instances: []string{"web.1 v2 up"}}, change: func(w *plan.World) { w.Tally = renga.Tally{Requests: 20, Failed: 10} }},
+		"too few to tell":      {situation: situation{instances: []string{"web.1 v2 up"}}, change: func(w *plan.World) { w.Tally = renga.Tally{Requests: 19, Failed: 19} }},
 		"second crash":         {situation: situation{instances: []string{"web.1 v2 exited crashes=1"}}},
 		"another dyno is well": {situation: situation{instances: []string{"web.1 v2 up", "web.2 v2 exited crashes=2"}, formation: "web=2"}, want: true},
-		"it held for long": {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, change: func(w *runtime.World) {
+		"it held for long": {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, change: func(w *plan.World) {
 			w.Desired.Live.Outcome.At = now.Add(-10 * time.Minute)
 		}},
-		"switched off": {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, change: func(w *runtime.World) {
+		"switched off": {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, change: func(w *plan.World) {
 			w.Desired.App.Features = map[string]bool{renga.RollbackOnCrash: false}
 		}},
-		"it is a rescue itself": {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, change: func(w *runtime.World) {
+		"it is a rescue itself": {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, change: func(w *plan.World) {
 			w.Desired.Live.By = renga.Platform
 		}},
 		"another is on its way": {situation: situation{next: "v3 web", instances: []string{"web.1 v2 exited crashes=2"}}},
@@ -45,14 +45,14 @@ func TestAReleaseThatKeepsCrashingInItsFirstMinutesIsTakenBack(t *testing.T) {
 				c.change(&w)
 			}
 			steps := w.Plan().Steps
-			i := slices.IndexFunc(steps, func(s runtime.Step) bool { _, ok := s.(runtime.Rescue); return ok })
+			i := slices.IndexFunc(steps, func(s plan.Step) bool { _, ok := s.(plan.Rescue); return ok })
 			if (i >= 0) != c.want {
 				t.Fatalf("rescued is %v, want %v", i >= 0, c.want)
 			}
 			if i < 0 {
 				return
 			}
-			if r := steps[i].(runtime.Rescue); r.Version != 2 || !strings.Contains(r.Reason, "crashed 3 times in a row: Process exited with status 1") && r.Reason != "11 of its first 20 requests failed with a status of 500 or above" {
+			if r := steps[i].(plan.Rescue); r.Version != 2 || !strings.Contains(r.Reason, "crashed 3 times in a row: Process exited with status 1") && r.Reason != "11 of its first 20 requests failed with a status of 500 or above" {
 				t.Errorf("rescue is %+v", r)
 			}
 		})

@@ -1,4 +1,4 @@
-package runtime
+package plan
 
 import (
 	"cmp"
@@ -18,7 +18,11 @@ func (p *planner) stops() []Step {
 	var steps []Step
 	for _, i := range p.Instances {
 		coming := i.State == engine.Created && p.Starts[StartKey(i.Name, i.Release)].Busy
-		if p.keep[i.ID] || coming || i.Stopping || i.Killing || !p.due(i.NotBefore) {
+		if p.keep[i.ID] || coming || i.Stopping || i.Killing {
+			continue
+		}
+		if !p.passed(i.NotBefore) {
+			p.lookAgain(i.NotBefore)
 			continue
 		}
 		stop := Stop{Instance: i.Instance, Drain: i.Type == renga.Web && i.State == engine.Running}
@@ -86,7 +90,7 @@ func (p *planner) route(stops []Step) renga.Route {
 	if p.serving != nil {
 		r.Pages = p.serving.Pages
 	}
-	if p.dozing || p.asleep() {
+	if p.fallingAsleep || p.asleep() {
 		r.Idle = renga.IdleAsleep
 		return r
 	}

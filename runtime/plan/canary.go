@@ -1,4 +1,4 @@
-package runtime
+package plan
 
 import (
 	"slices"
@@ -49,14 +49,14 @@ func (p *planner) proceed(next renga.ReleaseRecord) {
 	case next.Outcome.CanaryUntil.IsZero():
 		p.steps = append(p.steps, Mark{next.Version, next.Outcome.Phase, next.Canary})
 	default:
-		p.due(next.Outcome.CanaryUntil)
+		p.lookAgain(next.Outcome.CanaryUntil)
 	}
 }
 
 // judgeCanary tells whether a canary does not hold: its dynos are started again
 // when they crash, and it is judged as a release that has just taken over is.
 func (p *planner) judgeCanary(next renga.ReleaseRecord) (Finish, bool) {
-	p.due(p.Now.Add(watchPause))
+	p.lookAgain(p.Now.Add(checkPause))
 	f := Finish{Version: next.Version, Status: renga.Failed}
 	if reason, instance := p.broken(p.next, time.Time{}); reason != "" {
 		f.Reason, f.Instance = "The canary failed: "+reason, instance

@@ -1,4 +1,4 @@
-package runtime
+package plan
 
 import (
 	"time"
@@ -22,7 +22,7 @@ const (
 	startPatience = 10 * time.Minute
 	// firstRetry and longestRetry bound the pauses after such a start.
 	firstRetry   = time.Second
-	longestRetry = 30 * time.Second
+	LongestRetry = 30 * time.Second
 )
 
 // crashes counts in a row, the end of i included.
@@ -49,6 +49,12 @@ func doubled(first time.Duration, times int, most time.Duration) time.Duration {
 	return min(first, most)
 }
 
+// RetryAfter is how long to wait when something of the engine's or the store's went
+// wrong, and had so many times in a row before: 1 s, 2 s, 4 s … 30 s.
+func RetryAfter(failed int) time.Duration {
+	return doubled(firstRetry, failed, LongestRetry)
+}
+
 // nextTry is when the slot's dyno is to be started, and after how many crashes.
 func (v view) nextTry(now time.Time) (count int, at time.Time) {
 	at = v.attempt.Retry
@@ -64,13 +70,13 @@ func (v view) nextTry(now time.Time) (count int, at time.Time) {
 	return count, at
 }
 
-// failed is a with one more try that went wrong at now.
-func (a Attempt) failed(err error, now time.Time) Attempt {
+// WithFailure is a with one more try that went wrong at now.
+func (a Attempt) WithFailure(err error, now time.Time) Attempt {
 	if a.Failed == 0 {
 		a.First = a.Since
 	}
 	a.Busy, a.Last = false, now
-	a.Retry = now.Add(doubled(firstRetry, a.Failed, longestRetry))
+	a.Retry = now.Add(RetryAfter(a.Failed))
 	a.Failed++
 	a.Reason = renga.MessageOf(err, "Renga itself went wrong, and its log says how")
 	if k := renga.KindOf(err); k == renga.Invalid || k == renga.NotFound {

@@ -1,7 +1,6 @@
-package runtime
+package plan
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -13,11 +12,11 @@ import (
 // What follows is the one for all of them together, so that a release has an
 // end even when the engine keeps neither its word nor the caller's patience.
 
-// lastCall is when the pending release must be up. The time that its release
+// deadline is when the pending release must be up. The time that its release
 // command may take and its time as a canary are no part of the limit, nor is
 // that in which Renga did not run.
-func (w World) lastCall(next renga.ReleaseRecord) time.Time {
-	since := later(next.Outcome.At, w.Began)
+func (w World) deadline(next renga.ReleaseRecord) time.Time {
+	since := Later(next.Outcome.At, w.Began)
 	switch until := next.Outcome.CanaryUntil; {
 	case !mayRun(next):
 		since = since.Add(w.PhaseLimit)
@@ -27,19 +26,22 @@ func (w World) lastCall(next renga.ReleaseRecord) time.Time {
 	return since.Add(w.DeployLimit)
 }
 
-// lapse says that the pending release has had its time, if that is so; else the
-// plan looks again then.
-func (p *planner) lapse(next renga.ReleaseRecord) (Finish, bool) {
+// timedOut says that the pending release has had its time, if that is so.
+func (p *planner) timedOut(next renga.ReleaseRecord) (Finish, bool) {
 	up := allUp(p.next) && mayRun(next)
-	if up || p.DeployLimit <= 0 || !p.due(p.lastCall(next)) {
+	if up || p.DeployLimit <= 0 {
 		return Finish{}, false
 	}
-	return p.lapsed(next, p.obstacle(next)), true
+	if at := p.deadline(next); !p.passed(at) {
+		p.lookAgain(at)
+		return Finish{}, false
+	}
+	return p.timeOut(next, p.waitingFor(next)), true
 }
 
-// lapsed is what becomes of a release for which something took too long. One
+// timeOut is what becomes of a release for which something took too long. One
 // whose command has not passed must never run.
-func (w World) lapsed(next renga.ReleaseRecord, obstacle string) Finish {
+func (w World) timeOut(next renga.ReleaseRecord, obstacle string) Finish {
 	f := Finish{
 		Version: next.Version, Status: renga.Failed,
 		Reason: fmt.Sprintf("It was not up within %s: %s", w.DeployLimit, obstacle),
@@ -50,8 +52,8 @@ func (w World) lapsed(next renga.ReleaseRecord, obstacle string) Finish {
 	return f
 }
 
-// obstacle says what the pending release waits for.
-func (p *planner) obstacle(next renga.ReleaseRecord) string {
+// waitingFor says what the pending release waits for.
+func (p *planner) waitingFor(next renga.ReleaseRecord) string {
 	if !mayRun(next) {
 		return "its release command could not be started, or its end not be found out"
 	}
@@ -73,15 +75,12 @@ func (p *planner) obstacle(next renga.ReleaseRecord) string {
 	return "its dynos were not up"
 }
 
-// giveUp fails a pending release that has had its time while the engine cannot
-// even be asked for its dynos.
-func (w *worker) giveUp(ctx context.Context, world World) error {
-	next, now := world.Desired.Next, w.m.opts.Now()
-	if next == nil || world.Gone || world.Away || now.Before(world.lastCall(*next)) {
-		return nil
+// TooLate says that the pending release has had its time, if that is so, while the
+// engine cannot even be asked for its dynos.
+func (w World) TooLate(now time.Time) (Finish, bool) {
+	next := w.Desired.Next
+	if next == nil || w.Gone || w.Away || now.Before(w.deadline(*next)) {
+		return Finish{}, false
 	}
-	brief, cancel := context.WithTimeout(ctx, lookTimeout)
-	defer cancel()
-	_, err := w.finish(brief, world.lapsed(*next, "the engine could not be asked for its dynos"))
-	return err
+	return w.timeOut(*next, "the engine could not be asked for its dynos"), true
 }

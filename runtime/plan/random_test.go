@@ -1,4 +1,4 @@
-package runtime_test
+package plan_test
 
 import (
 	"fmt"
@@ -11,14 +11,15 @@ import (
 	"pgregory.net/rapid"
 
 	"renga"
-	"renga/runtime"
 	"renga/runtime/engine"
 	"renga/runtime/enginetest"
+	"renga/runtime/plan"
+	"renga/runtime/plan/plantest"
 )
 
 // anyWorld is any world at all, the odd ones included: twins, leftovers of
 // other releases, everything half done.
-func anyWorld(t *rapid.T) runtime.World {
+func anyWorld(t *rapid.T) plan.World {
 	s := situation{
 		live:      rapid.SampledFrom([]string{"", "v3 web=a", "v3 web=a worker=b", "v3 worker=b"}).Draw(t, "live"),
 		next:      rapid.SampledFrom([]string{"", "v4 web=a", "v4 web=a worker=b", "v4 worker=b", "v4 web=a release=m"}).Draw(t, "next"),
@@ -27,7 +28,7 @@ func anyWorld(t *rapid.T) runtime.World {
 		restart:   rapid.SampledFrom([]string{"", "", "*", "web", "web.1"}).Draw(t, "restart"),
 		away:      rapid.IntRange(0, 9).Draw(t, "away") == 0,
 		gone:      rapid.IntRange(0, 19).Draw(t, "gone") == 0,
-		starts:    map[string]runtime.Attempt{},
+		starts:    map[string]plan.Attempt{},
 	}
 	if s.live != "" {
 		s.failed = rapid.Bool().Draw(t, "failed")
@@ -46,13 +47,13 @@ func anyWorld(t *rapid.T) runtime.World {
 		}, " "))
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "starts") {
-		s.starts[runtime.StartKey(name.Draw(t, "start"), version.Draw(t, "of"))] = runtime.Attempt{
+		s.starts[plan.StartKey(name.Draw(t, "start"), version.Draw(t, "of"))] = plan.Attempt{
 			Busy: rapid.Bool().Draw(t, "busy"), Dyno: "d", Failed: 1, First: now.Add(-time.Minute), Last: now,
 			Retry: now.Add(rapid.SampledFrom([]time.Duration{-time.Second, time.Minute}).Draw(t, "retry")),
 		}
 	}
 	w := s.world()
-	w.Asked, w.Roused = now, rapid.Bool().Draw(t, "roused")
+	w.Asked, w.Requested = now, rapid.Bool().Draw(t, "roused")
 	if rapid.IntRange(0, 2).Draw(t, "sleeps") == 0 {
 		w.Desired.App.SleepAfter, w.QuietSince = time.Minute, now.Add(-rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "quiet"))
 		w.Desired.AsleepSince = rapid.SampledFrom([]time.Time{{}, now.Add(-time.Second), now.Add(-time.Hour)}).Draw(t, "asleep")
@@ -65,8 +66,8 @@ func anyWorld(t *rapid.T) runtime.World {
 }
 
 // healthy lists by id the web dynos that answer.
-func healthy(w runtime.World) map[string]runtime.Seen {
-	all := map[string]runtime.Seen{}
+func healthy(w plan.World) map[string]plan.Seen {
+	all := map[string]plan.Seen{}
 	for _, i := range w.Instances {
 		if i.Type == renga.Web && i.State == engine.Running && !i.ReadyAt.IsZero() && !i.Late && !i.Stopping && !i.Killing {
 			all[i.ID] = i
@@ -76,7 +77,7 @@ func healthy(w runtime.World) map[string]runtime.Seen {
 }
 
 // wants tells whether a release is to have web dynos.
-func wants(w runtime.World, r *renga.ReleaseRecord) bool {
+func wants(w plan.World, r *renga.ReleaseRecord) bool {
 	if r == nil || w.Gone || asleep(w) {
 		return false
 	}
@@ -85,20 +86,20 @@ func wants(w runtime.World, r *renga.ReleaseRecord) bool {
 }
 
 // asleep tells whether nothing is wanted until the next request.
-func asleep(w runtime.World) bool { return w.Desired.Asleep() && !w.Roused && !w.Gone }
+func asleep(w plan.World) bool { return w.Desired.Asleep() && !w.Requested && !w.Gone }
 
 func TestPlanNeverDoesHarm(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := anyWorld(t)
-		plan := w.Plan()
-		if again := w.Plan(); fmt.Sprint(plan) != fmt.Sprint(again) {
-			t.Fatalf("two plans for one world:\n%v\n%v", plan, again)
+		todo := w.Plan()
+		if again := w.Plan(); fmt.Sprint(todo) != fmt.Sprint(again) {
+			t.Fatalf("two plans for one world:\n%v\n%v", todo, again)
 		}
-		checkStops(t, w, plan)
-		checkStarts(t, w, plan)
-		checkRoute(t, w, plan)
-		if after := during(w, plan).Plan(); len(after.Steps) > 0 && !onlyFinish(after.Steps) {
-			t.Fatalf("with %v under way it does %v besides", words(plan.Steps), words(after.Steps))
+		checkStops(t, w, todo)
+		checkStarts(t, w, todo)
+		checkRoute(t, w, todo)
+		if after := during(w, todo).Plan(); len(after.Steps) > 0 && !onlyFinish(after.Steps) {
+			t.Fatalf("with %v under way it does %v besides", words(todo.Steps), words(after.Steps))
 		}
 	})
 }
@@ -109,67 +110,67 @@ func TestWithoutPrebootNothingStartsBesideWhatItReplaces(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := anyWorld(t)
 		w.Away, w.Desired.App.Features = false, map[string]bool{renga.Preboot: false}
-		plan := w.Plan()
-		checkStarts(t, w, plan)
-		for _, step := range plan.Steps {
-			s, ok := step.(runtime.Start)
+		todo := w.Plan()
+		checkStarts(t, w, todo)
+		for _, step := range todo.Steps {
+			s, ok := step.(plan.Start)
 			for _, i := range w.Instances {
 				if typ, _, _ := renga.ParseDynoName(s.Name); ok && i.State == engine.Running && i.Type == typ && i.Release != s.Release.Version {
 					t.Fatalf("starts %s v%d beside %s v%d", s.Name, s.Release.Version, i.Name, i.Release)
 				}
 			}
 		}
-		if after := during(w, plan).Plan(); len(after.Steps) > 0 && !onlyFinish(after.Steps) {
-			t.Fatalf("with %v under way it does %v besides", words(plan.Steps), words(after.Steps))
+		if after := during(w, todo).Plan(); len(after.Steps) > 0 && !onlyFinish(after.Steps) {
+			t.Fatalf("with %v under way it does %v besides", words(todo.Steps), words(after.Steps))
 		}
 	})
 }
 
 // checkStops: a wish that is only remembered stops nothing; the last web dyno
 // that answers is not stopped as long as one is wanted; zero means none.
-func checkStops(t *rapid.T, w runtime.World, plan runtime.Plan) {
+func checkStops(t *rapid.T, w plan.World, todo plan.Plan) {
 	live, next := w.Desired.Live, w.Desired.Next
 	left, stopped := healthy(w), map[string]bool{}
-	maps.DeleteFunc(left, func(_ string, i runtime.Seen) bool { // a pending release does not serve beside another
+	maps.DeleteFunc(left, func(_ string, i plan.Seen) bool { // a pending release does not serve beside another
 		return live != nil && next != nil && i.Release == next.Version
 	})
 	before := len(left)
-	for _, step := range plan.Steps {
-		if s, ok := step.(runtime.Stop); ok {
+	for _, step := range todo.Steps {
+		if s, ok := step.(plan.Stop); ok {
 			stopped[s.Instance.ID] = true
 			delete(left, s.Instance.ID)
 		}
-		if _, start := step.(runtime.Start); w.Away && !start {
-			t.Fatalf("with the store away: %v", words(plan.Steps))
+		if _, start := step.(plan.Start); w.Away && !start {
+			t.Fatalf("with the store away: %v", words(todo.Steps))
 		}
 	}
 	wanted := wants(w, live) && (next == nil || wants(w, next))
-	if wanted && before > 0 && len(left) == 0 && len(plan.Route.Targets) == 0 {
-		t.Fatalf("stops the last web dyno: %v", words(plan.Steps))
+	if wanted && before > 0 && len(left) == 0 && len(todo.Route.Targets) == 0 {
+		t.Fatalf("stops the last web dyno: %v", words(todo.Steps))
 	}
 	if w.Away || !w.Gone && !asleep(w) && len(w.Desired.Formation) > 0 && w.Desired.Formation[renga.Web].Quantity+w.Desired.Formation["worker"].Quantity > 0 {
 		return
 	}
 	for _, i := range w.Instances {
-		coming := i.State == engine.Created && w.Starts[runtime.StartKey(i.Name, i.Release)].Busy
+		coming := i.State == engine.Created && w.Starts[plan.StartKey(i.Name, i.Release)].Busy
 		if i.Type == renga.ReleaseType && !w.Gone {
 			continue // it is left to its end
 		}
 		if !i.Stopping && !i.Killing && !coming && !stopped[i.ID] {
-			t.Fatalf("%s v%d stays: %v", i.Name, i.Release, words(plan.Steps))
+			t.Fatalf("%s v%d stays: %v", i.Name, i.Release, words(todo.Steps))
 		}
 	}
 }
 
 // checkStarts: only dynos that are wanted, none that is there, none twice.
-func checkStarts(t *rapid.T, w runtime.World, plan runtime.Plan) {
+func checkStarts(t *rapid.T, w plan.World, todo plan.Plan) {
 	begun := map[string]bool{}
-	for _, step := range plan.Steps {
-		s, ok := step.(runtime.Start)
+	for _, step := range todo.Steps {
+		s, ok := step.(plan.Start)
 		if !ok {
 			continue
 		}
-		key := runtime.StartKey(s.Name, s.Release.Version)
+		key := plan.StartKey(s.Name, s.Release.Version)
 		if begun[key] || w.Starts[key].Busy {
 			t.Fatalf("starts %s twice", key)
 		}
@@ -197,7 +198,7 @@ func checkStarts(t *rapid.T, w runtime.World, plan runtime.Plan) {
 
 // checkPhase: a release command runs once, for the pending release, and never
 // beside another.
-func checkPhase(t *rapid.T, w runtime.World, s runtime.Start) {
+func checkPhase(t *rapid.T, w plan.World, s plan.Start) {
 	next := w.Desired.Next
 	if next == nil || s.Release.Version != next.Version || next.Outcome.Phase != renga.PhaseNone {
 		t.Fatalf("starts %s, which is over or nobody's", s.Name)
@@ -211,16 +212,16 @@ func checkPhase(t *rapid.T, w runtime.World, s runtime.Start) {
 }
 
 // checkRoute: only who answers and stays is asked; somebody is, if there is one.
-func checkRoute(t *rapid.T, w runtime.World, plan runtime.Plan) {
+func checkRoute(t *rapid.T, w plan.World, todo plan.Plan) {
 	up, live, next := healthy(w), w.Desired.Live, w.Desired.Next
-	for _, target := range slices.Concat(plan.Route.Targets, plan.Route.Canary) {
+	for _, target := range slices.Concat(todo.Route.Targets, todo.Route.Canary) {
 		id := strings.TrimPrefix(target.ID, "dyno-")
-		if _, ok := up[id]; !ok || slices.Contains(words(plan.Steps), "stop "+id) {
+		if _, ok := up[id]; !ok || slices.Contains(words(todo.Steps), "stop "+id) {
 			t.Fatalf("asks %s, which does not answer or is being stopped", id)
 		}
 	}
-	if (len(plan.Route.Targets) == 0) != (plan.Route.Idle != renga.IdleNone) && !w.Gone {
-		t.Fatalf("route %+v", plan.Route)
+	if (len(todo.Route.Targets) == 0) != (todo.Route.Idle != renga.IdleNone) && !w.Gone {
+		t.Fatalf("route %+v", todo.Route)
 	}
 	serving := 0
 	for _, i := range up {
@@ -228,35 +229,35 @@ func checkRoute(t *rapid.T, w runtime.World, plan runtime.Plan) {
 			serving++
 		}
 	}
-	if plan.Route.Idle == renga.IdleAsleep {
-		if w.Desired.App.SleepAfter == 0 || w.Roused || next != nil {
-			t.Fatalf("it sleeps though it may not: %v", words(plan.Steps))
+	if todo.Route.Idle == renga.IdleAsleep {
+		if w.Desired.App.SleepAfter == 0 || w.Requested || next != nil {
+			t.Fatalf("it sleeps though it may not: %v", words(todo.Steps))
 		}
 		return
 	}
-	if wants(w, live) && (next == nil || wants(w, next)) && serving > 0 && len(plan.Route.Targets) == 0 {
+	if wants(w, live) && (next == nil || wants(w, next)) && serving > 0 && len(todo.Route.Targets) == 0 {
 		t.Fatalf("nobody is asked, and %d could be", serving)
 	}
 }
 
-func find(w runtime.World, id string) *runtime.Seen {
-	return &w.Instances[slices.IndexFunc(w.Instances, func(i runtime.Seen) bool { return i.ID == id })]
+func find(w plan.World, id string) *plan.Seen {
+	return &w.Instances[slices.IndexFunc(w.Instances, func(i plan.Seen) bool { return i.ID == id })]
 }
 
 // during is w while the plan's slow steps are under way.
-func during(w runtime.World, plan runtime.Plan) runtime.World {
-	starts := map[string]runtime.Attempt{}
+func during(w plan.World, todo plan.Plan) plan.World {
+	starts := map[string]plan.Attempt{}
 	for key, a := range w.Starts {
 		starts[key] = a
 	}
 	w.Starts, w.Instances = starts, slices.Clone(w.Instances)
-	for _, step := range plan.Steps {
+	for _, step := range todo.Steps {
 		switch s := step.(type) {
-		case runtime.Start:
-			starts[runtime.StartKey(s.Name, s.Release.Version)] = runtime.Attempt{Busy: true}
-		case runtime.Stop:
+		case plan.Start:
+			starts[plan.StartKey(s.Name, s.Release.Version)] = plan.Attempt{Busy: true}
+		case plan.Stop:
 			find(w, s.Instance.ID).Stopping = true
-		case runtime.Kill:
+		case plan.Kill:
 			find(w, s.Instance.ID).Killing = true
 		}
 	}
@@ -264,12 +265,12 @@ func during(w runtime.World, plan runtime.Plan) runtime.World {
 }
 
 // onlyFinish tells whether the steps are done at once, and so never under way.
-func onlyFinish(steps []runtime.Step) bool {
-	return !slices.ContainsFunc(steps, func(s runtime.Step) bool {
-		_, finish := s.(runtime.Finish)
-		_, mark := s.(runtime.Mark)
-		_, doze := s.(runtime.Doze)
-		_, rouse := s.(runtime.Rouse)
+func onlyFinish(steps []plan.Step) bool {
+	return !slices.ContainsFunc(steps, func(s plan.Step) bool {
+		_, finish := s.(plan.Finish)
+		_, mark := s.(plan.Mark)
+		_, doze := s.(plan.FallAsleep)
+		_, rouse := s.(plan.WakeUp)
 		return !finish && !mark && !doze && !rouse
 	})
 }
@@ -277,20 +278,23 @@ func onlyFinish(steps []runtime.Step) bool {
 // sim runs plans against an engine in memory, by a clock that it sets.
 type sim struct {
 	*rapid.T
-	now    time.Time
-	engine *enginetest.Memory
-	store  *store
-	ready  map[string]time.Time
-	late   map[string]bool
-	dynos  int
-	looks  int
-	phases map[int]int // how often each release's command was started
-	served bool        // somebody has been asked once
-	gaps   bool        // there is no preboot, so that nobody may be asked for a while
+	now      time.Time
+	engine   *enginetest.Memory
+	desired  renga.Desired
+	outcomes map[int]renga.Outcome
+	ready    map[string]time.Time
+	late     map[string]bool
+	dynos    int
+	looks    int
+	phases   map[int]int // how often each release's command was started
+	served   bool        // somebody has been asked once
+	gaps     bool        // there is no preboot, so that nobody may be asked for a while
 }
 
 func newSim(t *rapid.T) *sim {
-	s := &sim{T: t, now: now, store: newStore(), ready: map[string]time.Time{}, late: map[string]bool{}, phases: map[int]int{}}
+	s := &sim{T: t, now: now, outcomes: map[int]renga.Outcome{},
+		desired: renga.Desired{App: renga.App{ID: app, Name: "shop"}, Restarts: map[string]time.Time{}},
+		ready:   map[string]time.Time{}, late: map[string]bool{}, phases: map[int]int{}}
 	s.engine = enginetest.NewMemory(func() time.Time { return s.now }, map[string]enginetest.Program{
 		"good": {Listens: 3 * time.Second}, "crash": {Exits: true, Listens: -1, Code: 1},
 		"dies": {Listens: -1, Exits: true, After: 20 * time.Second}, "mute": {Listens: -1},
@@ -300,16 +304,14 @@ func newSim(t *rapid.T) *sim {
 }
 
 // observe is a manager's observing, without its goroutines.
-func (s *sim) observe() runtime.World {
-	d, err := s.store.Desired(s.Context(), app)
-	if err != nil {
-		s.Fatal(err)
-	}
+func (s *sim) observe() plan.World {
+	d := s.desired
+	d.Formation, d.Restarts = maps.Clone(d.Formation), maps.Clone(d.Restarts)
 	all, err := s.engine.List(s.Context(), app)
 	if err != nil {
 		s.Fatal(err)
 	}
-	w := runtime.World{App: app, Desired: d, Domain: "renga.localhost", Now: s.now, Turns: s.now.Add(time.Second), PhaseLimit: 20 * time.Second}
+	w := plan.World{App: app, Desired: d, Domain: "renga.localhost", Now: s.now, Turns: s.now.Add(time.Second), PhaseLimit: 20 * time.Second}
 	for _, i := range all {
 		switch {
 		case i.State != engine.Running || !s.ready[i.ID].IsZero():
@@ -319,7 +321,7 @@ func (s *sim) observe() runtime.World {
 		case i.Type == renga.Web && !s.now.Before(i.StartedAt.Add(time.Minute)):
 			s.late[i.ID] = true
 		}
-		w.Instances = append(w.Instances, runtime.Seen{Instance: i, ReadyAt: s.ready[i.ID], Late: s.late[i.ID]})
+		w.Instances = append(w.Instances, plan.Seen{Instance: i, ReadyAt: s.ready[i.ID], Late: s.late[i.ID]})
 	}
 	return w
 }
@@ -328,33 +330,33 @@ func (s *sim) observe() runtime.World {
 func (s *sim) look() bool {
 	s.looks++
 	w := s.observe()
-	plan := w.Plan()
-	s.serve(plan)
-	for _, step := range plan.Steps {
+	todo := w.Plan()
+	s.serve(todo)
+	for _, step := range todo.Steps {
 		s.do(step)
 	}
 	s.count()
-	return len(plan.Steps) > 0
+	return len(todo.Steps) > 0
 }
 
 // serve checks that once somebody was asked, somebody always is. No event of
 // the simulation takes a healthy dyno away.
-func (s *sim) serve(plan runtime.Plan) {
-	for _, target := range plan.Route.Targets {
+func (s *sim) serve(todo plan.Plan) {
+	for _, target := range todo.Route.Targets {
 		s.served = true
 		if err := s.engine.Probe(s.Context(), target.Addr); err != nil {
 			s.Fatalf("routed to a dyno that does not listen: %v", err)
 		}
 	}
-	if s.served && !s.gaps && len(plan.Route.Targets) == 0 {
-		s.Fatalf("nobody is asked any more: %q, then %v", plan.Route.Idle, words(plan.Steps))
+	if s.served && !s.gaps && len(todo.Route.Targets) == 0 {
+		s.Fatalf("nobody is asked any more: %q, then %v", todo.Route.Idle, words(todo.Steps))
 	}
 }
 
-func (s *sim) do(step runtime.Step) {
+func (s *sim) do(step plan.Step) {
 	var err error
 	switch x := step.(type) {
-	case runtime.Start:
+	case plan.Start:
 		s.dynos++
 		if x.Type == renga.ReleaseType {
 			if s.phases[x.Release.Version]++; s.phases[x.Release.Version] > 1 {
@@ -365,18 +367,18 @@ func (s *sim) do(step runtime.Step) {
 			App: app, Dyno: fmt.Sprint("d", s.dynos), Name: x.Name, Type: x.Type, Release: x.Release.Version,
 			Image: x.Release.Images[x.Type], Size: renga.Size{Name: x.Size}, Port: 8080, Crashes: x.Crashes,
 		})
-	case runtime.Stop:
+	case plan.Stop:
 		err = s.engine.Stop(s.Context(), x.Instance.ID, 0)
-	case runtime.Kill:
+	case plan.Kill:
 		err = s.engine.Kill(s.Context(), x.Instance.ID)
-	case runtime.Mark:
+	case plan.Mark:
 		o := renga.Outcome{Status: renga.Pending, Phase: x.Phase}
 		if x.Canary.On() {
 			o.CanaryUntil = s.now.Add(x.Canary.For)
 		}
-		err = s.store.SetOutcome(s.Context(), app, x.Version, o)
-	case runtime.Finish:
-		err = s.store.SetOutcome(s.Context(), app, x.Version, renga.Outcome{Status: x.Status, Phase: x.Phase, Reason: x.Reason})
+		err = plantest.SetOutcome(&s.desired, s.outcomes, x.Version, o)
+	case plan.Finish:
+		err = plantest.SetOutcome(&s.desired, s.outcomes, x.Version, renga.Outcome{Status: x.Status, Phase: x.Phase, Reason: x.Reason})
 	}
 	if err != nil {
 		s.Fatalf("%+v: %v", step, err)
@@ -389,7 +391,7 @@ func (s *sim) count() {
 	alike := map[string]int{}
 	for _, i := range s.observe().Instances {
 		if i.State == engine.Running {
-			alike[fmt.Sprint(i.Name, " v", i.Release, i.Size, i.CreatedAt.Before(s.store.desired.RestartedAfter(i.Name, i.Type)))]++
+			alike[fmt.Sprint(i.Name, " v", i.Release, i.Size, i.CreatedAt.Before(s.desired.RestartedAfter(i.Name, i.Type)))]++
 		}
 	}
 	for key, n := range alike {
@@ -401,7 +403,7 @@ func (s *sim) count() {
 
 // happen does something that a user may do.
 func (s *sim) happen(version int) {
-	d := &s.store.desired
+	d := &s.desired
 	switch rapid.IntRange(0, 3).Draw(s.T, "event") {
 	case 0:
 		d.Next = record(version, rapid.SampledFrom([]string{
@@ -426,10 +428,10 @@ func (s *sim) happen(version int) {
 func TestEveryWorldComesToRestAndServesMeanwhile(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newSim(t)
-		s.store.desired.Live = record(1, "web=good worker=good", renga.Succeeded)
-		s.store.desired.Formation = formation("web=2 worker=1")
+		s.desired.Live = record(1, "web=good worker=good", renga.Succeeded)
+		s.desired.Formation = formation("web=2 worker=1")
 		s.gaps = rapid.IntRange(0, 4).Draw(t, "gaps") == 0
-		s.store.desired.App.Features = map[string]bool{renga.Preboot: !s.gaps}
+		s.desired.App.Features = map[string]bool{renga.Preboot: !s.gaps}
 		for n := range rapid.IntRange(1, 10).Draw(t, "events") {
 			s.happen(n + 2)
 		}
@@ -449,7 +451,7 @@ func TestEveryWorldComesToRestAndServesMeanwhile(t *testing.T) {
 
 // rested checks that exactly what is wanted runs, and nothing is left.
 func (s *sim) rested() {
-	d := s.store.desired
+	d := s.desired
 	if d.Next != nil {
 		s.Fatalf("v%d is still pending", d.Next.Version)
 	}
@@ -457,12 +459,12 @@ func (s *sim) rested() {
 	for typ, scale := range d.Formation {
 		for n := range scale.Quantity {
 			if _, ok := d.Live.Images[typ]; ok {
-				want = append(want, runtime.StartKey(renga.DynoName(typ, n+1), d.Live.Version))
+				want = append(want, plan.StartKey(renga.DynoName(typ, n+1), d.Live.Version))
 			}
 		}
 	}
 	for _, i := range s.observe().Instances {
-		got = append(got, runtime.StartKey(i.Name, i.Release))
+		got = append(got, plan.StartKey(i.Name, i.Release))
 	}
 	slices.Sort(want)
 	slices.Sort(got)

@@ -1,8 +1,9 @@
-package runtime
+package plan
 
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"renga"
 	"renga/runtime/engine"
@@ -32,7 +33,10 @@ func (p *planner) keepPhases() {
 		}
 		own := p.Desired.Next != nil && p.Desired.Next.Version == i.Release
 		switch {
-		case i.State == engine.Running && !p.askedToStop(i) && !p.overtime(i), i.State == engine.Exited && (own || i.Recording):
+		case i.State == engine.Running && !p.askedToStop(i) && !p.overtime(i):
+			p.keep[i.ID] = true
+			p.lookAgain(p.phaseEnd(i))
+		case i.State == engine.Exited && (own || i.Recording):
 			p.keep[i.ID] = true
 		}
 	}
@@ -44,22 +48,30 @@ func (p *planner) askedToStop(i Seen) bool {
 	return !p.Desired.Restarts[i.Name].IsZero()
 }
 
-// overtime tells whether a release command runs for too long; if not, the plan
-// looks again when it does.
+// overtime tells whether a release command runs for too long.
 func (p *planner) overtime(i Seen) bool {
-	return p.PhaseLimit > 0 && p.due(i.StartedAt.Add(p.PhaseLimit))
+	end := p.phaseEnd(i)
+	return !end.IsZero() && p.passed(end)
 }
 
-// passed brings a release's command to its end, and tells whether that was
+// phaseEnd is when a release command must have ended; zero for never.
+func (p *planner) phaseEnd(i Seen) time.Time {
+	if p.PhaseLimit <= 0 {
+		return time.Time{}
+	}
+	return i.StartedAt.Add(p.PhaseLimit)
+}
+
+// phasePassed brings a release's command to its end, and tells whether that was
 // good.
-func (p *planner) passed(r renga.ReleaseRecord) bool {
+func (p *planner) phasePassed(r renga.ReleaseRecord) bool {
 	if mayRun(r) {
 		return true
 	}
 	own, free := p.phases(r.Version)
 	switch {
 	case own != nil:
-		p.judge(r, *own)
+		p.judgePhase(r, *own)
 	case r.Outcome.Phase == renga.PhaseBegun:
 		p.failPhase(r, "The release command's dyno is gone, so nobody knows how it ended", "")
 	case free:
@@ -85,8 +97,8 @@ func (p *planner) phases(version int) (own *Seen, free bool) {
 	return own, free
 }
 
-// judge says what a release command's dyno means for its release.
-func (p *planner) judge(r renga.ReleaseRecord, i Seen) {
+// judgePhase says what a release command's dyno means for its release.
+func (p *planner) judgePhase(r renga.ReleaseRecord, i Seen) {
 	if r.Outcome.Phase == renga.PhaseNone {
 		p.steps = append(p.steps, Mark{Version: r.Version, Phase: renga.PhaseBegun})
 	}
@@ -97,7 +109,7 @@ func (p *planner) judge(r renga.ReleaseRecord, i Seen) {
 		p.failPhase(r, fmt.Sprintf("The release command ran longer than %s", p.PhaseLimit), i.ID)
 	case i.State == engine.Running || i.Recording:
 	case i.OOMKilled, i.OverDisk:
-		p.failPhase(r, "Release command: "+exitReason(i.Instance), i.ID)
+		p.failPhase(r, "Release command: "+ExitReason(i.Instance), i.ID)
 	case i.ExitCode != 0:
 		p.failPhase(r, fmt.Sprintf("The release command exited with status %d", i.ExitCode), i.ID)
 	default:
@@ -119,7 +131,7 @@ func (p *planner) startPhase(r renga.ReleaseRecord) {
 		p.failPhase(r, f.Reason, "")
 		return
 	}
-	p.tend(v)
+	p.ensure(v)
 }
 
 // phaseView is the slot of a release's command.

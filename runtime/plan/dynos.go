@@ -1,10 +1,8 @@
-package runtime
+package plan
 
 import (
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	"renga"
 	"renga/runtime/engine"
@@ -18,7 +16,7 @@ func (w World) Dynos() []renga.Dyno {
 		return w.leftovers()
 	}
 	if w.asleep() {
-		return slices.Concat(w.sleepers(), w.phaseDynos(), w.oneOffs())
+		return slices.Concat(w.sleepingDynos(), w.phaseDynos(), w.oneOffs())
 	}
 	live, next := w.releases()
 	var all []renga.Dyno
@@ -86,16 +84,16 @@ func (s Seen) dyno() renga.Dyno {
 	return d
 }
 
-// ended is an instance that has ended, as users see it; why says what it did not
+// Ended is an instance that has ended, as users see it; why says what it did not
 // do well.
-func ended(i engine.Instance, why string) renga.Dyno {
+func Ended(i engine.Instance, why string) renga.Dyno {
 	d := Seen{Instance: i, Reason: why}.dyno()
 	d.Exit.LastLines = nil
 	return d
 }
 
-// exitReason says how an instance ended, in Heroku's words where there are any.
-func exitReason(i engine.Instance) string {
+// ExitReason says how an instance ended, in Heroku's words where there are any.
+func ExitReason(i engine.Instance) string {
 	if i.OverDisk {
 		return fmt.Sprintf("Disk quota exceeded: the dyno had more on its disk than %s allows and was killed (R20)", i.Size)
 	}
@@ -103,18 +101,4 @@ func exitReason(i engine.Instance) string {
 		return fmt.Sprintf("Memory quota exceeded: the process used more than %s allows and was killed (R15)", i.Size)
 	}
 	return fmt.Sprintf("Process exited with status %d", i.ExitCode)
-}
-
-// lateReason says what a web dyno did wrong that did not listen in time. Listens
-// is what it listens on instead; ok is false when nobody knows.
-func lateReason(within time.Duration, port int, listens []string, ok bool) string {
-	reason := fmt.Sprintf("Web process failed to bind to $PORT within %.0f seconds of launch (R10)", within.Seconds())
-	if !ok {
-		return reason
-	}
-	where := "nothing"
-	if len(listens) > 0 {
-		where = strings.Join(listens, " and ")
-	}
-	return fmt.Sprintf("%s; it listens on %s; it must listen on 0.0.0.0:%d, the value of $PORT", reason, where, port)
 }
