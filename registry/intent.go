@@ -165,11 +165,11 @@ func (r *Registry) recoverOne(ctx context.Context, it intent) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	repo, err := r.repository(ctx, it.Repository)
+	p, err := r.openPush(ctx, it)
 	if err != nil {
 		return err
 	}
-	now, err := repo.tag(ctx, it.Tag)
+	now, err := p.repo.tag(ctx, it.Tag)
 	switch {
 	case err != nil:
 		return err
@@ -178,30 +178,30 @@ func (r *Registry) recoverOne(ctx context.Context, it intent) error {
 		r.forget(it)
 		return nil
 	}
-	return r.releaseStoredImage(ctx, repo, it)
+	return r.releaseStoredImage(ctx, p)
 }
 
 // releaseStoredImage makes the release of an image that is stored and tagged.
-func (r *Registry) releaseStoredImage(ctx context.Context, repo storedRepository, it intent) error {
-	mediaType, body, err := repo.manifest(ctx, it.Digest)
+func (r *Registry) releaseStoredImage(ctx context.Context, p pendingPush) error {
+	mediaType, body, err := p.repo.manifest(ctx, p.Digest)
 	if err != nil {
 		return err
 	}
-	images, err := r.readImages(ctx, it, mediaType, body)
+	images, err := r.readImages(ctx, p, mediaType, body)
 	if renga.KindOf(err) == renga.Invalid || (err == nil && images == nil) {
 		// The rules became stricter since the push; its client got no answer.
-		r.log.Warn("stored image cannot be released", "repository", it.Repository, "push", it.ID, "err", err)
+		r.log.Warn("stored image cannot be released", "repository", p.Repository, "push", p.ID, "err", err)
 		r.counts.refused.Add(1)
-		r.undoPush(ctx, it)
+		r.undoPush(ctx, p)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if err := r.makeRelease(ctx, it, images); err != nil {
+	if err := r.makeRelease(ctx, p, images); err != nil {
 		return err
 	}
 	r.counts.recovered.Add(1)
-	r.log.Info("push recovered", "repository", it.Repository, "push", it.ID, "digest", it.Digest)
+	r.log.Info("push recovered", "repository", p.Repository, "push", p.ID, "digest", p.Digest)
 	return nil
 }

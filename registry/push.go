@@ -61,6 +61,24 @@ type manifestPut struct {
 	mediaType string
 }
 
+// pendingPush is a push whose release is to be made.
+type pendingPush struct {
+	intent
+	app     string // by name; the intent has its id
+	process renga.ProcessType
+	repo    storedRepository
+}
+
+// openPush opens what an intent is about.
+func (r *Registry) openPush(ctx context.Context, it intent) (pendingPush, error) {
+	app, process, err := parseRepository(it.Repository)
+	if err != nil {
+		return pendingPush{}, err
+	}
+	repo, err := r.repository(ctx, it.Repository)
+	return pendingPush{intent: it, app: app, process: process, repo: repo}, err
+}
+
 // needsApp refuses what makes no app to be stored under a name that no app
 // has: nobody would own it.
 func (p manifestPut) needsApp() error {
@@ -75,17 +93,17 @@ func (p manifestPut) needsApp() error {
 // anything is stored. The tag's lock is held.
 func (r *Registry) push(w http.ResponseWriter, put manifestPut) error {
 	ctx := put.req.Context()
-	it, err := r.newIntent(ctx, put)
+	p, err := r.beginPush(ctx, put)
 	if err != nil {
 		return err
 	}
-	images, err := r.readImages(ctx, it, put.mediaType, put.body)
+	images, err := r.readImages(ctx, p, put.mediaType, put.body)
 	switch {
 	case errors.Is(err, errNotStored) && isIndex(put.mediaType):
 		r.counts.refused.Add(1)
 		return errIncomplete // distribution takes indexes that are sparse
 	case errors.Is(err, errNotStored):
-		return r.storeIncomplete(w, put, it)
+		return r.storeIncomplete(w, put, p)
 	case err != nil:
 		r.counts.refused.Add(1)
 		return err
@@ -93,25 +111,25 @@ func (r *Registry) push(w http.ResponseWriter, put manifestPut) error {
 		if err := put.needsApp(); err != nil {
 			return err
 		}
-		r.log.Info("artifact stored, nothing to release", "app", put.call.app, "digest", it.Digest)
+		r.log.Info("artifact stored, nothing to release", "app", put.call.app, "digest", p.Digest)
 		answer := r.store(put)
 		answer.warn("Stored and not released: what was pushed is no image that an app can run, but for instance a chart, a build cache, a plugin or an attestation.")
 		answer.copyTo(w)
 		return nil
 	}
 	if put.app.ID != "" && !put.app.FeatureOn(renga.ReleaseOnPush) {
-		return r.storeOnly(w, put, it)
+		return r.storeOnly(w, put, p)
 	}
-	if err := r.intents.write(it); err != nil {
+	if err := r.intents.write(p.intent); err != nil {
 		return r.diskError(err)
 	}
 	answer := r.store(put)
 	if answer.status != http.StatusCreated {
-		r.undoPush(ctx, it)
+		r.undoPush(ctx, p)
 		answer.copyTo(w)
 		return nil
 	}
-	if err := r.makeRelease(ctx, it, images); err != nil {
+	if err := r.makeRelease(ctx, p, images); err != nil {
 		return err
 	}
 	r.counts.acknowledged.Add(1)
@@ -121,10 +139,10 @@ func (r *Registry) push(w http.ResponseWriter, put manifestPut) error {
 
 // storeOnly stores and tags an image of an app that releases by itself, and
 // says so.
-func (r *Registry) storeOnly(w http.ResponseWriter, put manifestPut, it intent) error {
+func (r *Registry) storeOnly(w http.ResponseWriter, put manifestPut, p pendingPush) error {
 	answer := r.store(put)
 	if answer.status == http.StatusCreated {
-		r.log.Info("image stored, not released", "app", put.call.app, "process", put.process, "digest", it.Digest, "by", it.By)
+		r.log.Info("image stored, not released", "app", put.call.app, "process", put.process, "digest", p.Digest, "by", p.By)
 		answer.warn(fmt.Sprintf("The image is stored and not released: release it with heroku container:release %s -a %s.", put.process, put.call.app))
 	}
 	answer.copyTo(w)
@@ -133,11 +151,11 @@ func (r *Registry) storeOnly(w http.ResponseWriter, put manifestPut, it intent) 
 
 // storeIncomplete lets distribution say what a manifest lacks. Should it find
 // nothing wrong, the tag is put back: what was not read is not released.
-func (r *Registry) storeIncomplete(w http.ResponseWriter, put manifestPut, it intent) error {
+func (r *Registry) storeIncomplete(w http.ResponseWriter, put manifestPut, p pendingPush) error {
 	answer := r.store(put)
 	if answer.status == http.StatusCreated {
 		r.counts.refused.Add(1)
-		r.undoPush(put.req.Context(), it)
+		r.undoPush(put.req.Context(), p)
 		return errIncomplete
 	}
 	answer.copyTo(w)
@@ -148,24 +166,27 @@ func (r *Registry) storeIncomplete(w http.ResponseWriter, put manifestPut, it in
 // an error that may pass the intent stays, and Recover goes on with it. After
 // any other the tag names again what it named before, so that no tag is left
 // without its release.
-func (r *Registry) makeRelease(ctx context.Context, it intent, images map[renga.ProcessType]renga.Image) error {
-	app, _, err := parseRepository(it.Repository)
-	if err != nil {
-		return err
-	}
-	err = r.rel.Push(ctx, renga.Push{ID: it.ID, App: app, AppID: it.App, Images: images, By: it.By, At: it.At})
+func (r *Registry) makeRelease(ctx context.Context, p pendingPush, images map[renga.ProcessType]renga.Image) error {
+	err := r.rel.Push(ctx, renga.Push{
+		ID:     p.ID,
+		App:    p.app,
+		AppID:  p.App,
+		Images: images,
+		By:     p.By,
+		At:     p.At,
+	})
 	switch renga.KindOf(err) {
 	case "":
-		r.settle(it)
+		r.settle(p.intent)
 		return nil
 	case renga.Unavailable, renga.NoSpace:
 		return &renga.Error{Kind: renga.KindOf(err), Message: sentence(err) + " The image is stored and will be released as soon as that is over.", Err: err}
 	case renga.Internal:
-		r.log.Error("release failed, will be tried again", "app", app, "push", it.ID, "err", err)
+		r.log.Error("release failed, will be tried again", "app", p.app, "push", p.ID, "err", err)
 		return renga.Errorf(renga.Unavailable, "The release could not be made now. The image is stored, and it will be tried again; the platform's log says why.")
 	}
 	r.counts.refused.Add(1)
-	r.undoPush(ctx, it)
+	r.undoPush(ctx, p)
 	return renga.Errorf(renga.Forbidden, "%s", sentence(err))
 }
 
@@ -185,25 +206,21 @@ func (r *Registry) settle(it intent) {
 
 // undoPush undoes what a push did to its tag, then forgets its intent. When the
 // tag cannot be put back the intent stays, and Recover does it.
-func (r *Registry) undoPush(ctx context.Context, it intent) {
-	err := r.restoreTag(ctx, it)
+func (r *Registry) undoPush(ctx context.Context, p pendingPush) {
+	err := p.restoreTag(ctx)
 	if err != nil {
-		r.log.Error("tag not put back, will be tried again", "repository", it.Repository, "tag", it.Tag, "push", it.ID, "err", err)
+		r.log.Error("tag not put back, will be tried again", "repository", p.Repository, "tag", p.Tag, "push", p.ID, "err", err)
 		return
 	}
-	r.forget(it)
+	r.forget(p.intent)
 }
 
-func (r *Registry) restoreTag(ctx context.Context, it intent) error {
-	repo, err := r.repository(ctx, it.Repository)
-	if err != nil {
+func (p pendingPush) restoreTag(ctx context.Context) error {
+	now, err := p.repo.tag(ctx, p.Tag)
+	if err != nil || now != p.Digest || p.Previous == p.Digest {
 		return err
 	}
-	now, err := repo.tag(ctx, it.Tag)
-	if err != nil || now != it.Digest || it.Previous == it.Digest {
-		return err
-	}
-	return repo.setTag(ctx, it.Tag, it.Previous)
+	return p.repo.setTag(ctx, p.Tag, p.Previous)
 }
 
 // forget drops an intent. Failing is harmless: it is replayed with the same
@@ -214,31 +231,30 @@ func (r *Registry) forget(it intent) {
 	}
 }
 
-// newIntent is the promise that a push asks for.
-func (r *Registry) newIntent(ctx context.Context, put manifestPut) (intent, error) {
-	repo, err := r.repository(ctx, put.repository())
+// beginPush makes the intent of a push.
+func (r *Registry) beginPush(ctx context.Context, put manifestPut) (pendingPush, error) {
+	p, err := r.openPush(ctx, intent{
+		ID:         uuid.NewString(),
+		App:        put.app.ID,
+		Repository: put.repository(),
+		Tag:        put.ref,
+		Digest:     digest.FromBytes(put.body).String(),
+		By:         put.who.account.ID,
+		At:         time.Now().UTC(),
+	})
 	if err != nil {
-		return intent{}, err
+		return pendingPush{}, err
 	}
-	previous, err := repo.tag(ctx, put.ref)
-	return intent{
-		ID: uuid.NewString(), App: put.app.ID, Repository: put.repository(), Tag: put.ref,
-		Digest: digest.FromBytes(put.body).String(), Previous: previous,
-		By: put.who.account.ID, At: time.Now().UTC(),
-	}, err
+	p.Previous, err = p.repo.tag(ctx, put.ref)
+	return p, err
 }
 
 // readImages reads what a pushed manifest asks to run; see imageReader.read.
-func (r *Registry) readImages(ctx context.Context, it intent, mediaType string, body []byte) (map[renga.ProcessType]renga.Image, error) {
-	app, process, err := parseRepository(it.Repository)
-	if err != nil {
-		return nil, err
-	}
-	repo, err := r.repository(ctx, it.Repository)
-	if err != nil {
-		return nil, err
-	}
-	return imageReader{repo, r.platform, r.o.MaxImageBytes, r.measureLayers}.read(ctx, app, process, mediaType, body)
+func (r *Registry) readImages(
+	ctx context.Context, p pendingPush, mediaType string, body []byte,
+) (map[renga.ProcessType]renga.Image, error) {
+	reader := imageReader{p.repo, r.platform, r.o.MaxImageBytes, r.measureLayers}
+	return reader.read(ctx, p.app, p.process, mediaType, body)
 }
 
 // deleteTag takes a tag away. Releases keep what it named.
