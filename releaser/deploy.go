@@ -27,9 +27,12 @@ func (r *Releaser) Rerelease(ctx context.Context, app renga.AppID, description s
 	if description == "" {
 		description = "Release again"
 	}
-	rel, err := r.change(ctx, app, renga.Change{
-		Description: description, By: by, Canary: canary, Edit: func(*renga.Inputs) error { return nil },
-	}, true)
+	rel, err := r.change(ctx, appChange{app: app, always: true, Change: renga.Change{
+		Description: description,
+		By:          by,
+		Canary:      canary,
+		Edit:        func(*renga.Inputs) error { return nil },
+	}})
 	if err != nil {
 		return renga.ReleaseRecord{}, err
 	}

@@ -48,11 +48,14 @@ func (r *Releaser) Promote(ctx context.Context, p renga.Promotion, t renga.Promo
 	if err := r.Ledger.Link(ctx, from.Name, to.Name, taken.Images); err != nil {
 		return renga.Release{}, err
 	}
-	return r.tryNext(ctx, t.App, renga.Change{
-		Description: promoteName(from, taken), By: p.By, PushID: t.ChangeID(), Deploys: true,
+	return r.changeLocked(ctx, appChange{app: t.App, always: true, Change: renga.Change{
+		Description: promoteName(from, taken),
+		By:          p.By,
+		PushID:      t.ChangeID(),
+		Deploys:     true,
 		Edit: func(in *renga.Inputs) error {
 			promote(in, to, taken.Images)
 			return nil
 		},
-	}, true)
+	}})
 }

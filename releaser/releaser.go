@@ -104,7 +104,15 @@ func New(p Parts) *Releaser {
 // Change makes the next release of an app, or returns the newest one when the
 // edit changes nothing or when the change's push was released already.
 func (r *Releaser) Change(ctx context.Context, app renga.AppID, c renga.Change) (renga.Release, error) {
-	return r.change(ctx, app, c, false)
+	return r.change(ctx, appChange{app: app, Change: c})
+}
+
+// appChange is a change of one app.
+type appChange struct {
+	app renga.AppID
+	renga.Change
+	// always has a release made even when the change edits nothing.
+	always bool
 }
 
 // await returns when the change that is being made of an app, if any, is over.
@@ -114,17 +122,18 @@ func (r *Releaser) await(app renga.AppID) { r.changing.Lock(string(app))() }
 // another process on the same Redis could move it.
 const attempts = 3
 
-func (r *Releaser) change(ctx context.Context, app renga.AppID, c renga.Change, always bool) (renga.Release, error) {
-	defer r.changing.Lock(string(app))()
-	return r.tryNext(ctx, app, c, always)
+// change makes the release that a change asks for.
+func (r *Releaser) change(ctx context.Context, c appChange) (renga.Release, error) {
+	defer r.changing.Lock(string(c.app))()
+	return r.changeLocked(ctx, c)
 }
 
-// tryNext is a change under the app's lock.
-func (r *Releaser) tryNext(ctx context.Context, app renga.AppID, c renga.Change, always bool) (renga.Release, error) {
+// changeLocked is change under the app's lock.
+func (r *Releaser) changeLocked(ctx context.Context, c appChange) (renga.Release, error) {
 	var rel renga.Release
 	var err error
 	for range attempts {
-		rel, err = r.next(ctx, app, c, always)
+		rel, err = r.tryLocked(ctx, c)
 		if renga.KindOf(err) != renga.Conflict {
 			break
 		}
@@ -132,16 +141,16 @@ func (r *Releaser) tryNext(ctx context.Context, app renga.AppID, c renga.Change,
 	return rel, err
 }
 
-// next is one attempt at a change.
-func (r *Releaser) next(ctx context.Context, id renga.AppID, c renga.Change, always bool) (renga.Release, error) {
-	app, err := r.changeable(ctx, id)
+// tryLocked is one attempt at a change.
+func (r *Releaser) tryLocked(ctx context.Context, c appChange) (renga.Release, error) {
+	app, err := r.changeable(ctx, c.app)
 	if err != nil {
 		return renga.Release{}, err
 	}
 	if done, rel, err := r.replayed(ctx, app, c.PushID); done || err != nil {
 		return rel, err
 	}
-	head, err := r.Store.Head(ctx, id)
+	head, err := r.Store.Head(ctx, c.app)
 	if err != nil {
 		return renga.Release{}, err
 	}
@@ -153,10 +162,10 @@ func (r *Releaser) next(ctx context.Context, id renga.AppID, c renga.Change, alw
 	if err := c.Edit(&inputs); err != nil {
 		return renga.Release{}, err
 	}
-	if !always && inputs.Equal(last.Inputs) {
+	if !c.always && inputs.Equal(last.Inputs) {
 		return last, nil
 	}
-	return r.write(ctx, r.successor(app, last, inputs, c), canaryOf(app, c))
+	return r.write(ctx, r.successor(app, last, inputs, c.Change), canaryOf(app, c.Change))
 }
 
 // canaryOf is how the release that a change makes takes over.

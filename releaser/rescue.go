@@ -32,14 +32,14 @@ func (r *Releaser) Rescue(ctx context.Context, id renga.AppID, version int, reas
 	if err != nil {
 		return err
 	}
-	_, err = r.tryNext(ctx, id, renga.Change{
+	_, err = r.changeLocked(ctx, appChange{app: id, always: true, Change: renga.Change{
 		Description: fmt.Sprintf("Rollback to v%d: v%d did not hold: %s", good.Version, version, reason),
 		By:          renga.Platform,
 		Edit: func(in *renga.Inputs) error {
 			rollBackInputs(in, target.Inputs, renga.RollbackAll)
 			return nil
 		},
-	}, true)
+	}})
 	return err
 }
 

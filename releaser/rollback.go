@@ -44,13 +44,15 @@ func (r *Releaser) Rollback(ctx context.Context, id renga.AppID, version int, pa
 // rollTo makes the release that takes the app back to target.
 func (r *Releaser) rollTo(ctx context.Context, target renga.Release, part renga.RollbackPart, canary renga.Canary,
 	by renga.AccountID) (renga.ReleaseRecord, error) {
-	rel, err := r.change(ctx, target.App, renga.Change{
-		Description: rollbackName(target.Version, part), By: by, Canary: canary,
+	rel, err := r.change(ctx, appChange{app: target.App, always: true, Change: renga.Change{
+		Description: rollbackName(target.Version, part),
+		By:          by,
+		Canary:      canary,
 		Edit: func(in *renga.Inputs) error {
 			rollBackInputs(in, target.Inputs, part)
 			return nil
 		},
-	}, true)
+	}})
 	if err != nil {
 		return renga.ReleaseRecord{}, err
 	}
