@@ -15,6 +15,7 @@ import (
 
 	"renga"
 	"renga/api"
+	"renga/api/apps"
 	"renga/api/releases"
 	"renga/api/wire"
 	"renga/api/wire/wiretest"
@@ -53,9 +54,10 @@ func newHouse(tb testing.TB, db *store.Store) *house {
 	h := &house{db: db, ledger: ledger, Server: httptest.NewServer(api.New(api.Options{
 		Settings: wire.Settings{Domain: "renga.localhost", Scheme: "http", Log: log}, Sizes: wiretest.Sizes, RateLimit: 1 << 30,
 	}, api.Parts{
-		Wire: wire.Parts{Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Lines: nobody{}, Waker: nobody{}},
-		Apps: db, Creator: rel, Releases: releases.Parts{Apps: db, Releases: db, Releaser: rel},
-		Vars: config.New(rel), Formations: db, Dynos: db,
+		Wire:       wire.Parts{Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Lines: nobody{}, Waker: nobody{}},
+		Apps:       apps.Parts{Creator: rel, Vars: config.New(rel)},
+		Releases:   releases.Parts{Apps: db, Releases: db, Releaser: rel},
+		Formations: db, Dynos: db,
 	}))}
 	tb.Cleanup(h.Close)
 	return h

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"renga"
+	"renga/api/apps"
 	"renga/api/domains"
 	"renga/api/people"
 	"renga/api/releases"
@@ -44,12 +45,14 @@ func newRigWith(change func(*api.Options)) *rig {
 	room := scheduler.New(scheduler.Options{Log: options.Log, Now: options.Now}, db, db, nil, nil) // it does not run
 	server := api.New(options, api.Parts{
 		Wire: r.NewParts(), People: people.Parts{Accounts: db, Logins: r.People, Authorizations: db, Browsers: r.People, Keys: db},
-		Transfers: db, Owners: w,
-		Apps: w, Creator: w, Deleter: w, Renamer: w,
-		Vars: w, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Logs: &w.Journal, Attach: http.HandlerFunc(attached),
-		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w, Minutes: w, Visits: visits{w}, Sleeps: w,
+
+		Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Logs: &w.Journal, Attach: http.HandlerFunc(attached),
+		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w, Visits: visits{w},
 		Releases: releases.Parts{
 			Apps: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w, Images: w, Deployer: w,
+		},
+		Apps: apps.Parts{
+			Apps: w, Creator: w, Deleter: w, Renamer: w, Transfers: db, Owners: w, Vars: w, Minutes: w, Sleeps: w,
 		},
 		Domains:  domains.Parts{Apps: w, Domains: db, Endpoints: db, Orders: w},
 		Webhooks: r.Mailbox, Schedules: db, Scheduler: room,

@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"sync"
 
 	"renga"
+	"renga/api/apps"
 	"renga/api/domains"
 	"renga/api/people"
 	"renga/api/releases"
@@ -36,17 +36,11 @@ type Options struct {
 // Parts are who does the work.
 type Parts struct {
 	Wire     wire.Parts
+	Apps     apps.Parts
 	Releases releases.Parts
 	Domains  domains.Parts
 	People   people.Parts
 
-	Transfers  Transfers
-	Owners     Owners
-	Apps       Apps
-	Creator    Creator
-	Deleter    Deleter
-	Renamer    Renamer
-	Vars       Vars
 	Formations Formations
 	Images     Images
 	Deployer   Deployer
@@ -67,9 +61,7 @@ type Parts struct {
 	Drains  Drains
 	Drainer wire.Waker // of an app's drains
 
-	Minutes Minutes
-	Visits  Visits
-	Sleeps  Sleeps
+	Visits Visits
 }
 
 // Server is the API as an http.Handler. It serves /healthz, the status and the
@@ -81,10 +73,10 @@ type Server struct {
 	parts    Parts
 	rates    *rates
 	people   *people.Server
+	apps     *apps.Server
 	releases *releases.Server
 	domains  *domains.Server
 	handler  http.Handler
-	handing  sync.Mutex // held while an app changes hands
 }
 
 // New makes a Server. Nothing is started.
@@ -93,9 +85,10 @@ func New(o Options, p Parts) *Server {
 	s := &Server{
 		Door: door, options: o, parts: p, rates: newRates(o.RateLimit),
 		people:   people.New(door, p.People),
+		apps:     apps.New(door, p.Apps),
 		releases: releases.New(door, p.Releases),
 	}
-	p.Domains.ShowApp = func(ctx context.Context, a renga.App) (any, error) { return s.showApp(ctx, a) }
+	p.Domains.ShowApp = s.apps.Show
 	s.domains = domains.New(door, p.Domains)
 	routes := s.routes()
 	doors := split("/healthz", s.Handle(s.health), s.Locked(routes, s.count))
@@ -112,11 +105,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 func (s *Server) routes() []wire.Route {
 	return slices.Concat(
-		s.people.Routes(), s.releases.Routes(), s.domains.Routes(), s.rateLimitRoutes(), s.transferRoutes(),
-		s.appRoutes(), s.collaboratorRoutes(), s.configVarRoutes(), s.formationRoutes(),
-		s.dynoRoutes(), s.oneOffRoutes(), s.execRoutes(), s.commandRoutes(), s.dynoSizeRoutes(), s.regionRoutes(), s.stackRoutes(), s.logSessionRoutes(), s.logDrainRoutes(), s.featureRoutes(), s.metricRoutes(), s.healthCheckRoutes(), s.sleepRoutes(), s.scheduleRoutes(),
-		s.addOnRoutes(), s.buildpackRoutes(), s.teamRoutes(),
-		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(), s.filterRoutes(),
+		s.people.Routes(), s.apps.Routes(), s.releases.Routes(), s.domains.Routes(), s.rateLimitRoutes(),
+		s.formationRoutes(),
+		s.dynoRoutes(), s.oneOffRoutes(), s.execRoutes(), s.commandRoutes(), s.dynoSizeRoutes(), s.logSessionRoutes(), s.logDrainRoutes(), s.scheduleRoutes(),
+
+		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(),
 		s.webhookRoutes(), s.webhookEventRoutes(), s.webhookDeliveryRoutes(),
 		s.attachRoutes(), s.logStreamRoutes(),
 	)

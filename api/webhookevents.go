@@ -122,7 +122,7 @@ func (s *Server) subject(ctx context.Context, e renga.Event, sub renga.Subject, 
 	var err error
 	switch {
 	case sub.App != nil:
-		shown, err = s.showApp(ctx, *sub.App)
+		shown, err = s.apps.Show(ctx, *sub.App)
 	case sub.Release != nil:
 		shown, err = s.showReleaseOf(ctx, e, *sub.Release, known)
 	case sub.Dyno != nil:
@@ -130,7 +130,7 @@ func (s *Server) subject(ctx context.Context, e renga.Event, sub renga.Subject, 
 	case sub.Process != nil:
 		shown = newFormation(e.App, sub.Process.Type, sub.Process.Scale, nil)
 	case sub.Collaborator != nil:
-		shown, err = s.showCollaborator(ctx, e.App, *sub.Collaborator, known)
+		shown, err = s.apps.ShowCollaborator(ctx, e.App, *sub.Collaborator, known)
 	case sub.Domain != nil:
 		shown, err = s.domains.Show(ctx, e.App, *sub.Domain)
 	case sub.Endpoint != nil:

@@ -5,6 +5,7 @@ import (
 
 	"renga/accounts"
 	"renga/api"
+	"renga/api/apps"
 	"renga/api/domains"
 	"renga/api/people"
 	"renga/api/releases"
@@ -60,6 +61,17 @@ func (p *platform) newAPI() *api.Server {
 			Images:   p.registry,
 			Deployer: p.releaser,
 		},
+		Apps: apps.Parts{
+			Apps:      p.db,
+			Creator:   p.releaser,
+			Deleter:   p.remover,
+			Renamer:   p.renamer,
+			Transfers: p.db,
+			Owners:    p.owners,
+			Vars:      config.New(p.releaser),
+			Minutes:   p.db,
+			Sleeps:    sleeps{p.db, p.router},
+		},
 		People: people.Parts{
 			Accounts:       p.db,
 			Logins:         logins,
@@ -67,13 +79,6 @@ func (p *platform) newAPI() *api.Server {
 			Browsers:       logins,
 			Keys:           p.db,
 		},
-		Transfers:    p.db,
-		Owners:       p.owners,
-		Apps:         p.db,
-		Creator:      p.releaser,
-		Deleter:      p.remover,
-		Renamer:      p.renamer,
-		Vars:         config.New(p.releaser),
 		Formations:   p.db,
 		Images:       p.registry,
 		Deployer:     p.releaser,
@@ -86,9 +91,7 @@ func (p *platform) newAPI() *api.Server {
 		Promotions:   p.promoter,
 		Drains:       p.db,
 		Drainer:      p.drainer,
-		Minutes:      p.db,
 		Visits:       visits{p.attach, p.manager},
-		Sleeps:       sleeps{p.db, p.router},
 		Webhooks:     p.db,
 		Schedules:    p.db,
 		Scheduler:    p.scheduler,

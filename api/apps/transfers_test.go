@@ -1,4 +1,4 @@
-package api_test
+package apps_test
 
 import (
 	"testing"
@@ -32,7 +32,7 @@ func TestTransfers(t *testing.T) {
 }
 
 func TestAnAcceptedAppChangesHands(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	asCarol := wiretest.Header("Authorization", "Bearer carol-token")
 	accept := scenario{Method: "PATCH", URL: "/account/app-transfers/" + wiretest.OfferID, Headers: asCarol, Body: `{"state":"accepted"}`, Has: []string{`"state":"accepted"`}}
 	accept.Play(t, rig)
@@ -50,7 +50,7 @@ func TestAnAcceptedAppChangesHands(t *testing.T) {
 // TestAnAcceptedTransferIsOver: who got an app once and gave it back cannot take
 // it again by saying so again.
 func TestAnAcceptedTransferIsOver(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	const path = "/account/app-transfers"
 	asCarol := wiretest.Header("Authorization", "Bearer carol-token")
 	accept := scenario{Method: "PATCH", URL: path + "/" + wiretest.OfferID, Headers: asCarol, Body: `{"state":"accepted"}`, Has: []string{`"state":"accepted"`}}
@@ -74,7 +74,7 @@ func TestAnAcceptedTransferIsOver(t *testing.T) {
 func TestATransferThatWasCutShortIsEnded(t *testing.T) {
 	const path = "/account/app-transfers"
 	asCarol := wiretest.Header("Authorization", "Bearer carol-token")
-	rig := newRig(nil)
+	rig := newRig()
 	cut := func(t *testing.T, handed bool) {
 		t.Helper()
 		accepting, err := rig.DB.UpdateTransfer(t.Context(), wiretest.OfferID, func(t *renga.Transfer) error { return t.Answer(renga.TransferAccepted) })
@@ -93,7 +93,7 @@ func TestATransferThatWasCutShortIsEnded(t *testing.T) {
 	if owner := rig.World.Apps[wiretest.Hello].Owner; owner != wiretest.Carol.ID {
 		t.Errorf("the app belongs to %s", owner)
 	}
-	rig = newRig(nil)
+	rig = newRig()
 	cut(t, true)
 	// Carol has it, does not say so again, and gives it away.
 	scenario{Method: "POST", URL: path, Headers: asCarol, Body: `{"app":"hello","recipient":"bob@example.com"}`, Status: 201, Has: []string{`"state":"pending"`, "bob@"}}.Play(t, rig)
@@ -101,7 +101,7 @@ func TestATransferThatWasCutShortIsEnded(t *testing.T) {
 }
 
 func TestAnAppThatIsBeingDeletedChangesNoHands(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	a := rig.World.Apps[wiretest.Hello]
 	a.Deleting = true
 	rig.World.Apps[wiretest.Hello] = a

@@ -1,4 +1,4 @@
-package api_test
+package apps_test
 
 import (
 	"fmt"
@@ -76,7 +76,7 @@ func TestAppListPagesInEveryOrder(t *testing.T) {
 	names := []string{"aaa", "bbb", "ccc", "ddd", "eee"}
 	for _, order := range []string{"name ..; max=2", "name ..; max=2, order=desc", "id ..; max=1", "updated_at ..; max=2", "updated_at ..; max=2,order=desc"} {
 		t.Run(order, func(t *testing.T) {
-			rig := newRig(nil)
+			rig := newRig()
 			delete(rig.World.Apps, wiretest.Hello)
 			for i, name := range names {
 				if _, err := rig.World.CreateApp(t.Context(), name, wiretest.Ada.ID); err != nil {
@@ -93,7 +93,7 @@ func TestAppListPagesInEveryOrder(t *testing.T) {
 }
 
 func TestAppListReadsOnlyThePageAndFindsWhatIsSharedBehindOthers(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	for i := range 500 {
 		id := renga.AppID(fmt.Sprintf("30000000-0000-4000-8000-%012d", i))
 		rig.World.Apps[id] = renga.App{ID: id, Name: fmt.Sprintf("app-%d", i), Owner: wiretest.Ada.ID, CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born}
@@ -136,7 +136,7 @@ func touch(w *wiretest.World, name string, at time.Time) {
 }
 
 func TestAppRanges(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	for _, name := range []string{"aaa", "zzz"} {
 		if _, err := rig.World.CreateApp(t.Context(), name, wiretest.Ada.ID); err != nil {
 			t.Fatal(err)
@@ -163,7 +163,7 @@ func TestAppRanges(t *testing.T) {
 }
 
 func TestAppsOfOneAccountAreThoseItOwns(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	if got := wiretest.Listed(t, rig, "/apps", "", "name"); len(got) != 1 || got[0] != "hello" {
 		t.Errorf("Ada sees %v", got)
 	}

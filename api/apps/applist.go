@@ -1,4 +1,4 @@
-package api
+package apps
 
 import (
 	"context"
@@ -79,7 +79,7 @@ func (s *Server) showApps(ctx context.Context, page []renga.App) ([]app, error) 
 		if r, ok := newest[a.ID]; ok {
 			rec = &r
 		}
-		shown[i] = newApp(a, owner, rec, s.options)
+		shown[i] = newApp(a, owner, rec, s.Settings)
 	}
 	return shown, nil
 }

@@ -1,4 +1,4 @@
-package api_test
+package apps_test
 
 import (
 	"strings"
@@ -9,7 +9,7 @@ import (
 )
 
 func TestFeaturesAreSwitched(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	res, body := rig.Ask("PATCH", "/apps/hello/features/preboot", `{"enabled":false}`, nil)
 	if res.StatusCode != 200 || !strings.Contains(body, `"enabled":false`) || rig.World.Apps[wiretest.Hello].FeatureOn(renga.Preboot) {
 		t.Errorf("%d: %s", res.StatusCode, body)
@@ -30,7 +30,7 @@ func TestFeaturesAreSwitched(t *testing.T) {
 }
 
 func TestFeaturesAreFound(t *testing.T) {
-	id := wiretest.Fields(t, answerOf(newRig(nil), "/apps/hello/features"), "id")[0]
+	id := wiretest.Fields(t, answerOf(newRig(), "/apps/hello/features"), "id")[0]
 	run(t, []scenario{
 		{Name: "by id", URL: "/apps/hello/features/" + id},
 		{Name: "unknown", URL: "/apps/hello/features/spaces", Status: 404, Has: []string{`"resource":"feature"`}},

@@ -1,4 +1,4 @@
-package api_test
+package apps_test
 
 import (
 	"strings"
@@ -9,7 +9,7 @@ import (
 )
 
 func TestAnAppIsSetToSleep(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	const url = "/apps/hello/sleep"
 	wants := func(method, body string, parts ...string) {
 		t.Helper()

@@ -1,4 +1,4 @@
-package api_test
+package apps_test
 
 import (
 	"testing"

@@ -1,4 +1,4 @@
-package api_test
+package apps_test
 
 import (
 	"testing"
@@ -21,7 +21,7 @@ func TestNoAddOnIsFoundInHerokusWords(t *testing.T) {
 }
 
 func TestBuildpacksAreKept(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	url := "/apps/hello/buildpack-installations"
 	rig.Ask("PUT", url, `{"updates":[{"buildpack":"heroku/go"},{"buildpack":"https://example.com/b.tgz"}]}`, wiretest.Header("Range", ""))
 	want := `[{"buildpack":{"name":"heroku/go","url":"heroku/go"},"ordinal":0},{"buildpack":{"name":"https://example.com/b.tgz","url":"https://example.com/b.tgz"},"ordinal":1}]` + "\n"

@@ -1,4 +1,4 @@
-package api_test
+package apps_test
 
 import (
 	"strings"
@@ -10,7 +10,7 @@ import (
 )
 
 func TestAHealthCheckIsSetAndTakenAway(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	const url = "/apps/hello/health-check"
 	if _, body := rig.Ask("GET", url, "", nil); !strings.Contains(body, `"interval":10,"path":null,"threshold":3,"timeout":5`) {
 		t.Errorf("before: %s", body)
