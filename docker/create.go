@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -17,6 +18,9 @@ import (
 	"renga"
 )
 
+// DefaultLogMaxBytes is that of [Spec].
+const DefaultLogMaxBytes = 10 << 20
+
 // Spec is a container to be made.
 type Spec struct {
 	Kind       Kind   // always said: an image cannot make its containers pass for others
@@ -32,7 +36,8 @@ type Spec struct {
 	StopSignal string            // empty leaves it to the image
 	Limits     Limits
 	NoInit     bool // it is the first process itself, and not a child of Docker's init
-	// LogMaxBytes is how much of its output is kept at most, in each of two files.
+	// LogMaxBytes is how much of its output is kept at most, in each of two files. 0
+	// means DefaultLogMaxBytes.
 	LogMaxBytes int64
 	// Attached gives its input and output to one client, see [Container.Attach], and
 	// nothing of them is kept. With a Terminal it has one.
@@ -128,7 +133,7 @@ func (c *Client) hostConfig(s Spec) *container.HostConfig {
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
 		Init:          &init,
 		LogConfig: container.LogConfig{Type: "json-file", Config: map[string]string{
-			"max-size": strconv.FormatInt(s.LogMaxBytes, 10), "max-file": "2",
+			"max-size": strconv.FormatInt(cmp.Or(s.LogMaxBytes, DefaultLogMaxBytes), 10), "max-file": "2",
 		}},
 		SecurityOpt: []string{"no-new-privileges"},
 		CapDrop:     strslice.StrSlice{"ALL"},

@@ -106,10 +106,19 @@ func (c *Client) startFault(err error, command string) error {
 	for _, n := range neverStarts {
 		if strings.Contains(text, n.piece) {
 			return &renga.Error{Kind: renga.Invalid, Err: err,
-				Message: "The command " + quote(command) + " " + n.sentence + " and push again."}
+				Message: nameOf(command) + " " + n.sentence + " and push again."}
 		}
 	}
 	return refusal(err)
+}
+
+// nameOf is how a sentence begins that is about a command; an empty one is the
+// image's own.
+func nameOf(command string) string {
+	if command == "" {
+		return "The image's command"
+	}
+	return "The command " + quote(command)
 }
 
 // aboutCommand tells whether a failed start is the command's fault. "No such

@@ -102,6 +102,14 @@ func TestStartFaultsAreSorted(t *testing.T) {
 	}
 }
 
+func TestAFaultOfTheImagesOwnCommandNamesNone(t *testing.T) {
+	refused := errors.New(`OCI runtime create failed: exec: "/bin/x": permission denied: unknown`)
+	err := testClient(t).startFault(refused, "")
+	if got := renga.MessageOf(err, ""); !strings.HasPrefix(got, "The image's command cannot be run: permission denied.") {
+		t.Errorf("it says %q", got)
+	}
+}
+
 func TestPullFaultsAreSorted(t *testing.T) {
 	client := testClient(t)
 	for _, c := range []struct {

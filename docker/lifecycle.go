@@ -9,7 +9,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 )
 
-// Start starts the container. Command is what its errors call what it runs.
+// Start starts the container. Command is what its errors call what it runs; empty
+// means that it is the image's own.
 func (c *Container) Start(ctx context.Context, command string) error {
 	api, err := c.client.api(ctx)
 	if err != nil {

@@ -151,7 +151,7 @@ func (s *rig) start() {
 		Check: &docker.Check{
 			Test: []string{"CMD", "/service", "check"}, Interval: time.Second, Timeout: 10 * time.Second, Retries: 1,
 		},
-		Limits: docker.Limits{MemoryBytes: 64 << 20, Pids: 32}, LogMaxBytes: 1 << 20,
+		Limits: docker.Limits{MemoryBytes: 64 << 20, Pids: 32},
 	})
 	if err != nil {
 		s.Fatal(err)

@@ -21,8 +21,8 @@ const (
 	// looked at.
 	diskStep  = 16 << 20
 	inodeStep = 4096
-	// maxDiskInterval is the longest time between two looks: somebody else may free what a
-	// dyno writes. It is the only one where the file system is not to be seen.
+	// maxDiskInterval is the longest time between two looks: somebody else may free
+	// what a dyno writes. It is the only one where the file system is not to be seen.
 	maxDiskInterval = 15 * time.Second
 	// diskShare bounds how much of the time is spent on looking.
 	diskShare = 10

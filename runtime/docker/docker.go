@@ -26,13 +26,10 @@ var (
 	_ engine.DiskGuard    = (*Engine)(nil)
 )
 
-// DefaultLogMaxBytes is that of [Options].
-const DefaultLogMaxBytes = 10 << 20
-
 // Options say how dynos run.
 type Options struct {
 	// LogMaxBytes is how much of a dyno's output is kept at most, in each of
-	// two files. 0 means DefaultLogMaxBytes.
+	// two files. 0 means docker.DefaultLogMaxBytes.
 	LogMaxBytes int64
 	// Log is told of what needs no caller's attention. Nil means nobody.
 	Log *slog.Logger
@@ -48,9 +45,6 @@ type Engine struct {
 // New makes an engine of the client's platform. It does no I/O.
 func New(client *docker.Client, o Options) *Engine {
 	e := &Engine{docker: client, logMax: o.LogMaxBytes, log: o.Log}
-	if e.logMax <= 0 {
-		e.logMax = DefaultLogMaxBytes
-	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}

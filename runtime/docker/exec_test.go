@@ -2,6 +2,7 @@ package docker_test
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,6 +60,9 @@ func TestACommandRunsBesideTheDynosOwn(t *testing.T) {
 func TestACommandWhoseClientGoesIsGoneWithAllThatItStarted(t *testing.T) {
 	w := newWorld(t)
 	in := w.start(w.spec("serve"))
+	until(t, "the init has started the dyno's own process", func() bool {
+		return slices.Contains(w.processes(in.ID), "/bin/dyno serve")
+	})
 	alone := len(w.processes(in.ID))
 	for _, c := range []struct {
 		verb     string
