@@ -126,20 +126,26 @@ func TestOnAFullDiskReadsGoOnAndDeletingAnAppFreesIt(t *testing.T) {
 
 	for range 15 {
 		for path, has := range map[string]string{
-			"/apps": `"name":"doomed"`, "/apps/calm": `"name":"calm"`, "/apps/calm/releases": `"version":3`,
-			"/apps/calm/config-vars": `"COLOUR":"blue"`, "/apps/calm/formation/web": `"quantity":1`, "/account": `"email":"operator@renga.localhost"`,
+			"/apps":                    `"name":"doomed"`,
+			"/apps/calm":               `"name":"calm"`,
+			"/apps/calm/releases":      `"version":3`,
+			"/apps/calm/config-vars":   `"COLOUR":"blue"`,
+			"/apps/calm/formation/web": `"quantity":1`,
+			"/account":                 `"email":"operator@renga.localhost"`,
 		} {
 			if answer := s.api(http.StatusOK, http.MethodGet, path, nil); !strings.Contains(string(answer), has) {
 				t.Fatalf("GET %s on a full disk: %s, want %s", path, answer, has)
 			}
 		}
 		status, said := s.ask(http.MethodPatch, "/apps/calm/formation/web", map[string]any{"quantity": 2})
-		if status < 500 || !strings.Contains(string(said), "is full: nothing can be changed until there is room on it, but apps can still be deleted") {
+		const full = "is full: nothing can be changed until there is room on it, but apps can still be deleted"
+		if status < 500 || !strings.Contains(string(said), full) {
 			t.Fatalf("a change on a full disk: %d %s", status, said)
 		}
 		s.serves("calm", "calm")
 	}
-	if status, said := s.ask(http.MethodPatch, "/apps/calm/config-vars", map[string]any{"COLOUR": "red"}); status < 500 || !strings.Contains(string(said), "full") {
+	status, said := s.ask(http.MethodPatch, "/apps/calm/config-vars", map[string]any{"COLOUR": "red"})
+	if status < 500 || !strings.Contains(string(said), "full") {
 		t.Errorf("a config var on a full disk: %d %s", status, said)
 	}
 	// A Renga that is started anew meanwhile is no worse off.

@@ -35,7 +35,11 @@ func newUser(t *testing.T, w *e2e.World, flags ...string) *user {
 	}
 	u := &user{heroku: heroku, home: t.TempDir()}
 	u.connects = filepath.Join(u.home, "connects")
-	u.env = append(env, "PATH="+filepath.Dir(heroku)+":"+os.Getenv("PATH"), "NODE_OPTIONS=--require="+hook, "CONNECTS="+u.connects, "CONNECTS_DOMAIN="+w.Domain)
+	u.env = append(env,
+		"PATH="+filepath.Dir(heroku)+":"+os.Getenv("PATH"),
+		"NODE_OPTIONS=--require="+hook,
+		"CONNECTS="+u.connects,
+		"CONNECTS_DOMAIN="+w.Domain)
 	return u
 }
 
@@ -157,7 +161,8 @@ func TestCurlAndGitTrustThePlatformAndAllOthers(t *testing.T) {
 	if out, err := u.do(t.Context(), "curl", "-fsS", url); err != nil || !strings.Contains(out, "ok") {
 		t.Errorf("curl: %v\n%s", err, out)
 	}
-	if out, err := u.do(t.Context(), "git", "ls-remote", "https://git."+w.Domain+"/x.git"); strings.Contains(out, "certificate") || strings.Contains(out, "resolve") {
+	out, err := u.do(t.Context(), "git", "ls-remote", "https://git."+w.Domain+"/x.git")
+	if strings.Contains(out, "certificate") || strings.Contains(out, "resolve") {
 		t.Errorf("git: %v\n%s", err, out)
 	}
 	for _, entry := range u.env {

@@ -180,7 +180,8 @@ func TestVisitorsOfAnImageWithoutAShell(t *testing.T) {
 	from, err := session.StdoutPipe()
 	s.must(err)
 	s.must(session.Shell())
-	if said, code := s.said(from), s.ended(session); !strings.Contains(said, "There is no shell in the image; name a command.") || code != 126 {
+	said, code := s.said(from), s.ended(session)
+	if !strings.Contains(said, "There is no shell in the image; name a command.") || code != 126 {
 		t.Errorf("a shell said %q and ended with %d", said, code)
 	}
 	session, _, out = s.command(client, false, "rake db:migrate")

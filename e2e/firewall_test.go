@@ -29,12 +29,13 @@ func TestADynoReachesTheInternetAndTheFrontOnly(t *testing.T) {
 		s.push(app, app)
 		s.up(app, app)
 	}
-	gateway := s.inspected("hello", "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}")
+	const gatewayFormat = "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}"
+	gateway, other := s.inspected("hello", gatewayFormat), s.inspected("neighbour", gatewayFormat)
 	dyno := s.inspected("neighbour", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}")
 
 	for what, addr := range map[string]string{
 		"this machine at the dyno's gateway":     gateway + ":" + machine,
-		"this machine at another app's gateway":  s.inspected("neighbour", "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}") + ":" + machine,
+		"this machine at another app's gateway":  other + ":" + machine,
 		"this machine at Docker's own bridge":    s.bridgeOfDocker() + ":" + machine,
 		"this machine at an address of metadata": metadata + ":" + machine,
 		"the front at an address of metadata":    metadata + ":" + front,
@@ -138,7 +139,9 @@ func onEveryAddress(t *testing.T) (port string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here\n") }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "here\n")
+	}))
 	_ = server.Listener.Close() // another takes its place
 	server.Listener = l
 	server.Start()

@@ -118,7 +118,8 @@ func TestHerokusClientChangesAndRollsBack(t *testing.T) {
 	third, err := c.ReleaseInfo(ctx, "hello", releases[1].ID)
 	h.right("release", err, third.Version == 3 && third.Description == "Set COLOUR, SIZE config vars", third)
 	rolled, err := c.ReleaseRollback(ctx, "hello", heroku.ReleaseRollbackOpts{Release: third.ID})
-	h.right("rollback", err, rolled.Version == 5 && rolled.Description == "Rollback to v3" && rolled.User.Email == "operator@renga.localhost", rolled)
+	isRollback := rolled.Version == 5 && rolled.Description == "Rollback to v3"
+	h.right("rollback", err, isRollback && rolled.User.Email == "operator@renga.localhost", rolled)
 	h.poll(func() error { return h.says("hello", "/env?name=COLOUR", "red") })
 	h.poll(func() error { return h.says("hello", "/env?name=SIZE", "xl") })
 	h.settled("hello", 5, "succeeded")

@@ -71,7 +71,8 @@ func TestKilledInTheMiddleOfAScaleDownItComesRight(t *testing.T) {
 func (s *story) strangers() []string {
 	s.Helper()
 	ref := s.w.Registry() + "/stranger/web:kept"
-	if said, err := s.w.DockerPush(s.Context(), "stranger/web:kept", s.image("stranger")); err != nil && !strings.Contains(err.Error(), "denied") {
+	said, err := s.w.DockerPush(s.Context(), "stranger/web:kept", s.image("stranger"))
+	if err != nil && !strings.Contains(err.Error(), "denied") {
 		s.Fatalf("%s %v", said, err)
 	}
 	var ids []string

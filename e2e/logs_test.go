@@ -20,7 +20,8 @@ func (s *story) logFrom(app, source string) []string {
 	var session struct {
 		URL string `json:"logplex_url"`
 	}
-	s.must(json.Unmarshal(s.api(http.StatusCreated, http.MethodPost, "/apps/"+app+"/log-sessions", map[string]any{"lines": 100_000, "source": source}), &session))
+	asked := map[string]any{"lines": 100_000, "source": source}
+	s.must(json.Unmarshal(s.api(http.StatusCreated, http.MethodPost, "/apps/"+app+"/log-sessions", asked), &session))
 	u, err := url.Parse(session.URL)
 	s.must(err)
 	stream := s.follow(u.RequestURI())

@@ -135,11 +135,13 @@ func TestOneOffsWithATerminal(t *testing.T) {
 	conn := s.attach(s.oneOff(map[string]any{"attach": true, "command": marked("read x; /app window; echo $TERM $x; exit 3"), "env": env}))
 	_, err := io.WriteString(conn, "hi\r")
 	s.must(err)
-	if got := s.said(conn); !strings.Contains(got, "100 30\r\nxterm hi\r\n") || !strings.HasSuffix(got, "\uFFFF heroku-command-exit-status: 3\r\n") {
+	got := s.said(conn)
+	if !strings.Contains(got, "100 30\r\nxterm hi\r\n") || !strings.HasSuffix(got, "\uFFFF heroku-command-exit-status: 3\r\n") {
 		t.Errorf("it said %q", got)
 	}
 
-	conn = s.attach(s.oneOff(map[string]any{"attach": true, "command": marked("trap 'echo caught; exit 4' INT; echo set; while :; do /app print TERM; done"), "env": env}))
+	trapping := marked("trap 'echo caught; exit 4' INT; echo set; while :; do /app print TERM; done")
+	conn = s.attach(s.oneOff(map[string]any{"attach": true, "command": trapping, "env": env}))
 	out := bufio.NewReader(conn)
 	for line := ""; !strings.HasPrefix(line, "xterm"); {
 		line, err = out.ReadString('\n')

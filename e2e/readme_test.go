@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -128,7 +129,8 @@ func TestTheCallsOfTheDocumentsWork(t *testing.T) {
 		}
 		cmd.Env = append(s.w.Env(), "RENGA_TOKEN="+token, "RENGA_URL=http://"+s.w.Addr)
 		out, err := cmd.CombinedOutput()
-		if err != nil || strings.Contains(string(out), `"id":"invalid_params"`) || strings.Contains(string(out), `"id":"not_found"`) || len(out) == 0 {
+		refused := bytes.Contains(out, []byte(`"id":"invalid_params"`)) || bytes.Contains(out, []byte(`"id":"not_found"`))
+		if err != nil || refused || len(out) == 0 {
 			t.Errorf("%s: %v\n%s", call[0], err, out)
 		}
 	}

@@ -184,8 +184,10 @@ func (h *hunt) engine() {
 		h.text("image", strings.Join(h.docker("image", "inspect", image), " "))
 		h.text("image", strings.Join(h.docker("history", "--no-trunc", image), " "))
 	}
+	const format = "{{.Name}} {{.Path}} {{json .Args}} {{json .Config.Labels}} {{json .Config.Cmd}} " +
+		"{{json .Config.Entrypoint}} {{json .HostConfig}}"
 	for _, container := range h.ownedAll("ps", "--all") {
-		h.text("container", strings.Join(h.docker("inspect", "--format", "{{.Name}} {{.Path}} {{json .Args}} {{json .Config.Labels}} {{json .Config.Cmd}} {{json .Config.Entrypoint}} {{json .HostConfig}}", container), " "))
+		h.text("container", strings.Join(h.docker("inspect", "--format", format, container), " "))
 	}
 	for _, network := range h.ownedAll("network", "ls") {
 		h.text("network", strings.Join(h.docker("network", "inspect", network), " "))
@@ -205,7 +207,10 @@ func (h *hunt) records() string {
 	h.Helper()
 	const dump = `local out = {}
 for _, key in ipairs(redis.call('KEYS', '*')) do
-	local read = {string={'GET'}, hash={'HGETALL'}, list={'LRANGE', 0, -1}, set={'SMEMBERS'}, zset={'ZRANGE', 0, -1}, stream={'XRANGE', '-', '+'}}
+	local read = {
+		string={'GET'}, hash={'HGETALL'}, list={'LRANGE', 0, -1},
+		set={'SMEMBERS'}, zset={'ZRANGE', 0, -1}, stream={'XRANGE', '-', '+'},
+	}
 	local how = read[redis.call('TYPE', key).ok]
 	out[#out+1] = key
 	out[#out+1] = redis.call(how[1], key, unpack(how, 2))

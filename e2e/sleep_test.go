@@ -94,7 +94,8 @@ func TestAHerdOfRequestsWakesAnAppOnce(t *testing.T) {
 func TestAWebSocketWakesAnAppAndKeepsItUp(t *testing.T) {
 	s := newDrowsyStory(t)
 	s.sleeps("hello")
-	conn, _, err := websocket.Dial(t.Context(), strings.Replace(s.w.URL(s.w.Host("hello")), "http", "ws", 1)+"/ws", &websocket.DialOptions{HTTPClient: s.w.Client()})
+	url := strings.Replace(s.w.URL(s.w.Host("hello")), "http", "ws", 1) + "/ws"
+	conn, _, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPClient: s.w.Client()})
 	s.must(err)
 	defer func() { _ = conn.CloseNow() }() // it was closed in order
 	opened := time.Now()

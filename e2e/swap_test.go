@@ -162,7 +162,8 @@ func (l *load) ask(ctx context.Context) {
 
 func (l *load) judge(t *testing.T) {
 	t.Helper()
-	t.Logf("%d requests over %d deploys, %d rollbacks and %d scale-downs, %d failed, answered by %d versions", l.asked, swapDeploys, swapRollbacks, swapScaleDowns, len(l.wrong), len(l.seen))
+	t.Logf("%d requests over %d deploys, %d rollbacks and %d scale-downs, %d failed, answered by %d versions",
+		l.asked, swapDeploys, swapRollbacks, swapScaleDowns, len(l.wrong), len(l.seen))
 	if len(l.wrong) > 0 {
 		shown, _ := json.MarshalIndent(l.wrong[:min(len(l.wrong), 10)], "", " ")
 		t.Errorf("%d requests failed, such as\n%s\n%s", len(l.wrong), shown, l.w.Log())

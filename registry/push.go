@@ -113,7 +113,8 @@ func (r *Registry) push(w http.ResponseWriter, put manifestPut) error {
 		}
 		r.log.Info("artifact stored, nothing to release", "app", put.call.app, "digest", p.Digest)
 		answer := r.store(put)
-		answer.warn("Stored and not released: what was pushed is no image that an app can run, but for instance a chart, a build cache, a plugin or an attestation.")
+		answer.warn("Stored and not released: what was pushed is no image that an app can run, but for instance a chart, " +
+			"a build cache, a plugin or an attestation.")
 		answer.copyTo(w)
 		return nil
 	}
@@ -143,7 +144,8 @@ func (r *Registry) storeOnly(w http.ResponseWriter, put manifestPut, p pendingPu
 	answer := r.store(put)
 	if answer.status == http.StatusCreated {
 		r.log.Info("image stored, not released", "app", put.call.app, "process", put.process, "digest", p.Digest, "by", p.By)
-		answer.warn(fmt.Sprintf("The image is stored and not released: release it with heroku container:release %s -a %s.", put.process, put.call.app))
+		answer.warn(fmt.Sprintf("The image is stored and not released: release it with heroku container:release %s -a %s.",
+			put.process, put.call.app))
 	}
 	answer.copyTo(w)
 	return nil
@@ -180,10 +182,12 @@ func (r *Registry) makeRelease(ctx context.Context, p pendingPush, images map[re
 		r.settle(p.intent)
 		return nil
 	case renga.Unavailable, renga.NoSpace:
-		return &renga.Error{Kind: renga.KindOf(err), Message: sentence(err) + " The image is stored and will be released as soon as that is over.", Err: err}
+		text := sentence(err) + " The image is stored and will be released as soon as that is over."
+		return &renga.Error{Kind: renga.KindOf(err), Message: text, Err: err}
 	case renga.Internal:
 		r.log.Error("release failed, will be tried again", "app", p.app, "push", p.ID, "err", err)
-		return renga.Errorf(renga.Unavailable, "The release could not be made now. The image is stored, and it will be tried again; the platform's log says why.")
+		return renga.Errorf(renga.Unavailable,
+			"The release could not be made now. The image is stored, and it will be tried again; the platform's log says why.")
 	}
 	r.counts.refused.Add(1)
 	r.undoPush(ctx, p)

@@ -33,7 +33,10 @@ func setPassword(ctx context.Context, p *program, args []string) error {
 // withPassword runs a command that takes an email and a password: the first
 // line of standard input when "-" stands behind the email, and otherwise one
 // that is made up and printed.
-func (p *program) withPassword(ctx context.Context, name string, args []string, do func(a *accounts.Accounts, email, password string) error) error {
+func (p *program) withPassword(
+	ctx context.Context, name string, args []string,
+	do func(a *accounts.Accounts, email, password string) error,
+) error {
 	s, rest, err := p.parseSettings(name, args)
 	if err != nil {
 		return err

@@ -204,7 +204,8 @@ func (p *program) reportRecovered(all []releaser.Recovered, o operatorFile) erro
 	if bad > 0 {
 		return fmt.Errorf("%d of %d apps could not be recovered whole", bad, len(all))
 	}
-	_, err := fmt.Fprintf(p.out, "%d apps recovered. Formations start anew: one web dyno each. Owners but the operator need a new password: `renga password EMAIL`.\n", len(all))
+	_, err := fmt.Fprintf(p.out, "%d apps recovered. Formations start anew: one web dyno each. "+
+		"Owners but the operator need a new password: `renga password EMAIL`.\n", len(all))
 	return err
 }
 

@@ -16,7 +16,10 @@ func TestClientsLeaveFilesForOurselves(t *testing.T) {
 		{400, Settings{}, front.ConnLimits{All: 136, PerAddress: 34, Files: 272}},
 		{1024, Settings{}, front.ConnLimits{All: 384, PerAddress: 96, Files: 768}},
 		{1 << 20, Settings{}, front.ConnLimits{All: 20000, PerAddress: 5000, Files: 1<<20 - 8192}},
-		{1 << 20, Settings{MaxConnections: 100_000, MaxConnectionsPerAddress: 7}, front.ConnLimits{All: 100_000, PerAddress: 7, Files: 1<<20 - 8192}},
+		{
+			1 << 20, Settings{MaxConnections: 100_000, MaxConnectionsPerAddress: 7},
+			front.ConnLimits{All: 100_000, PerAddress: 7, Files: 1<<20 - 8192},
+		},
 		{1024, Settings{MaxConnections: 100_000}, front.ConnLimits{All: 384, PerAddress: 96, Files: 768}},
 		{20, Settings{}, front.ConnLimits{All: 1, PerAddress: 1, Files: 1}},
 	} {

@@ -80,7 +80,8 @@ func (d *data) load(s Settings) (err error) {
 		return err
 	}
 	if d.platform.Version > dataVersion {
-		return fmt.Errorf("the data directory %s was written by a newer Renga (layout %d, this one knows %d): start that one, or restore a backup", d.dir, d.platform.Version, dataVersion)
+		return fmt.Errorf("the data directory %s was written by a newer Renga (layout %d, this one knows %d): "+
+			"start that one, or restore a backup", d.dir, d.platform.Version, dataVersion)
 	}
 	d.operator, err = loadOrMake(s.path("operator.json"), func() operatorFile {
 		return operatorFile{ID: uuid.NewString(), Email: s.OwnerEmail, Token: accounts.NewToken(), Created: time.Now().UTC()}
@@ -133,7 +134,8 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, err
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("another Renga runs on the data directory %s: stop it first, or choose another with --data", dir), f.Close())
+		err = fmt.Errorf("another Renga runs on the data directory %s: stop it first, or choose another with --data", dir)
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }

@@ -90,9 +90,12 @@ func clientsOf(s Settings) clients {
 	switch {
 	case scheme == "https" && port == "":
 		c.registry = "registry." + s.Domain
-		c.notes = append(c.notes, fmt.Sprintf("the heroku CLI takes no host below %s: a domain must have the word localhost in it, such as localhost.%[1]s. HEROKU_HOST is %s, which it takes; its container commands do not work with that, so push with docker to %s.", s.Domain, c.heroku, c.registry))
+		c.notes = append(c.notes, fmt.Sprintf("the heroku CLI takes no host below %s: a domain must have the word "+
+			"localhost in it, such as localhost.%[1]s. HEROKU_HOST is %s, which it takes; its container commands do not "+
+			"work with that, so push with docker to %s.", s.Domain, c.heroku, c.registry))
 	default:
-		c.notes = append(c.notes, fmt.Sprintf("the heroku CLI's container commands need HTTPS on port 443, which is not served: push with docker to %s, or start Renga with --listen-tls 127.0.0.1:443.", c.registry))
+		c.notes = append(c.notes, fmt.Sprintf("the heroku CLI's container commands need HTTPS on port 443, which is not "+
+			"served: push with docker to %s, or start Renga with --listen-tls 127.0.0.1:443.", c.registry))
 	}
 	return c
 }

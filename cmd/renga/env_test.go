@@ -17,13 +17,34 @@ func TestClientsAreLedWhereTheCLIGoes(t *testing.T) {
 		domain, listen, tls         string
 		heroku, api, registry, note string
 	}{
-		{"renga.localhost", "127.0.0.1:5000", "127.0.0.1:443", "renga.localhost", "https://api.renga.localhost", "registry.renga.localhost", ""},
-		{"localhost.paas.example", "127.0.0.1:5000", "0.0.0.0:443", "localhost.paas.example", "https://api.localhost.paas.example", "registry.localhost.paas.example", ""},
-		{"renga.herokudev.com", ":80", ":443", "renga.herokudev.com", "https://api.renga.herokudev.com", "registry.renga.herokudev.com", ""},
-		{"paas.example", "127.0.0.1:5000", "0.0.0.0:443", "https://api.paas.example/localhost", "https://api.paas.example", "registry.paas.example", "localhost.paas.example"},
-		{"renga.localhost", "127.0.0.1:5000", "127.0.0.1:5443", "https://localhost:5443", "https://localhost:5443", "localhost:5000", "port 443"},
-		{"renga.localhost", "127.0.0.1:5000", "127.1.2.3:5443", "https://127.1.2.3:5443/localhost", "https://127.1.2.3:5443", "localhost:5000", "port 443"},
-		{"paas.example", ":5000", "192.0.2.1:5443", "https://api.paas.example:5443/localhost", "https://api.paas.example:5443", "localhost:5000", "port 443"},
+		{
+			"renga.localhost", "127.0.0.1:5000", "127.0.0.1:443",
+			"renga.localhost", "https://api.renga.localhost", "registry.renga.localhost", "",
+		},
+		{
+			"localhost.paas.example", "127.0.0.1:5000", "0.0.0.0:443",
+			"localhost.paas.example", "https://api.localhost.paas.example", "registry.localhost.paas.example", "",
+		},
+		{
+			"renga.herokudev.com", ":80", ":443",
+			"renga.herokudev.com", "https://api.renga.herokudev.com", "registry.renga.herokudev.com", "",
+		},
+		{
+			"paas.example", "127.0.0.1:5000", "0.0.0.0:443",
+			"https://api.paas.example/localhost", "https://api.paas.example", "registry.paas.example", "localhost.paas.example",
+		},
+		{
+			"renga.localhost", "127.0.0.1:5000", "127.0.0.1:5443",
+			"https://localhost:5443", "https://localhost:5443", "localhost:5000", "port 443",
+		},
+		{
+			"renga.localhost", "127.0.0.1:5000", "127.1.2.3:5443",
+			"https://127.1.2.3:5443/localhost", "https://127.1.2.3:5443", "localhost:5000", "port 443",
+		},
+		{
+			"paas.example", ":5000", "192.0.2.1:5443",
+			"https://api.paas.example:5443/localhost", "https://api.paas.example:5443", "localhost:5000", "port 443",
+		},
 		{"paas.example", "0.0.0.0:5000", "off", "http://localhost:5000", "http://localhost:5000", "localhost:5000", "port 443"},
 		{"renga.localhost", "127.0.0.1:80", "off", "http://localhost", "http://localhost", "localhost:80", "port 443"},
 	} {

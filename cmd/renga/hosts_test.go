@@ -23,7 +23,8 @@ func TestTheHostsBlockComesAndGoesAlone(t *testing.T) {
 		put(t, file, hostsBlock{s.Domain, hostsLines(s, nil)}, changes, want)
 	}
 	more := hostsLines(s, []string{"shop"})
-	put(t, file, hostsBlock{s.Domain, more}, true, strings.Replace(want, "127.0.0.1 renga.", "127.0.0.1 shop.renga.localhost\n127.0.0.1 renga.", 1))
+	want = strings.Replace(want, "127.0.0.1 renga.", "127.0.0.1 shop.renga.localhost\n127.0.0.1 renga.", 1)
+	put(t, file, hostsBlock{s.Domain, more}, true, want)
 	for _, changes := range []bool{true, false} {
 		put(t, file, hostsBlock{domain: s.Domain}, changes, others)
 	}

@@ -42,14 +42,16 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	pushes       = desc("registry_pushes_total", "Image pushes by what became of them.", "result")
-	intents      = desc("registry_intents", "Pushes whose release is not made yet.")
-	diskFree     = desc("disk_free_bytes", "Free disk below the data directory.")
-	requests     = desc("router_requests_total", "Finished requests by class of their status.", "class")
-	failures     = desc("router_errors_total", "Requests the router answered itself, by Heroku's code.", "code")
-	inFlight     = desc("router_requests_in_flight", "Requests under way.")
-	routedApps   = desc("router_apps", "Apps with a route.")
-	logLines     = desc("log_lines_total", "Lines of apps' logs by what became of them: kept; lost, for the disk did not take them; dropped, for they came too fast; missed by readers that were too slow; undrained, for drains did not take them in time.", "result")
+	pushes     = desc("registry_pushes_total", "Image pushes by what became of them.", "result")
+	intents    = desc("registry_intents", "Pushes whose release is not made yet.")
+	diskFree   = desc("disk_free_bytes", "Free disk below the data directory.")
+	requests   = desc("router_requests_total", "Finished requests by class of their status.", "class")
+	failures   = desc("router_errors_total", "Requests the router answered itself, by Heroku's code.", "code")
+	inFlight   = desc("router_requests_in_flight", "Requests under way.")
+	routedApps = desc("router_apps", "Apps with a route.")
+	logLines   = desc("log_lines_total", "Lines of apps' logs by what became of them: kept; lost, for the disk did not "+
+		"take them; dropped, for they came too fast; missed by readers that were too slow; undrained, for drains did not "+
+		"take them in time.", "result")
 	dynos        = desc("dynos", "Dynos by state.", "state")
 	looks        = desc("manager_looks_total", "Looks of the dyno manager at an app.")
 	steps        = desc("manager_steps_total", "Steps taken by the dyno manager.", "step")

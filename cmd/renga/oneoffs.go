@@ -18,7 +18,9 @@ type oneOffs struct {
 }
 
 // RunOneOff runs a command; an attached one's client must know the secret.
-func (o oneOffs) RunOneOff(ctx context.Context, app renga.App, asked renga.OneOff, still func(context.Context) error) (renga.Dyno, string, error) {
+func (o oneOffs) RunOneOff(
+	ctx context.Context, app renga.App, asked renga.OneOff, still func(context.Context) error,
+) (renga.Dyno, string, error) {
 	d, session, err := o.manager.RunOneOff(ctx, app.ID, asked)
 	if err != nil || session == nil {
 		return d, "", err

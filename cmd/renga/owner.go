@@ -32,7 +32,9 @@ func setOwner(ctx context.Context, p *program, args []string) error {
 		if err != nil {
 			return err
 		}
-		if err := auditCommand(s, "renga owner", "app", now.Name, "app_id", now.ID, "owner", now.Owner, "was", was.Owner, "email", rest[1]); err != nil {
+		err = auditCommand(s, "renga owner",
+			"app", now.Name, "app_id", now.ID, "owner", now.Owner, "was", was.Owner, "email", rest[1])
+		if err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(p.out, "%s belongs to %s now.\n", now.Name, rest[1])

@@ -33,12 +33,26 @@ func TestFlagsWinOverEnvironmentAndEnvironmentOverDefaults(t *testing.T) {
 
 func TestEveryMistakeIsToldAtOnce(t *testing.T) {
 	_, err := parse(t, map[string]string{"RENGA_BOOT_TIMEOUT": "soon", "RENGA_MAX_IMAGE_SIZE": "big"},
-		"--domain", "Not A Domain", "--metrics-listen", "0.0.0.0:9", "--network-pool", "10.0.0.0/30", "--egress-allow", "10.0.0.0", "--trusted-proxies", "10.0.0.1/99", "--port", "0", "--log-bytes", "1kB",
-		"--log-level", "nf", "--max-connections", "-1", "--max-connections-per-address=-1", "--sizes", "small=1:1", "--create-on-push=maybe", "--listen", "nowhere")
+		"--domain", "Not A Domain",
+		"--metrics-listen", "0.0.0.0:9",
+		"--network-pool", "10.0.0.0/30",
+		"--egress-allow", "10.0.0.0",
+		"--trusted-proxies", "10.0.0.1/99",
+		"--port", "0",
+		"--log-bytes", "1kB",
+		"--log-level", "nf",
+		"--max-connections", "-1",
+		"--max-connections-per-address=-1",
+		"--sizes", "small=1:1",
+		"--create-on-push=maybe",
+		"--listen", "nowhere")
 	if err == nil {
 		t.Fatal("nothing was wrong")
 	}
-	for _, name := range []string{"boot-timeout", "max-image-size", "domain", "metrics-listen", "network-pool", "egress-allow", "trusted-proxies", "--port", "--log-bytes", "log-level", "--sizes", "create-on-push", "--listen", "--max-connections:", "--max-connections-per-address:"} {
+	for _, name := range []string{
+		"boot-timeout", "max-image-size", "domain", "metrics-listen", "network-pool", "egress-allow", "trusted-proxies", "--port",
+		"--log-bytes", "log-level", "--sizes", "create-on-push", "--listen", "--max-connections:", "--max-connections-per-address:",
+	} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not told of in:\n%v", name, err)
 		}
@@ -54,7 +68,7 @@ func TestHelpNamesEverySettingWithItsDefault(t *testing.T) {
 	if _, _, err := p.parseSettings("serve", []string{"--help"}); !errors.Is(err, flag.ErrHelp) {
 		t.Fatalf("err %v", err)
 	}
-	for _, row := range table() {
+	for _, row := range table(&Settings{}) {
 		if !strings.Contains(out.String(), "--"+row.flag+", "+row.env+" (default ") {
 			t.Errorf("help lacks %s", row.flag)
 		}
@@ -63,7 +77,11 @@ func TestHelpNamesEverySettingWithItsDefault(t *testing.T) {
 
 func TestTheRegistryAddressIsReachable(t *testing.T) {
 	for listen, want := range map[string]string{
-		"127.0.0.1:5000": "127.0.0.1:5000", "0.0.0.0:80": "127.0.0.1:80", ":5000": "127.0.0.1:5000", "[::]:5000": "127.0.0.1:5000", "localhost:1": "localhost:1",
+		"127.0.0.1:5000": "127.0.0.1:5000",
+		"0.0.0.0:80":     "127.0.0.1:80",
+		":5000":          "127.0.0.1:5000",
+		"[::]:5000":      "127.0.0.1:5000",
+		"localhost:1":    "localhost:1",
 	} {
 		s, err := parse(t, nil, "--listen", listen)
 		if err != nil {
@@ -132,7 +150,9 @@ func TestSizesAreAddedAndChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Sizes["standard-1x"].MemoryBytes != 1<<30 || s.Sizes["tiny"].CPUs != 0.25 || s.Sizes["tiny"].DiskBytes != 100<<20 || s.Sizes["standard-1x"].DiskBytes != 2<<30 || s.Sizes["eco"].MemoryBytes != 512<<20 {
+	changed, added, kept := s.Sizes["standard-1x"], s.Sizes["tiny"], s.Sizes["eco"]
+	if changed.MemoryBytes != 1<<30 || changed.DiskBytes != 2<<30 || added.CPUs != 0.25 || added.DiskBytes != 100<<20 ||
+		kept.MemoryBytes != 512<<20 {
 		t.Errorf("sizes are %+v", s.Sizes)
 	}
 	for _, bad := range []string{"x", "x=1MB", "x=512:1", "X=64MB:1", "x=64MB:0", "x=64QB:1", "x=64MB:1,"} {
@@ -154,7 +174,9 @@ func FuzzParseBytes(f *testing.F) {
 }
 
 func TestBytes(t *testing.T) {
-	for v, want := range map[string]int64{"0": 0, "1500": 1500, "512MB": 512 << 20, "512MiB": 512 << 20, "1.5G": 3 << 29, "1k": 1024, "2 Tb": 2 << 40} {
+	for v, want := range map[string]int64{
+		"0": 0, "1500": 1500, "512MB": 512 << 20, "512MiB": 512 << 20, "1.5G": 3 << 29, "1k": 1024, "2 Tb": 2 << 40,
+	} {
 		if got, err := parseBytes(v); err != nil || got != want {
 			t.Errorf("%s: %d, %v, want %d", v, got, err, want)
 		}

@@ -36,7 +36,7 @@ writes this page; ` + "`renga serve --help`" + ` says the same.
 | Flag | Environment | Default | What |
 |---|---|---|---|
 `)
-	for _, row := range table() {
+	for _, row := range table(&Settings{}) {
 		value := "none"
 		switch {
 		case row.flag == "platform":

@@ -29,20 +29,23 @@ func defaultSizes() map[string]renga.Size {
 
 var sizeName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,29}$`)
 
-// sizes reads name=memory:cpus or name=memory:cpus:disk, separated by commas, over the default ones.
-func sizes(s *Settings, v string) error {
-	s.Sizes = defaultSizes()
-	if v == "" {
+// sizes reads name=memory:cpus or name=memory:cpus:disk, separated by commas, over
+// the default ones.
+func sizes(at *map[string]renga.Size) func(string) error {
+	return func(v string) error {
+		*at = defaultSizes()
+		if v == "" {
+			return nil
+		}
+		for one := range strings.SplitSeq(v, ",") {
+			size, err := parseSize(strings.TrimSpace(one))
+			if err != nil {
+				return err
+			}
+			(*at)[size.Name] = size
+		}
 		return nil
 	}
-	for one := range strings.SplitSeq(v, ",") {
-		size, err := parseSize(strings.TrimSpace(one))
-		if err != nil {
-			return err
-		}
-		s.Sizes[size.Name] = size
-	}
-	return nil
 }
 
 const (
@@ -58,7 +61,8 @@ func parseSize(v string) (renga.Size, error) {
 	name, rest, _ := strings.Cut(v, "=")
 	parts := strings.Split(rest, ":")
 	if len(parts) < 2 || len(parts) > 3 || !sizeName.MatchString(name) {
-		return renga.Size{}, fmt.Errorf("%q is neither name=memory:cpus nor name=memory:cpus:disk, such as standard-1x=512MB:1:2GB", v)
+		return renga.Size{}, fmt.Errorf(
+			"%q is neither name=memory:cpus nor name=memory:cpus:disk, such as standard-1x=512MB:1:2GB", v)
 	}
 	memory, cpus := parts[0], parts[1]
 	bytes, err := parseBytes(memory)
@@ -78,15 +82,16 @@ func parseSize(v string) (renga.Size, error) {
 			return renga.Size{}, err
 		}
 		if disk != 0 && disk < minDisk {
-			return renga.Size{}, fmt.Errorf("size %s: %s of disk is too little; did you mean %sMB, or 0 for no bound", name, parts[2], parts[2])
+			return renga.Size{}, fmt.Errorf(
+				"size %s: %s of disk is too little; did you mean %sMB, or 0 for no bound", name, parts[2], parts[2])
 		}
 	}
 	return renga.Size{Name: name, MemoryBytes: bytes, CPUs: n, Pids: 512, DiskBytes: disk}, nil
 }
 
-func size(at func(*Settings) *int64) func(*Settings, string) error {
-	return func(s *Settings, v string) (err error) {
-		*at(s), err = parseBytes(v)
+func size(at *int64) func(string) error {
+	return func(v string) (err error) {
+		*at, err = parseBytes(v)
 		return err
 	}
 }

@@ -144,6 +144,12 @@ func dockerfile(_ context.Context, s *e2e.Script, _ io.Writer, args []string) er
 		return err
 	}
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "FROM scratch\nCOPY app /app\nENV PATH=/ APP_VERSION=%s\nLABEL %s\nENTRYPOINT [\"/app\"]\nCMD [\"serve\"]\n", args[0], s.World.Label())
+	fmt.Fprintf(&text, `FROM scratch
+COPY app /app
+ENV PATH=/ APP_VERSION=%s
+LABEL %s
+ENTRYPOINT ["/app"]
+CMD ["serve"]
+`, args[0], s.World.Label())
 	return os.WriteFile(filepath.Join(dir, "Dockerfile"), text.Bytes(), 0o644)
 }
