@@ -193,7 +193,7 @@ func (s *Server) restart(w http.ResponseWriter, r *http.Request, a renga.App, ke
 	if err := s.parts.Dynos.Restart(r.Context(), a.ID, key); err != nil {
 		return wire.OrNotFound(err, "app")
 	}
-	s.Waker.Wake(a.ID)
+	s.Reconciler.Reconcile(a.ID)
 	s.Audit(r, "dynos restarted", a.Name, "which", key)
 	return wire.Answer(w, http.StatusAccepted, wire.Empty{})
 }

@@ -142,7 +142,7 @@ func (s *Server) visitDyno(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.Lines.Did(r.Context(), a.ID, wire.Caller(r).ID, "Session in "+name+" opened")
+	s.Activity.Note(r.Context(), a.ID, wire.Caller(r).ID, "Session in "+name+" opened")
 	s.Audit(r, "dyno visited", a.Name, "dyno", name)
 	return wire.Answer(w, http.StatusOK, passage{
 		TunnelHost: "api." + s.Domain, ClientUser: user, ProxyPublicKey: s.parts.Visits.HostKey(),
@@ -203,7 +203,7 @@ func (s *Server) runInDyno(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.Lines.Did(r.Context(), a.ID, wire.Caller(r).ID, "Session in "+name+" opened")
+	s.Activity.Note(r.Context(), a.ID, wire.Caller(r).ID, "Session in "+name+" opened")
 	s.Audit(r, "dyno visited", a.Name, "dyno", name)
 	_, url := s.options.attachURLs(secret)
 	return wire.Answer(w, http.StatusCreated, command{Command: order.Command, Dyno: wireNameOnly{name}, WebsocketURL: url})

@@ -37,8 +37,8 @@ type house struct {
 // nobody looks at apps and takes no lines.
 type nobody struct{}
 
-func (nobody) Wake(renga.AppID)                                          {}
-func (nobody) Did(context.Context, renga.AppID, renga.AccountID, string) {}
+func (nobody) Reconcile(renga.AppID)                                      {}
+func (nobody) Note(context.Context, renga.AppID, renga.AccountID, string) {}
 
 // newHouse serves the rooms on a store until the test ends.
 func newHouse(tb testing.TB, db *store.Store) *house {
@@ -49,12 +49,12 @@ func newHouse(tb testing.TB, db *store.Store) *house {
 	}
 	log := slog.New(slog.DiscardHandler)
 	rel := releaser.New(releaser.Parts{
-		Apps: db, Store: db, Ledger: ledger, Owners: releaser.NewOwners(db, ledger), Runner: nobody{}, Lines: nobody{}, Log: log, Now: time.Now, NewID: uuid.NewString,
+		Apps: db, Store: db, Ledger: ledger, Owners: releaser.NewOwners(db, ledger), Runner: nobody{}, Activity: nobody{}, Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
 	h := &house{db: db, ledger: ledger, Server: httptest.NewServer(api.New(api.Options{
 		Settings: wire.Settings{Domain: "renga.localhost", Scheme: "http", Log: log}, Sizes: wiretest.Sizes, RateLimit: 1 << 30,
 	}, api.Parts{
-		Wire:       wire.Parts{Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Lines: nobody{}, Waker: nobody{}},
+		Wire:       wire.Parts{Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Activity: nobody{}, Reconciler: nobody{}},
 		Apps:       apps.Parts{Creator: rel, Vars: config.New(rel)},
 		Releases:   releases.Parts{Apps: db, Releases: db, Releaser: rel},
 		Formations: db, Dynos: db,

@@ -109,7 +109,7 @@ func (s *Server) createDrain(w http.ResponseWriter, r *http.Request) error {
 	if err := s.parts.Drains.AddDrain(r.Context(), d); err != nil {
 		return wire.OrNotFound(err, "app")
 	}
-	s.parts.Drainer.Wake(a.ID)
+	s.parts.Drainer.Reconcile(a.ID)
 	s.Audit(r, "log drain added", a.Name, "drain", d.Token)
 	return wire.Answer(w, http.StatusCreated, newLogDrain(a, d))
 }
@@ -122,7 +122,7 @@ func (s *Server) deleteDrain(w http.ResponseWriter, r *http.Request) error {
 	if err := s.parts.Drains.RemoveDrain(r.Context(), a.ID, d.ID); err != nil {
 		return wire.OrNotFound(err, "log drain")
 	}
-	s.parts.Drainer.Wake(a.ID)
+	s.parts.Drainer.Reconcile(a.ID)
 	s.Audit(r, "log drain removed", a.Name, "drain", d.Token)
 	return wire.Answer(w, http.StatusOK, newLogDrain(a, d))
 }

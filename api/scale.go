@@ -187,7 +187,7 @@ func (s *Server) deploy(r *http.Request, p processes, d renga.Deploy) (processes
 	if err != nil {
 		return p, wire.OrNotFound(err, "app")
 	}
-	s.Waker.Wake(p.app.ID)
+	s.Reconciler.Reconcile(p.app.ID)
 	s.Audit(r, "images released", p.app.Name, "release", rel.Name(), "types", slices.Sorted(maps.Keys(d.Images)), "removed", d.Remove)
 	p.images = rel.Inputs.Images
 	return p.with(entries), nil
@@ -216,7 +216,7 @@ func (s *Server) scale(r *http.Request, p processes, updates []update) (processe
 	if err != nil {
 		return processes{}, wire.OrNotFound(err, "app")
 	}
-	s.Waker.Wake(p.app.ID)
+	s.Reconciler.Reconcile(p.app.ID)
 	p = p.with(entries)
 	what := "Scaled to"
 	for _, u := range updates {
@@ -226,7 +226,7 @@ func (s *Server) scale(r *http.Request, p processes, updates []update) (processe
 			s.Audit(r, "formation set", p.app.Name, "type", t, "quantity", scale.Quantity, "size", scale.Size)
 		}
 	}
-	s.Lines.Did(r.Context(), p.app.ID, wire.Caller(r).ID, what)
+	s.Activity.Note(r.Context(), p.app.ID, wire.Caller(r).ID, what)
 	return p, nil
 }
 

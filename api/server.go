@@ -59,7 +59,7 @@ type Parts struct {
 	Scheduler Scheduler
 
 	Drains  Drains
-	Drainer wire.Waker // of an app's drains
+	Drainer wire.Reconciler // of an app's drains
 
 	Visits Visits
 }

@@ -31,7 +31,7 @@ type DrainOptions struct {
 
 const (
 	// refreshEvery is how often all apps' drains are looked up, for a call of
-	// Wake may have been lost.
+	// Reconcile may have been lost.
 	refreshEvery = 5 * time.Minute
 	// refreshRetry is the pause after the store failed.
 	refreshRetry   = 5 * time.Second
@@ -66,8 +66,8 @@ func NewDrainer(l *Logs, d Drains, o DrainOptions) *Drainer {
 	}
 }
 
-// Wake has the drains of an app looked up soon.
-func (d *Drainer) Wake(app renga.AppID) {
+// Reconcile has the drains of an app looked up soon.
+func (d *Drainer) Reconcile(app renga.AppID) {
 	d.mu.Lock()
 	d.toRefresh[app] = true
 	d.mu.Unlock()

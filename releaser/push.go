@@ -93,6 +93,6 @@ func (r *Releaser) first(ctx context.Context, app renga.App) error {
 	}
 	r.Log.Info("app created", "app", app.Name, "id", app.ID, "by", app.Owner)
 	r.logRelease(ctx, v1)
-	r.Runner.Wake(app.ID) // its address exists from now on
+	r.Runner.Reconcile(app.ID) // its address exists from now on
 	return nil
 }

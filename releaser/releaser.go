@@ -58,13 +58,13 @@ type Ledger interface {
 
 // Runner is told of apps that have changed.
 type Runner interface {
-	Wake(app renga.AppID)
+	Reconcile(app renga.AppID)
 }
 
-// Lines writes what people do to an app into its log.
-type Lines interface {
-	// Did notes what an account did, such as "Deploy 0123abcd".
-	Did(ctx context.Context, app renga.AppID, by renga.AccountID, what string)
+// Activity writes what people do to an app into its log.
+type Activity interface {
+	// Note notes what an account did, such as "Deploy 0123abcd".
+	Note(ctx context.Context, app renga.AppID, by renga.AccountID, what string)
 }
 
 // OwnerKeeper is told the owner of an app that is being made.
@@ -74,15 +74,15 @@ type OwnerKeeper interface {
 
 // Parts are what a Releaser works with.
 type Parts struct {
-	Apps   Apps
-	Store  Store
-	Ledger Ledger
-	Owners OwnerKeeper
-	Runner Runner
-	Lines  Lines
-	Log    *slog.Logger
-	Now    func() time.Time
-	NewID  func() string // a new UUID
+	Apps     Apps
+	Store    Store
+	Ledger   Ledger
+	Owners   OwnerKeeper
+	Runner   Runner
+	Activity Activity
+	Log      *slog.Logger
+	Now      func() time.Time
+	NewID    func() string // a new UUID
 }
 
 // Releaser makes releases. Its methods may be called at once from several
@@ -220,14 +220,14 @@ func (r *Releaser) write(ctx context.Context, rel renga.Release, canary renga.Ca
 	r.Log.Info("release made", "app", rel.AppName, "release", rel.Name(),
 		"description", rel.Description, "by", rel.By, "digest", digest)
 	r.logRelease(ctx, rel)
-	r.Runner.Wake(rel.App)
+	r.Runner.Reconcile(rel.App)
 	return rel, nil
 }
 
 // logRelease notes a new release in the app's log.
 func (r *Releaser) logRelease(ctx context.Context, rel renga.Release) {
-	r.Lines.Did(ctx, rel.App, rel.By, rel.Description)
-	r.Lines.Did(ctx, rel.App, rel.By, "Release "+rel.Name()+" created")
+	r.Activity.Note(ctx, rel.App, rel.By, rel.Description)
+	r.Activity.Note(ctx, rel.App, rel.By, "Release "+rel.Name()+" created")
 }
 
 // Open opens a release of an app, secrets included.

@@ -39,19 +39,19 @@ func newFixture() (*fixture, *releaser.Releaser) {
 	}
 	ids := 0
 	return w, releaser.New(releaser.Parts{
-		Apps: w, Store: w, Ledger: w, Owners: releaser.NewOwners(w, w), Runner: w, Lines: w, Now: time.Now,
+		Apps: w, Store: w, Ledger: w, Owners: releaser.NewOwners(w, w), Runner: w, Activity: w, Now: time.Now,
 		Log:   slog.New(slog.DiscardHandler),
 		NewID: func() string { ids++; return fmt.Sprintf("id-%d", ids) },
 	})
 }
 
-func (w *fixture) Did(_ context.Context, _ renga.AppID, by renga.AccountID, what string) {
+func (w *fixture) Note(_ context.Context, _ renga.AppID, by renga.AccountID, what string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.did = append(w.did, fmt.Sprintf("%s by %s", what, by))
 }
 
-func (w *fixture) Wake(renga.AppID) {
+func (w *fixture) Reconcile(renga.AppID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.wakes++

@@ -51,7 +51,7 @@ func (r *Remover) DeleteApp(ctx context.Context, id renga.AppID) error {
 	if err != nil {
 		return err
 	}
-	r.releaser.Runner.Wake(id)
+	r.releaser.Runner.Reconcile(id)
 	// A change that began before the mark must not write a release into what is
 	// being removed; one that begins after it is refused.
 	r.releaser.await(id)
@@ -88,6 +88,6 @@ func (r *Remover) finish(ctx context.Context, app renga.App) error {
 		return err
 	}
 	r.releaser.Log.Info("app deleted", "app", app.Name, "id", app.ID)
-	r.releaser.Runner.Wake(app.ID)
+	r.releaser.Runner.Reconcile(app.ID)
 	return nil
 }

@@ -165,7 +165,7 @@ func (r *Renamer) settle(ctx context.Context, m renga.Rename) (renga.App, error)
 		return renga.App{}, final
 	}
 	r.releaser.Log.Info("app renamed", "app", m.To, "from", m.From, "id", m.App)
-	r.releaser.Runner.Wake(m.App)
+	r.releaser.Runner.Reconcile(m.App)
 	return app, nil
 }
 

@@ -32,7 +32,7 @@ func (h *house) pushCanary(version int, what string) {
 		d.Next = record(version, what, renga.Pending)
 		d.Next.Canary, d.Next.Outcome.At = aFifth, time.Now()
 	})
-	h.m.Wake(app)
+	h.m.Reconcile(app)
 }
 
 // tried lists who is asked as a canary, as "web.1 i000001:8080".
@@ -153,7 +153,7 @@ func TestACanaryEndsEarly(t *testing.T) {
 			r.Outcome.CanaryUntil = time.Now()
 			d.Next = &r
 		})
-		h.m.Wake(app)
+		h.m.Reconcile(app)
 		h.after(time.Second)
 		is(t, "running", h.running(), "web.1 v3", "web.2 v3", "worker.1 v3")
 	})

@@ -14,7 +14,7 @@ func (h *house) cancel() {
 		d.Restarts[renga.DynoName(renga.ReleaseType, d.Next.Version)] = time.Now()
 		d.Barred, d.Next = d.Next.Version, nil
 	})
-	h.m.Wake(app)
+	h.m.Reconcile(app)
 }
 
 func TestACanceledReleasesDynosGoAndTheLiveOneServesOn(t *testing.T) {

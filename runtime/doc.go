@@ -2,14 +2,14 @@
 // Only it starts and stops dynos, and only it feeds the router.
 //
 // It works by looking, not by being told. A [Manager] has one worker per app.
-// [Manager.Wake] says no more than "look at this app"; so do the engine's
+// [Manager.Reconcile] says no more than "look at this app"; so do the engine's
 // events, the end of a step, and a clock. A look reads what is wanted
 // ([renga.Desired]) from the store and what is there ([engine.Engine.List]), turns the
 // two into a [plan.World], and asks its pure [plan.World.Plan] for the next safe steps:
 //
-//	Wake ─► Desired + List ─► World ─► Plan ─► Route, Start, Kill, Finish, Stop
-//	  ▲                                                        │
-//	  └──────────────── a step ended, a dyno is up ◄───────────┘
+//	Reconcile ─► Desired + List ─► World ─► Plan ─► Route, Start, Kill, Finish, Stop
+//	    ▲                                                          │
+//	    └────────────── a step ended, a dyno is up ◄───────────────┘
 //
 // There is no deployment object and nothing to resume. New dynos missing:
 // start. New dynos up: route, and finish the release. Old dynos unrouted: stop.

@@ -145,12 +145,12 @@ func TestWakeOfAnAppThatIsJustForgottenIsNotLost(t *testing.T) {
 		h.router.hook = func(r renga.Route) {
 			if len(r.Hosts) == 0 { // the last look, which found no app
 				h.store.fail(nil)
-				h.m.Wake(app)
+				h.m.Reconcile(app)
 				time.Sleep(time.Millisecond) // the wake arrives
 			}
 		}
 		h.store.fail(renga.Errorf(renga.NotFound, "No app."))
-		h.m.Wake(app)
+		h.m.Reconcile(app)
 		h.after(time.Second)
 		if got := h.route(); len(got.Hosts) != 1 {
 			t.Errorf("route: %+v", got)
@@ -190,7 +190,7 @@ func TestAppThatIsGoneLeavesNothing(t *testing.T) {
 				h.scale("web=2 worker=1")
 				h.deploy(2, "web=serve worker=work")
 				end(h)
-				h.m.Wake(app)
+				h.m.Reconcile(app)
 				h.after(10 * time.Second)
 				is(t, "running", h.running())
 				if got := h.route(); got.App != app || len(got.Hosts) != 0 {

@@ -130,7 +130,7 @@ func TestACheckIsChangedAndTakenAwayWhileDynosRun(t *testing.T) {
 		h.deploy(2, "web=serve")
 		change := func(edit func(*renga.HealthCheck)) {
 			h.change(func(d *renga.Desired) { edit(&d.App.HealthCheck) })
-			h.m.Wake(app)
+			h.m.Reconcile(app)
 			h.after(0)
 			c.asked.Store(0)
 			h.after(time.Minute)

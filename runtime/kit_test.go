@@ -269,17 +269,17 @@ func (h *house) push(version int, what string) {
 		d.Next = record(version, what, renga.Pending)
 		d.Next.Outcome.At = time.Now()
 	})
-	h.m.Wake(app)
+	h.m.Reconcile(app)
 }
 
 func (h *house) scale(what string) {
 	h.change(func(d *renga.Desired) { d.Formation = formation(what) })
-	h.m.Wake(app)
+	h.m.Reconcile(app)
 }
 
 func (h *house) restart(key string) {
 	h.change(func(d *renga.Desired) { d.Restarts[key] = time.Now() })
-	h.m.Wake(app)
+	h.m.Reconcile(app)
 }
 
 // running lists what runs, as "web.1 v2".

@@ -273,7 +273,7 @@ func TestTheLogGoesWithTheApp(t *testing.T) {
 		h.scale("worker=1")
 		h.deploy(1, "worker=chatty")
 		h.change(func(d *renga.Desired) { d.App.Deleting = true })
-		h.m.Wake(app)
+		h.m.Reconcile(app)
 		h.after(time.Minute)
 		if !slices.Contains(n.gone, app) {
 			t.Error("the log of a removed app is kept")

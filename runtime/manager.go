@@ -67,19 +67,19 @@ type Ends interface {
 // Options are a Manager's settings. Every zero value but Domain's and Sizes' has
 // a default.
 type Options struct {
-	Domain         string                // default host of an app: <name>.<Domain>
-	Sizes          map[string]renga.Size // by name
-	Port           int                   // what web dynos get as PORT; 8080
-	BootTimeout    time.Duration         // for a web dyno to listen, then R10; 60s
-	DrainTimeout   time.Duration         // for requests in flight, before SIGTERM; 30s
-	StopGrace      time.Duration         // SIGTERM to SIGKILL; 30s
-	Settle         time.Duration         // how long another dyno must run to count as up; 1s
-	PhaseLimit     time.Duration         // for a release command to end; 1h
-	DeployLimit    time.Duration         // for a release to come up, its command and its time as a canary apart; 30m
-	WatchWindow time.Duration         // for a release to hold after it took over; 5m
-	Resync         time.Duration         // between two looks if nothing happens; 30s
-	Log            *slog.Logger
-	Now            func() time.Time
+	Domain       string                // default host of an app: <name>.<Domain>
+	Sizes        map[string]renga.Size // by name
+	Port         int                   // what web dynos get as PORT; 8080
+	BootTimeout  time.Duration         // for a web dyno to listen, then R10; 60s
+	DrainTimeout time.Duration         // for requests in flight, before SIGTERM; 30s
+	StopGrace    time.Duration         // SIGTERM to SIGKILL; 30s
+	Settle       time.Duration         // how long another dyno must run to count as up; 1s
+	PhaseLimit   time.Duration         // for a release command to end; 1h
+	DeployLimit  time.Duration         // for a release to come up, its command and its time as a canary apart; 30m
+	WatchWindow  time.Duration         // for a release to hold after it took over; 5m
+	Resync       time.Duration         // between two looks if nothing happens; 30s
+	Log          *slog.Logger
+	Now          func() time.Time
 	// Outputs keeps what release commands print; nil to keep nothing.
 	Outputs Outputs
 	// Ends is told how scheduled dynos ended; nil for nobody.
@@ -192,9 +192,9 @@ func New(o Options, db Store, led Releases, e engine.Engine, rt Router) *Manager
 	}
 }
 
-// Wake has an app looked at soon. It never blocks; before Run it is remembered.
+// Reconcile has an app looked at soon. It never blocks; before Run it is remembered.
 // Many wakes during one look are one more look.
-func (m *Manager) Wake(app renga.AppID) {
+func (m *Manager) Reconcile(app renga.AppID) {
 	m.mu.Lock()
 	m.woken[app] = true
 	m.mu.Unlock()
@@ -214,7 +214,7 @@ func (m *Manager) written(ctx context.Context, app renga.AppID) {
 		m.looks[app] = look
 	}
 	m.mu.Unlock()
-	m.Wake(app)
+	m.Reconcile(app)
 	select {
 	case <-look:
 	case <-ctx.Done():
@@ -344,7 +344,7 @@ func (m *Manager) forget(app renga.AppID, again bool) {
 	m.stats.forget(app)
 	m.apps.forget(app)
 	if again {
-		m.Wake(app)
+		m.Reconcile(app)
 	}
 }
 

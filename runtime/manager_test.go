@@ -452,7 +452,7 @@ func TestWakesDuringALookAreOneMoreLook(t *testing.T) {
 		h.gate = gate
 		h.store.mu.Unlock()
 		for range 100 {
-			h.m.Wake(app)
+			h.m.Reconcile(app)
 			synctest.Wait()
 		}
 		close(gate)
@@ -467,7 +467,7 @@ func TestWakeBeforeRunIsRemembered(t *testing.T) {
 	inHouse(t, func(h *house) {
 		h.Memory.Away() // so that nothing but the wake tells of the app
 		m := runtime.New(h.options, h.store, h.store, h.Memory, h.router)
-		m.Wake(app)
+		m.Reconcile(app)
 		h.Memory.Back()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

@@ -223,7 +223,7 @@ func (s *Session) Close(ctx context.Context, reason string) error {
 	s.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUpGrace+stopSlack)
 		defer cancel()
-		defer s.m.Wake(s.app)
+		defer s.m.Reconcile(s.app)
 		defer s.release()    // if it is still there, the next look stops it
 		_ = s.stream.Close() // all was read, or nobody reads it any more
 		s.err = s.end(ctx, reason)

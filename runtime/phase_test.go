@@ -190,7 +190,7 @@ func TestAnOutputThatBrokeOffIsRecordedAnew(t *testing.T) {
 func TestOutputsGoWithTheApp(t *testing.T) {
 	inPhaseHouse(t, func(h *house, s *shelf) {
 		h.change(func(d *renga.Desired) { d.App.Deleting = true })
-		h.m.Wake(app)
+		h.m.Reconcile(app)
 		h.after(time.Minute)
 		if !s.forgot {
 			t.Error("they stay")

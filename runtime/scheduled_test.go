@@ -130,7 +130,7 @@ func TestAProcessTypeOfThatNameIsNoOneOff(t *testing.T) {
 		if _, _, err := h.m.RunOneOff(t.Context(), app, renga.OneOff{Command: "work"}); renga.KindOf(err) != renga.NotFound {
 			t.Errorf("of an app on its way out: %v", err)
 		}
-		h.m.Wake(app)
+		h.m.Reconcile(app)
 		h.after(time.Minute)
 		is(t, "running", h.running())
 		is(t, "told", e.all())
@@ -156,7 +156,7 @@ func TestAScheduledDynoIsNotEndedWhileTheStoreIsAway(t *testing.T) {
 func TestAnAppThatSleepsRunsItsSchedules(t *testing.T) {
 	inScheduleHouse(t, func(h *house, e *ends) {
 		h.change(func(d *renga.Desired) { d.App.SleepAfter, d.AsleepSince = time.Hour, time.Now() })
-		h.m.Wake(app)
+		h.m.Reconcile(app)
 		h.after(time.Minute)
 		d := h.scheduled("migrate", "run-1")
 		h.after(5 * time.Second)

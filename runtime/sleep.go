@@ -9,12 +9,12 @@ import (
 	"renga/runtime/plan"
 )
 
-// Rouse wakes an app that sleeps: somebody asks for it. It never blocks.
-func (m *Manager) Rouse(app renga.AppID) {
+// WakeUp wakes an app that sleeps: somebody asks for it. It never blocks.
+func (m *Manager) WakeUp(app renga.AppID) {
 	m.mu.Lock()
 	m.roused[app] = true
 	m.mu.Unlock()
-	m.Wake(app)
+	m.Reconcile(app)
 }
 
 // isRoused tells whether an app is to wake, or has woken and that is not written
@@ -25,7 +25,7 @@ func (m *Manager) isRoused(app renga.AppID) bool {
 	return m.roused[app]
 }
 
-// isAwake ends what Rouse began.
+// isAwake ends what WakeUp began.
 func (m *Manager) isAwake(app renga.AppID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

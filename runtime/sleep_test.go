@@ -56,7 +56,7 @@ func TestAnAppSleepsWhenNobodyAsksForItAndWakes(t *testing.T) {
 		h.after(24 * time.Hour)
 		h.did()
 		n.said()
-		h.m.Rouse(app)
+		h.m.WakeUp(app)
 		h.after(3 * time.Second)
 		is(t, "states awake", h.states(), "web.1 v2 up", "worker.1 v2 up")
 		said = n.said("web.1")
@@ -80,7 +80,7 @@ func TestASleepingAppSleepsOnWhenRengaIsStartedAnew(t *testing.T) {
 		is(t, "did", h.did())
 		is(t, "log", n.said())
 		is(t, "states", h.states(), "web.1 v2 idle", "worker.1 v2 idle")
-		h.m.Rouse(app)
+		h.m.WakeUp(app)
 		h.after(3 * time.Second)
 		is(t, "running", h.running(), "web.1 v2", "worker.1 v2")
 		h.after(nap - time.Minute)
@@ -95,9 +95,9 @@ func TestARequestThatComesWhileTheAppFallsAsleepKeepsItUp(t *testing.T) {
 		"over its old route, just before it was taken away": (*house).requested,
 		"before that is written down": func(h *house) {
 			h.requested()
-			h.m.Rouse(app)
+			h.m.WakeUp(app)
 		},
-		"when it is written down": func(h *house) { h.m.Rouse(app) },
+		"when it is written down": func(h *house) { h.m.WakeUp(app) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBedroom(t, func(h *house, _ *notebook) {
@@ -138,7 +138,7 @@ func TestAnAppWakesThoughTheStoreIsAway(t *testing.T) {
 	inBedroom(t, func(h *house, _ *notebook) {
 		h.after(nap + time.Minute)
 		h.store.fail(renga.Errorf(renga.Unavailable, "Redis is away."))
-		h.m.Rouse(app)
+		h.m.WakeUp(app)
 		h.after(3 * time.Second)
 		is(t, "running", h.running(), "web.1 v2", "worker.1 v2")
 		if len(h.targets()) != 1 || !h.asleep() {
@@ -190,7 +190,7 @@ func TestAnAppThatCrashesWhenItWakesIsToldOf(t *testing.T) {
 	inBedroom(t, func(h *house, _ *notebook) {
 		h.after(nap + time.Minute)
 		h.change(func(d *renga.Desired) { d.Live = record(2, "web=crash", renga.Succeeded) })
-		h.m.Rouse(app)
+		h.m.WakeUp(app)
 		h.after(time.Second)
 		if got := h.route().Idle; got != renga.IdleCrashed {
 			t.Errorf("idle: %q", got)

@@ -17,7 +17,7 @@ func (m *Manager) heard(ev engine.Event) {
 	if i := ev.Instance; ev.OutOfMemory && m.starved.news(i.ID, m.opts.Now(), r15Pause) {
 		m.say(ev.App, i.Name, "%s", r15(i))
 	}
-	m.Wake(ev.App)
+	m.Reconcile(ev.App)
 }
 
 func r15(i engine.Instance) string {

@@ -224,7 +224,7 @@ func (s *Server) setMaintenance(r *http.Request, a renga.App, on bool) (renga.Ap
 	if err != nil {
 		return renga.App{}, wire.OrNotFound(err, "app")
 	}
-	s.Waker.Wake(a.ID)
+	s.Reconciler.Reconcile(a.ID)
 	s.Audit(r, "maintenance set", a.Name, "maintenance", on)
 	return a, nil
 }

@@ -117,7 +117,7 @@ func (s *Server) switchFeature(r *http.Request, a renga.App, f renga.Feature, on
 	if err != nil {
 		return renga.App{}, wire.OrNotFound(err, "app")
 	}
-	s.Waker.Wake(a.ID)
+	s.Reconciler.Reconcile(a.ID)
 	s.Audit(r, "feature set", a.Name, "feature", f.Name, "enabled", on)
 	return a, nil
 }

@@ -111,7 +111,7 @@ func (s *Server) setHealthCheck(r *http.Request, a renga.App, change func(renga.
 	if err != nil {
 		return renga.App{}, wire.OrNotFound(err, "app")
 	}
-	s.Waker.Wake(a.ID)
+	s.Reconciler.Reconcile(a.ID)
 	s.Audit(r, "health check set", a.Name, "path", a.HealthCheck.Path)
 	return a, nil
 }

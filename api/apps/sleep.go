@@ -102,7 +102,7 @@ func (s *Server) updateSleep(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return wire.OrNotFound(err, "app")
 	}
-	s.Waker.Wake(a.ID)
+	s.Reconciler.Reconcile(a.ID)
 	s.Audit(r, "sleep set", a.Name, "after", after.String())
 	return s.replySleep(w, r, a)
 }

@@ -184,7 +184,7 @@ func (s *Server) addDomain(w http.ResponseWriter, r *http.Request) error {
 	if d, err = s.parts.Domains.AddDomain(r.Context(), d); err != nil {
 		return wire.OrNotFound(err, "app")
 	}
-	s.Waker.Wake(a.ID)
+	s.Reconciler.Reconcile(a.ID)
 	s.order(a, d)
 	s.Audit(r, "domain added", a.Name, "domain", d.Hostname)
 	return s.replyDomain(w, r, http.StatusCreated, a, d)
@@ -241,7 +241,7 @@ func (s *Server) removeDomain(w http.ResponseWriter, r *http.Request) error {
 	if err := s.parts.Domains.RemoveDomain(r.Context(), a.ID, d.ID); err != nil {
 		return wire.OrNotFound(err, "domain")
 	}
-	s.Waker.Wake(a.ID)
+	s.Reconciler.Reconcile(a.ID)
 	s.Audit(r, "domain removed", a.Name, "domain", d.Hostname)
 	return wire.Answer(w, http.StatusOK, s.newDomain(d, a, endpoints))
 }

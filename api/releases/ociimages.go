@@ -39,7 +39,7 @@ func (s *Server) releaseImage(r *http.Request, a renga.App, image, description s
 	if err != nil {
 		return renga.ReleaseRecord{}, wire.OrNotFound(err, "app")
 	}
-	s.Waker.Wake(a.ID)
+	s.Reconciler.Reconcile(a.ID)
 	s.Audit(r, "images released", a.Name, "release", rel.Name(), "types", renga.Web)
 	return s.parts.Releases.Release(r.Context(), a.ID, rel.Version)
 }

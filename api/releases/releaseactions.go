@@ -47,9 +47,9 @@ func (s *Server) actOnRelease(w http.ResponseWriter, r *http.Request, done strin
 	if err := act(r.Context(), a.ID, version); err != nil {
 		return wire.OrNotFound(err, "release")
 	}
-	s.Waker.Wake(a.ID)
+	s.Reconciler.Reconcile(a.ID)
 	name := renga.VersionName(version)
 	s.Audit(r, "release "+done, a.Name, "release", name)
-	s.Lines.Did(r.Context(), a.ID, wire.Caller(r).ID, "Release "+name+" "+done)
+	s.Activity.Note(r.Context(), a.ID, wire.Caller(r).ID, "Release "+name+" "+done)
 	return s.replyRelease(w, r, a, version)
 }

@@ -15,8 +15,8 @@ type Parts struct {
 	Apps           Apps
 	Releases       Releases
 	Repeats        Repeats
-	Lines          Lines
-	Waker          Waker
+	Activity       Activity
+	Reconciler     Reconciler
 }
 
 // Logins lets people in.
@@ -57,13 +57,13 @@ type Releases interface {
 	Newest(ctx context.Context, apps []renga.AppID) (map[renga.AppID]renga.ReleaseRecord, error)
 }
 
-// Lines takes what people do to an app, for its log.
-type Lines interface {
-	// Did notes what an account did, such as "Scaled to web@2:Standard-1X".
-	Did(ctx context.Context, app renga.AppID, by renga.AccountID, what string)
+// Activity takes what people do to an app, for its log.
+type Activity interface {
+	// Note notes what an account did, such as "Scaled to web@2:Standard-1X".
+	Note(ctx context.Context, app renga.AppID, by renga.AccountID, what string)
 }
 
-// Waker is told when an app should be looked at.
-type Waker interface {
-	Wake(app renga.AppID)
+// Reconciler is told when an app should be looked at.
+type Reconciler interface {
+	Reconcile(app renga.AppID)
 }

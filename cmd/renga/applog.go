@@ -16,8 +16,8 @@ type activity struct {
 	db   *store.Store
 }
 
-// Did adds a line such as "Deploy 0123abcd by user ada@example.com".
-func (a activity) Did(ctx context.Context, app renga.AppID, by renga.AccountID, what string) {
+// Note adds a line such as "Deploy 0123abcd by user ada@example.com".
+func (a activity) Note(ctx context.Context, app renga.AppID, by renga.AccountID, what string) {
 	who := "user " + string(by)
 	if by == renga.Platform {
 		who = "the platform"

@@ -72,15 +72,15 @@ func (b base) newSampler(requests *meter.Counter, manager *runtime.Manager) *met
 
 func (b base) newReleaser(owners *releaser.Owners, manager *runtime.Manager) *releaser.Releaser {
 	return releaser.New(releaser.Parts{
-		Apps:   b.db,
-		Store:  b.db,
-		Ledger: b.ledger,
-		Owners: owners,
-		Runner: manager,
-		Lines:  b.activity,
-		Log:    b.log,
-		Now:    time.Now,
-		NewID:  uuid.NewString,
+		Apps:     b.db,
+		Store:    b.db,
+		Ledger:   b.ledger,
+		Owners:   owners,
+		Runner:   manager,
+		Activity: b.activity,
+		Log:      b.log,
+		Now:      time.Now,
+		NewID:    uuid.NewString,
 	})
 }
 

@@ -25,7 +25,7 @@ func newWakeUps() *wakeUps {
 
 // waker ends the sleep of apps.
 type waker interface {
-	Rouse(app renga.AppID)
+	WakeUp(app renga.AppID)
 	// Settled returns once every app has its route, or with an error when ctx ends.
 	Settled(ctx context.Context) error
 }
@@ -66,7 +66,7 @@ func (w *wakeUps) run(ctx context.Context, manager waker) error {
 			return nil
 		case <-w.asked:
 			for app := range w.take() {
-				manager.Rouse(app)
+				manager.WakeUp(app)
 			}
 		}
 	}

@@ -15,7 +15,7 @@ type sleepers struct {
 	settled chan struct{}
 }
 
-func (s *sleepers) Rouse(app renga.AppID) { s.woken[app]++ }
+func (s *sleepers) WakeUp(app renga.AppID) { s.woken[app]++ }
 
 func (s *sleepers) Settled(ctx context.Context) error {
 	select {

@@ -42,8 +42,8 @@ func (p *platform) newAPI() *api.Server {
 			Apps:           p.db,
 			Releases:       p.db,
 			Repeats:        p.db,
-			Lines:          p.activity,
-			Waker:          p.manager,
+			Activity:       p.activity,
+			Reconciler:     p.manager,
 		},
 		Domains: domains.Parts{
 			Apps:      p.db,

@@ -62,7 +62,7 @@ func (r *Rig) NewSettings() wire.Settings {
 func (r *Rig) NewParts() wire.Parts {
 	return wire.Parts{
 		Tokens: tokens{r.World, r.DB}, Logins: r.People, Authorizations: r.DB, Accounts: r.DB,
-		Apps: r.World, Releases: r.World, Repeats: r.DB, Lines: r.World, Waker: r.World,
+		Apps: r.World, Releases: r.World, Repeats: r.DB, Activity: r.World, Reconciler: r.World,
 	}
 }
 

@@ -422,7 +422,7 @@ func (w *World) Restart(_ context.Context, _ renga.AppID, key string) error {
 	return nil
 }
 
-func (w *World) Wake(app renga.AppID) { w.Woken = append(w.Woken, app) }
+func (w *World) Reconcile(app renga.AppID) { w.Woken = append(w.Woken, app) }
 
 func (w *World) Desired(_ context.Context, app renga.AppID) (renga.Desired, error) {
 	w.Mu.Lock()
@@ -434,7 +434,7 @@ func (w *World) LastRequest(renga.AppID) time.Time { return w.Requested }
 
 func (w *World) Order(host string) { w.Ordered = append(w.Ordered, host) }
 
-func (w *World) Did(_ context.Context, _ renga.AppID, by renga.AccountID, what string) {
+func (w *World) Note(_ context.Context, _ renga.AppID, by renga.AccountID, what string) {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	w.Said = append(w.Said, fmt.Sprintf("%s by %s", what, by))
