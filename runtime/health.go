@@ -11,19 +11,19 @@ import (
 	"renga/runtime/engine"
 )
 
-// checkup is what one web dyno is asked.
-type checkup struct {
+// check is what one web dyno is asked.
+type check struct {
 	renga.HealthCheck
 	addr, host string
 }
 
-// checkup is by HTTP when the app has a check, and else by TCP.
-func (w *worker) checkup(app renga.App, i engine.Instance) checkup {
-	return checkup{app.HealthCheck, i.Addr, app.Name + "." + w.m.opts.Domain}
+// checkOf is by HTTP when the app has a check, and else by TCP.
+func (w *watch) checkOf(app renga.App, i engine.Instance) check {
+	return check{app.HealthCheck, i.Addr, app.Name + "." + w.m.opts.Domain}
 }
 
 // ask asks once.
-func (w *worker) ask(ctx context.Context, c checkup) error {
+func (w *watch) ask(ctx context.Context, c check) error {
 	if !c.On() {
 		ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 		defer cancel()
@@ -34,35 +34,35 @@ func (w *worker) ask(ctx context.Context, c checkup) error {
 	return w.m.opts.Get(ctx, c.addr, c.host, c.Path)
 }
 
-// attendLocked goes on asking a web dyno that serves, as long as its app has a
+// checkHealthLocked goes on asking a web dyno that serves, as long as its app has a
 // check. One that answers badly too often is late: it is asked no more requests
 // and ends.
-func (w *worker) attendLocked(ctx context.Context, i engine.Instance, s *sight, c checkup) {
-	if s.attended == c {
+func (w *watch) checkHealthLocked(ctx context.Context, i engine.Instance, c check) {
+	if w.checked == c {
 		return
 	}
-	s.stopAttending()
-	if s.attended = c; !c.On() {
+	w.stopHealthLocked()
+	if w.checked = c; !c.On() {
 		return
 	}
-	ctx, s.attend = context.WithCancel(ctx)
+	ctx, w.health = context.WithCancel(ctx)
 	w.tasks.Go(func() {
-		if reason := w.attend(ctx, c); reason != "" {
-			w.unwell(i, reason)
+		if reason := w.untilUnhealthy(ctx, c); reason != "" {
+			w.unhealthy(i, reason)
 		}
 	})
 }
 
-func (s *sight) stopAttending() {
-	if s.attend != nil {
-		s.attend()
-		s.attend, s.attended = nil, checkup{}
+func (w *watch) stopHealthLocked() {
+	if w.health != nil {
+		w.health()
+		w.health, w.checked = nil, check{}
 	}
 }
 
-// attend asks until ctx ends, or the dyno has failed as often in a row as it
+// untilUnhealthy asks until ctx ends, or the dyno has failed as often in a row as it
 // may; then it says how.
-func (w *worker) attend(ctx context.Context, c checkup) (reason string) {
+func (w *watch) untilUnhealthy(ctx context.Context, c check) (reason string) {
 	for failures := 0; ; {
 		wait(ctx, c.Interval)
 		err := w.ask(ctx, c)
@@ -80,30 +80,29 @@ func (w *worker) attend(ctx context.Context, c checkup) (reason string) {
 	}
 }
 
-// unwell notes that a dyno which served is to be ended.
-func (w *worker) unwell(i engine.Instance, reason string) {
+// unhealthy notes that a dyno which served is to be ended.
+func (w *watch) unhealthy(i engine.Instance, reason string) {
 	w.mu.Lock()
-	s, ok := w.sights[i.ID]
-	news := ok && s.late == "" && !s.stopping
+	news := w.late == "" && w.ending != stopping
 	if news {
-		s.late = reason
+		w.late = reason
 	}
 	w.mu.Unlock()
 	if news {
 		w.say(i.Name, "%s", reason)
-		poke(w.wake)
+		w.lookAgain()
 	}
 }
 
-// judgeLocked takes in what the image's own HEALTHCHECK says: a dyno is not up
+// judgeImageCheckLocked takes in what the image's own HEALTHCHECK says: a dyno is not up
 // before it passed, and ends when it failed.
-func (w *worker) judgeLocked(i engine.Instance, s *sight) {
-	if i.Type == renga.Web && i.State == engine.Running && i.Health == engine.Unhealthy && s.late == "" && !s.stopping {
-		s.late = "The HEALTHCHECK of the image failed"
+func (w *watch) judgeImageCheckLocked(i engine.Instance) {
+	if i.Type == renga.Web && i.State == engine.Running && i.Health == engine.Unhealthy && w.late == "" && w.ending != stopping {
+		w.late = "The HEALTHCHECK of the image failed"
 		if i.HealthSaid != "" {
-			s.late += ": " + i.HealthSaid
+			w.late += ": " + i.HealthSaid
 		}
-		w.say(i.Name, "%s", s.late)
+		w.say(i.Name, "%s", w.late)
 	}
 }
 

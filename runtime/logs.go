@@ -43,22 +43,19 @@ const (
 	lastWords = 5 * time.Second
 )
 
-// say adds a platform line about a dyno.
-func (w *worker) say(dyno, format string, args ...any) { w.m.say(w.app, dyno, format, args...) }
-
 func (m *Manager) say(app renga.AppID, dyno, format string, args ...any) {
 	m.opts.Logs.Line(app, renga.SourceHeroku, dyno, fmt.Sprintf(format, args...))
 }
 
 // followLocked begins to keep what an instance prints, unless that goes on
 // already. What an attached one prints is its client's alone.
-func (w *worker) followLocked(ctx context.Context, i engine.Instance, s *sight) {
+func (w *watch) followLocked(ctx context.Context, i engine.Instance) {
 	reader, ok := w.m.engine.(engine.OutputReader)
-	if !ok || s.kept != nil || i.State == engine.Created || i.Attached {
+	if !ok || w.kept != nil || i.State == engine.Created || i.Attached {
 		return
 	}
 	kept := make(chan struct{})
-	s.kept = kept
+	w.kept = kept
 	w.tasks.Go(func() {
 		defer close(kept)
 		f := &follower{w: w, reader: reader, Instance: i}
@@ -68,12 +65,9 @@ func (w *worker) followLocked(ctx context.Context, i engine.Instance, s *sight) 
 
 // awaitLastLines waits until all that an ended instance printed is kept, or for
 // as long as is decent.
-func (w *worker) awaitLastLines(ctx context.Context, id string) {
-	var kept chan struct{}
+func (w *watch) awaitLastLines(ctx context.Context) {
 	w.mu.Lock()
-	if s, ok := w.sights[id]; ok {
-		kept = s.kept
-	}
+	kept := w.kept
 	w.mu.Unlock()
 	if kept == nil {
 		return
@@ -89,7 +83,7 @@ func (w *worker) awaitLastLines(ctx context.Context, id string) {
 // follower keeps the output of one instance.
 type follower struct {
 	engine.Instance
-	w       *worker
+	w       *watch
 	reader  engine.OutputReader
 	reading *reading
 	out     [2]renga.LogLine // the begun line of stdout and of stderr
@@ -239,8 +233,6 @@ func (f *follower) remember(ctx context.Context) {
 	lines := f.w.tail(ctx, f.ID)
 	f.w.mu.Lock()
 	defer f.w.mu.Unlock()
-	if s, ok := f.w.sights[f.ID]; ok {
-		s.lastLines = lines
-	}
-	poke(f.w.wake)
+	f.w.lastLines = lines
+	f.w.lookAgain()
 }

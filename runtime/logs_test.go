@@ -76,6 +76,7 @@ func inLoggedHouse(t *testing.T, test func(*house, *notebook)) {
 	inHouse(t, func(h *house) {
 		all := programs()
 		all["chatty"] = enginetest.Program{Lines: []string{"one", "two"}, Bye: "bye"}
+		all["latecomer"] = enginetest.Program{Pull: time.Second, Lines: []string{"one"}, Bye: "bye"}
 		all["hoard"] = enginetest.Program{Fills: 3 << 30}
 		all["gorge"] = enginetest.Program{Listens: -1, Starves: true, Exits: true, After: 100 * time.Millisecond, Code: 137, OOM: true}
 		h.Memory = enginetest.NewMemory(nil, all)

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"reflect"
-	"slices"
+	"sync"
 	"time"
 
 	"renga"
@@ -14,8 +12,12 @@ import (
 	"renga/runtime/plan"
 )
 
-// lookTimeout bounds what a look asks of the store and the engine.
-const lookTimeout = 30 * time.Second
+const (
+	// lookTimeout bounds what a look asks of the store and the engine.
+	lookTimeout = 30 * time.Second
+	// adoptTimeout is how long the first look waits for the dynos that it finds.
+	adoptTimeout = 250 * time.Millisecond
+)
 
 // look finds out how the app is, decides, and does what is to be done. It is
 // over once the app is gone and nothing of it is left.
@@ -27,14 +29,14 @@ func (w *worker) look(ctx context.Context) (again time.Time, over bool, err erro
 		return time.Time{}, false, wishErr
 	}
 	if err := w.observe(ctx, brief, &world); err != nil {
-		w.announce(world)
+		w.routing.announce(world)
 		return time.Time{}, false, errors.Join(wishErr, err, w.giveUp(ctx, world))
 	}
 	world.Tally = w.tally(world)
 	world, next, err := w.succeed(brief, world, world.Plan())
 	err = errors.Join(wishErr, err, w.apply(ctx, brief, world, next))
-	world.Starts = w.attemptsSince(world.Starts)
-	err = errors.Join(err, w.save(brief, world))
+	world.Starts = w.starts.since(world.Starts)
+	err = errors.Join(err, w.records.save(brief, world))
 	if err == nil && world.Gone && len(world.Instances) == 0 && len(world.Starts) == 0 {
 		over, err = true, w.forgetApp(brief)
 	}
@@ -78,8 +80,8 @@ func (w *worker) wish(ctx context.Context) (plan.World, error) {
 // observe adds what is there. What is under way is noted before the engine is
 // asked: what ends in between is then seen at the next look, and never missed.
 func (w *worker) observe(ctx, brief context.Context, world *plan.World) error {
-	world.Starts = w.attempts()
-	busy := w.busyEnds()
+	world.Starts = w.starts.all()
+	before, endings := w.watches.all(), w.watches.endings()
 	instances, err := w.m.engine.List(brief, w.app)
 	w.m.stats.engine(err)
 	if err != nil {
@@ -92,17 +94,36 @@ func (w *worker) observe(ctx, brief context.Context, world *plan.World) error {
 	world.Now = w.m.opts.Now()
 	for _, i := range instances {
 		i.OverDisk = i.State == engine.Exited && w.m.full.has(i.ID)
-		seen, turns := w.see(ctx, world.Desired.App, i, world.Now)
-		if e, ok := busy[i.ID]; ok {
-			seen.Stopping, seen.Killing = e.stopping, e.killing
-		}
+		seen, turns := w.watches.of(i.ID).see(ctx, world.Desired.App, i, world.Now)
+		seen.Stopping, seen.Killing = endings[i.ID] == stopping, endings[i.ID] == killing
 		world.Instances = append(world.Instances, seen)
 		if !turns.IsZero() && (world.Turns.IsZero() || turns.Before(world.Turns)) {
 			world.Turns = turns
 		}
 	}
-	w.prune(instances, *world)
+	w.watches.drop(before, instances)
+	w.starts.prune(*world)
 	return nil
+}
+
+// adopt asks the dynos that ran before this process once, all at the same time,
+// so that the first route is complete.
+func (w *worker) adopt(ctx context.Context, instances []engine.Instance) {
+	ctx, cancel := context.WithTimeout(ctx, adoptTimeout)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, i := range instances {
+		if i.Type != renga.Web || i.State != engine.Running || i.Addr == "" {
+			continue
+		}
+		found := w.watches.of(i.ID)
+		all.Go(func() {
+			if w.m.opts.Probe(ctx, i.Addr) == nil {
+				found.ready(i.StartedAt)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // succeed writes down that the pending release has succeeded, when the plan says
@@ -113,133 +134,13 @@ func (w *worker) succeed(ctx context.Context, world plan.World, next plan.Plan) 
 	if !ok {
 		return world, next, nil
 	}
-	if written, err := w.finish(ctx, f); err != nil || !written {
+	if written, err := w.outcomes.finish(ctx, f); err != nil || !written {
 		return world, rest, err
 	}
 	world = world.Succeeded()
 	w.wanted = &world.Desired
 	world.Tally = w.tally(world)
 	return world, world.Plan(), nil
-}
-
-// announce tells the router of an app before the engine could be asked for its
-// dynos, so that its requests wait for them and are not told that there is no
-// such app. A route that is known already stays.
-func (w *worker) announce(world plan.World) {
-	if w.routed != nil || world.Gone {
-		return
-	}
-	if route := world.Plan().Route; w.announced == nil || !reflect.DeepEqual(*w.announced, route) {
-		w.m.rt.Route(route)
-		w.announced = &route
-	}
-}
-
-// attempts is what is known of starts now.
-func (w *worker) attempts() map[string]plan.Attempt {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return maps.Clone(w.starts)
-}
-
-// attemptsSince is what is known of starts now, and of those that were under way
-// before the engine was asked and have ended since: their dynos were not there to
-// be listed, and are not gone.
-func (w *worker) attemptsSince(before map[string]plan.Attempt) map[string]plan.Attempt {
-	all := maps.Clone(before)
-	maps.DeleteFunc(all, func(_ string, a plan.Attempt) bool { return !a.Busy })
-	maps.Copy(all, w.attempts())
-	return all
-}
-
-// prune forgets instances that are gone and starts of dynos that are not wanted
-// any more; those under way are broken off.
-func (w *worker) prune(instances []engine.Instance, world plan.World) {
-	there := map[string]bool{}
-	for _, i := range instances {
-		there[i.ID] = true
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for id, s := range w.sights {
-		if !there[id] && !s.stopping && !s.killing {
-			s.stopProbe()
-			s.stopAttending()
-			delete(w.sights, id)
-		}
-	}
-	for key, a := range w.starts {
-		switch {
-		case world.Wants(key):
-		case a.Busy:
-			w.aborts[key]()
-		default:
-			delete(w.starts, key)
-		}
-	}
-}
-
-// save hands the dynos' records to the store when they changed, and says so.
-func (w *worker) save(ctx context.Context, world plan.World) error {
-	if world.Away || world.Gone && w.wanted == nil {
-		return nil
-	}
-	dynos := world.Dynos()
-	if w.hasSaved && reflect.DeepEqual(dynos, w.saved) {
-		return nil
-	}
-	w.m.stats.have(w.app, dynos)
-	err := w.m.db.SaveDynos(ctx, w.app, dynos)
-	w.m.stats.store(err)
-	w.tell(ctx, dynos)
-	if err != nil {
-		w.hasSaved = false
-		return fmt.Errorf("save the dynos' states: %w", err)
-	}
-	w.saved, w.hasSaved = dynos, true
-	return nil
-}
-
-// tell logs each dyno whose state changed, and says so in the app's log: there
-// by name, for one dyno follows the other.
-func (w *worker) tell(ctx context.Context, dynos []renga.Dyno) {
-	before := map[string]renga.DynoState{}
-	for _, d := range w.saved {
-		before[d.ID] = d.State
-	}
-	for _, d := range dynos {
-		if from := before[d.ID]; from != d.State {
-			w.logger().InfoContext(ctx, "dyno changed", "dyno", d.Name, "release", d.Release,
-				"from", from, "to", d.State, "reason", d.Reason)
-		}
-	}
-	w.sayStates(dynos)
-}
-
-// sayStates tells the app's log which dynos changed their state. Dynos that ran
-// before Renga was started are no news, and of an attached one its session tells.
-func (w *worker) sayStates(dynos []renga.Dyno) {
-	states := map[string]renga.DynoState{}
-	for _, d := range dynos {
-		if d.State == renga.Asleep || w.m.oneOffs.holds(d.ID) {
-			continue // what sleeps is down
-		}
-		states[d.Name] = d.State
-		from, known := w.states[d.Name]
-		switch {
-		case !known && w.states == nil && d.State != renga.Starting:
-		case !known:
-			w.say(d.Name, "State changed from %s to %s", renga.Down, d.State)
-		case from != d.State:
-			w.say(d.Name, "State changed from %s to %s", from, d.State)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(w.states)) {
-		if _, ok := states[name]; !ok {
-			w.say(name, "State changed from %s to %s", w.states[name], renga.Down)
-		}
-	}
-	w.states = states
 }
 
 // forgetApp removes the app's log and what release commands printed, and has

@@ -297,7 +297,7 @@ func (m *Manager) dispatch(ctx context.Context) {
 			return
 		case w := <-retired:
 			delete(workers, w.app)
-			m.forget(w.app, len(w.wake) > 0)
+			m.forget(w.app, len(w.again) > 0)
 		case <-m.signal:
 			for app := range m.takeWoken() {
 				w, ok := workers[app]
@@ -312,7 +312,7 @@ func (m *Manager) dispatch(ctx context.Context) {
 						}
 					})
 				}
-				poke(w.wake)
+				w.lookAgain()
 			}
 		}
 	}

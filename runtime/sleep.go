@@ -36,7 +36,7 @@ func (m *Manager) isAwake(app renga.AppID) {
 // sleep is told in package plan.
 func (w *worker) doze(ctx context.Context, world plan.World) error {
 	if w.m.rt.LastRequest(w.app).After(world.QuietSince) {
-		poke(w.wake)
+		w.lookAgain()
 		return nil
 	}
 	if err := w.setAsleep(ctx, "doze", world.Asked); err != nil {
@@ -73,6 +73,6 @@ func (w *worker) setAsleep(ctx context.Context, verb string, since time.Time) er
 	if err != nil {
 		return fmt.Errorf("%s: %w", verb, err)
 	}
-	poke(w.wake)
+	w.lookAgain()
 	return nil
 }

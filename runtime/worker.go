@@ -2,10 +2,7 @@ package runtime
 
 import (
 	"context"
-	"log/slog"
 	"math/rand/v2"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"renga"
@@ -13,52 +10,32 @@ import (
 )
 
 // worker looks after one app. Looks never overlap; steps that take long run
-// beside them and wake the worker when they end.
+// beside them and have the app looked at again when they end.
 type worker struct {
-	m    *Manager
-	app  renga.AppID
-	wake chan struct{}
-	// began is when this process first cared for the app.
-	began time.Time
-	// name is the app's, once the store has told it.
-	name atomic.Pointer[string]
-	// tasks are the steps and probes under way; run waits for them.
-	tasks sync.WaitGroup
+	*appScope
+	watches  *watches
+	starts   *starts
+	outcomes *outcomes
+	records  *records
+	routing  *routing
 
-	// What only looks touch:
-	wanted *renga.Desired // as the store said last
-	routed *renga.Route   // as the router was told last
-	// announced is what the router was told while the engine could not be asked.
-	announced *renga.Route
-	saved     []renga.Dyno // as the store was told last, if hasSaved
-	hasSaved  bool
-	states    map[string]renga.DynoState // by name, as the app's log was told last
-	tallied   map[string]renga.Tally     // a canary's requests, by dyno
-	marked    plan.Mark                  // last
-	finished  plan.Finish                // last
-	adopted   bool                       // the first look at the engine is over
-	awake     time.Time                  // since when the app is, or this process
-
-	mu     sync.Mutex
-	starts map[string]plan.Attempt       // by StartKey
-	aborts map[string]context.CancelFunc // of those under way
-	sights map[string]*sight             // by the engine's id
+	began   time.Time              // when this process first cared for the app
+	wanted  *renga.Desired         // as the store said last
+	tallied map[string]renga.Tally // a canary's requests, by dyno
+	adopted bool                   // the first look at the engine is over
+	awake   time.Time              // since when the app is, or this process
 }
 
 func newWorker(m *Manager, app renga.AppID) *worker {
+	scope := &appScope{m: m, app: app, again: make(chan struct{}, 1)}
+	ws := &watches{scope: scope, byID: map[string]*watch{}}
 	return &worker{
-		m: m, app: app, wake: make(chan struct{}, 1), began: m.opts.Now(), awake: m.opts.Now(),
-		starts: map[string]plan.Attempt{}, aborts: map[string]context.CancelFunc{}, sights: map[string]*sight{},
+		appScope: scope, watches: ws, began: m.opts.Now(), awake: m.opts.Now(),
+		starts: &starts{
+			appScope: scope, watches: ws, attempts: map[string]plan.Attempt{}, aborts: map[string]context.CancelFunc{},
+		},
+		outcomes: &outcomes{appScope: scope}, records: &records{appScope: scope}, routing: &routing{appScope: scope},
 	}
-}
-
-// logger names the app in every line: by its name, or by its id while the name
-// is not known, as for dynos of an app that is gone.
-func (w *worker) logger() *slog.Logger {
-	if name := w.name.Load(); name != nil {
-		return w.m.log.With("app", *name)
-	}
-	return w.m.log.With("app", w.app)
 }
 
 // run looks whenever it is woken or time asks for it, until ctx ends or the app
@@ -72,7 +49,7 @@ func (w *worker) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-w.wake:
+		case <-w.again:
 		case <-timer.C:
 		}
 		again, over, err := w.turn(ctx)
