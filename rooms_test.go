@@ -59,9 +59,11 @@ var rooms = map[string][]string{
 	"store/storetest":       {"store"},
 	"webhooks":              {"."},
 	"cmd/renga": {
-		".", "accounts", "api", "api/apps", "api/domains", "api/dynos", "api/events", "api/people", "api/pipelines", "api/releases",
+		".", "accounts", "api", "api/apps", "api/domains", "api/dynos", "api/events", "api/people", "api/pipelines",
+		"api/releases",
 		"api/wire", "attach", "certs", "config", "docker", "durable", "egress", "firewall", "front",
-		"logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "scheduler", "seal", "store",
+		"logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "scheduler", "seal",
+		"store",
 		"store/redisserver", "webhooks",
 	},
 	"e2e":            {"."},

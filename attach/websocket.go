@@ -99,7 +99,8 @@ func (c *webSocketClient) Pass(ctx context.Context, to Stream) error {
 			continue
 		}
 		if err := c.obey(ctx, message, to); err != nil {
-			return errors.Join(err, c.conn.Close(websocket.StatusInvalidFramePayloadData, "a text message must be JSON: resize or eof"))
+			return errors.Join(err, c.conn.Close(websocket.StatusInvalidFramePayloadData,
+				"a text message must be JSON: resize or eof"))
 		}
 	}
 }
@@ -110,7 +111,8 @@ func (v *webSocketClient) obey(ctx context.Context, message []byte, to Stream) e
 		return err
 	}
 	if c.Resize != nil {
-		_ = to.Resize(ctx, renga.Window{Columns: c.Resize.Columns, Rows: c.Resize.Rows}) // a dyno that has ended has no terminal
+		// a dyno that has ended has no terminal
+		_ = to.Resize(ctx, renga.Window{Columns: c.Resize.Columns, Rows: c.Resize.Rows})
 	}
 	if c.EOF {
 		_ = to.CloseWrite() // nor input

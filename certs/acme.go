@@ -17,27 +17,26 @@ import (
 	"renga"
 )
 
-// LetsEncrypt is the word for Let's Encrypt's directory.
+// LetsEncrypt stands for the URL of Let's Encrypt's directory.
 const LetsEncrypt = "letsencrypt"
 
-// challengeProtocol is what a CA asks for when it checks a host by TLS-ALPN-01.
+// challengeProtocol is the ALPN protocol of a CA's check by TLS-ALPN-01.
 const challengeProtocol = "acme-tls/1"
 
 const (
-	// firstWait is how long a first visitor waits for a certificate; the one of
-	// the local CA is given after that, and the order goes on.
+	// firstWait is how long a host's first client waits for a certificate. After
+	// that it gets one of the local CA, and the order goes on.
 	firstWait = 20 * time.Second
 	// failedAfter is how long an order may fail before it counts as failed. It is
-	// tried on all the same, ever more rarely.
+	// still tried again, more and more rarely.
 	failedAfter = time.Hour
-	// checkEvery is how often it is looked whether all that is managed is
-	// ordered, and nothing else.
+	// checkEvery is how often orders are compared with what is managed.
 	checkEvery = time.Hour
 )
 
 // ACME says who is asked for certificates, and how it reaches this machine.
-// Hosts are checked by HTTP-01 and TLS-ALPN-01, whichever works: one of the
-// ports 80 and 443 of the outside must lead to the ports here.
+// Hosts are checked by HTTP-01 and TLS-ALPN-01, whichever works: port 80 or 443
+// of the host must lead to the ports here.
 type ACME struct {
 	Directory string // its URL, or LetsEncrypt; empty for no ACME
 	Email     string // of the account; may be empty
@@ -48,7 +47,7 @@ type ACME struct {
 	HTTPPort, TLSPort int
 }
 
-// State is how it stands with a host's certificate.
+// State is the status of a host's certificate.
 type State string
 
 // The states, as Heroku calls them.
@@ -108,7 +107,7 @@ func newOrders(o Options, mayOrder func(context.Context, string) bool, w Watcher
 		open:     map[string]*order{},
 	}
 	silent := zap.NewNop() // what matters of it comes as events
-	// The library begins to look after its cache at once; run ends that.
+	// The library starts a goroutine for its cache at once; run ends it.
 	d.cache = certmagic.NewCache(certmagic.CacheOptions{
 		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return d.config, nil },
 		Logger:           silent,
@@ -162,8 +161,8 @@ func (d *orders) run(ctx context.Context, managed func(context.Context) ([]strin
 	}
 }
 
-// compare adds what is managed and not ordered yet, and gives up what is managed no
-// more.
+// compare adds orders for newly managed hosts, and ends those for hosts that
+// are no longer managed.
 func (d *orders) compare(ctx context.Context, managed func(context.Context) ([]string, error)) {
 	hosts, err := managed(ctx)
 	if err != nil && ctx.Err() == nil {
@@ -191,7 +190,7 @@ func (d *orders) beginAdded(ctx context.Context) {
 	}
 }
 
-// forgetUnmanaged gives up what is ours no more.
+// forgetUnmanaged ends the orders of hosts that are no longer managed.
 func (d *orders) forgetUnmanaged(ctx context.Context) {
 	for _, host := range d.hosts() {
 		if !d.mayOrder(ctx, host) && ctx.Err() == nil {
@@ -222,7 +221,7 @@ func (d *orders) forget(host string) {
 	d.cache.RemoveManaged([]certmagic.SubjectIssuer{{Subject: host}})
 }
 
-// restart begins a host's order anew.
+// restart begins a host's order again.
 func (d *orders) restart(host string) {
 	d.forget(host)
 	d.manage(host)
@@ -245,8 +244,8 @@ func (d *orders) manage(host string) *order {
 	return o
 }
 
-// wait orders a host's certificate and waits a little for it; nil when that did
-// not do.
+// wait orders a host's certificate and waits up to firstWait for it; nil if
+// that was not enough.
 func (d *orders) wait(hello *tls.ClientHelloInfo, host string) *tls.Certificate {
 	late := time.NewTimer(firstWait)
 	defer late.Stop()
@@ -271,7 +270,7 @@ func isChallenge(hello *tls.ClientHelloInfo) bool {
 	return len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == challengeProtocol
 }
 
-// event takes what certmagic tells on its way.
+// event takes certmagic's events.
 func (d *orders) event(ctx context.Context, name string, data map[string]any) error {
 	switch name {
 	case "cached_managed_cert": // loaded, or ordered the first time
@@ -293,7 +292,7 @@ func (d *orders) event(ctx context.Context, name string, data map[string]any) er
 	return nil
 }
 
-// renewed tells of a certificate that is in the storage, and soon in use.
+// renewed reports a certificate that is in the storage, and soon in use.
 func (d *orders) renewed(ctx context.Context, data map[string]any) {
 	host, _ := data["identifier"].(string)
 	file, _ := data["certificate_path"].(string)
@@ -308,7 +307,7 @@ func (d *orders) renewed(ctx context.Context, data map[string]any) {
 	d.log.Error("read a renewed certificate", "host", host, "err", err)
 }
 
-// settle notes an outcome and tells it.
+// settle records an outcome and reports it.
 func (d *orders) settle(host string, o Outcome) {
 	d.mu.Lock()
 	if held := d.open[host]; held != nil {

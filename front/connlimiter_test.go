@@ -113,7 +113,7 @@ func TestAConnectionThatIsBeingAnsweredStays(t *testing.T) {
 		t.Errorf("who was being answered got %q", got)
 	}
 	if got := say(t, session, false, "still\n"); got != "heard still" {
-		t.Errorf("who talks got %q", got)
+		t.Errorf("the busy client got %q", got)
 	}
 	if err := session.Close(); err != nil {
 		t.Fatal(err)

@@ -182,8 +182,8 @@ func (s *sorter) handOver(ctx context.Context, c net.Conn) {
 	_ = c.Close() // Other may have closed it
 }
 
-// detect finds out what a connection speaks. The one returned has still all of
-// its bytes to read.
+// detect finds out what a connection speaks. The connection that it returns has
+// all of its bytes still to be read.
 func (s *sorter) detect(ctx context.Context, c *plainConn) (found net.Conn, isOther bool, err error) {
 	switch {
 	case s.door.TLS != nil && s.door.Other != nil:

@@ -53,7 +53,7 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rq requ
 	return nil
 }
 
-// manifestPut is a manifest on its way in.
+// manifestPut is a PUT of a manifest.
 type manifestPut struct {
 	request
 	req       *http.Request
@@ -69,7 +69,7 @@ type pendingPush struct {
 	repo    storedRepository
 }
 
-// openPush opens what an intent is about.
+// openPush opens the repository of an intent, and reads its app.
 func (r *Registry) openPush(ctx context.Context, it intent) (pendingPush, error) {
 	app, process, err := parseRepository(it.Repository)
 	if err != nil {
@@ -79,18 +79,19 @@ func (r *Registry) openPush(ctx context.Context, it intent) (pendingPush, error)
 	return pendingPush{intent: it, app: app, process: process, repo: repo}, err
 }
 
-// needsApp refuses what makes no app to be stored under a name that no app
-// has: nobody would own it.
+// needsApp refuses to store a manifest that makes no app under a name that no
+// app has: nobody would own it.
 func (p manifestPut) needsApp() error {
 	if p.app.ID != "" {
 		return nil
 	}
-	return renga.Errorf(renga.Forbidden, "There is no app %s. Create it, or push an image that can run to it first.", p.call.app)
+	return renga.Errorf(renga.Forbidden, "There is no app %s. Create it, or push an image that can run to it first.",
+		p.call.app)
 }
 
-// push is the way of a push: promise on disk, store and tag, release,
-// forget the promise, answer 201. What cannot be a release is refused before
-// anything is stored. The tag's lock is held.
+// push does a push: write the intent, store and tag the manifest, make the
+// release, remove the intent, answer 201. What cannot be a release is refused
+// before anything is stored. The tag's lock is held.
 func (r *Registry) push(w http.ResponseWriter, put manifestPut) error {
 	ctx := put.req.Context()
 	p, err := r.beginPush(ctx, put)
@@ -151,8 +152,8 @@ func (r *Registry) storeOnly(w http.ResponseWriter, put manifestPut, p pendingPu
 	return nil
 }
 
-// storeIncomplete lets distribution say what a manifest lacks. Should it find
-// nothing wrong, the tag is put back: what was not read is not released.
+// storeIncomplete lets distribution say what a manifest lacks. If it finds
+// nothing wrong, the tag is restored: what could not be read is not released.
 func (r *Registry) storeIncomplete(w http.ResponseWriter, put manifestPut, p pendingPush) error {
 	answer := r.store(put)
 	if answer.status == http.StatusCreated {
@@ -164,10 +165,10 @@ func (r *Registry) storeIncomplete(w http.ResponseWriter, put manifestPut, p pen
 	return nil
 }
 
-// makeRelease asks for the release of a stored image and settles its intent. After
-// an error that may pass the intent stays, and Recover goes on with it. After
-// any other the tag names again what it named before, so that no tag is left
-// without its release.
+// makeRelease asks for the release of a stored image and settles its intent.
+// After an error that may pass the intent stays, and Recover continues with it.
+// After any other the tag is restored, so that no tag is left without its
+// release.
 func (r *Registry) makeRelease(ctx context.Context, p pendingPush, images map[renga.ProcessType]renga.Image) error {
 	err := r.rel.Push(ctx, renga.Push{
 		ID:     p.ID,
@@ -194,8 +195,8 @@ func (r *Registry) makeRelease(ctx context.Context, p pendingPush, images map[re
 	return renga.Errorf(renga.Forbidden, "%s", sentence(err))
 }
 
-// settle forgets the intents of a tag whose release is made: older ones, which
-// an outage left, are overtaken by it.
+// settle removes all intents of a tag whose release is made, for the new
+// release replaces those of older pushes.
 func (r *Registry) settle(it intent) {
 	left, err := r.intents.list()
 	if err != nil {
@@ -208,12 +209,13 @@ func (r *Registry) settle(it intent) {
 	}
 }
 
-// undoPush undoes what a push did to its tag, then forgets its intent. When the
-// tag cannot be put back the intent stays, and Recover does it.
+// undoPush undoes what a push did to its tag, then forgets its intent. If the
+// tag cannot be restored the intent stays, and Recover does it.
 func (r *Registry) undoPush(ctx context.Context, p pendingPush) {
 	err := p.restoreTag(ctx)
 	if err != nil {
-		r.log.Error("tag not put back, will be tried again", "repository", p.Repository, "tag", p.Tag, "push", p.ID, "err", err)
+		r.log.Error("tag not put back, will be tried again", "repository", p.Repository, "tag", p.Tag, "push", p.ID, "err",
+			err)
 		return
 	}
 	r.forget(p.intent)
@@ -261,7 +263,7 @@ func (r *Registry) readImages(
 	return reader.read(ctx, p.app, p.process, mediaType, body)
 }
 
-// deleteTag takes a tag away. Releases keep what it named.
+// deleteTag removes a tag. Releases keep the image that it named.
 func (r *Registry) deleteTag(w http.ResponseWriter, req *http.Request, rq request) error {
 	defer r.tags.Lock(tagKey(rq.repository(), rq.ref))()
 	return r.passThrough(w, req)
@@ -279,8 +281,8 @@ func (r *Registry) store(put manifestPut) *heldAnswer {
 	return answer
 }
 
-// manifestType is the type of a manifest on its way in as distribution
-// understands it: what it does not know it takes for Docker's schema 2.
+// manifestType is the type of a pushed manifest as distribution understands it:
+// it takes an unknown type for Docker's schema 2.
 func manifestType(req *http.Request) string {
 	t, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	switch {
@@ -292,7 +294,7 @@ func manifestType(req *http.Request) string {
 	return t
 }
 
-// heldAnswer is an http.ResponseWriter that keeps a small answer back.
+// heldAnswer is an http.ResponseWriter that holds a small answer back.
 type heldAnswer struct {
 	status int
 	header http.Header
@@ -308,9 +310,8 @@ func (a *heldAnswer) WriteHeader(status int) { a.status = status }
 // Write keeps a part of the body.
 func (a *heldAnswer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
-// warn adds to a good answer what clients that show warnings show (OCI
-// distribution-spec v1.1, "Warnings"). The text has neither quotes nor
-// backslashes.
+// warn adds a warning to a good answer (OCI distribution-spec v1.1,
+// "Warnings"). The text has neither quotes nor backslashes.
 func (a *heldAnswer) warn(text string) {
 	if a.status == http.StatusCreated {
 		a.header.Set("Warning", `299 - "`+text+`"`)
@@ -337,7 +338,7 @@ func readManifestBody(req *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// diskError says that the disk is full when that is why err happened.
+// diskError is a sentence on the full disk, if that is the cause of err.
 func (r *Registry) diskError(err error) error {
 	if r.diskFull() {
 		return &renga.Error{Kind: renga.NoSpace, Message: errDiskFull.Message, Err: err}
@@ -345,10 +346,11 @@ func (r *Registry) diskError(err error) error {
 	return err
 }
 
-// sentence is what a user may read of err.
+// sentence is the part of err that a user may read.
 func sentence(err error) string {
 	return renga.MessageOf(err, "The release was refused.")
 }
 
-// tagKey names a tag's lock. Quoting is not needed: no repository holds a colon.
+// tagKey names a tag's lock. It needs no quoting, for no repository has a
+// colon.
 func tagKey(repository, tag string) string { return repository + ":" + tag }

@@ -88,7 +88,8 @@ func TestAReportedReleaseIsRolledBackAtOnce(t *testing.T) {
 			t.Fatalf("%d releases, want 4; %d reports left", n, noted.left())
 		}
 		rec := w.records[id][3]
-		if rec.Images["web"].Digest != "sha256:aa" || !strings.Contains(rec.Description, "Rollback to v2: v3 did not hold: web.1 crashed") {
+		if rec.Images["web"].Digest != "sha256:aa" ||
+			!strings.Contains(rec.Description, "Rollback to v2: v3 did not hold: web.1 crashed") {
 			t.Errorf("the release is %q with %s", rec.Description, rec.Images["web"].Digest)
 		}
 	})
@@ -97,7 +98,9 @@ func TestAReportedReleaseIsRolledBackAtOnce(t *testing.T) {
 func TestARollbackCutShortIsCarriedOnByTheNextStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r, id := broken(t)
-		noted := &brokenMemory{noted: []renga.BrokenRelease{{App: id, Version: 3, Reason: "web.1 crashed", FoundAt: time.Now()}}}
+		noted := &brokenMemory{noted: []renga.BrokenRelease{{
+			App: id, Version: 3, Reason: "web.1 crashed", FoundAt: time.Now(),
+		}}}
 		rollBack(t, noted, r, func(*releaser.Reports) {})
 		if n := len(w.records[id]); n != 4 || noted.left() != 0 {
 			t.Errorf("%d releases, want 4; %d reports left", n, noted.left())
@@ -109,7 +112,9 @@ func TestARollbackWaitsForWhatIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r, id := broken(t)
 		w.commit = renga.Errorf(renga.Unavailable, "Redis is away.")
-		noted := &brokenMemory{noted: []renga.BrokenRelease{{App: id, Version: 3, Reason: "web.1 crashed", FoundAt: time.Now()}}}
+		noted := &brokenMemory{noted: []renga.BrokenRelease{{
+			App: id, Version: 3, Reason: "web.1 crashed", FoundAt: time.Now(),
+		}}}
 		rollBack(t, noted, r, func(*releaser.Reports) {
 			if n := len(w.records[id]); n != 3 || noted.left() != 1 {
 				t.Errorf("meanwhile %d releases, want 3; %d reports left, want 1", n, noted.left())

@@ -111,11 +111,11 @@ func (r *Releaser) Change(ctx context.Context, app renga.AppID, c renga.Change) 
 type appChange struct {
 	app renga.AppID
 	renga.Change
-	// always has a release made even when the change edits nothing.
+	// always makes a release even if the change edits nothing.
 	always bool
 }
 
-// await returns when the change that is being made of an app, if any, is over.
+// await returns once no change of the app is under way.
 func (r *Releaser) await(app renga.AppID) { r.changing.Lock(string(app))() }
 
 // attempts bounds how often a change starts over because the head moved. Only

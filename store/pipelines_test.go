@@ -108,7 +108,8 @@ func TestRemovingAnAppTakesItOutOfItsPipeline(t *testing.T) {
 	check(t, couple(t, s, p.ID, b.ID, "production"))
 	check(t, s.RemoveApp(t.Context(), a.ID))
 	all := pipelinesOf(t, s, "nobody", a.ID, b.ID)
-	if len(all) != 1 || len(all[0].Couplings) != 1 || all[0].Couplings[0].App != b.ID || all[0].Couplings[0].Stage != "production" {
+	if len(all) != 1 || len(all[0].Couplings) != 1 || all[0].Couplings[0].App != b.ID ||
+		all[0].Couplings[0].Stage != "production" {
 		t.Fatalf("couplings are %+v", all[0].Couplings)
 	}
 }
