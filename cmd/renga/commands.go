@@ -264,8 +264,8 @@ func borrowRedis(ctx context.Context, s Settings, log *slog.Logger) (server *red
 	}, nil
 }
 
-// room tells whether so many bytes more leave enough of the disk free.
-func (s Settings) room(bytes int64) error {
+// checkSpace tells whether so many bytes more leave enough of the disk free.
+func (s Settings) checkSpace(bytes int64) error {
 	free, err := durable.FreeBytes(s.Data)
 	if err == nil && free-bytes < s.MinFreeDisk {
 		err = renga.Errorf(renga.NoSpace, "%d MB are free below %s, too few for %d MB more: free some space.", free>>20, s.Data, bytes>>20)

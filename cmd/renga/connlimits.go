@@ -37,9 +37,9 @@ func raiseFiles() (int, error) {
 	return int(min(limit.Cur, enough)), nil
 }
 
-// boundsOf are the bounds of connections with so many files. A request to an app
+// connLimits are the bounds of connections with so many files. A request to an app
 // takes two: the client's and the dyno's.
-func boundsOf(s Settings, files int) front.ConnLimits {
+func connLimits(s Settings, files int) front.ConnLimits {
 	own := min(max(files/4, fewestOwnFiles), mostOwnFiles)
 	most := max((files-own)/2, 1)
 	b := front.ConnLimits{All: min(most, mostConnections), PerAddress: s.MaxConnectionsPerAddress, Files: max(files-own, 1)}
@@ -58,7 +58,7 @@ func newLimiter(s Settings, log *slog.Logger) (*front.ConnLimiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := boundsOf(s, files)
+	b := connLimits(s, files)
 	if files < fewFiles || s.MaxConnections > b.All {
 		log.Warn("few files may be open, and so few clients connected; raise the limit: LimitNOFILE= in a systemd unit, "+
 			"--ulimit nofile= in docker run, ulimit -n in a shell",

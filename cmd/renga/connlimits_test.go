@@ -23,7 +23,7 @@ func TestClientsLeaveFilesForOurselves(t *testing.T) {
 		{1024, Settings{MaxConnections: 100_000}, front.ConnLimits{All: 384, PerAddress: 96, Files: 768}},
 		{20, Settings{}, front.ConnLimits{All: 1, PerAddress: 1, Files: 1}},
 	} {
-		if got := boundsOf(test.s, test.files); got != test.want {
+		if got := connLimits(test.s, test.files); got != test.want {
 			t.Errorf("%d files, %d connections: %+v, want %+v", test.files, test.s.MaxConnections, got, test.want)
 		}
 	}

@@ -32,7 +32,7 @@ func TestTheDataDirectoryKeepsItsIdentity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closing(newLogger(s), "data", second.Close)
+	defer closeLogged(newLogger(s), "data", second.Close)
 	sameSecret := string(second.secret) == string(first.secret)
 	if second.platform.ID != first.platform.ID || second.operator != first.operator || !sameSecret || !second.platform.Adopted {
 		t.Error("a second start found something else")
@@ -51,7 +51,7 @@ func TestASecondRengaOnTheSameDirectoryIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closing(newLogger(s), "data", first.Close)
+	defer closeLogged(newLogger(s), "data", first.Close)
 	if _, err := openData(s); err == nil || !strings.Contains(err.Error(), "another Renga runs") {
 		t.Errorf("err %v", err)
 	}
@@ -89,7 +89,7 @@ func TestTheTokenIsForTheOneWhoHasTheData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closing(newLogger(s), "data", d.Close)
+	defer closeLogged(newLogger(s), "data", d.Close)
 	if o, err := operator(s); err != nil || len(o.Token) != 64 {
 		t.Errorf("token of %d characters, err %v", len(o.Token), err)
 	}

@@ -49,7 +49,7 @@ func showFirewall(ctx context.Context, p *program, args []string) error {
 	if err != nil {
 		return err
 	}
-	f := newFirewall(s, platform.ID, listening(s), slog.New(slog.DiscardHandler), containers)
+	f := newFirewall(s, platform.ID, configuredFronts(s), slog.New(slog.DiscardHandler), containers)
 	if !uninstall {
 		_, err = fmt.Fprint(p.out, f.Text())
 		return err
@@ -61,8 +61,8 @@ func showFirewall(ctx context.Context, p *program, args []string) error {
 	return err
 }
 
-// listening is fronts for a platform that may not run.
-func listening(s Settings) []netip.AddrPort {
+// configuredFronts is fronts for a platform that may not run.
+func configuredFronts(s Settings) []netip.AddrPort {
 	var all []netip.AddrPort
 	for _, address := range append(append([]string{}, s.Listen...), s.ListenTLS...) {
 		if at, err := net.ResolveTCPAddr("tcp", address); err == nil {

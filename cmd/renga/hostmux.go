@@ -22,8 +22,8 @@ func (m *hostMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if host := hostname(r.Host); m.isApps(host) {
 		m.router.ServeHTTP(w, r)
 	} else {
-		m.introduce(r)
-		m.room(host, r.URL.Path).ServeHTTP(w, r)
+		m.setClient(r)
+		m.handlerFor(host, r.URL.Path).ServeHTTP(w, r)
 	}
 }
 
@@ -36,10 +36,10 @@ func (m *hostMux) isApps(host string) bool {
 	return !local(host)
 }
 
-// introduce tells the platform's own rooms who the client is: what a trusted
+// setClient tells the platform's own rooms who the client is: what a trusted
 // proxy says, and what anybody else says not. The router, which passes on what
 // was said, sees to it itself.
-func (m *hostMux) introduce(r *http.Request) {
+func (m *hostMux) setClient(r *http.Request) {
 	if !m.trusted.Trust(r.RemoteAddr) {
 		r.Header.Del("X-Forwarded-Proto")
 		return
@@ -47,7 +47,7 @@ func (m *hostMux) introduce(r *http.Request) {
 	r.RemoteAddr = net.JoinHostPort(m.trusted.Client(r.RemoteAddr, r.Header["X-Forwarded-For"]), "0")
 }
 
-func (m *hostMux) room(host, path string) http.Handler {
+func (m *hostMux) handlerFor(host, path string) http.Handler {
 	switch {
 	case host == "registry."+m.domain:
 		return m.registry

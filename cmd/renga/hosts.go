@@ -151,7 +151,7 @@ func replace(file string, content []byte) error {
 	fresh := file + ".renga"
 	err = os.WriteFile(fresh, content, info.Mode().Perm())
 	if err == nil {
-		err = like(fresh, info)
+		err = copyAttributes(fresh, info)
 	}
 	if err == nil {
 		err = os.Rename(fresh, file)
@@ -166,8 +166,8 @@ func replace(file string, content []byte) error {
 	return err
 }
 
-// like gives a file the mode and owner of another.
-func like(file string, info fs.FileInfo) error {
+// copyAttributes gives a file the mode and owner of another.
+func copyAttributes(file string, info fs.FileInfo) error {
 	if err := os.Chmod(file, info.Mode().Perm()); err != nil {
 		return err
 	}

@@ -65,38 +65,43 @@ func reasonOf(why error) string {
 	return ""
 }
 
-// visits let people into running dynos over SSH.
-type visits struct {
+// dynoAccess lets people into running dynos over SSH.
+type dynoAccess struct {
 	*attach.Server
 	manager *runtime.Manager
 }
 
 // Admit lets whoever has the key come into a dyno of the app.
-func (v visits) Admit(app renga.App, dyno, key string, still func(context.Context) error) (string, error) {
-	return v.Server.Admit(key, attach.SSHAccess{App: app.Name, Dyno: dyno, RunningDyno: place{v.manager, app.ID, dyno}, Still: still})
+func (d dynoAccess) Admit(app renga.App, dyno, key string, still func(context.Context) error) (string, error) {
+	return d.Server.Admit(key, attach.SSHAccess{
+		RunningDyno: runningDyno{d.manager, app.ID, dyno},
+		App:         app.Name,
+		Dyno:        dyno,
+		Still:       still,
+	})
 }
 
 // Exec has a command wait for their clients for whoever has the secret.
-func (v visits) Exec(ctx context.Context, app renga.App, c api.Command) (string, error) {
-	x, err := v.manager.Exec(ctx, app.ID, c.Dyno, c.Line, c.Terminal)
+func (d dynoAccess) Exec(ctx context.Context, app renga.App, c api.Command) (string, error) {
+	x, err := d.manager.Exec(ctx, app.ID, c.Dyno, c.Line, c.Terminal)
 	if err != nil {
 		return "", err
 	}
-	return v.Offer(attach.AttachedDyno{
+	return d.Offer(attach.AttachedDyno{
 		Session: executions{x}, App: app.Name, Dyno: c.Dyno, Terminal: c.Terminal != nil, Still: c.Still,
 	}), nil
 }
 
-// place is a dyno as its visitors use it.
-type place struct {
+// runningDyno is a dyno as its visitors use it.
+type runningDyno struct {
 	manager *runtime.Manager
 	app     renga.AppID
 	dyno    string
 }
 
 // Command readies a command.
-func (p place) Command(ctx context.Context, line string, terminal *renga.Window) (attach.Session, error) {
-	x, err := p.manager.Exec(ctx, p.app, p.dyno, line, terminal)
+func (r runningDyno) Command(ctx context.Context, line string, terminal *renga.Window) (attach.Session, error) {
+	x, err := r.manager.Exec(ctx, r.app, r.dyno, line, terminal)
 	if err != nil {
 		return nil, err
 	}
@@ -104,8 +109,8 @@ func (p place) Command(ctx context.Context, line string, terminal *renga.Window)
 }
 
 // Files readies the dyno's files.
-func (p place) Files(ctx context.Context) (attach.Files, error) {
-	files, err := p.manager.Files(ctx, p.app, p.dyno)
+func (r runningDyno) Files(ctx context.Context) (attach.Files, error) {
+	files, err := r.manager.Files(ctx, r.app, r.dyno)
 	if err != nil {
 		return nil, err
 	}
@@ -113,8 +118,8 @@ func (p place) Files(ctx context.Context) (attach.Files, error) {
 }
 
 // Dial connects to a port from where the dyno is.
-func (p place) Dial(ctx context.Context, host string, port uint16) (net.Conn, error) {
-	return p.manager.Dial(ctx, p.app, p.dyno, host, port)
+func (r runningDyno) Dial(ctx context.Context, host string, port uint16) (net.Conn, error) {
+	return r.manager.Dial(ctx, r.app, r.dyno, host, port)
 }
 
 // executions are the dyno manager's as the attach server sees them.

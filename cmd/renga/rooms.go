@@ -106,7 +106,7 @@ func (b base) newRegistry(rel *releaser.Releaser) (*registry.Registry, error) {
 func (b base) newAttach() *attach.Server {
 	return attach.New(attach.Options{
 		Spool:      b.settings.Data,
-		CheckSpace: b.settings.room,
+		CheckSpace: b.settings.checkSpace,
 		Log:        b.log,
 	})
 }

@@ -28,7 +28,7 @@ func (p *platform) run(ctx context.Context, listeners []listener) error {
 	for _, l := range listeners {
 		servers.Go(func() error {
 			defer closeServers()
-			return p.behind(l).Run(serversCtx)
+			return p.doorFor(l).Run(serversCtx)
 		})
 	}
 	servers.Go(func() error {
@@ -79,8 +79,8 @@ func (p *platform) finishPushes(ctx, serversCtx context.Context) {
 	p.pushes.Finish(patient)
 }
 
-// behind is what stands behind a listener.
-func (p *platform) behind(l listener) *front.Door {
+// doorFor is what serves a listener.
+func (p *platform) doorFor(l listener) *front.Door {
 	server := &http.Server{Handler: p.hosts}
 	router.Limits(server)
 	server.RegisterOnShutdown(p.endStreams)

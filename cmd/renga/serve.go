@@ -31,7 +31,7 @@ func serve(ctx context.Context, p *program, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer closing(log, "data directory", d.Close)
+	defer closeLogged(log, "data directory", d.Close)
 	left, err := inherited(p.getenv(inheritedName))
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func serveWith(ctx context.Context, s Settings, d *data, at store.Options, liste
 	if err != nil {
 		return err
 	}
-	defer closing(log, "store", db.Close)
+	defer closeLogged(log, "store", db.Close)
 	if err := adopt(ctx, db, d, log); err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func serveWith(ctx context.Context, s Settings, d *data, at store.Options, liste
 	if err != nil {
 		return err
 	}
-	defer closing(log, "logs", b.logs.Close)
+	defer closeLogged(log, "logs", b.logs.Close)
 	p, err := build(b)
 	if err != nil {
 		return err
@@ -136,8 +136,8 @@ func serveWith(ctx context.Context, s Settings, d *data, at store.Options, liste
 	return p.run(ctx, listeners)
 }
 
-// closing closes something on the way out and tells what went wrong.
-func closing(log *slog.Logger, what string, closeIt func() error) {
+// closeLogged closes something on the way out and tells what went wrong.
+func closeLogged(log *slog.Logger, what string, closeIt func() error) {
 	if err := closeIt(); err != nil {
 		log.Error("close", "what", what, "err", err)
 	}

@@ -133,7 +133,7 @@ func take(inherited map[string]net.Listener, address string) (net.Listener, bool
 	}
 	for name, l := range inherited {
 		at, ok := l.Addr().(*net.TCPAddr)
-		same := ok && at.Port == wanted.Port && (at.IP.Equal(wanted.IP) || everywhere(at.IP) && everywhere(wanted.IP))
+		same := ok && at.Port == wanted.Port && (at.IP.Equal(wanted.IP) || isUnspecified(at.IP) && isUnspecified(wanted.IP))
 		if same {
 			delete(inherited, name)
 			return l, true
@@ -142,4 +142,4 @@ func take(inherited map[string]net.Listener, address string) (net.Listener, bool
 	return nil, false
 }
 
-func everywhere(ip net.IP) bool { return len(ip) == 0 || ip.IsUnspecified() }
+func isUnspecified(ip net.IP) bool { return len(ip) == 0 || ip.IsUnspecified() }

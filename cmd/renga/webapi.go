@@ -70,7 +70,7 @@ func (p *platform) newAPI() *api.Server {
 			Owners:    p.owners,
 			Vars:      config.New(p.releaser),
 			Minutes:   p.db,
-			Sleeps:    sleeps{p.db, p.router},
+			Sleeps:    sleepState{p.db, p.router},
 		},
 		People: people.Parts{
 			Accounts:       p.db,
@@ -91,15 +91,15 @@ func (p *platform) newAPI() *api.Server {
 		Promotions:   p.promoter,
 		Drains:       p.db,
 		Drainer:      p.drainer,
-		Visits:       visits{p.attach, p.manager},
+		Visits:       dynoAccess{p.attach, p.manager},
 		Webhooks:     p.db,
 		Schedules:    p.db,
 		Scheduler:    p.scheduler,
 	})
 }
 
-// sleeps know which apps sleep, and since when nobody has asked for them.
-type sleeps struct {
+// sleepState knows which apps sleep, and since when nobody has asked for them.
+type sleepState struct {
 	*store.Store
 	*router.Router
 }
