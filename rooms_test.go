@@ -81,7 +81,7 @@ var testRooms = map[string][]string{
 	},
 	"api/apps":          {"api/wire/wiretest", "store/storetest"},
 	"api/domains":       {"api/wire/wiretest", "store/storetest"},
-	"api/dynos":         {"api/wire/wiretest", "store/storetest"},
+	"api/dynos":         {"api/wire/wiretest", "scheduler", "store/storetest"},
 	"api/events":        {"api/wire/wiretest", "store/storetest"},
 	"api/people":        {"api/wire/wiretest", "store/storetest"},
 	"api/pipelines":     {"api/wire/wiretest", "store/storetest"},

@@ -16,6 +16,7 @@ import (
 	"renga"
 	"renga/api"
 	"renga/api/apps"
+	"renga/api/dynos"
 	"renga/api/releases"
 	"renga/api/wire"
 	"renga/api/wire/wiretest"
@@ -52,12 +53,12 @@ func newHouse(tb testing.TB, db *store.Store) *house {
 		Apps: db, Store: db, Ledger: ledger, Owners: releaser.NewOwners(db, ledger), Runner: nobody{}, Activity: nobody{}, Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
 	h := &house{db: db, ledger: ledger, Server: httptest.NewServer(api.New(api.Options{
-		Settings: wire.Settings{Domain: "renga.localhost", Scheme: "http", Log: log}, Sizes: wiretest.Sizes, RateLimit: 1 << 30,
+		Settings: wire.Settings{Domain: "renga.localhost", Scheme: "http", Log: log}, RateLimit: 1 << 30,
 	}, api.Parts{
-		Wire:       wire.Parts{Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Activity: nobody{}, Reconciler: nobody{}},
-		Apps:       apps.Parts{Creator: rel, Vars: config.New(rel)},
-		Releases:   releases.Parts{Apps: db, Releases: db, Releaser: rel},
-		Formations: db, Dynos: db,
+		Wire:     wire.Parts{Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Activity: nobody{}, Reconciler: nobody{}},
+		Apps:     apps.Parts{Creator: rel, Vars: config.New(rel)},
+		Releases: releases.Parts{Apps: db, Releases: db, Releaser: rel},
+		Dynos:    dynos.Parts{Sizes: wiretest.Sizes, Formations: db, Dynos: db},
 	}))}
 	tb.Cleanup(h.Close)
 	return h

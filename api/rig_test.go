@@ -8,6 +8,7 @@ import (
 	"renga"
 	"renga/api/apps"
 	"renga/api/domains"
+	"renga/api/dynos"
 	"renga/api/people"
 	"renga/api/releases"
 	"renga/api/wire/wiretest"
@@ -36,7 +37,7 @@ func newRig(checks map[string]func(context.Context) error) *rig {
 func newRigWith(change func(*api.Options)) *rig {
 	r := wiretest.New()
 	options := api.Options{
-		Settings: r.NewSettings(), Sizes: wiretest.Sizes, Reachable: reachable, RendezvousPort: "5443", Version: "1.2.3",
+		Settings: r.NewSettings(), Reachable: reachable, Version: "1.2.3",
 		RateLimit: 1 << 30, // more than fuzzing asks for
 	}
 	change(&options)
@@ -46,16 +47,20 @@ func newRigWith(change func(*api.Options)) *rig {
 	server := api.New(options, api.Parts{
 		Wire: r.NewParts(), People: people.Parts{Accounts: db, Logins: r.People, Authorizations: db, Browsers: r.People, Keys: db},
 
-		Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Logs: &w.Journal, Attach: http.HandlerFunc(attached),
-		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w, Visits: visits{w},
+		Logs:      &w.Journal,
+		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w,
 		Releases: releases.Parts{
 			Apps: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w, Images: w, Deployer: w,
 		},
 		Apps: apps.Parts{
 			Apps: w, Creator: w, Deleter: w, Renamer: w, Transfers: db, Owners: w, Vars: w, Minutes: w, Sleeps: w,
 		},
+		Dynos: dynos.Parts{
+			Sizes: wiretest.Sizes, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Attach: http.HandlerFunc(attached),
+			RendezvousPort: "5443", Visits: visits{w}, Schedules: db, Scheduler: room,
+		},
 		Domains:  domains.Parts{Apps: w, Domains: db, Endpoints: db, Orders: w},
-		Webhooks: r.Mailbox, Schedules: db, Scheduler: room,
+		Webhooks: r.Mailbox,
 	})
 	r.Handler, r.Door = server, server.Door
 	return r
@@ -64,7 +69,7 @@ func newRigWith(change func(*api.Options)) *rig {
 // visits are the world's, over SSH and over WebSocket.
 type visits struct{ *wiretest.World }
 
-func (w visits) Exec(_ context.Context, _ renga.App, c api.Command) (string, error) {
+func (w visits) Exec(_ context.Context, _ renga.App, c dynos.Command) (string, error) {
 	w.Still = c.Still
 	if c.Terminal != nil {
 		c.Line += fmt.Sprintf("-%dx%d", c.Terminal.Columns, c.Terminal.Rows)

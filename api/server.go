@@ -6,9 +6,9 @@ import (
 	"net/netip"
 	"slices"
 
-	"renga"
 	"renga/api/apps"
 	"renga/api/domains"
+	"renga/api/dynos"
 	"renga/api/people"
 	"renga/api/releases"
 	"renga/api/wire"
@@ -17,11 +17,6 @@ import (
 // Options are the platform's settings as far as the API shows them.
 type Options struct {
 	wire.Settings
-	// Sizes are the dyno sizes by their lower-case name.
-	Sizes map[string]renga.Size
-	// RendezvousPort is where Heroku's CLI finds attached dynos, over TLS; empty
-	// when it cannot.
-	RendezvousPort string
 	// RateLimit is how many requests an account may make in an hour; 0 for
 	// Heroku's 4,500.
 	RateLimit int
@@ -36,32 +31,21 @@ type Options struct {
 // Parts are who does the work.
 type Parts struct {
 	Wire     wire.Parts
+	Dynos    dynos.Parts
 	Apps     apps.Parts
 	Releases releases.Parts
 	Domains  domains.Parts
 	People   people.Parts
 
-	Formations Formations
-	Images     Images
-	Deployer   Deployer
-	Dynos      Dynos
-	OneOffs    OneOffs
-	// Attach speaks with the clients of attached dynos.
-	Attach http.Handler
-	Logs   Logs
+	Logs Logs
 
 	Pipelines    Pipelines
 	PipelineVars PipelineVars
 	Promotions   Promotions
 	Webhooks     Webhooks
 
-	Schedules Schedules
-	Scheduler Scheduler
-
 	Drains  Drains
 	Drainer wire.Reconciler // of an app's drains
-
-	Visits Visits
 }
 
 // Server is the API as an http.Handler. It serves /healthz, the status and the
@@ -73,6 +57,7 @@ type Server struct {
 	parts    Parts
 	rates    *rates
 	people   *people.Server
+	dynos    *dynos.Server
 	apps     *apps.Server
 	releases *releases.Server
 	domains  *domains.Server
@@ -85,6 +70,7 @@ func New(o Options, p Parts) *Server {
 	s := &Server{
 		Door: door, options: o, parts: p, rates: newRates(o.RateLimit),
 		people:   people.New(door, p.People),
+		dynos:    dynos.New(door, p.Dynos),
 		apps:     apps.New(door, p.Apps),
 		releases: releases.New(door, p.Releases),
 	}
@@ -105,13 +91,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 func (s *Server) routes() []wire.Route {
 	return slices.Concat(
-		s.people.Routes(), s.apps.Routes(), s.releases.Routes(), s.domains.Routes(), s.rateLimitRoutes(),
-		s.formationRoutes(),
-		s.dynoRoutes(), s.oneOffRoutes(), s.execRoutes(), s.commandRoutes(), s.dynoSizeRoutes(), s.logSessionRoutes(), s.logDrainRoutes(), s.scheduleRoutes(),
+		s.people.Routes(), s.dynos.Routes(), s.apps.Routes(), s.releases.Routes(), s.domains.Routes(), s.rateLimitRoutes(),
+
+		s.logSessionRoutes(), s.logDrainRoutes(),
 
 		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(),
 		s.webhookRoutes(), s.webhookEventRoutes(), s.webhookDeliveryRoutes(),
-		s.attachRoutes(), s.logStreamRoutes(),
+		s.logStreamRoutes(),
 	)
 }
 

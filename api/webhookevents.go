@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
+	"renga/api/dynos"
 	"renga/api/releases"
 	"renga/api/wire"
 )
@@ -126,9 +127,9 @@ func (s *Server) subject(ctx context.Context, e renga.Event, sub renga.Subject, 
 	case sub.Release != nil:
 		shown, err = s.showReleaseOf(ctx, e, *sub.Release, known)
 	case sub.Dyno != nil:
-		shown = newDyno(e.App, *sub.Dyno)
+		shown = dynos.Show(e.App, *sub.Dyno)
 	case sub.Process != nil:
-		shown = newFormation(e.App, sub.Process.Type, sub.Process.Scale, nil)
+		shown = dynos.ShowProcess(e.App, sub.Process.Type, sub.Process.Scale)
 	case sub.Collaborator != nil:
 		shown, err = s.apps.ShowCollaborator(ctx, e.App, *sub.Collaborator, known)
 	case sub.Domain != nil:

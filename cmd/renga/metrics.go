@@ -52,7 +52,7 @@ var (
 	logLines   = desc("log_lines_total", "Lines of apps' logs by what became of them: kept; lost, for the disk did not "+
 		"take them; dropped, for they came too fast; missed by readers that were too slow; undrained, for drains did not "+
 		"take them in time.", "result")
-	dynos        = desc("dynos", "Dynos by state.", "state")
+	dynoStates   = desc("dynos", "Dynos by state.", "state")
 	looks        = desc("manager_looks_total", "Looks of the dyno manager at an app.")
 	steps        = desc("manager_steps_total", "Steps taken by the dyno manager.", "step")
 	failingLooks = desc("manager_look_errors_total", "Looks that ended in an error.")
@@ -96,7 +96,7 @@ func (r *roomCounts) Collect(out chan<- prometheus.Metric) {
 func (r *roomCounts) collectManager(count, gauge func(*prometheus.Desc, float64, ...string)) {
 	m := r.manager.Stats()
 	for state, n := range m.Dynos {
-		gauge(dynos, float64(n), string(state))
+		gauge(dynoStates, float64(n), string(state))
 	}
 	count(looks, float64(m.Looks))
 	for step, n := range m.Steps {

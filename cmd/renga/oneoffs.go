@@ -6,7 +6,7 @@ import (
 	"net"
 
 	"renga"
-	"renga/api"
+	"renga/api/dynos"
 	"renga/attach"
 	"renga/runtime"
 )
@@ -82,7 +82,7 @@ func (d dynoAccess) Admit(app renga.App, dyno, key string, still func(context.Co
 }
 
 // Exec has a command wait for their clients for whoever has the secret.
-func (d dynoAccess) Exec(ctx context.Context, app renga.App, c api.Command) (string, error) {
+func (d dynoAccess) Exec(ctx context.Context, app renga.App, c dynos.Command) (string, error) {
 	x, err := d.manager.Exec(ctx, app.ID, c.Dyno, c.Line, c.Terminal)
 	if err != nil {
 		return "", err

@@ -7,6 +7,7 @@ import (
 	"renga/api"
 	"renga/api/apps"
 	"renga/api/domains"
+	"renga/api/dynos"
 	"renga/api/people"
 	"renga/api/releases"
 	"renga/api/wire"
@@ -27,12 +28,10 @@ func (p *platform) newAPI() *api.Server {
 			Log:       p.log,
 			Now:       time.Now,
 		},
-		Sizes:          p.settings.Sizes,
-		RendezvousPort: p.settings.rendezvousPort(),
-		RateLimit:      p.settings.RateLimit,
-		Reachable:      p.egress.Check,
-		Version:        versionName(),
-		Checks:         p.checks(),
+		RateLimit: p.settings.RateLimit,
+		Reachable: p.egress.Check,
+		Version:   versionName(),
+		Checks:    p.checks(),
 	}, api.Parts{
 		Wire: wire.Parts{
 			Tokens:         p.db,
@@ -72,6 +71,19 @@ func (p *platform) newAPI() *api.Server {
 			Minutes:   p.db,
 			Sleeps:    sleepState{p.db, p.router},
 		},
+		Dynos: dynos.Parts{
+			Sizes:          p.settings.Sizes,
+			Formations:     p.db,
+			Images:         p.registry,
+			Deployer:       p.releaser,
+			Dynos:          p.db,
+			OneOffs:        oneOffs{p.manager, p.attach},
+			Attach:         p.attach,
+			RendezvousPort: p.settings.rendezvousPort(),
+			Visits:         dynoAccess{p.attach, p.manager},
+			Schedules:      p.db,
+			Scheduler:      p.scheduler,
+		},
 		People: people.Parts{
 			Accounts:       p.db,
 			Logins:         logins,
@@ -79,22 +91,13 @@ func (p *platform) newAPI() *api.Server {
 			Browsers:       logins,
 			Keys:           p.db,
 		},
-		Formations:   p.db,
-		Images:       p.registry,
-		Deployer:     p.releaser,
-		Dynos:        p.db,
-		OneOffs:      oneOffs{p.manager, p.attach},
-		Attach:       p.attach,
 		Logs:         p.logs,
 		Pipelines:    p.db,
 		PipelineVars: p.db,
 		Promotions:   p.promoter,
 		Drains:       p.db,
 		Drainer:      p.drainer,
-		Visits:       dynoAccess{p.attach, p.manager},
 		Webhooks:     p.db,
-		Schedules:    p.db,
-		Scheduler:    p.scheduler,
 	})
 }
 

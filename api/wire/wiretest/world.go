@@ -115,6 +115,13 @@ func (w *World) App(_ context.Context, id renga.AppID) (renga.App, error) {
 	return renga.App{}, renga.Errorf(renga.NotFound, "no such app")
 }
 
+// SwitchOff switches a feature of hello off.
+func (w *World) SwitchOff(feature string) {
+	a := w.Apps[Hello]
+	a.Features = map[string]bool{feature: false}
+	w.Apps[Hello] = a
+}
+
 func (w *World) AppByName(_ context.Context, name string) (renga.App, error) {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()

@@ -1,4 +1,4 @@
-package api_test
+package dynos_test
 
 import (
 	"time"
@@ -73,7 +73,7 @@ func TestFormation(t *testing.T) {
 
 func TestScalingIsAllOrNothing(t *testing.T) {
 	for _, second := range []string{`{"type":"worker","docker_image":"none"}`, `{"type":"clock","quantity":1}`, `{"type":"worker","quantity":-1}`, `{"type":"worker","size":"huge"}`} {
-		rig := newRig(nil)
+		rig := newRig()
 		body := `{"updates":[{"type":"web","quantity":5},` + second + `]}`
 		if res, answer := rig.Ask("PATCH", "/apps/hello/formation", body, nil); res.StatusCode < 400 {
 			t.Errorf("%s gets %d: %s", second, res.StatusCode, answer)
@@ -85,7 +85,7 @@ func TestScalingIsAllOrNothing(t *testing.T) {
 }
 
 func TestImagesAreReleasedThroughTheFormation(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	ask := func(method, path, body string) string {
 		t.Helper()
 		res, answer := rig.Ask(method, path, body, nil)
@@ -113,7 +113,7 @@ func TestImagesAreReleasedThroughTheFormation(t *testing.T) {
 }
 
 func TestScalingWakesTheAppAndKeepsWhatIsNotNamed(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	if res, body := rig.Ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","quantity":2}]}`, nil); res.StatusCode != 200 {
 		t.Fatal(body)
 	}
@@ -130,7 +130,7 @@ func TestScalingWakesTheAppAndKeepsWhatIsNotNamed(t *testing.T) {
 }
 
 func TestProcessTypesAreFoundByTheirID(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	id := wiretest.Listed(t, rig, "/apps/hello/formation", "", "id")[1]
 	if _, body := rig.Ask("PATCH", "/apps/hello/formation/"+id, `{"quantity":4}`, nil); !strings.Contains(body, `"type":"worker"`) {
 		t.Errorf("by path: %s", body)
@@ -173,22 +173,8 @@ func TestDynos(t *testing.T) {
 	})
 }
 
-func TestPlaces(t *testing.T) {
-	run(t, []scenario{
-		{Name: "sizes, small first", URL: "/dyno-sizes", Has: []string{`"compute":1,"cost":null,"dedicated":false,"dyno_units":0,"precise_dyno_units":0,`, `"memory":0.5,"name":"Eco"`, `"memory":2.5,"name":"Performance-M"`}},
-		{Name: "size in any case", URL: "/dyno-sizes/STANDARD-1x", Has: []string{`"name":"Standard-1X"`}},
-		{Name: "unknown size", URL: "/dyno-sizes/huge", Status: 404},
-		{Name: "regions", URL: "/regions", Has: []string{`"name":"us"`}},
-		{Name: "region", URL: "/regions/us", Has: []string{`"name":"us"`}},
-		{Name: "unknown region", URL: "/regions/eu", Status: 404},
-		{Name: "stacks", URL: "/stacks", Has: []string{`"name":"container"`}},
-		{Name: "stack", URL: "/stacks/container", Has: []string{`"name":"container"`}},
-		{Name: "unknown stack", URL: "/stacks/heroku-24", Status: 404},
-	})
-}
-
 func TestScalingIsInTheLog(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	rig.Ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","quantity":2},{"type":"worker","quantity":1,"size":"eco"}]}`, nil)
 	want := "Scaled to web@2:Standard-1X worker@1:Eco by " + string(wiretest.Ada.ID)
 	if !slices.Equal(rig.World.Said, []string{want}) {
@@ -201,7 +187,7 @@ func TestTheFormationReleasesImagesAsCanaries(t *testing.T) {
 		"/apps/hello/formation":     `{"updates":[{"type":"web","docker_image":"fresh"}],"canary":{"percent":5}}`,
 		"/apps/hello/formation/web": `{"docker_image":"fresh","canary":{"percent":5}}`,
 	} {
-		rig := newRig(nil)
+		rig := newRig()
 		res, answer := rig.Ask("PATCH", url, body, nil)
 		if got := rig.World.Canaries[5]; res.StatusCode != 200 || got != (renga.Canary{Percent: 5, For: 5 * time.Minute}) {
 			t.Errorf("%s: %d %s, canary %+v", url, res.StatusCode, answer, got)

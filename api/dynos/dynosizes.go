@@ -1,4 +1,4 @@
-package api
+package dynos
 
 import (
 	"cmp"
@@ -119,7 +119,7 @@ func sizeOnWire(name string) string {
 // sizeNamed finds a size by its name in any case.
 func (s *Server) sizeNamed(name string) (string, error) {
 	lower := strings.ToLower(name)
-	if _, ok := s.options.Sizes[lower]; !ok {
+	if _, ok := s.parts.Sizes[lower]; !ok {
 		return "", wire.Invalid("Couldn't find that dyno size: %q. The sizes are %s.", wire.Clip(name), strings.Join(s.sizeNames(), ", "))
 	}
 	return lower, nil
@@ -127,7 +127,7 @@ func (s *Server) sizeNamed(name string) (string, error) {
 
 // sizes lists the sizes, small ones first.
 func (s *Server) sizes() []renga.Size {
-	return slices.SortedFunc(maps.Values(s.options.Sizes), func(a, b renga.Size) int {
+	return slices.SortedFunc(maps.Values(s.parts.Sizes), func(a, b renga.Size) int {
 		return cmp.Or(cmp.Compare(a.MemoryBytes, b.MemoryBytes), cmp.Compare(a.Name, b.Name))
 	})
 }
@@ -141,7 +141,7 @@ func (s *Server) sizeNames() []string {
 }
 
 func (s *Server) listDynoSizes(w http.ResponseWriter, r *http.Request) error {
-	all := make([]dynoSize, 0, len(s.options.Sizes))
+	all := make([]dynoSize, 0, len(s.parts.Sizes))
 	for _, size := range s.sizes() {
 		all = append(all, newDynoSize(size))
 	}

@@ -1,11 +1,9 @@
-package api
+package dynos
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/gorilla/mux"
@@ -150,46 +148,4 @@ func (s *Server) formationInfo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return wire.Answer(w, http.StatusOK, p.wire(t))
-}
-
-// update is what a request changes of one process type.
-type update struct {
-	Type        string          `json:"type"`
-	Quantity    *quantity       `json:"quantity"`
-	Size        *string         `json:"size"`
-	DynoSize    *sizeAsked      `json:"dyno_size"`
-	DockerImage json.RawMessage `json:"docker_image"`
-	// Canary is of a request that is about one process type only.
-	Canary *wire.CanaryAsked `json:"canary"`
-}
-
-// quantity is a number of dynos, or how many more or fewer: 2, "2", "+1", "-1".
-// The official CLI sends strings.
-type quantity struct {
-	n        int
-	relative bool
-}
-
-// UnmarshalJSON reads a whole number or a string that holds one.
-func (q *quantity) UnmarshalJSON(b []byte) error {
-	text := string(b)
-	quoted := json.Unmarshal(b, &text) == nil
-	n, err := strconv.ParseInt(text, 10, 32)
-	if err != nil {
-		return wire.Invalid("Quantity must be a whole number from 0 to %d.", renga.MaxQuantity)
-	}
-	q.n, q.relative = int(n), quoted && strings.ContainsAny(text[:1], "+-")
-	return nil
-}
-
-// of is the number of dynos that q means where there are now some.
-func (q quantity) of(now int) (int, error) {
-	n := q.n
-	if q.relative {
-		n += now
-	}
-	if n < 0 || n > renga.MaxQuantity {
-		return 0, wire.Invalid("Quantity must be a whole number from 0 to %d; this would be %d.", renga.MaxQuantity, n)
-	}
-	return n, nil
 }

@@ -1,4 +1,4 @@
-package api
+package dynos
 
 import (
 	"net/http"

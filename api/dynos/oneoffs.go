@@ -1,4 +1,4 @@
-package api
+package dynos
 
 import (
 	"context"
@@ -136,19 +136,19 @@ func (s *Server) runDyno(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.Audit(r, "dyno run", a.Name, "dyno", d.Name, "attached", asked.Attach)
 	shown := newDyno(a, d)
-	shown.AttachURL, shown.WebsocketURL = s.options.attachURLs(secret)
+	shown.AttachURL, shown.WebsocketURL = s.attachURLs(secret)
 	return wire.Answer(w, http.StatusCreated, shown)
 }
 
 // attachURLs are where an attached dyno waits for its client: one for Heroku's
 // CLI, which needs TLS, and one for everybody else.
-func (o Options) attachURLs(secret string) (rendezvous, websocket *string) {
+func (s *Server) attachURLs(secret string) (rendezvous, websocket *string) {
 	if secret == "" {
 		return nil, nil
 	}
-	url := strings.Replace(o.WebURL("api"), "http", "ws", 1) + "attach/" + secret
-	if o.RendezvousPort != "" {
-		at := fmt.Sprintf("rendezvous://api.%s:%s/%s", o.Domain, o.RendezvousPort, secret)
+	url := strings.Replace(s.WebURL("api"), "http", "ws", 1) + "attach/" + secret
+	if s.parts.RendezvousPort != "" {
+		at := fmt.Sprintf("rendezvous://api.%s:%s/%s", s.Domain, s.parts.RendezvousPort, secret)
 		rendezvous = &at
 	}
 	return rendezvous, &url

@@ -1,4 +1,4 @@
-package api
+package dynos
 
 import (
 	"cmp"
@@ -205,6 +205,6 @@ func (s *Server) runInDyno(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.Activity.Note(r.Context(), a.ID, wire.Caller(r).ID, "Session in "+name+" opened")
 	s.Audit(r, "dyno visited", a.Name, "dyno", name)
-	_, url := s.options.attachURLs(secret)
+	_, url := s.attachURLs(secret)
 	return wire.Answer(w, http.StatusCreated, command{Command: order.Command, Dyno: wireNameOnly{name}, WebsocketURL: url})
 }

@@ -1,4 +1,4 @@
-package api_test
+package dynos_test
 
 import (
 	"net/http"
@@ -59,7 +59,7 @@ func TestWhatIsAskedOfAOneOffDyno(t *testing.T) {
 			Command: "x", Env: renga.Vars{"COLUMNS": "100"}, Lasts: time.Minute,
 		},
 	} {
-		rig := newRig(nil)
+		rig := newRig()
 		if res, answer := rig.Ask("POST", "/apps/hello/dynos", body, nil); res.StatusCode != 201 {
 			t.Fatalf("%s: %s", body, answer)
 		}

@@ -1,4 +1,4 @@
-package api_test
+package dynos_test
 
 import (
 	"context"
@@ -37,7 +37,7 @@ func addSchedule(t *testing.T, r *rig, body string) scheduleSeen {
 }
 
 func TestAScheduleIsMadeChangedAndRemoved(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	made := addSchedule(t, rig, `{"name":"nightly","cron":" 30 3 * * * ","command":"rake tidy","timezone":"Europe/Berlin","size":"Standard-2X","type":"worker","overlap":"allow"}`)
 	want := `{"app":{"id":"` + string(wiretest.Hello) + `","name":"hello"},"command":"rake tidy","created_at":"2026-01-03T03:04:05Z","cron":"30 3 * * *","enabled":true,` +
 		`"id":"` + made.ID + `","last_run":null,"name":"nightly","next_run_at":"2026-01-04T02:30:00Z","overlap":"allow","size":"Standard-2X","timezone":"Europe/Berlin",` +
@@ -99,7 +99,7 @@ func TestSchedulesAreJudged(t *testing.T) {
 }
 
 func TestRunsOfASchedule(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	made := addSchedule(t, rig, `{"name":"often","cron":"* * * * *","command":"x"}`)
 	res, body := rig.Ask("POST", schedules+"/often/actions/run", "", nil)
 	var first struct {
@@ -130,7 +130,7 @@ func TestRunsOfASchedule(t *testing.T) {
 }
 
 func TestTheNewestRunsComeFirst(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	addSchedule(t, rig, `{"name":"often","cron":"* * * * *","command":"x","overlap":"allow"}`)
 	var ids []string
 	for range 3 {
@@ -170,11 +170,11 @@ func TestTheNewestRunsComeFirst(t *testing.T) {
 	}
 }
 
-// TestWhoRunsProgramsMayScheduleThem, and nobody else.
+// TestWhoRunsProgramsMayScheduleThem and nobody else.
 func TestWhoRunsProgramsMayScheduleThem(t *testing.T) {
 	const body = `{"command":"x","cron":"@daily"}`
 	for scope, want := range map[string]int{"write": 403, "write-protected": 201, "read": 403} {
-		rig := newRig(nil)
+		rig := newRig()
 		res, answer := rig.Ask("POST", schedules, body, map[string]string{"Authorization": "Bearer ada-token/" + scope})
 		if res.StatusCode != want {
 			t.Errorf("%s: %d %s", scope, res.StatusCode, answer)

@@ -1,4 +1,4 @@
-package api_test
+package dynos_test
 
 import (
 	"encoding/base64"
@@ -15,7 +15,7 @@ func asUserOf(app string) map[string]string {
 }
 
 func TestDynosAreVisited(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	const body = `{"client_key":"ssh-rsa AAAA"}`
 	for _, c := range []struct {
 		name, method, url, app, body string
@@ -44,7 +44,7 @@ func TestDynosAreVisited(t *testing.T) {
 		t.Errorf("when its token is good no more: %v", err)
 	}
 	rig.World.Broken = nil
-	rig.Ask("PATCH", "/apps/hello/features/"+renga.Exec, `{"enabled":false}`, nil)
+	rig.World.SwitchOff(renga.Exec)
 	if res, got := rig.Ask("PUT", "/api/v2/web.1", body, asUserOf("hello")); res.StatusCode != 403 || !strings.Contains(got, renga.Exec) {
 		t.Errorf("with the feature off: %d %s", res.StatusCode, got)
 	}
@@ -66,8 +66,8 @@ func TestCommandsInRunningDynosOverWebSocket(t *testing.T) {
 		post("in one that is not there", "web.9", `{"command":"rake"}`, 404, "Couldn't find that dyno"),
 		{Name: "of another", Method: "POST", URL: "/apps/other/dynos/web.1/exec", Body: `{"command":"x"}`, Status: 403},
 	})
-	rig := newRig(nil)
-	rig.Ask("PATCH", "/apps/hello/features/"+renga.Exec, `{"enabled":false}`, nil)
+	rig := newRig()
+	rig.World.SwitchOff(renga.Exec)
 	if res, got := rig.Ask("POST", "/apps/hello/dynos/web.1/exec", `{"command":"x"}`, nil); res.StatusCode != 403 || !strings.Contains(got, renga.Exec) {
 		t.Errorf("with the feature off: %d %s", res.StatusCode, got)
 	}

@@ -1,0 +1,57 @@
+package dynos_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"renga"
+	"testing"
+
+	"renga/api/dynos"
+	"renga/api/wire"
+	"renga/api/wire/wiretest"
+	"renga/scheduler"
+	"renga/store/storetest"
+)
+
+type (
+	rig      = wiretest.Rig
+	scenario = wiretest.Scenario
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+
+// newRig serves the family over the world.
+func newRig() *rig {
+	r := wiretest.New()
+	w, settings := r.World, r.NewSettings()
+	room := scheduler.New(scheduler.Options{Log: settings.Log, Now: settings.Now}, r.DB, r.DB, nil, nil) // it does not run
+	return r.Mount(func(d *wire.Door) []wire.Route {
+		return dynos.New(d, dynos.Parts{
+			Sizes: wiretest.Sizes, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Attach: http.HandlerFunc(attached),
+			RendezvousPort: "5443", Visits: visits{w}, Schedules: r.DB, Scheduler: room,
+		}).Routes()
+	})
+}
+
+func attached(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.WriteString(w, "attached at "+r.URL.Path)
+}
+
+// visits are the world's, over SSH and over WebSocket.
+type visits struct{ *wiretest.World }
+
+func (w visits) Exec(_ context.Context, _ renga.App, c dynos.Command) (string, error) {
+	w.Still = c.Still
+	if c.Terminal != nil {
+		c.Line += fmt.Sprintf("-%dx%d", c.Terminal.Columns, c.Terminal.Rows)
+	}
+	return c.Dyno + "-" + c.Line, nil
+}
+
+func run(t *testing.T, scenarios []scenario) {
+	t.Helper()
+	wiretest.Run(t, newRig, scenarios)
+}
