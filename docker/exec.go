@@ -39,7 +39,7 @@ func (c *Container) Exec(ctx context.Context, argv []string, terminal *renga.Win
 	if err != nil {
 		return nil, fmt.Errorf("run a command in a container: %w", c.client.fault(err))
 	}
-	x := &Execution{newPipe(conn, terminal != nil), c.client, made.ID, terminal != nil}
+	x := &Execution{openPipe(conn, terminal != nil), c.client, made.ID, terminal != nil}
 	if terminal != nil {
 		if err := x.Resize(ctx, *terminal); err != nil {
 			c.client.log.Debug("terminal has no size", "err", err) // it may have ended already

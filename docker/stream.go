@@ -19,7 +19,8 @@ type pipe struct {
 	out  io.Reader
 }
 
-func newPipe(conn types.HijackedResponse, terminal bool) pipe {
+// openPipe puts what the connection brings together from now on.
+func openPipe(conn types.HijackedResponse, terminal bool) pipe {
 	if terminal {
 		return pipe{conn, conn.Reader}
 	}
@@ -69,7 +70,7 @@ func (c *Container) Attach(ctx context.Context, command string, terminal *renga.
 	if err != nil {
 		return nil, c.client.fault(err)
 	}
-	return &Attachment{newPipe(conn, terminal != nil), c, command, terminal}, nil
+	return &Attachment{openPipe(conn, terminal != nil), c, command, terminal}, nil
 }
 
 // Begin starts the container.

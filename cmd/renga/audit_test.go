@@ -14,8 +14,8 @@ import (
 func TestAuditLinesAreKeptWhateverTheLogShows(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	var shown bytes.Buffer
-	quiet := slog.New(slog.NewTextHandler(&shown, &slog.HandlerOptions{Level: slog.LevelError}))
-	log := withTrail(quiet, &trail{path: path, max: auditMaxBytes})
+	errorsOnly := slog.New(slog.NewTextHandler(&shown, &slog.HandlerOptions{Level: slog.LevelError}))
+	log := withTrail(errorsOnly, &trail{path: path, max: auditMaxBytes})
 	log.With("names", []string{"A", "B"}).Info("audit", "action", "config vars set", "app", "hello")
 	log.Info("something else")
 	log.Debug("audit of no level")
