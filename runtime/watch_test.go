@@ -29,7 +29,7 @@ func TestADynoThatStartsDuringALookIsFollowedOnce(t *testing.T) {
 		h.push(2, "worker=latecomer")
 		for range 20 { // one of the looks is under way when the start ends
 			h.after(300 * time.Millisecond)
-			h.m.Wake(app)
+			h.m.Reconcile(app)
 		}
 		h.scale("worker=0")
 		h.after(time.Minute)
