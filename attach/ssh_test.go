@@ -81,7 +81,7 @@ func (d *fixture) admit(t *testing.T, p *fakeRunningDyno) (user string, key ssh.
 	return user, key
 }
 
-// dial comes as a user with a key.
+// dial connects as a user with a key.
 func (d *fixture) dial(t *testing.T, user string, key ssh.Signer) (*ssh.Client, error) {
 	t.Helper()
 	host, _, _, _, err := ssh.ParseAuthorizedKey([]byte(d.HostKey()))
@@ -114,7 +114,7 @@ func (d *fixture) dial(t *testing.T, user string, key ssh.Signer) (*ssh.Client, 
 	return client, nil
 }
 
-// open is visit for somebody who is let in, with a session.
+// open is dial for a client that is accepted, with a session.
 func (d *fixture) open(t *testing.T, user string, key ssh.Signer) (*ssh.Client, *ssh.Session) {
 	t.Helper()
 	client, err := d.dial(t, user, key)
@@ -197,7 +197,7 @@ func TestOnlyTheTicketsKeyIsAcceptedAndOnlyForOneSession(t *testing.T) {
 	}
 }
 
-func TestWhoMayNoMoreIsTurnedAway(t *testing.T) {
+func TestAClientThatHasLostItsPermissionIsRefused(t *testing.T) {
 	d := newFixture(t, attach.Options{})
 	running := &fakeRunningDyno{shut: renga.Errorf(renga.Forbidden, "The app is not yours any more.")}
 	user, key := d.admit(t, running)

@@ -318,7 +318,7 @@ func TestOrdersAreCheckedByEitherChallenge(t *testing.T) {
 	}
 }
 
-func TestAFirstVisitorWaitsForTheCertificateAndItIsKept(t *testing.T) {
+func TestAFirstClientWaitsForTheCertificateAndItIsKept(t *testing.T) {
 	s := newACMEFixture(t, checks{http: true, alpn: true})
 	_, _, stop := s.serve(t, ours{"hello." + domain})
 	trusting := &tls.Config{RootCAs: s.roots}
@@ -357,7 +357,7 @@ func TestFailuresAreToldAndTheLocalCAHelpsOut(t *testing.T) {
 	}
 }
 
-func TestNothingIsOrderedForStrangers(t *testing.T) {
+func TestNothingIsOrderedForUnknownHosts(t *testing.T) {
 	s := newACMEFixture(t, checks{http: true, alpn: true})
 	c, told, _ := s.serve(t, ours{})
 	if got, err := shake(t, c, "stranger.example", &tls.Config{InsecureSkipVerify: true}); err != nil ||

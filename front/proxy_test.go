@@ -56,7 +56,7 @@ func exchange(t *testing.T, c net.Conn, text string) string {
 	return string(answer)
 }
 
-func TestATrustedBalancerSaysWhomAConnectionComesFrom(t *testing.T) {
+func TestATrustedBalancersProxyHeaderNamesTheClient(t *testing.T) {
 	for _, other := range []func(net.Conn){nil, answersLine} {
 		o := open(t, front.Door{Server: whoServer(), Other: other, Trusted: loopback})
 		for name, c := range map[string]struct{ head, want string }{

@@ -39,7 +39,7 @@ func TestAReceiverWithHeadersWithoutEndIsLeft(t *testing.T) {
 	<-ended
 }
 
-func TestASyslogReceiverThatTalksWithoutEndIsLeft(t *testing.T) {
+func TestASyslogReceiverThatSendsWithoutEndIsLeft(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
