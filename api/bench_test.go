@@ -38,7 +38,11 @@ func BenchmarkAPI(b *testing.B) {
 				path, body           func() string
 			}{
 				{"GET_apps", "GET", "", func() string { return "/apps" }, nil},
-				{"GET_releases", "GET", "version ..; max=15, order=desc", func() string { return one() + "/releases" }, nil}, // as the official CLI
+				// as the official CLI
+				{
+					"GET_releases", "GET", "version ..; max=15, order=desc",
+					func() string { return one() + "/releases" }, nil,
+				},
 				{"GET_releases_page", "GET", "", func() string { return one() + "/releases" }, nil},
 				{"PATCH_config-vars", "PATCH", "", func() string { return changed() + "/config-vars" },
 					func() string { return fmt.Sprintf(`{"TRY":"%d"}`, n.Load()) }},
@@ -139,8 +143,9 @@ func (h *house) restore(ctx context.Context, i, releases int) error {
 		Owner: wiretest.Ada.ID, CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born,
 	}
 	rel := renga.Release{
-		App: a.ID, AppName: a.Name, Version: 1, Description: "Initial release", By: wiretest.Ada.ID, CreatedAt: wiretest.Born,
-		Inputs: renga.Inputs{Vars: renga.Vars{"COLOR": "blue"}}.Clone(),
+		App: a.ID, AppName: a.Name, Version: 1, Description: "Initial release", By: wiretest.Ada.ID,
+		CreatedAt: wiretest.Born,
+		Inputs:    renga.Inputs{Vars: renga.Vars{"COLOR": "blue"}}.Clone(),
 	}
 	records := make([]renga.ReleaseRecord, releases)
 	for n := range records {

@@ -12,15 +12,42 @@ const asked = `You need to have manage permission on this app.`
 
 func TestWhatCollaboratorsMay(t *testing.T) {
 	run(t, []scenario{
-		{Name: "look", Prepare: wiretest.Share, URL: "/apps/shared", Has: []string{`"owner":{"email":"bob@example.com"`}},
-		{Name: "see it among all", Prepare: wiretest.Share, URL: "/apps", Has: []string{`"name":"shared"`, `"name":"hello"`, "bob@", "ada@"}},
-		{Name: "see it among their own", Prepare: wiretest.Share, URL: "/users/~/apps", Has: []string{`"name":"shared"`}},
-		{Name: "configure", Prepare: wiretest.Share, Method: "PATCH", URL: "/apps/shared/config-vars", Body: `{"A":"b"}`, Has: []string{`{"A":"b"}`}},
-		{Name: "scale", Prepare: wiretest.Share, Method: "PATCH", URL: "/apps/shared/formation/web", Body: `{"quantity":0}`, Has: []string{`"app":{"id":"` + string(wiretest.Shared), `"quantity":0`}},
-		{Name: "switch maintenance", Prepare: wiretest.Share, Method: "PATCH", URL: "/apps/shared", Body: `{"maintenance":true}`, Has: []string{`"maintenance":true`, `"name":"shared"`}},
-		{Name: "not rename", Prepare: wiretest.Share, Method: "PATCH", URL: "/apps/shared", Body: `{"name":"mine"}`, Status: 403, Has: []string{asked}},
-		{Name: "not delete", Prepare: wiretest.Share, Method: "DELETE", URL: "/apps/shared", Status: 403, Has: []string{`"id":"forbidden"`, asked}},
-		{Name: "only look, when that is all", Prepare: viewOnly, Method: "PATCH", URL: "/apps/shared/config-vars", Body: `{"A":"b"}`, Status: 403, Has: []string{"operate permission"}},
+		{
+			Name: "look", Prepare: wiretest.Share, URL: "/apps/shared",
+			Has: []string{`"owner":{"email":"bob@example.com"`},
+		},
+		{
+			Name: "see it among all", Prepare: wiretest.Share, URL: "/apps",
+			Has: []string{`"name":"shared"`, `"name":"hello"`, "bob@", "ada@"},
+		},
+		{
+			Name: "see it among their own", Prepare: wiretest.Share, URL: "/users/~/apps",
+			Has: []string{`"name":"shared"`},
+		},
+		{
+			Name: "configure", Prepare: wiretest.Share, Method: "PATCH", URL: "/apps/shared/config-vars",
+			Body: `{"A":"b"}`, Has: []string{`{"A":"b"}`},
+		},
+		{
+			Name: "scale", Prepare: wiretest.Share, Method: "PATCH", URL: "/apps/shared/formation/web",
+			Body: `{"quantity":0}`, Has: []string{`"app":{"id":"` + string(wiretest.Shared), `"quantity":0`},
+		},
+		{
+			Name: "switch maintenance", Prepare: wiretest.Share, Method: "PATCH", URL: "/apps/shared",
+			Body: `{"maintenance":true}`, Has: []string{`"maintenance":true`, `"name":"shared"`},
+		},
+		{
+			Name: "not rename", Prepare: wiretest.Share, Method: "PATCH", URL: "/apps/shared",
+			Body: `{"name":"mine"}`, Status: 403, Has: []string{asked},
+		},
+		{
+			Name: "not delete", Prepare: wiretest.Share, Method: "DELETE", URL: "/apps/shared", Status: 403,
+			Has: []string{`"id":"forbidden"`, asked},
+		},
+		{
+			Name: "only look, when that is all", Prepare: viewOnly, Method: "PATCH", URL: "/apps/shared/config-vars",
+			Body: `{"A":"b"}`, Status: 403, Has: []string{"operate permission"},
+		},
 	})
 }
 
@@ -65,9 +92,13 @@ func TestScopes(t *testing.T) {
 		},
 	} {
 		for _, row := range rows {
-			res, body := newRig(nil).Ask(row.method, row.url, row.body, wiretest.Header("Authorization", "Bearer ada-token/"+row.scope))
+			res, body := newRig(nil).Ask(
+				row.method, row.url, row.body, wiretest.Header("Authorization", "Bearer ada-token/"+row.scope),
+			)
 			if res.StatusCode != want || strings.Contains(body, none) != (want == 403) {
-				t.Errorf("%s %s with %s gets %d, want %d: %s", row.method, row.url, row.scope, res.StatusCode, want, body)
+				t.Errorf(
+					"%s %s with %s gets %d, want %d: %s", row.method, row.url, row.scope, res.StatusCode, want, body,
+				)
 			}
 		}
 	}

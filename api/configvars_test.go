@@ -10,13 +10,17 @@ import (
 func TestValuesOfConfigVarsStayOutOfLogsAndErrors(t *testing.T) {
 	rig := newRig(nil)
 	good := `{"GOOD":"` + wiretest.Marker + `"}`
-	if res, body := rig.Ask("PATCH", "/apps/hello/config-vars", good, nil); res.StatusCode != 200 || !strings.Contains(body, wiretest.Marker) {
+	if res, body := rig.Ask("PATCH", "/apps/hello/config-vars", good, nil); res.StatusCode != 200 ||
+		!strings.Contains(body, wiretest.Marker) {
 		t.Fatalf("%d: %s", res.StatusCode, body)
 	}
 	for _, body := range []string{
-		`{"HEROKU_A":"` + wiretest.Marker + `"}`, `{"A":["` + wiretest.Marker + `"]}`, `{"A":{"b":"` + wiretest.Marker + `"}}`, `["` + wiretest.Marker + `"]`,
-		`"` + wiretest.Marker + `"`, `{"A":"` + wiretest.Marker + `"`, `{"A":"` + wiretest.Marker + "\x00" + `"}`, `{"A":"` + wiretest.Marker + `\u0000"}`,
-		`{"A":"` + wiretest.Marker + strings.Repeat("x", 70<<10) + `"}`, `{"A":"` + wiretest.Marker + strings.Repeat("x", 2<<20) + `"}`,
+		`{"HEROKU_A":"` + wiretest.Marker + `"}`, `{"A":["` + wiretest.Marker + `"]}`,
+		`{"A":{"b":"` + wiretest.Marker + `"}}`, `["` + wiretest.Marker + `"]`,
+		`"` + wiretest.Marker + `"`, `{"A":"` + wiretest.Marker + `"`, `{"A":"` + wiretest.Marker + "\x00" + `"}`,
+		`{"A":"` + wiretest.Marker + `\u0000"}`,
+		`{"A":"` + wiretest.Marker + strings.Repeat("x", 70<<10) + `"}`,
+		`{"A":"` + wiretest.Marker + strings.Repeat("x", 2<<20) + `"}`,
 		wiretest.Marker, "{\"A\":\"" + wiretest.Marker + "\xff\"}",
 	} {
 		res, answer := rig.Ask("PATCH", "/apps/hello/config-vars", body, nil)
@@ -24,7 +28,10 @@ func TestValuesOfConfigVarsStayOutOfLogsAndErrors(t *testing.T) {
 			t.Errorf("%.60q gets %d: %s", body, res.StatusCode, answer)
 		}
 	}
-	for _, url := range []string{"/apps/hello", "/apps", "/apps/hello/releases", "/apps/hello/releases/4", "/apps/hello/releases/4/diff", "/apps/hello/formation", "/apps/hello/dynos"} {
+	for _, url := range []string{
+		"/apps/hello", "/apps", "/apps/hello/releases", "/apps/hello/releases/4", "/apps/hello/releases/4/diff",
+		"/apps/hello/formation", "/apps/hello/dynos",
+	} {
 		if _, answer := rig.Ask("GET", url, "", nil); strings.Contains(answer, wiretest.Marker) {
 			t.Errorf("%s shows a value: %s", url, answer)
 		}
@@ -38,12 +45,16 @@ func TestValuesOfConfigVarsStayOutOfLogsAndErrors(t *testing.T) {
 }
 
 func FuzzConfigVarBodies(f *testing.F) {
-	for _, seed := range []string{`{"A":"b"}`, `{"A":null}`, `{"A":1}`, `[]`, ``, `null`, `{"A":"\ud800"}`, `{"":""}`, `{"A":"b","A":"c"}`} {
+	for _, seed := range []string{
+		`{"A":"b"}`, `{"A":null}`, `{"A":1}`, `[]`, ``, `null`, `{"A":"\ud800"}`, `{"":""}`, `{"A":"b","A":"c"}`,
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		rig := newRig(nil)
-		for _, url := range []string{"/apps/hello/config-vars", "/apps/hello/formation", "/apps/hello/formation/web", "/apps/hello"} {
+		for _, url := range []string{
+			"/apps/hello/config-vars", "/apps/hello/formation", "/apps/hello/formation/web", "/apps/hello",
+		} {
 			if res, answer := rig.Ask("PATCH", url, body, nil); res.StatusCode >= 500 {
 				t.Errorf("PATCH %s with %q gets %d: %s", url, body, res.StatusCode, answer)
 			}

@@ -39,7 +39,8 @@ type coupling struct {
 
 func newCoupling(p renga.Pipeline, c renga.Coupling) coupling {
 	return coupling{
-		App: wire.OnlyID{ID: string(c.App)}, CreatedAt: wire.Stamp(c.CreatedAt), ID: c.ID, Pipeline: wire.Ref{ID: string(p.ID), Name: p.Name},
+		App: wire.OnlyID{ID: string(c.App)}, CreatedAt: wire.Stamp(c.CreatedAt), ID: c.ID,
+		Pipeline: wire.Ref{ID: string(p.ID), Name: p.Name},
 		Stage: string(c.Stage), UpdatedAt: wire.Stamp(c.UpdatedAt),
 	}
 }
@@ -192,7 +193,9 @@ func (s *Server) couplingToChange(r *http.Request) (renga.Pipeline, renga.Coupli
 }
 
 // editCoupling changes one coupling; nil takes it out.
-func (s *Server) editCoupling(r *http.Request, p renga.Pipeline, id string, edit func(*renga.Coupling)) (renga.Pipeline, error) {
+func (s *Server) editCoupling(
+	r *http.Request, p renga.Pipeline, id string, edit func(*renga.Coupling),
+) (renga.Pipeline, error) {
 	return s.editPipeline(r, p, func(p *renga.Pipeline) error {
 		i := slices.IndexFunc(p.Couplings, func(c renga.Coupling) bool { return c.ID == id })
 		if i < 0 {

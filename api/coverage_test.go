@@ -17,19 +17,20 @@ import (
 // notes say what a link, or all of a resource, does here that its name does not
 // tell. A link that is answered and always refused needs one.
 var notes = map[string]string{
-	"account/Delete":               "accounts stay, because releases name them; revoke their authorizations instead",
-	"account/Delete By User":       "accounts stay, because releases name them; revoke their authorizations instead",
-	"account-feature":              "accounts have no features to switch",
-	"oauth-client":                 "there are no third parties' clients",
-	"oauth-token":                  "there are no third parties' clients",
-	"add-on":                       "the catalogue of add-ons is empty yet",
-	"add-on-attachment":            "the catalogue of add-ons is empty yet",
-	"add-on-region-capability":     "the catalogue of add-ons is empty yet",
-	"add-on-service":               "the catalogue of add-ons is empty yet",
-	"plan":                         "the catalogue of add-ons is empty yet",
-	"build/List":                   "images come built, so the list is empty",
-	"buildpack-installation":       "kept for builds from source; images need none",
-	"release/Create":               "A release is made of images, not of slugs; releases are rolled back here, and pushed.",
+	"account/Delete":           "accounts stay, because releases name them; revoke their authorizations instead",
+	"account/Delete By User":   "accounts stay, because releases name them; revoke their authorizations instead",
+	"account-feature":          "accounts have no features to switch",
+	"oauth-client":             "there are no third parties' clients",
+	"oauth-token":              "there are no third parties' clients",
+	"add-on":                   "the catalogue of add-ons is empty yet",
+	"add-on-attachment":        "the catalogue of add-ons is empty yet",
+	"add-on-region-capability": "the catalogue of add-ons is empty yet",
+	"add-on-service":           "the catalogue of add-ons is empty yet",
+	"plan":                     "the catalogue of add-ons is empty yet",
+	"build/List":               "images come built, so the list is empty",
+	"buildpack-installation":   "kept for builds from source; images need none",
+	"release/Create": "A release is made of images, not of slugs; releases are rolled back here, and " +
+		"pushed.",
 	"generation/List by Team":      "there are no teams",
 	"oci-image":                    "images are pushed, and named by their digests",
 	"space/Info":                   "there are no private spaces",
@@ -50,13 +51,25 @@ func noteOn(resource, title string) string {
 
 // strangers are the resources of the schema that have no place here, by why.
 var strangers = map[string][]string{
-	"CI is not part of the platform":        {"test-case", "test-node", "test-run"},
-	"no money changes hands here":           {"account-delinquency", "credit", "invoice", "invoice-address", "team-delinquency", "team-invoice", "team-daily-usage", "team-monthly-usage", "enterprise-account-daily-usage", "enterprise-account-monthly-usage"},
-	"there is one organisation":             {"archive", "audit-trail-event", "enterprise-account", "enterprise-account-member", "identity-provider"},
-	"there are no recovery numbers":         {"sms-number"},
-	"logs go through log drains":            {"telemetry-drain"},
-	"there are no private spaces":           {"inbound-ruleset", "peering", "peering-info", "space-app-access", "space-nat", "space-topology", "space-transfer", "vpn-connection"},
-	"collaborators share apps; no teams do": {"allowed-add-on-service", "permission-entity", "team-add-on", "team-app-permission", "team-feature", "team-invitation", "team-member", "team-preferences", "team-space"},
+	"CI is not part of the platform": {"test-case", "test-node", "test-run"},
+	"no money changes hands here": {
+		"account-delinquency", "credit", "invoice", "invoice-address", "team-delinquency", "team-invoice",
+		"team-daily-usage", "team-monthly-usage", "enterprise-account-daily-usage",
+		"enterprise-account-monthly-usage",
+	},
+	"there is one organisation": {
+		"archive", "audit-trail-event", "enterprise-account", "enterprise-account-member", "identity-provider",
+	},
+	"there are no recovery numbers": {"sms-number"},
+	"logs go through log drains":    {"telemetry-drain"},
+	"there are no private spaces": {
+		"inbound-ruleset", "peering", "peering-info", "space-app-access", "space-nat", "space-topology",
+		"space-transfer", "vpn-connection",
+	},
+	"collaborators share apps; no teams do": {
+		"allowed-add-on-service", "permission-entity", "team-add-on", "team-app-permission", "team-feature",
+		"team-invitation", "team-member", "team-preferences", "team-space",
+	},
 }
 
 func TestTheSchemaIsThatOfHerokusClient(t *testing.T) {
@@ -81,7 +94,8 @@ func TestTheSchemaIsThatOfHerokusClient(t *testing.T) {
 func TestTheSchemaIsServedToAll(t *testing.T) {
 	for _, at := range []string{"/schema", "/schema.json"} {
 		res, body := newRig(nil).Ask("GET", at, "", wiretest.Header("Authorization", ""))
-		if res.StatusCode != 200 || res.Header.Get("Content-Type") != "application/schema+json" || res.Header.Get("ETag") == "" {
+		if res.StatusCode != 200 || res.Header.Get("Content-Type") != "application/schema+json" ||
+			res.Header.Get("ETag") == "" {
 			t.Fatalf("%s: %d %v", at, res.StatusCode, res.Header)
 		}
 		var schema struct {
@@ -93,7 +107,8 @@ func TestTheSchemaIsServedToAll(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &schema); err != nil {
 			t.Fatal(err)
 		}
-		if len(schema.Definitions) != 100 || len(schema.Links) == 0 || schema.Links[0].Href != "http://api.renga.localhost:5000" {
+		if len(schema.Definitions) != 100 || len(schema.Links) == 0 ||
+			schema.Links[0].Href != "http://api.renga.localhost:5000" {
 			t.Errorf("%d definitions, links start at %v", len(schema.Definitions), schema.Links)
 		}
 	}
@@ -126,7 +141,9 @@ func TestLinksWithoutRouteAreNotFound(t *testing.T) {
 		if l.answered() {
 			continue
 		}
-		url := strings.NewReplacer("{app}", "hello", "{team-app}", "hello", "{account}", "~", "{", "", "}", "").Replace(l.path())
+		url := strings.NewReplacer(
+			"{app}", "hello", "{team-app}", "hello", "{account}", "~", "{", "", "}", "",
+		).Replace(l.path())
 		res, body := rig.Ask(l.method, url, "{}", nil)
 		if res.StatusCode != 404 || !isError(body, "not_found") {
 			t.Errorf("%s: %s %s gets %d: %s", l.name(), l.method, url, res.StatusCode, body)
@@ -147,7 +164,10 @@ func TestErrorsOfEveryLinkHaveHerokusForm(t *testing.T) {
 				t.Helper()
 				res, answer := furnished().Ask(row.method, url, body, headers)
 				if res.StatusCode != status || !isError(answer, id) {
-					t.Errorf("%s %s with %s gets %d, want %d %s: %s", row.method, url, body, res.StatusCode, status, id, answer)
+					t.Errorf(
+						"%s %s with %s gets %d, want %d %s: %s", row.method, url, body, res.StatusCode, status, id,
+						answer,
+					)
 				}
 			}
 			fails(row.url, row.body, wiretest.Header("Authorization", "Bearer nobody"), 401, "unauthorized")
@@ -236,21 +256,25 @@ var beyond = map[string]string{
 	"GET /apps/{app}/releases/{release}/diff": "what two releases differ in",
 	"GET /api/v2":                             "`heroku ps:exec --status`",
 	"PUT /api/v2/{dyno}":                      "`heroku ps:exec`, `ps:copy`, `ps:forward`, `ps:socks`",
-	"POST /apps/{app}/dynos/{dyno}/exec":      "runs a command in a running dyno, over WebSocket; see [Beyond Heroku](beyond-heroku.md)",
-	"GET /apps/{app}/metrics":                 "what dynos used and did, by the minute; see [Beyond Heroku](beyond-heroku.md)",
-	"GET /apps/{app}/health-check":            "how web dynos are asked whether they are well",
-	"PATCH /apps/{app}/health-check":          "asks them by HTTP, see health-checks.md",
-	"DELETE /apps/{app}/health-check":         "asks them no more",
-	"GET /apps/{app}/sleep":                   "whether the app sleeps; see [Sleep](sleep.md)",
-	"PATCH /apps/{app}/sleep":                 "has it sleep after a time without requests",
+	"POST /apps/{app}/dynos/{dyno}/exec": "runs a command in a running dyno, over WebSocket; see [Beyond " +
+		"Heroku](beyond-heroku.md)",
+	"GET /apps/{app}/metrics": "what dynos used and did, by the minute; see [Beyond " +
+		"Heroku](beyond-heroku.md)",
+	"GET /apps/{app}/health-check":    "how web dynos are asked whether they are well",
+	"PATCH /apps/{app}/health-check":  "asks them by HTTP, see health-checks.md",
+	"DELETE /apps/{app}/health-check": "asks them no more",
+	"GET /apps/{app}/sleep":           "whether the app sleeps; see [Sleep](sleep.md)",
+	"PATCH /apps/{app}/sleep":         "has it sleep after a time without requests",
 
-	"POST /apps/{app}/releases/{release}/actions/cancel":   "calls off a release that has not taken over, see deploys.md",
+	"POST /apps/{app}/releases/{release}/actions/cancel": "calls off a release that has not taken over, see " +
+		"deploys.md",
 	"POST /apps/{app}/releases/{release}/actions/complete": "has a canary take over now, see deploys.md",
 	"GET /apps/{app}/canary":                               "how images that are pushed take over",
 	"PATCH /apps/{app}/canary":                             "has them take some of the requests first, see deploys.md",
 	"DELETE /apps/{app}/canary":                            "has them take over at once",
 
-	"GET /apps/{app}/schedules":                         "one-off dynos by crontab lines; see [Schedules](schedules.md)",
+	"GET /apps/{app}/schedules": "one-off dynos by crontab lines; see " +
+		"[Schedules](schedules.md)",
 	"POST /apps/{app}/schedules":                        "adds a schedule",
 	"GET /apps/{app}/schedules/{schedule}":              "a schedule, by id or name, with its last run",
 	"PATCH /apps/{app}/schedules/{schedule}":            "changes it",

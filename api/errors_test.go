@@ -23,15 +23,24 @@ func TestErrorsByStatusAndID(t *testing.T) {
 		{"a body that is no text", "PATCH", "/apps/hello", "\xff\xfe", nil, 400, "bad_request"},
 		{"a range over no field", "GET", "/apps", "", wiretest.Header("Range", "size .."), 400, "bad_request"},
 		{"no token", "GET", "/apps", "", wiretest.Header("Authorization", ""), 401, "unauthorized"},
-		{"a token of nobody", "GET", "/apps", "", wiretest.Header("Authorization", "Bearer nobody"), 401, "unauthorized"},
+		{
+			"a token of nobody", "GET", "/apps", "", wiretest.Header("Authorization", "Bearer nobody"), 401,
+			"unauthorized",
+		},
 		{"another's app", "GET", "/apps/other", "", nil, 403, "forbidden"},
 		{"another's app, to change", "PATCH", "/apps/other", `{}`, nil, 403, "forbidden"},
 		{"an app that is not there", "GET", "/apps/nobody", "", nil, 404, "not_found"},
 		{"a name that no app can have", "GET", "/apps/No_App", "", nil, 404, "not_found"},
 		{"an endpoint that is not there", "GET", "/nowhere", "", nil, 404, "not_found"},
 		{"a method that is not there", "PUT", "/apps/hello", `{}`, nil, 404, "not_found"},
-		{"a body without end", "PATCH", "/apps/hello/config-vars", `{"A":"` + strings.Repeat("a", 1<<20) + `"}`, nil, 413, "request_entity_too_large"},
-		{"a body in XML", "PATCH", "/apps/hello", `<app/>`, wiretest.Header("Content-Type", "text/xml"), 415, "unsupported_media_type"},
+		{
+			"a body without end", "PATCH", "/apps/hello/config-vars", `{"A":"` + strings.Repeat("a", 1<<20) + `"}`,
+			nil, 413, "request_entity_too_large",
+		},
+		{
+			"a body in XML", "PATCH", "/apps/hello", `<app/>`, wiretest.Header("Content-Type", "text/xml"), 415,
+			"unsupported_media_type",
+		},
 		{"a field of a wrong type", "PATCH", "/apps/hello", `{"maintenance":"on"}`, nil, 422, "invalid_params"},
 		{"a body that is no object", "PATCH", "/apps/hello", `7`, nil, 422, "invalid_params"},
 		{"a name that is taken", "POST", "/apps", `{"name":"other"}`, nil, 422, "invalid_params"},
@@ -51,8 +60,13 @@ func TestErrorsByStatusAndID(t *testing.T) {
 }
 
 func TestBodiesThatSayNothingOfTheirTypeAreJSON(t *testing.T) {
-	for _, kind := range []string{"", "application/json", "application/json; charset=utf-8", "application/vnd.heroku+json", "application/x-www-form-urlencoded"} {
-		if res, body := newRig(nil).Ask("PATCH", "/apps/hello", `{"maintenance":true}`, wiretest.Header("Content-Type", kind)); res.StatusCode != 200 {
+	for _, kind := range []string{
+		"", "application/json", "application/json; charset=utf-8", "application/vnd.heroku+json",
+		"application/x-www-form-urlencoded",
+	} {
+		if res, body := newRig(nil).Ask(
+			"PATCH", "/apps/hello", `{"maintenance":true}`, wiretest.Header("Content-Type", kind),
+		); res.StatusCode != 200 {
 			t.Errorf("%q gets %d: %s", kind, res.StatusCode, body)
 		}
 	}
@@ -61,7 +75,10 @@ func TestBodiesThatSayNothingOfTheirTypeAreJSON(t *testing.T) {
 // FuzzBodies: whatever a body holds, it is taken or refused in Heroku's form,
 // and never a fault.
 func FuzzBodies(f *testing.F) {
-	for _, seed := range []string{"", "{}", "[]", "null", `{"name":"fresh"}`, `{"updates":[{"type":"web","quantity":"+1"}]}`, `{"A":null}`, `{"release":3}`, "{\"\\ud800\":1}", `{"name":{"name":[]}}`, `{"enabled":true}`} {
+	for _, seed := range []string{
+		"", "{}", "[]", "null", `{"name":"fresh"}`, `{"updates":[{"type":"web","quantity":"+1"}]}`, `{"A":null}`,
+		`{"release":3}`, "{\"\\ud800\":1}", `{"name":{"name":[]}}`, `{"enabled":true}`,
+	} {
 		f.Add(seed)
 	}
 	rig := newRig(nil)
@@ -84,7 +101,9 @@ func FuzzBodies(f *testing.F) {
 // FuzzAppNames: a name that the API takes is one that hosts and repositories
 // can have.
 func FuzzAppNames(f *testing.F) {
-	for _, seed := range []string{"fresh", "a", "a--b", "-a", "a-", "A", "ä", "a/b", "api", "..", "%2e", "a\x00b", strings.Repeat("a", 31)} {
+	for _, seed := range []string{
+		"fresh", "a", "a--b", "-a", "a-", "A", "ä", "a/b", "api", "..", "%2e", "a\x00b", strings.Repeat("a", 31),
+	} {
 		f.Add(seed)
 	}
 	rig := newRig(nil)
@@ -93,7 +112,8 @@ func FuzzAppNames(f *testing.F) {
 		rig.World.Apps = map[renga.AppID]renga.App{}
 		rig.World.Mu.Unlock()
 		res, body := rig.Ask("POST", "/apps", `{"name":`+wiretest.Quoted(name)+`}`, nil)
-		if taken := res.StatusCode == 201; taken != (name == "" || renga.ValidateAppName(name) == nil) && strings.ToValidUTF8(name, "") == name {
+		if taken := res.StatusCode == 201; taken != (name == "" || renga.ValidateAppName(name) == nil) &&
+			strings.ToValidUTF8(name, "") == name {
 			t.Errorf("%q gets %d: %s", name, res.StatusCode, body)
 		}
 	})

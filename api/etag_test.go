@@ -20,7 +20,8 @@ func TestAnswersHaveTags(t *testing.T) {
 				t.Errorf("%s with %s gets %d, ETag %s: %s", url, known, res.StatusCode, res.Header.Get("ETag"), body)
 			}
 		}
-		if res, body := rig.Ask("GET", url, "", wiretest.Header("If-None-Match", `"other"`)); res.StatusCode != 200 || body == "" {
+		if res, body := rig.Ask("GET", url, "", wiretest.Header("If-None-Match", `"other"`)); res.StatusCode != 200 ||
+			body == "" {
 			t.Errorf("%s with another tag gets %d: %s", url, res.StatusCode, body)
 		}
 		if res, _ := rig.Ask("HEAD", url, "", wiretest.Header("If-None-Match", tag)); res.StatusCode != 304 {
@@ -46,7 +47,9 @@ func TestOnlyWholeGoodAnswersHaveTags(t *testing.T) {
 			t.Errorf("%s has a tag", name)
 		}
 	}
-	if res, _ := rig.Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", "version ..; max=1")); res.StatusCode != 206 || res.Header.Get("ETag") != "" {
+	if res, _ := rig.Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", "version ..; max=1")); res.StatusCode != 206 ||
+
+		res.Header.Get("ETag") != "" {
 		t.Errorf("a part has a tag: %d %v", res.StatusCode, res.Header)
 	}
 	if res, _ := rig.Ask("PATCH", "/apps/hello", `{}`, nil); res.Header.Get("ETag") != "" {

@@ -17,7 +17,8 @@ import (
 // client whose link is implemented, with the same request as the schema's test
 // makes. The client's own types must read the answer.
 func TestHerokusClientCallsEveryImplementedLink(t *testing.T) {
-	called := callAll(t, func(t *testing.T, rig *rig) any { return clientOf(t, rig) }, "pipeline-deployment/List") // it asks for an app's releases
+	// it asks for an app's releases
+	called := callAll(t, func(t *testing.T, rig *rig) any { return clientOf(t, rig) }, "pipeline-deployment/List")
 	for name, has := range called {
 		if !has {
 			t.Errorf("Heroku's client has no method for %s", name)

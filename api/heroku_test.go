@@ -54,7 +54,9 @@ func TestHerokusClientHandlesApps(t *testing.T) {
 	good(t, "account", err, me.Email == wiretest.Ada.Email)
 	me, err = client.AccountInfoByUser(ctx, "~")
 	good(t, "user", err, me.ID == string(wiretest.Ada.ID))
-	made, err := client.AppCreate(ctx, heroku.AppCreateOpts{Name: heroku.String("fresh"), Stack: heroku.String("container")})
+	made, err := client.AppCreate(
+		ctx, heroku.AppCreateOpts{Name: heroku.String("fresh"), Stack: heroku.String("container")},
+	)
 	good(t, "create", err, made.Name == "fresh" && made.Stack.Name == "container")
 	app, err := client.AppInfo(ctx, "fresh")
 	good(t, "info", err, app.ID == made.ID && app.Owner.Email == wiretest.Ada.Email)
@@ -117,7 +119,10 @@ func TestHerokusClientHandlesFormationAndDynos(t *testing.T) {
 	var batch heroku.FormationBatchUpdateOpts
 	options(t, &batch, `{"updates":[{"type":"worker","quantity":2,"dyno_size":{"id":"`+web.DynoSize.ID+`"}}]}`)
 	both, err := client.FormationBatchUpdate(ctx, "hello", batch)
-	good(t, "batch", err, len(both) == 2 && both[0].Quantity == 3 && both[1].Quantity == 2 && both[1].DynoSize.Name == "Standard-2X")
+	good(
+		t, "batch", err,
+		len(both) == 2 && both[0].Quantity == 3 && both[1].Quantity == 2 && both[1].DynoSize.Name == "Standard-2X",
+	)
 	web, err = client.FormationInfo(ctx, "hello", web.ID)
 	good(t, "info", err, web.Quantity == 3)
 	dynos, err := client.DynoList(ctx, "hello", &heroku.ListRange{Field: "name"})
@@ -161,8 +166,14 @@ func options(t *testing.T, into any, text string) {
 func TestHerokusOlderClientIsUnderstood(t *testing.T) {
 	rig := newRig(nil)
 	client, ctx := olderClientOf(t, rig), t.Context()
-	web, err := client.FormationUpdate(ctx, "hello", "web", heroku5.FormationUpdateOpts{Quantity: heroku5.Int(3), Size: heroku5.String("standard-2x")})
-	good(t, "update", err, web.Quantity == 3 && web.Size == "Standard-2X" && rig.World.Scaled["web"].Size == "standard-2x")
+	web, err := client.FormationUpdate(
+		ctx, "hello", "web",
+		heroku5.FormationUpdateOpts{Quantity: heroku5.Int(3), Size: heroku5.String("standard-2x")},
+	)
+	good(
+		t, "update", err,
+		web.Quantity == 3 && web.Size == "Standard-2X" && rig.World.Scaled["web"].Size == "standard-2x",
+	)
 	var batch heroku5.FormationBatchUpdateOpts
 	options(t, &batch, `{"updates":[{"type":"worker","quantity":2,"size":"performance-m"}]}`)
 	both, err := client.FormationBatchUpdate(ctx, "hello", batch)

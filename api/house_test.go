@@ -50,12 +50,15 @@ func newHouse(tb testing.TB, db *store.Store) *house {
 	}
 	log := slog.New(slog.DiscardHandler)
 	rel := releaser.New(releaser.Parts{
-		Apps: db, Store: db, Ledger: ledger, Owners: releaser.NewOwners(db, ledger), Runner: nobody{}, Activity: nobody{}, Log: log, Now: time.Now, NewID: uuid.NewString,
+		Apps: db, Store: db, Ledger: ledger, Owners: releaser.NewOwners(db, ledger), Runner: nobody{},
+		Activity: nobody{}, Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
 	h := &house{db: db, ledger: ledger, Server: httptest.NewServer(api.New(api.Options{
 		Settings: wire.Settings{Domain: "renga.localhost", Scheme: "http", Log: log}, RateLimit: 1 << 30,
 	}, api.Parts{
-		Wire:     wire.Parts{Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Activity: nobody{}, Reconciler: nobody{}},
+		Wire: wire.Parts{
+			Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Activity: nobody{}, Reconciler: nobody{},
+		},
 		Apps:     apps.Parts{Creator: rel, Vars: config.New(rel)},
 		Releases: releases.Parts{Apps: db, Releases: db, Releaser: rel},
 		Dynos:    dynos.Parts{Sizes: wiretest.Sizes, Formations: db, Dynos: db},

@@ -31,7 +31,10 @@ func (s *schemaFile) links(t *testing.T) []link {
 		for _, raw := range list {
 			raw, _ := raw.(map[string]any)
 			_, hasBody := raw["schema"]
-			l := link{resource: resource, title: fmt.Sprint(raw["title"]), method: fmt.Sprint(raw["method"]), hasBody: hasBody}
+			l := link{
+				resource: resource, title: fmt.Sprint(raw["title"]), method: fmt.Sprint(raw["method"]),
+				hasBody: hasBody,
+			}
 			for part := range strings.SplitSeq(strings.TrimPrefix(fmt.Sprint(raw["href"]), "/"), "/") {
 				l.segments = append(l.segments, parameter(part))
 			}
@@ -68,7 +71,8 @@ func answers(route [2]string, l link) bool {
 		return false
 	}
 	for i, segment := range segments {
-		if isParameter := segment[:1] == "{"; isParameter != (l.segments[i][:1] == "{") || !isParameter && segment != l.segments[i] {
+		if isParameter := segment[:1] == "{"; isParameter != (l.segments[i][:1] == "{") || !isParameter &&
+			segment != l.segments[i] {
 			return false
 		}
 	}

@@ -32,11 +32,14 @@ func TestEveryListPages(t *testing.T) {
 				up := wiretest.Walk(t, rig, link.url, field+" ..; max=1", identity)
 				down := wiretest.Walk(t, rig, link.url, field+" ..; order=desc,max=1", identity)
 				slices.Reverse(down)
-				if !slices.Equal(up, down) || !slices.Equal(slices.Sorted(slices.Values(up)), slices.Sorted(slices.Values(whole))) {
+				if !slices.Equal(up, down) ||
+					!slices.Equal(slices.Sorted(slices.Values(up)), slices.Sorted(slices.Values(whole))) {
 					t.Errorf("by %s: up %v, down %v, whole %v", field, up, down, whole)
 				}
 			}
-			if res, body := rig.Ask("GET", link.url, "", wiretest.Header("Range", "shoe-size ..")); res.StatusCode != 400 {
+			if res, body := rig.Ask(
+				"GET", link.url, "", wiretest.Header("Range", "shoe-size .."),
+			); res.StatusCode != 400 {
 				t.Errorf("a range over no field gets %d: %s", res.StatusCode, body)
 			}
 		})

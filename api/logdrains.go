@@ -42,7 +42,10 @@ type logDrain struct {
 
 func newLogDrain(a renga.App, d renga.Drain) logDrain {
 	app := wire.AppRef(a)
-	return logDrain{App: &app, CreatedAt: wire.Stamp(d.CreatedAt), ID: d.ID, Token: d.Token, UpdatedAt: wire.Stamp(d.UpdatedAt), URL: d.URL}
+	return logDrain{
+		App: &app, CreatedAt: wire.Stamp(d.CreatedAt), ID: d.ID, Token: d.Token, UpdatedAt: wire.Stamp(d.UpdatedAt),
+		URL: d.URL,
+	}
 }
 
 // drainsOf are the drains of the path's app.
@@ -105,7 +108,10 @@ func (s *Server) createDrain(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	now := s.Now().UTC()
-	d := renga.Drain{ID: uuid.NewString(), App: a.ID, URL: body.URL, Token: "d." + uuid.NewString(), CreatedAt: now, UpdatedAt: now}
+	d := renga.Drain{
+		ID: uuid.NewString(), App: a.ID, URL: body.URL, Token: "d." + uuid.NewString(), CreatedAt: now,
+		UpdatedAt: now,
+	}
 	if err := s.parts.Drains.AddDrain(r.Context(), d); err != nil {
 		return wire.OrNotFound(err, "app")
 	}

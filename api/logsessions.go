@@ -22,7 +22,9 @@ type Logs interface {
 	Last(app renga.AppID, n int, f renga.LogFilter) (lines []renga.LogLine, end uint64, err error)
 	// Follow tells the lines after an id, now and later, until ctx ends or tell
 	// returns an error. Missed counts the lines before these that are gone.
-	Follow(ctx context.Context, app renga.AppID, after uint64, tell func(lines []renga.LogLine, missed uint64) error) error
+	Follow(
+		ctx context.Context, app renga.AppID, after uint64, tell func(lines []renga.LogLine, missed uint64) error,
+	) error
 }
 
 func (s *Server) logSessionRoutes() []wire.Route {

@@ -19,9 +19,16 @@ import (
 // newLog is a rig with a log of six lines.
 func newLog() *rig {
 	r := newRig(nil)
-	for n, from := range []string{"app web.1", "heroku router", "app worker.1", "heroku web.1", "app web.2", "app api"} {
+	for n, from := range []string{
+		"app web.1", "heroku router", "app worker.1", "heroku web.1", "app web.2", "app api",
+	} {
 		source, dyno, _ := strings.Cut(from, " ")
-		r.World.Journal.Lines = append(r.World.Journal.Lines, renga.LogLine{ID: uint64(n + 1), Time: wiretest.Born, Source: source, Dyno: dyno, Text: fmt.Sprint("line ", n+1)})
+		r.World.Journal.Lines = append(
+			r.World.Journal.Lines,
+			renga.LogLine{
+				ID: uint64(n + 1), Time: wiretest.Born, Source: source, Dyno: dyno, Text: fmt.Sprint("line ", n+1),
+			},
+		)
 	}
 	return r
 }
@@ -125,7 +132,9 @@ func TestATailGoesOnUntilTheServerEnds(t *testing.T) {
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, "GET", server.URL+sessionOf(t, rig, `{"tail":true,"lines":1,"source":"app"}`), nil)
+	req, err := http.NewRequestWithContext(
+		ctx, "GET", server.URL+sessionOf(t, rig, `{"tail":true,"lines":1,"source":"app"}`), nil,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +161,9 @@ func TestATailGoesOnUntilTheServerEnds(t *testing.T) {
 	read("id: 6\ndata: ")
 	read("heroku[logplex]: Error L11 (Tail buffer overflow) -> This tail session dropped 3 messages since ")
 	read("id: 10\ndata: 2026-01-02T03:04:05.000000+00:00 app[web.1]: late")
-	rig.World.Journal.More <- renga.LogLine{ID: 11, Time: wiretest.Born, Source: "heroku", Dyno: "router", Text: "not chosen"}
+	rig.World.Journal.More <- renga.LogLine{
+		ID: 11, Time: wiretest.Born, Source: "heroku", Dyno: "router", Text: "not chosen",
+	}
 	rig.World.Journal.More <- renga.LogLine{ID: 12, Time: wiretest.Born, Source: "app", Dyno: "web.1", Text: "chosen"}
 	read("id: 12\ndata: ")
 	rig.EndStreams()

@@ -25,13 +25,25 @@ func TestCredentials(t *testing.T) {
 		{Name: "basic with any user", URL: "/account", Headers: with(wiretest.Basic("whoever", "ada-token"), "")},
 		{Name: "basic without user", URL: "/account", Headers: with(wiretest.Basic("", "ada-token"), "")},
 		{Name: "own header", URL: "/account", Headers: with("", "ada-token")},
-		{Name: "own header beside a useless one", URL: "/account", Headers: with(wiretest.Basic("", "undefined"), "ada-token")},
-		{Name: "own header beside an account that is named", URL: "/account", Headers: with(wiretest.Basic("bob@example.com", "nope"), "ada-token"), Status: 401, Has: refused},
-		{Name: "the first good one counts", URL: "/account", Headers: with("Bearer bob-token", "ada-token"), Has: []string{"bob@"}},
+		{
+			Name: "own header beside a useless one", URL: "/account",
+			Headers: with(wiretest.Basic("", "undefined"), "ada-token"),
+		},
+		{
+			Name: "own header beside an account that is named", URL: "/account",
+			Headers: with(wiretest.Basic("bob@example.com", "nope"), "ada-token"), Status: 401, Has: refused,
+		},
+		{
+			Name: "the first good one counts", URL: "/account", Headers: with("Bearer bob-token", "ada-token"),
+			Has: []string{"bob@"},
+		},
 		{Name: "none", URL: "/account", Headers: with("", ""), Status: 401, Has: refused, After: challenged},
 		{Name: "wrong", URL: "/account", Headers: with("Bearer nope", ""), Status: 401, Has: refused},
 		{Name: "empty bearer", URL: "/account", Headers: with("Bearer ", ""), Status: 401, Has: refused},
-		{Name: "token as user", URL: "/account", Headers: with(wiretest.Basic("ada-token", ""), ""), Status: 401, Has: refused},
+		{
+			Name: "token as user", URL: "/account", Headers: with(wiretest.Basic("ada-token", ""), ""), Status: 401,
+			Has: refused,
+		},
 		{Name: "bare token", URL: "/account", Headers: with("ada-token", ""), Status: 401, Has: refused},
 		{Name: "none, for an unknown path", URL: "/nowhere", Headers: with("", ""), Status: 401, Has: refused},
 	})
@@ -58,9 +70,15 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{Name: "double slash is not redirected", Method: "POST", URL: "//apps", Status: 404, Has: missing},
 		{Name: "dots are not redirected", URL: "/apps/../account", Status: 404, Has: missing},
 		{Name: "slash at the end", URL: "/apps/", Status: 404, Has: missing},
-		{Name: "wrong method", Method: "PUT", URL: "/apps/hello", Status: 404, Has: missing, After: allows("GET, HEAD, PATCH, DELETE")},
+		{
+			Name: "wrong method", Method: "PUT", URL: "/apps/hello", Status: 404, Has: missing,
+			After: allows("GET, HEAD, PATCH, DELETE"),
+		},
 		{Name: "head", Method: "HEAD", URL: "/apps/hello"},
-		{Name: "any accepted version", URL: "/apps/hello", Headers: wiretest.Header("Accept", "application/vnd.heroku+json; version=3.docker-releases")},
+		{
+			Name: "any accepted version", URL: "/apps/hello",
+			Headers: wiretest.Header("Accept", "application/vnd.heroku+json; version=3.docker-releases"),
+		},
 		{Name: "no accepted version", URL: "/apps/hello", Headers: wiretest.Header("Accept", "")},
 	})
 }
@@ -71,15 +89,27 @@ func TestErrorsHaveHerokusForm(t *testing.T) {
 		status int
 		body   string
 	}{
-		{renga.Errorf(renga.Unavailable, "Redis is away."), 503, `{"id":"service_unavailable","message":"Redis is away."}`},
-		{renga.Errorf(renga.NoSpace, "The disk is full."), 507, `{"id":"insufficient_storage","message":"The disk is full."}`},
+		{
+			renga.Errorf(renga.Unavailable, "Redis is away."), 503,
+			`{"id":"service_unavailable","message":"Redis is away."}`,
+		},
+		{
+			renga.Errorf(renga.NoSpace, "The disk is full."), 507,
+			`{"id":"insufficient_storage","message":"The disk is full."}`,
+		},
 		{renga.Errorf(renga.Conflict, "It is taken."), 422, `{"id":"invalid_params","message":"It is taken."}`},
 		{renga.Errorf(renga.Invalid, "No."), 422, `{"id":"invalid_params","message":"No."}`},
 		{renga.Errorf(renga.Forbidden, "Not yours."), 403, `{"id":"forbidden","message":"Not yours."}`},
 		{renga.Errorf(renga.NotFound, "Not there."), 404, `{"id":"not_found","message":"Not there."}`},
-		{renga.Errorf(renga.Internal, "secret cause"), 500, `{"id":"internal_server_error","message":"Internal server error."}`},
+		{
+			renga.Errorf(renga.Internal, "secret cause"), 500,
+			`{"id":"internal_server_error","message":"Internal server error."}`,
+		},
 		{errors.New("secret cause"), 500, `{"id":"internal_server_error","message":"Internal server error."}`},
-		{fmt.Errorf("read: %w", renga.Errorf(renga.Unavailable, "Redis is away.")), 503, `{"id":"service_unavailable","message":"Redis is away."}`},
+		{
+			fmt.Errorf("read: %w", renga.Errorf(renga.Unavailable, "Redis is away.")), 503,
+			`{"id":"service_unavailable","message":"Redis is away."}`,
+		},
 	} {
 		rig := newRig(nil)
 		rig.World.Broken = want.err
@@ -107,7 +137,8 @@ func TestClientsThatLeaveAreNoFault(t *testing.T) {
 func TestAnAppThatGoesWhileWeLookSpoilsNoList(t *testing.T) {
 	rig := newRig(nil)
 	delete(rig.World.History, wiretest.Hello)
-	if res, body := rig.Ask("GET", "/apps", "", nil); res.StatusCode != 200 || !strings.Contains(body, `"released_at":null`) {
+	if res, body := rig.Ask("GET", "/apps", "", nil); res.StatusCode != 200 ||
+		!strings.Contains(body, `"released_at":null`) {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 }
@@ -154,7 +185,8 @@ func TestPanicsBecomeErrors(t *testing.T) {
 	rig.World.Apps[wiretest.Hello] = renga.App{ID: wiretest.Hello, Name: "hello", Owner: wiretest.Ada.ID}
 	rig.World.History[wiretest.Hello][0].App = "no uuid, which is a bug and panics"
 	res, body := rig.Ask("GET", "/apps/hello/releases/1", "", nil)
-	if res.StatusCode != 500 || strings.TrimSpace(body) != `{"id":"internal_server_error","message":"Internal server error."}` {
+	if res.StatusCode != 500 ||
+		strings.TrimSpace(body) != `{"id":"internal_server_error","message":"Internal server error."}` {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 	if !strings.Contains(rig.Logged.String(), `"stack":`) || !strings.Contains(rig.Logged.String(), `"status":500`) {
@@ -191,10 +223,22 @@ func TestHealth(t *testing.T) {
 		body   string
 	}{
 		{"no checks", nil, 200, `{"status":"ok","version":"1.2.3","checks":{}}`},
-		{"all well", map[string]func(context.Context) error{"redis": well, "disk": well}, 200, `{"status":"ok","version":"1.2.3","checks":{"disk":"ok","redis":"ok"}}`},
-		{"one unwell", map[string]func(context.Context) error{"redis": unwell, "disk": well}, 503, `{"status":"degraded","version":"1.2.3","checks":{"disk":"ok","redis":"Redis does not answer."}}`},
-		{"one may not", map[string]func(context.Context) error{"firewall": mayNot, "disk": well}, 200, `{"status":"ok","version":"1.2.3","checks":{"disk":"ok","firewall":"Install iptables."}}`},
-		{"a secret cause", map[string]func(context.Context) error{"redis": secret}, 503, `{"status":"degraded","version":"1.2.3","checks":{"redis":"This part does not work; the log says why."}}`},
+		{
+			"all well", map[string]func(context.Context) error{"redis": well, "disk": well}, 200,
+			`{"status":"ok","version":"1.2.3","checks":{"disk":"ok","redis":"ok"}}`,
+		},
+		{
+			"one unwell", map[string]func(context.Context) error{"redis": unwell, "disk": well}, 503,
+			`{"status":"degraded","version":"1.2.3","checks":{"disk":"ok","redis":"Redis does not answer."}}`,
+		},
+		{
+			"one may not", map[string]func(context.Context) error{"firewall": mayNot, "disk": well}, 200,
+			`{"status":"ok","version":"1.2.3","checks":{"disk":"ok","firewall":"Install iptables."}}`,
+		},
+		{
+			"a secret cause", map[string]func(context.Context) error{"redis": secret}, 503,
+			`{"status":"degraded","version":"1.2.3","checks":{"redis":"This part does not work; the log says why."}}`,
+		},
 	} {
 		res, body := newRig(want.checks).Ask("GET", "/healthz", "", wiretest.Header("Authorization", ""))
 		if res.StatusCode != want.status || strings.TrimSpace(body) != want.body {
@@ -215,7 +259,8 @@ func TestStatusIsForTheCLIWithoutAToken(t *testing.T) {
 	}{{well, "green"}, {unwell, "red"}} {
 		checks := map[string]func(context.Context) error{"redis": c.redis, "engine": well}
 		res, body := newRig(checks).Ask("GET", "/api/v4/current-status", "", wiretest.Header("Authorization", ""))
-		want := `{"status":[{"system":"Apps","status":"green"},{"system":"Data","status":"` + c.data + `"},{"system":"Tools","status":"green"}],"incidents":[],"scheduled":[]}`
+		want := `{"status":[{"system":"Apps","status":"green"},{"system":"Data","status":"` + c.data +
+			`"},{"system":"Tools","status":"green"}],"incidents":[],"scheduled":[]}`
 		if res.StatusCode != 200 || strings.TrimSpace(body) != want {
 			t.Errorf("%d: %s", res.StatusCode, body)
 		}

@@ -19,13 +19,21 @@ import (
 // token of the authorization.
 var ends = map[string]func(t *testing.T, rig *rig, authorization string){
 	"she is removed": func(t *testing.T, rig *rig, _ string) {
-		scenario{Method: "DELETE", URL: "/apps/hello/collaborators/carol@example.com", Has: []string{wiretest.SharingID}}.Play(t, rig)
+		scenario{
+			Method: "DELETE", URL: "/apps/hello/collaborators/carol@example.com", Has: []string{wiretest.SharingID},
+		}.Play(t, rig)
 	},
 	"her token is revoked": func(t *testing.T, rig *rig, authorization string) {
-		scenario{Method: "DELETE", URL: "/oauth/authorizations/" + authorization, Headers: wiretest.Bearer("carol-token"), Has: []string{authorization}}.Play(t, rig)
+		scenario{
+			Method: "DELETE", URL: "/oauth/authorizations/" + authorization, Headers: wiretest.Bearer("carol-token"),
+			Has: []string{authorization},
+		}.Play(t, rig)
 	},
 	"her token is made anew": func(t *testing.T, rig *rig, authorization string) {
-		scenario{Method: "POST", URL: "/oauth/authorizations/" + authorization + "/actions/regenerate-tokens", Headers: wiretest.Bearer("carol-token"), Has: []string{authorization}}.Play(t, rig)
+		scenario{
+			Method: "POST", URL: "/oauth/authorizations/" + authorization + "/actions/regenerate-tokens",
+			Headers: wiretest.Bearer("carol-token"), Has: []string{authorization},
+		}.Play(t, rig)
 	},
 	"her token expires": func(t *testing.T, rig *rig, authorization string) {
 		_, err := rig.DB.UpdateAuthorization(t.Context(), wiretest.Carol.ID, authorization, func(a *renga.Authorization) error {
@@ -44,7 +52,9 @@ var ends = map[string]func(t *testing.T, rig *rig, authorization string){
 // asCarolWith makes a token of Carol's.
 func asCarolWith(t *testing.T, rig *rig) (authorization string, headers map[string]string) {
 	t.Helper()
-	a, token, err := rig.People.Authorize(t.Context(), wiretest.Carol.ID, "a visitor", renga.Scopes{renga.ScopeGlobal}, 0)
+	a, token, err := rig.People.Authorize(
+		t.Context(), wiretest.Carol.ID, "a visitor", renga.Scopes{renga.ScopeGlobal}, 0,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +116,8 @@ func TestAStreamEndsWithTheRight(t *testing.T) {
 				if ctx.Err() != nil {
 					t.Fatal("the stream goes on")
 				}
-				if rec := rig.Get(u.RequestURI()); rec.Code != http.StatusForbidden && rec.Code != http.StatusNotFound || strings.Contains(rec.Body.String(), "migrating") {
+				if rec := rig.Get(u.RequestURI()); rec.Code != http.StatusForbidden &&
+					rec.Code != http.StatusNotFound || strings.Contains(rec.Body.String(), "migrating") {
 					t.Errorf("its URL gets %d %s", rec.Code, rec.Body)
 				}
 			})
@@ -137,7 +148,9 @@ func TestAStreamsURLIsItsReaders(t *testing.T) {
 		}
 		rig.World.Late = 0
 	}
-	scenario{Method: "DELETE", URL: "/apps/hello/collaborators/carol@example.com", Has: []string{wiretest.SharingID}}.Play(t, rig)
+	scenario{
+		Method: "DELETE", URL: "/apps/hello/collaborators/carol@example.com", Has: []string{wiretest.SharingID},
+	}.Play(t, rig)
 	for what, hand := range handed {
 		if rec := rig.Get(hand(t, rig, nil)); rec.Code != http.StatusOK {
 			t.Errorf("%s: who stayed gets %d %s", what, rec.Code, rec.Body)

@@ -140,7 +140,9 @@ func (s *Server) updatePipeline(w http.ResponseWriter, r *http.Request) error {
 }
 
 // editPipeline changes a pipeline; one that went meanwhile is not found.
-func (s *Server) editPipeline(r *http.Request, p renga.Pipeline, edit func(*renga.Pipeline) error) (renga.Pipeline, error) {
+func (s *Server) editPipeline(
+	r *http.Request, p renga.Pipeline, edit func(*renga.Pipeline) error,
+) (renga.Pipeline, error) {
 	after, err := s.parts.Pipelines.UpdatePipeline(r.Context(), p.ID, edit)
 	return after, wire.OrNotFound(err, "pipeline")
 }

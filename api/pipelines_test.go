@@ -24,22 +24,31 @@ const (
 // promotion.
 func furnished() *rig {
 	rig := newRig(nil)
-	rig.World.Apps[shop] = renga.App{ID: shop, Name: "shop", Owner: wiretest.Ada.ID, Collaborators: wiretest.With(wiretest.Carol, renga.MayView), CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born}
+	rig.World.Apps[shop] = renga.App{
+		ID: shop, Name: "shop", Owner: wiretest.Ada.ID, Collaborators: wiretest.With(wiretest.Carol, renga.MayView),
+		CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born,
+	}
 	rig.World.Add(shop, "Initial release", renga.Inputs{})
-	rig.World.Apps[third] = renga.App{ID: third, Name: "third", Owner: wiretest.Ada.ID, CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born}
+	rig.World.Apps[third] = renga.App{
+		ID: third, Name: "third", Owner: wiretest.Ada.ID, CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born,
+	}
 	in := renga.Inputs{}.Clone()
 	in.Images[renga.Web] = wiretest.Image(renga.Web, 2)
 	rig.World.Add(shop, "Promote hello v3", in)
 	err := rig.DB.CreatePipeline(context.Background(), renga.Pipeline{
 		ID: pipe, Name: "haiku", Owner: wiretest.Ada.ID, CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born,
 		Couplings: []renga.Coupling{
-			{ID: stagingOfIt, App: wiretest.Hello, Stage: "staging", CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born},
+			{
+				ID: stagingOfIt, App: wiretest.Hello, Stage: "staging", CreatedAt: wiretest.Born,
+				UpdatedAt: wiretest.Born,
+			},
 			{ID: prodOfIt, App: shop, Stage: "production", CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born},
 		},
 	})
 	if err == nil {
 		err = rig.DB.AddPromotion(context.Background(), renga.Promotion{
-			ID: promoted, Pipeline: pipe, Source: wiretest.Hello, Release: 3, By: wiretest.Ada.ID, CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born,
+			ID: promoted, Pipeline: pipe, Source: wiretest.Hello, Release: 3, By: wiretest.Ada.ID,
+			CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born,
 			Targets: []renga.PromotionTarget{{ID: "51000000-0000-4000-8000-000000000001", App: shop, Release: 2}},
 		})
 	}
@@ -79,22 +88,52 @@ func TestPipelines(t *testing.T) {
 	path := "/pipelines/" + string(pipe)
 	play(t, []scenario{
 		{Name: "found by name", URL: "/pipelines/haiku", Has: []string{`"id":"` + string(pipe)}},
-		{Name: "listed", URL: "/pipelines", Has: []string{`"name":"haiku"`, `"owner":{"id":"` + string(wiretest.Ada.ID) + `","type":"user"}`}},
+		{
+			Name: "listed", URL: "/pipelines",
+			Has: []string{`"name":"haiku"`, `"owner":{"id":"` + string(wiretest.Ada.ID) + `","type":"user"}`},
+		},
 		{Name: "looked up", URL: "/pipelines?eq[name]=haiku", Has: []string{`"name":"haiku"`}},
 		{Name: "looked up in vain", URL: "/pipelines?eq[name]=nope", Has: []string{`[]`}},
 		{Name: "not others'", URL: "/pipelines", Headers: wiretest.AsBob, Has: []string{`[]`}},
 		{Name: "hidden from others", URL: path, Headers: wiretest.AsBob, Status: 404, Has: missing},
 		{Name: "kept from others", Method: "DELETE", URL: path, Headers: wiretest.AsBob, Status: 404, Has: missing},
-		{Name: "made", Method: "POST", URL: "/pipelines", Body: `{"name":"other","generation":{"name":"cedar"},"owner":{"id":"` + string(wiretest.Ada.ID) + `","type":"user"}}`, Status: 201, Has: []string{`"name":"other"`}},
-		{Name: "made by another", Method: "POST", URL: "/pipelines", Body: `{"name":"haiku"}`, Headers: wiretest.AsBob, Status: 201, Has: []string{`"name":"haiku"`, `"owner":{"id":"` + string(wiretest.Bob.ID)}},
-		{Name: "made twice", Method: "POST", URL: "/pipelines", Body: `{"name":"haiku"}`, Status: 422, Has: []string{"You already have a pipeline named haiku."}},
-		{Name: "made without a name", Method: "POST", URL: "/pipelines", Status: 422, Has: []string{"must start with a letter"}},
-		{Name: "made for another", Method: "POST", URL: "/pipelines", Body: `{"name":"other","owner":{"id":"` + string(wiretest.Bob.ID) + `","type":"user"}}`, Status: 422},
+		{
+			Name: "made", Method: "POST", URL: "/pipelines",
+			Body: `{"name":"other","generation":{"name":"cedar"},"owner":{"id":"` + string(wiretest.Ada.ID) +
+				`","type":"user"}}`,
+			Status: 201, Has: []string{`"name":"other"`},
+		},
+		{
+			Name: "made by another", Method: "POST", URL: "/pipelines", Body: `{"name":"haiku"}`,
+			Headers: wiretest.AsBob, Status: 201,
+			Has: []string{`"name":"haiku"`, `"owner":{"id":"` + string(wiretest.Bob.ID)},
+		},
+		{
+			Name: "made twice", Method: "POST", URL: "/pipelines", Body: `{"name":"haiku"}`, Status: 422,
+			Has: []string{"You already have a pipeline named haiku."},
+		},
+		{
+			Name: "made without a name", Method: "POST", URL: "/pipelines", Status: 422,
+			Has: []string{"must start with a letter"},
+		},
+		{
+			Name: "made for another", Method: "POST", URL: "/pipelines",
+			Body: `{"name":"other","owner":{"id":"` + string(wiretest.Bob.ID) + `","type":"user"}}`, Status: 422,
+		},
 		{Name: "renamed badly", Method: "PATCH", URL: path, Body: `{"name":"No"}`, Status: 422},
-		{Name: "given to nobody", Method: "POST", URL: "/pipeline-transfers", Body: `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"nobody","type":"user"}}`, Status: 404},
-		{Name: "given to a team", Method: "POST", URL: "/pipeline-transfers", Body: `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"x","type":"team"}}`, Status: 422},
+		{
+			Name: "given to nobody", Method: "POST", URL: "/pipeline-transfers",
+			Body: `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"nobody","type":"user"}}`, Status: 404,
+		},
+		{
+			Name: "given to a team", Method: "POST", URL: "/pipeline-transfers",
+			Body: `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"x","type":"team"}}`, Status: 422,
+		},
 		{Name: "vars of no stage", URL: path + "/stage/moon/config-vars", Status: 404},
-		{Name: "vars that cannot be", Method: "PATCH", URL: path + "/stage/test/config-vars", Body: `{"1":"x"}`, Status: 422},
+		{
+			Name: "vars that cannot be", Method: "PATCH", URL: path + "/stage/test/config-vars", Body: `{"1":"x"}`,
+			Status: 422,
+		},
 	})
 }
 
@@ -103,13 +142,34 @@ func TestCouplings(t *testing.T) {
 		return `{"app":"` + app + `","pipeline":"` + string(pipe) + `","stage":"` + stage + `"}`
 	}
 	play(t, []scenario{
-		{Name: "of an app is one object", URL: "/apps/hello/pipeline-couplings", Has: []string{`{"app":{"id":"` + string(wiretest.Hello), `"pipeline":{"id":"` + string(pipe) + `","name":"haiku"},"stage":"staging"`}},
-		{Name: "of an app without", URL: "/apps/other/pipeline-couplings", Headers: wiretest.AsBob, Status: 404, Has: []string{`"resource":"pipeline_coupling"`}},
-		{Name: "twice", Method: "POST", URL: "/pipeline-couplings", Body: couple("hello", "production"), Status: 422, Has: []string{"in the pipeline haiku already"}},
-		{Name: "of another's app", Method: "POST", URL: "/pipeline-couplings", Body: couple("other", "staging"), Status: 403},
-		{Name: "in another's pipeline", Method: "POST", URL: "/pipeline-couplings", Body: couple("other", "staging"), Headers: wiretest.AsBob, Status: 404},
+		{
+			Name: "of an app is one object", URL: "/apps/hello/pipeline-couplings",
+			Has: []string{
+				`{"app":{"id":"` + string(wiretest.Hello),
+				`"pipeline":{"id":"` + string(pipe) + `","name":"haiku"},"stage":"staging"`,
+			},
+		},
+		{
+			Name: "of an app without", URL: "/apps/other/pipeline-couplings", Headers: wiretest.AsBob, Status: 404,
+			Has: []string{`"resource":"pipeline_coupling"`},
+		},
+		{
+			Name: "twice", Method: "POST", URL: "/pipeline-couplings", Body: couple("hello", "production"),
+			Status: 422, Has: []string{"in the pipeline haiku already"},
+		},
+		{
+			Name: "of another's app", Method: "POST", URL: "/pipeline-couplings", Body: couple("other", "staging"),
+			Status: 403,
+		},
+		{
+			Name: "in another's pipeline", Method: "POST", URL: "/pipeline-couplings",
+			Body: couple("other", "staging"), Headers: wiretest.AsBob, Status: 404,
+		},
 		{Name: "at no stage", Method: "POST", URL: "/pipeline-couplings", Body: couple("hello", "moon"), Status: 422},
-		{Name: "moved to no stage", Method: "PATCH", URL: "/pipeline-couplings/" + prodOfIt, Body: `{"stage":"moon"}`, Status: 422},
+		{
+			Name: "moved to no stage", Method: "PATCH", URL: "/pipeline-couplings/" + prodOfIt,
+			Body: `{"stage":"moon"}`, Status: 422,
+		},
 		{Name: "hidden from others", URL: "/pipeline-couplings/" + prodOfIt, Headers: wiretest.AsBob, Status: 404},
 	})
 }
@@ -121,7 +181,11 @@ func TestATakenOutAppCanBePutElsewhere(t *testing.T) {
 		{URL: "/apps/hello/pipeline-couplings", Status: 404},
 		{Method: "POST", URL: "/pipelines", Body: `{"name":"second"}`, Status: 201, Has: []string{`"name":"second"`}},
 		{URL: "/pipelines/second/pipeline-couplings", Has: []string{`[]`}},
-		{Method: "POST", URL: "/pipeline-couplings", Body: `{"app":"` + string(wiretest.Hello) + `","pipeline":"second","stage":"test"}`, Status: 201, Has: []string{`"stage":"test"`}},
+		{
+			Method: "POST", URL: "/pipeline-couplings",
+			Body: `{"app":"` + string(wiretest.Hello) + `","pipeline":"second","stage":"test"}`, Status: 201,
+			Has: []string{`"stage":"test"`},
+		},
 		{URL: "/apps/hello/pipeline-couplings", Has: []string{`"stage":"test"`, `"name":"second"`}},
 	} {
 		step.Play(t, rig)
@@ -131,17 +195,35 @@ func TestATakenOutAppCanBePutElsewhere(t *testing.T) {
 func TestAPipelineMovesWithItsConfigVarsOnly(t *testing.T) {
 	rig := furnished()
 	path := "/pipelines/" + string(pipe)
-	give := `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"` + string(wiretest.Bob.ID) + `","type":"user"}}`
+	give := `{"pipeline":{"id":"` + string(pipe) + `"},"new_owner":{"id":"` + string(wiretest.Bob.ID) +
+		`","type":"user"}}`
 	for _, step := range []scenario{
-		{Method: "PATCH", URL: path + "/stage/review/config-vars", Body: `{"A":"1","B":"2"}`, Has: []string{`{"A":"1","B":"2"}`}},
+		{
+			Method: "PATCH", URL: path + "/stage/review/config-vars", Body: `{"A":"1","B":"2"}`,
+			Has: []string{`{"A":"1","B":"2"}`},
+		},
 		{Method: "PATCH", URL: path + "/stage/review/config-vars", Body: `{"A":null}`, Has: []string{`{"B":"2"}`}},
-		{Method: "POST", URL: "/pipeline-transfers", Body: give, Status: 403, Has: []string{"bob@example.com may not see all apps"}},
-		{Method: "POST", URL: "/apps/hello/collaborators", Body: `{"user":"bob@example.com","permissions":["view"]}`, Status: 201, Has: []string{`"email":"bob@example.com"`}},
+		{
+			Method: "POST", URL: "/pipeline-transfers", Body: give, Status: 403,
+			Has: []string{"bob@example.com may not see all apps"},
+		},
+		{
+			Method: "POST", URL: "/apps/hello/collaborators",
+			Body: `{"user":"bob@example.com","permissions":["view"]}`, Status: 201,
+			Has: []string{`"email":"bob@example.com"`},
+		},
 		{Method: "POST", URL: "/pipeline-transfers", Body: give, Status: 403},
-		{Method: "POST", URL: "/apps/shop/collaborators", Body: `{"user":"bob@example.com","permissions":["view"]}`, Status: 201, Has: []string{`"email":"bob@example.com"`}},
+		{
+			Method: "POST", URL: "/apps/shop/collaborators",
+			Body: `{"user":"bob@example.com","permissions":["view"]}`, Status: 201,
+			Has: []string{`"email":"bob@example.com"`},
+		},
 		{Method: "POST", URL: "/pipeline-transfers", Body: give, Status: 201, Has: []string{string(wiretest.Bob.ID)}},
 		{URL: path, Has: []string{`"owner":{"id":"` + string(wiretest.Bob.ID)}}, // Ada's apps are in it still
-		{Method: "PATCH", URL: path, Body: `{"name":"mine"}`, Status: 403, Has: []string{"Only the owner of the pipeline haiku"}},
+		{
+			Method: "PATCH", URL: path, Body: `{"name":"mine"}`, Status: 403,
+			Has: []string{"Only the owner of the pipeline haiku"},
+		},
 		{URL: path + "/stage/review/config-vars", Status: 403},
 		{URL: path + "/stage/review/config-vars", Headers: wiretest.AsBob, Has: []string{`{"B":"2"}`}},
 		{URL: "/apps/hello/config-vars", Headers: wiretest.AsBob, Status: 403}, // the apps are not his
@@ -159,7 +241,8 @@ func promote(from renga.AppID, to ...renga.AppID) string {
 	for _, app := range to {
 		targets = append(targets, `{"app":{"id":"`+string(app)+`"}}`)
 	}
-	return `{"pipeline":{"id":"` + string(pipe) + `"},"source":{"app":{"id":"` + string(from) + `"}},"targets":[` + strings.Join(targets, ",") + `]}`
+	return `{"pipeline":{"id":"` + string(pipe) + `"},"source":{"app":{"id":"` + string(from) + `"}},"targets":[` +
+		strings.Join(targets, ",") + `]}`
 }
 
 // ofRelease is promote of one release of hello.
@@ -170,19 +253,30 @@ func ofRelease(release string) string {
 
 func TestPromotionsThatAreRefused(t *testing.T) {
 	ask := func(name, body, says string) scenario {
-		return scenario{Name: name, Method: "POST", URL: "/pipeline-promotions", Body: body, Status: 422, Has: []string{says}}
+		return scenario{
+			Name: name, Method: "POST", URL: "/pipeline-promotions", Body: body, Status: 422, Has: []string{says},
+		}
 	}
 	play(t, []scenario{
 		ask("no target", promote(wiretest.Hello), "Name at least one target."),
 		ask("itself", promote(wiretest.Hello, wiretest.Hello), "Targets must be other apps of the pipeline haiku"),
 		ask("a stranger", promote(wiretest.Hello, wiretest.Other), "Targets must be other apps of the pipeline haiku"),
 		ask("from a stranger", promote(wiretest.Other, shop), "The source must be an app of the pipeline haiku"),
-		ask("a release that does not serve", ofRelease("v2"), "Only the release that serves can be promoted, which is v3, not v2"),
+		ask(
+			"a release that does not serve", ofRelease("v2"),
+			"Only the release that serves can be promoted, which is v3, not v2",
+		),
 		ask("a release that is none", ofRelease("v99"), "which is v3, not v99"),
 		ask("a release of a wrong name", ofRelease("newest"), "The source has no release newest."),
 		ask("nothing to take", promote(shop, wiretest.Hello), "There is nothing to promote."),
-		{Name: "another's pipeline", Method: "POST", URL: "/pipeline-promotions", Body: promote(wiretest.Hello, shop), Headers: wiretest.AsBob, Status: 404},
-		{Name: "unknown", URL: "/pipeline-promotions/" + prodOfIt, Status: 404, Has: []string{`"resource":"pipeline_promotion"`}},
+		{
+			Name: "another's pipeline", Method: "POST", URL: "/pipeline-promotions",
+			Body: promote(wiretest.Hello, shop), Headers: wiretest.AsBob, Status: 404,
+		},
+		{
+			Name: "unknown", URL: "/pipeline-promotions/" + prodOfIt, Status: 404,
+			Has: []string{`"resource":"pipeline_promotion"`},
+		},
 		{Name: "hidden from others", URL: "/pipeline-promotions/" + promoted, Headers: wiretest.AsBob, Status: 404},
 	})
 }
@@ -190,13 +284,21 @@ func TestPromotionsThatAreRefused(t *testing.T) {
 func TestATargetFaresAsItsRelease(t *testing.T) {
 	rig := furnished()
 	at := "/pipeline-promotions/" + promoted
-	scenario{URL: at, Has: []string{`"status":"completed"`, `"source":{"app":{"id":"` + string(wiretest.Hello)}}.Play(t, rig)
+	scenario{
+		URL: at, Has: []string{`"status":"completed"`, `"source":{"app":{"id":"` + string(wiretest.Hello)},
+	}.Play(t, rig)
 	for _, step := range []struct {
 		outcome renga.Outcome
 		has     []string
 	}{
-		{renga.Outcome{Status: renga.Pending}, []string{`"status":"pending"`, `"error_message":null`, `"release":{"id":"`}},
-		{renga.Outcome{Status: renga.Failed, Reason: "web.1 exited with status 1."}, []string{`"status":"failed"`, `"error_message":"web.1 exited with status 1."`}},
+		{
+			renga.Outcome{Status: renga.Pending},
+			[]string{`"status":"pending"`, `"error_message":null`, `"release":{"id":"`},
+		},
+		{
+			renga.Outcome{Status: renga.Failed, Reason: "web.1 exited with status 1."},
+			[]string{`"status":"failed"`, `"error_message":"web.1 exited with status 1."`},
+		},
 		{renga.Outcome{Status: renga.Superseded}, []string{`"status":"succeeded"`, `"error_message":null`}},
 	} {
 		rig.World.Outcomes[2] = step.outcome
@@ -209,7 +311,11 @@ func TestATargetFaresAsItsRelease(t *testing.T) {
 func TestAPromotionIsPendingFirst(t *testing.T) {
 	rig := furnished()
 	serves := `{"app":{"id":"` + string(wiretest.Hello) + `"},"release":{"id":"` + wiretest.IDOf(t, rig, 3) + `"}}`
-	res, body := rig.Ask("POST", "/pipeline-promotions", strings.Replace(promote(wiretest.Hello, shop, shop), `{"app":{"id":"`+string(wiretest.Hello)+`"}}`, serves, 1), nil)
+	res, body := rig.Ask(
+		"POST", "/pipeline-promotions",
+		strings.Replace(promote(wiretest.Hello, shop, shop), `{"app":{"id":"`+string(wiretest.Hello)+`"}}`, serves, 1),
+		nil,
+	)
 	if res.StatusCode != 201 || !strings.Contains(body, `"status":"pending"`) {
 		t.Fatalf("%d: %s", res.StatusCode, body)
 	}
@@ -217,20 +323,28 @@ func TestAPromotionIsPendingFirst(t *testing.T) {
 	targets := "/pipeline-promotions/" + made + "/promotion-targets"
 	scenario{URL: targets, Has: []string{`"status":"pending"`, `"release":null`, `"error_message":null`}}.Play(t, rig)
 	open, err := rig.DB.OpenPromotions(t.Context())
-	if err != nil || len(open) != 1 || len(open[0].Targets) != 1 || open[0].Release != 3 || open[0].By != wiretest.Ada.ID {
+	if err != nil || len(open) != 1 || len(open[0].Targets) != 1 || open[0].Release != 3 ||
+		open[0].By != wiretest.Ada.ID {
 		t.Fatalf("open are %+v, %v", open, err)
 	}
 	open[0].Targets[0].Failure = "The app shop is being deleted."
 	if err := rig.DB.SetPromotionTarget(t.Context(), made, open[0].Targets[0]); err != nil {
 		t.Fatal(err)
 	}
-	scenario{URL: targets, Has: []string{`"status":"failed"`, `"error_message":"The app shop is being deleted."`}}.Play(t, rig)
+	scenario{
+		URL: targets, Has: []string{`"status":"failed"`, `"error_message":"The app shop is being deleted."`},
+	}.Play(t, rig)
 }
 
 func TestAppsAreFilteredByID(t *testing.T) {
-	ids := `{"in":{"id":["` + string(wiretest.Hello) + `","` + string(wiretest.Other) + `","` + string(wiretest.Hello) + `","` + stagingOfIt + `"]}}`
+	ids := `{"in":{"id":["` + string(wiretest.Hello) + `","` + string(wiretest.Other) + `","` +
+		string(wiretest.Hello) + `","` + stagingOfIt + `"]}}`
 	play(t, []scenario{
-		{Name: "only those one sees", Method: "POST", URL: "/filters/apps", Body: ids, Headers: wiretest.Header("Range", "id ..; max=1000;"), Has: []string{`[{"archived_at":`, `"name":"hello"`, `"joined":true`}, HasNot: []string{"other", "shop"}},
+		{
+			Name: "only those one sees", Method: "POST", URL: "/filters/apps", Body: ids,
+			Headers: wiretest.Header("Range", "id ..; max=1000;"),
+			Has:     []string{`[{"archived_at":`, `"name":"hello"`, `"joined":true`}, HasNot: []string{"other", "shop"},
+		},
 		{Name: "none asked", Method: "POST", URL: "/filters/apps", Body: `{}`, Has: []string{`[]`}},
 	})
 }
@@ -240,7 +354,9 @@ func TestTheLatestDeploymentBroughtTheImages(t *testing.T) {
 	in := renga.Inputs{}.Clone()
 	in.Images[renga.Web], in.Vars["A"] = wiretest.Image(renga.Web, 2), "b"
 	rig.World.Add(shop, "Set A config vars", in)
-	scenario{URL: "/pipelines/haiku/latest-deployments", Has: []string{`"version":2`}, HasNot: []string{`"version":3`}}.Play(t, rig)
+	scenario{
+		URL: "/pipelines/haiku/latest-deployments", Has: []string{`"version":2`}, HasNot: []string{`"version":3`},
+	}.Play(t, rig)
 	scenario{URL: "/pipelines/haiku/latest-releases", Has: []string{`"version":3`, `"version":4`}}.Play(t, rig)
 }
 
@@ -255,20 +371,34 @@ func TestNobodyGetsAnImageByWayOfANeighbour(t *testing.T) {
 			headers = wiretest.AsBob
 		}
 		who := map[renga.AppID]string{wiretest.Other: "ada", wiretest.Hello: "bob", shop: "bob"}[app]
-		return scenario{Method: "POST", URL: "/apps/" + string(app) + "/collaborators", Headers: headers, Status: 201, Has: []string{`"email":"` + who},
+		return scenario{Method: "POST", URL: "/apps/" + string(app) + "/collaborators", Headers: headers, Status: 201,
+			Has:  []string{`"email":"` + who},
 			Body: `{"user":"` + who + `@example.com","permissions":[` + permissions + `]}`}
 	}
-	const noMember, noGain = "Only the owner of the pipeline haiku, or who may deploy to all of its apps", "may not see all apps of the pipeline haiku"
+	const (
+		noMember = "Only the owner of the pipeline haiku, or who may deploy to all of its apps"
+		noGain   = "may not see all apps of the pipeline haiku"
+	)
 	rig := furnished()
 	for _, step := range []scenario{
 		share(shop, `"view"`), share(wiretest.Other, `"deploy","operate"`),
-		{Method: "POST", URL: "/pipeline-couplings", Headers: wiretest.AsBob, Body: couple, Status: 403, Has: []string{noMember}},
-		{Method: "POST", URL: "/pipeline-couplings", Body: couple, Status: 403, Has: []string{noGain}}, // not by Ada either
+		{
+			Method: "POST", URL: "/pipeline-couplings", Headers: wiretest.AsBob, Body: couple, Status: 403,
+			Has: []string{noMember},
+		},
+		// not by Ada either
+		{Method: "POST", URL: "/pipeline-couplings", Body: couple, Status: 403, Has: []string{noGain}},
 	} {
 		step.Play(t, rig)
 	}
 	_, err := rig.DB.UpdatePipeline(t.Context(), pipe, func(p *renga.Pipeline) error { // as it once was possible
-		p.Couplings = append(p.Couplings, renga.Coupling{ID: "41000000-0000-4000-8000-000000000009", App: wiretest.Other, Stage: "production", CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born})
+		p.Couplings = append(
+			p.Couplings,
+			renga.Coupling{
+				ID: "41000000-0000-4000-8000-000000000009", App: wiretest.Other, Stage: "production",
+				CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born,
+			},
+		)
 		return nil
 	})
 	if err != nil {
@@ -293,6 +423,7 @@ func TestWhoDeploysToAllAppsOfAPipelineAddsOne(t *testing.T) {
 		a.Collaborators = wiretest.With(wiretest.Bob, renga.MayDeploy)
 		rig.World.Apps[app] = a
 	}
-	scenario{Method: "POST", URL: "/pipeline-couplings", Headers: wiretest.AsBob, Status: 201, Has: []string{`"app":{"id":"` + string(wiretest.Other)},
+	scenario{Method: "POST", URL: "/pipeline-couplings", Headers: wiretest.AsBob, Status: 201,
+		Has:  []string{`"app":{"id":"` + string(wiretest.Other)},
 		Body: `{"app":"other","pipeline":"` + string(pipe) + `","stage":"development"}`}.Play(t, rig)
 }

@@ -13,13 +13,20 @@ import (
 // PipelineVars keeps the config vars that pipelines have for a stage.
 type PipelineVars interface {
 	PipelineVars(ctx context.Context, id renga.PipelineID, stage renga.Stage) (renga.Vars, error)
-	SetPipelineVars(ctx context.Context, id renga.PipelineID, stage renga.Stage, edit func(renga.Vars) error) (renga.Vars, error)
+	SetPipelineVars(
+		ctx context.Context, id renga.PipelineID, stage renga.Stage, edit func(renga.Vars) error,
+	) (renga.Vars, error)
 }
 
 func (s *Server) pipelineVarRoutes() []wire.Route {
 	return []wire.Route{
-		wire.Get("/pipelines/{pipeline}/stage/{stage}/config-vars", wire.OnToken(renga.ScopeReadProtected), s.pipelineVars),
-		wire.Patch("/pipelines/{pipeline}/stage/{stage}/config-vars", wire.OnToken(renga.ScopeWriteProtected), s.updatePipelineVars),
+		wire.Get(
+			"/pipelines/{pipeline}/stage/{stage}/config-vars", wire.OnToken(renga.ScopeReadProtected), s.pipelineVars,
+		),
+		wire.Patch(
+			"/pipelines/{pipeline}/stage/{stage}/config-vars", wire.OnToken(renga.ScopeWriteProtected),
+			s.updatePipelineVars,
+		),
 	}
 }
 

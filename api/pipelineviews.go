@@ -48,7 +48,9 @@ func (s *Server) latestOf(find func(context.Context, renga.AppID) (*renga.Releas
 // newestDeployment is the release that brought the images of the newest one;
 // nil when there is none with images.
 func (s *Server) newestDeployment(ctx context.Context, app renga.AppID) (*renga.ReleaseRecord, error) {
-	records, err := s.parts.Releases.Releases.Releases(ctx, app, renga.ReleaseQuery{Descending: true, Max: wire.MaxPage})
+	records, err := s.parts.Releases.Releases.Releases(
+		ctx, app, renga.ReleaseQuery{Descending: true, Max: wire.MaxPage},
+	)
 	if err != nil || len(records) == 0 || len(records[0].Images) == 0 {
 		return nil, ignoreGone(err)
 	}

@@ -28,7 +28,9 @@ func TestTheZeroPolicyIsRefusedToEverybody(t *testing.T) {
 	}
 	rec = httptest.NewRecorder()
 	nowhere := http.NotFoundHandler()
-	wire.WithVisit(rig.Unlocked([]wire.Route{route}, nowhere)).ServeHTTP(rec, httptest.NewRequest("GET", "/secrets", nil))
+	wire.WithVisit(rig.Unlocked([]wire.Route{route}, nowhere)).ServeHTTP(
+		rec, httptest.NewRequest("GET", "/secrets", nil),
+	)
 	if called || rec.Code != http.StatusNotFound {
 		t.Errorf("without a token it answers %d, called: %v", rec.Code, called)
 	}

@@ -65,8 +65,12 @@ const (
 // newPromotion maps a promotion; its targets say whether it is completed.
 func newPromotion(p renga.Promotion, targets []promotionTarget) promotion {
 	shown := promotion{
-		CreatedAt: wire.Stamp(p.CreatedAt), ID: p.ID, Pipeline: wire.OnlyID{ID: string(p.Pipeline)}, Status: promotionCompleted,
-		Source:    promotionSource{App: wire.OnlyID{ID: string(p.Source)}, Release: wire.OnlyID{ID: wire.ReleaseID(p.Source, p.Release)}},
+		CreatedAt: wire.Stamp(p.CreatedAt), ID: p.ID, Pipeline: wire.OnlyID{
+			ID: string(p.Pipeline),
+		}, Status: promotionCompleted,
+		Source: promotionSource{
+			App: wire.OnlyID{ID: string(p.Source)}, Release: wire.OnlyID{ID: wire.ReleaseID(p.Source, p.Release)},
+		},
 		UpdatedAt: wire.Stamp(p.UpdatedAt),
 	}
 	for _, t := range targets {
@@ -81,7 +85,8 @@ func newPromotion(p renga.Promotion, targets []promotionTarget) promotion {
 // as the release does.
 func newPromotionTarget(p renga.Promotion, t renga.PromotionTarget, made renga.Outcome) promotionTarget {
 	shown := promotionTarget{
-		App: wire.OnlyID{ID: string(t.App)}, ID: t.ID, PipelinePromotion: wire.OnlyID{ID: p.ID}, Status: promotionPending,
+		App: wire.OnlyID{ID: string(t.App)}, ID: t.ID, PipelinePromotion: wire.OnlyID{ID: p.ID},
+		Status: promotionPending,
 	}
 	failure := t.Failure
 	if t.Release > 0 {
@@ -135,14 +140,20 @@ func (s *Server) createPromotion(w http.ResponseWriter, r *http.Request) error {
 		return wire.OrNotFound(err, "app")
 	}
 	if p.Release != 0 && p.Release != live.Version {
-		return wire.Invalid("Only the release that serves can be promoted, which is %s, not %s: roll the source back to it first.", renga.VersionName(live.Version), renga.VersionName(p.Release))
+		return wire.Invalid(
+			"Only the release that serves can be promoted, which is %s, not %s: roll the source back to it first.",
+			renga.VersionName(live.Version), renga.VersionName(p.Release),
+		)
 	}
 	p.ID, p.By, p.Release, p.CreatedAt, p.UpdatedAt = uuid.NewString(), wire.Caller(r).ID, live.Version, s.Now(), s.Now()
 	if err := s.parts.Promotions.Promote(r.Context(), p); err != nil {
 		return err
 	}
 	for _, t := range p.Targets {
-		s.Audit(r, "promoted", "", "promotion", p.ID, "source", p.Source, "release", renga.VersionName(p.Release), "target", t.App)
+		s.Audit(
+			r, "promoted", "", "promotion", p.ID, "source", p.Source, "release", renga.VersionName(p.Release),
+			"target", t.App,
+		)
 	}
 	return s.replyPromotion(w, r, http.StatusCreated, p)
 }

@@ -22,7 +22,8 @@ func TestBadRangesAreRefused(t *testing.T) {
 	rig := newRig(nil)
 	for _, bad := range []string{
 		"version 1", "version 1-2", "name ..", "version ..; max=0", "version ..; max=-1", "version ..; max=x",
-		"version ..; order=up", "version x..", "version ..-1", "version 99999999999999999999..", "id 7..", "x", "id 20000000-0000-4000-8000-000000000001..",
+		"version ..; order=up", "version x..", "version ..-1", "version 99999999999999999999..", "id 7..", "x",
+		"id 20000000-0000-4000-8000-000000000001..",
 	} {
 		res, body := rig.Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", bad))
 		if res.StatusCode != 400 || !strings.Contains(body, `"id":"bad_request"`) {
@@ -36,7 +37,8 @@ func TestBadRangesAreRefused(t *testing.T) {
 
 func FuzzRange(f *testing.F) {
 	for _, seed := range []string{
-		"", "version ..", "id ..; max=1000;", "name ]a..z[; order=desc,max=3", "updated_at 2026-01-02T03:04:05Z..; max=1",
+		"", "version ..", "id ..; max=1000;", "name ]a..z[; order=desc,max=3",
+		"updated_at 2026-01-02T03:04:05Z..; max=1",
 		"..", "; max=1", "version 0..0", "bytes=0-1", "name ...", "version ]]..[[; max=00001",
 	} {
 		f.Add(seed)

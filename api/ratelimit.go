@@ -59,7 +59,10 @@ func (s *Server) count(w http.ResponseWriter, r *http.Request) error {
 	if allowed {
 		return nil
 	}
-	return renga.Errorf(renga.TooMany, "Your account reached the API rate limit. Please wait a few minutes before making new requests.")
+	return renga.Errorf(
+		renga.TooMany,
+		"Your account reached the API rate limit. Please wait a few minutes before making new requests.",
+	)
 }
 
 func left(l *rate.Limiter, now time.Time) int { return max(0, int(l.TokensAt(now))) }

@@ -40,13 +40,16 @@ func TestRepeatedRequestsActOnce(t *testing.T) {
 			first, body := rig.Ask(repeat.method, repeat.url, repeat.body, asRepeat(id))
 			apps, releases, restarts := len(rig.World.Apps), len(rig.World.History[wiretest.Hello]), len(rig.World.Restarts)
 			again, same := rig.Ask(repeat.method, repeat.url, repeat.body, asRepeat(id))
-			if first.StatusCode/100 != 2 || again.StatusCode != first.StatusCode || same != body || again.Header.Get("Idempotent-Replayed") != "true" {
+			if first.StatusCode/100 != 2 || again.StatusCode != first.StatusCode || same != body ||
+				again.Header.Get("Idempotent-Replayed") != "true" {
 				t.Errorf("%d %s, then %d %s", first.StatusCode, body, again.StatusCode, same)
 			}
-			if again.Header.Get("Content-Type") != first.Header.Get("Content-Type") || again.Header.Get("Request-Id") == "" {
+			if again.Header.Get("Content-Type") != first.Header.Get("Content-Type") ||
+				again.Header.Get("Request-Id") == "" {
 				t.Errorf("headers %v, then %v", first.Header, again.Header)
 			}
-			if len(rig.World.Apps) != apps || len(rig.World.History[wiretest.Hello]) != releases || len(rig.World.Restarts) != restarts {
+			if len(rig.World.Apps) != apps || len(rig.World.History[wiretest.Hello]) != releases ||
+				len(rig.World.Restarts) != restarts {
 				t.Error("it acted again")
 			}
 		})
@@ -97,10 +100,13 @@ func TestIdempotencyKeys(t *testing.T) {
 	if _, again := rig.Ask("POST", "/apps", `{}`, key); again != first {
 		t.Errorf("made %s, then %s", first, again)
 	}
-	if res, body := rig.Ask("POST", "/apps", `{"name":"fresh"}`, key); res.StatusCode != 422 || !strings.Contains(body, "Idempotency-Key") {
+	if res, body := rig.Ask("POST", "/apps", `{"name":"fresh"}`, key); res.StatusCode != 422 ||
+		!strings.Contains(body, "Idempotency-Key") {
 		t.Errorf("for another body: %d %s", res.StatusCode, body)
 	}
-	if res, body := rig.Ask("POST", "/apps", `{}`, wiretest.Header("Idempotency-Key", strings.Repeat("k", 256))); res.StatusCode != 400 {
+	if res, body := rig.Ask(
+		"POST", "/apps", `{}`, wiretest.Header("Idempotency-Key", strings.Repeat("k", 256)),
+	); res.StatusCode != 400 {
 		t.Errorf("for a long key: %d %s", res.StatusCode, body)
 	}
 	theirs := map[string]string{"Idempotency-Key": "deploy 17", "Authorization": "Bearer bob-token"}
@@ -182,7 +188,10 @@ func TestConnectionsThatBreakAfterTheActLoseNothing(t *testing.T) {
 		}
 		_ = res.Body.Close()
 		if res.StatusCode != 201 || broken != 3 || len(rig.World.Apps) != before+1 {
-			t.Errorf("after %d broken connections %d, and %d apps more", broken, res.StatusCode, len(rig.World.Apps)-before)
+			t.Errorf(
+				"after %d broken connections %d, and %d apps more", broken, res.StatusCode,
+				len(rig.World.Apps)-before,
+			)
 		}
 		return
 	}
@@ -202,7 +211,8 @@ func TestAClientThatLeavesLosesNothing(t *testing.T) {
 	req.Header.Set("Request-Id", id)
 	rig.ServeHTTP(httptest.NewRecorder(), req)
 	rig.World.Creating = nil
-	if res, body := rig.Ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 201 || res.Header.Get("Idempotent-Replayed") == "" {
+	if res, body := rig.Ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 201 ||
+		res.Header.Get("Idempotent-Replayed") == "" {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 }
@@ -225,7 +235,9 @@ func TestRepeatsAreForTheAuthorizationThatAsked(t *testing.T) {
 	rig := newRig(nil)
 	const path, body = "/oauth/authorizations", `{"scope":["global"]}`
 	ask := func(token string) (int, string) {
-		res, answer := rig.Ask("POST", path, body, map[string]string{"Idempotency-Key": "k", "Authorization": "Bearer " + token})
+		res, answer := rig.Ask(
+			"POST", path, body, map[string]string{"Idempotency-Key": "k", "Authorization": "Bearer " + token},
+		)
 		return res.StatusCode, answer
 	}
 	_, narrow, err := rig.People.Authorize(t.Context(), wiretest.Ada.ID, "narrow", renga.Scopes{renga.ScopeIdentity}, 0)
@@ -291,7 +303,9 @@ func TestARenameIsRepeated(t *testing.T) {
 	if first.StatusCode != 200 || again.StatusCode != 200 || same != answer {
 		t.Errorf("%d %s, then %d %s", first.StatusCode, answer, again.StatusCode, same)
 	}
-	if other, _ := rig.Ask("PATCH", "/apps/hello", `{"name":"other"}`, wiretest.Header("Idempotency-Key", "k")); other.StatusCode != 404 {
+	if other, _ := rig.Ask(
+		"PATCH", "/apps/hello", `{"name":"other"}`, wiretest.Header("Idempotency-Key", "k"),
+	); other.StatusCode != 404 {
 		t.Errorf("another body gets %d", other.StatusCode)
 	}
 }

@@ -45,7 +45,9 @@ func newRigWith(change func(*api.Options)) *rig {
 	attached := func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "attached at "+r.URL.Path) }
 	room := scheduler.New(scheduler.Options{Log: options.Log, Now: options.Now}, db, db, nil, nil) // it does not run
 	server := api.New(options, api.Parts{
-		Wire: r.NewParts(), People: people.Parts{Accounts: db, Logins: r.People, Authorizations: db, Browsers: r.People, Keys: db},
+		Wire: r.NewParts(), People: people.Parts{
+			Accounts: db, Logins: r.People, Authorizations: db, Browsers: r.People, Keys: db,
+		},
 
 		Logs:      &w.Journal,
 		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w,
@@ -56,7 +58,8 @@ func newRigWith(change func(*api.Options)) *rig {
 			Apps: w, Creator: w, Deleter: w, Renamer: w, Transfers: db, Owners: w, Vars: w, Minutes: w, Sleeps: w,
 		},
 		Dynos: dynos.Parts{
-			Sizes: wiretest.Sizes, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Attach: http.HandlerFunc(attached),
+			Sizes: wiretest.Sizes, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w,
+			Attach:         http.HandlerFunc(attached),
 			RendezvousPort: "5443", Visits: visits{w}, Schedules: db, Scheduler: room,
 		},
 		Domains:  domains.Parts{Apps: w, Domains: db, Endpoints: db, Orders: w},

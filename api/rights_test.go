@@ -47,7 +47,8 @@ func standings() map[string][]renga.Permission {
 }
 
 var scopes = []renga.Scope{
-	renga.ScopeGlobal, renga.ScopeIdentity, renga.ScopeRead, renga.ScopeWrite, renga.ScopeReadProtected, renga.ScopeWriteProtected,
+	renga.ScopeGlobal, renga.ScopeIdentity, renga.ScopeRead, renga.ScopeWrite, renga.ScopeReadProtected,
+	renga.ScopeWriteProtected,
 }
 
 var inBraces = regexp.MustCompile(`\{[^}]+\}`)
@@ -78,7 +79,10 @@ func TestTheTableOfRightsHolds(t *testing.T) {
 				res, body := rig.Ask(route[0], pathOf(route[1]), `{}`, wiretest.Bearer(token))
 				want := refusal(scope, either, held, has)
 				if got := refusalIn(res, body); got != want {
-					t.Errorf("%s %s with a token of scope %s, %s: refused for %q, want %q: %d %s", route[0], route[1], held, standing, got, want, res.StatusCode, body)
+					t.Errorf(
+						"%s %s with a token of scope %s, %s: refused for %q, want %q: %d %s", route[0], route[1],
+						held, standing, got, want, res.StatusCode, body,
+					)
 				}
 				calls++
 			}
@@ -104,7 +108,8 @@ func refusal(scope renga.Scope, either []renga.Permission, held renga.Scope, has
 	switch {
 	case scope != "" && !(renga.Scopes{held}).Allow(scope):
 		return narrow
-	case len(either) == 0 || slices.ContainsFunc(either, func(p renga.Permission) bool { return slices.Contains(has, p) }):
+	case len(either) == 0 ||
+		slices.ContainsFunc(either, func(p renga.Permission) bool { return slices.Contains(has, p) }):
 		return ""
 	case len(has) == 0:
 		return stranger
@@ -142,7 +147,10 @@ func TestSecretsAreReadOneWayOnly(t *testing.T) {
 		_, narrowed := rig.Ask("GET", url, "", wiretest.Bearer("ada-token/read"))
 		_, written := rig.Ask("GET", url, "", wiretest.Bearer("ada-token/write"))
 		if strings.Contains(viewed+narrowed+written, wiretest.Marker) {
-			t.Errorf("%s shows a secret: to who may only view %s, to scope read %s, to write %s", url, viewed, narrowed, written)
+			t.Errorf(
+				"%s shows a secret: to who may only view %s, to scope read %s, to write %s", url, viewed, narrowed,
+				written,
+			)
 		}
 		if strings.Contains(whole, wiretest.Marker) != slices.Contains(secretLooks, url) {
 			t.Errorf("%s shows its owner %s", url, whole)
@@ -160,7 +168,8 @@ var secretLooks = []string{
 // looks are all GETs of the schema's that are answered, and our own.
 func looks() []string {
 	urls := []string{
-		"/apps/hello/releases/3/diff?values=true", "/apps/hello/releases/3/diff", "/apps/hello/metrics", "/apps/hello/health-check",
+		"/apps/hello/releases/3/diff?values=true", "/apps/hello/releases/3/diff", "/apps/hello/metrics",
+		"/apps/hello/health-check",
 		"/apps/hello/sleep", "/apps/hello/canary", "/apps/hello/schedules", "/apps/hello/usage",
 	}
 	for _, row := range implemented {
@@ -205,7 +214,10 @@ func TestWhatTheBodyAsksForIsAskedToo(t *testing.T) {
 		{"operate manage", "write", "PATCH", "/apps/hello", `{"name":"mine"}`, 200},
 		{"operate", "write", "DELETE", "/apps/hello/collaborators/ada@example.com", "", 422},
 		{"manage", "global", "POST", "/apps/hello/collaborators", everyone, 403},
-		{"manage", "global", "POST", "/apps/hello/collaborators", `{"user":"carol@example.com","permissions":["view"]}`, 201},
+		{
+			"manage", "global", "POST", "/apps/hello/collaborators",
+			`{"user":"carol@example.com","permissions":["view"]}`, 201,
+		},
 		{"manage deploy operate", "global", "POST", "/apps/hello/collaborators", everyone, 201},
 		{"manage deploy operate", "write-protected", "POST", "/apps/hello/collaborators", everyone, 403},
 	} {
@@ -216,7 +228,8 @@ func TestWhatTheBodyAsksForIsAskedToo(t *testing.T) {
 		}
 		at.World.Apps = standingOf("", may)
 		before := at.Facts(t)
-		scenario{Method: c.method, URL: c.url, Body: c.body, Status: c.status, Headers: wiretest.Bearer("bob-token/" + c.scope), After: func(t *testing.T, r *rig, _ *http.Response) {
+		headers := wiretest.Bearer("bob-token/" + c.scope)
+		scenario{Method: c.method, URL: c.url, Body: c.body, Status: c.status, Headers: headers, After: func(t *testing.T, r *rig, _ *http.Response) {
 			if c.status < 300 && maps.Equal(before, r.Facts(t)) {
 				t.Errorf("%s %s %s changed nothing", c.method, c.url, c.body)
 			}

@@ -13,33 +13,41 @@ import (
 // furthermore says what a request takes beyond its line of the table, which
 // depends on what its body or query asks for.
 var furthermore = map[string]string{
-	"GET /apps/{app}/releases/{release}/diff":         "with `values=true` as config vars: `read-protected`, and `deploy` or `operate`",
-	"PATCH /apps/{app}":                               "a new name takes `manage`",
-	"PATCH /apps/{app}/formation":                     "numbers and sizes take `operate`, images `deploy`",
-	"PATCH /apps/{app}/formation/{type}":              "numbers and sizes take `operate`, images `deploy`",
-	"POST /apps/{app}/releases":                       "with `\"part\":\"config\"` as setting config vars: `write-protected` and `operate`",
+	"GET /apps/{app}/releases/{release}/diff": "with `values=true` as config vars: `read-protected`, and " +
+		"`deploy` or `operate`",
+	"PATCH /apps/{app}":                  "a new name takes `manage`",
+	"PATCH /apps/{app}/formation":        "numbers and sizes take `operate`, images `deploy`",
+	"PATCH /apps/{app}/formation/{type}": "numbers and sizes take `operate`, images `deploy`",
+	"POST /apps/{app}/releases": "with `\"part\":\"config\"` as setting config vars: " +
+		"`write-protected` and `operate`",
 	"POST /apps/{app}/collaborators":                  "nobody gives a permission that they have not",
 	"DELETE /apps/{app}/collaborators/{collaborator}": "of somebody else takes `manage`",
-	"GET /api/v2":                                     "`operate` on the app that is named as user of Basic credentials",
-	"PUT /api/v2/{dyno}":                              "`operate` on the app that is named as user of Basic credentials",
-	"POST /account/app-transfers":                     "only the app's owner",
-	"PATCH /account/app-transfers/{transfer}":         "only the recipient",
-	"DELETE /account/app-transfers/{transfer}":        "only who offered the app",
-	"GET /apps":                                             "lists apps on which the caller has `view`",
-	"POST /pipeline-couplings":                              "`operate` on the app, and the pipeline or `deploy` on all of its apps; the app's owner may view those",
-	"PATCH /pipeline-couplings/{coupling}":                  "the pipeline's owner, or `operate` on the app",
-	"DELETE /pipeline-couplings/{coupling}":                 "the pipeline's owner, or `operate` on the app",
-	"POST /pipeline-promotions":                             "`view` on the source, `deploy` on the targets; the targets' owners may view the source",
-	"POST /pipeline-transfers":                              "the pipeline's owner; the new one may view all of its apps",
+	"GET /api/v2": "`operate` on the app that is named as user of Basic " +
+		"credentials",
+	"PUT /api/v2/{dyno}": "`operate` on the app that is named as user of Basic " +
+		"credentials",
+	"POST /account/app-transfers":              "only the app's owner",
+	"PATCH /account/app-transfers/{transfer}":  "only the recipient",
+	"DELETE /account/app-transfers/{transfer}": "only who offered the app",
+	"GET /apps": "lists apps on which the caller has `view`",
+	"POST /pipeline-couplings": "`operate` on the app, and the pipeline or `deploy` " +
+		"on all of its apps; the app's owner may view those",
+	"PATCH /pipeline-couplings/{coupling}":  "the pipeline's owner, or `operate` on the app",
+	"DELETE /pipeline-couplings/{coupling}": "the pipeline's owner, or `operate` on the app",
+	"POST /pipeline-promotions": "`view` on the source, `deploy` on the targets; the " +
+		"targets' owners may view the source",
+	"POST /pipeline-transfers": "the pipeline's owner; the new one may view all of " +
+		"its apps",
 	"PATCH /pipelines/{pipeline}":                           "the pipeline's owner",
 	"DELETE /pipelines/{pipeline}":                          "the pipeline's owner",
 	"GET /pipelines/{pipeline}/stage/{stage}/config-vars":   "the pipeline's owner",
 	"PATCH /pipelines/{pipeline}/stage/{stage}/config-vars": "the pipeline's owner",
-	"GET /pipelines":                                        "lists the caller's own, and those with an app on which they have `view`",
-	"GET /users/{account}/apps":                             "lists apps on which the caller has `view`",
-	"GET /users/{account}":                                  "of others the id, email and creation time",
-	"POST /oauth/authorizations":                            "takes email and password too",
-	"POST /filters/apps":                                    "gives apps on which the caller has `view`",
+	"GET /pipelines": "lists the caller's own, and those with an app on " +
+		"which they have `view`",
+	"GET /users/{account}/apps":  "lists apps on which the caller has `view`",
+	"GET /users/{account}":       "of others the id, email and creation time",
+	"POST /oauth/authorizations": "takes email and password too",
+	"POST /filters/apps":         "gives apps on which the caller has `view`",
 }
 
 func TestRightsAreWrittenDown(t *testing.T) {
@@ -105,11 +113,13 @@ An empty field asks for nothing but a token.
 
 // openTo says why routes need no token.
 var openTo = map[string]string{
-	"GET /streams/releases/{app}/{version}": "`output_stream_url` of a release; bound to who read it, see [security.md](security.md#what-is-handed-out-ends-with-the-right)",
-	"GET /streams/logs/{app}":               "`POST /apps/{app}/log-sessions`; bound likewise",
-	"GET /attach/{secret}":                  "`POST /apps/{app}/dynos` and `POST /apps/{app}/dynos/{dyno}/exec`; good once, bound likewise",
-	"POST /auth":                            "nobody: it begins a login with a browser",
-	"GET /auth/cli/{login}":                 "`POST /auth`, which gives the secret that it takes as well",
-	"GET /auth/browser/{login}":             "`POST /auth`",
-	"POST /auth/browser/{login}":            "`POST /auth`; it takes email and password",
+	"GET /streams/releases/{app}/{version}": "`output_stream_url` of a release; bound to who read it, see " +
+		"[security.md](security.md#what-is-handed-out-ends-with-the-right)",
+	"GET /streams/logs/{app}": "`POST /apps/{app}/log-sessions`; bound likewise",
+	"GET /attach/{secret}": "`POST /apps/{app}/dynos` and `POST /apps/{app}/dynos/{dyno}/exec`; " +
+		"good once, bound likewise",
+	"POST /auth":                 "nobody: it begins a login with a browser",
+	"GET /auth/cli/{login}":      "`POST /auth`, which gives the secret that it takes as well",
+	"GET /auth/browser/{login}":  "`POST /auth`",
+	"POST /auth/browser/{login}": "`POST /auth`; it takes email and password",
 }

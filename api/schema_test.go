@@ -43,7 +43,10 @@ var implemented = []struct {
 	{"add-on-attachment", "List by App", "GET", "/apps/hello/addon-attachments", "", 200},
 	{"add-on-attachment", "Info", "GET", "/addon-attachments/DATABASE", "", 404},
 	{"add-on-attachment", "Info by App", "GET", "/apps/hello/addon-attachments/DATABASE", "", 404},
-	{"add-on-attachment", "Resolution", "POST", "/actions/addon-attachments/resolve", `{"addon_attachment":"DATABASE_URL","app":"hello"}`, 404},
+	{
+		"add-on-attachment", "Resolution", "POST", "/actions/addon-attachments/resolve",
+		`{"addon_attachment":"DATABASE_URL","app":"hello"}`, 404,
+	},
 	{"add-on-region-capability", "List", "GET", "/addon-region-capabilities", "", 200},
 	{"add-on-region-capability", "List By Region", "GET", "/regions/us/addon-region-capabilities", "", 200},
 	{"add-on-service", "Info", "GET", "/addon-services/database", "", 404},
@@ -60,20 +63,35 @@ var implemented = []struct {
 	{"app-feature", "Info", "GET", "/apps/hello/features/preboot", "", 200},
 	{"app-feature", "List", "GET", "/apps/hello/features", "", 200},
 	{"app-feature", "Update", "PATCH", "/apps/hello/features/preboot", `{"enabled":false}`, 200},
-	{"app-transfer", "Create", "POST", "/account/app-transfers", `{"app":"hello","recipient":"carol@example.com","silent":true}`, 201},
+	{
+		"app-transfer", "Create", "POST", "/account/app-transfers",
+		`{"app":"hello","recipient":"carol@example.com","silent":true}`, 201,
+	},
 	{"app-transfer", "Delete", "DELETE", "/account/app-transfers/" + wiretest.OfferID, "", 200},
 	{"app-transfer", "Info", "GET", "/account/app-transfers/" + wiretest.OfferID, "", 200},
 	{"app-transfer", "List", "GET", "/account/app-transfers", "", 200},
 	{"app-transfer", "Update", "PATCH", "/account/app-transfers/" + wiretest.Offers[1].ID, `{"state":"accepted"}`, 200},
 	{"build", "List", "GET", "/apps/hello/builds", "", 200},
 	{"buildpack-installation", "List", "GET", "/apps/hello/buildpack-installations", "", 200},
-	{"buildpack-installation", "Update", "PUT", "/apps/hello/buildpack-installations", `{"updates":[{"buildpack":"https://example.com/a.tgz"}]}`, 200},
-	{"app-webhook", "Create", "POST", "/apps/hello/webhooks", `{"include":["api:release"],"level":"notify","url":"https://example.com/in"}`, 201},
+	{
+		"buildpack-installation", "Update", "PUT", "/apps/hello/buildpack-installations",
+		`{"updates":[{"buildpack":"https://example.com/a.tgz"}]}`, 200,
+	},
+	{
+		"app-webhook", "Create", "POST", "/apps/hello/webhooks",
+		`{"include":["api:release"],"level":"notify","url":"https://example.com/in"}`, 201,
+	},
 	{"app-webhook", "Delete", "DELETE", "/apps/hello/webhooks/60000000-0000-4000-8000-000000000001", "", 200},
 	{"app-webhook", "Info", "GET", "/apps/hello/webhooks/60000000-0000-4000-8000-000000000001", "", 200},
 	{"app-webhook", "List", "GET", "/apps/hello/webhooks", "", 200},
-	{"app-webhook", "Update", "PATCH", "/apps/hello/webhooks/60000000-0000-4000-8000-000000000001", `{"level":"notify"}`, 200},
-	{"app-webhook-delivery", "Info", "GET", "/apps/hello/webhook-deliveries/62000000-0000-4000-8000-000000000001", "", 200},
+	{
+		"app-webhook", "Update", "PATCH", "/apps/hello/webhooks/60000000-0000-4000-8000-000000000001",
+		`{"level":"notify"}`, 200,
+	},
+	{
+		"app-webhook-delivery", "Info", "GET", "/apps/hello/webhook-deliveries/62000000-0000-4000-8000-000000000001",
+		"", 200,
+	},
 	{"app-webhook-delivery", "List", "GET", "/apps/hello/webhook-deliveries", "", 200},
 	{"app-webhook-event", "Info", "GET", "/apps/hello/webhook-events/61000000-0000-4000-8000-000000000001", "", 200},
 	{"app-webhook-event", "List", "GET", "/apps/hello/webhook-events", "", 200},
@@ -88,7 +106,10 @@ var implemented = []struct {
 	{"domain", "Delete", "DELETE", "/apps/hello/domains/www.example.com", "", 200},
 	{"domain", "Info", "GET", "/apps/hello/domains/www.example.com", "", 200},
 	{"domain", "List", "GET", "/apps/hello/domains", "", 200},
-	{"domain", "Update", "PATCH", "/apps/hello/domains/www.example.com", `{"sni_endpoint":"` + wiretest.EndpointID + `"}`, 200},
+	{
+		"domain", "Update", "PATCH", "/apps/hello/domains/www.example.com",
+		`{"sni_endpoint":"` + wiretest.EndpointID + `"}`, 200,
+	},
 	{"dyno", "Create", "POST", "/apps/hello/dynos", `{"command":"bash","attach":true}`, 201},
 	{"dyno", "Info", "GET", "/apps/hello/dynos/web.1", "", 200},
 	{"dyno", "List", "GET", "/apps/hello/dynos", "", 200},
@@ -110,7 +131,10 @@ var implemented = []struct {
 	{"generation", "List", "GET", "/generations", "", 200},
 	{"key", "Info", "GET", "/account/keys/bb:19:5d:ae:54:42:67:09:95:c0:36:70:25:ab:19:75", "", 200},
 	{"key", "List", "GET", "/account/keys", "", 200},
-	{"oauth-authorization", "Create", "POST", "/oauth/authorizations", `{"scope":["read","write"],"expires_in":3600,"description":"for a robot"}`, 201},
+	{
+		"oauth-authorization", "Create", "POST", "/oauth/authorizations",
+		`{"scope":["read","write"],"expires_in":3600,"description":"for a robot"}`, 201,
+	},
 	{"oauth-authorization", "Delete", "DELETE", "/oauth/authorizations/~", "", 200},
 	{"oauth-authorization", "Info", "GET", "/oauth/authorizations/~", "", 200},
 	{"oauth-authorization", "List", "GET", "/oauth/authorizations", "", 200},
@@ -121,29 +145,67 @@ var implemented = []struct {
 	{"pipeline", "Info", "GET", "/pipelines/haiku", "", 200},
 	{"pipeline", "List", "GET", "/pipelines", "", 200},
 	{"pipeline", "Update", "PATCH", "/pipelines/40000000-0000-4000-8000-000000000001", `{"name":"tanka"}`, 200},
-	{"pipeline-config-var", "Info for App", "GET", "/pipelines/40000000-0000-4000-8000-000000000001/stage/review/config-vars", "", 200},
-	{"pipeline-config-var", "Update", "PATCH", "/pipelines/40000000-0000-4000-8000-000000000001/stage/review/config-vars", `{"A":"b"}`, 200},
-	{"pipeline-coupling", "Create", "POST", "/pipeline-couplings", `{"app":"third","pipeline":"40000000-0000-4000-8000-000000000001","stage":"development"}`, 201},
+	{
+		"pipeline-config-var", "Info for App", "GET",
+		"/pipelines/40000000-0000-4000-8000-000000000001/stage/review/config-vars", "", 200,
+	},
+	{
+		"pipeline-config-var", "Update", "PATCH",
+		"/pipelines/40000000-0000-4000-8000-000000000001/stage/review/config-vars", `{"A":"b"}`, 200,
+	},
+	{
+		"pipeline-coupling", "Create", "POST", "/pipeline-couplings",
+		`{"app":"third","pipeline":"40000000-0000-4000-8000-000000000001","stage":"development"}`, 201,
+	},
 	{"pipeline-coupling", "Delete", "DELETE", "/pipeline-couplings/41000000-0000-4000-8000-000000000001", "", 200},
 	{"pipeline-coupling", "Info", "GET", "/pipeline-couplings/41000000-0000-4000-8000-000000000001", "", 200},
 	{"pipeline-coupling", "Info By App", "GET", "/apps/hello/pipeline-couplings", "", 200},
 	{"pipeline-coupling", "List", "GET", "/pipeline-couplings", "", 200},
 	{"pipeline-coupling", "List By Current User", "GET", "/users/~/pipeline-couplings", "", 200},
-	{"pipeline-coupling", "List By Pipeline", "GET", "/pipelines/40000000-0000-4000-8000-000000000001/pipeline-couplings", "", 200},
-	{"pipeline-coupling", "Update", "PATCH", "/pipeline-couplings/41000000-0000-4000-8000-000000000001", `{"stage":"development"}`, 200},
-	{"pipeline-deployment", "List", "GET", "/pipelines/40000000-0000-4000-8000-000000000001/latest-deployments", "", 200},
-	{"pipeline-promotion", "Create", "POST", "/pipeline-promotions", `{"pipeline":{"id":"40000000-0000-4000-8000-000000000001"},"source":{"app":{"id":"20000000-0000-4000-8000-000000000001"}},"targets":[{"app":{"id":"20000000-0000-4000-8000-000000000003"}}]}`, 201},
+	{
+		"pipeline-coupling", "List By Pipeline", "GET",
+		"/pipelines/40000000-0000-4000-8000-000000000001/pipeline-couplings", "", 200,
+	},
+	{
+		"pipeline-coupling", "Update", "PATCH", "/pipeline-couplings/41000000-0000-4000-8000-000000000001",
+		`{"stage":"development"}`, 200,
+	},
+	{
+		"pipeline-deployment", "List", "GET", "/pipelines/40000000-0000-4000-8000-000000000001/latest-deployments",
+		"", 200,
+	},
+	{
+		"pipeline-promotion", "Create", "POST", "/pipeline-promotions",
+		`{"pipeline":{"id":"40000000-0000-4000-8000-000000000001"},` +
+			`"source":{"app":{"id":"20000000-0000-4000-8000-000000000001"}},` +
+			`"targets":[{"app":{"id":"20000000-0000-4000-8000-000000000003"}}]}`,
+		201,
+	},
 	{"pipeline-promotion", "Info", "GET", "/pipeline-promotions/50000000-0000-4000-8000-000000000001", "", 200},
-	{"pipeline-promotion-target", "List", "GET", "/pipeline-promotions/50000000-0000-4000-8000-000000000001/promotion-targets", "", 200},
+	{
+		"pipeline-promotion-target", "List", "GET",
+		"/pipeline-promotions/50000000-0000-4000-8000-000000000001/promotion-targets", "", 200,
+	},
 	{"pipeline-release", "List", "GET", "/pipelines/40000000-0000-4000-8000-000000000001/latest-releases", "", 200},
-	{"pipeline-stack", "Default Stack", "GET", "/pipelines/40000000-0000-4000-8000-000000000001/pipeline-stack", "", 200},
-	{"pipeline-transfer", "Create", "POST", "/pipeline-transfers", `{"pipeline":{"id":"40000000-0000-4000-8000-000000000001"},"new_owner":{"id":"10000000-0000-4000-8000-000000000003","type":"user"}}`, 201},
+	{
+		"pipeline-stack", "Default Stack", "GET", "/pipelines/40000000-0000-4000-8000-000000000001/pipeline-stack",
+		"", 200,
+	},
+	{
+		"pipeline-transfer", "Create", "POST", "/pipeline-transfers",
+		`{"pipeline":{"id":"40000000-0000-4000-8000-000000000001"},` +
+			`"new_owner":{"id":"10000000-0000-4000-8000-000000000003","type":"user"}}`,
+		201,
+	},
 	{"plan", "List By Add-on", "GET", "/addon-services/database/plans", "", 404},
 	{"log-drain", "Create", "POST", "/apps/hello/log-drains", `{"url":"syslog://logs.example.com:514"}`, 201},
 	{"log-drain", "Delete", "DELETE", "/apps/hello/log-drains/50000000-0000-4000-8000-000000000001", "", 200},
 	{"log-drain", "Info", "GET", "/apps/hello/log-drains/50000000-0000-4000-8000-000000000001", "", 200},
 	{"log-drain", "List", "GET", "/apps/hello/log-drains", "", 200},
-	{"log-session", "Create", "POST", "/apps/hello/log-sessions", `{"dyno_name":"web.1","lines":10,"tail":true,"type":"web"}`, 201},
+	{
+		"log-session", "Create", "POST", "/apps/hello/log-sessions",
+		`{"dyno_name":"web.1","lines":10,"tail":true,"type":"web"}`, 201,
+	},
 	{"rate-limit", "Info", "GET", "/account/rate-limits", "", 200},
 	{"region", "Info", "GET", "/regions/us", "", 200},
 	{"region", "List", "GET", "/regions", "", 200},
@@ -157,7 +219,10 @@ var implemented = []struct {
 	{"sni-endpoint", "Delete", "DELETE", "/apps/hello/sni-endpoints/" + wiretest.EndpointID, "", 200},
 	{"sni-endpoint", "Info", "GET", "/apps/hello/sni-endpoints/" + wiretest.EndpointID, "", 200},
 	{"sni-endpoint", "List", "GET", "/apps/hello/sni-endpoints", "", 200},
-	{"sni-endpoint", "Update", "PATCH", "/apps/hello/sni-endpoints/" + wiretest.EndpointID, wiretest.CertificateBody, 200},
+	{
+		"sni-endpoint", "Update", "PATCH", "/apps/hello/sni-endpoints/" + wiretest.EndpointID,
+		wiretest.CertificateBody, 200,
+	},
 	{"space", "Info", "GET", "/spaces/private", "", 404},
 	{"space", "List", "GET", "/spaces", "", 200},
 	{"stack", "Info", "GET", "/stacks/container", "", 200},
@@ -177,7 +242,9 @@ var implemented = []struct {
 
 // extra are the properties that answers have beyond the schema, by resource.
 var extra = map[string][]string{
-	"app-webhook-event":   {"payload.id", "payload.created_at", "payload.updated_at", "payload.published_at", "payload.sequence"},
+	"app-webhook-event": {
+		"payload.id", "payload.created_at", "payload.updated_at", "payload.published_at", "payload.sequence",
+	},
 	"app":                 {"create_status"},
 	"dyno":                {"exit", "websocket_url"},
 	"dyno-size":           {"dyno_units"},
@@ -267,7 +334,8 @@ func neutral(node any) {
 		if _, isResource := node["links"]; isResource {
 			delete(node, "$ref") // of pipeline-deployment, which has what it refers to besides, and links of its own
 		}
-		if pattern, ok := node["pattern"].(string); ok && (strings.Contains(pattern, "heroku") || strings.Contains(pattern, "(?!")) {
+		if pattern, ok := node["pattern"].(string); ok &&
+			(strings.Contains(pattern, "heroku") || strings.Contains(pattern, "(?!")) {
 			delete(node, "pattern")
 		}
 		if node["description"] == "full hostname" {

@@ -91,7 +91,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 func (s *Server) routes() []wire.Route {
 	return slices.Concat(
-		s.people.Routes(), s.dynos.Routes(), s.apps.Routes(), s.releases.Routes(), s.domains.Routes(), s.rateLimitRoutes(),
+		s.people.Routes(), s.dynos.Routes(), s.apps.Routes(), s.releases.Routes(), s.domains.Routes(),
+		s.rateLimitRoutes(),
 
 		s.logSessionRoutes(), s.logDrainRoutes(),
 

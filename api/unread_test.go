@@ -26,13 +26,29 @@ func TestFieldsThatNobodyReadsAreWarnedOf(t *testing.T) {
 		many += fmt.Sprintf(`,"f%02d":1`, i)
 	}
 	for name, c := range map[string]struct{ method, url, body, warning string }{
-		"one":               {"PATCH", "/apps/hello/formation/web", `{"quantity":2,"dyno_sizes":{"name":"eco"}}`, "dyno_sizes."},
-		"within":            {"PATCH", "/apps/hello/formation/web", `{"dyno_size":{"name":"eco","memory":7}}`, "dyno_size.memory."},
-		"in a list":         {"PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","quantity":1},{"type":"worker","quantity":1,"siez":"eco"}]}`, "updates[].siez."},
-		"several":           {"POST", "/apps", `{"name":"fresh","b":1,"a":2}`, "a, b."},
-		"too many":          {"PATCH", "/apps/hello", `{"maintenance":true` + many + `}`, "f00, f01, f02, f03, f04, f05, f06, f07, f08, f09 and 30 more."},
-		"of an odd name":    {"PATCH", "/apps/hello", `{"maintenance":true,"a\r\nSet-Cookie: \"b":1}`, "a??Set-Cookie:??b."},
-		"of a long name":    {"PATCH", "/apps/hello", `{"maintenance":true,"` + strings.Repeat("é", 500) + `":1}`, strings.Repeat("?", 32) + "."},
+		"one": {
+			"PATCH", "/apps/hello/formation/web", `{"quantity":2,"dyno_sizes":{"name":"eco"}}`, "dyno_sizes.",
+		},
+		"within": {
+			"PATCH", "/apps/hello/formation/web", `{"dyno_size":{"name":"eco","memory":7}}`, "dyno_size.memory.",
+		},
+		"in a list": {
+			"PATCH", "/apps/hello/formation",
+			`{"updates":[{"type":"web","quantity":1},{"type":"worker","quantity":1,"siez":"eco"}]}`,
+			"updates[].siez.",
+		},
+		"several": {"POST", "/apps", `{"name":"fresh","b":1,"a":2}`, "a, b."},
+		"too many": {
+			"PATCH", "/apps/hello", `{"maintenance":true` + many + `}`,
+			"f00, f01, f02, f03, f04, f05, f06, f07, f08, f09 and 30 more.",
+		},
+		"of an odd name": {
+			"PATCH", "/apps/hello", `{"maintenance":true,"a\r\nSet-Cookie: \"b":1}`, "a??Set-Cookie:??b.",
+		},
+		"of a long name": {
+			"PATCH", "/apps/hello", `{"maintenance":true,"` + strings.Repeat("é", 500) + `":1}`,
+			strings.Repeat("?", 32) + ".",
+		},
 		"of a refusal":      {"PATCH", "/apps/hello/formation/web", `{"quantity":-7,"colour":1}`, "colour."},
 		"in another case":   {"PATCH", "/apps/hello/formation/web", `{"Quantity":2}`, ""},
 		"unneeded":          {"POST", "/apps/hello/collaborators", `{"user":"bob@example.com","silent":true}`, ""},
@@ -54,7 +70,9 @@ func TestFieldsThatNobodyReadsAreWarnedOf(t *testing.T) {
 func TestAWarningIsRepeatedWithItsAnswer(t *testing.T) {
 	rig := furnished()
 	for range 2 {
-		res, _ := rig.Ask("PATCH", "/apps/hello", `{"maintenance":true,"colour":1}`, wiretest.Header("Idempotency-Key", "once"))
+		res, _ := rig.Ask(
+			"PATCH", "/apps/hello", `{"maintenance":true,"colour":1}`, wiretest.Header("Idempotency-Key", "once"),
+		)
 		if !strings.Contains(res.Header.Get("Warning"), "colour") {
 			t.Errorf("warning %q, replayed %q", res.Header.Get("Warning"), res.Header.Get("Idempotent-Replayed"))
 		}
@@ -92,7 +110,10 @@ func TestIgnoredFieldsAreWrittenDown(t *testing.T) {
 		}
 	}
 	if have, err := os.ReadFile(file); err != nil || string(have) != want {
-		t.Errorf("%s is not what the handlers read (%v); go test ./api -run IgnoredFields -update writes it anew", file, err)
+		t.Errorf(
+			"%s is not what the handlers read (%v); go test ./api -run IgnoredFields -update writes it anew", file,
+			err,
+		)
 	}
 }
 

@@ -67,7 +67,10 @@ func newWebhookDelivery(d renga.Delivery) webhookDelivery {
 }
 
 func newDeliveryAttempt(a renga.Attempt) *deliveryAttempt {
-	shown := &deliveryAttempt{CreatedAt: wire.Stamp(a.Began), ID: a.ID, Status: string(renga.DeliveryFailed), UpdatedAt: wire.Stamp(a.Ended)}
+	shown := &deliveryAttempt{
+		CreatedAt: wire.Stamp(a.Began), ID: a.ID, Status: string(renga.DeliveryFailed),
+		UpdatedAt: wire.Stamp(a.Ended),
+	}
 	if a.Succeeded {
 		shown.Status = string(renga.DeliverySucceeded)
 	}
@@ -103,7 +106,9 @@ func (s *Server) deliveries(r *http.Request, fits func(renga.Delivery) bool) ([]
 // with the query eq[status].
 func (s *Server) listWebhookDeliveries(w http.ResponseWriter, r *http.Request) error {
 	status, some := r.URL.Query()["eq[status]"]
-	shown, err := s.deliveries(r, func(d renga.Delivery) bool { return !some || slices.Contains(status, string(d.Status)) })
+	shown, err := s.deliveries(
+		r, func(d renga.Delivery) bool { return !some || slices.Contains(status, string(d.Status)) },
+	)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,8 @@ func (s *Server) showEvents(ctx context.Context, page []renga.Event) ([]webhookE
 			return nil, err
 		}
 		shown = append(shown, webhookEvent{
-			CreatedAt: wire.Stamp(e.At), ID: e.ID, Include: string(e.Kind), Payload: payload, UpdatedAt: wire.Stamp(e.At),
+			CreatedAt: wire.Stamp(e.At), ID: e.ID, Include: string(e.Kind), Payload: payload,
+			UpdatedAt: wire.Stamp(e.At),
 		})
 	}
 	return shown, nil
@@ -111,14 +112,17 @@ func (s *Server) Payload(ctx context.Context, e renga.Event) (map[string]any, er
 	}
 	at := wire.Stamp(e.At)
 	return map[string]any{
-		"action": e.Action, "actor": actor, "created_at": at, "data": data, "id": e.ID, "previous_data": differing(before, data),
-		"published_at": at, "resource": strings.TrimPrefix(string(e.Kind), "api:"), "sequence": nil, "updated_at": at,
+		"action": e.Action, "actor": actor, "created_at": at, "data": data, "id": e.ID,
+		"previous_data": differing(before, data),
+		"published_at":  at, "resource": strings.TrimPrefix(string(e.Kind), "api:"), "sequence": nil, "updated_at": at,
 		"version": payloadVersion,
 	}, nil
 }
 
 // subject is what an event happened to as the API shows it.
-func (s *Server) subject(ctx context.Context, e renga.Event, sub renga.Subject, known *wire.People) (map[string]any, error) {
+func (s *Server) subject(
+	ctx context.Context, e renga.Event, sub renga.Subject, known *wire.People,
+) (map[string]any, error) {
 	var shown any
 	var err error
 	switch {
@@ -144,7 +148,9 @@ func (s *Server) subject(ctx context.Context, e renga.Event, sub renga.Subject, 
 }
 
 // showReleaseOf is the release of an event, or the build that made it.
-func (s *Server) showReleaseOf(ctx context.Context, e renga.Event, rec renga.ReleaseRecord, known *wire.People) (any, error) {
+func (s *Server) showReleaseOf(
+	ctx context.Context, e renga.Event, rec renga.ReleaseRecord, known *wire.People,
+) (any, error) {
 	by, err := known.Find(ctx, rec.By)
 	if err != nil {
 		return nil, err
@@ -205,8 +211,11 @@ type buildSource struct {
 func newPushedBuild(a renga.App, rec renga.ReleaseRecord, by wire.Person) pushedBuild {
 	return pushedBuild{
 		App: wire.OnlyID{ID: string(a.ID)}, Buildpacks: []string{}, CreatedAt: wire.Stamp(rec.CreatedAt),
-		ID: wire.DerivedID(a.ID, "build:"+renga.VersionName(rec.Version)), Release: wire.OnlyID{ID: wire.ReleaseID(a.ID, rec.Version)},
-		SourceBlob: buildSource{VersionDescription: &rec.Description}, Stack: wire.StackName, Status: string(renga.Succeeded),
+		ID: wire.DerivedID(
+			a.ID, "build:"+renga.VersionName(rec.Version),
+		), Release: wire.OnlyID{ID: wire.ReleaseID(a.ID, rec.Version)},
+		SourceBlob: buildSource{VersionDescription: &rec.Description}, Stack: wire.StackName,
+		Status:    string(renga.Succeeded),
 		UpdatedAt: wire.Stamp(rec.CreatedAt), User: by,
 	}
 }

@@ -59,7 +59,8 @@ type webhook struct {
 
 func newWebhook(a renga.App, hook renga.Webhook) webhook {
 	shown := webhook{
-		App: wire.AppRef(a), CreatedAt: wire.Stamp(hook.CreatedAt), ID: hook.ID, Include: []string{}, Level: string(hook.Level),
+		App: wire.AppRef(a), CreatedAt: wire.Stamp(hook.CreatedAt), ID: hook.ID, Include: []string{},
+		Level:     string(hook.Level),
 		UpdatedAt: wire.Stamp(hook.UpdatedAt), URL: hook.URL,
 	}
 	for _, kind := range hook.Include {
@@ -147,7 +148,9 @@ func (s *Server) decodeWebhook(r *http.Request, hook *renga.Webhook) (change fun
 
 func (s *Server) checkWebhook(hook renga.Webhook) error {
 	if hook.Level != renga.Notify && hook.Level != renga.Sync {
-		return wire.Invalid("Level must be %q, to be told once, or %q, to be told until it is taken.", renga.Notify, renga.Sync)
+		return wire.Invalid(
+			"Level must be %q, to be told once, or %q, to be told until it is taken.", renga.Notify, renga.Sync,
+		)
 	}
 	if len(hook.Include) == 0 {
 		return wire.Invalid("Name what to include, such as %q.", renga.ReleaseEvent)
@@ -241,7 +244,9 @@ func (s *Server) updateWebhook(w http.ResponseWriter, r *http.Request) error {
 }
 
 // editWebhook changes one webhook, if it is still there.
-func (s *Server) editWebhook(r *http.Request, a renga.App, id string, edit func(hooks map[string]renga.Webhook, now renga.Webhook)) error {
+func (s *Server) editWebhook(
+	r *http.Request, a renga.App, id string, edit func(hooks map[string]renga.Webhook, now renga.Webhook),
+) error {
 	err := s.parts.Webhooks.EditWebhooks(r.Context(), a.ID, func(hooks map[string]renga.Webhook) error {
 		now, ok := hooks[id]
 		if !ok {

@@ -26,8 +26,13 @@ func (s *Server) addOnRoutes() []wire.Route {
 		wire.Get("/regions/{region}/addon-region-capabilities", wire.AnyToken, listNoneOfRegion),
 		wire.Get("/addons/{addon}", wire.Reading, wire.NoneOf("add-on", "add_on")),
 		wire.Get("/apps/{app}/addons/{addon}", wire.Looking, s.noneOfApp("add-on", "add_on")),
-		wire.Get("/addon-attachments/{attachment}", wire.Reading, wire.NoneOf("add-on attachment", "add_on attachment")),
-		wire.Get("/apps/{app}/addon-attachments/{attachment}", wire.Looking, s.noneOfApp("add-on attachment", "add_on attachment")),
+		wire.Get(
+			"/addon-attachments/{attachment}", wire.Reading, wire.NoneOf("add-on attachment", "add_on attachment"),
+		),
+		wire.Get(
+			"/apps/{app}/addon-attachments/{attachment}", wire.Looking,
+			s.noneOfApp("add-on attachment", "add_on attachment"),
+		),
 		wire.Get("/addon-services/{service}", wire.AnyToken, wire.NoneOf("add-on service", "addon_service")),
 		wire.Get("/addon-services/{service}/plans", wire.AnyToken, wire.NoneOf("add-on service", "addon_service")),
 		// Not in Heroku's schema, and what its CLI asks for in usage:addons.
@@ -93,7 +98,9 @@ func (s *Server) createAddOn(_ http.ResponseWriter, r *http.Request) error {
 	if body.Plan == "" {
 		return wire.Invalid("Field \"plan\" must name an add-on service or a plan of one.")
 	}
-	return wire.Invalid("Couldn't find either the add-on service or the add-on plan of %q.", wire.Clip(string(body.Plan)))
+	return wire.Invalid(
+		"Couldn't find either the add-on service or the add-on plan of %q.", wire.Clip(string(body.Plan)),
+	)
 }
 
 // planName is a plan as clients name it: "service:plan", or an object with that

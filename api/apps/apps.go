@@ -74,7 +74,8 @@ type app struct {
 // newApp maps an app; newest is its newest release, nil when there is none.
 func newApp(a renga.App, owner wire.Person, newest *renga.ReleaseRecord, s wire.Settings) app {
 	shown := app{
-		ACM: a.ACM, BuildStack: wire.StackRef(), CreatedAt: wire.Stamp(a.CreatedAt), GitURL: s.Below("git") + "/" + a.Name + ".git", ID: string(a.ID),
+		ACM: a.ACM, BuildStack: wire.StackRef(), CreatedAt: wire.Stamp(a.CreatedAt),
+		GitURL: s.Below("git") + "/" + a.Name + ".git", ID: string(a.ID),
 		Maintenance: a.Maintenance, Name: a.Name, Owner: owner, Region: regionRef(), Stack: wire.StackRef(),
 		UpdatedAt: wire.Stamp(a.UpdatedAt), WebURL: s.WebURL(a.Name),
 		CreateStatus: "complete", Generation: wire.GenerationRef(),

@@ -18,35 +18,105 @@ func TestAccount(t *testing.T) {
 
 func TestApps(t *testing.T) {
 	run(t, []scenario{
-		{Name: "by name", URL: "/apps/hello", Has: []string{`"name":"hello"`, `"web_url":"http://hello.renga.localhost:5000/"`, `"git_url":"http://git.renga.localhost:5000/hello.git"`, `"slug_size":1000`}},
+		{
+			Name: "by name", URL: "/apps/hello",
+			Has: []string{
+				`"name":"hello"`, `"web_url":"http://hello.renga.localhost:5000/"`,
+				`"git_url":"http://git.renga.localhost:5000/hello.git"`, `"slug_size":1000`,
+			},
+		},
 		{Name: "by id", URL: "/apps/" + string(wiretest.Hello), Has: []string{`"name":"hello"`}},
-		{Name: "unknown name", URL: "/apps/nobody", Status: 404, Has: []string{`{"resource":"app","id":"not_found","message":"Couldn't find that app."}`}},
+		{
+			Name: "unknown name", URL: "/apps/nobody", Status: 404,
+			Has: []string{`{"resource":"app","id":"not_found","message":"Couldn't find that app."}`},
+		},
 		{Name: "unknown id", URL: "/apps/20000000-0000-4000-8000-00000000ffff", Status: 404},
 		{Name: "impossible name", URL: "/apps/Hello%2fworld", Status: 404},
-		{Name: "of another", URL: "/apps/other", Status: 403, Has: []string{`"id":"forbidden"`, `You do not have access to the app other.`}},
-		{Name: "of another by id tells no name", URL: "/apps/" + string(wiretest.Other), Status: 403, HasNot: []string{`other`}},
+		{
+			Name: "of another", URL: "/apps/other", Status: 403,
+			Has: []string{`"id":"forbidden"`, `You do not have access to the app other.`},
+		},
+		{
+			Name: "of another by id tells no name", URL: "/apps/" + string(wiretest.Other), Status: 403,
+			HasNot: []string{`other`},
+		},
 		{Name: "being deleted", URL: "/apps/hello", Prepare: going, Status: 404},
 		{Name: "being deleted is not listed", URL: "/apps", Prepare: going, Has: []string{`[]`}},
-		{Name: "list shows own ones only", URL: "/apps", Has: []string{`"name":"hello"`}, HasNot: []string{`"name":"other"`}},
-		{Name: "list of the user", URL: "/users/~/apps", Has: []string{`"name":"hello"`}, HasNot: []string{`"name":"other"`}},
-		{Name: "create", Method: "POST", URL: "/apps", Body: `{"name":"fresh","region":"us","stack":"container"}`, Status: 201, Has: []string{`"name":"fresh"`, `"slug_size":null`, `"stack":{"id":`}, After: wiretest.Audited("app created")},
-		{Name: "create without a name", Method: "POST", URL: "/apps", Status: 201, Has: []string{`"name":"silent-pond-1"`}},
-		{Name: "create a taken name", Method: "POST", URL: "/apps", Body: `{"name":"other"}`, Status: 422, Has: []string{`{"id":"invalid_params","message":"Name other is already taken."}`}},
-		{Name: "create a bad name", Method: "POST", URL: "/apps", Body: `{"name":"-"}`, Status: 422, Has: []string{`"id":"invalid_params"`}},
-		{Name: "create elsewhere", Method: "POST", URL: "/apps", Body: `{"region":"eu"}`, Status: 422, Has: []string{`Region \"eu\" does not exist`}},
-		{Name: "create on another stack", Method: "POST", URL: "/apps", Body: `{"stack":"heroku-24"}`, Status: 422, Has: []string{`the only one is container`}},
-		{Name: "maintenance on", Method: "PATCH", URL: "/apps/hello", Body: `{"maintenance":true}`, Has: []string{`"maintenance":true`, `"updated_at":"2026-01-03T03:04:05Z"`}, After: woken(1)},
-		{Name: "maintenance as it is", Method: "PATCH", URL: "/apps/hello", Body: `{"maintenance":false}`, Has: []string{`"updated_at":"2026-01-02T03:04:05Z"`}, After: woken(0)},
-		{Name: "maintenance no boolean", Method: "PATCH", URL: "/apps/hello", Body: `{"maintenance":"yes"}`, Status: 422, Has: []string{`Field \"maintenance\" must be true or false.`}},
-		{Name: "stack as it is", Method: "PATCH", URL: "/apps/hello", Body: `{"build_stack":"container"}`, Has: []string{`"updated_at":"2026-01-02T03:04:05Z"`}},
+		{
+			Name: "list shows own ones only", URL: "/apps", Has: []string{`"name":"hello"`},
+			HasNot: []string{`"name":"other"`},
+		},
+		{
+			Name: "list of the user", URL: "/users/~/apps", Has: []string{`"name":"hello"`},
+			HasNot: []string{`"name":"other"`},
+		},
+		{
+			Name: "create", Method: "POST", URL: "/apps", Body: `{"name":"fresh","region":"us","stack":"container"}`,
+			Status: 201, Has: []string{`"name":"fresh"`, `"slug_size":null`, `"stack":{"id":`},
+			After: wiretest.Audited("app created"),
+		},
+		{
+			Name: "create without a name", Method: "POST", URL: "/apps", Status: 201,
+			Has: []string{`"name":"silent-pond-1"`},
+		},
+		{
+			Name: "create a taken name", Method: "POST", URL: "/apps", Body: `{"name":"other"}`, Status: 422,
+			Has: []string{`{"id":"invalid_params","message":"Name other is already taken."}`},
+		},
+		{
+			Name: "create a bad name", Method: "POST", URL: "/apps", Body: `{"name":"-"}`, Status: 422,
+			Has: []string{`"id":"invalid_params"`},
+		},
+		{
+			Name: "create elsewhere", Method: "POST", URL: "/apps", Body: `{"region":"eu"}`, Status: 422,
+			Has: []string{`Region \"eu\" does not exist`},
+		},
+		{
+			Name: "create on another stack", Method: "POST", URL: "/apps", Body: `{"stack":"heroku-24"}`, Status: 422,
+			Has: []string{`the only one is container`},
+		},
+		{
+			Name: "maintenance on", Method: "PATCH", URL: "/apps/hello", Body: `{"maintenance":true}`,
+			Has: []string{`"maintenance":true`, `"updated_at":"2026-01-03T03:04:05Z"`}, After: woken(1),
+		},
+		{
+			Name: "maintenance as it is", Method: "PATCH", URL: "/apps/hello", Body: `{"maintenance":false}`,
+			Has: []string{`"updated_at":"2026-01-02T03:04:05Z"`}, After: woken(0),
+		},
+		{
+			Name: "maintenance no boolean", Method: "PATCH", URL: "/apps/hello", Body: `{"maintenance":"yes"}`,
+			Status: 422, Has: []string{`Field \"maintenance\" must be true or false.`},
+		},
+		{
+			Name: "stack as it is", Method: "PATCH", URL: "/apps/hello", Body: `{"build_stack":"container"}`,
+			Has: []string{`"updated_at":"2026-01-02T03:04:05Z"`},
+		},
 		{Name: "another stack", Method: "PATCH", URL: "/apps/hello", Body: `{"build_stack":"heroku-24"}`, Status: 422},
-		{Name: "rename", Method: "PATCH", URL: "/apps/hello", Body: `{"name":"bye-bye"}`, Has: []string{`"name":"bye-bye"`, `bye-bye.git`}, After: wiretest.Audited("app renamed")},
-		{Name: "rename to a name that is none", Method: "PATCH", URL: "/apps/hello", Body: `{"name":"Bye"}`, Status: 422, Has: []string{`must start with a letter`}},
-		{Name: "rename to a taken name", Method: "PATCH", URL: "/apps/hello", Body: `{"name":"other"}`, Status: 422, Has: []string{`Name other is already taken.`}},
-		{Name: "rename to itself", Method: "PATCH", URL: "/apps/hello", Body: `{"name":"hello"}`, Has: []string{`"name":"hello"`, `"updated_at":"2026-01-02T03:04:05Z"`}},
-		{Name: "delete", Method: "DELETE", URL: "/apps/hello", Has: []string{`"name":"hello"`}, After: wiretest.Audited("app deleted")},
+		{
+			Name: "rename", Method: "PATCH", URL: "/apps/hello", Body: `{"name":"bye-bye"}`,
+			Has: []string{`"name":"bye-bye"`, `bye-bye.git`}, After: wiretest.Audited("app renamed"),
+		},
+		{
+			Name: "rename to a name that is none", Method: "PATCH", URL: "/apps/hello", Body: `{"name":"Bye"}`,
+			Status: 422, Has: []string{`must start with a letter`},
+		},
+		{
+			Name: "rename to a taken name", Method: "PATCH", URL: "/apps/hello", Body: `{"name":"other"}`,
+			Status: 422, Has: []string{`Name other is already taken.`},
+		},
+		{
+			Name: "rename to itself", Method: "PATCH", URL: "/apps/hello", Body: `{"name":"hello"}`,
+			Has: []string{`"name":"hello"`, `"updated_at":"2026-01-02T03:04:05Z"`},
+		},
+		{
+			Name: "delete", Method: "DELETE", URL: "/apps/hello", Has: []string{`"name":"hello"`},
+			After: wiretest.Audited("app deleted"),
+		},
 		{Name: "delete, and it is gone", Method: "DELETE", URL: "/apps/hello", After: unlisted},
-		{Name: "delete again what was cut short", Method: "DELETE", URL: "/apps/hello", Prepare: going, Has: []string{`"name":"hello"`}, After: unlisted},
+		{
+			Name: "delete again what was cut short", Method: "DELETE", URL: "/apps/hello", Prepare: going,
+			Has: []string{`"name":"hello"`}, After: unlisted,
+		},
 		{Name: "delete of another", Method: "DELETE", URL: "/apps/other", Status: 403},
 	})
 }
@@ -74,7 +144,10 @@ func woken(times int) func(*testing.T, *rig, *http.Response) {
 
 func TestAppListPagesInEveryOrder(t *testing.T) {
 	names := []string{"aaa", "bbb", "ccc", "ddd", "eee"}
-	for _, order := range []string{"name ..; max=2", "name ..; max=2, order=desc", "id ..; max=1", "updated_at ..; max=2", "updated_at ..; max=2,order=desc"} {
+	for _, order := range []string{
+		"name ..; max=2", "name ..; max=2, order=desc", "id ..; max=1", "updated_at ..; max=2",
+		"updated_at ..; max=2,order=desc",
+	} {
 		t.Run(order, func(t *testing.T) {
 			rig := newRig()
 			delete(rig.World.Apps, wiretest.Hello)
@@ -96,7 +169,10 @@ func TestAppListReadsOnlyThePageAndFindsWhatIsSharedBehindOthers(t *testing.T) {
 	rig := newRig()
 	for i := range 500 {
 		id := renga.AppID(fmt.Sprintf("30000000-0000-4000-8000-%012d", i))
-		rig.World.Apps[id] = renga.App{ID: id, Name: fmt.Sprintf("app-%d", i), Owner: wiretest.Ada.ID, CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born}
+		rig.World.Apps[id] = renga.App{
+			ID: id, Name: fmt.Sprintf("app-%d", i), Owner: wiretest.Ada.ID, CreatedAt: wiretest.Born,
+			UpdatedAt: wiretest.Born,
+		}
 	}
 	for _, test := range []struct {
 		name, header string

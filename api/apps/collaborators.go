@@ -22,7 +22,10 @@ func (s *Server) collaboratorRoutes() []wire.Route {
 		wire.Post("/apps/{app}/collaborators", wire.OnApp(renga.ScopeGlobal, renga.MayManage), s.addCollaborator).
 			Without("silent", "nobody is told by mail of anything"),
 		wire.Get("/apps/{app}/collaborators/{collaborator}", wire.Looking, s.collaboratorInfo),
-		wire.Delete("/apps/{app}/collaborators/{collaborator}", wire.OnApp(renga.ScopeWrite, renga.MayView), s.removeCollaborator),
+		wire.Delete(
+			"/apps/{app}/collaborators/{collaborator}", wire.OnApp(renga.ScopeWrite, renga.MayView),
+			s.removeCollaborator,
+		),
 	}
 }
 
@@ -57,8 +60,9 @@ var permissionTexts = map[renga.Permission]string{
 
 func newCollaborator(a renga.App, c renga.Collaborator, who wire.Person) collaborator {
 	shown := collaborator{
-		App: wire.AppRef(a), CreatedAt: wire.Stamp(c.CreatedAt), ID: c.ID, Role: "collaborator", UpdatedAt: wire.Stamp(c.UpdatedAt),
-		User: collaboratorPerson{Email: who.Email, ID: who.ID},
+		App: wire.AppRef(a), CreatedAt: wire.Stamp(c.CreatedAt), ID: c.ID, Role: "collaborator",
+		UpdatedAt: wire.Stamp(c.UpdatedAt),
+		User:      collaboratorPerson{Email: who.Email, ID: who.ID},
 	}
 	if c.Account == a.Owner {
 		shown.Role = "owner"
@@ -81,7 +85,9 @@ func sharers(a renga.App) []renga.Collaborator {
 	return append([]renga.Collaborator{owner}, others...)
 }
 
-func (s *Server) showCollaborator(ctx context.Context, a renga.App, c renga.Collaborator, known *wire.People) (collaborator, error) {
+func (s *Server) showCollaborator(
+	ctx context.Context, a renga.App, c renga.Collaborator, known *wire.People,
+) (collaborator, error) {
 	who, err := known.Find(ctx, c.Account)
 	return newCollaborator(a, c, who), err
 }
@@ -164,7 +170,9 @@ func (s *Server) addCollaborator(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.Audit(r, "collaborator added", a.Name, "user", user.Email, "permissions", may)
-	return wire.Answer(w, http.StatusCreated, newCollaborator(a, c, wire.Person{Email: user.Email, ID: string(user.ID)}))
+	return wire.Answer(
+		w, http.StatusCreated, newCollaborator(a, c, wire.Person{Email: user.Email, ID: string(user.ID)}),
+	)
 }
 
 // ownToGive makes sure that whoever shares the app has all that they give away.

@@ -10,12 +10,20 @@ import (
 
 func TestConfigVars(t *testing.T) {
 	patch := func(name, body string, status int, has ...string) scenario {
-		return scenario{Name: name, Method: "PATCH", URL: "/apps/hello/config-vars", Body: body, Status: status, Has: has}
+		return scenario{
+			Name: name, Method: "PATCH", URL: "/apps/hello/config-vars", Body: body, Status: status, Has: has,
+		}
 	}
 	run(t, []scenario{
-		{Name: "read", URL: "/apps/hello/config-vars", Has: []string{`{"COLOR":"blue","SECRET":"` + wiretest.Marker + `"}`}},
+		{
+			Name: "read", URL: "/apps/hello/config-vars",
+			Has: []string{`{"COLOR":"blue","SECRET":"` + wiretest.Marker + `"}`},
+		},
 		{Name: "of another", URL: "/apps/other/config-vars", Status: 403},
-		patch("set and unset", `{"COLOR":null,"SIZE":"<big> & \"wide\""}`, 200, `{"SECRET":"`+wiretest.Marker+`","SIZE":"<big> & \"wide\""}`),
+		patch(
+			"set and unset", `{"COLOR":null,"SIZE":"<big> & \"wide\""}`, 200,
+			`{"SECRET":"`+wiretest.Marker+`","SIZE":"<big> & \"wide\""}`,
+		),
 		patch("set to nothing", `{"COLOR":""}`, 200, `"COLOR":""`),
 		patch("bad name", `{"9LIVES":"x"}`, 422, `"id":"invalid_params"`, `9LIVES`),
 		patch("platform's name", `{"HEROKU_X":"x"}`, 422, `HEROKU_X`),
@@ -44,7 +52,8 @@ func TestNoChangeOfConfigVarsAsksForNoRelease(t *testing.T) {
 	for _, body := range []string{"", "{}", "null"} {
 		rig := newRig()
 		res, answer := rig.Ask("PATCH", "/apps/hello/config-vars", body, nil)
-		if res.StatusCode != http.StatusOK || !strings.Contains(answer, "COLOR") || len(rig.World.History[wiretest.Hello]) != 4 {
+		if res.StatusCode != http.StatusOK || !strings.Contains(answer, "COLOR") ||
+			len(rig.World.History[wiretest.Hello]) != 4 {
 			t.Errorf("%q gets %d: %s", body, res.StatusCode, answer)
 		}
 	}

@@ -35,9 +35,10 @@ type feature struct {
 
 func newFeature(a renga.App, f renga.Feature) feature {
 	shown := feature{
-		CreatedAt: wire.Stamp(a.CreatedAt), Description: f.Description, DisplayName: f.Name, Enabled: a.FeatureOn(f.Name),
-		ID:   uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:feature:"+f.Name)).String(),
-		Name: f.Name, State: "general", UpdatedAt: wire.Stamp(a.UpdatedAt),
+		CreatedAt: wire.Stamp(a.CreatedAt), Description: f.Description, DisplayName: f.Name,
+		Enabled: a.FeatureOn(f.Name),
+		ID:      uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:feature:"+f.Name)).String(),
+		Name:    f.Name, State: "general", UpdatedAt: wire.Stamp(a.UpdatedAt),
 	}
 	if f.Lab {
 		shown.State = "beta" // `heroku labs` lists whatever is not general

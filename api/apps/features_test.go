@@ -11,14 +11,16 @@ import (
 func TestFeaturesAreSwitched(t *testing.T) {
 	rig := newRig()
 	res, body := rig.Ask("PATCH", "/apps/hello/features/preboot", `{"enabled":false}`, nil)
-	if res.StatusCode != 200 || !strings.Contains(body, `"enabled":false`) || rig.World.Apps[wiretest.Hello].FeatureOn(renga.Preboot) {
+	if res.StatusCode != 200 || !strings.Contains(body, `"enabled":false`) ||
+		rig.World.Apps[wiretest.Hello].FeatureOn(renga.Preboot) {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 	if len(rig.World.Woken) != 1 || !strings.Contains(rig.Logged.String(), `"action":"feature set"`) {
 		t.Errorf("woken %v, log %s", rig.World.Woken, rig.Logged)
 	}
 	_, list := rig.Ask("GET", "/apps/hello/features", "", nil)
-	if !strings.Contains(list, `"name":"preboot"`) || strings.Count(list, `"enabled":false`) != 2 { // the other one is a lab
+	// the other one is a lab
+	if !strings.Contains(list, `"name":"preboot"`) || strings.Count(list, `"enabled":false`) != 2 {
 		t.Errorf("list: %s", list)
 	}
 	if rig.Ask("PATCH", "/apps/hello/features/preboot", `{"enabled":false}`, nil); len(rig.World.Woken) != 1 {
@@ -34,8 +36,14 @@ func TestFeaturesAreFound(t *testing.T) {
 	run(t, []scenario{
 		{Name: "by id", URL: "/apps/hello/features/" + id},
 		{Name: "unknown", URL: "/apps/hello/features/spaces", Status: 404, Has: []string{`"resource":"feature"`}},
-		{Name: "without a word", Method: "PATCH", URL: "/apps/hello/features/preboot", Body: `{}`, Status: 422, Has: []string{"enabled"}},
-		{Name: "of a wrong type", Method: "PATCH", URL: "/apps/hello/features/preboot", Body: `{"enabled":"yes"}`, Status: 422},
+		{
+			Name: "without a word", Method: "PATCH", URL: "/apps/hello/features/preboot", Body: `{}`, Status: 422,
+			Has: []string{"enabled"},
+		},
+		{
+			Name: "of a wrong type", Method: "PATCH", URL: "/apps/hello/features/preboot", Body: `{"enabled":"yes"}`,
+			Status: 422,
+		},
 	})
 }
 

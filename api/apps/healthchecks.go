@@ -95,7 +95,9 @@ func (s *Server) deleteHealthCheck(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	before := newHealthCheck(a)
-	if _, err := s.setHealthCheck(r, a, func(renga.HealthCheck) (renga.HealthCheck, error) { return renga.HealthCheck{}, nil }); err != nil {
+	if _, err := s.setHealthCheck(
+		r, a, func(renga.HealthCheck) (renga.HealthCheck, error) { return renga.HealthCheck{}, nil },
+	); err != nil {
 		return err
 	}
 	return wire.Answer(w, http.StatusOK, before)
@@ -103,7 +105,9 @@ func (s *Server) deleteHealthCheck(w http.ResponseWriter, r *http.Request) error
 
 // setHealthCheck has the web dynos asked in the new way from the next look on;
 // none is started anew for it.
-func (s *Server) setHealthCheck(r *http.Request, a renga.App, change func(renga.HealthCheck) (renga.HealthCheck, error)) (renga.App, error) {
+func (s *Server) setHealthCheck(
+	r *http.Request, a renga.App, change func(renga.HealthCheck) (renga.HealthCheck, error),
+) (renga.App, error) {
 	a, err := s.parts.Apps.UpdateApp(r.Context(), a.ID, func(a *renga.App) (err error) {
 		a.HealthCheck, err = change(a.HealthCheck)
 		return err

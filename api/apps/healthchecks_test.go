@@ -12,24 +12,32 @@ import (
 func TestAHealthCheckIsSetAndTakenAway(t *testing.T) {
 	rig := newRig()
 	const url = "/apps/hello/health-check"
-	if _, body := rig.Ask("GET", url, "", nil); !strings.Contains(body, `"interval":10,"path":null,"threshold":3,"timeout":5`) {
+	if _, body := rig.Ask("GET", url, "", nil); !strings.Contains(
+		body, `"interval":10,"path":null,"threshold":3,"timeout":5`,
+	) {
 		t.Errorf("before: %s", body)
 	}
 	res, body := rig.Ask("PATCH", url, `{"path":"/health?deep=1","interval":30}`, nil)
-	if res.StatusCode != 200 || !strings.Contains(body, `"interval":30,"path":"/health?deep=1","threshold":3,"timeout":5`) {
+	if res.StatusCode != 200 ||
+		!strings.Contains(body, `"interval":30,"path":"/health?deep=1","threshold":3,"timeout":5`) {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
-	want := renga.HealthCheck{Path: "/health?deep=1", Interval: 30 * time.Second, Timeout: 5 * time.Second, Threshold: 3}
+	want := renga.HealthCheck{
+		Path: "/health?deep=1", Interval: 30 * time.Second, Timeout: 5 * time.Second, Threshold: 3,
+	}
 	if got := rig.World.Apps[wiretest.Hello].HealthCheck; got != want {
 		t.Errorf("stored: %+v", got)
 	}
 	if len(rig.World.Woken) != 1 || !strings.Contains(rig.Logged.String(), `"action":"health check set"`) {
 		t.Errorf("woken %v, log %s", rig.World.Woken, rig.Logged)
 	}
-	if _, body := rig.Ask("PATCH", url, `{"threshold":1}`, nil); !strings.Contains(body, `"interval":30,"path":"/health?deep=1","threshold":1`) {
+	if _, body := rig.Ask("PATCH", url, `{"threshold":1}`, nil); !strings.Contains(
+		body, `"interval":30,"path":"/health?deep=1","threshold":1`,
+	) {
 		t.Errorf("changed: %s", body)
 	}
-	if res, body := rig.Ask("DELETE", url, "", nil); res.StatusCode != 200 || !strings.Contains(body, `"path":"/health?deep=1"`) {
+	if res, body := rig.Ask("DELETE", url, "", nil); res.StatusCode != 200 ||
+		!strings.Contains(body, `"path":"/health?deep=1"`) {
 		t.Errorf("taken away: %d %s", res.StatusCode, body)
 	}
 	if rig.World.Apps[wiretest.Hello].HealthCheck.On() {
@@ -40,10 +48,18 @@ func TestAHealthCheckIsSetAndTakenAway(t *testing.T) {
 func TestAHealthCheckIsJudged(t *testing.T) {
 	var all []scenario
 	for body, word := range map[string]string{
-		`{}`: "Path", `{"path":"health"}`: "Path", `{"path":"//elsewhere/"}`: "Path", `{"path":"/a b"}`: "Path", `{"path":3}`: "path",
-		`{"path":"/","interval":0}`: "Interval", `{"path":"/","timeout":61}`: "Timeout", `{"path":"/","threshold":0}`: "Threshold",
+		`{}`: "Path", `{"path":"health"}`: "Path", `{"path":"//elsewhere/"}`: "Path", `{"path":"/a b"}`: "Path",
+		`{"path":3}`:                "path",
+		`{"path":"/","interval":0}`: "Interval", `{"path":"/","timeout":61}`: "Timeout",
+		`{"path":"/","threshold":0}`: "Threshold",
 	} {
-		all = append(all, scenario{Name: body, Method: "PATCH", URL: "/apps/hello/health-check", Body: body, Status: 422, Has: []string{word}})
+		all = append(
+			all,
+			scenario{
+				Name: body, Method: "PATCH", URL: "/apps/hello/health-check", Body: body, Status: 422,
+				Has: []string{word},
+			},
+		)
 	}
 	run(t, all)
 }

@@ -38,8 +38,9 @@ type metric struct {
 
 func newMetric(m renga.Minute) metric {
 	return metric{
-		At: wire.Stamp(m.At), ProcessType: string(m.Type), Dynos: m.Dynos, Memory: m.Memory, MaxMemory: m.MaxMemory, Quota: m.Quota,
-		CPU: m.CPU, Requests: m.Requests, Errors: m.Errors, ServiceMS: float64(m.Service) / float64(time.Millisecond),
+		At: wire.Stamp(m.At), ProcessType: string(m.Type), Dynos: m.Dynos, Memory: m.Memory, MaxMemory: m.MaxMemory,
+		Quota: m.Quota,
+		CPU:   m.CPU, Requests: m.Requests, Errors: m.Errors, ServiceMS: float64(m.Service) / float64(time.Millisecond),
 	}
 }
 

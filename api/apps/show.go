@@ -12,6 +12,8 @@ func (s *Server) Show(ctx context.Context, a renga.App) (any, error) { return s.
 
 // ShowCollaborator is somebody who has access to an app on the wire, for other
 // families.
-func (s *Server) ShowCollaborator(ctx context.Context, a renga.App, c renga.Collaborator, known *wire.People) (any, error) {
+func (s *Server) ShowCollaborator(
+	ctx context.Context, a renga.App, c renga.Collaborator, known *wire.People,
+) (any, error) {
 	return s.showCollaborator(ctx, a, c, known)
 }

@@ -39,7 +39,10 @@ type sleep struct {
 }
 
 func newSleep(d renga.Desired, lastRequest time.Time) sleep {
-	shown := sleep{App: wire.AppRef(d.App), Asleep: d.Asleep(), LastRequestAt: wire.StampOrNull(lastRequest), UpdatedAt: wire.Stamp(d.App.UpdatedAt)}
+	shown := sleep{
+		App: wire.AppRef(d.App), Asleep: d.Asleep(), LastRequestAt: wire.StampOrNull(lastRequest),
+		UpdatedAt: wire.Stamp(d.App.UpdatedAt),
+	}
 	if after := int(d.App.SleepAfter.Seconds()); after > 0 {
 		shown.After = &after
 	}

@@ -40,9 +40,15 @@ func TestTheTimeUntilAnAppSleepsIsJudged(t *testing.T) {
 	var all []scenario
 	for body, word := range map[string]string{
 		`{"after":-1}`: "1 to 2592000 seconds", `{"after":2592001}`: "1 to 2592000 seconds",
-		`{"after":1.5}`: "whole number", `{"after":"1h"}`: "whole number", `{"after":9999999999999999999}`: "whole number",
+		`{"after":1.5}`: "whole number", `{"after":"1h"}`: "whole number",
+		`{"after":9999999999999999999}`: "whole number",
 	} {
-		all = append(all, scenario{Name: body, Method: "PATCH", URL: "/apps/hello/sleep", Body: body, Status: 422, Has: []string{word}})
+		all = append(
+			all,
+			scenario{
+				Name: body, Method: "PATCH", URL: "/apps/hello/sleep", Body: body, Status: 422, Has: []string{word},
+			},
+		)
 	}
 	run(t, all)
 }

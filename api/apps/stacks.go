@@ -29,7 +29,10 @@ type stack struct {
 }
 
 func newStack() stack {
-	return stack{CreatedAt: birthday, Default: true, ID: wire.StackID, Name: wire.StackName, State: "public", UpdatedAt: birthday}
+	return stack{
+		CreatedAt: birthday, Default: true, ID: wire.StackID, Name: wire.StackName, State: "public",
+		UpdatedAt: birthday,
+	}
 }
 
 func listStacks(w http.ResponseWriter, r *http.Request) error {

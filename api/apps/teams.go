@@ -53,8 +53,9 @@ type teamApp struct {
 // newTeamApp is an app whose reader has joined it and that nobody locks.
 func newTeamApp(a app) teamApp {
 	return teamApp{
-		ArchivedAt: a.ArchivedAt, BuildStack: a.BuildStack, BuildpackProvidedDescription: a.BuildpackProvidedDescription,
-		CreatedAt: a.CreatedAt, GitURL: a.GitURL, ID: a.ID, InternalRouting: a.InternalRouting, Joined: true,
+		ArchivedAt: a.ArchivedAt, BuildStack: a.BuildStack,
+		BuildpackProvidedDescription: a.BuildpackProvidedDescription,
+		CreatedAt:                    a.CreatedAt, GitURL: a.GitURL, ID: a.ID, InternalRouting: a.InternalRouting, Joined: true,
 		Maintenance: a.Maintenance, Name: a.Name, Owner: a.Owner, Region: a.Region, ReleasedAt: a.ReleasedAt,
 		RepoSize: a.RepoSize, SlugSize: a.SlugSize, Space: a.Space, Stack: a.Stack, Team: a.Team,
 		UpdatedAt: a.UpdatedAt, WebURL: a.WebURL,
@@ -99,7 +100,8 @@ func (s *Server) updateTeamApp(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if body.Locked {
-		return wire.Invalid("Only an app of a team can be locked, and there are no teams here; remove its collaborators instead.")
+		return wire.Invalid("Only an app of a team can be locked, and there are no teams here; remove its " +
+			"collaborators instead.")
 	}
 	if body.Owner != nil {
 		return wire.Invalid("There are no teams here that an app could be transferred from or to.")

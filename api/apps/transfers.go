@@ -31,7 +31,9 @@ type Owners interface {
 func (s *Server) transferRoutes() []wire.Route {
 	return []wire.Route{
 		wire.Get("/account/app-transfers", wire.WholeToken, s.listTransfers),
-		wire.Post("/account/app-transfers", wire.WholeToken, s.createTransfer).Without("silent", "nobody is told by mail of anything"),
+		wire.Post(
+			"/account/app-transfers", wire.WholeToken, s.createTransfer,
+		).Without("silent", "nobody is told by mail of anything"),
 		wire.Get("/account/app-transfers/{transfer}", wire.WholeToken, s.transferInfo),
 		wire.Patch("/account/app-transfers/{transfer}", wire.WholeToken, s.updateTransfer),
 		wire.Delete("/account/app-transfers/{transfer}", wire.WholeToken, s.deleteTransfer),
@@ -168,7 +170,10 @@ func (s *Server) createTransfer(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	now := s.Now()
-	t := renga.Transfer{ID: uuid.NewString(), App: a.ID, Owner: a.Owner, Recipient: to.ID, State: renga.TransferPending, CreatedAt: now, UpdatedAt: now}
+	t := renga.Transfer{
+		ID: uuid.NewString(), App: a.ID, Owner: a.Owner, Recipient: to.ID, State: renga.TransferPending,
+		CreatedAt: now, UpdatedAt: now,
+	}
 	if t, err = s.parts.Transfers.AddTransfer(r.Context(), t); err != nil {
 		return err
 	}
@@ -198,7 +203,9 @@ func (s *Server) updateTransfer(w http.ResponseWriter, r *http.Request) error {
 	s.handing.Lock()
 	defer s.handing.Unlock()
 	was := t.State
-	t, err = s.parts.Transfers.UpdateTransfer(r.Context(), t.ID, func(t *renga.Transfer) error { return t.Answer(body.State) })
+	t, err = s.parts.Transfers.UpdateTransfer(
+		r.Context(), t.ID, func(t *renga.Transfer) error { return t.Answer(body.State) },
+	)
 	if err == nil && t.State == renga.TransferAccepting {
 		t, err = s.handOver(r.Context(), t)
 	}

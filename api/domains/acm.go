@@ -27,7 +27,8 @@ const (
 	acmPending = "pending"
 
 	noWildcards = "Wildcards cannot have a managed certificate; add one of your own with certs:add."
-	localCA     = "Issued by this platform's own CA, which only machines trust that installed it with renga ca. For one that everybody trusts, set RENGA_ACME_DIRECTORY, or use certs:add."
+	localCA     = "Issued by this platform's own CA, which only machines trust that installed it with renga ca. " +
+		"For one that everybody trusts, set RENGA_ACME_DIRECTORY, or use certs:add."
 )
 
 // acmOf says how it stands with a domain's managed certificate; nothing when it

@@ -58,7 +58,7 @@ const domainStatus = "none"
 func (s *Server) newDomain(d renga.Domain, a renga.App, endpoints []renga.Endpoint) domain {
 	cname := s.defaultHost(a)
 	shown := domain{
-		App: wire.Ref{ID: string(a.ID), Name: a.Name}, CName: &cname, CreatedAt: wire.Stamp(d.CreatedAt), Hostname: d.Hostname,
+		App: wire.AppRef(a), CName: &cname, CreatedAt: wire.Stamp(d.CreatedAt), Hostname: d.Hostname,
 		ID: d.ID, Kind: "custom", Status: domainStatus, UpdatedAt: wire.Stamp(d.UpdatedAt),
 	}
 	if i := slices.IndexFunc(endpoints, func(e renga.Endpoint) bool { return e.ID == d.Endpoint }); i >= 0 {

@@ -16,14 +16,16 @@ func TestDomains(t *testing.T) {
 	wide := strings.Repeat("a", 63) + "."
 	added := func(name, host string) scenario {
 		return scenario{
-			Name: name, Method: "POST", URL: "/apps/hello/domains", Body: `{"hostname":"` + host + `","sni_endpoint":null}`,
+			Name: name, Method: "POST", URL: "/apps/hello/domains",
+			Body:   `{"hostname":"` + host + `","sni_endpoint":null}`,
 			Status: 201, Has: []string{`"hostname":"` + host + `"`},
 			After: func(t *testing.T, rig *rig, _ *http.Response) { wantDomains(t, rig, host, "www.example.com") },
 		}
 	}
 	refused := func(name, host, why string) scenario {
 		return scenario{
-			Name: name, Method: "POST", URL: "/apps/hello/domains", Body: `{"hostname":"` + host + `","sni_endpoint":null}`,
+			Name: name, Method: "POST", URL: "/apps/hello/domains",
+			Body:   `{"hostname":"` + host + `","sni_endpoint":null}`,
 			Status: 422, Has: []string{"invalid_params", why},
 			After: func(t *testing.T, rig *rig, _ *http.Response) { wantDomains(t, rig, "www.example.com") },
 		}
@@ -33,34 +35,53 @@ func TestDomains(t *testing.T) {
 			Name: "the list has the default domain and the custom ones", URL: "/apps/hello/domains",
 			Has: []string{
 				`"hostname":"hello.renga.localhost","id":"`, `"kind":"heroku"`, `"cname":null`,
-				`"cname":"hello.renga.localhost"`, `"hostname":"www.example.com","id":"` + wiretest.DomainID + `","kind":"custom"`, `"status":"none"`,
+				`"cname":"hello.renga.localhost"`,
+				`"hostname":"www.example.com","id":"` + wiretest.DomainID + `","kind":"custom"`, `"status":"none"`,
 			},
 			HasNot: []string{"taken.example.org"},
 		},
 		{
-			Name: "a list is paged by id", URL: "/apps/hello/domains", Headers: wiretest.Header("Range", "id ..; max=1"), Status: 206,
+			Name: "a list is paged by id", URL: "/apps/hello/domains", Headers: wiretest.Header(
+				"Range", "id ..; max=1",
+			), Status: 206,
 			After: func(t *testing.T, rig *rig, res *http.Response) {
-				_, body := rig.Ask("GET", "/apps/hello/domains", "", wiretest.Header("Range", res.Header.Get("Next-Range")))
+				_, body := rig.Ask(
+					"GET", "/apps/hello/domains", "", wiretest.Header("Range", res.Header.Get("Next-Range")),
+				)
 				if !strings.Contains(body, `"hostname"`) {
 					t.Errorf("page after %q: %s", res.Header.Get("Next-Range"), body)
 				}
 			},
 		},
 		{Name: "a domain by its name", URL: "/apps/hello/domains/www.example.com", Has: []string{wiretest.DomainID}},
-		{Name: "a domain by its name written otherwise", URL: "/apps/hello/domains/WWW.Example.com.", Has: []string{wiretest.DomainID}},
-		{Name: "a domain by its id", URL: "/apps/hello/domains/" + wiretest.DomainID, Has: []string{`"www.example.com"`}},
-		{Name: "the default domain by its name", URL: "/apps/hello/domains/hello.renga.localhost", Has: []string{`"kind":"heroku"`}},
+		{
+			Name: "a domain by its name written otherwise", URL: "/apps/hello/domains/WWW.Example.com.",
+			Has: []string{wiretest.DomainID},
+		},
+		{
+			Name: "a domain by its id", URL: "/apps/hello/domains/" + wiretest.DomainID,
+			Has: []string{`"www.example.com"`},
+		},
+		{
+			Name: "the default domain by its name", URL: "/apps/hello/domains/hello.renga.localhost",
+			Has: []string{`"kind":"heroku"`},
+		},
 		{
 			Name: "a domain that is not there", URL: "/apps/hello/domains/no.example.com", Status: 404,
 			Has: []string{`{"resource":"domain","id":"not_found","message":"Couldn't find that domain."}`},
 		},
 		{Name: "another app's domain", URL: "/apps/hello/domains/taken.example.org", Status: 404},
 		{
-			Name: "a domain is added", Method: "POST", URL: "/apps/hello/domains", Body: `{"hostname":"Shop.Example.org.","sni_endpoint":null}`, Status: 201,
-			Has: []string{`"hostname":"shop.example.org"`, `"cname":"hello.renga.localhost"`, `"status":"none"`, `"sni_endpoint":null`},
+			Name: "a domain is added", Method: "POST", URL: "/apps/hello/domains",
+			Body: `{"hostname":"Shop.Example.org.","sni_endpoint":null}`, Status: 201,
+			Has: []string{
+				`"hostname":"shop.example.org"`, `"cname":"hello.renga.localhost"`, `"status":"none"`,
+				`"sni_endpoint":null`,
+			},
 			After: func(t *testing.T, rig *rig, _ *http.Response) {
 				wantDomains(t, rig, "shop.example.org", "www.example.com")
-				if !slices.Contains(rig.World.Woken, wiretest.Hello) || !slices.Contains(rig.World.Ordered, "shop.example.org") {
+				if !slices.Contains(rig.World.Woken, wiretest.Hello) ||
+					!slices.Contains(rig.World.Ordered, "shop.example.org") {
 					t.Errorf("woken %v, ordered %v", rig.World.Woken, rig.World.Ordered)
 				}
 				if !strings.Contains(rig.Logged.String(), `"action":"domain added"`) {
@@ -69,10 +90,13 @@ func TestDomains(t *testing.T) {
 			},
 		},
 		{
-			Name: "a name of other letters is kept in punycode", Method: "POST", URL: "/apps/hello/domains", Body: `{"hostname":"*.Bücher.example"}`, Status: 201,
+			Name: "a name of other letters is kept in punycode", Method: "POST", URL: "/apps/hello/domains",
+			Body: `{"hostname":"*.Bücher.example"}`, Status: 201,
 			Has: []string{`"hostname":"*.xn--bcher-kva.example"`},
 			After: func(t *testing.T, rig *rig, _ *http.Response) {
-				if res, body := rig.Ask("GET", "/apps/hello/domains/*.b%C3%BCcher.example", "", nil); res.StatusCode != 200 {
+				if res, body := rig.Ask(
+					"GET", "/apps/hello/domains/*.b%C3%BCcher.example", "", nil,
+				); res.StatusCode != 200 {
 					t.Errorf("not found by its letters: %s", body)
 				}
 				if len(rig.World.Ordered) > 0 {
@@ -81,8 +105,10 @@ func TestDomains(t *testing.T) {
 			},
 		},
 		{
-			Name: "the app's only certificate is taken when it is good for the name", Method: "POST", URL: "/apps/hello/domains",
-			Body: `{"hostname":"shop.example.com","sni_endpoint":null}`, Status: 201, Has: []string{`"sni_endpoint":{"id":"` + wiretest.EndpointID},
+			Name: "the app's only certificate is taken when it is good for the name", Method: "POST",
+			URL:  "/apps/hello/domains",
+			Body: `{"hostname":"shop.example.com","sni_endpoint":null}`, Status: 201,
+			Has: []string{`"sni_endpoint":{"id":"` + wiretest.EndpointID},
 			After: func(t *testing.T, rig *rig, _ *http.Response) {
 				if len(rig.World.Ordered) > 0 {
 					t.Errorf("ordered %v", rig.World.Ordered)
@@ -91,15 +117,23 @@ func TestDomains(t *testing.T) {
 		},
 		{
 			Name: "the certificate that was asked for is taken", Method: "POST", URL: "/apps/hello/domains",
-			Body: `{"hostname":"shop.example.org","sni_endpoint":"` + wiretest.EndpointID + `"}`, Status: 201, Has: []string{`"sni_endpoint":{"id":"` + wiretest.EndpointID},
+			Body: `{"hostname":"shop.example.org","sni_endpoint":"` + wiretest.EndpointID + `"}`, Status: 201,
+			Has: []string{`"sni_endpoint":{"id":"` + wiretest.EndpointID},
 		},
 		{
 			Name: "a certificate that is not there is not taken", Method: "POST", URL: "/apps/hello/domains",
-			Body: `{"hostname":"shop.example.org","sni_endpoint":"tokyo-1"}`, Status: 404, Has: []string{`"resource":"sni_endpoint"`},
+			Body: `{"hostname":"shop.example.org","sni_endpoint":"tokyo-1"}`, Status: 404,
+			Has: []string{`"resource":"sni_endpoint"`},
 		},
 		refused("a name that the app has", "www.example.com", "Domain already added to this app."),
-		refused("a name that another app has", "taken.example.org", "taken.example.org is currently in use by another app."),
-		refused("a wildcard over another owner's name", "*.example.org", "taken.example.org is currently in use by another app."),
+		refused(
+			"a name that another app has", "taken.example.org",
+			"taken.example.org is currently in use by another app.",
+		),
+		refused(
+			"a wildcard over another owner's name", "*.example.org",
+			"taken.example.org is currently in use by another app.",
+		),
 		refused("an address", "192.0.2.1", "is an IP address"),
 		refused("an address of the sixth version", "2001:db8::1", "is an IP address"),
 		refused("an address with a port", "192.0.2.1:80", "not a valid host name"),
@@ -132,7 +166,9 @@ func TestDomains(t *testing.T) {
 		refused("a wildcard below the platform's", "*.renga.localhost", "reserved for the platform"),
 		{
 			Name: "a domain gets a certificate", Method: "PATCH", URL: "/apps/hello/domains/www.example.com",
-			Body: `{"sni_endpoint":"` + wiretest.EndpointID + `"}`, Has: []string{`"sni_endpoint":{"id":"` + wiretest.EndpointID, `"acm_status":null`},
+			Body: `{"sni_endpoint":"` + wiretest.EndpointID + `"}`, Has: []string{
+				`"sni_endpoint":{"id":"` + wiretest.EndpointID, `"acm_status":null`,
+			},
 		},
 		{
 			Name: "a domain is given none", Method: "PATCH", URL: "/apps/hello/domains/www.example.com",
@@ -143,7 +179,8 @@ func TestDomains(t *testing.T) {
 			Body: `{"sni_endpoint":"tokyo-1"}`, Status: 404, Has: []string{"Couldn't find that sni endpoint."},
 		},
 		{
-			Name: "a domain is removed", Method: "DELETE", URL: "/apps/hello/domains/www.example.com", Has: []string{wiretest.DomainID},
+			Name: "a domain is removed", Method: "DELETE", URL: "/apps/hello/domains/www.example.com",
+			Has: []string{wiretest.DomainID},
 			After: func(t *testing.T, rig *rig, _ *http.Response) {
 				wantDomains(t, rig)
 				if !slices.Contains(rig.World.Woken, wiretest.Hello) {
@@ -151,8 +188,14 @@ func TestDomains(t *testing.T) {
 				}
 			},
 		},
-		{Name: "the default domain stays", Method: "DELETE", URL: "/apps/hello/domains/hello.renga.localhost", Status: 422, Has: []string{"belongs to the app"}},
-		{Name: "another owner's app", Method: "POST", URL: "/apps/other/domains", Body: `{"hostname":"a.example.net"}`, Status: 403},
+		{
+			Name: "the default domain stays", Method: "DELETE", URL: "/apps/hello/domains/hello.renga.localhost",
+			Status: 422, Has: []string{"belongs to the app"},
+		},
+		{
+			Name: "another owner's app", Method: "POST", URL: "/apps/other/domains",
+			Body: `{"hostname":"a.example.net"}`, Status: 403,
+		},
 	})
 }
 
@@ -175,7 +218,8 @@ func TestAutomaticCertificates(t *testing.T) {
 	off := func(w *wiretest.World) { a := w.Apps[wiretest.Hello]; a.ACM = false; w.Apps[wiretest.Hello] = a }
 	run(t, []scenario{
 		{
-			Name: "are turned on", Prepare: off, Method: "POST", URL: "/apps/hello/acm", Body: `{}`, Has: []string{`"acm":true`},
+			Name: "are turned on", Prepare: off, Method: "POST", URL: "/apps/hello/acm", Body: `{}`,
+			Has: []string{`"acm":true`},
 			After: func(t *testing.T, rig *rig, _ *http.Response) {
 				if !slices.Equal(rig.World.Ordered, []string{"www.example.com"}) {
 					t.Errorf("ordered %v", rig.World.Ordered)
@@ -185,7 +229,9 @@ func TestAutomaticCertificates(t *testing.T) {
 		{
 			Name: "are turned off", Method: "DELETE", URL: "/apps/hello/acm", Has: []string{`"acm":false`},
 			After: func(t *testing.T, rig *rig, _ *http.Response) {
-				if _, body := rig.Ask("GET", "/apps/hello/domains/www.example.com", "", nil); !strings.Contains(body, `"acm_status":null`) {
+				if _, body := rig.Ask(
+					"GET", "/apps/hello/domains/www.example.com", "", nil,
+				); !strings.Contains(body, `"acm_status":null`) {
 					t.Errorf("domain: %s", body)
 				}
 				if len(rig.World.Ordered) > 0 {
@@ -202,7 +248,8 @@ func TestAutomaticCertificates(t *testing.T) {
 			},
 		},
 		{
-			Name: "are not tried while they are off", Prepare: off, Method: "PATCH", URL: "/apps/hello/acm", Body: `{"acm_refresh":true}`,
+			Name: "are not tried while they are off", Prepare: off, Method: "PATCH", URL: "/apps/hello/acm",
+			Body:   `{"acm_refresh":true}`,
 			Status: 422, Has: []string{"certs:auto:enable"},
 		},
 		{
@@ -225,17 +272,23 @@ func TestACMStatusIsThatOfTheOrder(t *testing.T) {
 	if err := rig.DB.SetACM(t.Context(), "www.example.com", failed); err != nil {
 		t.Fatal(err)
 	}
-	if got := status("www.example.com"); !strings.Contains(got, `"acm_status":"failing","acm_status_reason":"no such name in the DNS"`) {
+	if got := status("www.example.com"); !strings.Contains(
+		got, `"acm_status":"failing","acm_status_reason":"no such name in the DNS"`,
+	) {
 		t.Errorf("after it failed: %s", got)
 	}
 	rig.Ask("POST", "/apps/hello/domains", `{"hostname":"*.example.net"}`, nil)
-	if got := status("*.example.net"); !strings.Contains(got, `"acm_status":"failed"`) || !strings.Contains(got, "certs:add") {
+	if got := status("*.example.net"); !strings.Contains(got, `"acm_status":"failed"`) ||
+		!strings.Contains(got, "certs:add") {
 		t.Errorf("wildcard: %s", got)
 	}
 }
 
 func FuzzHostnamesOfDomains(f *testing.F) {
-	for _, s := range []string{"www.example.com", "*.example.com", "Bücher.example.", "1.2.3.4", "a_b.example", "xn--a.b", "::1", "a..b", "日本語。jp", "a.renga.localhost", "%zz.example", "a/b.c"} {
+	for _, s := range []string{
+		"www.example.com", "*.example.com", "Bücher.example.", "1.2.3.4", "a_b.example", "xn--a.b", "::1", "a..b",
+		"日本語。jp", "a.renga.localhost", "%zz.example", "a/b.c",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -246,7 +299,8 @@ func FuzzHostnamesOfDomains(f *testing.F) {
 		if again, err := domains.HostnameOf(host); err != nil || again != host {
 			t.Errorf("%q is kept as %q, which becomes %q, %v", text, host, again, err)
 		}
-		if strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-_.*") != "" || len(host) > 253 || strings.HasSuffix(host, ".renga.localhost") {
+		if strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-_.*") != "" || len(host) > 253 ||
+			strings.HasSuffix(host, ".renga.localhost") {
 			t.Errorf("%q is kept as %q", text, host)
 		}
 		if strings.LastIndexByte(host, '*') > 0 || strings.Contains(host, "..") {

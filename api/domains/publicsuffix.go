@@ -26,5 +26,9 @@ func refusePublic(host string) error {
 	if !public {
 		return nil
 	}
-	return wire.Invalid("Domain %q stands for names that anybody can register below %s; add names of your own there, like www.example.%s.", wire.Clip(host), wire.Clip(name), wire.Clip(name))
+	return wire.Invalid(
+		"Domain %q stands for names that anybody can register below %s; add names of your own there, like "+
+			"www.example.%s.",
+		wire.Clip(host), wire.Clip(name), wire.Clip(name),
+	)
 }

@@ -68,7 +68,8 @@ func newSNIEndpoint(e renga.Endpoint, a renga.App, domains []renga.Domain) sniEn
 		App: wire.Ref{ID: string(a.ID), Name: a.Name}, CertificateChain: c.Chain, CreatedAt: wire.Stamp(e.CreatedAt),
 		Domains: []string{}, ID: e.ID, Name: e.Name, UpdatedAt: wire.Stamp(e.UpdatedAt),
 		SSLCert: sslCert{
-			CASigned: trusted(c), CertDomains: c.Names, ExpiresAt: wire.Stamp(c.EndsAt), ID: e.CertificateID, Issuer: c.Issuer,
+			CASigned: trusted(c), CertDomains: c.Names, ExpiresAt: wire.Stamp(c.EndsAt), ID: e.CertificateID,
+			Issuer:     c.Issuer,
 			SelfSigned: c.SelfSigned(), StartsAt: wire.Stamp(c.StartsAt), Subject: c.Subject,
 		},
 	}
@@ -188,7 +189,9 @@ func (s *Server) readCertificate(r *http.Request, a renga.App) (e renga.Endpoint
 	}
 	now := s.Now()
 	c, err := renga.CheckCertificate(body.CertificateChain, body.PrivateKey, now)
-	return renga.Endpoint{App: a.ID, CertificateID: uuid.NewString(), Certificate: c, UpdatedAt: now}, body.PrivateKey, err
+	return renga.Endpoint{
+		App: a.ID, CertificateID: uuid.NewString(), Certificate: c, UpdatedAt: now,
+	}, body.PrivateKey, err
 }
 
 func (s *Server) addEndpoint(w http.ResponseWriter, r *http.Request) error {

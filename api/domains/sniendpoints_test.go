@@ -19,8 +19,10 @@ func TestSNIEndpoints(t *testing.T) {
 		{
 			Name: "the list shows certificates and hides keys", URL: at,
 			Has: []string{
-				`"cert_domains":["*.example.com","example.com"]`, `"starts_at":"2026-01-02T03:04:05Z"`, `"expires_at":"2027-01-02T03:04:05Z"`,
-				`"issuer":"/CN=*.example.com"`, `"subject":"/CN=*.example.com"`, `"self_signed?":true`, `"ca_signed?":false`, `"acm":false`, `"domains":[]`,
+				`"cert_domains":["*.example.com","example.com"]`, `"starts_at":"2026-01-02T03:04:05Z"`,
+				`"expires_at":"2027-01-02T03:04:05Z"`,
+				`"issuer":"/CN=*.example.com"`, `"subject":"/CN=*.example.com"`, `"self_signed?":true`,
+				`"ca_signed?":false`, `"acm":false`, `"domains":[]`,
 			},
 			HasNot: []string{keySecret, "PRIVATE"},
 		},
@@ -36,16 +38,29 @@ func TestSNIEndpoints(t *testing.T) {
 		{Name: "one is found by its id", URL: at + "/" + wiretest.EndpointID, Has: []string{wiretest.EndpointID}},
 		{Name: "one that is not there", URL: at + "/tokyo-1", Status: 404, Has: []string{`"resource":"sni_endpoint"`}},
 		{
-			Name: "one is replaced, and keeps its name", Method: "PATCH", URL: at + "/" + wiretest.EndpointID, Body: stranger.Body(),
-			Has: []string{`"cert_domains":["www.example.net"]`, wiretest.EndpointID},
+			Name: "one is replaced, and keeps its name", Method: "PATCH", URL: at + "/" + wiretest.EndpointID,
+			Body: stranger.Body(),
+			Has:  []string{`"cert_domains":["www.example.net"]`, wiretest.EndpointID},
 		},
 		{
-			Name: "a key of another certificate", Method: "POST", URL: at, Body: wiretest.Pair{Chain: stranger.Chain, Key: wiretest.Own.Key}.Body(), Status: 422,
+			Name: "a key of another certificate", Method: "POST", URL: at, Body: wiretest.Pair{
+				Chain: stranger.Chain, Key: wiretest.Own.Key,
+			}.Body(), Status: 422,
 			Has: []string{"The private key does not belong to the certificate"}, HasNot: []string{keySecret},
 		},
-		{Name: "no key", Method: "POST", URL: at, Body: wiretest.Pair{Chain: wiretest.Own.Chain, Key: ""}.Body(), Status: 422, Has: []string{"No private key was given"}},
-		{Name: "no certificate", Method: "POST", URL: at, Body: wiretest.Pair{Chain: "", Key: wiretest.Own.Key}.Body(), Status: 422, Has: []string{"holds no certificate"}},
-		{Name: "an expired certificate", Method: "POST", URL: at, Body: old.Body(), Status: 422, Has: []string{"expired on 2025-01-02"}},
+		{
+			Name: "no key", Method: "POST", URL: at, Body: wiretest.Pair{Chain: wiretest.Own.Chain, Key: ""}.Body(),
+			Status: 422, Has: []string{"No private key was given"},
+		},
+		{
+			Name: "no certificate", Method: "POST", URL: at,
+			Body: wiretest.Pair{Chain: "", Key: wiretest.Own.Key}.Body(), Status: 422,
+			Has: []string{"holds no certificate"},
+		},
+		{
+			Name: "an expired certificate", Method: "POST", URL: at, Body: old.Body(), Status: 422,
+			Has: []string{"expired on 2025-01-02"},
+		},
 		{
 			Name: "one is removed, and its domains have none", Method: "DELETE", URL: at + "/" + wiretest.EndpointID,
 			After: func(t *testing.T, rig *rig, _ *http.Response) {
@@ -68,7 +83,9 @@ func TestACertificateKnowsItsDomainsUntilItGoes(t *testing.T) {
 		return answer
 	}
 	ask("PATCH", "/apps/hello/domains/www.example.com", `{"sni_endpoint":"`+wiretest.EndpointID+`"}`)
-	if got := ask("GET", "/apps/hello/sni-endpoints/"+wiretest.EndpointID, ""); !strings.Contains(got, `"domains":["`+wiretest.DomainID+`"]`) {
+	if got := ask(
+		"GET", "/apps/hello/sni-endpoints/"+wiretest.EndpointID, "",
+	); !strings.Contains(got, `"domains":["`+wiretest.DomainID+`"]`) {
 		t.Errorf("certificate: %s", got)
 	}
 	ask("DELETE", "/apps/hello/sni-endpoints/"+wiretest.EndpointID, "")
@@ -91,11 +108,15 @@ func FuzzCertificateBodies(f *testing.F) {
 	f.Add("", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
 	rig := newRig()
 	f.Fuzz(func(t *testing.T, chain, key string) {
-		res, body := rig.Ask("PATCH", "/apps/hello/sni-endpoints/"+wiretest.EndpointID, wiretest.Pair{Chain: chain, Key: key}.Body(), nil)
+		res, body := rig.Ask(
+			"PATCH", "/apps/hello/sni-endpoints/"+wiretest.EndpointID, wiretest.Pair{Chain: chain, Key: key}.Body(),
+			nil,
+		)
 		if res.StatusCode != 200 && res.StatusCode != 422 {
 			t.Errorf("got %d: %s", res.StatusCode, body)
 		}
-		if block, _ := pem.Decode([]byte(key)); block != nil && strings.HasSuffix(block.Type, "PRIVATE KEY") && len(block.Bytes) > 60 {
+		if block, _ := pem.Decode([]byte(key)); block != nil && strings.HasSuffix(block.Type, "PRIVATE KEY") &&
+			len(block.Bytes) > 60 {
 			secret := base64.StdEncoding.EncodeToString(block.Bytes)[:60]
 			if strings.Contains(body+rig.Logged.String(), secret) && !strings.Contains(chain, secret) {
 				t.Errorf("the key is shown: %s", body)

@@ -120,7 +120,9 @@ func sizeOnWire(name string) string {
 func (s *Server) sizeNamed(name string) (string, error) {
 	lower := strings.ToLower(name)
 	if _, ok := s.parts.Sizes[lower]; !ok {
-		return "", wire.Invalid("Couldn't find that dyno size: %q. The sizes are %s.", wire.Clip(name), strings.Join(s.sizeNames(), ", "))
+		return "", wire.Invalid(
+			"Couldn't find that dyno size: %q. The sizes are %s.", wire.Clip(name), strings.Join(s.sizeNames(), ", "),
+		)
 	}
 	return lower, nil
 }

@@ -206,5 +206,7 @@ func (s *Server) runInDyno(w http.ResponseWriter, r *http.Request) error {
 	s.Activity.Note(r.Context(), a.ID, wire.Caller(r).ID, "Session in "+name+" opened")
 	s.Audit(r, "dyno visited", a.Name, "dyno", name)
 	_, url := s.attachURLs(secret)
-	return wire.Answer(w, http.StatusCreated, command{Command: order.Command, Dyno: wireNameOnly{name}, WebsocketURL: url})
+	return wire.Answer(
+		w, http.StatusCreated, command{Command: order.Command, Dyno: wireNameOnly{name}, WebsocketURL: url},
+	)
 }

@@ -23,7 +23,11 @@ func TestDynosAreVisited(t *testing.T) {
 		has                          string
 	}{
 		{"those that can be", "GET", "/api/v2", "hello", "", 200, `[{"dyno_name":"web.2"},{"dyno_name":"web.1"}]`},
-		{"one", "PUT", "/api/v2/web.1", "hello", body, 200, `{"tunnel_host":"api.renga.localhost","client_user":"visitor of web.1 with ssh-rsa AAAA","proxy_public_key":"ssh-ed25519 BBBB","dyno_ip":""}`},
+		{
+			"one", "PUT", "/api/v2/web.1", "hello", body, 200,
+			`{"tunnel_host":"api.renga.localhost","client_user":"visitor of web.1 with ssh-rsa AAAA",` +
+				`"proxy_public_key":"ssh-ed25519 BBBB","dyno_ip":""}`,
+		},
 		{"one that is not there", "PUT", "/api/v2/web.9", "hello", body, 404, "Couldn't find that dyno"},
 		{"one of another's app", "PUT", "/api/v2/web.1", "other", body, 403, ""},
 		{"one of no app", "PUT", "/api/v2/web.1", "absent", body, 404, ""},
@@ -45,7 +49,8 @@ func TestDynosAreVisited(t *testing.T) {
 	}
 	rig.World.Broken = nil
 	rig.World.SwitchOff(renga.Exec)
-	if res, got := rig.Ask("PUT", "/api/v2/web.1", body, asUserOf("hello")); res.StatusCode != 403 || !strings.Contains(got, renga.Exec) {
+	if res, got := rig.Ask("PUT", "/api/v2/web.1", body, asUserOf("hello")); res.StatusCode != 403 ||
+		!strings.Contains(got, renga.Exec) {
 		t.Errorf("with the feature off: %d %s", res.StatusCode, got)
 	}
 	if err := rig.World.Still(t.Context()); renga.KindOf(err) != renga.Forbidden {
@@ -55,11 +60,21 @@ func TestDynosAreVisited(t *testing.T) {
 
 func TestCommandsInRunningDynosOverWebSocket(t *testing.T) {
 	post := func(name, dyno, body string, status int, has ...string) scenario {
-		return scenario{Name: name, Method: "POST", URL: "/apps/hello/dynos/" + dyno + "/exec", Body: body, Status: status, Has: has}
+		return scenario{
+			Name: name, Method: "POST", URL: "/apps/hello/dynos/" + dyno + "/exec", Body: body, Status: status,
+			Has: has,
+		}
 	}
 	run(t, []scenario{
-		post("a command", "web.1", `{"command":"rake"}`, 201, `{"command":"rake","dyno":{"name":"web.1"},"websocket_url":"ws://api.renga.localhost:5000/attach/web.1-rake"}`),
-		post("with a terminal", "web.1", `{"command":"top","terminal":{"columns":132,"rows":43}}`, 201, `/attach/web.1-top-132x43"`),
+		post(
+			"a command", "web.1", `{"command":"rake"}`, 201,
+			`{"command":"rake","dyno":{"name":"web.1"},`+
+				`"websocket_url":"ws://api.renga.localhost:5000/attach/web.1-rake"}`,
+		),
+		post(
+			"with a terminal", "web.1", `{"command":"top","terminal":{"columns":132,"rows":43}}`, 201,
+			`/attach/web.1-top-132x43"`,
+		),
 		post("a shell", "web.1", `{"terminal":{}}`, 201, `/attach/web.1--80x24"`),
 		post("too much", "web.1", `{"command":"`+strings.Repeat("x", 33<<10)+`"}`, 422, `Field \"command\"`),
 		post("a terminal that is none", "web.1", `{"terminal":{"columns":-1}}`, 422),
@@ -68,7 +83,8 @@ func TestCommandsInRunningDynosOverWebSocket(t *testing.T) {
 	})
 	rig := newRig()
 	rig.World.SwitchOff(renga.Exec)
-	if res, got := rig.Ask("POST", "/apps/hello/dynos/web.1/exec", `{"command":"x"}`, nil); res.StatusCode != 403 || !strings.Contains(got, renga.Exec) {
+	if res, got := rig.Ask("POST", "/apps/hello/dynos/web.1/exec", `{"command":"x"}`, nil); res.StatusCode != 403 ||
+		!strings.Contains(got, renga.Exec) {
 		t.Errorf("with the feature off: %d %s", res.StatusCode, got)
 	}
 }

@@ -37,9 +37,15 @@ type Deployer interface {
 func (s *Server) formationRoutes() []wire.Route {
 	return []wire.Route{
 		wire.Get("/apps/{app}/formation", wire.Looking, s.listFormation),
-		wire.Patch("/apps/{app}/formation", wire.OnApp(renga.ScopeWrite, renga.MayDeploy, renga.MayOperate), s.updateFormation),
+		wire.Patch(
+			"/apps/{app}/formation", wire.OnApp(renga.ScopeWrite, renga.MayDeploy, renga.MayOperate),
+			s.updateFormation,
+		),
 		wire.Get("/apps/{app}/formation/{type}", wire.Looking, s.formationInfo),
-		wire.Patch("/apps/{app}/formation/{type}", wire.OnApp(renga.ScopeWrite, renga.MayDeploy, renga.MayOperate), s.updateProcess),
+		wire.Patch(
+			"/apps/{app}/formation/{type}", wire.OnApp(renga.ScopeWrite, renga.MayDeploy, renga.MayOperate),
+			s.updateProcess,
+		),
 	}
 }
 
@@ -58,7 +64,8 @@ type formation struct {
 
 func newFormation(a renga.App, t renga.ProcessType, scale renga.Scale, command []string) formation {
 	return formation{
-		App: wire.AppRef(a), Command: renga.CommandLine(command), CreatedAt: wire.Stamp(scale.CreatedAt), DynoSize: sizeRef(scale.Size), ID: wire.FormationID(a.ID, t),
+		App: wire.AppRef(a), Command: renga.CommandLine(command), CreatedAt: wire.Stamp(scale.CreatedAt),
+		DynoSize: sizeRef(scale.Size), ID: wire.FormationID(a.ID, t),
 		Quantity: scale.Quantity, Size: sizeOnWire(scale.Size), Type: string(t), UpdatedAt: wire.Stamp(scale.UpdatedAt),
 	}
 }

@@ -184,7 +184,9 @@ func (s *Server) deployOf(r *http.Request, p processes, updates []update) (renga
 }
 
 // imageOf finds the image that an update names. The process type may be new.
-func (s *Server) imageOf(r *http.Request, p processes, u update) (renga.ProcessType, map[renga.ProcessType]renga.Image, error) {
+func (s *Server) imageOf(r *http.Request, p processes, u update) (
+	renga.ProcessType, map[renga.ProcessType]renga.Image, error,
+) {
 	t, err := p.find(u.Type)
 	if err != nil {
 		t = renga.ProcessType(u.Type)
@@ -194,7 +196,8 @@ func (s *Server) imageOf(r *http.Request, p processes, u update) (renga.ProcessT
 	}
 	var ref string
 	if json.Unmarshal(u.DockerImage, &ref) != nil || ref == "" {
-		return t, nil, wire.Invalid("Field \"docker_image\" must be the digest of an image or a tag, or null to take the process type away.")
+		return t, nil, wire.Invalid("Field \"docker_image\" must be the digest of an image or a tag, or null to " +
+			"take the process type away.")
 	}
 	images, err := s.parts.Images.Find(r.Context(), p.app.Name, t, ref)
 	return t, images, err
@@ -232,7 +235,10 @@ func (s *Server) deploy(r *http.Request, p processes, d renga.Deploy) (processes
 		return p, wire.OrNotFound(err, "app")
 	}
 	s.Reconciler.Reconcile(p.app.ID)
-	s.Audit(r, "images released", p.app.Name, "release", rel.Name(), "types", slices.Sorted(maps.Keys(d.Images)), "removed", d.Remove)
+	s.Audit(
+		r, "images released", p.app.Name, "release", rel.Name(), "types", slices.Sorted(maps.Keys(d.Images)),
+		"removed", d.Remove,
+	)
 	p.images = rel.Inputs.Images
 	return p.with(entries), nil
 }

@@ -17,7 +17,9 @@ type OneOffs interface {
 	// RunOneOff runs a command in the release that serves. An attached one waits
 	// for the client that has the secret; still is asked when it comes and while it
 	// is there, and tells why it may be so no more.
-	RunOneOff(ctx context.Context, app renga.App, asked renga.OneOff, still func(context.Context) error) (d renga.Dyno, secret string, err error)
+	RunOneOff(
+		ctx context.Context, app renga.App, asked renga.OneOff, still func(context.Context) error,
+	) (d renga.Dyno, secret string, err error)
 }
 
 func (s *Server) oneOffRoutes() []wire.Route {
@@ -96,8 +98,11 @@ func (s *Server) oneOff(o dynoOrder) (renga.OneOff, error) {
 		return asked, err
 	}
 	if o.TimeToLive != nil {
-		if asked.Lasts = time.Duration(*o.TimeToLive) * time.Second; *o.TimeToLive < 1 || asked.Lasts > renga.MaxOneOff {
-			return asked, wire.Invalid("Field \"time_to_live\" must be from 1 to %.0f seconds.", renga.MaxOneOff.Seconds())
+		if asked.Lasts = time.Duration(*o.TimeToLive) * time.Second; *o.TimeToLive < 1 ||
+			asked.Lasts > renga.MaxOneOff {
+			return asked, wire.Invalid(
+				"Field \"time_to_live\" must be from 1 to %.0f seconds.", renga.MaxOneOff.Seconds(),
+			)
 		}
 	}
 	asked.Terminal = o.terminal()
@@ -157,7 +162,8 @@ func (s *Server) attachURLs(secret string) (rendezvous, websocket *string) {
 // commandOf is a dyno's command as users gave it: a one-off dyno's goes through
 // a shell.
 func commandOf(d renga.Dyno) string {
-	if (d.Type == renga.Run || d.Type == renga.Scheduler) && len(d.Command) == 3 && d.Command[0] == "/bin/sh" && d.Command[1] == "-c" {
+	if (d.Type == renga.Run || d.Type == renga.Scheduler) && len(d.Command) == 3 && d.Command[0] == "/bin/sh" &&
+		d.Command[1] == "-c" {
 		return d.Command[2]
 	}
 	return renga.CommandLine(d.Command)

@@ -16,10 +16,20 @@ func TestOneOffDynos(t *testing.T) {
 		return scenario{Name: name, Method: "POST", URL: "/apps/hello/dynos", Body: body, Status: status, Has: has}
 	}
 	run(t, []scenario{
-		post("detached", `{"command":"rake db:seed"}`, 201, `"name":"run.1234"`, `"type":"run"`, `"command":"rake db:seed"`, `"attach_url":null`, `"websocket_url":null`, `"state":"starting"`),
-		post("attached", `{"command":"bash","attach":true}`, 201, `"attach_url":"rendezvous://api.renga.localhost:5443/s3cr3t"`, `"websocket_url":"ws://api.renga.localhost:5000/attach/s3cr3t"`),
+		post(
+			"detached", `{"command":"rake db:seed"}`, 201, `"name":"run.1234"`, `"type":"run"`,
+			`"command":"rake db:seed"`, `"attach_url":null`, `"websocket_url":null`, `"state":"starting"`,
+		),
+		post(
+			"attached", `{"command":"bash","attach":true}`, 201,
+			`"attach_url":"rendezvous://api.renga.localhost:5443/s3cr3t"`,
+			`"websocket_url":"ws://api.renga.localhost:5000/attach/s3cr3t"`,
+		),
 		post("no command", `{"attach":true}`, 422, `Field \"command\"`),
-		post("only the exit suffix", `{"command":" ; echo \"\uffff heroku-command-exit-status: $?\""}`, 422, `Field \"command\"`),
+		post(
+			"only the exit suffix", `{"command":" ; echo \"\uffff heroku-command-exit-status: $?\""}`, 422,
+			`Field \"command\"`,
+		),
 		post("another size that is none", `{"command":"x","dyno_size":{"name":"huge"}}`, 422, `The sizes are`),
 		post("a size that is none", `{"command":"x","size":"huge"}`, 422, `The sizes are`),
 		post("too long a time", `{"command":"x","time_to_live":86401}`, 422, `from 1 to 86400`),
@@ -28,9 +38,18 @@ func TestOneOffDynos(t *testing.T) {
 		post("a variable that is none", `{"command":"x","env":{"A":[1]}}`, 422, `Field \"env\"`),
 		post("a type that is none", `{"command":"x","type":"clock"}`, 422, `There is no clock.`),
 		{Name: "of another", Method: "POST", URL: "/apps/other/dynos", Body: `{"command":"x"}`, Status: 403},
-		{Name: "stop", Method: "POST", URL: "/apps/hello/dynos/web.1/actions/stop", Status: 202, After: stopped("web.1")},
-		{Name: "stop a type", Method: "POST", URL: "/apps/hello/formations/web/actions/stop", Status: 202, After: stopped("web")},
-		{Name: "a client of its own", URL: "/attach/s3cr3t", Headers: wiretest.Header("Authorization", ""), Has: []string{"attached at /attach/s3cr3t"}},
+		{
+			Name: "stop", Method: "POST", URL: "/apps/hello/dynos/web.1/actions/stop", Status: 202,
+			After: stopped("web.1"),
+		},
+		{
+			Name: "stop a type", Method: "POST", URL: "/apps/hello/formations/web/actions/stop", Status: 202,
+			After: stopped("web"),
+		},
+		{
+			Name: "a client of its own", URL: "/attach/s3cr3t", Headers: wiretest.Header("Authorization", ""),
+			Has: []string{"attached at /attach/s3cr3t"},
+		},
 	})
 }
 
@@ -45,8 +64,11 @@ func stopped(key string) func(*testing.T, *rig, *http.Response) {
 func TestWhatIsAskedOfAOneOffDyno(t *testing.T) {
 	for body, want := range map[string]renga.OneOff{
 		// As the CLI sends it, with and without a terminal.
-		`{"attach":true,"command":"bash","env":{"TERM":"xterm","COLUMNS":100,"LINES":30},"dyno_size":{"name":"standard-1x"},"type":"worker"}`: {
-			Command: "bash", Type: "worker", Size: "standard-1x", Attach: true, Env: renga.Vars{"TERM": "xterm", "COLUMNS": "100", "LINES": "30"},
+		`{"attach":true,"command":"bash","env":{"TERM":"xterm","COLUMNS":100,"LINES":30},` +
+			`"dyno_size":{"name":"standard-1x"},"type":"worker"}`: {
+			Command: "bash", Type: "worker", Size: "standard-1x", Attach: true, Env: renga.Vars{
+				"TERM": "xterm", "COLUMNS": "100", "LINES": "30",
+			},
 			Terminal: &renga.Window{Columns: 100, Rows: 30},
 		},
 		`{"attach":true,"command":"bash","env":{"COLUMNS":100,"LINES":30},"force_no_tty":true}`: {

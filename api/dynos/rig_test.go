@@ -27,10 +27,12 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 func newRig() *rig {
 	r := wiretest.New()
 	w, settings := r.World, r.NewSettings()
-	room := scheduler.New(scheduler.Options{Log: settings.Log, Now: settings.Now}, r.DB, r.DB, nil, nil) // it does not run
+	// it does not run
+	room := scheduler.New(scheduler.Options{Log: settings.Log, Now: settings.Now}, r.DB, r.DB, nil, nil)
 	return r.Mount(func(d *wire.Door) []wire.Route {
 		return dynos.New(d, dynos.Parts{
-			Sizes: wiretest.Sizes, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w, Attach: http.HandlerFunc(attached),
+			Sizes: wiretest.Sizes, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w,
+			Attach:         http.HandlerFunc(attached),
 			RendezvousPort: "5443", Visits: visits{w}, Schedules: r.DB, Scheduler: room,
 		}).Routes()
 	})

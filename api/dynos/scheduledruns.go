@@ -28,7 +28,8 @@ type runDynoRef struct {
 
 func newScheduledRun(a renga.App, r renga.ScheduledRun) scheduledRun {
 	shown := scheduledRun{
-		DueAt: wire.Stamp(r.DueAt), ExitCode: r.ExitCode, FinishedAt: wire.StampOrNull(r.FinishedAt), ID: r.ID, Reason: wire.OrNull(r.Reason),
+		DueAt: wire.Stamp(r.DueAt), ExitCode: r.ExitCode, FinishedAt: wire.StampOrNull(r.FinishedAt), ID: r.ID,
+		Reason:    wire.OrNull(r.Reason),
 		StartedAt: wire.StampOrNull(r.StartedAt), Status: string(r.Status),
 	}
 	if r.Dyno != "" {
@@ -55,7 +56,8 @@ func (s *Server) listScheduledRuns(w http.ResponseWriter, r *http.Request) error
 	if r.Header.Get("Range") == "" {
 		r.Header.Set("Range", "id ..; order=desc")
 	}
-	return wire.List(w, r, shown, wire.By("id", func(w scheduledRun) string { return w.ID })) // which is in order of time
+	// which is in order of time
+	return wire.List(w, r, shown, wire.By("id", func(w scheduledRun) string { return w.ID }))
 }
 
 func (s *Server) runSchedule(w http.ResponseWriter, r *http.Request) error {

@@ -24,7 +24,9 @@ type Schedules interface {
 // Scheduler starts one-off dynos by schedules.
 type Scheduler interface {
 	AddSchedule(ctx context.Context, s renga.Schedule) (renga.Schedule, error)
-	UpdateSchedule(ctx context.Context, app renga.AppID, id string, edit func(*renga.Schedule) error) (renga.Schedule, error)
+	UpdateSchedule(
+		ctx context.Context, app renga.AppID, id string, edit func(*renga.Schedule) error,
+	) (renga.Schedule, error)
 	RemoveSchedule(ctx context.Context, app renga.AppID, id string) error
 	// RunSchedule has the command run once, now.
 	RunSchedule(ctx context.Context, app renga.AppID, id string) (renga.ScheduledRun, error)
@@ -69,8 +71,10 @@ const (
 
 func newSchedule(a renga.App, sch renga.Schedule) schedule {
 	shown := schedule{
-		App: wire.AppRef(a), Command: sch.Command, CreatedAt: wire.Stamp(sch.CreatedAt), Cron: sch.Cron, Enabled: sch.Enabled, ID: sch.ID,
-		Name: wire.OrNull(sch.Name), NextRunAt: wire.StampOrNull(sch.Next), Overlap: overlapSkip, Timezone: "UTC", Type: wire.OrNull(string(sch.Type)),
+		App: wire.AppRef(a), Command: sch.Command, CreatedAt: wire.Stamp(sch.CreatedAt), Cron: sch.Cron,
+		Enabled: sch.Enabled, ID: sch.ID,
+		Name: wire.OrNull(sch.Name), NextRunAt: wire.StampOrNull(sch.Next), Overlap: overlapSkip, Timezone: "UTC",
+		Type:      wire.OrNull(string(sch.Type)),
 		UpdatedAt: wire.Stamp(sch.UpdatedAt),
 	}
 	if sch.Overlap {
@@ -100,7 +104,9 @@ func (s *Server) scheduleOf(r *http.Request) (renga.App, renga.Schedule, error) 
 		return a, renga.Schedule{}, wire.OrNotFound(err, "app")
 	}
 	identity := mux.Vars(r)["schedule"]
-	i := slices.IndexFunc(all, func(sch renga.Schedule) bool { return strings.EqualFold(sch.ID, identity) || sch.Name == identity })
+	i := slices.IndexFunc(
+		all, func(sch renga.Schedule) bool { return strings.EqualFold(sch.ID, identity) || sch.Name == identity },
+	)
 	if i < 0 {
 		return a, renga.Schedule{}, wire.NotFound("schedule")
 	}

@@ -38,27 +38,44 @@ func addSchedule(t *testing.T, r *rig, body string) scheduleSeen {
 
 func TestAScheduleIsMadeChangedAndRemoved(t *testing.T) {
 	rig := newRig()
-	made := addSchedule(t, rig, `{"name":"nightly","cron":" 30 3 * * * ","command":"rake tidy","timezone":"Europe/Berlin","size":"Standard-2X","type":"worker","overlap":"allow"}`)
-	want := `{"app":{"id":"` + string(wiretest.Hello) + `","name":"hello"},"command":"rake tidy","created_at":"2026-01-03T03:04:05Z","cron":"30 3 * * *","enabled":true,` +
-		`"id":"` + made.ID + `","last_run":null,"name":"nightly","next_run_at":"2026-01-04T02:30:00Z","overlap":"allow","size":"Standard-2X","timezone":"Europe/Berlin",` +
+	made := addSchedule(
+		t, rig,
+		`{"name":"nightly","cron":" 30 3 * * * ","command":"rake tidy","timezone":"Europe/Berlin",`+
+			`"size":"Standard-2X","type":"worker","overlap":"allow"}`,
+	)
+	want := `{"app":{"id":"` + string(wiretest.Hello) +
+		`","name":"hello"},"command":"rake tidy","created_at":"2026-01-03T03:04:05Z","cron":"30 3 * * *",` +
+		`"enabled":true,` +
+		`"id":"` + made.ID +
+		`","last_run":null,"name":"nightly","next_run_at":"2026-01-04T02:30:00Z","overlap":"allow",` +
+		`"size":"Standard-2X","timezone":"Europe/Berlin",` +
 		`"type":"worker","updated_at":"2026-01-03T03:04:05Z"}`
 	for _, identity := range []string{"nightly", made.ID, strings.ToUpper(made.ID)} {
-		if res, body := rig.Ask("GET", schedules+"/"+identity, "", nil); res.StatusCode != 200 || strings.TrimSpace(body) != want {
+		if res, body := rig.Ask("GET", schedules+"/"+identity, "", nil); res.StatusCode != 200 ||
+			strings.TrimSpace(body) != want {
 			t.Errorf("%s: %d\n%s\nwant\n%s", identity, res.StatusCode, body, want)
 		}
 	}
 	if _, body := rig.Ask("GET", schedules, "", nil); strings.TrimSpace(body) != "["+want+"]" {
 		t.Errorf("list: %s", body)
 	}
-	res, body := rig.Ask("PATCH", schedules+"/nightly", `{"name":null,"size":null,"type":null,"overlap":"skip","enabled":false,"timezone":"UTC"}`, nil)
+	res, body := rig.Ask(
+		"PATCH", schedules+"/nightly",
+		`{"name":null,"size":null,"type":null,"overlap":"skip","enabled":false,"timezone":"UTC"}`, nil,
+	)
 	if res.StatusCode != 200 || !strings.Contains(body, `"enabled":false`) ||
-		!strings.Contains(body, `"name":null,"next_run_at":null,"overlap":"skip","size":null,"timezone":"UTC","type":null`) {
+		!strings.Contains(
+			body, `"name":null,"next_run_at":null,"overlap":"skip","size":null,"timezone":"UTC","type":null`,
+		) {
 		t.Errorf("changed: %d %s", res.StatusCode, body)
 	}
-	if _, body := rig.Ask("PATCH", schedules+"/"+made.ID, `{"enabled":true}`, nil); !strings.Contains(body, `"next_run_at":"2026-01-03T03:30:00Z"`) {
+	if _, body := rig.Ask(
+		"PATCH", schedules+"/"+made.ID, `{"enabled":true}`, nil,
+	); !strings.Contains(body, `"next_run_at":"2026-01-03T03:30:00Z"`) {
 		t.Errorf("enabled again: %s", body)
 	}
-	if res, body := rig.Ask("DELETE", schedules+"/"+made.ID, "", nil); res.StatusCode != 200 || !strings.Contains(body, made.ID) {
+	if res, body := rig.Ask("DELETE", schedules+"/"+made.ID, "", nil); res.StatusCode != 200 ||
+		!strings.Contains(body, made.ID) {
 		t.Errorf("removed: %d %s", res.StatusCode, body)
 	}
 	if res, _ := rig.Ask("GET", schedules+"/"+made.ID, "", nil); res.StatusCode != 404 {
@@ -93,7 +110,9 @@ func TestSchedulesAreJudged(t *testing.T) {
 		`{"command":"x","cron":"@daily","overlap":"always"}`: "Overlap must",
 		`{"command":"x","cron":5}`:                           "cron",
 	} {
-		all = append(all, scenario{Name: body, Method: "POST", URL: schedules, Body: body, Status: 422, Has: []string{word}})
+		all = append(
+			all, scenario{Name: body, Method: "POST", URL: schedules, Body: body, Status: 422, Has: []string{word}},
+		)
 	}
 	run(t, all)
 }
@@ -106,22 +125,29 @@ func TestRunsOfASchedule(t *testing.T) {
 		ID string `json:"id"`
 	}
 	if err := json.Unmarshal([]byte(body), &first); err != nil || res.StatusCode != 201 ||
-		!strings.Contains(body, `"dyno":null,"due_at":"2026-01-03T03:04:05Z","exit_code":null,"finished_at":null`) || !strings.Contains(body, `"status":"starting"`) {
+		!strings.Contains(
+			body, `"dyno":null,"due_at":"2026-01-03T03:04:05Z","exit_code":null,"finished_at":null`,
+		) || !strings.Contains(body, `"status":"starting"`) {
 		t.Errorf("run: %d %s", res.StatusCode, body)
 	}
-	if res, body := rig.Ask("POST", schedules+"/often/actions/run", "", nil); res.StatusCode != 422 || !strings.Contains(body, "still going") {
+	if res, body := rig.Ask("POST", schedules+"/often/actions/run", "", nil); res.StatusCode != 422 ||
+		!strings.Contains(body, "still going") {
 		t.Errorf("again: %d %s", res.StatusCode, body)
 	}
 	err := rig.DB.RunEnded(context.Background(), renga.Dyno{
-		ID: first.ID, App: wiretest.Hello, Name: "scheduler.1234", Release: 3, Created: wiretest.Born, Since: wiretest.Born.Add(time.Minute), Exit: &renga.Exit{Code: 3}, Reason: "Process exited with status 3.",
+		ID: first.ID, App: wiretest.Hello, Name: "scheduler.1234", Release: 3, Created: wiretest.Born,
+		Since: wiretest.Born.Add(time.Minute), Exit: &renga.Exit{Code: 3}, Reason: "Process exited with status 3.",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"dyno":{"id":"` + first.ID + `","name":"scheduler.1234"},"due_at":"2026-01-03T03:04:05Z","exit_code":3,"finished_at":"2026-01-02T03:05:05Z","id":"` + first.ID + `",` +
+	want := `{"dyno":{"id":"` + first.ID +
+		`","name":"scheduler.1234"},"due_at":"2026-01-03T03:04:05Z","exit_code":3,` +
+		`"finished_at":"2026-01-02T03:05:05Z","id":"` + first.ID + `",` +
 		`"reason":"Process exited with status 3.","release":{"id":"`
 	_, body = rig.Ask("GET", schedules+"/often/runs", "", nil)
-	if !strings.HasPrefix(body, "["+want) || !strings.Contains(body, `"version":3},"started_at":"2026-01-02T03:04:05Z","status":"failed"}]`) {
+	if !strings.HasPrefix(body, "["+want) ||
+		!strings.Contains(body, `"version":3},"started_at":"2026-01-02T03:04:05Z","status":"failed"}]`) {
 		t.Errorf("runs: %s, want %s", body, want)
 	}
 	if _, body := rig.Ask("GET", schedules+"/"+made.ID, "", nil); !strings.Contains(body, `"last_run":`+want) {

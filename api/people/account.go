@@ -51,7 +51,8 @@ type account struct {
 
 func newAccount(a renga.Account) account {
 	shown := account{
-		AllowTracking: a.AllowTracking, Beta: a.Beta, CreatedAt: wire.Stamp(a.CreatedAt), Email: a.Email, ID: string(a.ID),
+		AllowTracking: a.AllowTracking, Beta: a.Beta, CreatedAt: wire.Stamp(a.CreatedAt), Email: a.Email,
+		ID:   string(a.ID),
 		Name: wire.OrNull(a.Name), UpdatedAt: wire.Stamp(a.UpdatedAt), Verified: true,
 	}
 	if !a.LastLogin.IsZero() {
@@ -109,5 +110,9 @@ func (s *Server) deleteAccount(_ http.ResponseWriter, r *http.Request) error {
 	if err := wire.OwnAccount(r); err != nil {
 		return err
 	}
-	return renga.Errorf(renga.Forbidden, "Accounts stay, because releases name them. Revoke this one's authorizations instead; nobody gets in with it then.")
+	return renga.Errorf(
+		renga.Forbidden,
+		"Accounts stay, because releases name them. Revoke this one's authorizations instead; nobody gets in with "+
+			"it then.",
+	)
 }

@@ -17,7 +17,9 @@ import (
 
 // Authorizations keeps the authorizations of accounts.
 type Authorizations interface {
-	UpdateAuthorization(ctx context.Context, account renga.AccountID, id string, edit func(*renga.Authorization) error) (renga.Authorization, error)
+	UpdateAuthorization(
+		ctx context.Context, account renga.AccountID, id string, edit func(*renga.Authorization) error,
+	) (renga.Authorization, error)
 	DeleteAuthorization(ctx context.Context, account renga.AccountID, id string) error
 }
 
@@ -25,7 +27,9 @@ type Authorizations interface {
 type Logins interface {
 	// Authorize makes an authorization that ends after lifetime, never when that
 	// is zero. Its token is told here and never again.
-	Authorize(ctx context.Context, account renga.AccountID, description string, scopes renga.Scopes, lifetime time.Duration) (renga.Authorization, string, error)
+	Authorize(
+		ctx context.Context, account renga.AccountID, description string, scopes renga.Scopes, lifetime time.Duration,
+	) (renga.Authorization, string, error)
 	// Regenerate gives an authorization another token; NotFound when there is none.
 	Regenerate(ctx context.Context, account renga.AccountID, id string) (renga.Authorization, string, error)
 }
@@ -95,7 +99,9 @@ func accessTokenID(a renga.Authorization) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:access-token:"+a.ID)).String()
 }
 
-func (s *Server) replyAuthorization(w http.ResponseWriter, r *http.Request, status int, a renga.Authorization, token string) error {
+func (s *Server) replyAuthorization(
+	w http.ResponseWriter, r *http.Request, status int, a renga.Authorization, token string,
+) error {
 	return wire.Answer(w, status, newAuthorization(a, wire.Caller(r), token, s.Now()))
 }
 

@@ -23,9 +23,12 @@ type grant struct {
 func TestAuthorizationsAreMadeUsedAndRevoked(t *testing.T) {
 	rig := newRig()
 	const path = "/oauth/authorizations"
-	made := wiretest.AskFor[grant](t, rig, "POST", path, `{"description":"robot","expires_in":"3600","scope":["read"]}`, nil, 201)
+	made := wiretest.AskFor[grant](
+		t, rig, "POST", path, `{"description":"robot","expires_in":"3600","scope":["read"]}`, nil, 201,
+	)
 	token := made.AccessToken.Token
-	if made.Description != "robot" || len(token) != 64 || made.User.Email != "ada@example.com" || made.Scope[0] != "read" || made.AccessToken.ExpiresIn == nil {
+	if made.Description != "robot" || len(token) != 64 || made.User.Email != "ada@example.com" ||
+		made.Scope[0] != "read" || made.AccessToken.ExpiresIn == nil {
 		t.Fatalf("made %+v", made)
 	}
 	wiretest.AskFor[[]any](t, rig, "GET", "/apps", "", wiretest.Bearer(token), 200)
@@ -46,7 +49,9 @@ func TestAuthorizationsAreMadeUsedAndRevoked(t *testing.T) {
 	if renamed.Description != "android" || renamed.AccessToken.Token == token {
 		t.Errorf("renamed %+v", renamed)
 	}
-	fresh := wiretest.AskFor[grant](t, rig, "POST", path+"/"+made.ID+"/actions/regenerate-tokens", "", nil, 200).AccessToken.Token
+	fresh := wiretest.AskFor[grant](
+		t, rig, "POST", path+"/"+made.ID+"/actions/regenerate-tokens", "", nil, 200,
+	).AccessToken.Token
 	wiretest.AskFor[any](t, rig, "GET", "/apps", "", wiretest.Bearer(token), 401)
 	wiretest.AskFor[any](t, rig, "GET", "/apps", "", wiretest.Bearer(fresh), 200)
 	wiretest.AskFor[grant](t, rig, "DELETE", path+"/"+made.ID, "", nil, 200)
@@ -62,23 +67,44 @@ func TestAuthorizationsAreMadeUsedAndRevoked(t *testing.T) {
 func TestAuthorizations(t *testing.T) {
 	const path = "/oauth/authorizations"
 	run(t, []scenario{
-		{Name: "without scope nor description", Method: "POST", URL: path, Body: `{"description":null}`, Status: 201, Has: []string{`"scope":["global"]`, `"expires_in":null`, `"description":"Long-lived user authorization"`}, After: wiretest.AuditedOfAccount("authorization created")},
-		{Name: "scope that is none", Method: "POST", URL: path, Body: `{"scope":["root"]}`, Status: 422, Has: []string{`Scope \"root\" does not exist`}},
+		{
+			Name: "without scope nor description", Method: "POST", URL: path, Body: `{"description":null}`,
+			Status: 201,
+			Has: []string{
+				`"scope":["global"]`, `"expires_in":null`, `"description":"Long-lived user authorization"`,
+			},
+			After: wiretest.AuditedOfAccount("authorization created"),
+		},
+		{
+			Name: "scope that is none", Method: "POST", URL: path, Body: `{"scope":["root"]}`, Status: 422,
+			Has: []string{`Scope \"root\" does not exist`},
+		},
 		{Name: "no scope at all", Method: "POST", URL: path, Body: `{"scope":[]}`, Status: 422},
 		{Name: "expiry that is none", Method: "POST", URL: path, Body: `{"expires_in":"soon"}`, Status: 422},
 		{Name: "expiry in the past", Method: "POST", URL: path, Body: `{"expires_in":-1}`, Status: 422},
 		{Name: "for a client", Method: "POST", URL: path, Body: `{"client":"x"}`, Status: 422},
-		{Name: "default one", URL: path + "/~", Has: []string{`"description":"Default authorization"`, `**********`}, HasNot: []string{"ada-token"}},
+		{
+			Name: "default one", URL: path + "/~",
+			Has: []string{`"description":"Default authorization"`, `**********`}, HasNot: []string{"ada-token"},
+		},
 		{Name: "of another", URL: path + "/~", Headers: wiretest.AsBob, HasNot: []string{"ada@"}},
-		{Name: "unknown", URL: path + "/10000000-0000-4000-8000-000000000009", Status: 404, Has: []string{`"resource":"authorization"`}},
+		{
+			Name: "unknown", URL: path + "/10000000-0000-4000-8000-000000000009", Status: 404,
+			Has: []string{`"resource":"authorization"`},
+		},
 		{Name: "sessions", URL: "/oauth/sessions", Has: []string{`[]`}},
-		{Name: "session", Method: "DELETE", URL: "/oauth/sessions/~", Status: 404, Has: []string{`{"resource":"session","id":"not_found"`}},
+		{
+			Name: "session", Method: "DELETE", URL: "/oauth/sessions/~", Status: 404,
+			Has: []string{`{"resource":"session","id":"not_found"`},
+		},
 	})
 }
 
 func TestAnAuthorizationEnds(t *testing.T) {
 	rig := newRig()
-	token := wiretest.AskFor[grant](t, rig, "POST", "/oauth/authorizations", `{"expires_in":1}`, nil, 201).AccessToken.Token
+	token := wiretest.AskFor[grant](
+		t, rig, "POST", "/oauth/authorizations", `{"expires_in":1}`, nil, 201,
+	).AccessToken.Token
 	deadline := time.Now().Add(10 * time.Second)
 	for time.Now().Before(deadline) {
 		if res, _ := rig.Ask("GET", "/account", "", wiretest.Bearer(token)); res.StatusCode == http.StatusUnauthorized {
@@ -100,7 +126,8 @@ func TestPasswordsMakeTokensAndNothingElse(t *testing.T) {
 	login := func(email, password string) map[string]string {
 		return wiretest.Header("Authorization", wiretest.Basic(email, password))
 	}
-	const path, body = "/oauth/authorizations", `{"description":"Heroku CLI login from desk","expires_in":2592000,"scope":["global"]}`
+	const path, body = "/oauth/authorizations", `{"description":"Heroku CLI login from desk","expires_in":2592000,` +
+		`"scope":["global"]}`
 	made := wiretest.AskFor[grant](t, rig, "POST", path, body, login("dora@EXAMPLE.com", "correct horse"), 201)
 	who := wiretest.AskFor[struct {
 		Email     string
@@ -128,7 +155,9 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	guess := func(email, password string) int {
-		res, _ := rig.Ask("POST", "/oauth/authorizations", "{}", wiretest.Header("Authorization", wiretest.Basic(email, password)))
+		res, _ := rig.Ask(
+			"POST", "/oauth/authorizations", "{}", wiretest.Header("Authorization", wiretest.Basic(email, password)),
+		)
 		return res.StatusCode
 	}
 	refused := 0

@@ -69,7 +69,9 @@ func (s *Server) beginLogin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return wire.Answer(w, http.StatusCreated, browserLogin{BrowserURL: browserPath + l.ID, CLIURL: waitPath + l.ID, Token: secret})
+	return wire.Answer(
+		w, http.StatusCreated, browserLogin{BrowserURL: browserPath + l.ID, CLIURL: waitPath + l.ID, Token: secret},
+	)
 }
 
 // loginResult ends the client's wait on the wire.
@@ -159,7 +161,10 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) error {
 }
 
 func formOf(l renga.PendingLogin) loginView {
-	return loginView{Heading: "Log in to Renga", Text: "A program wants to act for you.", Form: true, Client: l.Description, From: l.From}
+	return loginView{
+		Heading: "Log in to Renga", Text: "A program wants to act for you.", Form: true, Client: l.Description,
+		From: l.From,
+	}
 }
 
 // finishLogin takes the page's form. Other sites cannot send it: browsers say
@@ -173,19 +178,29 @@ func (s *Server) finishLogin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.showLoginError(w, r, l, err)
 	}
-	bearer, err := s.parts.Browsers.Finish(r.Context(), id, r.PostFormValue("email"), r.PostFormValue("password"), wire.From(r))
+	bearer, err := s.parts.Browsers.Finish(
+		r.Context(), id, r.PostFormValue("email"), r.PostFormValue("password"), wire.From(r),
+	)
 	if err != nil {
 		return s.showLoginError(w, r, l, err)
 	}
 	wire.VisitOf(r).Bearer = bearer
-	s.Audit(r, "authorization created", "", "authorization", bearer.Authorization.ID, "scope", bearer.Authorization.Scopes, "for", l.From)
-	return showPage(w, http.StatusOK, loginView{Heading: "You are logged in", Text: "Close this page and go back to the program that you came from."})
+	s.Audit(
+		r, "authorization created", "", "authorization", bearer.Authorization.ID, "scope",
+		bearer.Authorization.Scopes, "for", l.From,
+	)
+	return showPage(
+		w, http.StatusOK,
+		loginView{Heading: "You are logged in", Text: "Close this page and go back to the program that you came from."},
+	)
 }
 
 // showLoginError shows the form again where that helps.
 func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, l renga.PendingLogin, err error) error {
 	status, _ := wire.StatusOf(renga.KindOf(err))
-	view := loginView{Heading: "This login is over", Text: "Start it again in the program that you came from.", Alert: true}
+	view := loginView{
+		Heading: "This login is over", Text: "Start it again in the program that you came from.", Alert: true,
+	}
 	switch renga.KindOf(err) {
 	case renga.NotFound:
 	case renga.Unauthorized, renga.TooMany, renga.Unavailable:
@@ -206,7 +221,10 @@ func showPage(w http.ResponseWriter, status int, view loginView) error {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "private, no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set(
+		"Content-Security-Policy",
+		"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+	)
 	h.Set("Referrer-Policy", "same-origin") // with no-referrer browsers would not say where the form comes from
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)

@@ -73,21 +73,28 @@ func TestLoginWithABrowser(t *testing.T) {
 	heard := make(chan map[string]string)
 	go func() { heard <- b.awaited(t, b.secret) }()
 	res, body := b.Ask("GET", strings.TrimPrefix(b.page, b.server.URL), "", wiretest.Header("Authorization", ""))
-	if res.StatusCode != 200 || !strings.Contains(body, `<form method="post">`) || !strings.Contains(body, "Heroku CLI login from &lt;desk&gt;") {
+	if res.StatusCode != 200 || !strings.Contains(body, `<form method="post">`) ||
+		!strings.Contains(body, "Heroku CLI login from &lt;desk&gt;") {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
-	if csp := res.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") {
+	if csp := res.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") ||
+		!strings.Contains(csp, "frame-ancestors 'none'") {
 		t.Errorf("the page's policy is %q", csp)
 	}
-	if status, body := b.send(t, "wrong password", nil); status != 401 || !strings.Contains(body, "Email and password do not match.") || !strings.Contains(body, `value="dora@example.com"`) || strings.Contains(body, "wrong password") {
+	if status, body := b.send(t, "wrong password", nil); status != 401 ||
+		!strings.Contains(body, "Email and password do not match.") ||
+		!strings.Contains(body, `value="dora@example.com"`) || strings.Contains(body, "wrong password") {
 		t.Errorf("%d: %s", status, body)
 	}
-	for _, stranger := range []map[string]string{wiretest.Header("Sec-Fetch-Site", "cross-site"), wiretest.Header("Origin", "https://elsewhere.example")} {
+	for _, stranger := range []map[string]string{
+		wiretest.Header("Sec-Fetch-Site", "cross-site"), wiretest.Header("Origin", "https://elsewhere.example"),
+	} {
 		if status, body := b.send(t, doraPassword, stranger); status != 403 {
 			t.Errorf("sent by another site %v: %d: %s", stranger, status, body)
 		}
 	}
-	if status, body := b.send(t, doraPassword, wiretest.Header("Sec-Fetch-Site", "same-origin")); status != 200 || !strings.Contains(body, "You are logged in") {
+	if status, body := b.send(t, doraPassword, wiretest.Header("Sec-Fetch-Site", "same-origin")); status != 200 ||
+		!strings.Contains(body, "You are logged in") {
 		t.Errorf("%d: %s", status, body)
 	}
 	token := (<-heard)["access_token"]
@@ -95,7 +102,8 @@ func TestLoginWithABrowser(t *testing.T) {
 	if status, body := b.send(t, doraPassword, nil); status != 404 || !strings.Contains(body, "This login is over") {
 		t.Errorf("again: %d: %s", status, body)
 	}
-	if log := b.Logged.String(); strings.Contains(log, token) || strings.Contains(log, doraPassword) || strings.Contains(log, b.secret) {
+	if log := b.Logged.String(); strings.Contains(log, token) || strings.Contains(log, doraPassword) ||
+		strings.Contains(log, b.secret) {
 		t.Error("the log holds a secret")
 	}
 	if !strings.Contains(b.Logged.String(), `"action":"authorization created"`) {
@@ -124,6 +132,9 @@ func TestUnknownLogins(t *testing.T) {
 	run(t, []scenario{
 		{Name: "page", URL: "/auth/browser/nothing", Headers: out, Status: 404, Has: []string{"This login is over"}},
 		{Name: "form", Method: "POST", URL: "/auth/browser/nothing", Headers: out, Status: 404},
-		{Name: "wait", URL: "/auth/cli/nothing", Headers: out, Has: []string{`{"error":"This login is over; start it again."}`}},
+		{
+			Name: "wait", URL: "/auth/cli/nothing", Headers: out,
+			Has: []string{`{"error":"This login is over; start it again."}`},
+		},
 	})
 }

@@ -118,14 +118,17 @@ func parseKey(line string) (renga.SSHKey, error) {
 	public, comment, options, rest, err := ssh.ParseAuthorizedKey([]byte(line))
 	several := strings.Contains(strings.TrimSpace(line), "\n") // the parser skips those that are none
 	if err != nil || several || len(options)+len(rest) > 0 || len(line) > mostBytes {
-		return renga.SSHKey{}, wire.Invalid("Field \"public_key\" must be one line of a public SSH key, such as the file id_ed25519.pub holds.")
+		return renga.SSHKey{}, wire.Invalid("Field \"public_key\" must be one line of a public SSH key, such as " +
+			"the file id_ed25519.pub holds.")
 	}
 	if public.Type() == dsaKey {
 		return renga.SSHKey{}, wire.Invalid("DSA keys are not safe any more; make a key with ssh-keygen -t ed25519.")
 	}
 	if wrapped, ok := public.(ssh.CryptoPublicKey); ok {
 		if plain, ok := wrapped.CryptoPublicKey().(*rsa.PublicKey); ok && plain.N.BitLen() < leastBits {
-			return renga.SSHKey{}, wire.Invalid("RSA keys must have %d bits at the least; make a key with ssh-keygen -t ed25519.", leastBits)
+			return renga.SSHKey{}, wire.Invalid(
+				"RSA keys must have %d bits at the least; make a key with ssh-keygen -t ed25519.", leastBits,
+			)
 		}
 	}
 	return renga.SSHKey{Comment: comment, Fingerprint: ssh.FingerprintLegacyMD5(public), PublicKey: line}, nil

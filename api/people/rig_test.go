@@ -22,7 +22,9 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 func newRig() *rig {
 	r := wiretest.New()
 	return r.Mount(func(d *wire.Door) []wire.Route {
-		all := people.New(d, people.Parts{Accounts: r.DB, Logins: r.People, Authorizations: r.DB, Browsers: r.People, Keys: r.DB}).Routes()
+		all := people.New(
+			d, people.Parts{Accounts: r.DB, Logins: r.People, Authorizations: r.DB, Browsers: r.People, Keys: r.DB},
+		).Routes()
 		return append(all, wire.Get("/apps", wire.Reading, wire.ListNone))
 	})
 }

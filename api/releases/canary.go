@@ -50,7 +50,9 @@ func newAppCanary(a renga.App) appCanary {
 	if !c.On() {
 		c, percent = renga.DefaultCanary(), nil
 	}
-	return appCanary{App: wire.AppRef(a), Percent: percent, Seconds: int(c.For.Seconds()), UpdatedAt: wire.Stamp(a.UpdatedAt)}
+	return appCanary{
+		App: wire.AppRef(a), Percent: percent, Seconds: int(c.For.Seconds()), UpdatedAt: wire.Stamp(a.UpdatedAt),
+	}
 }
 
 func (s *Server) canaryInfo(w http.ResponseWriter, r *http.Request) error {
@@ -86,13 +88,17 @@ func (s *Server) deleteCanary(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	before := newAppCanary(a)
-	if _, err := s.setCanary(r, a, func(renga.Canary) (renga.Canary, error) { return renga.Canary{}, nil }); err != nil {
+	if _, err := s.setCanary(
+		r, a, func(renga.Canary) (renga.Canary, error) { return renga.Canary{}, nil },
+	); err != nil {
 		return err
 	}
 	return wire.Answer(w, http.StatusOK, before)
 }
 
-func (s *Server) setCanary(r *http.Request, a renga.App, change func(renga.Canary) (renga.Canary, error)) (renga.App, error) {
+func (s *Server) setCanary(
+	r *http.Request, a renga.App, change func(renga.Canary) (renga.Canary, error),
+) (renga.App, error) {
 	a, err := s.parts.Apps.UpdateApp(r.Context(), a.ID, func(a *renga.App) (err error) {
 		a.Canary, err = change(a.Canary)
 		return err

@@ -27,13 +27,31 @@ func TestReleasesAreMadeAsCanaries(t *testing.T) {
 			Has: []string{`"canary":{"percent":25,"seconds":60,"until":null}`}},
 		{Name: "the same again", Method: "POST", URL: url, Body: `{"description":"again","canary":{}}`, Status: 201,
 			Has: []string{`"canary":{"percent":10,"seconds":300,"until":null}`}},
-		{Name: "at once", Method: "POST", URL: url, Body: `{"release":"v3"}`, Status: 201, Has: []string{`"canary":null`}},
-		{Name: "while it is tried", Prepare: tried, URL: url + "/4", Has: []string{`"canary":{"percent":10,"seconds":300,"until":"2026-01-02T03:05:05Z"}`}},
-		{Name: "all requests", Method: "POST", URL: url, Body: `{"release":"v3","canary":{"percent":100}}`, Status: 422, Has: []string{"Percent must be 1 to 99"}},
+		{
+			Name: "at once", Method: "POST", URL: url, Body: `{"release":"v3"}`, Status: 201,
+			Has: []string{`"canary":null`},
+		},
+		{
+			Name: "while it is tried", Prepare: tried, URL: url + "/4",
+			Has: []string{`"canary":{"percent":10,"seconds":300,"until":"2026-01-02T03:05:05Z"}`},
+		},
+		{
+			Name: "all requests", Method: "POST", URL: url, Body: `{"release":"v3","canary":{"percent":100}}`,
+			Status: 422, Has: []string{"Percent must be 1 to 99"},
+		},
 		{Name: "none", Method: "POST", URL: url, Body: `{"release":"v3","canary":{"percent":0}}`, Status: 422},
-		{Name: "for ever", Method: "POST", URL: url, Body: `{"release":"v3","canary":{"seconds":86401}}`, Status: 422, Has: []string{"Seconds must be 10 to 86,400"}},
-		{Name: "without preboot", Prepare: noPreboot, Method: "POST", URL: url, Body: `{"release":"v3","canary":{}}`, Status: 422, Has: []string{"preboot"}},
-		{Name: "the app's own without preboot", Prepare: noPreboot, Method: "PATCH", URL: "/apps/hello/canary", Body: `{}`, Status: 422, Has: []string{"preboot"}},
+		{
+			Name: "for ever", Method: "POST", URL: url, Body: `{"release":"v3","canary":{"seconds":86401}}`,
+			Status: 422, Has: []string{"Seconds must be 10 to 86,400"},
+		},
+		{
+			Name: "without preboot", Prepare: noPreboot, Method: "POST", URL: url,
+			Body: `{"release":"v3","canary":{}}`, Status: 422, Has: []string{"preboot"},
+		},
+		{
+			Name: "the app's own without preboot", Prepare: noPreboot, Method: "PATCH", URL: "/apps/hello/canary",
+			Body: `{}`, Status: 422, Has: []string{"preboot"},
+		},
 	})
 }
 
@@ -50,10 +68,12 @@ func TestAnAppsCanaryIsSetAndTakenAway(t *testing.T) {
 	if _, body := rig.Ask("PATCH", url, `{"seconds":60}`, nil); !strings.Contains(body, `"percent":20,"seconds":60`) {
 		t.Errorf("changed: %s", body)
 	}
-	if got := rig.World.Apps[wiretest.Hello].Canary; got != (renga.Canary{Percent: 20, For: time.Minute}) || !strings.Contains(rig.Logged.String(), `"action":"canary set"`) {
+	if got := rig.World.Apps[wiretest.Hello].Canary; got != (renga.Canary{Percent: 20, For: time.Minute}) ||
+		!strings.Contains(rig.Logged.String(), `"action":"canary set"`) {
 		t.Errorf("stored: %+v, log %s", got, rig.Logged)
 	}
-	if res, body := rig.Ask("PATCH", url, `{"seconds":9}`, nil); res.StatusCode != 422 || !strings.Contains(body, "10 to 86,400") {
+	if res, body := rig.Ask("PATCH", url, `{"seconds":9}`, nil); res.StatusCode != 422 ||
+		!strings.Contains(body, "10 to 86,400") {
 		t.Errorf("too short: %d %s", res.StatusCode, body)
 	}
 	if res, body := rig.Ask("DELETE", url, "", nil); res.StatusCode != 200 || !strings.Contains(body, `"percent":20`) {

@@ -19,7 +19,9 @@ func imageID(digest string) string {
 // releaseImage releases an image that is stored: by a digest or a tag that the
 // web process type was pushed with, or by the id that one of the app's releases
 // names it by. It may declare other process types too.
-func (s *Server) releaseImage(r *http.Request, a renga.App, image, description string, canary renga.Canary) (renga.ReleaseRecord, error) {
+func (s *Server) releaseImage(
+	r *http.Request, a renga.App, image, description string, canary renga.Canary,
+) (renga.ReleaseRecord, error) {
 	ref := image
 	if wire.IsUUID(image) {
 		var err error
@@ -34,7 +36,10 @@ func (s *Server) releaseImage(r *http.Request, a renga.App, image, description s
 	if _, runs := images[renga.Web]; !runs {
 		return renga.ReleaseRecord{}, wire.Invalid("The image %s declares no process type web.", wire.Clip(image))
 	}
-	d := renga.Deploy{Images: map[renga.ProcessType]map[renga.ProcessType]renga.Image{renga.Web: images}, Description: description, Canary: canary}
+	d := renga.Deploy{
+		Images: map[renga.ProcessType]map[renga.ProcessType]renga.Image{renga.Web: images}, Description: description,
+		Canary: canary,
+	}
 	rel, err := s.parts.Deployer.Deploy(r.Context(), a.ID, d, wire.Caller(r).ID)
 	if err != nil {
 		return renga.ReleaseRecord{}, wire.OrNotFound(err, "app")

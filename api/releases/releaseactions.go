@@ -39,7 +39,10 @@ func (s *Server) completeRelease(w http.ResponseWriter, r *http.Request) error {
 
 // actOnRelease does something with the release of the path, tells of it, and
 // answers what the release is then.
-func (s *Server) actOnRelease(w http.ResponseWriter, r *http.Request, done string, act func(ctx context.Context, app renga.AppID, version int) error) error {
+func (s *Server) actOnRelease(
+	w http.ResponseWriter, r *http.Request, done string,
+	act func(ctx context.Context, app renga.AppID, version int) error,
+) error {
 	a, version, err := s.releaseOf(r)
 	if err != nil {
 		return err

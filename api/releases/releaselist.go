@@ -43,7 +43,9 @@ func releaseMark(sp wire.Span, rec renga.ReleaseRecord) string {
 
 // releasePage reads the releases that a span asks for, and one more to see
 // whether there is one.
-func (s *Server) releasePage(ctx context.Context, app renga.AppID, sp wire.Span) (page []renga.ReleaseRecord, more bool, err error) {
+func (s *Server) releasePage(
+	ctx context.Context, app renga.AppID, sp wire.Span,
+) (page []renga.ReleaseRecord, more bool, err error) {
 	q, some, err := s.releaseQuery(ctx, app, sp)
 	if err != nil || !some {
 		return nil, false, err
@@ -61,7 +63,9 @@ func (s *Server) releasePage(ctx context.Context, app renga.AppID, sp wire.Span)
 // releaseQuery turns a span's ends into versions. Ordered by id means ordered
 // by version too: the ids' own order would say nothing, and would make every
 // page read all. some is false when nothing can lie between the ends.
-func (s *Server) releaseQuery(ctx context.Context, app renga.AppID, sp wire.Span) (q renga.ReleaseQuery, some bool, err error) {
+func (s *Server) releaseQuery(
+	ctx context.Context, app renga.AppID, sp wire.Span,
+) (q renga.ReleaseQuery, some bool, err error) {
 	q = renga.ReleaseQuery{Descending: sp.Desc, Max: sp.Max + 1}
 	if sp.From.Value != "" {
 		if q.From, err = s.boundVersion(ctx, app, sp.Field, sp.From.Value); err != nil {

@@ -52,7 +52,9 @@ func TestReleaseListPages(t *testing.T) {
 		"id ..; max=1; order=desc":      "4 3 2 1",
 		"version ..; max=4":             "1 2 3 4",
 	} {
-		if got := strings.Join(wiretest.Walk(t, newRig(), "/apps/hello/releases", header, "version"), " "); got != want {
+		if got := strings.Join(
+			wiretest.Walk(t, newRig(), "/apps/hello/releases", header, "version"), " ",
+		); got != want {
 			t.Errorf("Range %q walks over %q, want %q", header, got, want)
 		}
 	}

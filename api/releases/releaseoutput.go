@@ -17,7 +17,9 @@ import (
 type Outputs interface {
 	// Follow writes it to w as it comes, until over says that there will be no
 	// more.
-	Follow(ctx context.Context, app renga.AppID, version int, w io.Writer, over func(context.Context) (bool, error)) error
+	Follow(
+		ctx context.Context, app renga.AppID, version int, w io.Writer, over func(context.Context) (bool, error),
+	) error
 }
 
 func (s *Server) releaseOutputRoutes() []wire.Route {
@@ -43,7 +45,9 @@ type outputKey struct {
 // URL, for clients send no token there, as long as whoever got it has the right.
 // The key is in the query, which no log shows.
 func (s *Server) outputURL(ctx context.Context, app renga.AppID, version int) string {
-	key := outputKey{Pass: s.PassOf(ctx), App: app, Version: version, Expires: s.Now().Truncate(outputLife).Add(2 * outputLife)}
+	key := outputKey{
+		Pass: s.PassOf(ctx), App: app, Version: version, Expires: s.Now().Truncate(outputLife).Add(2 * outputLife),
+	}
 	return fmt.Sprintf("%sstreams/releases/%s/%d?key=%s", s.WebURL("api"), app, version, s.Sign(outputKind, key))
 }
 
@@ -54,7 +58,9 @@ func (s *Server) openOutput(r *http.Request) (k outputKey, err error) {
 	case !ok || !s.Signed(r, outputKind, &k) || string(k.App) != mux.Vars(r)["app"] || k.Version != version:
 		return k, wire.NotFound("stream")
 	case s.Now().After(k.Expires):
-		return k, renga.Errorf(renga.Forbidden, "The URL of this output has expired; read the release again for another one.")
+		return k, renga.Errorf(
+			renga.Forbidden, "The URL of this output has expired; read the release again for another one.",
+		)
 	}
 	return k, s.Holds(r.Context(), k.Pass, k.App, wire.Looking)
 }

@@ -34,7 +34,8 @@ func TestTheOutputOfAReleaseCommandIsReadByItsURLAlone(t *testing.T) {
 		t.Fatalf("output is at %q", at)
 	}
 	rec := rig.Get(at)
-	if rec.Code != 200 || rec.Body.String() != "migrating\ndone\n" || !strings.HasPrefix(rec.Header().Get("Content-Type"), "text/plain") || !rec.Flushed {
+	if rec.Code != 200 || rec.Body.String() != "migrating\ndone\n" ||
+		!strings.HasPrefix(rec.Header().Get("Content-Type"), "text/plain") || !rec.Flushed {
 		t.Errorf("%d %q %v", rec.Code, rec.Body, rec.Header())
 	}
 	u, err := url.Parse(at)
@@ -44,7 +45,9 @@ func TestTheOutputOfAReleaseCommandIsReadByItsURLAlone(t *testing.T) {
 	key := u.Query().Get("key")
 	for _, wrong := range []string{
 		u.Path, u.Path + "?key=", u.Path + "?key=" + key[1:], strings.Replace(u.Path, "/4", "/3", 1) + "?key=" + key,
-		strings.Replace(u.Path, string(wiretest.Hello), string(wiretest.Other), 1) + "?key=" + key, "/streams/releases/x/y?key=" + key,
+		strings.Replace(
+			u.Path, string(wiretest.Hello), string(wiretest.Other), 1,
+		) + "?key=" + key, "/streams/releases/x/y?key=" + key,
 	} {
 		if rec := rig.Get(wrong); rec.Code != 404 || strings.Contains(rec.Body.String(), "migrating") {
 			t.Errorf("%s: %d %s", wrong, rec.Code, rec.Body)

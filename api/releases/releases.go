@@ -26,9 +26,14 @@ type Releases interface {
 type Releaser interface {
 	// Rollback makes a new release of an old one; Invalid, with the reason,
 	// where that cannot be.
-	Rollback(ctx context.Context, app renga.AppID, version int, part renga.RollbackPart, canary renga.Canary, by renga.AccountID) (renga.ReleaseRecord, error)
+	Rollback(
+		ctx context.Context, app renga.AppID, version int, part renga.RollbackPart, canary renga.Canary,
+		by renga.AccountID,
+	) (renga.ReleaseRecord, error)
 	// Rerelease makes a new release of what the newest one holds.
-	Rerelease(ctx context.Context, app renga.AppID, description string, canary renga.Canary, by renga.AccountID) (renga.ReleaseRecord, error)
+	Rerelease(
+		ctx context.Context, app renga.AppID, description string, canary renga.Canary, by renga.AccountID,
+	) (renga.ReleaseRecord, error)
 	// Eligible is nil when the app can be rolled back to the release; else the
 	// error says why not.
 	Eligible(ctx context.Context, app renga.App, r renga.ReleaseRecord) error
@@ -81,8 +86,11 @@ type Release struct {
 // is under way, and after a failed one, it is not the newest.
 func NewRelease(a renga.App, rec renga.ReleaseRecord, by wire.Person, barred error) Release {
 	shown := Release{
-		AddonPlanNames: []string{}, App: wire.AppRef(a), Artifacts: artifacts(rec.Images), CreatedAt: wire.Stamp(rec.CreatedAt), Current: rec.Live,
-		Description: rec.Description, ID: wire.ReleaseID(rec.App, rec.Version), Status: StatusOnWire(rec.Outcome.Status),
+		AddonPlanNames: []string{}, App: wire.AppRef(a), Artifacts: artifacts(rec.Images),
+		CreatedAt: wire.Stamp(rec.CreatedAt), Current: rec.Live,
+		Description: rec.Description, ID: wire.ReleaseID(
+			rec.App, rec.Version,
+		), Status: StatusOnWire(rec.Outcome.Status),
 		UpdatedAt: wire.Stamp(rec.CreatedAt), User: by, Version: rec.Version,
 		EligibleForRollback: barred == nil, Images: digests(rec.Images), Canary: newCanary(rec),
 	}
@@ -145,7 +153,10 @@ func (s *Server) Show(ctx context.Context, a renga.App, rec renga.ReleaseRecord,
 	}
 	barred := s.parts.Releaser.Eligible(ctx, a, rec)
 	if kind := renga.KindOf(barred); barred != nil && kind != renga.Invalid && kind != renga.NotFound {
-		s.Log.Warn("eligibility of a release is not known", "app", a.Name, "release", renga.VersionName(rec.Version), "err", barred)
+		s.Log.Warn(
+			"eligibility of a release is not known", "app", a.Name, "release", renga.VersionName(rec.Version), "err",
+			barred,
+		)
 	}
 	shown := NewRelease(a, rec, by, barred)
 	if rec.HasPhase() {
@@ -258,7 +269,8 @@ func (a releaseAsked) check() error {
 	case a.OCIImage != "" && a.Release != "":
 		return wire.Invalid("Fields \"oci_image\" and \"release\" ask for two releases; leave one of them out.")
 	case a.Release == "" && a.Description == "" && a.OCIImage == "":
-		return wire.Invalid("Name the release to roll back to in the field \"release\", its id or its version; or give a \"description\" to release the current one again.")
+		return wire.Invalid("Name the release to roll back to in the field \"release\", its id or its version; or " +
+			"give a \"description\" to release the current one again.")
 	case a.Part != renga.RollbackAll && a.Part != renga.RollbackCode && a.Part != renga.RollbackConfig:
 		return wire.Invalid("Part must be %q or %q, or be left out for both.", renga.RollbackCode, renga.RollbackConfig)
 	}
@@ -320,7 +332,10 @@ func (s *Server) makeRelease(r *http.Request, a renga.App, asked releaseAsked) (
 	}
 	rec, err := s.parts.Releaser.Rollback(r.Context(), a.ID, version, asked.Part, canary, wire.Caller(r).ID)
 	if err == nil {
-		s.Audit(r, "rolled back", a.Name, "release", renga.VersionName(rec.Version), "to", renga.VersionName(version), "part", string(asked.Part))
+		s.Audit(
+			r, "rolled back", a.Name, "release", renga.VersionName(rec.Version), "to", renga.VersionName(version),
+			"part", string(asked.Part),
+		)
 	}
 	return rec, err
 }

@@ -14,20 +14,44 @@ import (
 func TestReleases(t *testing.T) {
 	third := wiretest.IDOf(t, newRig(), 3)
 	run(t, []scenario{
-		{Name: "by version", URL: "/apps/hello/releases/3", Has: []string{`"version":3`, `"id":"` + third, `"current":true`, `"eligible_for_rollback":true`, `"reason":null`, `"log":[]`, `"web":"sha256:`}},
+		{
+			Name: "by version", URL: "/apps/hello/releases/3",
+			Has: []string{
+				`"version":3`, `"id":"` + third, `"current":true`, `"eligible_for_rollback":true`, `"reason":null`,
+				`"log":[]`, `"web":"sha256:`,
+			},
+		},
 		{Name: "by v version", URL: "/apps/hello/releases/v3", Has: []string{`"version":3`}},
 		{Name: "by id", URL: "/apps/hello/releases/" + third, Has: []string{`"version":3`}},
-		{Name: "failed, with reason and log", URL: "/apps/hello/releases/4", Has: []string{`"status":"failed"`, `"current":false`, `"reason":"web.1 exited with status 1."`, `"log":["boom"]`, `"updated_at":"2026-01-02T04:04:05Z"`}},
-		{Name: "not eligible, with reason", URL: "/apps/hello/releases/1", Has: []string{`"eligible_for_rollback":false`, `"reason":"v1 cannot be rolled back to."`}},
-		{Name: "pending, without a word of rollbacks", URL: "/apps/hello/releases/4", Prepare: pendingFourth, Has: []string{`"status":"pending"`, `"eligible_for_rollback":false`, `"reason":null`}},
-		{Name: "lists leave the log out", URL: "/apps/hello/releases", Has: []string{`"log":null`}, HasNot: []string{"boom"}},
+		{
+			Name: "failed, with reason and log", URL: "/apps/hello/releases/4",
+			Has: []string{
+				`"status":"failed"`, `"current":false`, `"reason":"web.1 exited with status 1."`, `"log":["boom"]`,
+				`"updated_at":"2026-01-02T04:04:05Z"`,
+			},
+		},
+		{
+			Name: "not eligible, with reason", URL: "/apps/hello/releases/1",
+			Has: []string{`"eligible_for_rollback":false`, `"reason":"v1 cannot be rolled back to."`},
+		},
+		{
+			Name: "pending, without a word of rollbacks", URL: "/apps/hello/releases/4", Prepare: pendingFourth,
+			Has: []string{`"status":"pending"`, `"eligible_for_rollback":false`, `"reason":null`},
+		},
+		{
+			Name: "lists leave the log out", URL: "/apps/hello/releases", Has: []string{`"log":null`},
+			HasNot: []string{"boom"},
+		},
 		{Name: "superseded is succeeded", URL: "/apps/hello/releases/2", Prepare: func(w *wiretest.World) {
 			w.Outcomes[2] = renga.Outcome{Status: renga.Superseded, At: wiretest.Born}
 		}, Has: []string{`"status":"succeeded"`}},
 		{Name: "by somebody who is gone", URL: "/apps/hello/releases/2", Prepare: func(w *wiretest.World) {
 			w.History[wiretest.Hello][1].By = "somebody"
 		}, Has: []string{`"user":{"email":"unknown@renga.localhost","id":"00000000-0000-0000-0000-000000000000"}`}},
-		{Name: "unknown version", URL: "/apps/hello/releases/99", Status: 404, Has: []string{`"resource":"release"`, `Couldn't find that release.`}},
+		{
+			Name: "unknown version", URL: "/apps/hello/releases/99", Status: 404,
+			Has: []string{`"resource":"release"`, `Couldn't find that release.`},
+		},
 		{Name: "no version", URL: "/apps/hello/releases/0", Status: 404},
 		{Name: "huge version", URL: "/apps/hello/releases/99999999999999999999", Status: 404},
 		{Name: "unknown id", URL: "/apps/hello/releases/" + string(wiretest.Hello), Status: 404},
@@ -39,14 +63,32 @@ func TestRollback(t *testing.T) {
 	third := wiretest.IDOf(t, newRig(), 3)
 	rolled := []string{`"version":5`, `"description":"Rollback to v3 `}
 	refused := func(name, body, message string) scenario {
-		return scenario{Name: name, Method: "POST", URL: "/apps/hello/releases", Body: body, Status: 422, Has: []string{`"id":"invalid_params"`, message}}
+		return scenario{
+			Name: name, Method: "POST", URL: "/apps/hello/releases", Body: body, Status: 422,
+			Has: []string{`"id":"invalid_params"`, message},
+		}
 	}
 	run(t, []scenario{
-		{Name: "to an id", Method: "POST", URL: "/apps/hello/releases", Body: `{"release":"` + third + `"}`, Status: 201, Has: rolled, After: wiretest.Audited("rolled back")},
-		{Name: "to a version", Method: "POST", URL: "/apps/hello/releases", Body: `{"release":"v3"}`, Status: 201, Has: rolled},
-		{Name: "to a number", Method: "POST", URL: "/apps/hello/releases", Body: `{"release":3}`, Status: 201, Has: rolled},
-		{Name: "of code only", Method: "POST", URL: "/apps/hello/releases", Body: `{"release":3,"part":"code"}`, Status: 201, Has: []string{"Rollback to v3 code"}},
-		{Name: "of config only", Method: "POST", URL: "/apps/hello/releases", Body: `{"release":3,"part":"config"}`, Status: 201, Has: []string{"Rollback to v3 config"}},
+		{
+			Name: "to an id", Method: "POST", URL: "/apps/hello/releases", Body: `{"release":"` + third + `"}`,
+			Status: 201, Has: rolled, After: wiretest.Audited("rolled back"),
+		},
+		{
+			Name: "to a version", Method: "POST", URL: "/apps/hello/releases", Body: `{"release":"v3"}`, Status: 201,
+			Has: rolled,
+		},
+		{
+			Name: "to a number", Method: "POST", URL: "/apps/hello/releases", Body: `{"release":3}`, Status: 201,
+			Has: rolled,
+		},
+		{
+			Name: "of code only", Method: "POST", URL: "/apps/hello/releases", Body: `{"release":3,"part":"code"}`,
+			Status: 201, Has: []string{"Rollback to v3 code"},
+		},
+		{
+			Name: "of config only", Method: "POST", URL: "/apps/hello/releases",
+			Body: `{"release":3,"part":"config"}`, Status: 201, Has: []string{"Rollback to v3 config"},
+		},
 		refused("of something else", `{"release":3,"part":"all"}`, `Part must be`),
 		refused("to a failed one", `{"release":"v4"}`, `v4 cannot be rolled back to.`),
 		refused("to one without images", `{"release":"v1"}`, `v1 cannot be rolled back to.`),
@@ -65,9 +107,19 @@ func TestReleaseDiff(t *testing.T) {
 			`"from":"v3","to":"v4"`, `"added":{"worker":"sha256:`, `"changed":{"web":{"from":"sha256:`,
 			`"config_vars":{"added":[],"changed":["COLOR"],"removed":[]}`,
 		}, HasNot: []string{"red", "blue", wiretest.Marker, `"values"`}},
-		{Name: "with another", URL: "/apps/hello/releases/v2/diff?against=v4", Has: []string{`"from":"v4","to":"v2"`, `"removed":{"worker":`, `"removed":["COLOR","SECRET"]`}},
-		{Name: "with values", URL: "/apps/hello/releases/4/diff?against=2&values=true", Has: []string{`"values":{"added":{"COLOR":"blue","SECRET":"` + wiretest.Marker + `"}`}},
-		{Name: "of the first", URL: "/apps/hello/releases/1/diff", Has: []string{`{"from":null,"to":"v1","images":{"added":{},"changed":{},"removed":{}},"config_vars":{"added":[],"changed":[],"removed":[]}}`}},
+		{
+			Name: "with another", URL: "/apps/hello/releases/v2/diff?against=v4",
+			Has: []string{`"from":"v4","to":"v2"`, `"removed":{"worker":`, `"removed":["COLOR","SECRET"]`},
+		},
+		{
+			Name: "with values", URL: "/apps/hello/releases/4/diff?against=2&values=true",
+			Has: []string{`"values":{"added":{"COLOR":"blue","SECRET":"` + wiretest.Marker + `"}`},
+		},
+		{
+			Name: "of the first", URL: "/apps/hello/releases/1/diff",
+			Has: []string{`{"from":null,"to":"v1","images":{"added":{},"changed":{},"removed":{}},` +
+				`"config_vars":{"added":[],"changed":[],"removed":[]}}`},
+		},
 		{Name: "of a missing one", URL: "/apps/hello/releases/99/diff", Status: 404},
 		{Name: "with a missing one", URL: "/apps/hello/releases/4/diff?against=v99", Status: 404},
 		{Name: "with nonsense", URL: "/apps/hello/releases/4/diff?against=x", Status: 404},
@@ -78,7 +130,8 @@ func TestListsAreAnsweredWhenEligibilityIsNotKnown(t *testing.T) {
 	rig := newRig()
 	rig.World.Blind = errors.New("read " + wiretest.Marker)
 	res, body := rig.Ask("GET", "/apps/hello/releases", "", nil)
-	if res.StatusCode != http.StatusOK || !strings.Contains(body, "could not be found out; try again") || strings.Contains(body, wiretest.Marker) {
+	if res.StatusCode != http.StatusOK || !strings.Contains(body, "could not be found out; try again") ||
+		strings.Contains(body, wiretest.Marker) {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 	if !strings.Contains(rig.Logged.String(), "eligibility of a release is not known") {
@@ -112,7 +165,10 @@ func TestReleasesAreMadeOfStoredImages(t *testing.T) {
 		t.Helper()
 		scenario{Method: "POST", URL: "/apps/hello/releases", Body: body, Status: 201, Has: has}.Play(t, rig)
 	}
-	made(`{"oci_image":"fresh","description":"by a tag"}`, `"version":5`, `"description":"by a tag"`, `"artifacts":[{"type":"oci-image","id":"`)
+	made(
+		`{"oci_image":"fresh","description":"by a tag"}`, `"version":5`, `"description":"by a tag"`,
+		`"artifacts":[{"type":"oci-image","id":"`,
+	)
 	newest := rig.World.History[wiretest.Hello][4]
 	if newest.Inputs.Images[renga.Web].Digest != wiretest.Image(renga.Web, 9).Digest {
 		t.Errorf("released %+v", newest.Inputs.Images)

@@ -41,7 +41,8 @@ func CanaryOf(a renga.App, asked *CanaryAsked) (renga.Canary, error) {
 // begin.
 func WithPreboot(a renga.App) error {
 	if !a.FeatureOn(renga.Preboot) {
-		return Invalid("A canary runs beside the release that serves, which takes the feature preboot; switch it on first.")
+		return Invalid("A canary runs beside the release that serves, which takes the feature preboot; switch it " +
+			"on first.")
 	}
 	return nil
 }

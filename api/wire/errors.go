@@ -145,7 +145,8 @@ func Invalid(format string, args ...any) *Problem {
 func NoEndpoint(http.ResponseWriter, *http.Request) error {
 	return &Problem{
 		kind: renga.NotFound, status: http.StatusNotFound, id: "not_found",
-		message: "The requested API endpoint was not found. Are you using the right HTTP verb (i.e. `GET` vs. `POST`), and did you specify your intended version with the `Accept` header?",
+		message: "The requested API endpoint was not found. Are you using the right HTTP verb (i.e. `GET` vs. " +
+			"`POST`), and did you specify your intended version with the `Accept` header?",
 	}
 }
 

@@ -76,7 +76,10 @@ func (s *EventStream) Overflow(missed uint64) error {
 	defer s.mu.Unlock()
 	line := renga.LogLine{
 		Time: s.now(), Source: renga.SourceHeroku, Dyno: "logplex",
-		Text: fmt.Sprintf("Error L11 (Tail buffer overflow) -> This tail session dropped %d messages since %s.", missed, Stamp(s.last)),
+		Text: fmt.Sprintf(
+			"Error L11 (Tail buffer overflow) -> This tail session dropped %d messages since %s.", missed,
+			Stamp(s.last),
+		),
 	}
 	return s.sendLocked([]byte("data: " + line.String() + "\n\n"))
 }

@@ -17,7 +17,8 @@ import (
 
 // Decode reads a JSON body into what the pointer into points at. An empty body
 // changes nothing; fields that are not known are ignored, as on Heroku, and the
-// answer warns of them. What is no JSON is a bad request, of another media type unsupported, a field of a wrong type an invalid parameter.
+// answer warns of them. What is no JSON is a bad request, of another media type unsupported, a field of a wrong type
+// an invalid parameter.
 // Messages never repeat what the body holds.
 func Decode(r *http.Request, into any) error {
 	body, err := io.ReadAll(r.Body)
@@ -30,7 +31,9 @@ func Decode(r *http.Request, into any) error {
 	if kind := r.Header.Get("Content-Type"); !mayBeJSON(kind) {
 		return &Problem{
 			kind: renga.Invalid, status: http.StatusUnsupportedMediaType, id: "unsupported_media_type",
-			message: fmt.Sprintf("A body of type %q is not understood; send JSON, with Content-Type: application/json.", Clip(kind)),
+			message: fmt.Sprintf(
+				"A body of type %q is not understood; send JSON, with Content-Type: application/json.", Clip(kind),
+			),
 		}
 	}
 	if !utf8.Valid(body) {
@@ -46,7 +49,8 @@ func Decode(r *http.Request, into any) error {
 // mayBeJSON tells whether a body of that declared type is read as JSON. What
 // curl calls a form when nobody says otherwise is.
 func mayBeJSON(contentType string) bool {
-	return contentType == "" || isJSON(contentType) || strings.HasPrefix(contentType, "application/x-www-form-urlencoded")
+	return contentType == "" || isJSON(contentType) ||
+		strings.HasPrefix(contentType, "application/x-www-form-urlencoded")
 }
 
 func unreadable(err error) error {

@@ -24,7 +24,9 @@ func List[T any](w http.ResponseWriter, r *http.Request, items []T, columns ...C
 
 // ListAs is list for elements that are dear to complete: show makes those of
 // the page for the wire.
-func ListAs[T, W any](w http.ResponseWriter, r *http.Request, items []T, show func(page []T) ([]W, error), columns ...Column[T]) error {
+func ListAs[T, W any](
+	w http.ResponseWriter, r *http.Request, items []T, show func(page []T) ([]W, error), columns ...Column[T],
+) error {
 	fields := make([]string, len(columns))
 	for i, col := range columns {
 		fields[i] = col.Field

@@ -103,7 +103,9 @@ func (d *Door) Holds(ctx context.Context, p Pass, app renga.AppID, asked Policy)
 
 // WhileHeld is ctx until cancel is called or the right to what runs in it has
 // ended. Nothing is ended because it could not be asked.
-func (d *Door) WhileHeld(ctx context.Context, p Pass, app renga.AppID, asked Policy) (held context.Context, cancel context.CancelFunc) {
+func (d *Door) WhileHeld(
+	ctx context.Context, p Pass, app renga.AppID, asked Policy,
+) (held context.Context, cancel context.CancelFunc) {
 	held, cancel = context.WithCancel(ctx)
 	go func() { // ends with held
 		defer cancel()

@@ -33,7 +33,9 @@ import (
 type Repeats interface {
 	// BeginRequest claims a request for as long as lease. It gives the answer
 	// when there is one, and neither that nor a claim while another holds it.
-	BeginRequest(ctx context.Context, request, holder string, lease time.Duration) (answer []byte, began bool, err error)
+	BeginRequest(
+		ctx context.Context, request, holder string, lease time.Duration,
+	) (answer []byte, began bool, err error)
 	// HoldRequest renews a claim; DropRequest lets it go.
 	HoldRequest(ctx context.Context, request, holder string, lease time.Duration) error
 	DropRequest(ctx context.Context, request, holder string) error
@@ -132,7 +134,9 @@ func newRepeatable(r *http.Request) (*repeatable, error) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	by := VisitOf(r).Bearer
-	p.key = fingerprint(string(by.Account.ID), by.Authorization.ID, r.Method, r.URL.RequestURI(), fmt.Sprint(p.explicit), id)
+	p.key = fingerprint(
+		string(by.Account.ID), by.Authorization.ID, r.Method, r.URL.RequestURI(), fmt.Sprint(p.explicit), id,
+	)
 	p.print = fingerprint(string(body))
 	return p, nil
 }

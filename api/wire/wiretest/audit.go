@@ -26,7 +26,8 @@ func auditLine(action string, fits func(fields map[string]any) bool) func(*testi
 				t.Fatal(err)
 			}
 			whole := fields["token"] != "" && fields["from"] == "192.0.2.1" && fields["request"] != ""
-			if fields["msg"] == "audit" && fields["action"] == action && fields["account"] == string(Ada.ID) && whole && fits(fields) {
+			if fields["msg"] == "audit" && fields["action"] == action && fields["account"] == string(Ada.ID) &&
+				whole && fits(fields) {
 				return
 			}
 		}

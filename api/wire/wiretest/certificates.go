@@ -68,13 +68,18 @@ func furnish(db *store.Store) error {
 	ctx := context.Background()
 	c, err := renga.CheckCertificate(Own.Chain, Own.Key, Born)
 	must(err)
-	e := renga.Endpoint{ID: EndpointID, App: Hello, CertificateID: EndpointID, Certificate: c, CreatedAt: Born, UpdatedAt: Born}
+	e := renga.Endpoint{
+		ID: EndpointID, App: Hello, CertificateID: EndpointID, Certificate: c, CreatedAt: Born, UpdatedAt: Born,
+	}
 	if _, err := db.AddEndpoint(ctx, e, Own.Key); err != nil {
 		return err
 	}
 	for _, d := range []renga.Domain{
 		{ID: DomainID, App: Hello, Hostname: "www.example.com", CreatedAt: Born, UpdatedAt: Born},
-		{ID: "60000000-0000-4000-8000-000000000003", App: Other, Hostname: "taken.example.org", CreatedAt: Born, UpdatedAt: Born},
+		{
+			ID: "60000000-0000-4000-8000-000000000003", App: Other, Hostname: "taken.example.org", CreatedAt: Born,
+			UpdatedAt: Born,
+		},
 	} {
 		if _, err := db.AddDomain(ctx, d); err != nil {
 			return err

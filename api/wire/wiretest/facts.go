@@ -28,8 +28,10 @@ func (r *Rig) Facts(t *testing.T) map[string]string {
 	})
 	w := r.World
 	for name, fact := range map[string]any{
-		"apps": w.Apps, "releases": w.History, "outcomes": w.Outcomes, "canaries": w.Canaries, "formation": w.Scaled, "dynos": w.Running,
-		"restarts": w.Restarts, "owners": w.Owners, "asleep": w.Asleep, "ordered": w.Ordered, "one-offs": w.Ran, "woken": w.Woken, "logs": w.Said,
+		"apps": w.Apps, "releases": w.History, "outcomes": w.Outcomes, "canaries": w.Canaries, "formation": w.Scaled,
+		"dynos":    w.Running,
+		"restarts": w.Restarts, "owners": w.Owners, "asleep": w.Asleep, "ordered": w.Ordered, "one-offs": w.Ran,
+		"woken": w.Woken, "logs": w.Said,
 	} {
 		facts[name] = fmt.Sprintf("%+v", fact)
 	}

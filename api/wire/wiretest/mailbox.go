@@ -36,7 +36,8 @@ func NewMailbox(w *World) *Mailbox {
 			Subject: renga.Subject{App: &changed}, Before: renga.Subject{App: &app},
 		}},
 		sent: []renga.Delivery{{
-			ID: delivered, Event: Happened, Kind: renga.AppEvent, Webhook: Hooked, Level: renga.Sync, Status: renga.DeliveryRetrying,
+			ID: delivered, Event: Happened, Kind: renga.AppEvent, Webhook: Hooked, Level: renga.Sync,
+			Status:   renga.DeliveryRetrying,
 			Attempts: 1, NextAttempt: Born, CreatedAt: Born, UpdatedAt: Born,
 			Last: &renga.Attempt{ID: "63000000-0000-4000-8000-000000000001", Code: 503, Began: Born, Ended: Born},
 		}},

@@ -67,7 +67,10 @@ func (sc Scenario) changedNothing(t *testing.T, before, after map[string]string)
 	t.Helper()
 	for name := range merged(before, after) {
 		if before[name] != after[name] {
-			t.Errorf("%s reads or was refused, and changed %s from %.300q to %.300q", sc.URL, name, before[name], after[name])
+			t.Errorf(
+				"%s reads or was refused, and changed %s from %.300q to %.300q", sc.URL, name, before[name],
+				after[name],
+			)
 		}
 	}
 }

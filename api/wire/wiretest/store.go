@@ -33,7 +33,8 @@ func NewStore() *store.Store {
 	}
 	if err == nil {
 		err = db.AddDrain(context.Background(), renga.Drain{
-			ID: "50000000-0000-4000-8000-000000000001", App: Hello, URL: "https://user:" + Marker + "@logs.example.com/a?b=c", Token: "d.1", CreatedAt: Born, UpdatedAt: Born,
+			ID: "50000000-0000-4000-8000-000000000001", App: Hello,
+			URL: "https://user:" + Marker + "@logs.example.com/a?b=c", Token: "d.1", CreatedAt: Born, UpdatedAt: Born,
 		})
 	}
 	if err == nil {
@@ -51,12 +52,21 @@ const (
 	AdasPrint = "bb:19:5d:ae:54:42:67:09:95:c0:36:70:25:ab:19:75"
 )
 
-var AdasKey = renga.SSHKey{ID: "50000000-0000-4000-8000-000000000001", Account: Ada.ID, Comment: "ada@desk", Fingerprint: AdasPrint, PublicKey: AdasLine, CreatedAt: Born}
+var AdasKey = renga.SSHKey{
+	ID: "50000000-0000-4000-8000-000000000001", Account: Ada.ID, Comment: "ada@desk", Fingerprint: AdasPrint,
+	PublicKey: AdasLine, CreatedAt: Born,
+}
 
 const OfferID = "60000000-0000-4000-8000-000000000001"
 
 // Offers are those that every world has: Ada's to Carol, and Bob's to Ada.
 var Offers = []renga.Transfer{
-	{ID: OfferID, App: Hello, Owner: Ada.ID, Recipient: Carol.ID, State: renga.TransferPending, CreatedAt: Born, UpdatedAt: Born},
-	{ID: "60000000-0000-4000-8000-000000000002", App: Other, Owner: Bob.ID, Recipient: Ada.ID, State: renga.TransferPending, CreatedAt: Born, UpdatedAt: Born},
+	{
+		ID: OfferID, App: Hello, Owner: Ada.ID, Recipient: Carol.ID, State: renga.TransferPending, CreatedAt: Born,
+		UpdatedAt: Born,
+	},
+	{
+		ID: "60000000-0000-4000-8000-000000000002", App: Other, Owner: Bob.ID, Recipient: Ada.ID,
+		State: renga.TransferPending, CreatedAt: Born, UpdatedAt: Born,
+	},
 }

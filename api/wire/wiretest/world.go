@@ -43,10 +43,16 @@ type World struct {
 }
 
 var (
-	Born  = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	Ada   = renga.Account{ID: "10000000-0000-4000-8000-000000000001", Email: "ada@example.com", CreatedAt: Born, UpdatedAt: Born}
-	Bob   = renga.Account{ID: "10000000-0000-4000-8000-000000000002", Email: "bob@example.com", CreatedAt: Born, UpdatedAt: Born}
-	Carol = renga.Account{ID: "10000000-0000-4000-8000-000000000003", Email: "carol@example.com", CreatedAt: Born, UpdatedAt: Born}
+	Born = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	Ada  = renga.Account{
+		ID: "10000000-0000-4000-8000-000000000001", Email: "ada@example.com", CreatedAt: Born, UpdatedAt: Born,
+	}
+	Bob = renga.Account{
+		ID: "10000000-0000-4000-8000-000000000002", Email: "bob@example.com", CreatedAt: Born, UpdatedAt: Born,
+	}
+	Carol = renga.Account{
+		ID: "10000000-0000-4000-8000-000000000003", Email: "carol@example.com", CreatedAt: Born, UpdatedAt: Born,
+	}
 	Hello = renga.AppID("20000000-0000-4000-8000-000000000001")
 	Other = renga.AppID("20000000-0000-4000-8000-000000000002")
 
@@ -54,7 +60,10 @@ var (
 )
 
 func Image(t renga.ProcessType, n int) renga.Image {
-	return renga.Image{Repository: "hello/" + string(t), Digest: fmt.Sprintf("sha256:%064d", n), Command: []string{"/bin/app", "--say", "it is"}, Size: 1000}
+	return renga.Image{
+		Repository: "hello/" + string(t), Digest: fmt.Sprintf("sha256:%064d", n),
+		Command: []string{"/bin/app", "--say", "it is"}, Size: 1000,
+	}
 }
 
 const SharingID = "40000000-0000-4000-8000-000000000001"
@@ -65,7 +74,9 @@ func With(a renga.Account, may ...renga.Permission) map[renga.AccountID]renga.Co
 	if err != nil {
 		panic(err) // a mistake of the test
 	}
-	return map[renga.AccountID]renga.Collaborator{a.ID: {ID: SharingID, Account: a.ID, Permissions: may, CreatedAt: Born, UpdatedAt: Born}}
+	return map[renga.AccountID]renga.Collaborator{
+		a.ID: {ID: SharingID, Account: a.ID, Permissions: may, CreatedAt: Born, UpdatedAt: Born},
+	}
 }
 
 // Share adds an app of Bob's that is shared with Ada.
@@ -79,7 +90,10 @@ func Share(w *World) {
 // to, and one of Bob's.
 func NewWorld() *World {
 	w := &World{Apps: map[renga.AppID]renga.App{}, History: map[renga.AppID][]renga.Release{}}
-	w.Apps[Hello] = renga.App{ID: Hello, Name: "hello", Owner: Ada.ID, ACM: true, Collaborators: With(Carol), CreatedAt: Born, UpdatedAt: Born}
+	w.Apps[Hello] = renga.App{
+		ID: Hello, Name: "hello", Owner: Ada.ID, ACM: true, Collaborators: With(Carol), CreatedAt: Born,
+		UpdatedAt: Born,
+	}
 	w.Apps[Other] = renga.App{ID: Other, Name: "other", Owner: Bob.ID, CreatedAt: Born, UpdatedAt: Born}
 	in := renga.Inputs{}.Clone()
 	w.Add(Hello, "Initial release", in)
@@ -90,18 +104,34 @@ func NewWorld() *World {
 	in.Images[renga.Web], in.Images["worker"], in.Vars["COLOR"] = Image(renga.Web, 4), Image("worker", 4), "blue"
 	w.Add(Hello, "Deploy 444444444444", in)
 	w.Canaries = map[int]renga.Canary{}
-	w.Outcomes = map[int]renga.Outcome{4: {Status: renga.Failed, Reason: "web.1 exited with status 1.", Log: []string{"boom"}, At: Born.Add(time.Hour)}}
+	w.Outcomes = map[int]renga.Outcome{
+		4: {
+			Status: renga.Failed, Reason: "web.1 exited with status 1.", Log: []string{"boom"},
+			At: Born.Add(time.Hour),
+		},
+	}
 	w.Scaled = renga.Formation{renga.Web: {Quantity: 1, Size: "standard-1x", CreatedAt: Born, UpdatedAt: Born}}
 	w.Running = []renga.Dyno{
-		{ID: "30000000-0000-4000-8000-000000000002", App: Hello, Name: "web.2", Type: renga.Web, Size: "standard-1x", Release: 3, Command: []string{"/bin/app", "it's"}, State: renga.Starting, Since: Born, Created: Born},
-		{ID: "30000000-0000-4000-8000-000000000001", App: Hello, Name: "web.1", Type: renga.Web, Size: "standard-1x", Release: 3, Command: []string{"/bin/app"}, State: renga.Up, Since: Born, Created: Born},
+		{
+			ID: "30000000-0000-4000-8000-000000000002", App: Hello, Name: "web.2", Type: renga.Web,
+			Size: "standard-1x", Release: 3, Command: []string{"/bin/app", "it's"}, State: renga.Starting,
+			Since: Born, Created: Born,
+		},
+		{
+			ID: "30000000-0000-4000-8000-000000000001", App: Hello, Name: "web.1", Type: renga.Web,
+			Size: "standard-1x", Release: 3, Command: []string{"/bin/app"}, State: renga.Up, Since: Born,
+			Created: Born,
+		},
 	}
 	return w
 }
 
 func (w *World) Add(app renga.AppID, description string, in renga.Inputs) renga.Release {
 	n := len(w.History[app]) + 1
-	rel := renga.Release{App: app, Version: n, Inputs: in.Clone(), Description: description, By: Ada.ID, CreatedAt: Born.Add(time.Duration(n) * time.Minute)}
+	rel := renga.Release{
+		App: app, Version: n, Inputs: in.Clone(), Description: description, By: Ada.ID,
+		CreatedAt: Born.Add(time.Duration(n) * time.Minute),
+	}
 	w.History[app] = append(w.History[app], rel)
 	return rel
 }
@@ -176,7 +206,10 @@ func (w *World) CreateApp(ctx context.Context, name string, by renga.AccountID) 
 	if err := renga.ValidateAppName(name); err != nil {
 		return renga.App{}, err
 	}
-	a := renga.App{ID: renga.AppID(fmt.Sprintf("20000000-0000-4000-8000-%012d", 100+len(w.History))), Name: name, Owner: by, CreatedAt: Born, UpdatedAt: Born}
+	a := renga.App{
+		ID: renga.AppID(fmt.Sprintf("20000000-0000-4000-8000-%012d", 100+len(w.History))), Name: name, Owner: by,
+		CreatedAt: Born, UpdatedAt: Born,
+	}
 	w.Apps[a.ID] = a
 	w.Add(a.ID, "Initial release", renga.Inputs{})
 	return a, nil
@@ -254,7 +287,9 @@ func (w *World) Newest(_ context.Context, apps []renga.AppID) (map[renga.AppID]r
 	return all, nil
 }
 
-func (w *World) Rollback(ctx context.Context, app renga.AppID, n int, part renga.RollbackPart, canary renga.Canary, by renga.AccountID) (renga.ReleaseRecord, error) {
+func (w *World) Rollback(
+	ctx context.Context, app renga.AppID, n int, part renga.RollbackPart, canary renga.Canary, by renga.AccountID,
+) (renga.ReleaseRecord, error) {
 	rec, err := w.Release(ctx, app, n)
 	if err == nil {
 		err = w.Eligible(ctx, w.Apps[app], rec)
@@ -267,7 +302,9 @@ func (w *World) Rollback(ctx context.Context, app renga.AppID, n int, part renga
 	return w.Record(app, rel.Version), nil
 }
 
-func (w *World) Rerelease(_ context.Context, app renga.AppID, description string, canary renga.Canary, _ renga.AccountID) (renga.ReleaseRecord, error) {
+func (w *World) Rerelease(
+	_ context.Context, app renga.AppID, description string, canary renga.Canary, _ renga.AccountID,
+) (renga.ReleaseRecord, error) {
 	rel := w.Add(app, description, w.History[app][len(w.History[app])-1].Inputs)
 	w.Canaries[rel.Version] = canary
 	return w.Record(app, rel.Version), nil
@@ -296,10 +333,13 @@ func (w *World) EndCanary(_ context.Context, _ renga.AppID, n int) error {
 	return nil
 }
 
-func (w *World) RunOneOff(_ context.Context, a renga.App, asked renga.OneOff, still func(context.Context) error) (renga.Dyno, string, error) {
+func (w *World) RunOneOff(
+	_ context.Context, a renga.App, asked renga.OneOff, still func(context.Context) error,
+) (renga.Dyno, string, error) {
 	w.Still = still
 	d := renga.Dyno{
-		ID: "30000000-0000-4000-8000-000000000009", App: a.ID, Name: "run.1234", Type: renga.Run, Size: "eco", Release: 3,
+		ID: "30000000-0000-4000-8000-000000000009", App: a.ID, Name: "run.1234", Type: renga.Run, Size: "eco",
+		Release: 3,
 		Command: []string{"/bin/sh", "-c", asked.Command}, State: renga.Starting, Since: Born, Created: Born,
 	}
 	if asked.Type == "clock" {
@@ -313,7 +353,9 @@ func (w *World) RunOneOff(_ context.Context, a renga.App, asked renga.OneOff, st
 }
 
 // Follow writes the output at once; more never comes.
-func (w *World) Follow(ctx context.Context, _ renga.AppID, version int, out io.Writer, over func(context.Context) (bool, error)) error {
+func (w *World) Follow(
+	ctx context.Context, _ renga.AppID, version int, out io.Writer, over func(context.Context) (bool, error),
+) error {
 	if _, err := io.WriteString(out, w.Outputs[version]); err != nil {
 		return err
 	}
@@ -325,7 +367,9 @@ func (w *World) Follow(ctx context.Context, _ renga.AppID, version int, out io.W
 }
 
 // Find knows one image besides those that are released: "fresh".
-func (w *World) Find(_ context.Context, app string, t renga.ProcessType, ref string) (map[renga.ProcessType]renga.Image, error) {
+func (w *World) Find(
+	_ context.Context, app string, t renga.ProcessType, ref string,
+) (map[renga.ProcessType]renga.Image, error) {
 	if ref == "fresh" {
 		return map[renga.ProcessType]renga.Image{t: Image(t, 9)}, nil
 	}
@@ -375,7 +419,9 @@ func (w *World) Vars(_ context.Context, app renga.AppID) (renga.Vars, error) {
 	return w.History[app][len(w.History[app])-1].Env(), nil
 }
 
-func (w *World) SetVars(_ context.Context, app renga.AppID, changes map[string]*string, _ renga.AccountID) (renga.Vars, error) {
+func (w *World) SetVars(
+	_ context.Context, app renga.AppID, changes map[string]*string, _ renga.AccountID,
+) (renga.Vars, error) {
 	in := w.History[app][len(w.History[app])-1].Inputs.Clone()
 	for name, value := range changes {
 		if value == nil {
@@ -394,7 +440,9 @@ func (w *World) Formation(context.Context, renga.AppID) (renga.Formation, error)
 	return maps.Clone(w.Scaled), nil
 }
 
-func (w *World) SetFormation(_ context.Context, _ renga.AppID, edit func(renga.Formation) error) (renga.Formation, error) {
+func (w *World) SetFormation(
+	_ context.Context, _ renga.AppID, edit func(renga.Formation) error,
+) (renga.Formation, error) {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	f := maps.Clone(w.Scaled)
@@ -412,7 +460,10 @@ func (w *World) Dynos(context.Context, renga.AppID) ([]renga.Dyno, error) {
 func (w *World) Minutes(context.Context, renga.AppID) ([]renga.Minute, error) {
 	at := Born.Truncate(time.Minute)
 	return []renga.Minute{
-		{At: at, Type: renga.Web, Dynos: 2, Memory: 1000, MaxMemory: 2000, Quota: 4000, CPU: .5, Requests: 10, Errors: 1, Service: 1500 * time.Microsecond},
+		{
+			At: at, Type: renga.Web, Dynos: 2, Memory: 1000, MaxMemory: 2000, Quota: 4000, CPU: .5, Requests: 10,
+			Errors: 1, Service: 1500 * time.Microsecond,
+		},
 		{At: at.Add(time.Minute), Type: "worker", Dynos: 1, Memory: 500},
 	}, nil
 }
@@ -467,7 +518,9 @@ func (j *journal) Last(_ renga.AppID, n int, f renga.LogFilter) (lines []renga.L
 
 // Follow tells a line more than the newest, with three lines missing before it,
 // and then what comes.
-func (j *journal) Follow(ctx context.Context, _ renga.AppID, after uint64, tell func([]renga.LogLine, uint64) error) error {
+func (j *journal) Follow(
+	ctx context.Context, _ renga.AppID, after uint64, tell func([]renga.LogLine, uint64) error,
+) error {
 	err := tell([]renga.LogLine{{ID: after + 4, Time: Born, Source: "app", Dyno: "web.1", Text: "late"}}, 3)
 	for err == nil {
 		select {
