@@ -98,24 +98,24 @@ func (c *webSocketClient) Pass(ctx context.Context, to Stream) error {
 			_, _ = to.Write(message) // a dyno that reads no more may still print
 			continue
 		}
-		if err := c.obey(ctx, message, to); err != nil {
+		if err := c.control(ctx, message, to); err != nil {
 			return errors.Join(err, c.conn.Close(websocket.StatusInvalidFramePayloadData,
 				"a text message must be JSON: resize or eof"))
 		}
 	}
 }
 
-func (v *webSocketClient) obey(ctx context.Context, message []byte, to Stream) error {
-	var c control
-	if err := json.Unmarshal(message, &c); err != nil {
+// control does what a text message asks for.
+func (c *webSocketClient) control(ctx context.Context, message []byte, to Stream) error {
+	var asked control
+	if err := json.Unmarshal(message, &asked); err != nil {
 		return err
 	}
-	if c.Resize != nil {
-		// a dyno that has ended has no terminal
-		_ = to.Resize(ctx, renga.Window{Columns: c.Resize.Columns, Rows: c.Resize.Rows})
+	if size := asked.Resize; size != nil {
+		_ = to.Resize(ctx, renga.Window{Columns: size.Columns, Rows: size.Rows}) // it may have ended
 	}
-	if c.EOF {
-		_ = to.CloseWrite() // nor input
+	if asked.EOF {
+		_ = to.CloseWrite() // likewise
 	}
 	return nil
 }
