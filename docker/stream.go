@@ -19,7 +19,7 @@ type pipe struct {
 	out  io.Reader
 }
 
-// openPipe puts what the connection brings together from now on.
+// openPipe reads the connection from now on, and puts its frames together.
 func openPipe(conn types.HijackedResponse, terminal bool) pipe {
 	if terminal {
 		return pipe{conn, conn.Reader}
