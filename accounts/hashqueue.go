@@ -32,7 +32,7 @@ type hashQueue struct {
 }
 
 // hashTurn is told once: true when its turn has come, false if it never will.
-type hashTurn struct{ come chan bool }
+type hashTurn struct{ ready chan bool }
 
 // newHashQueue leaves half of the CPUs to all the rest.
 func newHashQueue() *hashQueue {
@@ -50,19 +50,19 @@ func (t *hashQueue) do(ctx context.Context, from string, hash func()) error {
 }
 
 func (t *hashQueue) await(ctx context.Context, from string) error {
-	mine := t.line(from)
+	mine := t.enqueue(from)
 	if mine == nil {
 		return nil
 	}
 	waiting, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
 	select {
-	case came := <-mine.come:
+	case came := <-mine.ready:
 		if came {
 			return nil
 		}
 	case <-waiting.Done():
-		if !t.leave(from, mine) && <-mine.come { // it came at that moment
+		if !t.leave(from, mine) && <-mine.ready { // it came at that moment
 			t.next()
 		}
 		if ctx.Err() != nil {
@@ -72,8 +72,8 @@ func (t *hashQueue) await(ctx context.Context, from string) error {
 	return renga.Errorf(renga.Unavailable, "Too many people log in at once; try again in a moment.")
 }
 
-// line takes a free place and gives nil, or a turn to wait for.
-func (t *hashQueue) line(from string) *hashTurn {
+// enqueue takes a free place and returns nil, or a turn to wait for.
+func (t *hashQueue) enqueue(from string) *hashTurn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.free > 0 {
@@ -85,7 +85,7 @@ func (t *hashQueue) line(from string) *hashTurn {
 		t.order = append(t.order, from)
 	}
 	if len(those) == perAddress {
-		those[0].come <- false
+		those[0].ready <- false
 		those = those[1:]
 	}
 	t.waiting[from] = append(those, mine)
@@ -104,7 +104,7 @@ func (t *hashQueue) next() {
 	t.order = t.order[1:]
 	those := t.waiting[from]
 	last := len(those) - 1
-	those[last].come <- true
+	those[last].ready <- true
 	if t.waiting[from] = those[:last]; last > 0 {
 		t.order = append(t.order, from) // behind the others
 	} else {

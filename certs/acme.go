@@ -254,11 +254,11 @@ func (d *orders) wait(hello *tls.ClientHelloInfo, host string) *tls.Certificate 
 	case <-late.C:
 	case <-hello.Context().Done():
 	}
-	return d.of(hello, host)
+	return d.certFor(hello, host)
 }
 
-// of is the host's certificate; nil when there is none yet.
-func (d *orders) of(hello *tls.ClientHelloInfo, host string) *tls.Certificate {
+// certFor is the host's certificate; nil when there is none yet.
+func (d *orders) certFor(hello *tls.ClientHelloInfo, host string) *tls.Certificate {
 	best, err := certmagic.DefaultCertificateSelector(hello, d.cache.AllMatchingCertificates(host))
 	if err != nil {
 		return nil

@@ -142,11 +142,11 @@ func (c *Certs) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error
 // address of this machine.
 func (c *Certs) withoutSNI(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	api := "api." + c.o.Domain
-	if found := c.files.of(api); found != nil {
+	if found := c.files.certFor(api); found != nil {
 		return found, nil
 	}
 	if c.orders != nil {
-		if found := c.orders.of(hello, api); found != nil {
+		if found := c.orders.certFor(hello, api); found != nil {
 			return found, nil
 		}
 	}
@@ -155,7 +155,7 @@ func (c *Certs) withoutSNI(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 
 // forPlatform is for the platform's domain, all below it, and localhost.
 func (c *Certs) forPlatform(hello *tls.ClientHelloInfo, host string) (*tls.Certificate, error) {
-	if found := c.files.of(host); found != nil {
+	if found := c.files.certFor(host); found != nil {
 		return found, nil
 	}
 	if found := c.ordered(hello, host); found != nil {
@@ -171,14 +171,14 @@ func (c *Certs) forDomain(hello *tls.ClientHelloInfo, host string) (*tls.Certifi
 	if own := c.own(ctx, host); own != nil {
 		return own, nil
 	}
-	if found := c.files.of(host); found != nil {
+	if found := c.files.certFor(host); found != nil {
 		return found, nil
 	}
 	if found := c.ordered(hello, host); found != nil {
 		return found, nil
 	}
 	if ours, err := c.hosts.IsManaged(ctx, host); err == nil && ours {
-		return c.local.of(host)
+		return c.local.certFor(host)
 	}
 	return c.withoutSNI(hello)
 }
@@ -203,7 +203,7 @@ func (c *Certs) ordered(hello *tls.ClientHelloInfo, host string) *tls.Certificat
 	if c.orders == nil {
 		return nil
 	}
-	if found := c.orders.of(hello, host); found != nil {
+	if found := c.orders.certFor(hello, host); found != nil {
 		return found
 	}
 	if !c.mayOrder(hello.Context(), host) {

@@ -41,9 +41,9 @@ func openPair(certFile, keyFile string, now func() time.Time, log *slog.Logger) 
 	return p, nil
 }
 
-// of is the certificate if it is good for the host; nil otherwise, and for a
+// certFor is the certificate if it is good for the host; nil otherwise, and for a
 // nil pair.
-func (p *pair) of(host string) *tls.Certificate {
+func (p *pair) certFor(host string) *tls.Certificate {
 	if p == nil {
 		return nil
 	}

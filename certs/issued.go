@@ -22,9 +22,9 @@ func newIssued(ca *CA, now func() time.Time) *issued {
 	return &issued{ca: ca, now: now, held: map[string]*tls.Certificate{}}
 }
 
-// of is a certificate for one host. Callers have checked that the host is ours,
+// certFor is a certificate for one host. Callers have checked that the host is ours,
 // which bounds their number.
-func (i *issued) of(host string) (*tls.Certificate, error) { return i.own([]string{host}, nil) }
+func (i *issued) certFor(host string) (*tls.Certificate, error) { return i.own([]string{host}, nil) }
 
 // own is for all names at once.
 func (i *issued) own(names []string, ips []net.IP) (*tls.Certificate, error) {

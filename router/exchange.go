@@ -35,18 +35,18 @@ type exchange struct {
 	reply reply
 	body  upload
 
-	app      *app
-	target   *target // claimed, nil when none is
-	tried    []*target
-	tries    int
-	connect  time.Duration
-	dialing  time.Time
-	heard    atomic.Bool // something of an answer came
-	duplex   bool        // request and answer may overlap
-	complete bool        // the table was complete when the host was looked up
-	done     bool        // the proxy has returned in good order
-	code     Code
-	cause    error
+	app         *app
+	target      *target // claimed, nil when none is
+	tried       []*target
+	tries       int
+	connect     time.Duration
+	dialing     time.Time
+	answerBegan atomic.Bool // something of an answer came
+	duplex      bool        // request and answer may overlap
+	complete    bool        // the table was complete when the host was looked up
+	done        bool        // the proxy has returned in good order
+	code        Code
+	cause       error
 }
 
 // failure is an error that has its code already.
@@ -118,7 +118,7 @@ func (x *exchange) allowDuplex() {
 // reads would move that of the next request, or of a stream that is gone, and
 // panic.
 func (x *exchange) closeBody() {
-	defer x.body.leave()
+	defer x.body.end()
 	if !x.duplex || !x.done || x.reply.hijacked != nil || x.body.ended() {
 		return
 	}
@@ -259,7 +259,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		if !errors.As(err, &refused) {
 			return nil, err
 		}
-		if err := x.another(refused); err != nil {
+		if err := x.claimNext(refused); err != nil {
 			return nil, err
 		}
 	}
@@ -296,8 +296,8 @@ func repeatable(out *http.Request) bool {
 	return false
 }
 
-// another claims a dyno after the claimed one could not be reached.
-func (x *exchange) another(err *dialError) error {
+// claimNext claims a dyno after the claimed one could not be reached.
+func (x *exchange) claimNext(err *dialError) error {
 	refused := x.target
 	refused.quarantine(x.rt.opt.Now().Add(x.rt.opt.Quarantine))
 	x.tried = append(x.tried, refused)
@@ -330,7 +330,7 @@ func (x *exchange) watch(ctx context.Context) {
 		}
 	}
 	x.watchInterim(trace)
-	trace.GotFirstResponseByte = func() { x.heard.Store(true) }
+	trace.GotFirstResponseByte = func() { x.answerBegan.Store(true) }
 }
 
 // fail answers with the page for err, or closes the connection if an answer has
@@ -361,7 +361,7 @@ func (x *exchange) diagnose(err error) Code {
 		return H15
 	case isTimeout(err):
 		return H12
-	case x.heard.Load():
+	case x.answerBegan.Load():
 		return H17
 	}
 	return H13

@@ -77,8 +77,8 @@ func (u *upload) ended() bool {
 	return ended
 }
 
-// leave gives the client's deadline up, before the handler ends.
-func (u *upload) leave() {
+// end stops moving the client's deadline, before the handler ends.
+func (u *upload) end() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.over = true
