@@ -41,7 +41,7 @@ func newCoupling(p renga.Pipeline, c renga.Coupling) coupling {
 	return coupling{
 		App: wire.OnlyID{ID: string(c.App)}, CreatedAt: wire.Stamp(c.CreatedAt), ID: c.ID,
 		Pipeline: wire.Ref{ID: string(p.ID), Name: p.Name},
-		Stage: string(c.Stage), UpdatedAt: wire.Stamp(c.UpdatedAt),
+		Stage:    string(c.Stage), UpdatedAt: wire.Stamp(c.UpdatedAt),
 	}
 }
 

@@ -75,7 +75,7 @@ var handed = map[string]func(t *testing.T, rig *rig, headers map[string]string) 
 
 // newStreams is a rig with a log and a release command that both go on.
 func newStreams() *rig {
-	rig := newLog()
+	rig := wiretest.FillLog(newRig(nil))
 	wiretest.WithPhase(rig.World)
 	rig.World.Outcomes[4] = renga.Outcome{Status: renga.Pending, At: wiretest.Born}
 	rig.LookAgain = time.Millisecond

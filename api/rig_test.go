@@ -9,6 +9,7 @@ import (
 	"renga/api/apps"
 	"renga/api/domains"
 	"renga/api/dynos"
+	"renga/api/events"
 	"renga/api/people"
 	"renga/api/releases"
 	"renga/api/wire/wiretest"
@@ -37,7 +38,7 @@ func newRig(checks map[string]func(context.Context) error) *rig {
 func newRigWith(change func(*api.Options)) *rig {
 	r := wiretest.New()
 	options := api.Options{
-		Settings: r.NewSettings(), Reachable: reachable, Version: "1.2.3",
+		Settings: r.NewSettings(), Version: "1.2.3",
 		RateLimit: 1 << 30, // more than fuzzing asks for
 	}
 	change(&options)
@@ -48,9 +49,7 @@ func newRigWith(change func(*api.Options)) *rig {
 		Wire: r.NewParts(), People: people.Parts{
 			Accounts: db, Logins: r.People, Authorizations: db, Browsers: r.People, Keys: db,
 		},
-
-		Logs:      &w.Journal,
-		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db}, Drains: db, Drainer: w,
+		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db},
 		Releases: releases.Parts{
 			Apps: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w, Images: w, Deployer: w,
 		},
@@ -62,8 +61,10 @@ func newRigWith(change func(*api.Options)) *rig {
 			Attach:         http.HandlerFunc(attached),
 			RendezvousPort: "5443", Visits: visits{w}, Schedules: db, Scheduler: room,
 		},
-		Domains:  domains.Parts{Apps: w, Domains: db, Endpoints: db, Orders: w},
-		Webhooks: r.Mailbox,
+		Events: events.Parts{
+			Logs: &w.Journal, Drains: db, Drainer: w, Webhooks: r.Mailbox, Reachable: wiretest.Reachable,
+		},
+		Domains: domains.Parts{Apps: w, Domains: db, Endpoints: db, Orders: w},
 	})
 	r.Handler, r.Door = server, server.Door
 	return r

@@ -3,7 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
-	"net/netip"
+	"renga"
 	"slices"
 
 	"renga/api/apps"
@@ -12,6 +12,8 @@ import (
 	"renga/api/people"
 	"renga/api/releases"
 	"renga/api/wire"
+
+	"renga/api/events"
 )
 
 // Options are the platform's settings as far as the API shows them.
@@ -20,9 +22,6 @@ type Options struct {
 	// RateLimit is how many requests an account may make in an hour; 0 for
 	// Heroku's 4,500.
 	RateLimit int
-	// Reachable says why webhooks may not be delivered to an address; nil where
-	// they may, and everywhere without it.
-	Reachable func(netip.Addr) error
 	// Checks are what /healthz asks, by name. Each ends when its context does.
 	Checks  map[string]func(context.Context) error
 	Version string
@@ -31,21 +30,16 @@ type Options struct {
 // Parts are who does the work.
 type Parts struct {
 	Wire     wire.Parts
+	Events   events.Parts
 	Dynos    dynos.Parts
 	Apps     apps.Parts
 	Releases releases.Parts
 	Domains  domains.Parts
 	People   people.Parts
 
-	Logs Logs
-
 	Pipelines    Pipelines
 	PipelineVars PipelineVars
 	Promotions   Promotions
-	Webhooks     Webhooks
-
-	Drains  Drains
-	Drainer wire.Reconciler // of an app's drains
 }
 
 // Server is the API as an http.Handler. It serves /healthz, the status and the
@@ -57,6 +51,7 @@ type Server struct {
 	parts    Parts
 	rates    *rates
 	people   *people.Server
+	events   *events.Server
 	dynos    *dynos.Server
 	apps     *apps.Server
 	releases *releases.Server
@@ -76,6 +71,11 @@ func New(o Options, p Parts) *Server {
 	}
 	p.Domains.ShowApp = s.apps.Show
 	s.domains = domains.New(door, p.Domains)
+	p.Events.Shown = events.Shown{
+		App: s.apps.Show, Collaborator: s.apps.ShowCollaborator, Release: releases.ShowRecord,
+		Dyno: dynos.Show, Process: dynos.ShowProcess, Domain: s.domains.Show, Endpoint: s.domains.ShowEndpoint,
+	}
+	s.events = events.New(door, p.Events)
 	routes := s.routes()
 	doors := split("/healthz", s.Handle(s.health), s.Locked(routes, s.count))
 	doors = split(statusPath, s.Handle(s.status), doors)
@@ -86,19 +86,21 @@ func New(o Options, p Parts) *Server {
 	return s
 }
 
+// Payload is an event as receivers of webhooks get it, all but what is about its
+// delivery.
+func (s *Server) Payload(ctx context.Context, e renga.Event) (map[string]any, error) {
+	return s.events.Payload(ctx, e)
+}
+
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 func (s *Server) routes() []wire.Route {
 	return slices.Concat(
-		s.people.Routes(), s.dynos.Routes(), s.apps.Routes(), s.releases.Routes(), s.domains.Routes(),
+		s.people.Routes(), s.events.Routes(), s.dynos.Routes(), s.apps.Routes(), s.releases.Routes(), s.domains.Routes(),
 		s.rateLimitRoutes(),
 
-		s.logSessionRoutes(), s.logDrainRoutes(),
-
 		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(),
-		s.webhookRoutes(), s.webhookEventRoutes(), s.webhookDeliveryRoutes(),
-		s.logStreamRoutes(),
 	)
 }
 

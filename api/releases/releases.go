@@ -81,10 +81,10 @@ type Release struct {
 	Canary *canary           `json:"canary"` // null when it takes over at once
 }
 
-// NewRelease maps a release; barred is why it cannot be rolled back to, nil
+// newRelease maps a release; barred is why it cannot be rolled back to, nil
 // when it can. Current is the release that serves, as on Heroku: while a deploy
 // is under way, and after a failed one, it is not the newest.
-func NewRelease(a renga.App, rec renga.ReleaseRecord, by wire.Person, barred error) Release {
+func newRelease(a renga.App, rec renga.ReleaseRecord, by wire.Person, barred error) Release {
 	shown := Release{
 		AddonPlanNames: []string{}, App: wire.AppRef(a), Artifacts: artifacts(rec.Images),
 		CreatedAt: wire.Stamp(rec.CreatedAt), Current: rec.Live,
@@ -158,7 +158,7 @@ func (s *Server) Show(ctx context.Context, a renga.App, rec renga.ReleaseRecord,
 			barred,
 		)
 	}
-	shown := NewRelease(a, rec, by, barred)
+	shown := newRelease(a, rec, by, barred)
 	if rec.HasPhase() {
 		url := s.outputURL(ctx, a.ID, rec.Version)
 		shown.OutputStreamURL = &url

@@ -8,6 +8,7 @@ import (
 	"renga/api/apps"
 	"renga/api/domains"
 	"renga/api/dynos"
+	"renga/api/events"
 	"renga/api/people"
 	"renga/api/releases"
 	"renga/api/wire"
@@ -29,7 +30,6 @@ func (p *platform) newAPI() *api.Server {
 			Now:       time.Now,
 		},
 		RateLimit: p.settings.RateLimit,
-		Reachable: p.egress.Check,
 		Version:   versionName(),
 		Checks:    p.checks(),
 	}, api.Parts{
@@ -84,6 +84,13 @@ func (p *platform) newAPI() *api.Server {
 			Schedules:      p.db,
 			Scheduler:      p.scheduler,
 		},
+		Events: events.Parts{
+			Logs:      p.logs,
+			Drains:    p.db,
+			Drainer:   p.drainer,
+			Webhooks:  p.db,
+			Reachable: p.egress.Check,
+		},
 		People: people.Parts{
 			Accounts:       p.db,
 			Logins:         logins,
@@ -91,13 +98,9 @@ func (p *platform) newAPI() *api.Server {
 			Browsers:       logins,
 			Keys:           p.db,
 		},
-		Logs:         p.logs,
 		Pipelines:    p.db,
 		PipelineVars: p.db,
 		Promotions:   p.promoter,
-		Drains:       p.db,
-		Drainer:      p.drainer,
-		Webhooks:     p.db,
 	})
 }
 

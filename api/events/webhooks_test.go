@@ -1,24 +1,15 @@
-package api_test
+package events_test
 
 import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"strings"
 	"testing"
 
 	"renga"
 	"renga/api/wire/wiretest"
 )
-
-// reachable is what the platform lets webhooks reach: nothing near.
-func reachable(ip netip.Addr) error {
-	if ip.IsLoopback() || ip.IsLinkLocalUnicast() {
-		return renga.Errorf(renga.Forbidden, "The operator may allow %s with --egress-allow.", ip)
-	}
-	return nil
-}
 
 func TestWebhooksAreChecked(t *testing.T) {
 	body := func(change string) string {
@@ -38,7 +29,7 @@ func TestWebhooksAreChecked(t *testing.T) {
 			Has: []string{says},
 		}
 	}
-	play(t, []scenario{
+	run(t, []scenario{
 		{
 			Name: "all kinds", Method: "POST", URL: "/apps/hello/webhooks",
 			Body: body(`{"include":["dyno","api:dyno","api:build","api:domain"]}`), Status: 201,
@@ -69,7 +60,7 @@ func TestWebhooksAreChecked(t *testing.T) {
 }
 
 func TestAWebhooksSecretIsToldOnce(t *testing.T) {
-	rig := furnished()
+	rig := newRig()
 	res, body := rig.Ask(
 		"POST", "/apps/hello/webhooks",
 		`{"include":["dyno"],"level":"sync","url":"https://example.com/a","secret":null}`, nil,
@@ -97,7 +88,7 @@ func TestAWebhooksSecretIsToldOnce(t *testing.T) {
 }
 
 func TestAuthorizationIsKeptUntilItIsTakenAway(t *testing.T) {
-	fresh := furnished()
+	fresh := newRig()
 	for body, want := range map[string]renga.Secret{
 		`{}`: "Bearer " + wiretest.Marker, `{"authorization":"x"}`: "x", `{"authorization":null}`: "",
 	} {
@@ -112,7 +103,7 @@ func TestAuthorizationIsKeptUntilItIsTakenAway(t *testing.T) {
 }
 
 func TestAnAppHasTenWebhooks(t *testing.T) {
-	rig := furnished()
+	rig := newRig()
 	for n := 1; n <= 10; n++ {
 		want, has := http.StatusCreated, fmt.Sprintf(`"url":"https://example.com/%d"`, n)
 		if n == 10 {
@@ -124,7 +115,7 @@ func TestAnAppHasTenWebhooks(t *testing.T) {
 }
 
 func TestDeliveriesAreFilteredByStatus(t *testing.T) {
-	play(t, []scenario{
+	run(t, []scenario{
 		{
 			Name: "as the CLI asks", URL: "/apps/hello/webhook-deliveries?eq[status]=retrying",
 			Headers: wiretest.Header("Range", "seq ..; order=desc,max=1000"),
@@ -132,94 +123,4 @@ func TestDeliveriesAreFilteredByStatus(t *testing.T) {
 		},
 		{Name: "of none", URL: "/apps/hello/webhook-deliveries?eq[status]=succeeded", Has: []string{`[]`}},
 	})
-}
-
-func TestPayloadsAreWhatTheAPIShows(t *testing.T) {
-	rig := furnished()
-	app := rig.World.Apps[wiretest.Hello]
-	starting, up := rig.World.Running[0], rig.World.Running[0]
-	up.State, up.Since = renga.Up, wiretest.Born.AddDate(0, 0, 1)
-	rec := rig.World.Record(wiretest.Hello, 3)
-	scale := func(n int) renga.Subject {
-		return renga.Subject{
-			Process: &renga.Process{
-				Type:  "web",
-				Scale: renga.Scale{Quantity: n, Size: "eco", CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born},
-			},
-		}
-	}
-	for _, c := range []struct {
-		kind        renga.EventKind
-		now, before renga.Subject
-		has         []string
-	}{
-		{
-			renga.AppEvent, renga.Subject{App: &app}, renga.Subject{},
-			[]string{`"resource":"app"`, `"previous_data":{}`, `"web_url":"http://hello.renga.localhost:5000/"`},
-		},
-		{
-			renga.ReleaseEvent, renga.Subject{Release: &rec}, renga.Subject{},
-			[]string{
-				`"resource":"release"`, `"version":3`, `"current":true`,
-				`"description":"Set COLOR, SECRET config vars"`,
-			},
-		},
-		{
-			renga.BuildEvent, renga.Subject{Release: &rec}, renga.Subject{},
-			[]string{`"resource":"build"`, `"status":"succeeded"`, `"source_blob":{`},
-		},
-		{
-			renga.DynoEvent, renga.Subject{Dyno: &up}, renga.Subject{Dyno: &starting},
-			[]string{
-				`"resource":"dyno"`, `"state":"up"`,
-				`"previous_data":{"state":"starting","updated_at":"2026-01-02T03:04:05Z"}`,
-			},
-		},
-		{
-			renga.FormationEvent, scale(2), scale(1),
-			[]string{`"resource":"formation"`, `"quantity":2`, `"previous_data":{"quantity":1}`},
-		},
-		{
-			renga.CollaboratorEvent,
-			renga.Subject{Collaborator: &renga.Collaborator{ID: wiretest.Hooked, Account: wiretest.Bob.ID}},
-			renga.Subject{}, []string{`"resource":"collaborator"`, `"email":"bob@example.com"`},
-		},
-		{
-			renga.DomainEvent,
-			renga.Subject{Domain: &renga.Domain{ID: wiretest.Hooked, App: wiretest.Hello, Hostname: "www.example.com"}},
-			renga.Subject{},
-			[]string{`"resource":"domain"`, `"hostname":"www.example.com"`, `"cname":"hello.renga.localhost"`},
-		},
-		{
-			renga.EndpointEvent,
-			renga.Subject{Endpoint: &renga.Endpoint{ID: wiretest.Hooked, App: wiretest.Hello, Name: "tokyo-1"}},
-			renga.Subject{}, []string{`"resource":"sni-endpoint"`, `"name":"tokyo-1"`, `"domains":[]`},
-		},
-	} {
-		payload, err := payloads(rig).Payload(
-			t.Context(),
-			renga.Event{
-				ID: wiretest.Happened, Kind: c.kind, Action: renga.Update, At: wiretest.Born, App: app,
-				Subject: c.now, Before: c.before,
-			},
-		)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := json.Marshal(payload)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, want := range append(
-			c.has, `"action":"update"`, `"sequence":null`, `"actor":{"email":"platform@renga.localhost"`,
-			`"version":"application/vnd.heroku+json; version=3"`,
-		) {
-			if !strings.Contains(string(text), want) {
-				t.Errorf("%s lacks %s: %s", c.kind, want, text)
-			}
-		}
-		if strings.Contains(string(text), wiretest.Marker) {
-			t.Errorf("%s tells a secret: %s", c.kind, text)
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package api
+package events
 
 import (
 	"context"
@@ -183,10 +183,10 @@ func (s *Server) checkReceiver(text string) error {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		ip, err = netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
 	}
-	if err != nil || s.options.Reachable == nil {
+	if err != nil || s.parts.Reachable == nil {
 		return nil
 	}
-	if err := s.options.Reachable(ip); err != nil {
+	if err := s.parts.Reachable(ip); err != nil {
 		return wire.Invalid("%s", renga.MessageOf(err, "The url leads where no webhook may be delivered."))
 	}
 	return nil

@@ -1,4 +1,4 @@
-package api_test
+package events_test
 
 import (
 	"fmt"
@@ -50,7 +50,7 @@ func TestLogDrains(t *testing.T) {
 }
 
 func TestAnAppHasFiveDrainsAtMost(t *testing.T) {
-	rig := newRig(nil)
+	rig := newRig()
 	for n := range 5 {
 		res, body := rig.Ask(
 			"POST", "/apps/hello/log-drains", fmt.Sprintf(`{"url":"https://logs.example.com/%d"}`, n), nil,

@@ -1,4 +1,4 @@
-package api_test
+package events_test
 
 import (
 	"bufio"
@@ -17,21 +17,7 @@ import (
 )
 
 // newLog is a rig with a log of six lines.
-func newLog() *rig {
-	r := newRig(nil)
-	for n, from := range []string{
-		"app web.1", "heroku router", "app worker.1", "heroku web.1", "app web.2", "app api",
-	} {
-		source, dyno, _ := strings.Cut(from, " ")
-		r.World.Journal.Lines = append(
-			r.World.Journal.Lines,
-			renga.LogLine{
-				ID: uint64(n + 1), Time: wiretest.Born, Source: source, Dyno: dyno, Text: fmt.Sprint("line ", n+1),
-			},
-		)
-	}
-	return r
-}
+func newLog() *rig { return wiretest.FillLog(newRig()) }
 
 // session opens a log session and gives the path of its stream.
 func sessionOf(t *testing.T, r *rig, body string) string {

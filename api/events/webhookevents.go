@@ -1,4 +1,4 @@
-package api
+package events
 
 import (
 	"context"
@@ -13,8 +13,6 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
-	"renga/api/dynos"
-	"renga/api/releases"
 	"renga/api/wire"
 )
 
@@ -127,19 +125,19 @@ func (s *Server) subject(
 	var err error
 	switch {
 	case sub.App != nil:
-		shown, err = s.apps.Show(ctx, *sub.App)
+		shown, err = s.parts.Shown.App(ctx, *sub.App)
 	case sub.Release != nil:
 		shown, err = s.showReleaseOf(ctx, e, *sub.Release, known)
 	case sub.Dyno != nil:
-		shown = dynos.Show(e.App, *sub.Dyno)
+		shown = s.parts.Shown.Dyno(e.App, *sub.Dyno)
 	case sub.Process != nil:
-		shown = dynos.ShowProcess(e.App, sub.Process.Type, sub.Process.Scale)
+		shown = s.parts.Shown.Process(e.App, sub.Process.Type, sub.Process.Scale)
 	case sub.Collaborator != nil:
-		shown, err = s.apps.ShowCollaborator(ctx, e.App, *sub.Collaborator, known)
+		shown, err = s.parts.Shown.Collaborator(ctx, e.App, *sub.Collaborator, known)
 	case sub.Domain != nil:
-		shown, err = s.domains.Show(ctx, e.App, *sub.Domain)
+		shown, err = s.parts.Shown.Domain(ctx, e.App, *sub.Domain)
 	case sub.Endpoint != nil:
-		shown, err = s.domains.ShowEndpoint(ctx, e.App, *sub.Endpoint)
+		shown, err = s.parts.Shown.Endpoint(ctx, e.App, *sub.Endpoint)
 	}
 	if err != nil {
 		return nil, err
@@ -158,7 +156,7 @@ func (s *Server) showReleaseOf(
 	if e.Kind == renga.BuildEvent {
 		return newPushedBuild(e.App, rec, by), nil
 	}
-	return releases.NewRelease(e.App, rec, by, nil), nil
+	return s.parts.Shown.Release(e.App, rec, by), nil
 }
 
 // objectOf is a wire struct as an object; of nothing it is empty.
