@@ -229,10 +229,11 @@ func TestWhatTheBodyAsksForIsAskedToo(t *testing.T) {
 		at.World.Apps = standingOf("", may)
 		before := at.Facts(t)
 		headers := wiretest.Bearer("bob-token/" + c.scope)
-		scenario{Method: c.method, URL: c.url, Body: c.body, Status: c.status, Headers: headers, After: func(t *testing.T, r *rig, _ *http.Response) {
-			if c.status < 300 && maps.Equal(before, r.Facts(t)) {
-				t.Errorf("%s %s %s changed nothing", c.method, c.url, c.body)
-			}
-		}}.Play(t, at)
+		scenario{Method: c.method, URL: c.url, Body: c.body, Status: c.status, Headers: headers,
+			After: func(t *testing.T, r *rig, _ *http.Response) {
+				if c.status < 300 && maps.Equal(before, r.Facts(t)) {
+					t.Errorf("%s %s %s changed nothing", c.method, c.url, c.body)
+				}
+			}}.Play(t, at)
 	}
 }
