@@ -1,6 +1,9 @@
 package main
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // setting is one row of the table: how it is called, what it is by default, how a
 // text becomes a value, and what it is for.
@@ -12,6 +15,11 @@ type setting struct {
 
 // table is every setting with its default. It sets s.
 func table(s *Settings) []setting {
+	return slices.Concat(servingSettings(s), neighbourSettings(s), limitSettings(s), dynoSettings(s), logSettings(s))
+}
+
+// servingSettings say where the platform is, and how clients reach it.
+func servingSettings(s *Settings) []setting {
 	return []setting{
 		{"data", "RENGA_DATA", "/var/lib/renga", text(&s.Data),
 			"directory that holds everything Renga keeps"},
@@ -34,6 +42,12 @@ func table(s *Settings) []setting {
 			"email that the ACME server may write to"},
 		{"acme-root", "RENGA_ACME_ROOT", "", text(&s.ACMERoot),
 			"file with the CA to trust for the ACME server, PEM; empty for the system's"},
+	}
+}
+
+// neighbourSettings say what Renga works with: Redis, Docker, networks.
+func neighbourSettings(s *Settings) []setting {
+	return []setting{
 		{"redis-url", "REDIS_URL", "", text(&s.RedisURL),
 			"Redis to keep records in: redis://, rediss://, unix://, redis+sentinel://, redis+cluster://; empty starts a " +
 				"redis-server below the data directory"},
@@ -57,6 +71,12 @@ func table(s *Settings) []setting {
 				"-Proto and -Port and their PROXY protocol are believed"},
 		{"platform", "RENGA_PLATFORM", defaultPlatform, text(&s.Platform),
 			"platform that images must be for, os/architecture"},
+	}
+}
+
+// limitSettings say who may do how much.
+func limitSettings(s *Settings) []setting {
+	return []setting{
 		{"owner-email", "RENGA_OWNER_EMAIL", "operator@renga.localhost", text(&s.OwnerEmail),
 			"email of the account made at the first start"},
 		{"rate-limit", "RENGA_RATE_LIMIT", "4500", number(&s.RateLimit),
@@ -79,6 +99,12 @@ func table(s *Settings) []setting {
 		{"sizes", "RENGA_SIZES", "", sizes(&s.Sizes),
 			"dyno sizes to add or change: name=memory:cpus or name=memory:cpus:disk, separated by commas, such as " +
 				"standard-1x=512MB:1:2GB"},
+	}
+}
+
+// dynoSettings say how dynos run, and for how long.
+func dynoSettings(s *Settings) []setting {
+	return []setting{
 		{"port", "RENGA_PORT", "8080", number(&s.Port),
 			"port that web dynos are told to listen on in $PORT"},
 		{"boot-timeout", "RENGA_BOOT_TIMEOUT", "60s", duration(&s.BootTimeout),
@@ -96,6 +122,12 @@ func table(s *Settings) []setting {
 			"how long a release command may run, a duration"},
 		{"shutdown-timeout", "RENGA_SHUTDOWN_TIMEOUT", "60s", duration(&s.ShutdownTimeout),
 			"how long pushes and requests may take to finish when Renga ends, a duration"},
+	}
+}
+
+// logSettings are those of Renga's own log.
+func logSettings(s *Settings) []setting {
+	return []setting{
 		{"log-level", "RENGA_LOG_LEVEL", "info", text(&s.LogLevel),
 			"debug, info, warn or error"},
 		{"log-format", "RENGA_LOG_FORMAT", "text", text(&s.LogFormat),

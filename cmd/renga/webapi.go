@@ -19,31 +19,8 @@ import (
 
 func (p *platform) newAPI() *api.Server {
 	logins := accounts.New(p.db, accounts.DefaultCost)
-	scheme, port := p.settings.front()
-	return api.New(api.Options{
-		Settings: wire.Settings{
-			Domain:    p.settings.Domain,
-			Scheme:    scheme,
-			Port:      port,
-			StreamKey: p.data.streamKey,
-			Log:       p.log,
-			Now:       time.Now,
-		},
-		RateLimit: p.settings.RateLimit,
-		Version:   versionName(),
-		Checks:    p.checks(),
-	}, api.Parts{
-		Wire: wire.Parts{
-			Tokens:         p.db,
-			Logins:         logins,
-			Authorizations: p.db,
-			Accounts:       p.db,
-			Apps:           p.db,
-			Releases:       p.db,
-			Repeats:        p.db,
-			Activity:       p.activity,
-			Reconciler:     p.manager,
-		},
+	return api.New(p.apiOptions(), api.Parts{
+		Wire: p.wireParts(logins),
 		Domains: domains.Parts{
 			Apps:      p.db,
 			Domains:   p.db,
@@ -102,6 +79,37 @@ func (p *platform) newAPI() *api.Server {
 		PipelineVars: p.db,
 		Promotions:   p.promoter,
 	})
+}
+
+func (p *platform) apiOptions() api.Options {
+	scheme, port := p.settings.front()
+	return api.Options{
+		Settings: wire.Settings{
+			Domain:    p.settings.Domain,
+			Scheme:    scheme,
+			Port:      port,
+			StreamKey: p.data.streamKey,
+			Log:       p.log,
+			Now:       time.Now,
+		},
+		RateLimit: p.settings.RateLimit,
+		Version:   versionName(),
+		Checks:    p.checks(),
+	}
+}
+
+func (p *platform) wireParts(logins *accounts.Accounts) wire.Parts {
+	return wire.Parts{
+		Tokens:         p.db,
+		Logins:         logins,
+		Authorizations: p.db,
+		Accounts:       p.db,
+		Apps:           p.db,
+		Releases:       p.db,
+		Repeats:        p.db,
+		Activity:       p.activity,
+		Reconciler:     p.manager,
+	}
 }
 
 // sleepState knows which apps sleep, and since when nobody has asked for them.
