@@ -5,5 +5,5 @@ import "renga/api/wire"
 // Routes are all that a server answers behind its door, those that need no token
 // too.
 func Routes() []wire.Route {
-	return New(Options{}, Parts{}).routes()
+	return New(Options{}, Parts{}).routes
 }

@@ -11,6 +11,7 @@ import (
 	"renga/api/dynos"
 	"renga/api/events"
 	"renga/api/people"
+	"renga/api/pipelines"
 	"renga/api/releases"
 	"renga/api/wire/wiretest"
 	"testing"
@@ -49,7 +50,9 @@ func newRigWith(change func(*api.Options)) *rig {
 		Wire: r.NewParts(), People: people.Parts{
 			Accounts: db, Logins: r.People, Authorizations: db, Browsers: r.People, Keys: db,
 		},
-		Pipelines: db, PipelineVars: db, Promotions: promotions{w, db},
+		Pipelines: pipelines.Parts{
+			Pipelines: db, PipelineVars: db, Promotions: wiretest.Promotions{World: w, Store: db}, History: w,
+		},
 		Releases: releases.Parts{
 			Apps: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w, Images: w, Deployer: w,
 		},
@@ -68,6 +71,16 @@ func newRigWith(change func(*api.Options)) *rig {
 	})
 	r.Handler, r.Door = server, server.Door
 	return r
+}
+
+// furnished has what the rows of implemented ask for.
+func furnished() *rig { return wiretest.Furnish(newRig(nil)) }
+
+// play runs scenarios, each on a furnished rig of its own.
+func play(t *testing.T, scenarios []scenario) {
+	for _, sc := range scenarios {
+		t.Run(sc.Name, func(t *testing.T) { sc.Play(t, furnished()) })
+	}
 }
 
 // visits are the world's, over SSH and over WebSocket.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"renga"
+	"renga/api/pipelines"
 	"slices"
 
 	"renga/api/apps"
@@ -29,17 +30,14 @@ type Options struct {
 
 // Parts are who does the work.
 type Parts struct {
-	Wire     wire.Parts
-	Events   events.Parts
-	Dynos    dynos.Parts
-	Apps     apps.Parts
-	Releases releases.Parts
-	Domains  domains.Parts
-	People   people.Parts
-
-	Pipelines    Pipelines
-	PipelineVars PipelineVars
-	Promotions   Promotions
+	Wire      wire.Parts
+	People    people.Parts
+	Apps      apps.Parts
+	Releases  releases.Parts
+	Dynos     dynos.Parts
+	Domains   domains.Parts
+	Pipelines pipelines.Parts
+	Events    events.Parts
 }
 
 // Server is the API as an http.Handler. It serves /healthz, the status and the
@@ -47,43 +45,48 @@ type Parts struct {
 // those with a token.
 type Server struct {
 	*wire.Door
-	options  Options
-	parts    Parts
-	rates    *rates
-	people   *people.Server
-	events   *events.Server
-	dynos    *dynos.Server
-	apps     *apps.Server
-	releases *releases.Server
-	domains  *domains.Server
-	handler  http.Handler
+	options Options
+	rates   *rates
+	events  *events.Server
+	routes  []wire.Route
+	handler http.Handler
 }
 
 // New makes a Server. Nothing is started.
 func New(o Options, p Parts) *Server {
-	door := wire.NewDoor(o.Settings, p.Wire)
-	s := &Server{
-		Door: door, options: o, parts: p, rates: newRates(o.RateLimit),
-		people:   people.New(door, p.People),
-		dynos:    dynos.New(door, p.Dynos),
-		apps:     apps.New(door, p.Apps),
-		releases: releases.New(door, p.Releases),
-	}
-	p.Domains.ShowApp = s.apps.Show
-	s.domains = domains.New(door, p.Domains)
-	p.Events.Shown = events.Shown{
-		App: s.apps.Show, Collaborator: s.apps.ShowCollaborator, Release: releases.ShowRecord,
-		Dyno: dynos.Show, Process: dynos.ShowProcess, Domain: s.domains.Show, Endpoint: s.domains.ShowEndpoint,
-	}
-	s.events = events.New(door, p.Events)
-	routes := s.routes()
-	doors := split("/healthz", s.Handle(s.health), s.Locked(routes, s.count))
+	s := &Server{Door: wire.NewDoor(o.Settings, p.Wire), options: o, rates: newRates(o.RateLimit)}
+	s.routes = append(s.families(p), s.rateLimitRoutes()...)
+	doors := split("/healthz", s.Handle(s.health), s.Locked(s.routes, s.count))
 	doors = split(statusPath, s.Handle(s.status), doors)
 	for _, path := range schemaPaths {
 		doors = split(path, s.Handle(s.schema()), doors)
 	}
-	s.handler = wire.WithVisit(s.logAccess(s.recoverPanics(wire.LimitBody(s.Unlocked(routes, wire.TagAnswers(doors))))))
+	s.handler = wire.WithVisit(
+		s.logAccess(s.recoverPanics(wire.LimitBody(s.Unlocked(s.routes, wire.TagAnswers(doors))))),
+	)
 	return s
+}
+
+// families are the routes of all families. What one shows of another's it is
+// handed here.
+func (s *Server) families(p Parts) []wire.Route {
+	accounts := people.New(s.Door, p.People)
+	app := apps.New(s.Door, p.Apps)
+	release := releases.New(s.Door, p.Releases)
+	dyno := dynos.New(s.Door, p.Dynos)
+	p.Domains.ShowApp = app.Show
+	domain := domains.New(s.Door, p.Domains)
+	p.Pipelines.ShowRelease, p.Pipelines.VersionOf = release.Show, release.VersionOf
+	pipeline := pipelines.New(s.Door, p.Pipelines)
+	p.Events.Shown = events.Shown{
+		App: app.Show, Collaborator: app.ShowCollaborator, Release: releases.ShowRecord,
+		Dyno: dynos.Show, Process: dynos.ShowProcess, Domain: domain.Show, Endpoint: domain.ShowEndpoint,
+	}
+	s.events = events.New(s.Door, p.Events)
+	return slices.Concat(
+		accounts.Routes(), app.Routes(), release.Routes(), dyno.Routes(), domain.Routes(), pipeline.Routes(),
+		s.events.Routes(),
+	)
 }
 
 // Payload is an event as receivers of webhooks get it, all but what is about its
@@ -94,15 +97,6 @@ func (s *Server) Payload(ctx context.Context, e renga.Event) (map[string]any, er
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
-
-func (s *Server) routes() []wire.Route {
-	return slices.Concat(
-		s.people.Routes(), s.events.Routes(), s.dynos.Routes(), s.apps.Routes(), s.releases.Routes(), s.domains.Routes(),
-		s.rateLimitRoutes(),
-
-		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(),
-	)
-}
 
 // split sends one path to one handler and all others to another. Unlike
 // http.ServeMux it redirects nothing: a redirect would make a GET of a POST.

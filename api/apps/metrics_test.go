@@ -9,7 +9,8 @@ func TestMetrics(t *testing.T) {
 	run(t, []scenario{
 		{Name: "all of the day", URL: metrics, Has: []string{
 			`[{"at":"2026-01-02T03:04:00Z","process_type":"web","dynos":2,"memory_bytes":1000,` +
-				`"memory_max_bytes":2000,"memory_quota_bytes":4000,"cpus":0.5,"requests":10,"errors":1,"service_ms":1.5},`,
+				`"memory_max_bytes":2000,"memory_quota_bytes":4000,"cpus":0.5,"requests":10,"errors":1,` +
+				`"service_ms":1.5},`,
 			`"process_type":"worker"`,
 		}},
 		{

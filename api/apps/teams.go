@@ -55,7 +55,8 @@ func newTeamApp(a app) teamApp {
 	return teamApp{
 		ArchivedAt: a.ArchivedAt, BuildStack: a.BuildStack,
 		BuildpackProvidedDescription: a.BuildpackProvidedDescription,
-		CreatedAt:                    a.CreatedAt, GitURL: a.GitURL, ID: a.ID, InternalRouting: a.InternalRouting, Joined: true,
+		CreatedAt:                    a.CreatedAt, GitURL: a.GitURL, ID: a.ID, InternalRouting: a.InternalRouting,
+		Joined:      true,
 		Maintenance: a.Maintenance, Name: a.Name, Owner: a.Owner, Region: a.Region, ReleasedAt: a.ReleasedAt,
 		RepoSize: a.RepoSize, SlugSize: a.SlugSize, Space: a.Space, Stack: a.Stack, Team: a.Team,
 		UpdatedAt: a.UpdatedAt, WebURL: a.WebURL,

@@ -107,10 +107,10 @@ func (s *Server) boundVersion(ctx context.Context, app renga.AppID, field, value
 }
 
 // showReleases completes records for the wire.
-func (s *Server) showReleases(ctx context.Context, a renga.App, records []renga.ReleaseRecord) ([]Release, error) {
-	page, known := make([]Release, 0, len(records)), s.People()
+func (s *Server) showReleases(ctx context.Context, a renga.App, records []renga.ReleaseRecord) ([]release, error) {
+	page, known := make([]release, 0, len(records)), s.People()
 	for _, rec := range records {
-		shown, err := s.Show(ctx, a, rec, known)
+		shown, err := s.showRelease(ctx, a, rec, known)
 		if err != nil {
 			return nil, err
 		}

@@ -51,9 +51,9 @@ func (s *Server) releaseRoutes() []wire.Route {
 	}
 }
 
-// Release is a release on the wire. Heroku leaves the last four fields out of
+// release is a release on the wire. Heroku leaves the last four fields out of
 // its schema.
-type Release struct {
+type release struct {
 	AddonPlanNames  []string    `json:"addon_plan_names"`
 	App             wire.Ref    `json:"app"`
 	Artifacts       []artifact  `json:"artifacts"`
@@ -84,13 +84,13 @@ type Release struct {
 // newRelease maps a release; barred is why it cannot be rolled back to, nil
 // when it can. Current is the release that serves, as on Heroku: while a deploy
 // is under way, and after a failed one, it is not the newest.
-func newRelease(a renga.App, rec renga.ReleaseRecord, by wire.Person, barred error) Release {
-	shown := Release{
+func newRelease(a renga.App, rec renga.ReleaseRecord, by wire.Person, barred error) release {
+	shown := release{
 		AddonPlanNames: []string{}, App: wire.AppRef(a), Artifacts: artifacts(rec.Images),
 		CreatedAt: wire.Stamp(rec.CreatedAt), Current: rec.Live,
 		Description: rec.Description, ID: wire.ReleaseID(
 			rec.App, rec.Version,
-		), Status: StatusOnWire(rec.Outcome.Status),
+		), Status: wire.StatusOnWire(rec.Outcome.Status),
 		UpdatedAt: wire.Stamp(rec.CreatedAt), User: by, Version: rec.Version,
 		EligibleForRollback: barred == nil, Images: digests(rec.Images), Canary: newCanary(rec),
 	}
@@ -121,15 +121,6 @@ func artifacts(images map[renga.ProcessType]renga.Image) []artifact {
 	return all
 }
 
-// StatusOnWire knows no superseded releases: Heroku's only fail when their
-// release command does.
-func StatusOnWire(s renga.ReleaseStatus) string {
-	if s == renga.Superseded {
-		s = renga.Succeeded
-	}
-	return string(s)
-}
-
 func reasonOf(rec renga.ReleaseRecord, barred error) string {
 	if rec.Outcome.Reason != "" || barred == nil || rec.Outcome.Status == renga.Pending {
 		return rec.Outcome.Reason
@@ -145,11 +136,13 @@ func digests(images map[renga.ProcessType]renga.Image) map[string]string {
 	return byType
 }
 
-// Show completes a record for the wire.
-func (s *Server) Show(ctx context.Context, a renga.App, rec renga.ReleaseRecord, known *wire.People) (Release, error) {
+// showRelease completes a record for the wire.
+func (s *Server) showRelease(
+	ctx context.Context, a renga.App, rec renga.ReleaseRecord, known *wire.People,
+) (release, error) {
 	by, err := known.Find(ctx, rec.By)
 	if err != nil {
-		return Release{}, err
+		return release{}, err
 	}
 	barred := s.parts.Releaser.Eligible(ctx, a, rec)
 	if kind := renga.KindOf(barred); barred != nil && kind != renga.Invalid && kind != renga.NotFound {
@@ -180,7 +173,7 @@ func (s *Server) replyRelease(w http.ResponseWriter, r *http.Request, a renga.Ap
 	if err != nil {
 		return wire.OrNotFound(err, "release")
 	}
-	shown, err := s.Show(r.Context(), a, rec, s.People())
+	shown, err := s.showRelease(r.Context(), a, rec, s.People())
 	if err != nil {
 		return err
 	}
@@ -301,7 +294,7 @@ func (s *Server) createRelease(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	shown, err := s.Show(r.Context(), a, rec, s.People())
+	shown, err := s.showRelease(r.Context(), a, rec, s.People())
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package releases
 
 import (
+	"context"
 	"renga"
 	"renga/api/wire"
 )
@@ -9,4 +10,11 @@ import (
 // for other families.
 func ShowRecord(a renga.App, rec renga.ReleaseRecord, by wire.Person) any {
 	return newRelease(a, rec, by, nil)
+}
+
+// Show is a release on the wire, for other families.
+func (s *Server) Show(
+	ctx context.Context, a renga.App, rec renga.ReleaseRecord, known *wire.People,
+) (any, error) {
+	return s.showRelease(ctx, a, rec, known)
 }

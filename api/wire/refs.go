@@ -67,3 +67,12 @@ func GenerationRef() Ref { return Ref{ID: generationID, Name: "cedar"} }
 
 // AppRef names an app.
 func AppRef(a renga.App) Ref { return Ref{ID: string(a.ID), Name: a.Name} }
+
+// StatusOnWire knows no superseded releases: Heroku's only fail when their
+// release command does.
+func StatusOnWire(s renga.ReleaseStatus) string {
+	if s == renga.Superseded {
+		s = renga.Succeeded
+	}
+	return string(s)
+}

@@ -10,6 +10,7 @@ import (
 	"renga/api/dynos"
 	"renga/api/events"
 	"renga/api/people"
+	"renga/api/pipelines"
 	"renga/api/releases"
 	"renga/api/wire"
 	"renga/config"
@@ -68,6 +69,12 @@ func (p *platform) newAPI() *api.Server {
 			Webhooks:  p.db,
 			Reachable: p.egress.Check,
 		},
+		Pipelines: pipelines.Parts{
+			Pipelines:    p.db,
+			PipelineVars: p.db,
+			Promotions:   p.promoter,
+			History:      p.db,
+		},
 		People: people.Parts{
 			Accounts:       p.db,
 			Logins:         logins,
@@ -75,9 +82,6 @@ func (p *platform) newAPI() *api.Server {
 			Browsers:       logins,
 			Keys:           p.db,
 		},
-		Pipelines:    p.db,
-		PipelineVars: p.db,
-		Promotions:   p.promoter,
 	})
 }
 

@@ -1,4 +1,4 @@
-package api
+package pipelines
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"renga"
-	"renga/api/releases"
 	"renga/api/wire"
 )
 
@@ -25,30 +24,39 @@ func (s *Server) latestOf(find func(context.Context, renga.AppID) (*renga.Releas
 		if err != nil {
 			return err
 		}
-		known := s.People()
-		var shown []releases.Release
+		var latest []renga.ReleaseRecord
 		for _, c := range p.Couplings {
 			rec, err := find(r.Context(), c.App)
 			if err != nil {
 				return err
 			}
-			if rec == nil {
-				continue
+			if rec != nil {
+				latest = append(latest, *rec)
 			}
-			one, err := s.releases.Show(r.Context(), see.apps[c.App], *rec, known)
-			if err != nil {
-				return err
-			}
-			shown = append(shown, one)
 		}
-		return wire.List(w, r, shown, wire.By("id", func(r releases.Release) string { return r.ID }))
+		show := func(page []renga.ReleaseRecord) ([]any, error) { return s.showLatest(r.Context(), see, page) }
+		return wire.ListAs(w, r, latest, show,
+			wire.By("id", func(rec renga.ReleaseRecord) string { return wire.ReleaseID(rec.App, rec.Version) }))
 	}
+}
+
+func (s *Server) showLatest(ctx context.Context, see sight, page []renga.ReleaseRecord) ([]any, error) {
+	known := s.People()
+	var shown []any
+	for _, rec := range page {
+		one, err := s.parts.ShowRelease(ctx, see.apps[rec.App], rec, known)
+		if err != nil {
+			return nil, err
+		}
+		shown = append(shown, one)
+	}
+	return shown, nil
 }
 
 // newestDeployment is the release that brought the images of the newest one;
 // nil when there is none with images.
 func (s *Server) newestDeployment(ctx context.Context, app renga.AppID) (*renga.ReleaseRecord, error) {
-	records, err := s.parts.Releases.Releases.Releases(
+	records, err := s.parts.History.Releases(
 		ctx, app, renga.ReleaseQuery{Descending: true, Max: wire.MaxPage},
 	)
 	if err != nil || len(records) == 0 || len(records[0].Images) == 0 {

@@ -1,4 +1,4 @@
-package api
+package pipelines
 
 import (
 	"context"
@@ -20,6 +20,13 @@ type Pipelines interface {
 	CreatePipeline(ctx context.Context, p renga.Pipeline) error
 	UpdatePipeline(ctx context.Context, id renga.PipelineID, edit func(*renga.Pipeline) error) (renga.Pipeline, error)
 	DeletePipeline(ctx context.Context, id renga.PipelineID) error
+}
+
+// History knows the records of releases.
+type History interface {
+	// Release is NotFound for a version that the app has not.
+	Release(ctx context.Context, app renga.AppID, version int) (renga.ReleaseRecord, error)
+	Releases(ctx context.Context, app renga.AppID, q renga.ReleaseQuery) ([]renga.ReleaseRecord, error)
 }
 
 func (s *Server) pipelineRoutes() []wire.Route {

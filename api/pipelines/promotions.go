@@ -1,4 +1,4 @@
-package api
+package pipelines
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"github.com/gorilla/mux"
 
 	"renga"
-	"renga/api/releases"
 	"renga/api/wire"
 )
 
@@ -91,7 +90,7 @@ func newPromotionTarget(p renga.Promotion, t renga.PromotionTarget, made renga.O
 	failure := t.Failure
 	if t.Release > 0 {
 		shown.Release = &wire.OnlyID{ID: wire.ReleaseID(t.App, t.Release)}
-		shown.Status = releases.StatusOnWire(made.Status)
+		shown.Status = wire.StatusOnWire(made.Status)
 		if made.Status == renga.Failed {
 			failure = made.Reason
 		}
@@ -108,7 +107,7 @@ func (s *Server) showTargets(ctx context.Context, p renga.Promotion) ([]promotio
 		var made renga.ReleaseRecord
 		if t.Release > 0 {
 			var err error
-			made, err = s.parts.Releases.Releases.Release(ctx, t.App, t.Release)
+			made, err = s.parts.History.Release(ctx, t.App, t.Release)
 			if renga.KindOf(err) == renga.NotFound {
 				made.Outcome = renga.Outcome{Status: renga.Failed, Reason: "The app or its release is gone."}
 			} else if err != nil {
@@ -188,7 +187,7 @@ func (s *Server) promotionAsked(r *http.Request) (renga.Promotion, error) {
 		return asked, wire.Invalid("The source must be an app of the pipeline %s, by its id.", p.Name)
 	}
 	if id := body.Source.Release.ID; id != "" {
-		if asked.Release, err = s.releases.VersionOf(r.Context(), asked.Source, id); err != nil {
+		if asked.Release, err = s.parts.VersionOf(r.Context(), asked.Source, id); err != nil {
 			return asked, wire.Invalid("The source has no release %s.", wire.Clip(id))
 		}
 	}

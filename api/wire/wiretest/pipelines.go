@@ -1,0 +1,90 @@
+package wiretest
+
+import (
+	"context"
+	"strings"
+
+	"renga"
+	"renga/store"
+)
+
+const (
+	Shop        = renga.AppID("20000000-0000-4000-8000-000000000003")
+	third       = renga.AppID("20000000-0000-4000-8000-000000000004")
+	StagingOfIt = "41000000-0000-4000-8000-000000000001"
+	ProdOfIt    = "41000000-0000-4000-8000-000000000002"
+	Pipe        = renga.PipelineID("40000000-0000-4000-8000-000000000001")
+	Promoted    = "50000000-0000-4000-8000-000000000001"
+)
+
+// Furnish gives a rig what the rows of implemented ask for beside the app hello:
+// Ada's apps shop and third, her pipeline haiku from hello to shop, and a
+// promotion.
+func Furnish(rig *Rig) *Rig {
+	rig.World.Apps[Shop] = renga.App{
+		ID: Shop, Name: "shop", Owner: Ada.ID, Collaborators: With(Carol, renga.MayView),
+		CreatedAt: Born, UpdatedAt: Born,
+	}
+	rig.World.Add(Shop, "Initial release", renga.Inputs{})
+	rig.World.Apps[third] = renga.App{
+		ID: third, Name: "third", Owner: Ada.ID, CreatedAt: Born, UpdatedAt: Born,
+	}
+	in := renga.Inputs{}.Clone()
+	in.Images[renga.Web] = Image(renga.Web, 2)
+	rig.World.Add(Shop, "Promote hello v3", in)
+	err := rig.DB.CreatePipeline(context.Background(), renga.Pipeline{
+		ID: Pipe, Name: "haiku", Owner: Ada.ID, CreatedAt: Born, UpdatedAt: Born,
+		Couplings: []renga.Coupling{
+			{
+				ID: StagingOfIt, App: Hello, Stage: "staging", CreatedAt: Born,
+				UpdatedAt: Born,
+			},
+			{ID: ProdOfIt, App: Shop, Stage: "production", CreatedAt: Born, UpdatedAt: Born},
+		},
+	})
+	if err == nil {
+		err = rig.DB.AddPromotion(context.Background(), renga.Promotion{
+			ID: Promoted, Pipeline: Pipe, Source: Hello, Release: 3, By: Ada.ID,
+			CreatedAt: Born, UpdatedAt: Born,
+			Targets: []renga.PromotionTarget{{ID: "51000000-0000-4000-8000-000000000001", App: Shop, Release: 2}},
+		})
+	}
+	if err != nil {
+		panic(err) // a rig that is not furnished says nothing
+	}
+	return rig
+}
+
+// Promotions are those of the store, of what the world has; nobody carries them
+// out.
+type Promotions struct {
+	*World
+	*store.Store
+}
+
+func (p Promotions) Promotable(ctx context.Context, app renga.AppID) (renga.ReleaseRecord, error) {
+	if len(p.World.History[app]) < 3 {
+		return renga.ReleaseRecord{}, renga.Errorf(renga.Invalid, "There is nothing to promote.")
+	}
+	return p.World.Release(ctx, app, 3)
+}
+
+func (p Promotions) Promote(ctx context.Context, promotion renga.Promotion) error {
+	return p.AddPromotion(ctx, promotion)
+}
+
+// Promote is the body of a promotion from one app to others.
+func Promote(from renga.AppID, to ...renga.AppID) string {
+	var targets []string
+	for _, app := range to {
+		targets = append(targets, `{"app":{"id":"`+string(app)+`"}}`)
+	}
+	return `{"pipeline":{"id":"` + string(Pipe) + `"},"source":{"app":{"id":"` + string(from) + `"}},"targets":[` +
+		strings.Join(targets, ",") + `]}`
+}
+
+// OfRelease is promote of one release of hello.
+func OfRelease(release string) string {
+	source := `"source":{"app":{"id":"` + string(Hello) + `"}`
+	return strings.Replace(Promote(Hello, Shop), source, source+`,"release":{"id":"`+release+`"}`, 1)
+}
