@@ -152,7 +152,14 @@ func (x *exchange) claim() error {
 		default:
 			return &failure{code, x.cause}
 		}
-		t, v := x.app.claim(x.rt.opt.Now(), int64(x.rt.opt.MaxInFlightPerDyno), x.tried)
+		now := x.rt.opt.Now()
+		if left := x.app.held(now); left > 0 {
+			if err := x.queue(left); err != nil {
+				return err
+			}
+			continue
+		}
+		t, v := x.app.claim(now, int64(x.rt.opt.MaxInFlightPerDyno), x.tried)
 		switch v {
 		case taken:
 			x.target = t
@@ -202,17 +209,22 @@ func (x *exchange) awaitTable() error {
 // awaitStart waits until the app's route changes, up to the start timeout. An app
 // that sleeps is woken.
 func (x *exchange) awaitStart() error {
-	traffic := x.app.traffic
-	defer traffic.waiting.Add(-1)
-	if traffic.waiting.Add(1) > int64(x.rt.opt.MaxInFlightPerDyno) {
-		return &failure{H11, nil}
-	}
 	x.app.wakeUp(x.rt.opt.WakeUp)
 	left := x.rt.opt.StartTimeout - x.rt.opt.Now().Sub(x.start)
 	if left <= 0 {
 		return &failure{H20, nil}
 	}
-	return x.wait(left)
+	return x.queue(left)
+}
+
+// queue waits as wait does, among no more requests than one dyno may have.
+func (x *exchange) queue(d time.Duration) error {
+	traffic := x.app.traffic
+	defer traffic.waiting.Add(-1)
+	if traffic.waiting.Add(1) > int64(x.rt.opt.MaxInFlightPerDyno) {
+		return &failure{H11, nil}
+	}
+	return x.wait(d)
 }
 
 // wait returns when the app's route changes or d is over; with an error when

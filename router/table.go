@@ -25,6 +25,9 @@ type app struct {
 	canary  []*target
 	changed chan struct{} // closed when a successor is in the table
 	wokenUp atomic.Bool   // WakeUp was called
+	// heldUntil is when requests no longer wait for a successor, in unix
+	// nanoseconds; zero when they need not.
+	heldUntil atomic.Int64
 }
 
 // traffic is the state of an app's requests, which successive routes share.

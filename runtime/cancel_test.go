@@ -103,10 +103,11 @@ func TestACanceledReleaseIsFoundAtTheNextStart(t *testing.T) {
 func TestSuccessThatComesTooLateIsNone(t *testing.T) {
 	inPhaseHouse(t, func(h *house, _ *shelf) {
 		before := h.targets()
-		h.store.before = func(_ int, o renga.Outcome) {
+		h.store.before = func(_ int, o renga.Outcome) error {
 			if o.Status == renga.Succeeded && h.outcome(3).Status == "" {
 				h.cancel()
 			}
+			return nil
 		}
 		h.deploy(3, "web=serve")
 		if o := h.outcome(3); o.Status != renga.Failed {

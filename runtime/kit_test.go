@@ -55,8 +55,8 @@ type store struct {
 	err     error // what every call answers; nil to work
 	gate    chan struct{}
 	// before is called before an outcome is taken; what it takes long for is not
-	// written down yet.
-	before   func(version int, o renga.Outcome)
+	// written down yet, and what it refuses never is.
+	before   func(version int, o renga.Outcome) error
 	outcomes map[int]renga.Outcome
 	dynos    []renga.Dyno
 	saves    int
@@ -109,7 +109,9 @@ func (s *store) SetOutcome(_ context.Context, _ renga.AppID, version int, o reng
 	before := s.before
 	s.mu.Unlock()
 	if before != nil {
-		before(version, o)
+		if err := before(version, o); err != nil {
+			return err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,11 +166,25 @@ type router struct {
 	tally  renga.Tally   // of every target
 	last   time.Time     // request
 	hook   func(renga.Route)
+	holds  int // since the last route
+}
+
+func (r *router) Hold(renga.AppID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.holds++
+}
+
+// held tells whether requests wait for the next route.
+func (r *router) held() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.holds > 0
 }
 
 func (r *router) Route(route renga.Route) {
 	r.mu.Lock()
-	r.routes = append(r.routes, route)
+	r.routes, r.holds = append(r.routes, route), 0
 	hook := r.hook
 	r.mu.Unlock()
 	if hook != nil {

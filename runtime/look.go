@@ -128,12 +128,14 @@ func (w *worker) adopt(ctx context.Context, instances []engine.Instance) {
 
 // succeed writes down that the pending release has succeeded, when the plan says
 // so, and plans anew: then it serves. Whoever sees it answer, and asks for more of
-// it by the API, is not told of the release before.
+// it by the API, is not told of the release before; and whoever is told that it has
+// succeeded is not answered by the one before: requests wait in between.
 func (w *worker) succeed(ctx context.Context, world plan.World, next plan.Plan) (plan.World, plan.Plan, error) {
 	f, rest, ok := world.Success(next)
 	if !ok {
 		return world, next, nil
 	}
+	w.routing.hold(f.Version)
 	if written, err := w.outcomes.finish(ctx, f); err != nil || !written {
 		return world, rest, err
 	}

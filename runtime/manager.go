@@ -39,6 +39,8 @@ type Releases interface {
 type Router interface {
 	// Route replaces an app's route at once; one without hosts removes it.
 	Route(r renga.Route)
+	// Hold has the app's new requests wait for its next Route, not for long.
+	Hold(app renga.AppID)
 	// Drain returns when the target, a [renga.Target.ID], has no requests in
 	// flight, or ctx ends. It returns at once for a target it does not know.
 	Drain(ctx context.Context, app renga.AppID, target string) error

@@ -14,17 +14,29 @@ type routing struct {
 	routed *renga.Route // last
 	// announced is what the router was told while the engine could not be asked.
 	announced *renga.Route
+	held      int  // the release for which requests were held last
+	holding   bool // requests wait for the next route
 }
 
-// knows tells whether the router was told of a route last.
+// knows tells whether the router was told of a route last, and waits for no other.
 func (r *routing) knows(route renga.Route) bool {
-	return r.routed != nil && reflect.DeepEqual(*r.routed, route)
+	return r.routed != nil && !r.holding && reflect.DeepEqual(*r.routed, route)
 }
 
 // tell replaces the app's route.
 func (r *routing) tell(route renga.Route) {
 	r.m.rt.Route(route)
-	r.routed = &route
+	r.routed, r.holding = &route, false
+}
+
+// hold has requests wait for the route that gives them the release: once for each,
+// for a store that takes nothing must not slow the app down again and again.
+func (r *routing) hold(version int) {
+	if r.held == version {
+		return
+	}
+	r.m.rt.Hold(r.app)
+	r.held, r.holding = version, true
 }
 
 // shows tells whether a route has a dyno that the router was not told of last.

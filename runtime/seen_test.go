@@ -64,10 +64,11 @@ func TestWhatAnswersIsWrittenDown(t *testing.T) {
 func TestWhatIsNotWrittenDownIsNotSeen(t *testing.T) {
 	inRunHouse(t, func(h *house) {
 		before, noted := h.targets(), make(chan struct{})
-		h.store.before = func(_ int, o renga.Outcome) {
+		h.store.before = func(_ int, o renga.Outcome) error {
 			if o.Status == renga.Succeeded {
 				<-noted
 			}
+			return nil
 		}
 		h.deploy(3, "web=serve")
 		is(t, "running", h.running(), "web.1 v2", "web.1 v3")
@@ -82,6 +83,53 @@ func TestWhatIsNotWrittenDownIsNotSeen(t *testing.T) {
 		}
 		if d, _ := h.oneOff(renga.OneOff{Command: "x"}); d.Release != 3 {
 			t.Errorf("it runs in v%d", d.Release)
+		}
+	})
+}
+
+// TestNobodyIsAnsweredByAReleaseThatWasReplaced: from before it is written down
+// that the next one has succeeded until the router knows its dynos, requests wait.
+func TestNobodyIsAnsweredByAReleaseThatWasReplaced(t *testing.T) {
+	inRunHouse(t, func(h *house) {
+		before, held := h.targets(), make(chan bool, 10)
+		h.store.before = func(_ int, o renga.Outcome) error {
+			if o.Status == renga.Succeeded {
+				held <- h.router.held() && slices.Equal(h.targets(), before)
+			}
+			return nil
+		}
+		h.deploy(3, "web=serve")
+		if !<-held {
+			t.Error("requests were not held while it was written down")
+		}
+		if h.router.held() || slices.Equal(h.targets(), before) {
+			t.Errorf("held still: %v; asked: %q", h.router.held(), h.targets())
+		}
+	})
+}
+
+// TestAStoreThatTakesNothingHoldsRequestsOnce: what cannot be written down leaves
+// the app with the dynos that it has, and is tried again without holding it up.
+func TestAStoreThatTakesNothingHoldsRequestsOnce(t *testing.T) {
+	inRunHouse(t, func(h *house) {
+		before, tries, holds := h.targets(), 0, 0
+		h.store.before = func(_ int, o renga.Outcome) error {
+			if o.Status != renga.Succeeded || tries == 3 {
+				return nil
+			}
+			tries++
+			if h.router.held() {
+				holds++
+			}
+			return renga.Errorf(renga.NoSpace, "full")
+		}
+		h.deploy(3, "web=serve")
+		h.after(time.Minute)
+		if tries != 3 || holds != 1 || h.router.held() {
+			t.Errorf("requests were held in %d of %d tries; still: %v", holds, tries, h.router.held())
+		}
+		if slices.Equal(h.targets(), before) {
+			t.Errorf("asked: %q still", before)
 		}
 	})
 }
@@ -152,7 +200,7 @@ func TestAOneOffIsFoundByWhoeverIsToldOfIt(t *testing.T) {
 func TestAOneOffDoesNotWaitForAStoreThatHangs(t *testing.T) {
 	inRunHouse(t, func(h *house) {
 		noted := make(chan struct{})
-		h.store.before = func(int, renga.Outcome) { <-noted }
+		h.store.before = func(int, renga.Outcome) error { <-noted; return nil }
 		h.deploy(3, "web=serve")
 		began := time.Now()
 		if d, _ := h.oneOff(renga.OneOff{Command: "x"}); d.State != renga.Up || time.Since(began) > 3*time.Second {
