@@ -2,6 +2,8 @@ package renga
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 )
 
@@ -34,6 +36,9 @@ type Authorization struct {
 	Scopes      Scopes
 	// Default marks the account's own one, which clients call "~".
 	Default bool
+	// Password names the password that a login was made with: it ends when that is
+	// changed. It is empty for an authorization that was made in another way.
+	Password string
 	// Redacted is the token as it may be shown later.
 	Redacted  string
 	CreatedAt time.Time
@@ -63,6 +68,13 @@ func RedactToken(token string) string {
 		return "**********"
 	}
 	return token[:shown] + "**********" + token[len(token)-shown:]
+}
+
+// PasswordName names a password by the hash that is kept of it. That is salted, so
+// that the name tells nothing of the password.
+func PasswordName(hash string) string {
+	sum := sha256.Sum256([]byte(hash))
+	return hex.EncodeToString(sum[:8])
 }
 
 // LoginTime is how long a login waits for a browser.

@@ -34,12 +34,18 @@ type People interface {
 	// Password is the account of that email and its hash, which may be empty;
 	// NotFound when nobody has the email.
 	Password(ctx context.Context, email string) (renga.Account, string, error)
+	// SetPassword ends all logins that were made with the old password;
+	// ChangePassword keeps one authorization, and is Conflict when old is not the
+	// account's hash any more.
 	SetPassword(ctx context.Context, id renga.AccountID, hash string) error
+	ChangePassword(ctx context.Context, id renga.AccountID, old, hash, keep string) error
 	UpdateAccount(ctx context.Context, id renga.AccountID, edit func(*renga.Account) error) (renga.Account, error)
 }
 
 // Grants keeps authorizations.
 type Grants interface {
+	// SaveAuthorization is Unauthorized when it names a password that the account
+	// has no more.
 	SaveAuthorization(ctx context.Context, a renga.Authorization, token string) error
 	DeleteAuthorization(ctx context.Context, account renga.AccountID, id string) error
 	// ReplaceToken is NotFound when the account has no such authorization.
@@ -85,7 +91,8 @@ func validateEmail(email string) error {
 	return nil
 }
 
-// SetPassword replaces an account's password. Its tokens stay valid.
+// SetPassword replaces an account's password, as an operator may, and ends the
+// logins that were made with the old one.
 func (a *Accounts) SetPassword(ctx context.Context, email, password string) error {
 	who, _, err := a.store.Password(ctx, email)
 	if err != nil {
@@ -98,16 +105,34 @@ func (a *Accounts) SetPassword(ctx context.Context, email, password string) erro
 	return a.store.SetPassword(ctx, who.ID, hash)
 }
 
-// Authorize makes a token for an account. It ends after lifetime, never when
+// ChangePassword replaces the password of whoever shows it, from an address, and
+// ends the logins that were made with it, but not the one that asks.
+func (a *Accounts) ChangePassword(ctx context.Context, by renga.Bearer, current, next, from string) error {
+	_, old, err := a.tryPassword(ctx, by.Account.Email, current, from)
+	if err != nil {
+		return err
+	}
+	hash, err := a.hash(ctx, next)
+	if err != nil {
+		return err
+	}
+	return a.store.ChangePassword(ctx, by.Account.ID, old, hash, by.Authorization.ID)
+}
+
+// Authorize makes a token for an account: a login, when whoever asks came with
+// the account's password and without a token. It ends after lifetime, never when
 // that is zero, and is shown here and never again.
-func (a *Accounts) Authorize(ctx context.Context, account renga.AccountID, description string, scopes renga.Scopes,
+func (a *Accounts) Authorize(ctx context.Context, by renga.Bearer, description string, scopes renga.Scopes,
 	lifetime time.Duration) (renga.Authorization, string, error) {
 	if err := renga.ValidateScopes(scopes); err != nil {
 		return renga.Authorization{}, "", err
 	}
 	now := time.Now().UTC()
-	grant, token := newGrant(account, now)
+	grant, token := newGrant(by.Account.ID, now)
 	grant.Description, grant.Scopes, grant.Lifetime = description, scopes, lifetime
+	if by.Authorization.ID == "" {
+		grant.Password = by.Authorization.Password
+	}
 	if lifetime > 0 {
 		grant.ExpiresAt = now.Add(lifetime)
 	}

@@ -93,7 +93,7 @@ func TestLogin(t *testing.T) {
 	check(t, err)
 	who, err := people.Login(t.Context(), "BASHO@example.com", password, "192.0.2.1")
 	check(t, err)
-	if who.ID != made.ID || who.LastLogin.IsZero() {
+	if who.Account.ID != made.ID || who.Account.LastLogin.IsZero() {
 		t.Errorf("logged in is %+v", who)
 	}
 	check(t, db.EnsureAccount(t.Context(), renga.Account{ID: "x", Email: "without@example.com"}, "token"))
@@ -185,12 +185,12 @@ func TestGuessesSlowDownTheGuesserAndKeepNobodyElseOut(t *testing.T) {
 			wantKind(t, err, renga.TooMany)
 			who, err := people.Login(t.Context(), "basho@example.com", password, test.others)
 			check(t, err)
-			if who.Email != "basho@example.com" {
+			if who.Account.Email != "basho@example.com" {
 				t.Errorf("logged in is %+v", who)
 			}
 			neighbour, err := people.Login(t.Context(), "issa@example.com", password, test.guesser)
 			check(t, err)
-			if neighbour.Email != "issa@example.com" {
+			if neighbour.Account.Email != "issa@example.com" {
 				t.Errorf("logged in is %+v", neighbour)
 			}
 		})
@@ -220,7 +220,8 @@ func TestARegeneratedTokenLastsAsLongAgain(t *testing.T) {
 	db, people := open(t)
 	made, _, err := people.Create(t.Context(), "basho@example.com", password)
 	check(t, err)
-	grant, token, err := people.Authorize(t.Context(), made.ID, "robot", renga.Scopes{renga.ScopeRead}, time.Hour)
+	grant, token, err := people.Authorize(t.Context(), renga.Bearer{Account: made}, "robot",
+		renga.Scopes{renga.ScopeRead}, time.Hour)
 	check(t, err)
 	again, fresh, err := people.Regenerate(t.Context(), made.ID, grant.ID)
 	check(t, err)

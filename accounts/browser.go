@@ -59,19 +59,19 @@ func (a *Accounts) Finish(ctx context.Context, id, email, password, from string)
 	if err != nil {
 		return renga.Bearer{}, err
 	}
-	who, err := a.Login(ctx, email, password, from)
+	by, err := a.Login(ctx, email, password, from)
 	if err != nil {
 		return renga.Bearer{}, err
 	}
-	grant, token, err := a.Authorize(ctx, who.ID, l.Description, renga.Scopes{renga.ScopeGlobal}, tokenLifetime)
+	grant, token, err := a.Authorize(ctx, by, l.Description, renga.Scopes{renga.ScopeGlobal}, tokenLifetime)
 	if err != nil {
 		return renga.Bearer{}, err
 	}
 	if err := a.store.EndLogin(ctx, id, token); err != nil {
 		// Somebody else was quicker, or it took too long: nobody gets the token.
-		return renga.Bearer{}, errors.Join(err, a.store.DeleteAuthorization(ctx, who.ID, grant.ID))
+		return renga.Bearer{}, errors.Join(err, a.store.DeleteAuthorization(ctx, by.Account.ID, grant.ID))
 	}
-	return renga.Bearer{Account: who, Authorization: grant}, nil
+	return renga.Bearer{Account: by.Account, Authorization: grant}, nil
 }
 
 // Token is the token of a waiting client; empty while it must go on waiting.

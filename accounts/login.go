@@ -27,27 +27,38 @@ const (
 // errCredentials does not tell whether there is such an account.
 var errCredentials = renga.Errorf(renga.Unauthorized, "Email and password do not match.")
 
-// Login is the account with that email, if the password is its own. From is the
-// client's address. Tries count for account and address together: guessing an
-// account's password locks out neither its owner at other addresses, nor other
-// accounts at the same address.
-func (a *Accounts) Login(ctx context.Context, email, password, from string) (renga.Account, error) {
-	from = renga.ClientNetwork(from)
-	d := attemptLimit{"account " + strings.ToLower(email) + " from " + from, freeForAccount}
-	if err := a.countAttempt(ctx, d); err != nil {
-		return renga.Account{}, err
-	}
-	who, err := a.verified(ctx, from, email, password)
+// Login is the account with that email, if the password is its own, and an
+// authorization without a token, for making one. From is the
+// client's address.
+func (a *Accounts) Login(ctx context.Context, email, password, from string) (renga.Bearer, error) {
+	who, kept, err := a.tryPassword(ctx, email, password, from)
 	if err != nil {
-		return renga.Account{}, err
+		return renga.Bearer{}, err
 	}
-	if err := a.store.UndoAttempt(ctx, d.who); err != nil {
-		return renga.Account{}, err
-	}
-	return a.store.UpdateAccount(ctx, who.ID, func(who *renga.Account) error {
+	who, err = a.store.UpdateAccount(ctx, who.ID, func(who *renga.Account) error {
 		who.LastLogin = time.Now().UTC()
 		return nil
 	})
+	return renga.Bearer{Account: who, Authorization: renga.Authorization{
+		Account: who.ID, Scopes: renga.Scopes{renga.ScopeGlobal}, Password: renga.PasswordName(kept),
+	}}, err
+}
+
+// tryPassword is the account with that email and what is kept of its password,
+// if the password is that. Tries count for account and address together: guessing
+// an account's password locks out neither its owner at other addresses, nor other
+// accounts at the same address.
+func (a *Accounts) tryPassword(ctx context.Context, email, password, from string) (renga.Account, string, error) {
+	from = renga.ClientNetwork(from)
+	d := attemptLimit{"account " + strings.ToLower(email) + " from " + from, freeForAccount}
+	if err := a.countAttempt(ctx, d); err != nil {
+		return renga.Account{}, "", err
+	}
+	who, kept, err := a.verified(ctx, from, email, password)
+	if err != nil {
+		return renga.Account{}, "", err
+	}
+	return who, kept, a.store.UndoAttempt(ctx, d.who)
 }
 
 // attemptLimit is what failed tries are counted for, with how many are free.
@@ -78,17 +89,17 @@ func (d attemptLimit) pause(failed int) time.Duration {
 }
 
 // verified checks a password. It takes as long when there is no such account.
-func (a *Accounts) verified(ctx context.Context, from, email, password string) (renga.Account, error) {
+func (a *Accounts) verified(ctx context.Context, from, email, password string) (renga.Account, string, error) {
 	who, kept, err := a.store.Password(ctx, email)
 	if err != nil && renga.KindOf(err) != renga.NotFound {
-		return renga.Account{}, err
+		return renga.Account{}, "", err
 	}
 	right, err := a.matches(ctx, from, password, kept)
 	if err != nil {
-		return renga.Account{}, err
+		return renga.Account{}, "", err
 	}
 	if !right {
-		return renga.Account{}, errCredentials
+		return renga.Account{}, "", errCredentials
 	}
-	return who, nil
+	return who, kept, nil
 }

@@ -44,17 +44,27 @@ var ends = map[string]func(t *testing.T, rig *rig, authorization string){
 			t.Fatal(err)
 		}
 	},
+	"her password is another": func(t *testing.T, rig *rig, _ string) {
+		if err := rig.DB.SetPassword(t.Context(), wiretest.Carol.ID, "another hash"); err != nil {
+			t.Fatal(err)
+		}
+	},
 	"the app is deleted": func(t *testing.T, rig *rig, _ string) {
 		scenario{Method: "DELETE", URL: "/apps/hello", Has: []string{string(wiretest.Hello)}}.Play(t, rig)
 	},
 }
 
-// asCarolWith makes a token of Carol's.
+// asCarolWith logs Carol in.
 func asCarolWith(t *testing.T, rig *rig) (authorization string, headers map[string]string) {
 	t.Helper()
-	a, token, err := rig.People.Authorize(
-		t.Context(), wiretest.Carol.ID, "a visitor", renga.Scopes{renga.ScopeGlobal}, 0,
-	)
+	if err := rig.DB.SetPassword(t.Context(), wiretest.Carol.ID, "a hash"); err != nil {
+		t.Fatal(err)
+	}
+	login := renga.Bearer{
+		Account:       wiretest.Carol,
+		Authorization: renga.Authorization{Password: renga.PasswordName("a hash")},
+	}
+	a, token, err := rig.People.Authorize(t.Context(), login, "a visitor", renga.Scopes{renga.ScopeGlobal}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

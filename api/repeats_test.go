@@ -240,11 +240,11 @@ func TestRepeatsAreForTheAuthorizationThatAsked(t *testing.T) {
 		)
 		return res.StatusCode, answer
 	}
-	_, narrow, err := rig.People.Authorize(t.Context(), wiretest.Ada.ID, "narrow", renga.Scopes{renga.ScopeIdentity}, 0)
+	_, narrow, err := rig.People.Authorize(t.Context(), renga.Bearer{Account: wiretest.Ada}, "narrow", renga.Scopes{renga.ScopeIdentity}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, wide, err := rig.People.Authorize(t.Context(), wiretest.Ada.ID, "wide", renga.Scopes{renga.ScopeGlobal}, 0)
+	_, wide, err := rig.People.Authorize(t.Context(), renga.Bearer{Account: wiretest.Ada}, "wide", renga.Scopes{renga.ScopeGlobal}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

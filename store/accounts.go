@@ -117,34 +117,6 @@ func (s *Store) AccountByEmail(ctx context.Context, email string) (renga.Account
 	return a, err
 }
 
-// Password reads the account that has the email and the hash of its password,
-// which is empty when it has none. renga.NotFound when no account has the email.
-func (s *Store) Password(ctx context.Context, email string) (renga.Account, string, error) {
-	var r accountRecord
-	err := s.do(ctx, "read account by email", func(ctx context.Context) error {
-		var id *redis.StringCmd
-		if err := s.read(ctx, func(p redis.Pipeliner) { id = p.Get(ctx, keyEmail(email)) }); err != nil {
-			return err
-		}
-		if missing(id.Err()) {
-			return renga.Errorf(renga.NotFound, "There is no account with this email.")
-		}
-		var err error
-		r, err = s.account(ctx, renga.AccountID(id.Val()))
-		return err
-	})
-	return r.account(), r.Password, err
-}
-
-// SetPassword replaces the hash of an account's password.
-func (s *Store) SetPassword(ctx context.Context, id renga.AccountID, hash string) error {
-	_, err := s.editAccount(ctx, id, func(r *accountRecord) error {
-		r.Password = hash
-		return nil
-	})
-	return err
-}
-
 // UpdateAccount lets edit change an account and gives back what was written.
 // edit may be called several times, and its error is the answer. Id and email
 // stay as they are.

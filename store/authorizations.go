@@ -118,9 +118,13 @@ func (s *Store) Authorizations(ctx context.Context, account renga.AccountID) ([]
 	return all, nil
 }
 
-// SaveAuthorization writes a new authorization and its token.
+// SaveAuthorization writes a new authorization and its token. One that was made
+// with a password that the account has no more is renga.Unauthorized.
 func (s *Store) SaveAuthorization(ctx context.Context, a renga.Authorization, token string) error {
-	return s.editGrants(ctx, a.Account, func(all grants) error {
+	return s.editGrants(ctx, a.Account, func(tx *redis.Tx, all grants) error {
+		if err := passwordStands(ctx, tx, a); err != nil {
+			return err
+		}
 		if len(all) >= maxGrants {
 			return renga.Errorf(renga.Invalid, "This account has %d authorizations; revoke some first.", len(all))
 		}
@@ -134,7 +138,7 @@ func (s *Store) SaveAuthorization(ctx context.Context, a renga.Authorization, to
 func (s *Store) UpdateAuthorization(ctx context.Context, account renga.AccountID, id string,
 	edit func(*renga.Authorization) error) (renga.Authorization, error) {
 	var a renga.Authorization
-	err := s.editGrants(ctx, account, func(all grants) error {
+	err := s.editGrants(ctx, account, func(_ *redis.Tx, all grants) error {
 		r, there := all[id]
 		if !there {
 			return noGrant(id)
@@ -155,7 +159,7 @@ func (s *Store) UpdateAuthorization(ctx context.Context, account renga.AccountID
 func (s *Store) ReplaceToken(ctx context.Context, account renga.AccountID,
 	id, token string) (renga.Authorization, error) {
 	var a renga.Authorization
-	err := s.editGrants(ctx, account, func(all grants) error {
+	err := s.editGrants(ctx, account, func(_ *redis.Tx, all grants) error {
 		r, there := all[id]
 		if !there {
 			return noGrant(id)
@@ -173,7 +177,7 @@ func (s *Store) ReplaceToken(ctx context.Context, account renga.AccountID,
 // DeleteAuthorization removes an authorization; its token is no longer valid.
 // renga.NotFound when the account has none of that id.
 func (s *Store) DeleteAuthorization(ctx context.Context, account renga.AccountID, id string) error {
-	return s.editGrants(ctx, account, func(all grants) error {
+	return s.editGrants(ctx, account, func(_ *redis.Tx, all grants) error {
 		if _, there := all[id]; !there {
 			return noGrant(id)
 		}
@@ -188,7 +192,7 @@ func noGrant(id string) error {
 
 // editGrants lets edit change an account's authorizations, all or nothing, and
 // drops those that have expired.
-func (s *Store) editGrants(ctx context.Context, account renga.AccountID, edit func(all grants) error) error {
+func (s *Store) editGrants(ctx context.Context, account renga.AccountID, edit func(tx *redis.Tx, all grants) error) error {
 	return s.do(ctx, "edit authorizations of "+string(account), func(ctx context.Context) error {
 		if err := s.ready(ctx); err != nil {
 			return err
@@ -202,11 +206,11 @@ func (s *Store) editGrants(ctx context.Context, account renga.AccountID, edit fu
 			maps.DeleteFunc(after, func(id string, r authorizationRecord) bool {
 				return r.authorization(account, id).Expired(now())
 			})
-			if err := edit(after); err != nil {
+			if err := edit(tx, after); err != nil {
 				return err
 			}
 			return multi(ctx, tx, func(p redis.Pipeliner) { writeGrants(ctx, p, account, before, after) })
-		}, keyGrants(account))
+		}, keyGrants(account), keyAccount(account))
 	})
 }
 
@@ -282,6 +286,7 @@ type authorizationRecord struct {
 	Default     bool         `json:"default,omitempty"`
 	Token       string       `json:"token"` // its hash
 	Redacted    string       `json:"redacted"`
+	Password    string       `json:"password,omitempty"` // names the one that it is a login with
 	CreatedAt   time.Time    `json:"created_at,omitzero"`
 	UpdatedAt   time.Time    `json:"updated_at,omitzero"`
 	ExpiresAt   time.Time    `json:"expires_at,omitzero"`
@@ -298,6 +303,7 @@ type tokenRecord struct {
 func newAuthorizationRecord(a renga.Authorization, hash string) authorizationRecord {
 	return authorizationRecord{
 		Description: a.Description, Scopes: a.Scopes, Default: a.Default, Token: hash, Redacted: a.Redacted,
+		Password:  a.Password,
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(), ExpiresAt: a.ExpiresAt.UTC(), Lifetime: a.Lifetime,
 	}
 }
@@ -305,6 +311,7 @@ func newAuthorizationRecord(a renga.Authorization, hash string) authorizationRec
 func (r authorizationRecord) authorization(account renga.AccountID, id string) renga.Authorization {
 	return renga.Authorization{
 		ID: id, Account: account, Description: r.Description, Scopes: r.Scopes, Default: r.Default, Redacted: r.Redacted,
+		Password:  r.Password,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), ExpiresAt: r.ExpiresAt.UTC(), Lifetime: r.Lifetime,
 	}
 }

@@ -321,6 +321,7 @@ func accountCalls(s *store.Store) map[string]func(context.Context) error {
 		},
 		"AccountByEmail": func(ctx context.Context) error { _, err := s.AccountByEmail(ctx, "a@example.com"); return err },
 		"SetPassword":    func(ctx context.Context) error { return s.SetPassword(ctx, "a", "hash") },
+		"ChangePassword": func(ctx context.Context) error { return s.ChangePassword(ctx, "a", "hash", "hash", "") },
 		"UpdateAccount": func(ctx context.Context) error {
 			_, err := s.UpdateAccount(ctx, "a", func(a *renga.Account) error { a.Name += "x"; return nil })
 			return err

@@ -85,12 +85,18 @@ func (s *Server) updateAccount(w http.ResponseWriter, r *http.Request) error {
 		AllowTracking *bool   `json:"allow_tracking"`
 		Beta          *bool   `json:"beta"`
 		Name          *string `json:"name"`
+		// A password is changed as the older versions of Heroku's schema have it.
+		Password    *string `json:"password"`
+		NewPassword *string `json:"new_password"`
 	}
 	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
 	if body.Name != nil && len(*body.Name) > longestName {
 		return wire.Invalid("A name may be %d bytes long.", longestName)
+	}
+	if err := s.changePassword(r, body.Password, body.NewPassword); err != nil {
+		return err
 	}
 	a, err := s.parts.Accounts.UpdateAccount(r.Context(), wire.Caller(r).ID, func(a *renga.Account) error {
 		wire.Set(&a.AllowTracking, body.AllowTracking)
@@ -104,6 +110,26 @@ func (s *Server) updateAccount(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.Audit(r, "account updated", "")
 	return wire.Answer(w, http.StatusOK, newAccount(a))
+}
+
+// changePassword replaces the caller's password if a new one is given, with the
+// current one: a token alone must not lock its owner out.
+func (s *Server) changePassword(r *http.Request, current, next *string) error {
+	if next == nil {
+		return nil
+	}
+	if current == nil {
+		return wire.Invalid("Field \"new_password\" takes the current password in the field \"password\".")
+	}
+	err := s.parts.Logins.ChangePassword(r.Context(), wire.VisitOf(r).Bearer, *current, *next, wire.From(r))
+	if renga.KindOf(err) == renga.Unauthorized {
+		// The token is good, and clients throw away one that gets 401.
+		return renga.Errorf(renga.Forbidden, "Field \"password\" is not this account's current password.")
+	}
+	if err == nil {
+		s.Audit(r, "password changed", "")
+	}
+	return err
 }
 
 func (s *Server) deleteAccount(_ http.ResponseWriter, r *http.Request) error {

@@ -25,13 +25,16 @@ type Authorizations interface {
 
 // Logins gives people tokens.
 type Logins interface {
-	// Authorize makes an authorization that ends after lifetime, never when that
-	// is zero. Its token is told here and never again.
-	Authorize(
-		ctx context.Context, account renga.AccountID, description string, scopes renga.Scopes, lifetime time.Duration,
-	) (renga.Authorization, string, error)
+	// Authorize makes an authorization for whoever asks, a login when they came
+	// with a password. It ends after lifetime, never when that is zero. Its token is
+	// told here and never again.
+	Authorize(ctx context.Context, by renga.Bearer, description string, scopes renga.Scopes,
+		lifetime time.Duration) (renga.Authorization, string, error)
 	// Regenerate gives an authorization another token; NotFound when there is none.
 	Regenerate(ctx context.Context, account renga.AccountID, id string) (renga.Authorization, string, error)
+	// ChangePassword ends the logins with the old password but the one that asks.
+	// Unauthorized when current is not that, TooMany when that was so too often.
+	ChangePassword(ctx context.Context, by renga.Bearer, current, next, from string) error
 }
 
 func (s *Server) authorizationRoutes() []wire.Route {
@@ -174,7 +177,7 @@ func (s *Server) createAuthorization(w http.ResponseWriter, r *http.Request) err
 	if body.ExpiresIn != nil {
 		lifetime = time.Duration(*body.ExpiresIn) * time.Second
 	}
-	a, token, err := s.parts.Logins.Authorize(r.Context(), wire.Caller(r).ID, body.Description, body.Scope, lifetime)
+	a, token, err := s.parts.Logins.Authorize(r.Context(), wire.VisitOf(r).Bearer, body.Description, body.Scope, lifetime)
 	if err != nil {
 		return err
 	}

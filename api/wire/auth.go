@@ -51,10 +51,7 @@ func (d *Door) bearerOf(r *http.Request) (renga.Bearer, error) {
 	if !ok || !strings.Contains(email, "@") || !takesPassword(r) {
 		return renga.Bearer{}, errUnauthorized()
 	}
-	account, err := d.Logins.Login(r.Context(), email, password, From(r))
-	return renga.Bearer{
-		Account: account, Authorization: renga.Authorization{Scopes: renga.Scopes{renga.ScopeGlobal}},
-	}, err
+	return d.Logins.Login(r.Context(), email, password, From(r))
 }
 
 // Again is a request that is long over as if it came in now: its token is asked

@@ -21,9 +21,10 @@ type Parts struct {
 
 // Logins lets people in.
 type Logins interface {
-	// Login is the account of that email and password, asked for from an address.
-	// Unauthorized when they do not match, TooMany when that was so too often.
-	Login(ctx context.Context, email, password, from string) (renga.Account, error)
+	// Login is who has that email and password, asked for from an address, with an
+	// authorization that is nobody's yet. Unauthorized when they do not match,
+	// TooMany when that was so too often.
+	Login(ctx context.Context, email, password, from string) (renga.Bearer, error)
 }
 
 // Authorizations knows the authorizations of accounts.

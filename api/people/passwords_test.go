@@ -1,0 +1,83 @@
+package people_test
+
+import (
+	"strings"
+	"testing"
+
+	"renga/api/wire/wiretest"
+)
+
+// logDoraIn logs in as the official CLI does with -i.
+func logDoraIn(t *testing.T, rig *rig, password string) grant {
+	t.Helper()
+	return wiretest.AskFor[grant](t, rig, "POST", "/oauth/authorizations",
+		`{"description":"Heroku CLI login from laptop","expires_in":2592000,"scope":["global"]}`,
+		wiretest.Header("Authorization", wiretest.Basic("dora@example.com", password)), 201)
+}
+
+// TestANewPasswordEndsWhatTheOldOneOpened: logins, whether they were made by the
+// CLI or by a browser; not the one that asks, nor what was made with a login's
+// token.
+func TestANewPasswordEndsWhatTheOldOneOpened(t *testing.T) {
+	b := beginLogin(t)
+	if status, body := b.send(t, doraPassword, nil); status != 200 {
+		t.Fatalf("the browser gets %d: %s", status, body)
+	}
+	browser := wiretest.Bearer(b.awaited(t, b.secret)["access_token"])
+	rig := b.rig
+	asks, other := logDoraIn(t, rig, doraPassword), logDoraIn(t, rig, doraPassword)
+	robot := wiretest.AskFor[grant](t, rig, "POST", "/oauth/authorizations", `{"description":"robot"}`,
+		wiretest.Bearer(other.AccessToken.Token), 201)
+	regenerated := logDoraIn(t, rig, doraPassword)
+	regenerated = wiretest.AskFor[grant](t, rig, "POST",
+		"/oauth/authorizations/"+regenerated.ID+"/actions/regenerate-tokens", "",
+		wiretest.Bearer(robot.AccessToken.Token), 200)
+
+	const change = `{"password":"` + doraPassword + `","new_password":"another horse"}`
+	wiretest.AskFor[any](t, rig, "PATCH", "/account", change, wiretest.Bearer(asks.AccessToken.Token), 200)
+	for who, want := range map[string]struct {
+		headers map[string]string
+		status  int
+	}{
+		"the login that asked":      {wiretest.Bearer(asks.AccessToken.Token), 200},
+		"another login":             {wiretest.Bearer(other.AccessToken.Token), 401},
+		"the browser's login":       {browser, 401},
+		"a login's new token":       {wiretest.Bearer(regenerated.AccessToken.Token), 401},
+		"a token that a login made": {wiretest.Bearer(robot.AccessToken.Token), 200},
+		"a token of somebody else":  {nil, 200},
+	} {
+		if res, body := rig.Ask("GET", "/account", "", want.headers); res.StatusCode != want.status {
+			t.Errorf("%s gets %d, want %d: %s", who, res.StatusCode, want.status, body)
+		}
+	}
+	wiretest.AskFor[any](t, rig, "POST", "/oauth/authorizations", "",
+		wiretest.Header("Authorization", wiretest.Basic("dora@example.com", doraPassword)), 401)
+	if fresh := logDoraIn(t, rig, "another horse"); fresh.User.Email != "dora@example.com" {
+		t.Errorf("logged in %+v", fresh)
+	}
+	for _, secret := range []string{doraPassword, "another horse"} {
+		if strings.Contains(rig.Logged.String(), secret) {
+			t.Errorf("the log holds %q", secret)
+		}
+	}
+}
+
+// TestAPasswordIsChangedByWhoKnowsIt: a token is not enough, and guessing with
+// one is as slow as without.
+func TestAPasswordIsChangedByWhoKnowsIt(t *testing.T) {
+	b := beginLogin(t)
+	mine := wiretest.Bearer(logDoraIn(t, b.rig, doraPassword).AccessToken.Token)
+	patch := func(body string, status int, says string) {
+		t.Helper()
+		res, text := b.rig.Ask("PATCH", "/account", body, mine)
+		if res.StatusCode != status || !strings.Contains(text, says) {
+			t.Errorf("%s gets %d, want %d: %s", body, res.StatusCode, status, text)
+		}
+	}
+	patch(`{"new_password":"another horse"}`, 422, "takes the current password")
+	patch(`{"new_password":"short","password":"`+doraPassword+`"}`, 422, "8 to 1024 characters")
+	for range 5 {
+		patch(`{"new_password":"another horse","password":"a guess"}`, 403, "not this account's current password")
+	}
+	patch(`{"new_password":"another horse","password":"a guess"}`, 429, "Too many tries")
+}
