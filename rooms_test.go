@@ -86,6 +86,7 @@ var testRooms = map[string][]string{
 	"api/people":        {"api/wire/wiretest", "store/storetest"},
 	"api/pipelines":     {"api/wire/wiretest", "store/storetest"},
 	"api/releases":      {"api/wire/wiretest", "store/storetest"},
+	"api/wire":          {"api/wire/wiretest", "store/storetest"},
 	"runtime":           {"runtime/enginetest", "runtime/plan/plantest"},
 	"runtime/docker":    {"runtime/enginetest"},
 	"runtime/plan":      {"runtime/enginetest", "runtime/plan/plantest"},

@@ -111,7 +111,7 @@ func TestNobodyGetsAnImageByWayOfANeighbour(t *testing.T) {
 	refused := scenario{
 		Method: "POST", URL: "/pipeline-promotions", Status: 403,
 		Body: wiretest.Promote(wiretest.Hello, wiretest.Shop, wiretest.Other),
-		Has: []string{"Whoever owns the app other may not see the app hello"},
+		Has:  []string{"Whoever owns the app other may not see the app hello"},
 	}
 	refused.Play(t, rig)
 	if open, err := rig.DB.OpenPromotions(t.Context()); err != nil || len(open) > 0 {

@@ -1,40 +1,12 @@
 package api_test
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"testing"
 
 	"renga"
 	"renga/api/wire"
-	"renga/api/wire/wiretest"
 )
-
-// TestTheZeroPolicyIsRefusedToEverybody: to the widest token too.
-func TestTheZeroPolicyIsRefusedToEverybody(t *testing.T) {
-	rig := newRig(nil)
-	called := false
-	route := wire.Get("/secrets", wire.Policy{}, func(http.ResponseWriter, *http.Request) error {
-		called = true
-		return nil
-	})
-	admit := func(http.ResponseWriter, *http.Request) error { return nil }
-	door := wire.WithVisit(rig.Locked([]wire.Route{route}, admit))
-	rec := httptest.NewRecorder()
-	door.ServeHTTP(rec, wiretest.AsAda(httptest.NewRequest("GET", "/secrets", nil)))
-	if called || rec.Code != http.StatusForbidden {
-		t.Errorf("a route without a policy answers %d, called: %v", rec.Code, called)
-	}
-	rec = httptest.NewRecorder()
-	nowhere := http.NotFoundHandler()
-	wire.WithVisit(rig.Unlocked([]wire.Route{route}, nowhere)).ServeHTTP(
-		rec, httptest.NewRequest("GET", "/secrets", nil),
-	)
-	if called || rec.Code != http.StatusNotFound {
-		t.Errorf("without a token it answers %d, called: %v", rec.Code, called)
-	}
-}
 
 func TestRoutesAskForWhatTheySay(t *testing.T) {
 	want := map[string]wire.Policy{

@@ -3,6 +3,7 @@ package api_test
 import (
 	"cmp"
 	"maps"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,8 @@ import (
 	"renga"
 	"renga/api"
 	"renga/api/wire"
+
+	"github.com/gorilla/mux"
 )
 
 // routes are all that the API answers, by path and method.
@@ -60,6 +63,26 @@ func TestEveryRouteHasAPolicy(t *testing.T) {
 		}
 		if strings.Contains(rt.Path(), "/{app}") != (len(either) > 0) {
 			t.Errorf("%s asks for the permissions %q, which paths with {app} must do and no others can", route, either)
+		}
+	}
+}
+
+// TestNoRouteHidesAnother: the first that fits answers, whatever family it is
+// of.
+func TestNoRouteHidesAnother(t *testing.T) {
+	m := mux.NewRouter()
+	for _, rt := range api.Routes() {
+		m.NewRoute().Path(rt.Path()).Methods(rt.Method())
+	}
+	for _, rt := range routes() {
+		var match mux.RouteMatch
+		path := pathOf(rt.Path())
+		if !m.Match(httptest.NewRequest(rt.Method(), path, nil), &match) {
+			t.Errorf("%s %s is answered by nobody", rt.Method(), path)
+			continue
+		}
+		if by, _ := match.Route.GetPathTemplate(); by != rt.Path() {
+			t.Errorf("%s %s is answered by %s, not by %s", rt.Method(), path, by, rt.Path())
 		}
 	}
 }
