@@ -51,7 +51,8 @@ var plainWords = map[string]string{
 var finishedRooms = map[string]bool{
 	".": true, "accounts": true, "attach": true, "certs": true, "cmd/renga": true, "config": true, "durable": true,
 	"egress": true, "firewall": true, "front": true, "locks": true, "logs": true, "meter": true, "output": true,
-	"registry": true, "releaser": true, "router": true, "runtime/engine": true, "scheduler": true, "seal": true,
+	"registry": true, "releaser": true, "router": true, "runtime": true, "runtime/engine": true,
+	"runtime/enginetest": true, "runtime/plan": true, "runtime/plan/plantest": true, "scheduler": true, "seal": true,
 	"store": true, "store/redisserver": true, "store/storetest": true, "webhooks": true,
 }
 

@@ -19,6 +19,6 @@ func TestAStepThatNobodyDoesIsNoSilence(t *testing.T) {
 	}()
 	w := newWorker(New(Options{}, nil, nil, nil, nil), "app")
 	w.routing.routed = &renga.Route{} // the router knows
-	_ = w.apply(t.Context(), t.Context(), plan.World{}, plan.Plan{Steps: []plan.Step{unknown{}}})
+	_ = w.apply(t.Context(), t.Context(), plan.State{}, plan.Plan{Steps: []plan.Step{unknown{}}})
 	t.Error("a step was left out, and nobody was told")
 }

@@ -12,10 +12,10 @@ import (
 // aFifth is the canary of the tests.
 var aFifth = renga.Canary{Percent: 20, For: 5 * time.Minute}
 
-// inAviary has v2 up with two web dynos and a worker, and v3 made as a canary.
-func inAviary(t *testing.T, what string, test func(h *house, lines *notebook)) {
-	inHouse(t, func(h *house) {
-		lines := &notebook{marks: map[string]renga.LogMark{}}
+// withLive has v2 up with two web dynos and a worker, and v3 made as a canary.
+func withLive(t *testing.T, what string, test func(h *fixture, lines *fakeLogs)) {
+	withFixture(t, func(h *fixture) {
+		lines := &fakeLogs{marks: map[string]renga.LogMark{}}
 		h.options.Logs = lines
 		h.run()
 		h.scale("web=2 worker=1")
@@ -27,7 +27,7 @@ func inAviary(t *testing.T, what string, test func(h *house, lines *notebook)) {
 	})
 }
 
-func (h *house) pushCanary(version int, what string) {
+func (h *fixture) pushCanary(version int, what string) {
 	h.change(func(d *renga.Desired) {
 		d.Next = record(version, what, renga.Pending)
 		d.Next.Canary, d.Next.Outcome.At = aFifth, time.Now()
@@ -36,7 +36,7 @@ func (h *house) pushCanary(version int, what string) {
 }
 
 // tried lists who is asked as a canary, as "web.1 i000001:8080".
-func (h *house) tried() []string {
+func (h *fixture) tried() []string {
 	h.Helper()
 	var all []string
 	for _, t := range h.route().Canary {
@@ -46,7 +46,7 @@ func (h *house) tried() []string {
 }
 
 // wantServing checks that v2 serves all requests, with nothing of v3 left.
-func (h *house) wantServing(before []string) {
+func (h *fixture) wantServing(before []string) {
 	h.Helper()
 	is(h, "running", h.running(), "web.1 v2", "web.2 v2", "worker.1 v2")
 	is(h, "asked", h.targets(), before...)
@@ -54,7 +54,7 @@ func (h *house) wantServing(before []string) {
 }
 
 func TestACanaryTakesOverWhenItsTimeIsOver(t *testing.T) {
-	inAviary(t, "web=serve worker=work", func(h *house, lines *notebook) {
+	withLive(t, "web=serve worker=work", func(h *fixture, lines *fakeLogs) {
 		before := h.targets()
 		began := time.Now()
 		is(t, "running", h.running(), "web.1 v2", "web.1 v3", "web.2 v2", "web.2 v3", "worker.1 v2", "worker.1 v3")
@@ -79,7 +79,7 @@ func TestACanaryTakesOverWhenItsTimeIsOver(t *testing.T) {
 }
 
 func TestACanaryThatKeepsCrashingFails(t *testing.T) {
-	inAviary(t, "web=faint worker=work", func(h *house, lines *notebook) {
+	withLive(t, "web=faint worker=work", func(h *fixture, lines *fakeLogs) {
 		before := h.targets()
 		h.after(20 * time.Second)
 		if o := h.outcome(3); o.Status != renga.Pending {
@@ -97,7 +97,7 @@ func TestACanaryThatKeepsCrashingFails(t *testing.T) {
 }
 
 func TestACanaryWhoseRequestsFailFails(t *testing.T) {
-	inAviary(t, "web=serve worker=work", func(h *house, _ *notebook) {
+	withLive(t, "web=serve worker=work", func(h *fixture, _ *fakeLogs) {
 		before := h.targets()
 		h.router.count(renga.Tally{Requests: 10, Failed: 6}) // each of two
 		h.after(6 * time.Second)
@@ -109,7 +109,7 @@ func TestACanaryWhoseRequestsFailFails(t *testing.T) {
 }
 
 func TestACanaryIsCanceledAndSuperseded(t *testing.T) {
-	inAviary(t, "web=serve worker=work", func(h *house, _ *notebook) {
+	withLive(t, "web=serve worker=work", func(h *fixture, _ *fakeLogs) {
 		before := h.targets()
 		h.cancel()
 		h.after(time.Second)
@@ -127,7 +127,7 @@ func TestACanaryIsCanceledAndSuperseded(t *testing.T) {
 
 // TestARestartGoesOnWithWhatIsLeft of a canary's time.
 func TestARestartGoesOnWithWhatIsLeft(t *testing.T) {
-	inAviary(t, "web=serve worker=work", func(h *house, _ *notebook) {
+	withLive(t, "web=serve worker=work", func(h *fixture, _ *fakeLogs) {
 		until, canary := h.outcome(3).CanaryUntil, h.tried()
 		h.after(2 * time.Minute)
 		h.end()
@@ -147,7 +147,7 @@ func TestARestartGoesOnWithWhatIsLeft(t *testing.T) {
 
 // TestACanaryEndsEarly when somebody says so.
 func TestACanaryEndsEarly(t *testing.T) {
-	inAviary(t, "web=serve worker=work", func(h *house, _ *notebook) {
+	withLive(t, "web=serve worker=work", func(h *fixture, _ *fakeLogs) {
 		h.change(func(d *renga.Desired) {
 			r := *d.Next
 			r.Outcome.CanaryUntil = time.Now()
@@ -161,7 +161,7 @@ func TestACanaryEndsEarly(t *testing.T) {
 
 // TestBothSidesOfACanaryAreScaledAndRestarted, for it may take long.
 func TestBothSidesOfACanaryAreScaledAndRestarted(t *testing.T) {
-	inAviary(t, "web=serve worker=work", func(h *house, _ *notebook) {
+	withLive(t, "web=serve worker=work", func(h *fixture, _ *fakeLogs) {
 		h.scale("web=3:eco worker=0")
 		h.after(30 * time.Second)
 		is(t, "running", h.running(), "web.1 v2", "web.1 v3", "web.2 v2", "web.2 v3", "web.3 v2", "web.3 v3")
@@ -184,25 +184,25 @@ func TestBothSidesOfACanaryAreScaledAndRestarted(t *testing.T) {
 // TestWithoutAnyToCompareWithThereIsNoCanary: a first release, one of workers
 // only, an app that is scaled to nothing, one without preboot.
 func TestWithoutAnyToCompareWithThereIsNoCanary(t *testing.T) {
-	for name, prepare := range map[string]func(h *house) string{
-		"first": func(*house) string { return "web=serve" },
-		"workers": func(h *house) string {
+	for name, prepare := range map[string]func(h *fixture) string{
+		"first": func(*fixture) string { return "web=serve" },
+		"workers": func(h *fixture) string {
 			h.deploy(2, "worker=work")
 			return "worker=work"
 		},
-		"scaled": func(h *house) string {
+		"scaled": func(h *fixture) string {
 			h.deploy(2, "web=serve worker=work")
 			h.scale("web=0 worker=1")
 			return "web=serve worker=work"
 		},
-		"noPreboot": func(h *house) string {
+		"noPreboot": func(h *fixture) string {
 			h.deploy(2, "web=serve")
 			h.change(func(d *renga.Desired) { d.App.Features = map[string]bool{renga.Preboot: false} })
 			return "web=serve"
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inHouse(t, func(h *house) {
+			withFixture(t, func(h *fixture) {
 				h.run()
 				h.scale("web=1 worker=1")
 				h.pushCanary(3, prepare(h))
@@ -215,10 +215,10 @@ func TestWithoutAnyToCompareWithThereIsNoCanary(t *testing.T) {
 	}
 }
 
-// rescues notes why apps were taken back.
-type rescues struct{ reasons []string }
+// fakeRescuer notes why apps were taken back.
+type fakeRescuer struct{ reasons []string }
 
-func (r *rescues) Rescue(_ context.Context, _ renga.AppID, _ int, reason string) error {
+func (r *fakeRescuer) Rescue(_ context.Context, _ renga.AppID, _ int, reason string) error {
 	r.reasons = append(r.reasons, reason)
 	return nil
 }
@@ -226,8 +226,8 @@ func (r *rescues) Rescue(_ context.Context, _ renga.AppID, _ int, reason string)
 // TestACanaryThatTookOverIsWatchedAnew: what it did well before does not excuse
 // it.
 func TestACanaryThatTookOverIsWatchedAnew(t *testing.T) {
-	inHouse(t, func(h *house) {
-		r := &rescues{}
+	withFixture(t, func(h *fixture) {
+		r := &fakeRescuer{}
 		h.options.Rescuer = r
 		h.run()
 		h.scale("web=1")

@@ -8,7 +8,7 @@ import (
 )
 
 // cancel calls the pending release off, as the real store does.
-func (h *house) cancel() {
+func (h *fixture) cancel() {
 	h.change(func(d *renga.Desired) {
 		h.outcomes[d.Next.Version] = renga.Outcome{Status: renga.Failed, Phase: renga.PhaseFailed, Reason: "Canceled"}
 		d.Restarts[renga.DynoName(renga.ReleaseType, d.Next.Version)] = time.Now()
@@ -18,7 +18,7 @@ func (h *house) cancel() {
 }
 
 func TestACanceledReleasesDynosGoAndTheLiveOneServesOn(t *testing.T) {
-	inPhaseHouse(t, func(h *house, _ *shelf) {
+	withOutputs(t, func(h *fixture, _ *fakeOutputs) {
 		before := h.targets()
 		h.push(3, "web=slowboot")
 		h.after(10 * time.Second)
@@ -37,7 +37,7 @@ func TestACanceledReleasesDynosGoAndTheLiveOneServesOn(t *testing.T) {
 func TestCancelingEndsAReleaseCommand(t *testing.T) {
 	for program, grace := range map[string]time.Duration{"migrate": 0, "stubborn": 30 * time.Second} {
 		t.Run(program, func(t *testing.T) {
-			inPhaseHouse(t, func(h *house, _ *shelf) {
+			withOutputs(t, func(h *fixture, _ *fakeOutputs) {
 				h.push(3, "web=serve release="+program)
 				h.after(5 * time.Second)
 				h.cancel()
@@ -54,7 +54,7 @@ func TestCancelingEndsAReleaseCommand(t *testing.T) {
 func TestCancelingBreaksAPullOff(t *testing.T) {
 	for _, images := range []string{"web=longpull", "web=serve release=longpull"} {
 		t.Run(images, func(t *testing.T) {
-			inPhaseHouse(t, func(h *house, _ *shelf) {
+			withOutputs(t, func(h *fixture, _ *fakeOutputs) {
 				h.push(3, images)
 				h.after(5 * time.Second)
 				h.cancel()
@@ -68,7 +68,7 @@ func TestCancelingBreaksAPullOff(t *testing.T) {
 }
 
 func TestTheFirstReleaseCanBeCanceled(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1")
 		h.push(2, "web=slowboot")
@@ -84,7 +84,7 @@ func TestTheFirstReleaseCanBeCanceled(t *testing.T) {
 }
 
 func TestACanceledReleaseIsFoundAtTheNextStart(t *testing.T) {
-	inPhaseHouse(t, func(h *house, _ *shelf) {
+	withOutputs(t, func(h *fixture, _ *fakeOutputs) {
 		h.push(3, "web=serve release=migrate")
 		h.after(5 * time.Second)
 		h.end()
@@ -101,7 +101,7 @@ func TestACanceledReleaseIsFoundAtTheNextStart(t *testing.T) {
 // TestSuccessThatComesTooLateIsNone: the release is canceled after a look has
 // read what is wanted, and before it says that the release has succeeded.
 func TestSuccessThatComesTooLateIsNone(t *testing.T) {
-	inPhaseHouse(t, func(h *house, _ *shelf) {
+	withOutputs(t, func(h *fixture, _ *fakeOutputs) {
 		before := h.targets()
 		h.store.before = func(_ int, o renga.Outcome) error {
 			if o.Status == renga.Succeeded && h.outcome(3).Status == "" {

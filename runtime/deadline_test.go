@@ -89,7 +89,7 @@ func TestWhateverHangsAReleaseEnds(t *testing.T) {
 			"It was not up within 30m0s: its release command could not be started, or its end not be found out"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inPhaseHouse(t, func(h *house, _ *shelf) {
+			withOutputs(t, func(h *fixture, _ *fakeOutputs) {
 				before := h.targets()
 				deaf = make(chan struct{})
 				defer func() { close(deaf); h.end() }()
@@ -116,7 +116,7 @@ func TestWhateverHangsAReleaseEnds(t *testing.T) {
 // TestAnOldDynoThatDoesNotEndDoesNotHoldAReleaseForEver, without preboot, where
 // the new one waits for its end.
 func TestAnOldDynoThatDoesNotEndDoesNotHoldAReleaseForEver(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		e := &stuckEngine{Engine: h.engine, stop: patient}
 		h.engine = e
 		h.change(func(d *renga.Desired) { d.App.Features = map[string]bool{renga.Preboot: false} })
@@ -134,7 +134,7 @@ func TestAnOldDynoThatDoesNotEndDoesNotHoldAReleaseForEver(t *testing.T) {
 // TestTheTimeInWhichNobodyLooksDoesNotCount: a release that is pending when
 // Renga ends is brought up by the next start.
 func TestTheTimeInWhichNobodyLooksDoesNotCount(t *testing.T) {
-	inPhaseHouse(t, func(h *house, _ *shelf) {
+	withOutputs(t, func(h *fixture, _ *fakeOutputs) {
 		h.push(3, "web=slowboot")
 		h.after(5 * time.Second)
 		h.end()

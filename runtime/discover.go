@@ -11,8 +11,8 @@ import (
 // watchHolds is when a watch that has not broken off counts as connected.
 const watchHolds = time.Second
 
-// discover finds apps that nobody woke: at the start all of them, later those
-// whose wake was lost and orphans in the engine.
+// discover finds the apps that nobody named: at the start all of them, later those
+// that were queued in vain and orphans in the engine.
 func (m *Manager) discover(ctx context.Context) {
 	b := backoff{}
 	for ctx.Err() == nil {
@@ -28,7 +28,7 @@ func (m *Manager) discover(ctx context.Context) {
 	}
 }
 
-// find wakes every app of the store, of the engine and of the logs that has no
+// find queues every app of the store, of the engine and of the logs that has no
 // worker yet.
 func (m *Manager) find(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
@@ -47,14 +47,14 @@ func (m *Manager) find(ctx context.Context) error {
 	return errors.Join(err, logsErr)
 }
 
-// introduce wakes the apps that have no worker yet. The first time that these
+// introduce queues the apps that have no worker yet. The first time that these
 // are all there are, the manager is ready once each had a look.
 func (m *Manager) introduce(ids []renga.AppID, all bool) {
 	m.mu.Lock()
 	for _, id := range ids {
 		looked, ok := m.known[id]
 		if !ok {
-			m.woken[id] = true
+			m.queued[id] = true
 		}
 		if !looked && !m.found {
 			m.awaited[id] = true
@@ -63,17 +63,17 @@ func (m *Manager) introduce(ids []renga.AppID, all bool) {
 	m.found = m.found || all
 	m.settleLocked()
 	m.mu.Unlock()
-	poke(m.signal)
+	notify(m.signal)
 }
 
-// watch turns the engine's events into wakes. Each time that it connects every
+// watch has apps looked at when the engine tells of events. Each time that it connects every
 // app is looked at, for events were missed before; after the engine was started
 // anew that is what brings the dynos back.
 func (m *Manager) watch(ctx context.Context) {
 	b := backoff{}
 	for ctx.Err() == nil {
-		timer := time.AfterFunc(watchHolds, m.wakeAll)
-		err := m.engine.Watch(ctx, m.heard)
+		timer := time.AfterFunc(watchHolds, m.reconcileAll)
+		err := m.engine.Watch(ctx, m.onEvent)
 		if ctx.Err() != nil {
 			timer.Stop()
 			return

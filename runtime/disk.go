@@ -38,7 +38,7 @@ func (m *Manager) guardDisks(ctx context.Context) {
 // overDisk ends a dyno at once: each second that it is left to end by itself it
 // writes on. It counts as crashed.
 func (m *Manager) overDisk(ctx context.Context, i engine.Instance, bytes int64) {
-	if m.full.news(i.ID, m.opts.Now(), fullFor) {
+	if m.toldOfDisk.allow(i.ID, m.opts.Now(), fullFor) {
 		m.log.WarnContext(ctx, "dyno has too much on its disk (R20)", "app", i.App, "dyno", i.Name, "bytes", bytes, "size", i.Size)
 		m.say(i.App, i.Name, "Error R20 (Disk quota exceeded) -> The dyno has %d MB on its disk, more than %s allows", bytes>>20, i.Size)
 		m.say(i.App, i.Name, "Stopping process with SIGKILL")

@@ -5,16 +5,16 @@
 // [Manager.Reconcile] says no more than "look at this app"; so do the engine's
 // events, the end of a step, and a clock. A look reads what is wanted
 // ([renga.Desired]) from the store and what is there ([engine.Engine.List]), turns the
-// two into a [plan.World], and asks its pure [plan.World.Plan] for the next safe steps:
+// two into a [plan.State], and asks its pure [plan.State.Plan] for the next safe steps:
 //
-//	Reconcile ─► Desired + List ─► World ─► Plan ─► Route, Start, Kill, Finish, Stop
+//	Reconcile ─► Desired + List ─► State ─► Plan ─► Route, Start, Kill, Finish, Stop
 //	    ▲                                                          │
 //	    └────────────── a step ended, a dyno is up ◄───────────────┘
 //
 // There is no deployment object and nothing to resume. New dynos missing:
 // start. New dynos up: route, and finish the release. Old dynos unrouted: stop.
 // Killed at any line, the next look goes on from what it finds. Steps that take
-// long (starts with their pulls, drains, stops) run beside the looks; a World
+// long (starts with their pulls, drains, stops) run beside the looks; a State
 // tells which are under way, so that no look repeats them and none waits for
 // them.
 //

@@ -14,7 +14,7 @@ import (
 var errStore = renga.Errorf(renga.Unavailable, "Redis does not answer.")
 
 func TestStoreAwayStopsNothingAndRestartsWhatCrashes(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=2")
 		h.deploy(2, "web=serve")
@@ -37,7 +37,7 @@ func TestStoreAwayStopsNothingAndRestartsWhatCrashes(t *testing.T) {
 }
 
 func TestStoreThatIsOddStopsNothing(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1")
 		h.deploy(2, "web=serve")
@@ -50,7 +50,7 @@ func TestStoreThatIsOddStopsNothing(t *testing.T) {
 }
 
 func TestEngineAwayAndBackBringsAllBack(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.options.Resync = 24 * time.Hour // so that nothing but the watch tells
 		h.run()
 		h.scale("web=2 worker=1")
@@ -77,7 +77,7 @@ func (deaf) List(context.Context, renga.AppID) ([]engine.Instance, error) {
 }
 
 func TestListThatFailsStopsNothing(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1")
 		h.deploy(2, "web=serve")
@@ -96,7 +96,7 @@ func TestListThatFailsStopsNothing(t *testing.T) {
 }
 
 func TestNewManagerAdoptsWhatRuns(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=2 worker=1")
 		h.deploy(2, "web=serve worker=work")
@@ -123,7 +123,7 @@ func TestNewManagerAdoptsWhatRuns(t *testing.T) {
 }
 
 func TestTimeWithoutAManagerIsNoBootTime(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1")
 		h.push(2, "web=slowboot") // needs 90 s
@@ -138,7 +138,7 @@ func TestTimeWithoutAManagerIsNoBootTime(t *testing.T) {
 }
 
 func TestWakeOfAnAppThatIsJustForgottenIsNotLost(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.options.Resync = 24 * time.Hour
 		h.run()
 		h.after(2 * time.Second)
@@ -159,7 +159,7 @@ func TestWakeOfAnAppThatIsJustForgottenIsNotLost(t *testing.T) {
 }
 
 func TestNewManagerRemovesWhatNobodyWants(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1")
 		h.deploy(2, "web=serve")
@@ -180,12 +180,12 @@ func TestNewManagerRemovesWhatNobodyWants(t *testing.T) {
 }
 
 func TestAppThatIsGoneLeavesNothing(t *testing.T) {
-	for name, end := range map[string]func(h *house){
-		"deleting":  func(h *house) { h.change(func(d *renga.Desired) { d.App.Deleting = true }) },
-		"not found": func(h *house) { h.store.fail(renga.Errorf(renga.NotFound, "No app.")) },
+	for name, end := range map[string]func(h *fixture){
+		"deleting":  func(h *fixture) { h.change(func(d *renga.Desired) { d.App.Deleting = true }) },
+		"not found": func(h *fixture) { h.store.fail(renga.Errorf(renga.NotFound, "No app.")) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inHouse(t, func(h *house) {
+			withFixture(t, func(h *fixture) {
 				h.run()
 				h.scale("web=2 worker=1")
 				h.deploy(2, "web=serve worker=work")
@@ -208,7 +208,7 @@ func TestAppThatIsGoneLeavesNothing(t *testing.T) {
 }
 
 func TestRunEndsSoonAndLeavesDynosRunning(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1 worker=1")
 		h.deploy(2, "web=stubborn worker=work")

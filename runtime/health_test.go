@@ -15,14 +15,14 @@ import (
 	"renga/runtime"
 )
 
-// clinic answers health checks: well, until it is told what is wrong.
-type clinic struct {
+// fakeChecks answers health checks: well, until it is told what is wrong.
+type fakeChecks struct {
 	wrong atomic.Pointer[string]
 	asked atomic.Int64
 	takes atomic.Int64 // ns to an answer
 }
 
-func (c *clinic) get(ctx context.Context, _, host, path string) error {
+func (c *fakeChecks) get(ctx context.Context, _, host, path string) error {
 	c.asked.Add(1)
 	select {
 	case <-ctx.Done():
@@ -38,14 +38,14 @@ func (c *clinic) get(ctx context.Context, _, host, path string) error {
 	return nil
 }
 
-func (c *clinic) says(wrong string) {
+func (c *fakeChecks) says(wrong string) {
 	c.wrong.Store(&wrong)
 }
 
-// inClinic is inHouse with a release up whose app has a health check.
-func inClinic(t *testing.T, test func(h *house, c *clinic)) {
-	inHouse(t, func(h *house) {
-		c := &clinic{}
+// withHealthCheck is withFixture with a release up whose app has a health check.
+func withHealthCheck(t *testing.T, test func(h *fixture, c *fakeChecks)) {
+	withFixture(t, func(h *fixture) {
+		c := &fakeChecks{}
 		h.options.Get = c.get
 		h.change(func(d *renga.Desired) {
 			d.App.HealthCheck = renga.HealthCheck{Path: "/health", Interval: 10 * time.Second, Timeout: time.Second, Threshold: 3}
@@ -57,7 +57,7 @@ func inClinic(t *testing.T, test func(h *house, c *clinic)) {
 }
 
 func TestADynoIsRoutedToOnceItsHealthCheckPasses(t *testing.T) {
-	inClinic(t, func(h *house, c *clinic) {
+	withHealthCheck(t, func(h *fixture, c *fakeChecks) {
 		c.says("GET /health answered 503 Service Unavailable")
 		h.deploy(2, "web=serve")
 		is(t, "states", h.states(), "web.1 v2 starting")
@@ -71,7 +71,7 @@ func TestADynoIsRoutedToOnceItsHealthCheckPasses(t *testing.T) {
 }
 
 func TestAReleaseFailsWhoseHealthCheckDoesNotPass(t *testing.T) {
-	inClinic(t, func(h *house, c *clinic) {
+	withHealthCheck(t, func(h *fixture, c *fakeChecks) {
 		h.deploy(2, "web=serve")
 		c.says("GET /health answered 500 Internal Server Error")
 		h.push(3, "web=work")
@@ -83,7 +83,7 @@ func TestAReleaseFailsWhoseHealthCheckDoesNotPass(t *testing.T) {
 }
 
 func TestAReleaseFailsWithAnAnswerThatWasHeardToItsEnd(t *testing.T) {
-	inClinic(t, func(h *house, c *clinic) {
+	withHealthCheck(t, func(h *fixture, c *fakeChecks) {
 		h.deploy(2, "web=serve")
 		c.says("GET /health answered 500 Internal Server Error")
 		c.takes.Store(int64(600 * time.Millisecond)) // so that the deadline cuts the last one
@@ -96,7 +96,7 @@ func TestAReleaseFailsWithAnAnswerThatWasHeardToItsEnd(t *testing.T) {
 }
 
 func TestADynoThatFallsIllIsReplacedWithPauses(t *testing.T) {
-	inClinic(t, func(h *house, c *clinic) {
+	withHealthCheck(t, func(h *fixture, c *fakeChecks) {
 		h.deploy(2, "web=serve")
 		first := h.targets()[0]
 		h.did()
@@ -126,7 +126,7 @@ func TestADynoThatFallsIllIsReplacedWithPauses(t *testing.T) {
 }
 
 func TestACheckIsChangedAndTakenAwayWhileDynosRun(t *testing.T) {
-	inClinic(t, func(h *house, c *clinic) {
+	withHealthCheck(t, func(h *fixture, c *fakeChecks) {
 		h.deploy(2, "web=serve")
 		change := func(edit func(*renga.HealthCheck)) {
 			h.change(func(d *renga.Desired) { edit(&d.App.HealthCheck) })

@@ -224,8 +224,8 @@ func (r *router) count(t renga.Tally) {
 	r.tally = t
 }
 
-// house is a manager among fakes, in a bubble of time.
-type house struct {
+// fixture is a manager among fakes, in a bubble of time.
+type fixture struct {
 	*testing.T
 	*store
 	*router
@@ -236,11 +236,11 @@ type house struct {
 	end     func()
 }
 
-// inHouse runs a test with a manager that looks after one app.
-func inHouse(t *testing.T, test func(h *house)) {
+// withFixture runs a test with a manager that looks after one app.
+func withFixture(t *testing.T, test func(h *fixture)) {
 	synctest.Test(t, func(t *testing.T) {
 		e := enginetest.NewMemory(nil, programs())
-		h := &house{T: t, store: newStore(), router: &router{}, Memory: e, engine: e}
+		h := &fixture{T: t, store: newStore(), router: &router{}, Memory: e, engine: e}
 		h.options = runtime.Options{Domain: "renga.localhost", Sizes: sizes, Probe: e.Probe}
 		test(h)
 		if h.end != nil {
@@ -250,7 +250,7 @@ func inHouse(t *testing.T, test func(h *house)) {
 }
 
 // run starts a manager, after the one before has ended.
-func (h *house) run() {
+func (h *fixture) run() {
 	if h.end != nil {
 		h.end()
 	}
@@ -268,19 +268,19 @@ func (h *house) run() {
 }
 
 // after lets time pass and all that is due in it happen.
-func (h *house) after(d time.Duration) {
+func (h *fixture) after(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
 // deploy asks for a release and lets it come up, if it can.
-func (h *house) deploy(version int, what string) {
+func (h *fixture) deploy(version int, what string) {
 	h.push(version, what)
 	h.after(5 * time.Second)
 }
 
 // push asks for a release.
-func (h *house) push(version int, what string) {
+func (h *fixture) push(version int, what string) {
 	h.change(func(d *renga.Desired) {
 		d.Next = record(version, what, renga.Pending)
 		d.Next.Outcome.At = time.Now()
@@ -288,18 +288,18 @@ func (h *house) push(version int, what string) {
 	h.m.Reconcile(app)
 }
 
-func (h *house) scale(what string) {
+func (h *fixture) scale(what string) {
 	h.change(func(d *renga.Desired) { d.Formation = formation(what) })
 	h.m.Reconcile(app)
 }
 
-func (h *house) restart(key string) {
+func (h *fixture) restart(key string) {
 	h.change(func(d *renga.Desired) { d.Restarts[key] = time.Now() })
 	h.m.Reconcile(app)
 }
 
 // running lists what runs, as "web.1 v2".
-func (h *house) running() []string {
+func (h *fixture) running() []string {
 	h.Helper()
 	all, err := h.Memory.List(context.Background(), "")
 	if err != nil {
@@ -316,7 +316,7 @@ func (h *house) running() []string {
 }
 
 // did lists what happened in the engine since the last call.
-func (h *house) did() []string {
+func (h *fixture) did() []string {
 	var all []string
 	for _, e := range h.Events() {
 		all = append(all, e.String())
@@ -325,7 +325,7 @@ func (h *house) did() []string {
 }
 
 // route is what the router was told last.
-func (h *house) route() renga.Route {
+func (h *fixture) route() renga.Route {
 	h.Helper()
 	h.router.mu.Lock()
 	defer h.router.mu.Unlock()
@@ -336,7 +336,7 @@ func (h *house) route() renga.Route {
 }
 
 // targets lists who is asked, as "web.1 i000001:8080".
-func (h *house) targets() []string {
+func (h *fixture) targets() []string {
 	h.Helper()
 	var all []string
 	for _, t := range h.route().Targets {
@@ -346,7 +346,7 @@ func (h *house) targets() []string {
 }
 
 // states lists the records that were saved, as "web.1 v2 up".
-func (h *house) states() []string {
+func (h *fixture) states() []string {
 	h.store.mu.Lock()
 	defer h.store.mu.Unlock()
 	var all []string
@@ -356,7 +356,7 @@ func (h *house) states() []string {
 	return all
 }
 
-func (h *house) outcome(version int) renga.Outcome {
+func (h *fixture) outcome(version int) renga.Outcome {
 	h.store.mu.Lock()
 	defer h.store.mu.Unlock()
 	return h.outcomes[version]

@@ -219,7 +219,7 @@ func (m *Manager) exitLines(i engine.Instance) []renga.LogLine {
 		lines = append(lines, renga.LogLine{Time: i.FinishedAt, Source: renga.SourceHeroku, Dyno: i.Name, Text: text})
 	}
 	if i.OOMKilled {
-		if m.starved.news(i.ID, m.opts.Now(), r15Pause) {
+		if m.toldOfMemory.allow(i.ID, m.opts.Now(), r15Pause) {
 			say(r15(i))
 		}
 		say("Stopping process with SIGKILL")

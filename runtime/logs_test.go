@@ -14,8 +14,8 @@ import (
 	"renga/runtime/enginetest"
 )
 
-// notebook is a runtime.Logs that lasts as long as the test.
-type notebook struct {
+// fakeLogs is a runtime.Logs that lasts as long as the test.
+type fakeLogs struct {
 	mu    sync.Mutex
 	lines []string
 	marks map[string]renga.LogMark
@@ -23,13 +23,13 @@ type notebook struct {
 	slow  time.Duration // how long keeping takes
 }
 
-func (n *notebook) Line(_ renga.AppID, source, dyno, text string) {
+func (n *fakeLogs) Line(_ renga.AppID, source, dyno, text string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.lines = append(n.lines, source+"["+dyno+"]: "+text)
 }
 
-func (n *notebook) Keep(app renga.AppID, instance string, lines []renga.LogLine, m renga.LogMark) {
+func (n *fakeLogs) Keep(app renga.AppID, instance string, lines []renga.LogLine, m renga.LogMark) {
 	time.Sleep(n.slow)
 	for _, line := range lines {
 		n.Line(app, line.Source, line.Dyno, line.Text)
@@ -39,13 +39,13 @@ func (n *notebook) Keep(app renga.AppID, instance string, lines []renga.LogLine,
 	n.marks[instance] = m
 }
 
-func (n *notebook) Mark(_ renga.AppID, instance string) renga.LogMark {
+func (n *fakeLogs) Mark(_ renga.AppID, instance string) renga.LogMark {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.marks[instance]
 }
 
-func (n *notebook) Forget(app renga.AppID, instance string) error {
+func (n *fakeLogs) Forget(app renga.AppID, instance string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if instance == "" {
@@ -55,10 +55,10 @@ func (n *notebook) Forget(app renga.AppID, instance string) error {
 	return nil
 }
 
-func (n *notebook) Apps() ([]renga.AppID, error) { return nil, nil }
+func (n *fakeLogs) Apps() ([]renga.AppID, error) { return nil, nil }
 
 // said gives what was said since the last call, of some dynos.
-func (n *notebook) said(dynos ...string) []string {
+func (n *fakeLogs) said(dynos ...string) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var lines []string
@@ -71,9 +71,9 @@ func (n *notebook) said(dynos ...string) []string {
 	return lines
 }
 
-// inLoggedHouse is inHouse with a log and more programs.
-func inLoggedHouse(t *testing.T, test func(*house, *notebook)) {
-	inHouse(t, func(h *house) {
+// withLogs is withFixture with a log and more programs.
+func withLogs(t *testing.T, test func(*fixture, *fakeLogs)) {
+	withFixture(t, func(h *fixture) {
 		all := programs()
 		all["chatty"] = enginetest.Program{Lines: []string{"one", "two"}, Bye: "bye"}
 		all["latecomer"] = enginetest.Program{Pull: time.Second, Lines: []string{"one"}, Bye: "bye"}
@@ -81,14 +81,14 @@ func inLoggedHouse(t *testing.T, test func(*house, *notebook)) {
 		all["gorge"] = enginetest.Program{Listens: -1, Starves: true, Exits: true, After: 100 * time.Millisecond, Code: 137, OOM: true}
 		h.Memory = enginetest.NewMemory(nil, all)
 		h.engine, h.options.Probe = h.Memory, h.Memory.Probe
-		n := &notebook{marks: map[string]renga.LogMark{}}
+		n := &fakeLogs{marks: map[string]renga.LogMark{}}
 		h.options.Logs = n
 		test(h, n)
 	})
 }
 
 func TestTheLogTellsADynosLife(t *testing.T) {
-	inLoggedHouse(t, func(h *house, n *notebook) {
+	withLogs(t, func(h *fixture, n *fakeLogs) {
 		h.run()
 		h.scale("worker=1")
 		h.deploy(1, "worker=chatty")
@@ -116,7 +116,7 @@ func TestTheLogTellsADynosLife(t *testing.T) {
 }
 
 func TestLastLinesAreKeptBeforeADynoIsRemoved(t *testing.T) {
-	inLoggedHouse(t, func(h *house, n *notebook) {
+	withLogs(t, func(h *fixture, n *fakeLogs) {
 		h.run()
 		h.scale("worker=1")
 		h.deploy(1, "worker=chatty")
@@ -130,7 +130,7 @@ func TestLastLinesAreKeptBeforeADynoIsRemoved(t *testing.T) {
 }
 
 func TestCrashesAreToldOnceWithTheirLastLines(t *testing.T) {
-	inLoggedHouse(t, func(h *house, n *notebook) {
+	withLogs(t, func(h *fixture, n *fakeLogs) {
 		h.run()
 		h.scale("worker=1")
 		h.deploy(1, "worker=crash")
@@ -199,7 +199,7 @@ func TestFaultsAreToldWithTheirCodes(t *testing.T) {
 			`heroku[web.1]: Process could not be started: The image has no program "absent".`,
 		}},
 	} {
-		inLoggedHouse(t, func(h *house, n *notebook) {
+		withLogs(t, func(h *fixture, n *fakeLogs) {
 			h.run()
 			h.scale("web=1")
 			h.deploy(1, "web="+c.program)
@@ -221,7 +221,7 @@ func TestFaultsAreToldWithTheirCodes(t *testing.T) {
 
 func TestAChildWithoutMemoryIsToldAtOnceAndNotTooOften(t *testing.T) {
 	const r15 = "heroku[web.1]: Error R15 (Memory quota vastly exceeded) -> The process used more memory than standard-1x allows"
-	inLoggedHouse(t, func(h *house, n *notebook) {
+	withLogs(t, func(h *fixture, n *fakeLogs) {
 		h.run()
 		h.scale("web=1")
 		h.deploy(1, "web=serve")
@@ -250,7 +250,7 @@ func TestAChildWithoutMemoryIsToldAtOnceAndNotTooOften(t *testing.T) {
 }
 
 func TestOutputOutlivesAnEngineThatGoesAway(t *testing.T) {
-	inLoggedHouse(t, func(h *house, n *notebook) {
+	withLogs(t, func(h *fixture, n *fakeLogs) {
 		h.run()
 		h.scale("worker=1")
 		h.deploy(1, "worker=chatty")
@@ -269,7 +269,7 @@ func TestOutputOutlivesAnEngineThatGoesAway(t *testing.T) {
 }
 
 func TestTheLogGoesWithTheApp(t *testing.T) {
-	inLoggedHouse(t, func(h *house, n *notebook) {
+	withLogs(t, func(h *fixture, n *fakeLogs) {
 		h.run()
 		h.scale("worker=1")
 		h.deploy(1, "worker=chatty")
@@ -284,7 +284,7 @@ func TestTheLogGoesWithTheApp(t *testing.T) {
 
 // TestLongLinesArePutTogether has a line come in parts, as Docker tells it.
 func TestLongLinesArePutTogether(t *testing.T) {
-	inLoggedHouse(t, func(h *house, n *notebook) {
+	withLogs(t, func(h *fixture, n *fakeLogs) {
 		h.engine = parts{h.Memory}
 		h.run()
 		h.scale("worker=1")
@@ -307,7 +307,7 @@ func TestLongLinesArePutTogether(t *testing.T) {
 // TestLongLinesAreCutBetweenCharacters has the cut, and the end of a part, fall
 // within a character.
 func TestLongLinesAreCutBetweenCharacters(t *testing.T) {
-	inLoggedHouse(t, func(h *house, n *notebook) {
+	withLogs(t, func(h *fixture, n *fakeLogs) {
 		h.engine = euros{h.Memory}
 		h.run()
 		h.scale("worker=1")

@@ -24,20 +24,20 @@ const (
 func (w *worker) look(ctx context.Context) (again time.Time, over bool, err error) {
 	brief, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	world, wishErr := w.wish(brief)
-	if wishErr != nil && !world.Away {
+	state, wishErr := w.wish(brief)
+	if wishErr != nil && !state.Away {
 		return time.Time{}, false, wishErr
 	}
-	if err := w.observe(ctx, brief, &world); err != nil {
-		w.routing.announce(world)
-		return time.Time{}, false, errors.Join(wishErr, err, w.giveUp(ctx, world))
+	if err := w.observe(ctx, brief, &state); err != nil {
+		w.routing.announce(state)
+		return time.Time{}, false, errors.Join(wishErr, err, w.giveUp(ctx, state))
 	}
-	world.Tally = w.tally(world)
-	world, next, err := w.succeed(brief, world, world.Plan())
-	err = errors.Join(wishErr, err, w.apply(ctx, brief, world, next))
-	world.Starts = w.starts.since(world.Starts)
-	err = errors.Join(err, w.records.save(brief, world))
-	if err == nil && world.Gone && len(world.Instances) == 0 && len(world.Starts) == 0 {
+	state.Tally = w.tally(state)
+	state, next, err := w.succeed(brief, state, state.Plan())
+	err = errors.Join(wishErr, err, w.apply(ctx, brief, state, next))
+	state.Starts = w.starts.since(state.Starts)
+	err = errors.Join(err, w.records.save(brief, state))
+	if err == nil && state.Gone && len(state.Instances) == 0 && len(state.Starts) == 0 {
 		over, err = true, w.forgetApp(brief)
 	}
 	return next.Again, over && err == nil, err
@@ -45,8 +45,8 @@ func (w *worker) look(ctx context.Context) (again time.Time, over bool, err erro
 
 // wish asks what is wanted. When the store is away it remembers, and gives its
 // error besides.
-func (w *worker) wish(ctx context.Context) (plan.World, error) {
-	world := plan.World{
+func (w *worker) wish(ctx context.Context) (plan.State, error) {
+	state := plan.State{
 		App: w.app, Domain: w.m.opts.Domain, PhaseLimit: w.m.opts.PhaseLimit, WatchWindow: w.m.opts.WatchWindow,
 		DeployLimit: w.m.opts.DeployLimit, Began: w.began,
 		Asked: w.m.opts.Now(),
@@ -58,29 +58,29 @@ func (w *worker) wish(ctx context.Context) (plan.World, error) {
 		w.wanted = &d
 		w.name.Store(&d.App.Name)
 		w.m.apps.note(d.App)
-		world.Desired, world.Gone = d, d.App.Deleting
+		state.Desired, state.Gone = d, d.App.Deleting
 		if d.AsleepSince.IsZero() {
 			w.m.isAwake(w.app)
 		}
-		world.Requested = w.m.isRoused(w.app)
-		world.QuietSince = plan.Later(w.m.rt.LastRequest(w.app), w.awake)
-		return world, nil
+		state.Requested = w.m.isWakingUp(w.app)
+		state.IdleSince = plan.Later(w.m.rt.LastRequest(w.app), w.awake)
+		return state, nil
 	case kind == renga.NotFound:
 		w.m.stats.store(nil)
 		w.wanted = nil
-		world.Gone = true
-		return world, nil
+		state.Gone = true
+		return state, nil
 	case kind == renga.Unavailable && w.wanted != nil && !w.wanted.App.Deleting:
-		world.Desired, world.Away, world.Requested = *w.wanted, true, w.m.isRoused(w.app)
+		state.Desired, state.Away, state.Requested = *w.wanted, true, w.m.isWakingUp(w.app)
 	}
 	w.m.stats.store(err)
-	return world, fmt.Errorf("read what is wanted: %w", err)
+	return state, fmt.Errorf("read what is wanted: %w", err)
 }
 
 // observe adds what is there. What is under way is noted before the engine is
 // asked: what ends in between is then seen at the next look, and never missed.
-func (w *worker) observe(ctx, brief context.Context, world *plan.World) error {
-	world.Starts = w.starts.all()
+func (w *worker) observe(ctx, brief context.Context, state *plan.State) error {
+	state.Starts = w.starts.all()
 	before, endings := w.watches.all(), w.watches.endings()
 	instances, err := w.m.engine.List(brief, w.app)
 	w.m.stats.engine(err)
@@ -91,18 +91,18 @@ func (w *worker) observe(ctx, brief context.Context, world *plan.World) error {
 		w.adopt(brief, instances)
 		w.adopted = true
 	}
-	world.Now = w.m.opts.Now()
+	state.Now = w.m.opts.Now()
 	for _, i := range instances {
-		i.OverDisk = i.State == engine.Exited && w.m.full.has(i.ID)
-		seen, turns := w.watches.of(i.ID).see(ctx, world.Desired.App, i, world.Now)
+		i.OverDisk = i.State == engine.Exited && w.m.toldOfDisk.has(i.ID)
+		seen, turns := w.watches.of(i.ID).see(ctx, state.Desired.App, i, state.Now)
 		seen.Stopping, seen.Killing = endings[i.ID] == stopping, endings[i.ID] == killing
-		world.Instances = append(world.Instances, seen)
-		if !turns.IsZero() && (world.Turns.IsZero() || turns.Before(world.Turns)) {
-			world.Turns = turns
+		state.Instances = append(state.Instances, seen)
+		if !turns.IsZero() && (state.Turns.IsZero() || turns.Before(state.Turns)) {
+			state.Turns = turns
 		}
 	}
 	w.watches.drop(before, instances)
-	w.starts.prune(*world)
+	w.starts.prune(*state)
 	return nil
 }
 
@@ -130,19 +130,19 @@ func (w *worker) adopt(ctx context.Context, instances []engine.Instance) {
 // so, and plans anew: then it serves. Whoever sees it answer, and asks for more of
 // it by the API, is not told of the release before; and whoever is told that it has
 // succeeded is not answered by the one before: requests wait in between.
-func (w *worker) succeed(ctx context.Context, world plan.World, next plan.Plan) (plan.World, plan.Plan, error) {
-	f, rest, ok := world.Success(next)
+func (w *worker) succeed(ctx context.Context, state plan.State, next plan.Plan) (plan.State, plan.Plan, error) {
+	f, rest, ok := state.Success(next)
 	if !ok {
-		return world, next, nil
+		return state, next, nil
 	}
 	w.routing.hold(f.Version)
 	if written, err := w.outcomes.finish(ctx, f); err != nil || !written {
-		return world, rest, err
+		return state, rest, err
 	}
-	world = world.Succeeded()
-	w.wanted = &world.Desired
-	world.Tally = w.tally(world)
-	return world, world.Plan(), nil
+	state = state.Succeeded()
+	w.wanted = &state.Desired
+	state.Tally = w.tally(state)
+	return state, state.Plan(), nil
 }
 
 // forgetApp removes the app's log and what release commands printed, and has

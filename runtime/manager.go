@@ -163,22 +163,22 @@ type Manager struct {
 	rt     Router
 	log    *slog.Logger
 
-	startSlots, lookSlots chan struct{} // as many as may be under way
-	signal                chan struct{} // somebody is in woken
-	settled               chan struct{} // closed by the first look at the last app
-	stats                 *counters
-	oneOffs               holders
-	shellless             digests // images that have no shell
-	apps                  appBook
-	starved, full         lately // instances: told of their lack of memory, of disk
+	startSlots, lookSlots    chan struct{} // as many as may be under way
+	signal                   chan struct{} // somebody is in queued
+	settled                  chan struct{} // closed by the first look at the last app
+	stats                    *counters
+	oneOffs                  reservations
+	shellless                digests // images that have no shell
+	apps                     knownApps
+	toldOfMemory, toldOfDisk throttle // instances whose app was told that they lack memory, disk
 
-	mu      sync.Mutex
-	woken   map[renga.AppID]bool          // to be looked at
-	known   map[renga.AppID]bool          // have a worker; true once it had a look
-	found   bool                          // all apps are known
-	awaited map[renga.AppID]bool          // had no look yet, of all there were when found
-	roused  map[renga.AppID]bool          // sleep and are asked for
-	looks   map[renga.AppID]chan struct{} // the next one, where somebody waits for its end
+	mu       sync.Mutex
+	queued   map[renga.AppID]bool          // to be looked at
+	known    map[renga.AppID]bool          // have a worker; true once it had a look
+	found    bool                          // all apps are known
+	awaited  map[renga.AppID]bool          // had no look yet, of all there were when found
+	wakingUp map[renga.AppID]bool          // sleep, and somebody asks for them
+	looks    map[renga.AppID]chan struct{} // the next one, where somebody waits for its end
 }
 
 // New makes a manager, which does nothing before Run.
@@ -188,19 +188,19 @@ func New(o Options, db Store, led Releases, e engine.Engine, rt Router) *Manager
 		opts: o, db: db, ledger: led, engine: e, rt: rt, log: o.Log,
 		startSlots: make(chan struct{}, maxStarts), lookSlots: make(chan struct{}, maxLooks),
 		signal: make(chan struct{}, 1), settled: make(chan struct{}),
-		stats: newCounters(), oneOffs: holders{held: map[string]holding{}},
-		woken: map[renga.AppID]bool{}, known: map[renga.AppID]bool{}, awaited: map[renga.AppID]bool{}, roused: map[renga.AppID]bool{},
+		stats: newCounters(), oneOffs: reservations{byDyno: map[string]reservation{}},
+		queued: map[renga.AppID]bool{}, known: map[renga.AppID]bool{}, awaited: map[renga.AppID]bool{}, wakingUp: map[renga.AppID]bool{},
 		looks: map[renga.AppID]chan struct{}{},
 	}
 }
 
 // Reconcile has an app looked at soon. It never blocks; before Run it is remembered.
-// Many wakes during one look are one more look.
+// However often it is called during one look, one more look follows.
 func (m *Manager) Reconcile(app renga.AppID) {
 	m.mu.Lock()
-	m.woken[app] = true
+	m.queued[app] = true
 	m.mu.Unlock()
-	poke(m.signal)
+	notify(m.signal)
 }
 
 // written waits until a look that begins from now on is over, so that what there
@@ -235,18 +235,18 @@ func (m *Manager) looking(app renga.AppID) (over func()) {
 	return func() { close(look) }
 }
 
-// wakeAll wakes every app that has a worker.
-func (m *Manager) wakeAll() {
+// reconcileAll has every app looked at that has a worker.
+func (m *Manager) reconcileAll() {
 	m.mu.Lock()
 	for app := range m.known {
-		m.woken[app] = true
+		m.queued[app] = true
 	}
 	m.mu.Unlock()
-	poke(m.signal)
+	notify(m.signal)
 }
 
-// poke wakes whoever waits on a channel of size one.
-func poke(c chan<- struct{}) {
+// notify tells whoever waits on a channel of size one.
+func notify(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
@@ -286,7 +286,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	return nil
 }
 
-// dispatch owns the workers: it makes one for each app that is woken, and lets
+// dispatch owns the workers: it makes one for each app that is queued, and lets
 // go of those whose apps are no more.
 func (m *Manager) dispatch(ctx context.Context) {
 	workers := map[renga.AppID]*worker{}
@@ -301,7 +301,7 @@ func (m *Manager) dispatch(ctx context.Context) {
 			delete(workers, w.app)
 			m.forget(w.app, len(w.again) > 0)
 		case <-m.signal:
-			for app := range m.takeWoken() {
+			for app := range m.takeQueued() {
 				w, ok := workers[app]
 				if !ok {
 					w = newWorker(m, app)
@@ -320,13 +320,13 @@ func (m *Manager) dispatch(ctx context.Context) {
 	}
 }
 
-// takeWoken empties the list of apps to look at, and notes that all of them
+// takeQueued empties the list of apps to look at, and notes that all of them
 // have workers from now on.
-func (m *Manager) takeWoken() map[renga.AppID]bool {
+func (m *Manager) takeQueued() map[renga.AppID]bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	all := m.woken
-	m.woken = map[renga.AppID]bool{}
+	all := m.queued
+	m.queued = map[renga.AppID]bool{}
 	for app := range all {
 		if _, ok := m.known[app]; !ok {
 			m.known[app] = false
@@ -335,12 +335,12 @@ func (m *Manager) takeWoken() map[renga.AppID]bool {
 	return all
 }
 
-// forget ends what is known of an app; one that was woken meanwhile begins anew.
+// forget ends what is known of an app; one that was queued meanwhile begins anew.
 func (m *Manager) forget(app renga.AppID, again bool) {
 	m.looked(app)
 	m.mu.Lock()
 	delete(m.known, app)
-	delete(m.roused, app)
+	delete(m.wakingUp, app)
 	delete(m.looks, app) // who waits for one gives up
 	m.mu.Unlock()
 	m.stats.forget(app)

@@ -15,7 +15,7 @@ import (
 )
 
 func TestReleaseComesUpAndIsRoutedTo(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=2 worker=1")
 		h.after(0)
@@ -43,7 +43,7 @@ func TestReleaseComesUpAndIsRoutedTo(t *testing.T) {
 }
 
 func TestDynosGetTheirEnvironment(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1 worker=1:eco")
 		h.deploy(2, "web=serve worker=work")
@@ -66,7 +66,7 @@ func TestDynosGetTheirEnvironment(t *testing.T) {
 }
 
 func TestNextReleaseReplacesTheOneBeforeWithoutAGap(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1")
 		h.deploy(2, "web=serve")
@@ -86,7 +86,7 @@ func TestNextReleaseReplacesTheOneBeforeWithoutAGap(t *testing.T) {
 }
 
 func TestWithoutPrebootTheOneBeforeGoesFirst(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.store.desired.App.Features = map[string]bool{renga.Preboot: false}
 		h.run()
 		h.scale("web=1")
@@ -112,7 +112,7 @@ func TestWithoutPrebootTheOneBeforeGoesFirst(t *testing.T) {
 }
 
 func TestReleaseThatCrashesTwiceFailsAndTheOneBeforeServesOn(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1")
 		h.deploy(2, "web=serve")
@@ -133,7 +133,7 @@ func TestReleaseThatCrashesTwiceFailsAndTheOneBeforeServesOn(t *testing.T) {
 }
 
 func TestMemoryQuotaIsTold(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1:eco")
 		h.deploy(2, "web=grow")
@@ -149,7 +149,7 @@ func TestWebDynoThatDoesNotListenIsR10(t *testing.T) {
 		"elsewhere": "it listens on 127.0.0.1:9999; it must listen on 0.0.0.0:8080, the value of $PORT",
 	} {
 		t.Run(command, func(t *testing.T) {
-			inHouse(t, func(h *house) {
+			withFixture(t, func(h *fixture) {
 				h.run()
 				h.scale("web=1")
 				h.deploy(2, "web=serve")
@@ -170,7 +170,7 @@ func TestWebDynoThatDoesNotListenIsR10(t *testing.T) {
 }
 
 func TestLateDynoWithNothingBetterIsKilledAndTriedOn(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1")
 		h.push(2, "web=mute")
@@ -188,7 +188,7 @@ func TestLateDynoWithNothingBetterIsKilledAndTriedOn(t *testing.T) {
 }
 
 func TestCrashedDynoIsStartedAgainWithGrowingPauses(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("worker=1")
 		h.push(2, "worker=crash") // the first release: there is nothing better to run
@@ -215,7 +215,7 @@ func TestCrashedDynoIsStartedAgainWithGrowingPauses(t *testing.T) {
 }
 
 func TestDynoThatRanForLongBeginsAnew(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("worker=1")
 		h.push(2, "worker=flaky") // ends every six minutes
@@ -227,7 +227,7 @@ func TestDynoThatRanForLongBeginsAnew(t *testing.T) {
 }
 
 func TestFailedReleaseWithNothingBetterMaySucceedAfterAll(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.Refuse(func(engine.Spec) error { return renga.Errorf(renga.Invalid, "No such image.") })
 		h.run()
 		h.scale("web=1")
@@ -244,7 +244,7 @@ func TestFailedReleaseWithNothingBetterMaySucceedAfterAll(t *testing.T) {
 }
 
 func TestStartErrorsThatPassDoNotFailARelease(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.Refuse(func(engine.Spec) error { return errors.New("no space for the image: secret detail") })
 		h.run()
 		h.scale("web=1")
@@ -263,7 +263,7 @@ func TestStartErrorsThatPassDoNotFailARelease(t *testing.T) {
 }
 
 func TestStartErrorsForTenMinutesFailARelease(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1")
 		h.deploy(2, "web=serve")
@@ -279,7 +279,7 @@ func TestStartErrorsForTenMinutesFailARelease(t *testing.T) {
 }
 
 func TestUnknownSizeFailsARelease(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1:gigantic")
 		h.deploy(2, "web=serve")
@@ -290,7 +290,7 @@ func TestUnknownSizeFailsARelease(t *testing.T) {
 }
 
 func TestReleaseThatWantsNoDynosSucceedsAtOnce(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.push(1, "")
 		h.after(0)
@@ -301,7 +301,7 @@ func TestReleaseThatWantsNoDynosSucceedsAtOnce(t *testing.T) {
 }
 
 func TestScaleChangesOnlyWhatMustChange(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1 worker=1")
 		h.deploy(2, "web=serve worker=work")
@@ -322,7 +322,7 @@ func TestScaleChangesOnlyWhatMustChange(t *testing.T) {
 }
 
 func TestScaleToZeroStopsAll(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=2")
 		h.deploy(2, "web=serve")
@@ -339,7 +339,7 @@ func TestScaleToZeroStopsAll(t *testing.T) {
 }
 
 func TestNewSizeIsUpBeforeTheOldEnds(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1:eco")
 		h.deploy(2, "web=serve")
@@ -355,7 +355,7 @@ func TestNewSizeIsUpBeforeTheOldEnds(t *testing.T) {
 }
 
 func TestRestartOfOneLeavesTheOthers(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=2 worker=1")
 		h.deploy(2, "web=serve worker=work")
@@ -375,7 +375,7 @@ func TestRestartOfOneLeavesTheOthers(t *testing.T) {
 }
 
 func TestRestartEndsTheWaitOfACrashedDyno(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("worker=1")
 		h.push(2, "worker=crash")
@@ -393,7 +393,7 @@ func TestRestartEndsTheWaitOfACrashedDyno(t *testing.T) {
 }
 
 func TestNewerReleaseTakesOverFromAPendingOne(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1")
 		h.deploy(2, "web=serve")
@@ -414,7 +414,7 @@ func TestNewerReleaseTakesOverFromAPendingOne(t *testing.T) {
 }
 
 func TestDynoThatStopsSlowlyHoldsNothingUp(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1")
 		h.deploy(2, "web=stubborn")
@@ -430,7 +430,7 @@ func TestDynoThatStopsSlowlyHoldsNothingUp(t *testing.T) {
 }
 
 func TestDrainEndsAtItsTimeout(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.router.linger = time.Hour
 		h.run()
 		h.scale("web=1")
@@ -443,7 +443,7 @@ func TestDrainEndsAtItsTimeout(t *testing.T) {
 }
 
 func TestWakesDuringALookAreOneMoreLook(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.after(2 * time.Second)
 		before := h.m.Stats().Looks
@@ -464,7 +464,7 @@ func TestWakesDuringALookAreOneMoreLook(t *testing.T) {
 }
 
 func TestWakeBeforeRunIsRemembered(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.Memory.Away() // so that nothing but the wake tells of the app
 		m := runtime.New(h.options, h.store, h.store, h.Memory, h.router)
 		m.Reconcile(app)
@@ -478,7 +478,7 @@ func TestWakeBeforeRunIsRemembered(t *testing.T) {
 }
 
 func TestStartsAreLimited(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=20")
 		h.push(2, "web=slowpull")
@@ -494,7 +494,7 @@ func TestStartsAreLimited(t *testing.T) {
 }
 
 func TestQuietAppCausesNoWork(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1")
 		h.deploy(2, "web=serve")
@@ -516,7 +516,7 @@ func TestQuietAppCausesNoWork(t *testing.T) {
 
 func TestAnAppMayBringItsOwnInit(t *testing.T) {
 	for value, without := range map[string]bool{"none": true, "": false, "false": false} {
-		inHouse(t, func(h *house) {
+		withFixture(t, func(h *fixture) {
 			h.vars = renga.Vars{"RENGA_INIT": value}
 			h.run()
 			h.scale("web=1")

@@ -71,14 +71,14 @@ func (m *Manager) Apps() map[renga.AppID]renga.App { return m.apps.all() }
 // Dynos are those of all apps, as the store was told last.
 func (m *Manager) Dynos() []renga.Dyno { return m.stats.allDynos() }
 
-// appBook is what the looks found out about apps, for whoever needs it between
+// knownApps is what the looks found out about apps, for whoever needs it between
 // two of them.
-type appBook struct {
+type knownApps struct {
 	mu   sync.Mutex
 	apps map[renga.AppID]renga.App
 }
 
-func (b *appBook) note(a renga.App) {
+func (b *knownApps) note(a renga.App) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.apps == nil {
@@ -87,13 +87,13 @@ func (b *appBook) note(a renga.App) {
 	b.apps[a.ID] = a
 }
 
-func (b *appBook) forget(id renga.AppID) {
+func (b *knownApps) forget(id renga.AppID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.apps, id)
 }
 
-func (b *appBook) all() map[renga.AppID]renga.App {
+func (b *knownApps) all() map[renga.AppID]renga.App {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return maps.Clone(b.apps)

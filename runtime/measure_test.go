@@ -10,7 +10,7 @@ import (
 )
 
 func TestSamplesAreOfAllThatRuns(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		h.scale("web=1 worker=2")
 		h.after(5 * time.Second)
 		samples, err := h.m.Samples(context.Background())

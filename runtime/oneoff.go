@@ -34,7 +34,7 @@ func (m *Manager) RunOneOff(ctx context.Context, app renga.AppID, asked renga.On
 	if err != nil {
 		return renga.Dyno{}, nil, err
 	}
-	in := plan.World{Desired: d}.RunsIn()
+	in := plan.State{Desired: d}.RunsIn()
 	if asked, err = complete(asked, d, in); err != nil {
 		return renga.Dyno{}, nil, err
 	}
@@ -45,13 +45,13 @@ func (m *Manager) RunOneOff(ctx context.Context, app renga.AppID, asked renga.On
 	if i := slices.IndexFunc(all, func(i engine.Instance) bool { return i.Dyno == asked.Dyno }); i >= 0 {
 		return found(all[i])
 	}
-	name, release, err := m.oneOffs.hold(app, asked.As, asked.Dyno, oneOffNames(all))
+	name, giveBack, err := m.oneOffs.reserve(app, asked.As, asked.Dyno, oneOffNames(all))
 	if err != nil {
 		return renga.Dyno{}, nil, err
 	}
-	dyno, session, err := m.oneOff(ctx, d.App, *in, asked, name, release)
+	dyno, session, err := m.oneOff(ctx, d.App, *in, asked, name, giveBack)
 	if err != nil {
-		release()
+		giveBack()
 		return renga.Dyno{}, nil, err
 	}
 	m.written(ctx, app)
@@ -59,7 +59,7 @@ func (m *Manager) RunOneOff(ctx context.Context, app renga.AppID, asked renga.On
 }
 
 // oneOff runs a command in a release, as a dyno of that name.
-func (m *Manager) oneOff(ctx context.Context, app renga.App, in renga.ReleaseRecord, asked renga.OneOff, name string, release func()) (renga.Dyno, *Session, error) {
+func (m *Manager) oneOff(ctx context.Context, app renga.App, in renga.ReleaseRecord, asked renga.OneOff, name string, giveBack func()) (renga.Dyno, *Session, error) {
 	r, err := m.ledger.Release(ctx, app, in.Digest)
 	if err != nil {
 		return renga.Dyno{}, nil, fmt.Errorf("open %s: %w", renga.VersionName(in.Version), err)
@@ -68,7 +68,7 @@ func (m *Manager) oneOff(ctx context.Context, app renga.App, in renga.ReleaseRec
 	if err != nil {
 		return renga.Dyno{}, nil, err
 	}
-	return m.launch(ctx, spec, newProgram(asked.Command, asked.Type, spec.Image), release)
+	return m.launch(ctx, spec, newProgram(asked.Command, asked.Type, spec.Image), giveBack)
 }
 
 // complete fills in what was not asked for. In is the release to run in, or nil.
@@ -110,10 +110,10 @@ func oneOffNames(all []engine.Instance) map[string]bool {
 	return taken
 }
 
-// launch starts a one-off dyno, or readies it when it is attached. It is held
-// until its session ends; without one, until it has been started.
-func (m *Manager) launch(ctx context.Context, spec engine.Spec, p program, release func()) (renga.Dyno, *Session, error) {
-	s := &Session{m: m, app: spec.App, release: release, state: renga.Starting}
+// launch starts a one-off dyno, or readies it when it is attached. Its name
+// is reserved until its session ends; without one, until it has been started.
+func (m *Manager) launch(ctx context.Context, spec engine.Spec, p program, giveBack func()) (renga.Dyno, *Session, error) {
+	s := &Session{m: m, app: spec.App, giveBack: giveBack, state: renga.Starting}
 	start := m.engine.Start
 	if spec.Attach != nil {
 		start = func(ctx context.Context, spec engine.Spec) (i engine.Instance, err error) {
@@ -134,7 +134,7 @@ func (m *Manager) launch(ctx context.Context, spec engine.Spec, p program, relea
 	s.instance = i
 	d := plan.Seen{Instance: i}.OneOffDyno()
 	if spec.Attach == nil {
-		release()
+		giveBack()
 		return d, nil, nil
 	}
 	return d, s, nil
@@ -185,7 +185,7 @@ type Session struct {
 	app      renga.AppID
 	instance engine.Instance
 	stream   engine.Stream
-	release  func()
+	giveBack func()
 	state    renga.DynoState
 	code     atomic.Pointer[int] // once the dyno has ended
 	once     sync.Once
@@ -199,20 +199,20 @@ func (s *Session) Begin(ctx context.Context) (engine.Stream, error) {
 	}
 	s.state = renga.Up
 	s.m.say(s.app, s.instance.Name, "State changed from starting to up")
-	return attended{s.stream, s}, nil
+	return sessionStream{s.stream, s}, nil
 }
 
-// attended is a stream whose session learns how the dyno ended.
-type attended struct {
+// sessionStream is a stream whose session learns how the dyno ended.
+type sessionStream struct {
 	engine.Stream
-	s *Session
+	session *Session
 }
 
 // Wait waits for the end.
-func (a attended) Wait(ctx context.Context) (int, error) {
+func (a sessionStream) Wait(ctx context.Context) (int, error) {
 	code, err := a.Stream.Wait(ctx)
 	if err == nil {
-		a.s.code.Store(&code)
+		a.session.code.Store(&code)
 	}
 	return code, err
 }
@@ -224,7 +224,7 @@ func (s *Session) Close(ctx context.Context, reason string) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUpGrace+stopSlack)
 		defer cancel()
 		defer s.m.Reconcile(s.app)
-		defer s.release()    // if it is still there, the next look stops it
+		defer s.giveBack()   // if it is still there, the next look stops it
 		_ = s.stream.Close() // all was read, or nobody reads it any more
 		s.err = s.end(ctx, reason)
 		s.m.stats.step("stop", s.err)

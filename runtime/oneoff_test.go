@@ -13,9 +13,9 @@ import (
 	"renga/runtime/engine"
 )
 
-// inRunHouse has one release of web and worker up.
-func inRunHouse(t *testing.T, test func(h *house)) {
-	inHouse(t, func(h *house) {
+// withRelease has one release of web and worker up.
+func withRelease(t *testing.T, test func(h *fixture)) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1 worker=0:eco")
 		h.deploy(2, "web=serve worker=work")
@@ -24,7 +24,7 @@ func inRunHouse(t *testing.T, test func(h *house)) {
 	})
 }
 
-func (h *house) oneOff(asked renga.OneOff) (renga.Dyno, *runtime.Session) {
+func (h *fixture) oneOff(asked renga.OneOff) (renga.Dyno, *runtime.Session) {
 	h.Helper()
 	d, s, err := h.m.RunOneOff(context.Background(), app, asked)
 	if err != nil {
@@ -34,7 +34,7 @@ func (h *house) oneOff(asked renga.OneOff) (renga.Dyno, *runtime.Session) {
 }
 
 // lastSpec is of the one-off dyno that the engine started last.
-func (h *house) lastSpec() engine.Spec {
+func (h *fixture) lastSpec() engine.Spec {
 	h.Helper()
 	for _, spec := range slices.Backward(h.Specs()) {
 		if spec.Type == renga.Run {
@@ -46,7 +46,7 @@ func (h *house) lastSpec() engine.Spec {
 }
 
 func TestADetachedOneOffRunsInTheServingRelease(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		h.push(3, "web=mute") // does not come up
 		d, s := h.oneOff(renga.OneOff{Command: "rake db:seed", Env: renga.Vars{"GREETING": "hi"}, Lasts: time.Hour})
 		if s != nil || d.State != renga.Up || d.Type != renga.Run || d.Release != 2 || d.Size != "standard-1x" {
@@ -73,7 +73,7 @@ func TestADetachedOneOffRunsInTheServingRelease(t *testing.T) {
 }
 
 func TestAOneOffTakesTheImageAndSizeOfItsType(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		if d, _ := h.oneOff(renga.OneOff{Command: "x", Type: "worker"}); d.Size != "eco" || h.lastSpec().Image.Digest != "sha256:work" {
 			t.Errorf("of a worker: %+v", d)
 		}
@@ -91,7 +91,7 @@ func TestAOneOffTakesTheImageAndSizeOfItsType(t *testing.T) {
 }
 
 func TestAProcessTypesNameStandsForItsCommand(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		argv := []string{"work", "hard", "it's"}
 		for line, want := range map[string][]string{
 			"worker":                  argv,
@@ -118,7 +118,7 @@ func TestAProcessTypesNameStandsForItsCommand(t *testing.T) {
 }
 
 func TestAnAppWithoutAReleaseRunsNothing(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		if _, _, err := h.m.RunOneOff(t.Context(), app, renga.OneOff{Command: "x"}); renga.KindOf(err) != renga.Invalid {
 			t.Errorf("error: %v", err)
@@ -135,7 +135,7 @@ func shellless(s engine.Spec) error {
 }
 
 func TestAnImageWithoutAShellGetsWords(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		h.Refuse(shellless)
 		h.oneOff(renga.OneOff{Command: "work  hard"})
 		is(t, "command", h.lastSpec().Image.Command, "work", "hard")
@@ -146,7 +146,7 @@ func TestAnImageWithoutAShellGetsWords(t *testing.T) {
 }
 
 func TestOneOffsAreBounded(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		for range 50 {
 			h.oneOff(renga.OneOff{Command: "x"})
 		}
@@ -157,7 +157,7 @@ func TestOneOffsAreBounded(t *testing.T) {
 }
 
 func TestAnAttachedOneOffEndsWithItsSession(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		h.Refuse(shellless)
 		d, s := h.oneOff(renga.OneOff{Command: "echo", Attach: true, Terminal: &renga.Window{Columns: 80, Rows: 24}})
 		if a := h.lastSpec().Attach; d.State != renga.Starting || a == nil || a.Terminal.Columns != 80 {
@@ -187,7 +187,7 @@ func TestAnAttachedOneOffEndsWithItsSession(t *testing.T) {
 }
 
 func TestTheLogTellsHowAnAttachedOneOffEnded(t *testing.T) {
-	inLoggedHouse(t, func(h *house, n *notebook) {
+	withLogs(t, func(h *fixture, n *fakeLogs) {
 		h.run()
 		h.scale("web=1")
 		h.deploy(2, "web=serve")
@@ -229,7 +229,7 @@ func TestTheLogTellsHowAnAttachedOneOffEnded(t *testing.T) {
 // TestAnAttachedOneOffOfAnotherProcessIsRemoved: its client was lost with that
 // process.
 func TestAnAttachedOneOffOfAnotherProcessIsRemoved(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		h.Refuse(shellless)
 		_, begun := h.oneOff(renga.OneOff{Command: "echo", Attach: true})
 		if _, err := begun.Begin(t.Context()); err != nil {
@@ -249,7 +249,7 @@ func TestAnAttachedOneOffOfAnotherProcessIsRemoved(t *testing.T) {
 }
 
 func TestAOneOffThatTakesTooLongIsEnded(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		h.Refuse(shellless)
 		h.oneOff(renga.OneOff{Command: "work", Lasts: 10 * time.Minute})
 		h.after(9 * time.Minute)

@@ -13,43 +13,43 @@ import (
 	"renga/runtime/engine"
 )
 
-// shelf is a runtime.Outputs in memory.
-type shelf struct {
+// fakeOutputs is a runtime.Outputs in memory.
+type fakeOutputs struct {
 	mu     sync.Mutex
-	sheets map[int]*sheet
+	sheets map[int]*fakeRecording
 	begun  int
 	forgot bool
 }
 
-type sheet struct {
+type fakeRecording struct {
 	strings.Builder
 	closed bool
 }
 
-func (s *sheet) Close() error {
+func (s *fakeRecording) Close() error {
 	s.closed = true
 	return nil
 }
 
-func (s *shelf) Record(_ renga.AppID, version int) (io.WriteCloser, error) {
+func (s *fakeOutputs) Record(_ renga.AppID, version int) (io.WriteCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.begun++
-	s.sheets[version] = &sheet{}
+	s.sheets[version] = &fakeRecording{}
 	return s.sheets[version], nil
 }
 
-func (s *shelf) Forget(renga.AppID) error {
+func (s *fakeOutputs) Forget(renga.AppID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forgot = true
 	return nil
 }
 
-// inPhaseHouse has one release up and keeps what release commands print.
-func inPhaseHouse(t *testing.T, test func(h *house, s *shelf)) {
-	inHouse(t, func(h *house) {
-		s := &shelf{sheets: map[int]*sheet{}}
+// withOutputs has one release up and keeps what release commands print.
+func withOutputs(t *testing.T, test func(h *fixture, s *fakeOutputs)) {
+	withFixture(t, func(h *fixture) {
+		s := &fakeOutputs{sheets: map[int]*fakeRecording{}}
 		h.options.Outputs = s
 		h.run()
 		h.scale("web=1")
@@ -60,7 +60,7 @@ func inPhaseHouse(t *testing.T, test func(h *house, s *shelf)) {
 }
 
 func TestAReleaseCommandRunsBeforeItsReleasesDynos(t *testing.T) {
-	inPhaseHouse(t, func(h *house, s *shelf) {
+	withOutputs(t, func(h *fixture, s *fakeOutputs) {
 		h.push(3, "web=serve release=migrate")
 		h.after(9 * time.Second)
 		is(t, "did while it runs", h.did(), "start release.3 v3")
@@ -84,7 +84,7 @@ func TestAReleaseCommandRunsBeforeItsReleasesDynos(t *testing.T) {
 }
 
 func TestAReleaseCommandThatFailsLeavesTheOldRelease(t *testing.T) {
-	inPhaseHouse(t, func(h *house, _ *shelf) {
+	withOutputs(t, func(h *fixture, _ *fakeOutputs) {
 		h.push(3, "web=serve release=botch")
 		h.after(5 * time.Second)
 		is(t, "did", h.did(), "start release.3 v3", "stop release.3 v3")
@@ -98,7 +98,7 @@ func TestAReleaseCommandThatFailsLeavesTheOldRelease(t *testing.T) {
 }
 
 func TestAReleaseCommandThatTakesTooLongIsEnded(t *testing.T) {
-	inPhaseHouse(t, func(h *house, _ *shelf) {
+	withOutputs(t, func(h *fixture, _ *fakeOutputs) {
 		h.push(3, "web=serve release=work")
 		h.after(59 * time.Minute)
 		is(t, "running", h.running(), "release.3 v3", "web.1 v2")
@@ -113,7 +113,7 @@ func TestAReleaseCommandThatTakesTooLongIsEnded(t *testing.T) {
 // TestAReleaseCommandIsFoundAgain: the manager ends and begins anew while it
 // runs, and after it has ended.
 func TestAReleaseCommandIsFoundAgain(t *testing.T) {
-	inPhaseHouse(t, func(h *house, s *shelf) {
+	withOutputs(t, func(h *fixture, s *fakeOutputs) {
 		h.push(3, "web=serve release=migrate")
 		h.after(3 * time.Second)
 		h.run()
@@ -130,7 +130,7 @@ func TestAReleaseCommandIsFoundAgain(t *testing.T) {
 }
 
 func TestANewerReleaseWaitsForTheOlderOnesCommand(t *testing.T) {
-	inPhaseHouse(t, func(h *house, _ *shelf) {
+	withOutputs(t, func(h *fixture, _ *fakeOutputs) {
 		h.push(3, "web=serve release=migrate")
 		h.after(5 * time.Second)
 		h.push(4, "web=serve release=migrate")
@@ -144,7 +144,7 @@ func TestANewerReleaseWaitsForTheOlderOnesCommand(t *testing.T) {
 }
 
 func TestStoppingAReleaseCommandFailsTheRelease(t *testing.T) {
-	inPhaseHouse(t, func(h *house, _ *shelf) {
+	withOutputs(t, func(h *fixture, _ *fakeOutputs) {
 		h.push(3, "web=serve release=migrate")
 		h.after(5 * time.Second)
 		h.restart("release.3")
@@ -171,7 +171,7 @@ func (e *deafEngine) ReadOutput(ctx context.Context, id string, since time.Time,
 }
 
 func TestAnOutputThatBrokeOffIsRecordedAnew(t *testing.T) {
-	inPhaseHouse(t, func(h *house, s *shelf) {
+	withOutputs(t, func(h *fixture, s *fakeOutputs) {
 		e := &deafEngine{Engine: h.engine}
 		h.engine = e
 		e.deaf.Lock()
@@ -188,7 +188,7 @@ func TestAnOutputThatBrokeOffIsRecordedAnew(t *testing.T) {
 }
 
 func TestOutputsGoWithTheApp(t *testing.T) {
-	inPhaseHouse(t, func(h *house, s *shelf) {
+	withOutputs(t, func(h *fixture, s *fakeOutputs) {
 		h.change(func(d *renga.Desired) { d.App.Deleting = true })
 		h.m.Reconcile(app)
 		h.after(time.Minute)

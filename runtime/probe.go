@@ -20,8 +20,8 @@ const (
 	portsTimeout = 2 * time.Second
 )
 
-// settle makes a dyno ready that ran until at.
-func (w *watch) settle(at, now time.Time) (turns time.Time) {
+// readyAfter makes a dyno ready that ran until at.
+func (w *watch) readyAfter(at, now time.Time) (turns time.Time) {
 	if at.After(now) {
 		return at
 	}

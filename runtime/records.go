@@ -20,11 +20,11 @@ type records struct {
 }
 
 // save hands the dynos' records to the store when they changed, and says so.
-func (r *records) save(ctx context.Context, world plan.World) error {
-	if world.Away || world.Gone && world.Desired.App.ID == "" {
+func (r *records) save(ctx context.Context, state plan.State) error {
+	if state.Away || state.Gone && state.Desired.App.ID == "" {
 		return nil
 	}
-	dynos := world.Dynos()
+	dynos := state.Dynos()
 	if r.hasSaved && reflect.DeepEqual(dynos, r.saved) {
 		return nil
 	}
@@ -61,7 +61,7 @@ func (r *records) tell(ctx context.Context, dynos []renga.Dyno) {
 func (r *records) sayStates(dynos []renga.Dyno) {
 	states := map[string]renga.DynoState{}
 	for _, d := range dynos {
-		if d.State == renga.Asleep || r.m.oneOffs.holds(d.ID) {
+		if d.State == renga.Asleep || r.m.oneOffs.has(d.ID) {
 			continue // what sleeps is down
 		}
 		states[d.Name] = d.State

@@ -17,14 +17,14 @@ type Rescuer interface {
 
 // tally sums up what became of the requests to the web dynos of the release that
 // is judged. When a canary takes over it begins anew.
-func (w *worker) tally(world plan.World) renga.Tally {
+func (w *worker) tally(state plan.State) renga.Tally {
 	var sum renga.Tally
-	judged, canary := world.Judged()
+	judged, canary := state.Judged()
 	if judged == nil {
 		return sum
 	}
 	counted := map[string]renga.Tally{}
-	for _, i := range world.Instances {
+	for _, i := range state.Instances {
 		if i.Type != renga.Web || i.Release != judged.Version {
 			continue
 		}
@@ -42,7 +42,7 @@ func (w *worker) tally(world plan.World) renga.Tally {
 	return sum
 }
 
-// rescue has the app taken back. Once it is, the worker is woken.
+// rescue has the app taken back. Once it is, the app is looked at.
 func (w *worker) rescue(ctx context.Context, r plan.Rescue) error {
 	err := w.m.opts.Rescuer.Rescue(ctx, w.app, r.Version, r.Reason)
 	w.m.stats.step("rescue", err)

@@ -53,11 +53,11 @@ func (r *routing) shows(route renga.Route) bool {
 // announce tells the router of an app before the engine could be asked for its
 // dynos, so that its requests wait for them and are not told that there is no
 // such app. A route that is known already stays.
-func (r *routing) announce(world plan.World) {
-	if r.routed != nil || world.Gone {
+func (r *routing) announce(state plan.State) {
+	if r.routed != nil || state.Gone {
 		return
 	}
-	if route := world.Plan().Route; r.announced == nil || !reflect.DeepEqual(*r.announced, route) {
+	if route := state.Plan().Route; r.announced == nil || !reflect.DeepEqual(*r.announced, route) {
 		r.m.rt.Route(route)
 		r.announced = &route
 	}

@@ -12,14 +12,14 @@ import (
 	"renga"
 )
 
-// ends is told how scheduled dynos ended, and cannot write it down for a while.
-type ends struct {
+// fakeEnds is told how scheduled dynos ended, and cannot write it down for a while.
+type fakeEnds struct {
 	mu    sync.Mutex
 	fails int
 	told  []string
 }
 
-func (e *ends) RunEnded(_ context.Context, d renga.Dyno) error {
+func (e *fakeEnds) RunEnded(_ context.Context, d renga.Dyno) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.fails > 0 {
@@ -31,16 +31,16 @@ func (e *ends) RunEnded(_ context.Context, d renga.Dyno) error {
 }
 
 // all is what it was told.
-func (e *ends) all() []string {
+func (e *fakeEnds) all() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Clone(e.told)
 }
 
-// inScheduleHouse is inRunHouse with somebody who is told of ends.
-func inScheduleHouse(t *testing.T, test func(h *house, e *ends)) {
-	inHouse(t, func(h *house) {
-		e := &ends{}
+// withSchedules is withRelease with somebody who is told of ends.
+func withSchedules(t *testing.T, test func(h *fixture, e *fakeEnds)) {
+	withFixture(t, func(h *fixture) {
+		e := &fakeEnds{}
 		h.options.Ends = e
 		h.run()
 		h.scale("web=1 scheduler=1")
@@ -51,7 +51,7 @@ func inScheduleHouse(t *testing.T, test func(h *house, e *ends)) {
 }
 
 // scheduled runs a command whose image has no shell.
-func (h *house) scheduled(command, id string) renga.Dyno {
+func (h *fixture) scheduled(command, id string) renga.Dyno {
 	h.Helper()
 	h.Refuse(shellless)
 	d, _ := h.oneOff(renga.OneOff{Command: command, As: renga.Scheduler, Dyno: id})
@@ -59,7 +59,7 @@ func (h *house) scheduled(command, id string) renga.Dyno {
 }
 
 func TestAScheduledDynoIsKeptUntilItsEndIsTold(t *testing.T) {
-	inScheduleHouse(t, func(h *house, e *ends) {
+	withSchedules(t, func(h *fixture, e *fakeEnds) {
 		e.fails = 3
 		d := h.scheduled("migrate", "run-1")
 		if typ, n, err := renga.ParseDynoName(d.Name); err != nil || typ != renga.Scheduler || n < 1000 || d.ID != "run-1" || d.Release != 2 {
@@ -88,7 +88,7 @@ func TestAScheduledDynoIsKeptUntilItsEndIsTold(t *testing.T) {
 // TestAScheduledDynoThatIsThereIsNotStartedAgain: whoever died over the start
 // asks for it again.
 func TestAScheduledDynoThatIsThereIsNotStartedAgain(t *testing.T) {
-	inScheduleHouse(t, func(h *house, _ *ends) {
+	withSchedules(t, func(h *fixture, _ *fakeEnds) {
 		first := h.scheduled("work", "run-1")
 		h.run()
 		if again := h.scheduled("work", "run-1"); again.Name != first.Name || !again.Created.Equal(first.Created) {
@@ -100,7 +100,7 @@ func TestAScheduledDynoThatIsThereIsNotStartedAgain(t *testing.T) {
 }
 
 func TestAScheduledDynoIsEndedWithAReason(t *testing.T) {
-	inScheduleHouse(t, func(h *house, e *ends) {
+	withSchedules(t, func(h *fixture, e *fakeEnds) {
 		d := h.scheduled("work", "run-1")
 		h.after(time.Minute)
 		h.restart(d.Name)
@@ -117,7 +117,7 @@ func TestAScheduledDynoIsEndedWithAReason(t *testing.T) {
 // TestAProcessTypeOfThatNameIsNoOneOff: it is replaced at a release, and its
 // dynos do not wait for those of schedules.
 func TestAProcessTypeOfThatNameIsNoOneOff(t *testing.T) {
-	inScheduleHouse(t, func(h *house, e *ends) {
+	withSchedules(t, func(h *fixture, e *fakeEnds) {
 		h.change(func(d *renga.Desired) { d.App.Features = map[string]bool{renga.Preboot: false} })
 		d := h.scheduled("work", "run-1")
 		h.deploy(3, "web=serve scheduler=work")
@@ -139,7 +139,7 @@ func TestAProcessTypeOfThatNameIsNoOneOff(t *testing.T) {
 
 // TestAScheduledDynoIsNotEndedWhileTheStoreIsAway, like all others.
 func TestAScheduledDynoIsNotEndedWhileTheStoreIsAway(t *testing.T) {
-	inScheduleHouse(t, func(h *house, e *ends) {
+	withSchedules(t, func(h *fixture, e *fakeEnds) {
 		d := h.scheduled("work", "run-1")
 		h.after(time.Minute)
 		h.fail(renga.Errorf(renga.Unavailable, "The store is away."))
@@ -154,7 +154,7 @@ func TestAScheduledDynoIsNotEndedWhileTheStoreIsAway(t *testing.T) {
 
 // TestAnAppThatSleepsRunsItsSchedules, and sleeps on.
 func TestAnAppThatSleepsRunsItsSchedules(t *testing.T) {
-	inScheduleHouse(t, func(h *house, e *ends) {
+	withSchedules(t, func(h *fixture, e *fakeEnds) {
 		h.change(func(d *renga.Desired) { d.App.SleepAfter, d.AsleepSince = time.Hour, time.Now() })
 		h.m.Reconcile(app)
 		h.after(time.Minute)
@@ -168,7 +168,7 @@ func TestAnAppThatSleepsRunsItsSchedules(t *testing.T) {
 }
 
 func TestOneOffsThatStartAtOnceHaveNamesOfTheirOwn(t *testing.T) {
-	inScheduleHouse(t, func(h *house, _ *ends) {
+	withSchedules(t, func(h *fixture, _ *fakeEnds) {
 		h.Refuse(shellless)
 		var wg sync.WaitGroup
 		for n := range 45 {

@@ -30,7 +30,7 @@ type appScope struct {
 }
 
 // lookAgain has the app looked at soon.
-func (a *appScope) lookAgain() { poke(a.again) }
+func (a *appScope) lookAgain() { notify(a.again) }
 
 // logger names the app in every line: by its name, or by its id while the name
 // is not known, as for dynos of an app that is gone.

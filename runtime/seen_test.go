@@ -17,7 +17,7 @@ type written struct {
 
 // onFirst tells what was written down when the router was told of a dyno that it
 // was not told of before.
-func (h *house) onFirst() <-chan written {
+func (h *fixture) onFirst() <-chan written {
 	h.router.mu.Lock()
 	defer h.router.mu.Unlock()
 	known := map[string]bool{}
@@ -44,7 +44,7 @@ func (h *house) onFirst() <-chan written {
 // TestWhatAnswersIsWrittenDown: when the router gets to know a dyno, the store
 // knows it, and whose release it is.
 func TestWhatAnswersIsWrittenDown(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		then := h.onFirst()
 		h.deploy(3, "web=serve")
 		w := <-then
@@ -62,7 +62,7 @@ func TestWhatAnswersIsWrittenDown(t *testing.T) {
 // TestWhatIsNotWrittenDownIsNotSeen: as long as the store takes to note that a
 // release has succeeded, the one before answers, and one-off dynos run in it.
 func TestWhatIsNotWrittenDownIsNotSeen(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		before, noted := h.targets(), make(chan struct{})
 		h.store.before = func(_ int, o renga.Outcome) error {
 			if o.Status == renga.Succeeded {
@@ -90,7 +90,7 @@ func TestWhatIsNotWrittenDownIsNotSeen(t *testing.T) {
 // TestNobodyIsAnsweredByAReleaseThatWasReplaced: from before it is written down
 // that the next one has succeeded until the router knows its dynos, requests wait.
 func TestNobodyIsAnsweredByAReleaseThatWasReplaced(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		before, held := h.targets(), make(chan bool, 10)
 		h.store.before = func(_ int, o renga.Outcome) error {
 			if o.Status == renga.Succeeded {
@@ -111,7 +111,7 @@ func TestNobodyIsAnsweredByAReleaseThatWasReplaced(t *testing.T) {
 // TestAStoreThatTakesNothingHoldsRequestsOnce: what cannot be written down leaves
 // the app with the dynos that it has, and is tried again without holding it up.
 func TestAStoreThatTakesNothingHoldsRequestsOnce(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		before, tries, holds := h.targets(), 0, 0
 		h.store.before = func(_ int, o renga.Outcome) error {
 			if o.Status != renga.Succeeded || tries == 3 {
@@ -137,7 +137,7 @@ func TestAStoreThatTakesNothingHoldsRequestsOnce(t *testing.T) {
 // TestAOneOffRunsWhereTheFirstReleaseAnswers: some of its dynos may, long before
 // all are up and it has succeeded.
 func TestAOneOffRunsWhereTheFirstReleaseAnswers(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.scale("web=1 worker=1")
 		h.deploy(2, "web=serve worker=longpull")
@@ -153,7 +153,7 @@ func TestAOneOffRunsWhereTheFirstReleaseAnswers(t *testing.T) {
 // TestAOneOffWaitsForTheFirstReleaseCommand: before that nothing of the release may
 // run.
 func TestAOneOffWaitsForTheFirstReleaseCommand(t *testing.T) {
-	inHouse(t, func(h *house) {
+	withFixture(t, func(h *fixture) {
 		h.run()
 		h.deploy(2, "web=serve release=migrate")
 		_, _, err := h.m.RunOneOff(t.Context(), app, renga.OneOff{Command: "x"})
@@ -166,7 +166,7 @@ func TestAOneOffWaitsForTheFirstReleaseCommand(t *testing.T) {
 // TestAOneOffRunsInWhatTookThePlace: without preboot the old dynos are gone before
 // the new release has succeeded.
 func TestAOneOffRunsInWhatTookThePlace(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		h.change(func(d *renga.Desired) { d.App.Features = map[string]bool{renga.Preboot: false} })
 		h.scale("web=1 worker=1")
 		h.after(5 * time.Second)
@@ -181,7 +181,7 @@ func TestAOneOffRunsInWhatTookThePlace(t *testing.T) {
 
 // TestAOneOffIsFoundByWhoeverIsToldOfIt: at once, be it attached or not.
 func TestAOneOffIsFoundByWhoeverIsToldOfIt(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		for _, asked := range []renga.OneOff{{Command: "x"}, {Command: "echo", Attach: true}} {
 			d, s := h.oneOff(asked)
 			if !slices.ContainsFunc(h.states(), func(state string) bool { return strings.HasPrefix(state, d.Name+" v2 ") }) {
@@ -198,7 +198,7 @@ func TestAOneOffIsFoundByWhoeverIsToldOfIt(t *testing.T) {
 
 // TestAOneOffDoesNotWaitForAStoreThatHangs: it runs, and that counts more.
 func TestAOneOffDoesNotWaitForAStoreThatHangs(t *testing.T) {
-	inRunHouse(t, func(h *house) {
+	withRelease(t, func(h *fixture) {
 		noted := make(chan struct{})
 		h.store.before = func(int, renga.Outcome) error { <-noted; return nil }
 		h.deploy(3, "web=serve")

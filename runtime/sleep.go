@@ -9,58 +9,58 @@ import (
 	"renga/runtime/plan"
 )
 
-// WakeUp wakes an app that sleeps: somebody asks for it. It never blocks.
+// WakeUp ends the sleep of an app: somebody asks for it. It never blocks.
 func (m *Manager) WakeUp(app renga.AppID) {
 	m.mu.Lock()
-	m.roused[app] = true
+	m.wakingUp[app] = true
 	m.mu.Unlock()
 	m.Reconcile(app)
 }
 
-// isRoused tells whether an app is to wake, or has woken and that is not written
-// down yet.
-func (m *Manager) isRoused(app renga.AppID) bool {
+// isWakingUp tells whether an app's sleep is to end, or has ended and that is not
+// written down yet.
+func (m *Manager) isWakingUp(app renga.AppID) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.roused[app]
+	return m.wakingUp[app]
 }
 
 // isAwake ends what WakeUp began.
 func (m *Manager) isAwake(app renga.AppID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.roused, app)
+	delete(m.wakingUp, app)
 }
 
-// doze writes down that the app sleeps. The router knows already; the story of a
+// fallAsleep writes down that the app sleeps. The router knows already; the story of a
 // sleep is told in package plan.
-func (w *worker) doze(ctx context.Context, world plan.World) error {
-	if w.m.rt.LastRequest(w.app).After(world.QuietSince) {
+func (w *worker) fallAsleep(ctx context.Context, state plan.State) error {
+	if w.m.rt.LastRequest(w.app).After(state.IdleSince) {
 		w.lookAgain()
 		return nil
 	}
-	if err := w.setAsleep(ctx, "doze", world.Asked); err != nil {
+	if err := w.setAsleep(ctx, "fall_asleep", state.Asked); err != nil {
 		return err
 	}
-	w.logger().InfoContext(ctx, "app falls asleep", "quiet_since", world.QuietSince)
-	w.sayAll(world, "Idling")
+	w.logger().InfoContext(ctx, "app falls asleep", "idle_since", state.IdleSince)
+	w.sayOfLive(state, "Idling")
 	return nil
 }
 
-// rouse ends the app's sleep. Its dynos are started next.
-func (w *worker) rouse(ctx context.Context, world plan.World) error {
-	if err := w.setAsleep(ctx, "rouse", time.Time{}); err != nil {
+// wakeUp ends the app's sleep. Its dynos are started next.
+func (w *worker) wakeUp(ctx context.Context, state plan.State) error {
+	if err := w.setAsleep(ctx, "wake_up", time.Time{}); err != nil {
 		return err
 	}
 	w.awake = w.m.opts.Now()
 	w.m.isAwake(w.app)
-	w.logger().InfoContext(ctx, "app wakes", "asleep_since", world.Desired.AsleepSince)
-	w.sayAll(world, "Unidling")
+	w.logger().InfoContext(ctx, "app wakes up", "asleep_since", state.Desired.AsleepSince)
+	w.sayOfLive(state, "Unidling")
 	return nil
 }
 
-func (w *worker) sayAll(world plan.World, text string) {
-	for _, name := range world.LiveNames() {
+func (w *worker) sayOfLive(state plan.State, text string) {
+	for _, name := range state.LiveNames() {
 		w.say(name, "%s", text)
 	}
 }
@@ -71,7 +71,7 @@ func (w *worker) setAsleep(ctx context.Context, verb string, since time.Time) er
 	w.m.stats.step(verb, err)
 	w.m.stats.store(err)
 	if err != nil {
-		return fmt.Errorf("%s: %w", verb, err)
+		return fmt.Errorf("write down since when the app sleeps: %w", err)
 	}
 	w.lookAgain()
 	return nil

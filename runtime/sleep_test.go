@@ -8,13 +8,13 @@ import (
 	"renga"
 )
 
-const nap = 30 * time.Minute
+const sleepAfter = 30 * time.Minute
 
-// inBedroom is inLoggedHouse with an app that runs and sleeps after half an
+// withSleepingApp is withLogs with an app that runs and sleeps after half an
 // hour.
-func inBedroom(t *testing.T, test func(*house, *notebook)) {
-	inLoggedHouse(t, func(h *house, n *notebook) {
-		h.change(func(d *renga.Desired) { d.App.SleepAfter = nap })
+func withSleepingApp(t *testing.T, test func(*fixture, *fakeLogs)) {
+	withLogs(t, func(h *fixture, n *fakeLogs) {
+		h.change(func(d *renga.Desired) { d.App.SleepAfter = sleepAfter })
 		h.run()
 		h.scale("web=1 worker=1")
 		h.deploy(2, "web=serve worker=work")
@@ -25,23 +25,23 @@ func inBedroom(t *testing.T, test func(*house, *notebook)) {
 	})
 }
 
-func (h *house) asleep() bool {
+func (h *fixture) asleep() bool {
 	h.store.mu.Lock()
 	defer h.store.mu.Unlock()
 	return !h.desired.AsleepSince.IsZero()
 }
 
-func (h *house) requested() {
+func (h *fixture) requested() {
 	h.router.mu.Lock()
 	defer h.router.mu.Unlock()
 	h.router.last = time.Now()
 }
 
 func TestAnAppSleepsWhenNobodyAsksForItAndWakes(t *testing.T) {
-	inBedroom(t, func(h *house, n *notebook) {
-		h.after(nap / 2)
+	withSleepingApp(t, func(h *fixture, n *fakeLogs) {
+		h.after(sleepAfter / 2)
 		h.requested()
-		h.after(nap - time.Second)
+		h.after(sleepAfter - time.Second)
 		is(t, "running before", h.running(), "web.1 v2", "worker.1 v2")
 		h.after(time.Minute)
 		is(t, "running then", h.running())
@@ -63,7 +63,7 @@ func TestAnAppSleepsWhenNobodyAsksForItAndWakes(t *testing.T) {
 		slices.Sort(said[1:])
 		is(t, "log of the wake", said, "heroku[web.1]: Unidling", "heroku[web.1]: Starting process with command `serve`",
 			"heroku[web.1]: State changed from down to starting", "heroku[web.1]: State changed from starting to up")
-		h.after(nap - 4*time.Second)
+		h.after(sleepAfter - 4*time.Second)
 		is(t, "running until the time is over again", h.running(), "web.1 v2", "worker.1 v2")
 		h.after(time.Minute)
 		is(t, "running then", h.running())
@@ -71,8 +71,8 @@ func TestAnAppSleepsWhenNobodyAsksForItAndWakes(t *testing.T) {
 }
 
 func TestASleepingAppSleepsOnWhenRengaIsStartedAnew(t *testing.T) {
-	inBedroom(t, func(h *house, n *notebook) {
-		h.after(nap + time.Minute)
+	withSleepingApp(t, func(h *fixture, n *fakeLogs) {
+		h.after(sleepAfter + time.Minute)
 		h.did()
 		n.said()
 		h.run()
@@ -83,24 +83,24 @@ func TestASleepingAppSleepsOnWhenRengaIsStartedAnew(t *testing.T) {
 		h.m.WakeUp(app)
 		h.after(3 * time.Second)
 		is(t, "running", h.running(), "web.1 v2", "worker.1 v2")
-		h.after(nap - time.Minute)
+		h.after(sleepAfter - time.Minute)
 		h.run() // the time begins anew
-		h.after(nap - time.Minute)
+		h.after(sleepAfter - time.Minute)
 		is(t, "running half an hour after the start", h.running(), "web.1 v2", "worker.1 v2")
 	})
 }
 
 func TestARequestThatComesWhileTheAppFallsAsleepKeepsItUp(t *testing.T) {
-	for name, come := range map[string]func(h *house){
-		"over its old route, just before it was taken away": (*house).requested,
-		"before that is written down": func(h *house) {
+	for name, come := range map[string]func(h *fixture){
+		"over its old route, just before it was taken away": (*fixture).requested,
+		"before that is written down": func(h *fixture) {
 			h.requested()
 			h.m.WakeUp(app)
 		},
-		"when it is written down": func(h *house) { h.m.WakeUp(app) },
+		"when it is written down": func(h *fixture) { h.m.WakeUp(app) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBedroom(t, func(h *house, _ *notebook) {
+			withSleepingApp(t, func(h *fixture, _ *fakeLogs) {
 				h.router.mu.Lock()
 				h.router.hook = func(r renga.Route) {
 					if r.Idle == renga.IdleAsleep {
@@ -108,7 +108,7 @@ func TestARequestThatComesWhileTheAppFallsAsleepKeepsItUp(t *testing.T) {
 					}
 				}
 				h.router.mu.Unlock()
-				h.after(nap)
+				h.after(sleepAfter)
 				is(t, "did", h.did())
 				is(t, "states", h.states(), "web.1 v2 up", "worker.1 v2 up")
 				if len(h.targets()) != 1 || h.asleep() {
@@ -120,7 +120,7 @@ func TestARequestThatComesWhileTheAppFallsAsleepKeepsItUp(t *testing.T) {
 }
 
 func TestRengaMayDieWhileAnAppFallsAsleepOrWakes(t *testing.T) {
-	inBedroom(t, func(h *house, _ *notebook) {
+	withSleepingApp(t, func(h *fixture, _ *fakeLogs) {
 		h.end()
 		h.change(func(d *renga.Desired) { d.AsleepSince = time.Now() }) // and then it was killed
 		h.run()
@@ -135,8 +135,8 @@ func TestRengaMayDieWhileAnAppFallsAsleepOrWakes(t *testing.T) {
 }
 
 func TestAnAppWakesThoughTheStoreIsAway(t *testing.T) {
-	inBedroom(t, func(h *house, _ *notebook) {
-		h.after(nap + time.Minute)
+	withSleepingApp(t, func(h *fixture, _ *fakeLogs) {
+		h.after(sleepAfter + time.Minute)
 		h.store.fail(renga.Errorf(renga.Unavailable, "Redis is away."))
 		h.m.WakeUp(app)
 		h.after(3 * time.Second)
@@ -145,7 +145,7 @@ func TestAnAppWakesThoughTheStoreIsAway(t *testing.T) {
 			t.Errorf("asked: %q, asleep: %v", h.targets(), h.asleep())
 		}
 		h.store.fail(nil)
-		h.after(nap - time.Minute)
+		h.after(sleepAfter - time.Minute)
 		is(t, "running once it is back", h.running(), "web.1 v2", "worker.1 v2")
 		if h.asleep() {
 			t.Error("it is asleep to the store")
@@ -154,9 +154,9 @@ func TestAnAppWakesThoughTheStoreIsAway(t *testing.T) {
 }
 
 func TestAnAppDoesNotFallAsleepWhileTheStoreIsAway(t *testing.T) {
-	inBedroom(t, func(h *house, _ *notebook) {
+	withSleepingApp(t, func(h *fixture, _ *fakeLogs) {
 		h.store.fail(renga.Errorf(renga.Unavailable, "Redis is away."))
-		h.after(2 * nap)
+		h.after(2 * sleepAfter)
 		is(t, "did", h.did())
 		if len(h.targets()) != 1 {
 			t.Errorf("asked: %q", h.targets())
@@ -168,34 +168,34 @@ func TestAnAppDoesNotFallAsleepWhileTheStoreIsAway(t *testing.T) {
 }
 
 func TestAReleaseWakesTheAppAndItSleepsAgain(t *testing.T) {
-	inBedroom(t, func(h *house, _ *notebook) {
-		h.after(nap + time.Minute)
+	withSleepingApp(t, func(h *fixture, _ *fakeLogs) {
+		h.after(sleepAfter + time.Minute)
 		h.deploy(3, "web=crash worker=work")
 		h.after(time.Minute)
 		is(t, "running after one that failed", h.running(), "web.1 v2", "worker.1 v2")
-		h.after(nap)
+		h.after(sleepAfter)
 		is(t, "running after the time", h.running())
 		h.deploy(4, "web=serve worker=work")
 		is(t, "running after one that works", h.running(), "web.1 v4", "worker.1 v4")
 		if h.outcome(4).Status != renga.Succeeded || h.asleep() {
 			t.Errorf("outcome %+v, asleep %v", h.outcome(4), h.asleep())
 		}
-		h.after(nap + time.Minute)
+		h.after(sleepAfter + time.Minute)
 		is(t, "running after the time", h.running())
 		is(t, "states", h.states(), "web.1 v4 idle", "worker.1 v4 idle")
 	})
 }
 
 func TestAnAppThatCrashesWhenItWakesIsToldOf(t *testing.T) {
-	inBedroom(t, func(h *house, _ *notebook) {
-		h.after(nap + time.Minute)
+	withSleepingApp(t, func(h *fixture, _ *fakeLogs) {
+		h.after(sleepAfter + time.Minute)
 		h.change(func(d *renga.Desired) { d.Live = record(2, "web=crash", renga.Succeeded) })
 		h.m.WakeUp(app)
 		h.after(time.Second)
 		if got := h.route().Idle; got != renga.IdleCrashed {
 			t.Errorf("idle: %q", got)
 		}
-		h.after(2 * nap)
+		h.after(2 * sleepAfter)
 		is(t, "states", h.states(), "web.1 v2 idle")
 	})
 }

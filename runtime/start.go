@@ -129,12 +129,12 @@ func (ss *starts) since(before map[string]plan.Attempt) map[string]plan.Attempt 
 
 // prune forgets starts of dynos that are not wanted any more; those under way are
 // broken off.
-func (ss *starts) prune(world plan.World) {
+func (ss *starts) prune(state plan.State) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	for key, a := range ss.attempts {
 		switch {
-		case world.Wants(key):
+		case state.Wants(key):
 		case a.Busy:
 			ss.aborts[key]()
 		default:

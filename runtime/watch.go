@@ -71,7 +71,7 @@ func (w *watch) advanceLocked(ctx context.Context, app renga.App, i engine.Insta
 	case i.State != engine.Running || w.ending == stopping || w.late != "":
 		w.stopChecksLocked()
 	case i.Type != renga.Web:
-		turns = w.settle(i.StartedAt.Add(w.m.opts.Settle), now)
+		turns = w.readyAfter(i.StartedAt.Add(w.m.opts.Settle), now)
 	case w.readyAt.IsZero():
 		turns = w.deadline(i)
 		w.probeLocked(ctx, app, i, turns.Sub(now))
@@ -87,7 +87,7 @@ func (w *watch) seenLocked(ctx context.Context, i engine.Instance) plan.Seen {
 	if i.Type == renga.Web && i.Health == engine.Untried && w.late == "" {
 		seen.ReadyAt = time.Time{}
 	}
-	seen.Reserved = i.OneOff() && w.m.oneOffs.holds(i.Dyno)
+	seen.Reserved = i.OneOff() && w.m.oneOffs.has(i.Dyno)
 	seen.Recording = w.recordLocked(ctx, i)
 	if i.State == engine.Exited {
 		seen.LastLines = w.lastLines

@@ -22,7 +22,7 @@ func (e slowList) List(ctx context.Context, app renga.AppID) ([]engine.Instance,
 // TestADynoThatStartsDuringALookIsFollowedOnce: the look's list is older than the
 // dyno, which is not gone for that.
 func TestADynoThatStartsDuringALookIsFollowedOnce(t *testing.T) {
-	inLoggedHouse(t, func(h *house, n *notebook) {
+	withLogs(t, func(h *fixture, n *fakeLogs) {
 		h.engine = slowList{h.Memory}
 		h.run()
 		h.scale("worker=1")

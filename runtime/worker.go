@@ -38,7 +38,7 @@ func newWorker(m *Manager, app renga.AppID) *worker {
 	}
 }
 
-// run looks whenever it is woken or time asks for it, until ctx ends or the app
+// run looks whenever it is asked to or it is time for it, until ctx ends or the app
 // is gone and nothing of it is left.
 func (w *worker) run(ctx context.Context) {
 	defer w.tasks.Wait()

@@ -22,7 +22,7 @@ func TestEngineKeepsTheContract(t *testing.T) {
 	absent := program("serve")
 	absent.Image.Digest = "sha256:" + strings.Repeat("0", 64)
 	absent.Image.Config = ""
-	enginetest.Suite(t, enginetest.World{
+	enginetest.Suite(t, enginetest.Fixture{
 		Engine: w.engine, Absent: absent,
 		Serve: program("serve"), Exit: program("exit"), Stubborn: program("stubborn"), Chatty: program("chatty"),
 		Echo: program("echo"), Starving: program("starving"),

@@ -34,7 +34,7 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 	spec := func(verb, digest string) engine.Spec {
 		return engine.Spec{Image: renga.Image{Command: []string{verb}, Digest: digest}, Size: renga.Size{Name: "eco"}}
 	}
-	enginetest.Suite(t, enginetest.World{
+	enginetest.Suite(t, enginetest.Fixture{
 		Engine: e, Probe: e.Probe,
 		Serve: spec("serve", "1"), Exit: spec("exit", "1"), Stubborn: spec("stubborn", "1"),
 		Chatty: spec("chatty", "1"), Echo: spec("echo", "1"), Starving: spec("starving", "1"), Filling: []engine.Spec{spec("filling", "1")}, Absent: spec("serve", "0"),

@@ -19,10 +19,10 @@ import (
 	"renga/runtime/engine"
 )
 
-// World is an engine and programs that it can run. Of each Spec the suite uses
+// Fixture is an engine and programs that it can run. Of each Spec the suite uses
 // Image, Size and Env; it fills in the rest: App, AppName, Dyno, Name, Type,
 // Release, Port and Crashes, and in Env PORT and DYNO.
-type World struct {
+type Fixture struct {
 	Engine engine.Engine
 
 	// Serve listens on every address at $PORT and ends on SIGTERM with status 0.
@@ -59,7 +59,7 @@ const port = 8080
 // Suite checks that an engine keeps the contract of [engine.Engine], and those
 // of the optional abilities that it has. It uses apps of its own, removes all
 // that it starts and needs some seconds.
-func Suite(t *testing.T, w World) {
+func Suite(t *testing.T, w Fixture) {
 	if w.Probe == nil {
 		w.Probe = connect
 	}
@@ -83,7 +83,7 @@ func Suite(t *testing.T, w World) {
 		{"an image that is not there is invalid", testNoImage},
 		{"a start whose context ended leaves nothing", testCancelled},
 		{"list and stop with an ended context are errors", testEnded},
-		{"watch wakes for starts and ends", testWatch},
+		{"watch tells of starts and ends", testWatch},
 		{"watch tells of a child without memory, whose parent ends well", testStarving},
 		{"watch returns when its context ends", testWatchEnds},
 		{"tail gives the last lines, oldest first", testTail},
@@ -108,12 +108,12 @@ func Suite(t *testing.T, w World) {
 // bench is one subtest's place to work: an app of its own, emptied at the end.
 type bench struct {
 	*testing.T
-	World
+	Fixture
 	app renga.AppID
 }
 
-func newBench(t *testing.T, w World) *bench {
-	b := &bench{T: t, World: w, app: renga.AppID(uuid.NewString())}
+func newBench(t *testing.T, w Fixture) *bench {
+	b := &bench{T: t, Fixture: w, app: renga.AppID(uuid.NewString())}
 	t.Cleanup(func() { b.clear(b.app) })
 	return b
 }
@@ -418,14 +418,14 @@ func testEnded(b *bench) {
 
 func testWatch(b *bench) {
 	ctx, cancel := context.WithCancel(b.Context())
-	woken, ended := make(chan struct{}, 1), make(chan error, 1)
+	told, ended := make(chan struct{}, 1), make(chan error, 1)
 	go func() {
 		ended <- b.Engine.Watch(ctx, func(ev engine.Event) {
 			if ev.App != b.app {
 				return
 			}
 			select {
-			case woken <- struct{}{}:
+			case told <- struct{}{}:
 			default:
 			}
 		})
@@ -433,16 +433,16 @@ func testWatch(b *bench) {
 	defer func() { cancel(); _ = <-ended }()
 
 	var first engine.Instance
-	b.until("a start woke", func() bool { // the watch may not have begun yet
+	b.until("a start was told of", func() bool { // the watch may not have begun yet
 		first = b.start(b.spec(b.Serve, renga.Web, 1))
-		return wokenWithin(woken, time.Second)
+		return toldWithin(told, time.Second)
 	})
-	for wokenWithin(woken, 300*time.Millisecond) { // let the starts' events pass
+	for toldWithin(told, 300*time.Millisecond) { // let the starts' events pass
 	}
 	if err := b.Engine.Kill(b.Context(), first.ID); err != nil {
 		b.Fatal(err)
 	}
-	if !wokenWithin(woken, 10*time.Second) {
+	if !toldWithin(told, 10*time.Second) {
 		b.Error("an end does not wake")
 	}
 }
@@ -489,9 +489,9 @@ func testStarving(b *bench) {
 	}
 }
 
-func wokenWithin(woken <-chan struct{}, d time.Duration) bool {
+func toldWithin(told <-chan struct{}, d time.Duration) bool {
 	select {
-	case <-woken:
+	case <-told:
 		return true
 	case <-time.After(d):
 		return false

@@ -14,8 +14,8 @@ import (
 // so that a start in the middle goes on with what is left of it.
 
 // canary is the pending release while it is being tried; nil otherwise.
-func (w World) canary() *renga.ReleaseRecord {
-	live, next := w.releases()
+func (st State) canary() *renga.ReleaseRecord {
+	live, next := st.releases()
 	if live == nil || next == nil || next.Outcome.CanaryUntil.IsZero() {
 		return nil
 	}

@@ -15,15 +15,15 @@ import (
 // deadline is when the pending release must be up. The time that its release
 // command may take and its time as a canary are no part of the limit, nor is
 // that in which Renga did not run.
-func (w World) deadline(next renga.ReleaseRecord) time.Time {
-	since := Later(next.Outcome.At, w.Began)
+func (st State) deadline(next renga.ReleaseRecord) time.Time {
+	since := Later(next.Outcome.At, st.Began)
 	switch until := next.Outcome.CanaryUntil; {
 	case !mayRun(next):
-		since = since.Add(w.PhaseLimit)
+		since = since.Add(st.PhaseLimit)
 	case until.After(since):
 		since = until
 	}
-	return since.Add(w.DeployLimit)
+	return since.Add(st.DeployLimit)
 }
 
 // timedOut says that the pending release has had its time, if that is so.
@@ -41,10 +41,10 @@ func (p *planner) timedOut(next renga.ReleaseRecord) (Finish, bool) {
 
 // timeOut is what becomes of a release for which something took too long. One
 // whose command has not passed must never run.
-func (w World) timeOut(next renga.ReleaseRecord, obstacle string) Finish {
+func (st State) timeOut(next renga.ReleaseRecord, obstacle string) Finish {
 	f := Finish{
 		Version: next.Version, Status: renga.Failed,
-		Reason: fmt.Sprintf("It was not up within %s: %s", w.DeployLimit, obstacle),
+		Reason: fmt.Sprintf("It was not up within %s: %s", st.DeployLimit, obstacle),
 	}
 	if !mayRun(next) {
 		f.Phase = renga.PhaseFailed
@@ -77,10 +77,10 @@ func (p *planner) waitingFor(next renga.ReleaseRecord) string {
 
 // TooLate says that the pending release has had its time, if that is so, while the
 // engine cannot even be asked for its dynos.
-func (w World) TooLate(now time.Time) (Finish, bool) {
-	next := w.Desired.Next
-	if next == nil || w.Gone || w.Away || now.Before(w.deadline(*next)) {
+func (st State) TooLate(now time.Time) (Finish, bool) {
+	next := st.Desired.Next
+	if next == nil || st.Gone || st.Away || now.Before(st.deadline(*next)) {
 		return Finish{}, false
 	}
-	return w.timeOut(*next, "the engine could not be asked for its dynos"), true
+	return st.timeOut(*next, "the engine could not be asked for its dynos"), true
 }

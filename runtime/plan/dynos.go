@@ -11,30 +11,30 @@ import (
 // Dynos lists the app's dynos as users see them: one per slot of the serving
 // release, and of the pending one where that has more. Of an app that is on its
 // way out it lists what is left. Release commands and one-off dynos are listed while they are there.
-func (w World) Dynos() []renga.Dyno {
-	if w.Gone {
-		return w.leftovers()
+func (st State) Dynos() []renga.Dyno {
+	if st.Gone {
+		return st.leftovers()
 	}
-	if w.asleep() {
-		return slices.Concat(w.sleepingDynos(), w.phaseDynos(), w.oneOffs())
+	if st.asleep() {
+		return slices.Concat(st.sleepingDynos(), st.phaseDynos(), st.oneOffs())
 	}
-	live, next := w.releases()
+	live, next := st.releases()
 	var all []renga.Dyno
 	taken := map[string]bool{}
 	for _, r := range []*renga.ReleaseRecord{live, next} {
-		for _, v := range w.views(r) {
+		for _, v := range st.views(r) {
 			if d, ok := v.dyno(); ok && !taken[v.name] {
 				taken[v.name] = true
 				all = append(all, d)
 			}
 		}
 	}
-	return append(append(all, w.phaseDynos()...), w.oneOffs()...)
+	return append(append(all, st.phaseDynos()...), st.oneOffs()...)
 }
 
-func (w World) leftovers() []renga.Dyno {
+func (st State) leftovers() []renga.Dyno {
 	var all []renga.Dyno
-	for _, i := range w.Instances {
+	for _, i := range st.Instances {
 		d := i.dyno()
 		d.State, d.Since = renga.Down, i.StartedAt
 		all = append(all, d)

@@ -46,9 +46,9 @@ func (p *planner) overdue(i Seen) bool {
 }
 
 // oneOffs lists the one-off dynos that have not ended.
-func (w World) oneOffs() []renga.Dyno {
+func (st State) oneOffs() []renga.Dyno {
 	var all []renga.Dyno
-	for _, i := range w.Instances {
+	for _, i := range st.Instances {
 		if i.OneOff() && i.State != engine.Exited && !i.Stopping {
 			all = append(all, i.OneOffDyno())
 		}

@@ -135,21 +135,21 @@ func (p *planner) startPhase(r renga.ReleaseRecord) {
 }
 
 // phaseView is the slot of a release's command.
-func (w World) phaseView(r renga.ReleaseRecord) view {
+func (st State) phaseView(r renga.ReleaseRecord) view {
 	name := renga.DynoName(renga.ReleaseType, r.Version)
 	return view{
 		slot: slot{
 			name: name, typ: renga.ReleaseType, release: &r,
-			size: cmp.Or(w.Desired.Formation[renga.ReleaseType].Size, renga.DefaultSize),
+			size: cmp.Or(st.Desired.Formation[renga.ReleaseType].Size, renga.DefaultSize),
 		},
-		attempt: w.Starts[StartKey(name, r.Version)],
+		attempt: st.Starts[StartKey(name, r.Version)],
 	}
 }
 
 // phaseDynos lists the release commands that run.
-func (w World) phaseDynos() []renga.Dyno {
+func (st State) phaseDynos() []renga.Dyno {
 	var all []renga.Dyno
-	for _, i := range w.Instances {
+	for _, i := range st.Instances {
 		if i.Type != renga.ReleaseType || i.State != engine.Running {
 			continue
 		}

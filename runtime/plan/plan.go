@@ -9,8 +9,8 @@ import (
 	"renga/runtime/engine"
 )
 
-// World is one app as a look finds it: all that a plan depends on.
-type World struct {
+// State is one app as a look finds it: all that a plan depends on.
+type State struct {
 	App     renga.AppID
 	Desired renga.Desired
 	// Domain is the platform's; the app's default host is its name below it.
@@ -29,16 +29,16 @@ type World struct {
 	// the earliest, when this process first looked. Zero for no limit.
 	DeployLimit time.Duration
 	Began       time.Time
-	// WatchWindow is how long a release is watched after it took over.
+	// WatchWindow is how long a release may be rolled back after it took over, when it does not hold.
 	WatchWindow time.Duration
-	// Tally is of the web dynos of the release that is watched, or tried.
+	// Tally is of the web dynos of the release that is judged, see [State.Judged].
 	Tally renga.Tally
 	// Requested says that somebody asks for the app while it sleeps.
 	Requested bool
-	// QuietSince is since when nobody asked for it: it begins anew with each wake
-	// and with each start of Renga. Asked is when Desired was asked for.
-	QuietSince, Asked time.Time
-	// Turns is when the world changes without an event: a dyno has run long
+	// IdleSince is since when nobody asked for it: it begins anew when the
+	// app wakes up and with each start of Renga. Asked is when Desired was asked for.
+	IdleSince, Asked time.Time
+	// Turns is when the state changes without an event: a dyno has run long
 	// enough to count, or too long without listening. Zero for never.
 	Turns time.Time
 	Now   time.Time
@@ -54,8 +54,8 @@ type Seen struct {
 	Late bool
 	// Reason says why it is not up, when it exited or is late.
 	Reason string
-	// Reserved says that somebody in this process sees to it: a one-off dyno that is
-	// being made, or has a client.
+	// Reserved says that this process makes it, or that its client is here: a one-off
+	// dyno.
 	Reserved bool
 	// Recording says that its output is still being written down.
 	Recording bool
@@ -152,12 +152,12 @@ func (Mark) step()   {}
 func (Finish) step() {}
 func (Stop) step()   {}
 
-// Plan decides what to do next in w. It looks at nothing but w.
+// Plan decides what to do next in a state. It looks at nothing else.
 //
 // Every dyno that is wanted is a slot: a name of a release. Each slot keeps its
 // best instance; whatever no slot keeps is stopped.
-func (w World) Plan() Plan {
-	p := newPlanner(w)
+func (st State) Plan() Plan {
+	p := newPlanner(st)
 	p.keepSlots()
 	p.keepPhases()
 	p.keepOneOffs()
@@ -177,7 +177,7 @@ func (w World) Plan() Plan {
 
 // planner is a plan in the making.
 type planner struct {
-	World
+	State
 	live, next    []view
 	serving       *renga.ReleaseRecord
 	keep          map[string]bool // instances that stay, by id
@@ -187,17 +187,17 @@ type planner struct {
 	again         time.Time
 }
 
-func newPlanner(w World) *planner {
-	p := &planner{World: w, keep: map[string]bool{}, begun: map[string]bool{}, again: w.Turns}
-	if w.Gone {
+func newPlanner(st State) *planner {
+	p := &planner{State: st, keep: map[string]bool{}, begun: map[string]bool{}, again: st.Turns}
+	if st.Gone {
 		return p
 	}
-	live, next := w.releases()
+	live, next := st.releases()
 	p.serving = live
-	if w.asleep() {
+	if st.asleep() {
 		return p
 	}
-	p.live, p.next = w.views(live), w.views(next)
+	p.live, p.next = st.views(live), st.views(next)
 	if next != nil && (live == nil || p.Away && allUp(p.next) && mayRun(*next) && !p.mustProve()) {
 		p.serving = next
 	}
@@ -209,10 +209,10 @@ func newPlanner(w World) *planner {
 // may run.
 //
 // Another takes its place only when it is written down that it has succeeded, see
-// [World.Succeeded]; or at once when that cannot be, for the store is away.
-func (w World) releases() (live, next *renga.ReleaseRecord) {
-	live, next = w.Desired.Live, w.Desired.Next
-	if live != nil && next != nil && (live.Version == next.Version || !w.preboots() && mayRun(*next)) {
+// [State.Succeeded]; or at once when that cannot be, for the store is away.
+func (st State) releases() (live, next *renga.ReleaseRecord) {
+	live, next = st.Desired.Live, st.Desired.Next
+	if live != nil && next != nil && (live.Version == next.Version || !st.preboots() && mayRun(*next)) {
 		live = nil
 	}
 	return live, next
@@ -221,8 +221,8 @@ func (w World) releases() (live, next *renga.ReleaseRecord) {
 // RunsIn is the release that one-off dynos run in: the one that answers. Before
 // any release has succeeded that is the pending one, which may answer already.
 // Nil when there is none.
-func (w World) RunsIn() *renga.ReleaseRecord {
-	live, next := w.releases()
+func (st State) RunsIn() *renga.ReleaseRecord {
+	live, next := st.releases()
 	if live == nil && next != nil && len(next.Images) > 0 && mayRun(*next) {
 		return next
 	}
@@ -231,8 +231,8 @@ func (w World) RunsIn() *renga.ReleaseRecord {
 
 // Success is the plan's word that the pending release has succeeded; without it
 // the rest of the plan still holds.
-func (w World) Success(plan Plan) (f Finish, rest Plan, ok bool) {
-	next := w.Desired.Next
+func (st State) Success(plan Plan) (f Finish, rest Plan, ok bool) {
+	next := st.Desired.Next
 	for n, step := range plan.Steps {
 		f, is := step.(Finish)
 		if is && next != nil && f.Version == next.Version && f.Status == renga.Succeeded {
@@ -243,18 +243,18 @@ func (w World) Success(plan Plan) (f Finish, rest Plan, ok bool) {
 	return Finish{}, plan, false
 }
 
-// Succeeded is the world in which that is written down.
-func (w World) Succeeded() World {
-	live := *w.Desired.Next
-	live.Outcome.Status, live.Outcome.Reason, live.Outcome.At = renga.Succeeded, "", w.Now
-	w.Desired.Live, w.Desired.Next = &live, nil
-	return w
+// Succeeded is the state in which that is written down.
+func (st State) Succeeded() State {
+	live := *st.Desired.Next
+	live.Outcome.Status, live.Outcome.Reason, live.Outcome.At = renga.Succeeded, "", st.Now
+	st.Desired.Live, st.Desired.Next = &live, nil
+	return st
 }
 
 // preboots tells whether new dynos start beside those that they replace. On a
 // remembered wish nothing is stopped, so all do.
-func (w World) preboots() bool {
-	return w.Away || w.Desired.App.FeatureOn(renga.Preboot)
+func (st State) preboots() bool {
+	return st.Away || st.Desired.App.FeatureOn(renga.Preboot)
 }
 
 // ensureLive keeps the serving release complete. One that failed, and serves for
@@ -383,7 +383,7 @@ func (v view) failure() (Finish, bool) {
 // yet.
 func (v view) unstartable() string {
 	a := v.attempt
-	if a.Failed > 0 && (a.Never || a.Last.Sub(a.First) >= startPatience) {
+	if a.Failed > 0 && (a.Never || a.Last.Sub(a.First) >= startTriesFor) {
 		return fmt.Sprintf("%s could not be started: %s", v.name, a.Reason)
 	}
 	return ""

@@ -15,7 +15,7 @@ import (
 // now is when the plans of the tests are made.
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// situation is a world in words. Releases are like "v2 web=serve"; instances
+// situation is a state in words. Releases are like "v2 web=serve"; instances
 // like "web.1 v2 up", with the words: created, running, up, late, exited,
 // stopping, killing, size=NAME, crashes=N, old (made an hour ago, not now), and
 // long (it ran for that hour), code=N, oom, recording, attached, held,
@@ -32,8 +32,8 @@ type situation struct {
 	noPreboot  bool
 }
 
-func (s situation) world() plan.World {
-	w := plan.World{
+func (s situation) state() plan.State {
+	w := plan.State{
 		App: app, Domain: "renga.localhost", Now: now, Gone: s.gone, Away: s.away, Starts: s.starts,
 		PhaseLimit: 10 * time.Minute,
 		Desired: renga.Desired{
@@ -149,9 +149,9 @@ func words(steps []plan.Step) []string {
 		case plan.Finish:
 			all = append(all, fmt.Sprintf("finish v%d %s", s.Version, s.Status))
 		case plan.FallAsleep:
-			all = append(all, "doze")
+			all = append(all, "fall asleep")
 		case plan.WakeUp:
-			all = append(all, "rouse")
+			all = append(all, "wake up")
 		}
 	}
 	return all
@@ -335,7 +335,7 @@ func TestPlan(t *testing.T) {
 			starts: map[string]plan.Attempt{"web.1 v2": {Failed: 9, Last: now.Add(-time.Hour), Retry: now.Add(time.Hour)}}}, "start web.1 v2", "starting", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := c.given.world().Plan()
+			got := c.given.state().Plan()
 			if s := strings.Join(words(got.Steps), ","); s != c.steps {
 				t.Errorf("steps %q; want %q", s, c.steps)
 			}
@@ -354,7 +354,7 @@ func TestPlan(t *testing.T) {
 }
 
 func TestRouteHasTheDefaultHostAndTheDomains(t *testing.T) {
-	w := situation{live: "v2 web=a", formation: "web=1"}.world()
+	w := situation{live: "v2 web=a", formation: "web=1"}.state()
 	w.Desired.Hosts = []string{"WWW.Example.com"}
 	w.Desired.App.Maintenance = true
 	r := w.Plan().Route
@@ -385,7 +385,7 @@ func TestDynosShowWhatIsFresh(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
-			for _, d := range c.given.world().Dynos() {
+			for _, d := range c.given.state().Dynos() {
 				got = append(got, fmt.Sprintf("%s v%d %s", d.Name, d.Release, d.State))
 			}
 			if s := strings.Join(got, ","); s != c.want {

@@ -17,9 +17,9 @@ import (
 	"renga/runtime/plan/plantest"
 )
 
-// anyWorld is any world at all, the odd ones included: twins, leftovers of
+// anyState is any state at all, the odd ones included: twins, leftovers of
 // other releases, everything half done.
-func anyWorld(t *rapid.T) plan.World {
+func anyState(t *rapid.T) plan.State {
 	s := situation{
 		live:      rapid.SampledFrom([]string{"", "v3 web=a", "v3 web=a worker=b", "v3 worker=b"}).Draw(t, "live"),
 		next:      rapid.SampledFrom([]string{"", "v4 web=a", "v4 web=a worker=b", "v4 worker=b", "v4 web=a release=m"}).Draw(t, "next"),
@@ -52,10 +52,10 @@ func anyWorld(t *rapid.T) plan.World {
 			Retry: now.Add(rapid.SampledFrom([]time.Duration{-time.Second, time.Minute}).Draw(t, "retry")),
 		}
 	}
-	w := s.world()
-	w.Asked, w.Requested = now, rapid.Bool().Draw(t, "roused")
+	w := s.state()
+	w.Asked, w.Requested = now, rapid.Bool().Draw(t, "requested")
 	if rapid.IntRange(0, 2).Draw(t, "sleeps") == 0 {
-		w.Desired.App.SleepAfter, w.QuietSince = time.Minute, now.Add(-rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "quiet"))
+		w.Desired.App.SleepAfter, w.IdleSince = time.Minute, now.Add(-rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "idle"))
 		w.Desired.AsleepSince = rapid.SampledFrom([]time.Time{{}, now.Add(-time.Second), now.Add(-time.Hour)}).Draw(t, "asleep")
 	}
 	if next := w.Desired.Next; next != nil && rapid.Bool().Draw(t, "canary") {
@@ -66,7 +66,7 @@ func anyWorld(t *rapid.T) plan.World {
 }
 
 // healthy lists by id the web dynos that answer.
-func healthy(w plan.World) map[string]plan.Seen {
+func healthy(w plan.State) map[string]plan.Seen {
 	all := map[string]plan.Seen{}
 	for _, i := range w.Instances {
 		if i.Type == renga.Web && i.State == engine.Running && !i.ReadyAt.IsZero() && !i.Late && !i.Stopping && !i.Killing {
@@ -77,7 +77,7 @@ func healthy(w plan.World) map[string]plan.Seen {
 }
 
 // wants tells whether a release is to have web dynos.
-func wants(w plan.World, r *renga.ReleaseRecord) bool {
+func wants(w plan.State, r *renga.ReleaseRecord) bool {
 	if r == nil || w.Gone || asleep(w) {
 		return false
 	}
@@ -86,14 +86,14 @@ func wants(w plan.World, r *renga.ReleaseRecord) bool {
 }
 
 // asleep tells whether nothing is wanted until the next request.
-func asleep(w plan.World) bool { return w.Desired.Asleep() && !w.Requested && !w.Gone }
+func asleep(w plan.State) bool { return w.Desired.Asleep() && !w.Requested && !w.Gone }
 
 func TestPlanNeverDoesHarm(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := anyWorld(t)
+		w := anyState(t)
 		todo := w.Plan()
 		if again := w.Plan(); fmt.Sprint(todo) != fmt.Sprint(again) {
-			t.Fatalf("two plans for one world:\n%v\n%v", todo, again)
+			t.Fatalf("two plans for one state:\n%v\n%v", todo, again)
 		}
 		checkStops(t, w, todo)
 		checkStarts(t, w, todo)
@@ -104,11 +104,11 @@ func TestPlanNeverDoesHarm(t *testing.T) {
 	})
 }
 
-// TestWithoutPrebootNothingStartsBesideWhatItReplaces holds for any world in
+// TestWithoutPrebootNothingStartsBesideWhatItReplaces holds for any state in
 // which the store answers.
 func TestWithoutPrebootNothingStartsBesideWhatItReplaces(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := anyWorld(t)
+		w := anyState(t)
 		w.Away, w.Desired.App.Features = false, map[string]bool{renga.Preboot: false}
 		todo := w.Plan()
 		checkStarts(t, w, todo)
@@ -128,7 +128,7 @@ func TestWithoutPrebootNothingStartsBesideWhatItReplaces(t *testing.T) {
 
 // checkStops: a wish that is only remembered stops nothing; the last web dyno
 // that answers is not stopped as long as one is wanted; zero means none.
-func checkStops(t *rapid.T, w plan.World, todo plan.Plan) {
+func checkStops(t *rapid.T, w plan.State, todo plan.Plan) {
 	live, next := w.Desired.Live, w.Desired.Next
 	left, stopped := healthy(w), map[string]bool{}
 	maps.DeleteFunc(left, func(_ string, i plan.Seen) bool { // a pending release does not serve beside another
@@ -163,7 +163,7 @@ func checkStops(t *rapid.T, w plan.World, todo plan.Plan) {
 }
 
 // checkStarts: only dynos that are wanted, none that is there, none twice.
-func checkStarts(t *rapid.T, w plan.World, todo plan.Plan) {
+func checkStarts(t *rapid.T, w plan.State, todo plan.Plan) {
 	begun := map[string]bool{}
 	for _, step := range todo.Steps {
 		s, ok := step.(plan.Start)
@@ -198,7 +198,7 @@ func checkStarts(t *rapid.T, w plan.World, todo plan.Plan) {
 
 // checkPhase: a release command runs once, for the pending release, and never
 // beside another.
-func checkPhase(t *rapid.T, w plan.World, s plan.Start) {
+func checkPhase(t *rapid.T, w plan.State, s plan.Start) {
 	next := w.Desired.Next
 	if next == nil || s.Release.Version != next.Version || next.Outcome.Phase != renga.PhaseNone {
 		t.Fatalf("starts %s, which is over or nobody's", s.Name)
@@ -212,7 +212,7 @@ func checkPhase(t *rapid.T, w plan.World, s plan.Start) {
 }
 
 // checkRoute: only who answers and stays is asked; somebody is, if there is one.
-func checkRoute(t *rapid.T, w plan.World, todo plan.Plan) {
+func checkRoute(t *rapid.T, w plan.State, todo plan.Plan) {
 	up, live, next := healthy(w), w.Desired.Live, w.Desired.Next
 	for _, target := range slices.Concat(todo.Route.Targets, todo.Route.Canary) {
 		id := strings.TrimPrefix(target.ID, "dyno-")
@@ -240,12 +240,12 @@ func checkRoute(t *rapid.T, w plan.World, todo plan.Plan) {
 	}
 }
 
-func find(w plan.World, id string) *plan.Seen {
+func find(w plan.State, id string) *plan.Seen {
 	return &w.Instances[slices.IndexFunc(w.Instances, func(i plan.Seen) bool { return i.ID == id })]
 }
 
 // during is w while the plan's slow steps are under way.
-func during(w plan.World, todo plan.Plan) plan.World {
+func during(w plan.State, todo plan.Plan) plan.State {
 	starts := map[string]plan.Attempt{}
 	for key, a := range w.Starts {
 		starts[key] = a
@@ -269,9 +269,9 @@ func onlyFinish(steps []plan.Step) bool {
 	return !slices.ContainsFunc(steps, func(s plan.Step) bool {
 		_, finish := s.(plan.Finish)
 		_, mark := s.(plan.Mark)
-		_, doze := s.(plan.FallAsleep)
-		_, rouse := s.(plan.WakeUp)
-		return !finish && !mark && !doze && !rouse
+		_, asleep := s.(plan.FallAsleep)
+		_, awake := s.(plan.WakeUp)
+		return !finish && !mark && !asleep && !awake
 	})
 }
 
@@ -304,14 +304,14 @@ func newSim(t *rapid.T) *sim {
 }
 
 // observe is a manager's observing, without its goroutines.
-func (s *sim) observe() plan.World {
+func (s *sim) observe() plan.State {
 	d := s.desired
 	d.Formation, d.Restarts = maps.Clone(d.Formation), maps.Clone(d.Restarts)
 	all, err := s.engine.List(s.Context(), app)
 	if err != nil {
 		s.Fatal(err)
 	}
-	w := plan.World{App: app, Desired: d, Domain: "renga.localhost", Now: s.now, Turns: s.now.Add(time.Second), PhaseLimit: 20 * time.Second}
+	w := plan.State{App: app, Desired: d, Domain: "renga.localhost", Now: s.now, Turns: s.now.Add(time.Second), PhaseLimit: 20 * time.Second}
 	for _, i := range all {
 		switch {
 		case i.State != engine.Running || !s.ready[i.ID].IsZero():
@@ -435,14 +435,14 @@ func TestEveryWorldComesToRestAndServesMeanwhile(t *testing.T) {
 		for n := range rapid.IntRange(1, 10).Draw(t, "events") {
 			s.happen(n + 2)
 		}
-		quiet := 0
-		for bound := s.looks + 200; quiet < 70; s.now = s.now.Add(time.Second) { // longer than anything takes
+		idle := 0
+		for bound := s.looks + 200; idle < 70; s.now = s.now.Add(time.Second) { // longer than anything takes
 			if s.looks > bound {
 				t.Fatal("it does not come to rest")
 			}
-			quiet++
+			idle++
 			if s.look() {
-				quiet = 0
+				idle = 0
 			}
 		}
 		s.rested()

@@ -28,13 +28,13 @@ type Rescue struct {
 func (Rescue) step() {}
 
 // rollbackCandidate is the serving release in its first minutes, when the app asks for it;
-// nil otherwise. A release that was made to rescue the app is let be: taking
-// back what was taken back would never end.
-func (w World) rollbackCandidate() *renga.ReleaseRecord {
-	live := w.Desired.Live
-	if w.Away || w.Gone || live == nil || w.Desired.Next != nil || live.By == renga.Platform ||
-		live.Outcome.Status != renga.Succeeded || !w.Desired.App.FeatureOn(renga.RollbackOnCrash) ||
-		w.Now.Sub(live.Outcome.At) > w.WatchWindow {
+// nil otherwise. A release that was made to rescue the app is left alone: rolling
+// back what was rolled back would never end.
+func (st State) rollbackCandidate() *renga.ReleaseRecord {
+	live := st.Desired.Live
+	if st.Away || st.Gone || live == nil || st.Desired.Next != nil || live.By == renga.Platform ||
+		live.Outcome.Status != renga.Succeeded || !st.Desired.App.FeatureOn(renga.RollbackOnCrash) ||
+		st.Now.Sub(live.Outcome.At) > st.WatchWindow {
 		return nil
 	}
 	return live
@@ -42,15 +42,15 @@ func (w World) rollbackCandidate() *renga.ReleaseRecord {
 
 // Judged is the release whose dynos and requests show whether it holds: the one
 // that is tried as a canary, or the serving one in its first minutes; nil for none.
-func (w World) Judged() (judged *renga.ReleaseRecord, canary bool) {
-	if tried := w.canary(); tried != nil {
+func (st State) Judged() (judged *renga.ReleaseRecord, canary bool) {
+	if tried := st.canary(); tried != nil {
 		return tried, true
 	}
-	return w.rollbackCandidate(), false
+	return st.rollbackCandidate(), false
 }
 
-// checkLive takes a watched release back that does not hold. Nobody wakes us
-// for failing requests, so it looks again soon.
+// checkLive rolls a release back that does not hold. No event tells of failing
+// requests, so the plan looks again soon.
 func (p *planner) checkLive() {
 	live := p.rollbackCandidate()
 	if live == nil {

@@ -13,22 +13,22 @@ import (
 func TestAReleaseThatKeepsCrashingInItsFirstMinutesIsTakenBack(t *testing.T) {
 	for name, c := range map[string]struct {
 		situation
-		change func(*plan.World)
+		change func(*plan.State)
 		want   bool
 	}{
 		"third crash":          {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, want: true},
-		"most requests failed": {situation: situation{instances: []string{"web.1 v2 up"}}, change: func(w *plan.World) { w.Tally = renga.Tally{Requests: 20, Failed: 11} }, want: true},
-		"half of them failed":  {situation: situation{instances: []string{"web.1 v2 up"}}, change: func(w *plan.World) { w.Tally = renga.Tally{Requests: 20, Failed: 10} }},
-		"too few to tell":      {situation: situation{instances: []string{"web.1 v2 up"}}, change: func(w *plan.World) { w.Tally = renga.Tally{Requests: 19, Failed: 19} }},
+		"most requests failed": {situation: situation{instances: []string{"web.1 v2 up"}}, change: func(w *plan.State) { w.Tally = renga.Tally{Requests: 20, Failed: 11} }, want: true},
+		"half of them failed":  {situation: situation{instances: []string{"web.1 v2 up"}}, change: func(w *plan.State) { w.Tally = renga.Tally{Requests: 20, Failed: 10} }},
+		"too few to tell":      {situation: situation{instances: []string{"web.1 v2 up"}}, change: func(w *plan.State) { w.Tally = renga.Tally{Requests: 19, Failed: 19} }},
 		"second crash":         {situation: situation{instances: []string{"web.1 v2 exited crashes=1"}}},
 		"another dyno is well": {situation: situation{instances: []string{"web.1 v2 up", "web.2 v2 exited crashes=2"}, formation: "web=2"}, want: true},
-		"it held for long": {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, change: func(w *plan.World) {
+		"it held for long": {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, change: func(w *plan.State) {
 			w.Desired.Live.Outcome.At = now.Add(-10 * time.Minute)
 		}},
-		"switched off": {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, change: func(w *plan.World) {
+		"switched off": {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, change: func(w *plan.State) {
 			w.Desired.App.Features = map[string]bool{renga.RollbackOnCrash: false}
 		}},
-		"it is a rescue itself": {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, change: func(w *plan.World) {
+		"it is a rescue itself": {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, change: func(w *plan.State) {
 			w.Desired.Live.By = renga.Platform
 		}},
 		"another is on its way": {situation: situation{next: "v3 web", instances: []string{"web.1 v2 exited crashes=2"}}},
@@ -39,7 +39,7 @@ func TestAReleaseThatKeepsCrashingInItsFirstMinutesIsTakenBack(t *testing.T) {
 			if c.formation == "" {
 				c.formation = "web=1"
 			}
-			w := c.world()
+			w := c.state()
 			w.WatchWindow, w.Desired.Live.Outcome.At = 5*time.Minute, now.Add(-time.Minute)
 			if c.change != nil {
 				c.change(&w)

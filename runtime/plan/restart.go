@@ -17,9 +17,9 @@ const (
 
 	// retriesOfNext is how often in a row a dyno of a pending release may crash.
 	retriesOfNext = 1
-	// startPatience is how long starts of a pending release may go wrong for
+	// startTriesFor is how long starts of a pending release may go wrong for
 	// reasons that may pass.
-	startPatience = 10 * time.Minute
+	startTriesFor = 10 * time.Minute
 	// firstRetry and longestRetry bound the pauses after such a start.
 	firstRetry   = time.Second
 	LongestRetry = 30 * time.Second

@@ -16,7 +16,7 @@ import (
 // that on nothing of its formation is wanted, so that the dynos are drained and
 // stopped like those of any that is scaled down. Whatever dies in between, no
 // request is lost: it has claimed a dyno, which is then drained, or it waits, and
-// wakes the app.
+// wakes the app up.
 
 // FallAsleep writes down that the app sleeps, unless a request came meanwhile.
 type FallAsleep struct{}
@@ -28,7 +28,7 @@ func (FallAsleep) step() {}
 func (WakeUp) step()     {}
 
 // asleep tells whether nothing of the formation is to run.
-func (w World) asleep() bool { return !w.Gone && !w.Requested && w.Desired.Asleep() }
+func (st State) asleep() bool { return !st.Gone && !st.Requested && st.Desired.Asleep() }
 
 // sleepsAt is when the app falls asleep: once nobody has asked for it for long
 // enough. It may not while anything of it is on its way.
@@ -40,10 +40,10 @@ func (p *planner) sleepsAt() (at time.Time, may bool) {
 	if slices.ContainsFunc(p.live, func(v view) bool { return !v.up() && !v.crashed() }) {
 		return at, false
 	}
-	return Later(p.QuietSince, d.TouchedAt()).Add(after), true
+	return Later(p.IdleSince, d.TouchedAt()).Add(after), true
 }
 
-// sleepSteps plans the step of an app that falls asleep or wakes.
+// sleepSteps plans the step of an app that falls asleep or wakes up.
 func (p *planner) sleepSteps() []Step {
 	switch {
 	case p.fallingAsleep:
@@ -63,14 +63,14 @@ func Later(a, b time.Time) time.Time {
 }
 
 // sleepingDynos lists the dynos of an app that sleeps: one for each that it is to
-// have when it wakes.
-func (w World) sleepingDynos() []renga.Dyno {
+// have when it wakes up.
+func (st State) sleepingDynos() []renga.Dyno {
 	var all []renga.Dyno
-	for _, v := range w.views(w.Desired.Live) {
-		since := w.Desired.AsleepSince
+	for _, v := range st.views(st.Desired.Live) {
+		since := st.Desired.AsleepSince
 		all = append(all, renga.Dyno{
-			ID:  uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "%s %s %d", w.App, v.name, since.UnixNano())).String(),
-			App: w.App, Name: v.name, Type: v.typ, Size: v.size, Release: v.release.Version,
+			ID:  uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "%s %s %d", st.App, v.name, since.UnixNano())).String(),
+			App: st.App, Name: v.name, Type: v.typ, Size: v.size, Release: v.release.Version,
 			Command: v.release.Images[v.typ].Command, State: renga.Asleep, Since: since, Created: since,
 		})
 	}
@@ -78,9 +78,9 @@ func (w World) sleepingDynos() []renga.Dyno {
 }
 
 // LiveNames are those of the dynos that the live release is to have.
-func (w World) LiveNames() []string {
+func (st State) LiveNames() []string {
 	var names []string
-	for _, v := range w.views(w.Desired.Live) {
+	for _, v := range st.views(st.Desired.Live) {
 		names = append(names, v.name)
 	}
 	return names

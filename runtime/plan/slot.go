@@ -55,43 +55,43 @@ func allUp(vs []view) bool {
 }
 
 // views lists a release's slots, web first; none for nil.
-func (w World) views(r *renga.ReleaseRecord) []view {
+func (st State) views(r *renga.ReleaseRecord) []view {
 	if r == nil {
 		return nil
 	}
-	pending := w.Desired.Next
-	replaced := pending != nil && pending.Version != r.Version && w.canary() == nil
+	pending := st.Desired.Next
+	replaced := pending != nil && pending.Version != r.Version && st.canary() == nil
 	var all []view
-	for _, t := range w.Desired.Formation.Types() {
+	for _, t := range st.Desired.Formation.Types() {
 		if _, ok := r.Images[t]; !ok || t == renga.ReleaseType {
 			continue
 		}
-		scale := w.Desired.Formation[t]
+		scale := st.Desired.Formation[t]
 		for n := range scale.Quantity {
 			name := renga.DynoName(t, n+1)
-			all = append(all, w.view(slot{
+			all = append(all, st.view(slot{
 				name: name, typ: t, size: cmp.Or(scale.Size, renga.DefaultSize), release: r,
-				after: w.Desired.RestartedAfter(name, t), rolls: !replaced && !w.Away,
+				after: st.Desired.RestartedAfter(name, t), rolls: !replaced && !st.Away,
 			}))
 		}
 	}
 	return all
 }
 
-func (w World) view(s slot) view {
-	v := view{slot: s, attempt: w.Starts[s.key()]}
+func (st State) view(s slot) view {
+	v := view{slot: s, attempt: st.Starts[s.key()]}
 	if !v.attempt.Busy && v.attempt.Last.Before(s.after) {
 		v.attempt = Attempt{} // a restart forgives
 	}
-	for n := range w.Instances {
-		i := &w.Instances[n]
+	for n := range st.Instances {
+		i := &st.Instances[n]
 		switch {
 		case i.Stopping || i.State == engine.Created:
 		case s.fresh(i.Instance) && i.State == engine.Exited:
 			v.exited = better(v.exited, i)
 		case s.fresh(i.Instance):
 			v.alive = better(v.alive, i)
-		case s.stale(i.Instance) && i.State == engine.Running && w.replaces(s, i.Instance):
+		case s.stale(i.Instance) && i.State == engine.Running && st.replaces(s, i.Instance):
 			v.stale = better(v.stale, i)
 		}
 	}
@@ -100,8 +100,8 @@ func (w World) view(s slot) view {
 
 // replaces tells whether a stale instance is this slot's to replace: everything
 // older is the serving release's; a pending release replaces only its own.
-func (w World) replaces(s slot, i engine.Instance) bool {
-	return w.Desired.Next == nil || s.release.Version != w.Desired.Next.Version || i.Release == s.release.Version
+func (st State) replaces(s slot, i engine.Instance) bool {
+	return st.Desired.Next == nil || s.release.Version != st.Desired.Next.Version || i.Release == s.release.Version
 }
 
 // better gives the one to keep: one that is up, else the newest.
@@ -122,10 +122,10 @@ func better(a, b *Seen) *Seen {
 }
 
 // Wants tells whether a start is of a dyno that is wanted.
-func (w World) Wants(key string) bool {
-	live, next := w.releases()
-	if d := w.Desired; d.Next != nil && w.phaseView(*d.Next).key() == key {
+func (st State) Wants(key string) bool {
+	live, next := st.releases()
+	if d := st.Desired; d.Next != nil && st.phaseView(*d.Next).key() == key {
 		return true
 	}
-	return !w.asleep() && slices.ContainsFunc(slices.Concat(w.views(live), w.views(next)), func(v view) bool { return v.key() == key })
+	return !st.asleep() && slices.ContainsFunc(slices.Concat(st.views(live), st.views(next)), func(v view) bool { return v.key() == key })
 }

@@ -11,10 +11,10 @@ import (
 // fill its log with that.
 const r15Pause = 20 * time.Second
 
-// heard takes what the engine tells. A process that is killed for lack of memory
+// onEvent takes what the engine tells. A process that is killed for lack of memory
 // is told of at once, for the dyno may go on without it.
-func (m *Manager) heard(ev engine.Event) {
-	if i := ev.Instance; ev.OutOfMemory && m.starved.news(i.ID, m.opts.Now(), r15Pause) {
+func (m *Manager) onEvent(ev engine.Event) {
+	if i := ev.Instance; ev.OutOfMemory && m.toldOfMemory.allow(i.ID, m.opts.Now(), r15Pause) {
 		m.say(ev.App, i.Name, "%s", r15(i))
 	}
 	m.Reconcile(ev.App)
