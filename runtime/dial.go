@@ -22,7 +22,8 @@ func (m *Manager) Dial(ctx context.Context, app renga.AppID, name, host string, 
 	}
 	conn, err := dialer.Dial(ctx, i.ID, host, port)
 	if err != nil {
-		m.say(app, name, "Cannot connect to %s: %s", net.JoinHostPort(host, strconv.Itoa(int(port))), renga.MessageOf(err, "the reason is in Renga's log."))
+		m.say(app, name, "Cannot connect to %s: %s",
+			net.JoinHostPort(host, strconv.Itoa(int(port))), renga.MessageOf(err, "the reason is in Renga's log."))
 	}
 	return conn, err
 }

@@ -59,7 +59,9 @@ func (m *Manager) RunOneOff(ctx context.Context, app renga.AppID, asked renga.On
 }
 
 // oneOff runs a command in a release, as a dyno of that name.
-func (m *Manager) oneOff(ctx context.Context, app renga.App, in renga.ReleaseRecord, asked renga.OneOff, name string, giveBack func()) (renga.Dyno, *Session, error) {
+func (m *Manager) oneOff(
+	ctx context.Context, app renga.App, in renga.ReleaseRecord, asked renga.OneOff, name string, giveBack func(),
+) (renga.Dyno, *Session, error) {
 	r, err := m.ledger.Release(ctx, app, in.Digest)
 	if err != nil {
 		return renga.Dyno{}, nil, fmt.Errorf("open %s: %w", renga.VersionName(in.Version), err)
@@ -90,7 +92,8 @@ func complete(asked renga.OneOff, d renga.Desired, in *renga.ReleaseRecord) (ren
 		}
 	}
 	if _, ok := in.Images[asked.Type]; !ok {
-		return asked, renga.Errorf(renga.Invalid, "The release that serves, %s, has no process type %q.", renga.VersionName(in.Version), asked.Type)
+		return asked, renga.Errorf(renga.Invalid, "The release that serves, %s, has no process type %q.",
+			renga.VersionName(in.Version), asked.Type)
 	}
 	asked.Size = cmp.Or(asked.Size, d.Formation[asked.Type].Size, renga.DefaultSize)
 	if asked.Lasts <= 0 || asked.Lasts > renga.MaxOneOff {
@@ -146,7 +149,9 @@ const launcher = "/cnb/lifecycle/launcher"
 
 // shell starts a dyno that runs a program: by the image's shell; where that is
 // missing or not needed, as words.
-func (m *Manager) shell(ctx context.Context, spec engine.Spec, p program, start func(context.Context, engine.Spec) (engine.Instance, error)) (engine.Instance, error) {
+func (m *Manager) shell(
+	ctx context.Context, spec engine.Spec, p program, start func(context.Context, engine.Spec) (engine.Instance, error),
+) (engine.Instance, error) {
 	words := p.words()
 	switch image := spec.Image; {
 	case p.plain(), m.shellless.has(image.Digest):
@@ -249,7 +254,8 @@ func (s *Session) end(ctx context.Context, reason string) error {
 	}
 	killed, err := ender.Terminate(ctx, s.instance.ID, hangUpGrace)
 	if killed {
-		s.m.say(s.app, s.instance.Name, "Error R16 (Detached) -> An attached process is not responding to SIGTERM after its external connection was closed.")
+		s.m.say(s.app, s.instance.Name, "Error R16 (Detached) -> "+
+			"An attached process is not responding to SIGTERM after its external connection was closed.")
 	}
 	return errors.Join(err, s.m.engine.Stop(ctx, s.instance.ID, 0))
 }

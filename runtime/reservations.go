@@ -31,7 +31,9 @@ func (r *reservations) has(dyno string) bool {
 
 // reserve gives a dyno of an app a name that is neither taken nor reserved, until it is
 // given back.
-func (r *reservations) reserve(app renga.AppID, t renga.ProcessType, dyno string, taken map[string]bool) (name string, giveBack func(), err error) {
+func (r *reservations) reserve(
+	app renga.AppID, t renga.ProcessType, dyno string, taken map[string]bool,
+) (name string, giveBack func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	taken = maps.Clone(taken)

@@ -17,7 +17,8 @@ import (
 // and not started is on its way out.
 func found(i engine.Instance) (renga.Dyno, *Session, error) {
 	if i.State == engine.Created {
-		return renga.Dyno{}, nil, renga.Errorf(renga.Unavailable, "A dyno that was made before for the same is being removed; try again in a moment.")
+		return renga.Dyno{}, nil, renga.Errorf(renga.Unavailable,
+			"A dyno that was made before for the same is being removed; try again in a moment.")
 	}
 	return plan.Seen{Instance: i}.OneOffDyno(), nil, nil
 }

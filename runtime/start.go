@@ -87,7 +87,10 @@ func (ss *starts) startDyno(ctx context.Context, app renga.App, s plan.Start, dy
 	ss.say(s.Name, "Starting process with command `%s`", renga.CommandLine(spec.Image.Command))
 	i, err := ss.m.engine.Start(ctx, spec)
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = &renga.Error{Kind: renga.Unavailable, Err: err, Message: fmt.Sprintf("fetching the image and starting it took longer than %s", startTimeout)}
+		err = &renga.Error{
+			Kind: renga.Unavailable, Err: err,
+			Message: fmt.Sprintf("fetching the image and starting it took longer than %s", startTimeout),
+		}
 	}
 	if err != nil {
 		return engine.Instance{}, fmt.Errorf("start %s: %w", s.Name, err)

@@ -109,7 +109,8 @@ func (w *watch) terminate(ctx context.Context, ender engine.Ender, i engine.Inst
 	killed, err := ender.Terminate(ctx, i.ID, w.m.opts.StopGrace)
 	if killed {
 		w.logger().WarnContext(ctx, "dyno did not end on SIGTERM in time and was killed (R12)", "dyno", i.Name, "release", i.Release)
-		w.say(i.Name, "Error R12 (Exit timeout) -> At least one process failed to exit within %.0f seconds of SIGTERM", w.m.opts.StopGrace.Seconds())
+		w.say(i.Name, "Error R12 (Exit timeout) -> At least one process failed to exit within %.0f seconds of SIGTERM",
+			w.m.opts.StopGrace.Seconds())
 		w.say(i.Name, "Stopping remaining processes with SIGKILL")
 	}
 	return err

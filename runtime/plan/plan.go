@@ -330,7 +330,8 @@ func (p *planner) ensure(v view) {
 // preboot those of its type that run for another release, or that it replaces.
 func (p *planner) waits(v view) bool {
 	return !p.preboots() && slices.ContainsFunc(p.Instances, func(i Seen) bool {
-		return i.State == engine.Running && i.Type == v.typ && !i.OneOff() && !v.fresh(i.Instance) && (i.Name == v.name || i.Release != v.release.Version)
+		return i.State == engine.Running && i.Type == v.typ && !i.OneOff() && !v.fresh(i.Instance) &&
+			(i.Name == v.name || i.Release != v.release.Version)
 	})
 }
 
