@@ -88,7 +88,8 @@ func TestACanaryThatKeepsCrashingFails(t *testing.T) {
 		h.after(2 * time.Minute)
 		h.wantServing(before)
 		o := h.outcome(3)
-		if o.Status != renga.Failed || !strings.HasPrefix(o.Reason, "The canary failed: web.") || !strings.HasSuffix(o.Reason, " crashed 3 times in a row: Process exited with status 4") {
+		if o.Status != renga.Failed || !strings.HasPrefix(o.Reason, "The canary failed: web.") ||
+			!strings.HasSuffix(o.Reason, " crashed 3 times in a row: Process exited with status 4") {
 			t.Errorf("outcome: %+v", o)
 		}
 		is(t, "log", o.Log, "dizzy")
@@ -102,7 +103,8 @@ func TestACanaryWhoseRequestsFailFails(t *testing.T) {
 		h.router.count(renga.Tally{Requests: 10, Failed: 6}) // each of two
 		h.after(6 * time.Second)
 		h.wantServing(before)
-		if o := h.outcome(3); o.Status != renga.Failed || o.Reason != "The canary failed: 12 of its first 20 requests failed with a status of 500 or above" {
+		if o := h.outcome(3); o.Status != renga.Failed ||
+			o.Reason != "The canary failed: 12 of its first 20 requests failed with a status of 500 or above" {
 			t.Errorf("outcome: %+v", o)
 		}
 	})

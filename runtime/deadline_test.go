@@ -125,7 +125,8 @@ func TestAnOldDynoThatDoesNotEndDoesNotHoldAReleaseForEver(t *testing.T) {
 		h.deploy(2, "web=serve")
 		h.push(3, "web=serve")
 		h.after(31 * time.Minute)
-		if o := h.outcome(3); o.Status != renga.Failed || o.Reason != "It was not up within 30m0s: web.1 waited for the dyno that it replaces to end" {
+		if o := h.outcome(3); o.Status != renga.Failed ||
+			o.Reason != "It was not up within 30m0s: web.1 waited for the dyno that it replaces to end" {
 			t.Errorf("outcome: %+v", o)
 		}
 	})

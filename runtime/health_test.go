@@ -76,7 +76,8 @@ func TestAReleaseFailsWhoseHealthCheckDoesNotPass(t *testing.T) {
 		c.says("GET /health answered 500 Internal Server Error")
 		h.push(3, "web=work")
 		h.after(61 * time.Second)
-		if got := h.outcome(3); got.Status != renga.Failed || !strings.Contains(got.Reason, "Health check did not pass within 60 seconds of launch (R10): GET /health answered 500") {
+		if got := h.outcome(3); got.Status != renga.Failed || !strings.Contains(got.Reason,
+			"Health check did not pass within 60 seconds of launch (R10): GET /health answered 500") {
 			t.Errorf("outcome: %+v", got)
 		}
 	})

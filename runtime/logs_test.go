@@ -136,7 +136,8 @@ func TestCrashesAreToldOnceWithTheirLastLines(t *testing.T) {
 		h.deploy(1, "worker=crash")
 		h.end()
 		said := n.said()
-		for _, want := range []string{"app[worker.1]: no database at db:5432", "app[worker.1]: bye", "heroku[worker.1]: Process exited with status 1"} {
+		for _, want := range []string{"app[worker.1]: no database at db:5432", "app[worker.1]: bye",
+			"heroku[worker.1]: Process exited with status 1"} {
 			if k := count(said, want); k != len(h.did())/2 && k < 2 {
 				t.Errorf("%q is said %d times: %q", want, k, said)
 			}
@@ -175,7 +176,8 @@ func TestFaultsAreToldWithTheirCodes(t *testing.T) {
 		want    []string
 	}{
 		{"mute", 61 * time.Second, "web=1", []string{
-			"heroku[web.1]: Error R10 (Boot timeout) -> Web process failed to bind to $PORT within 60 seconds of launch; it listens on nothing; it must listen on 0.0.0.0:8080, the value of $PORT",
+			"heroku[web.1]: Error R10 (Boot timeout) -> Web process failed to bind to $PORT within 60 seconds of launch; " +
+				"it listens on nothing; it must listen on 0.0.0.0:8080, the value of $PORT",
 			"heroku[web.1]: Stopping process with SIGKILL",
 			"heroku[web.1]: Process exited with status 137",
 		}},

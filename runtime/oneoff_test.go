@@ -56,7 +56,8 @@ func TestADetachedOneOffRunsInTheServingRelease(t *testing.T) {
 		if !slices.Equal(spec.Image.Command, []string{"/bin/sh", "-c", "rake db:seed"}) || spec.Attach != nil || spec.Port != 0 {
 			t.Errorf("spec: %+v", spec)
 		}
-		for name, want := range map[string]string{"DYNO": d.Name, "DATABASE_URL": "db:5432", "GREETING": "hi", "PORT": "", "HEROKU_RELEASE_VERSION": "v2"} {
+		for name, want := range map[string]string{"DYNO": d.Name, "DATABASE_URL": "db:5432", "GREETING": "hi", "PORT": "",
+			"HEROKU_RELEASE_VERSION": "v2"} {
 			if got := spec.Env[name]; got != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
 			}
@@ -110,7 +111,8 @@ func TestAProcessTypesNameStandsForItsCommand(t *testing.T) {
 			})
 			d, _ := h.oneOff(renga.OneOff{Command: line})
 			is(t, line, h.lastSpec().Image.Command, want...)
-			if ofWorker := strings.HasPrefix(strings.TrimSpace(line)+" ", "worker") && want[0] != "/bin/sh"; ofWorker && (d.Size != "eco" || h.lastSpec().Image.Digest != "sha256:work") {
+			if ofWorker := strings.HasPrefix(strings.TrimSpace(line)+" ", "worker") && want[0] != "/bin/sh"; ofWorker &&
+				(d.Size != "eco" || h.lastSpec().Image.Digest != "sha256:work") {
 				t.Errorf("%s runs in %s, %s", line, h.lastSpec().Image.Digest, d.Size)
 			}
 		}
@@ -200,9 +202,11 @@ func TestTheLogTellsHowAnAttachedOneOffEnded(t *testing.T) {
 			says    []string
 		}{
 			{"echo", false, "Error R13 (Attach error)", []string{"Error R13 (Attach error)", "State changed from starting to complete"}},
-			{"echo", true, "", []string{"State changed from starting to up", "Client connection closed. Sending SIGTERM to all processes", "State changed from up to complete"}},
+			{"echo", true, "", []string{"State changed from starting to up",
+				"Client connection closed. Sending SIGTERM to all processes", "State changed from up to complete"}},
 			{"stubborn", true, "It was idle.", []string{"State changed from starting to up", "It was idle.",
-				"Error R16 (Detached) -> An attached process is not responding to SIGTERM after its external connection was closed.", "State changed from up to complete"}},
+				"Error R16 (Detached) -> An attached process is not responding to SIGTERM after its external connection was closed.",
+				"State changed from up to complete"}},
 		} {
 			d, s := h.oneOff(renga.OneOff{Command: c.command, Attach: true})
 			if c.begun {

@@ -37,6 +37,7 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 	enginetest.Suite(t, enginetest.Fixture{
 		Engine: e, Probe: e.Probe,
 		Serve: spec("serve", "1"), Exit: spec("exit", "1"), Stubborn: spec("stubborn", "1"),
-		Chatty: spec("chatty", "1"), Echo: spec("echo", "1"), Starving: spec("starving", "1"), Filling: []engine.Spec{spec("filling", "1")}, Absent: spec("serve", "0"),
+		Chatty: spec("chatty", "1"), Echo: spec("echo", "1"), Starving: spec("starving",
+			"1"), Filling: []engine.Spec{spec("filling", "1")}, Absent: spec("serve", "0"),
 	})
 }

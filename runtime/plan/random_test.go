@@ -148,7 +148,8 @@ func checkStops(t *rapid.T, w plan.State, todo plan.Plan) {
 	if wanted && before > 0 && len(left) == 0 && len(todo.Route.Targets) == 0 {
 		t.Fatalf("stops the last web dyno: %v", words(todo.Steps))
 	}
-	if w.Away || !w.Gone && !asleep(w) && len(w.Desired.Formation) > 0 && w.Desired.Formation[renga.Web].Quantity+w.Desired.Formation["worker"].Quantity > 0 {
+	if w.Away || !w.Gone && !asleep(w) && len(w.Desired.Formation) > 0 &&
+		w.Desired.Formation[renga.Web].Quantity+w.Desired.Formation["worker"].Quantity > 0 {
 		return
 	}
 	for _, i := range w.Instances {
@@ -180,7 +181,8 @@ func checkStarts(t *rapid.T, w plan.State, todo plan.Plan) {
 			checkPhase(t, w, s)
 			continue
 		}
-		if next := w.Desired.Next; next != nil && s.Release.Version == next.Version && next.HasPhase() && next.Outcome.Phase != renga.PhasePassed {
+		if next := w.Desired.Next; next != nil && s.Release.Version == next.Version && next.HasPhase() &&
+			next.Outcome.Phase != renga.PhasePassed {
 			t.Fatalf("starts %s before the release command passed", key)
 		}
 		if scale := w.Desired.Formation[typ]; err != nil || n > scale.Quantity || w.Gone || asleep(w) {

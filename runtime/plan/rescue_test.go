@@ -16,12 +16,16 @@ func TestAReleaseThatKeepsCrashingInItsFirstMinutesIsTakenBack(t *testing.T) {
 		change func(*plan.State)
 		want   bool
 	}{
-		"third crash":          {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, want: true},
-		"most requests failed": {situation: situation{instances: []string{"web.1 v2 up"}}, change: func(w *plan.State) { w.Tally = renga.Tally{Requests: 20, Failed: 11} }, want: true},
-		"half of them failed":  {situation: situation{instances: []string{"web.1 v2 up"}}, change: func(w *plan.State) { w.Tally = renga.Tally{Requests: 20, Failed: 10} }},
-		"too few to tell":      {situation: situation{instances: []string{"web.1 v2 up"}}, change: func(w *plan.State) { w.Tally = renga.Tally{Requests: 19, Failed: 19} }},
-		"second crash":         {situation: situation{instances: []string{"web.1 v2 exited crashes=1"}}},
-		"another dyno is well": {situation: situation{instances: []string{"web.1 v2 up", "web.2 v2 exited crashes=2"}, formation: "web=2"}, want: true},
+		"third crash": {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, want: true},
+		"most requests failed": {situation: situation{instances: []string{"web.1 v2 up"}},
+			change: func(w *plan.State) { w.Tally = renga.Tally{Requests: 20, Failed: 11} }, want: true},
+		"half of them failed": {situation: situation{instances: []string{"web.1 v2 up"}},
+			change: func(w *plan.State) { w.Tally = renga.Tally{Requests: 20, Failed: 10} }},
+		"too few to tell": {situation: situation{instances: []string{"web.1 v2 up"}},
+			change: func(w *plan.State) { w.Tally = renga.Tally{Requests: 19, Failed: 19} }},
+		"second crash": {situation: situation{instances: []string{"web.1 v2 exited crashes=1"}}},
+		"another dyno is well": {situation: situation{instances: []string{"web.1 v2 up", "web.2 v2 exited crashes=2"},
+			formation: "web=2"}, want: true},
 		"it held for long": {situation: situation{instances: []string{"web.1 v2 exited crashes=2"}}, change: func(w *plan.State) {
 			w.Desired.Live.Outcome.At = now.Add(-10 * time.Minute)
 		}},
@@ -52,7 +56,9 @@ func TestAReleaseThatKeepsCrashingInItsFirstMinutesIsTakenBack(t *testing.T) {
 			if i < 0 {
 				return
 			}
-			if r := steps[i].(plan.Rescue); r.Version != 2 || !strings.Contains(r.Reason, "crashed 3 times in a row: Process exited with status 1") && r.Reason != "11 of its first 20 requests failed with a status of 500 or above" {
+			if r := steps[i].(plan.Rescue); r.Version != 2 || !strings.Contains(r.Reason,
+				"crashed 3 times in a row: Process exited with status 1") &&
+				r.Reason != "11 of its first 20 requests failed with a status of 500 or above" {
 				t.Errorf("rescue is %+v", r)
 			}
 		})

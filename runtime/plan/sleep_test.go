@@ -45,7 +45,8 @@ func TestPlanOfAnAppThatMaySleep(t *testing.T) {
 		}, "", "i1 ", 20 * time.Minute},
 
 		"asleep all of it is stopped": {situation{instances: up}, asleep(time.Second), "stop i1,stop i2", "asleep", 0},
-		"but what is no part of the formation": {situation{instances: []string{"run.1234 v2 up", "release.1 v1 running", "web.1 v2 exited"}}, asleep(time.Second),
+		"but what is no part of the formation": {situation{instances: []string{"run.1234 v2 up", "release.1 v1 running",
+			"web.1 v2 exited"}}, asleep(time.Second),
 			"stop i3", "asleep", 9*time.Minute + 30*time.Second},
 		"asleep nothing is started":        {situation{}, asleep(time.Hour), "", "asleep", 0},
 		"not even with the store away":     {situation{away: true}, asleep(time.Hour), "", "asleep", 0},
