@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"renga"
 )
 
 const (
@@ -67,7 +69,7 @@ func (f *failure) Error() string {
 func (f *failure) Unwrap() error { return f.err }
 
 func newExchange(rt *Router, w http.ResponseWriter, in *http.Request) *exchange {
-	x := &exchange{rt: rt, in: in, host: hostname(in.Host), start: rt.opt.Now()}
+	x := &exchange{rt: rt, in: in, host: renga.Hostname(in.Host), start: rt.opt.Now()}
 	x.fwd = newForwarding(in, rt.opt.Trusted, x.start)
 	x.reply = reply{x: x, ResponseWriter: w, connection: w.Header()["Connection"]}
 	rt.counts.inFlight.Add(1)
@@ -182,7 +184,7 @@ func (x *exchange) misdirected() bool {
 	if x.in.TLS == nil || x.app == nil {
 		return false
 	}
-	named := hostname(x.in.TLS.ServerName)
+	named := renga.Hostname(x.in.TLS.ServerName)
 	if named == x.host {
 		return false
 	}

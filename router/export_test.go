@@ -1,7 +1,4 @@
 package router
 
-// Hostname and ValidRequestID open the parsers to fuzzing.
-var (
-	Hostname       = hostname
-	ValidRequestID = validRequestID
-)
+// ValidRequestID opens the parser to fuzzing.
+var ValidRequestID = validRequestID

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"renga"
 	"renga/router"
 )
 
@@ -13,7 +14,7 @@ func FuzzHostname(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		h := router.Hostname(s)
+		h := renga.Hostname(s)
 		if strings.ContainsAny(h, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
 			t.Errorf("%q has capitals", h)
 		}
@@ -21,10 +22,10 @@ func FuzzHostname(f *testing.F) {
 			t.Errorf("%q is longer than %q", h, s)
 		}
 		if !strings.Contains(s, ":") && !strings.HasSuffix(s, ".") {
-			if got := router.Hostname(s + ":8080"); got != h {
+			if got := renga.Hostname(s + ":8080"); got != h {
 				t.Errorf("with a port %q, without %q", got, h)
 			}
-			if got := router.Hostname(h); got != h {
+			if got := renga.Hostname(h); got != h {
 				t.Errorf("once %q, twice %q", h, got)
 			}
 		}

@@ -57,7 +57,7 @@ func (rt *Router) Route(r renga.Route) {
 
 // Serves tells whether requests for host go to an app. Case and port do not
 // matter.
-func (rt *Router) Serves(host string) bool { return rt.lookup(hostname(host)) != nil }
+func (rt *Router) Serves(host string) bool { return rt.lookup(renga.Hostname(host)) != nil }
 
 func (rt *Router) lookup(host string) *app { return rt.table.Load().lookup(host) }
 
@@ -84,7 +84,7 @@ func (t *table) lookup(host string) *app {
 
 // key is the key of a route's host in the table. That of a wildcard,
 // "*.example.com", begins with the dot, like the end of a name that it covers.
-func key(host string) string { return strings.TrimPrefix(hostname(host), "*") }
+func key(host string) string { return strings.TrimPrefix(renga.Hostname(host), "*") }
 
 // nextLocked makes r's entry; nil if r has no hosts.
 func (rt *Router) nextLocked(r renga.Route, old *app) *app {
@@ -238,32 +238,4 @@ func (a *app) idleCode() Code {
 		return H10
 	}
 	return H99
-}
-
-// hostname is the name in a Host header: lower case, without port and without
-// the dot that ends a full name. Letters beyond ASCII stay as they are.
-func hostname(host string) string {
-	if i := strings.LastIndexByte(host, ':'); i >= 0 {
-		// More than one colon is an IPv6 address: its port comes after a bracket.
-		if name := host[:i]; strings.IndexByte(name, ':') < 0 || strings.HasSuffix(name, "]") {
-			host = name
-		}
-	}
-	host = strings.TrimSuffix(host, ".")
-	for i := range len(host) {
-		if 'A' <= host[i] && host[i] <= 'Z' {
-			return lower(host)
-		}
-	}
-	return host
-}
-
-func lower(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
-		}
-	}
-	return string(b)
 }

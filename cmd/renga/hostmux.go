@@ -19,7 +19,7 @@ type hostMux struct {
 }
 
 func (m *hostMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if host := hostname(r.Host); m.isApps(host) {
+	if host := renga.Hostname(r.Host); m.isApps(host) {
 		m.router.ServeHTTP(w, r)
 	} else {
 		m.setClient(r)
@@ -60,17 +60,8 @@ func (m *hostMux) handlerFor(host, path string) http.Handler {
 	}
 }
 
-// hostname is a Host header without port, brackets and a final dot, in lower
-// case.
-func hostname(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
-}
-
 // local tells whether the host names this machine rather than an app.
 func local(host string) bool {
-	_, err := netip.ParseAddr(host)
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return host == "localhost" || host == "" || err == nil
 }
