@@ -263,12 +263,12 @@ func TestDynoFallingSilentIsH15(t *testing.T) {
 }
 
 func TestMovingAnswerOutlivesTheIdleTime(t *testing.T) {
-	f := newFixture(t, router.Options{IdleTimeout: 200 * time.Millisecond})
+	f := newFixture(t, router.Options{IdleTimeout: time.Second})
 	f.serve(backend(t, func(w http.ResponseWriter, _ *http.Request) {
 		for range 10 {
 			_, _ = io.WriteString(w, ".")
 			_ = http.NewResponseController(w).Flush()
-			time.Sleep(50 * time.Millisecond) // the slowness is what is tested
+			time.Sleep(150 * time.Millisecond) // the slowness is what is tested
 		}
 	}))
 	if _, body := f.get(t, "/"); len(body) != 10 {
