@@ -47,13 +47,16 @@ var plainWords = map[string]string{
 	"world":     "fixture",
 }
 
-// finishedRooms are guarded. The end-to-end tests have their World.
+// finishedRooms are guarded: all but the end-to-end tests, which have their World.
 var finishedRooms = map[string]bool{
-	".": true, "accounts": true, "attach": true, "certs": true, "cmd/renga": true, "config": true, "durable": true,
-	"egress": true, "firewall": true, "front": true, "locks": true, "logs": true, "meter": true, "output": true,
-	"registry": true, "releaser": true, "router": true, "runtime": true, "runtime/engine": true,
-	"runtime/enginetest": true, "runtime/plan": true, "runtime/plan/plantest": true, "scheduler": true, "seal": true,
-	"store": true, "store/redisserver": true, "store/storetest": true, "webhooks": true,
+	".": true, "accounts": true, "api": true, "api/apps": true, "api/domains": true, "api/dynos": true,
+	"api/events": true, "api/people": true, "api/pipelines": true, "api/releases": true, "api/wire": true,
+	"api/wire/wiretest": true, "attach": true, "certs": true, "cmd/renga": true, "config": true, "docker": true,
+	"durable": true, "egress": true, "firewall": true, "front": true, "locks": true, "logs": true, "meter": true,
+	"output": true, "registry": true, "releaser": true, "router": true, "runtime": true, "runtime/docker": true,
+	"runtime/engine": true, "runtime/enginetest": true, "runtime/plan": true, "runtime/plan/plantest": true,
+	"scheduler": true, "seal": true, "store": true, "store/redisserver": true, "store/storetest": true,
+	"webhooks": true,
 }
 
 func TestIdentifiersArePlainWords(t *testing.T) {

@@ -25,7 +25,7 @@ import (
 func BenchmarkAPI(b *testing.B) {
 	for _, size := range []struct{ apps, releases int }{{1000, 100}, {100, 10}, {100, 1000}} {
 		b.Run(fmt.Sprintf("apps=%d/releases=%d", size.apps, size.releases), func(b *testing.B) {
-			h := benchHouse(b, size.apps, size.releases)
+			h := benchPlatform(b, size.apps, size.releases)
 			b.Run("floor_read", func(b *testing.B) { sampled(b, h.db.Ping) })
 			b.Run("floor_write", func(b *testing.B) {
 				sampled(b, func(ctx context.Context) error { return h.db.SaveDynos(ctx, appNumbered(0), nil) })
@@ -103,14 +103,14 @@ func sampled(b *testing.B, do func(context.Context) error) {
 	b.ReportMetric(ms(all[len(all)*99/100]), "p99-ms")
 }
 
-// benchHouse is a house with that many apps of that many releases each. The
+// benchPlatform is a platform with that many apps of that many releases each. The
 // store has all of their records. Of the first 16 apps, those that are changed,
 // the ledger has all releases, of the others the first one only: the rest is
 // never opened, and writing it would take hours.
-func benchHouse(b *testing.B, apps, releases int) *house {
+func benchPlatform(b *testing.B, apps, releases int) *platform {
 	b.Helper()
 	db := supervisedStore(b)
-	h := newHouse(b, db)
+	h := newPlatform(b, db)
 	h.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = clients
 	ok(b, db.BeginRestore(b.Context(), storetest.Platform))
 	var next atomic.Int64
@@ -137,7 +137,7 @@ func appNumbered(i int) renga.AppID {
 	return renga.AppID(fmt.Sprintf("20000000-0000-4000-8000-%012d", i))
 }
 
-func (h *house) restore(ctx context.Context, i, releases int) error {
+func (h *platform) restore(ctx context.Context, i, releases int) error {
 	a := renga.App{
 		ID: appNumbered(i), Name: fmt.Sprintf("app-%d", i),
 		Owner: wiretest.Ada.ID, CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born,

@@ -51,7 +51,7 @@ func TestWhatCollaboratorsMay(t *testing.T) {
 	})
 }
 
-func viewOnly(w *wiretest.World) {
+func viewOnly(w *wiretest.FakeRooms) {
 	wiretest.Share(w)
 	w.Apps[wiretest.Shared].Collaborators[wiretest.Ada.ID] = wiretest.With(wiretest.Ada, renga.MayView)[wiretest.Ada.ID]
 }
@@ -92,7 +92,7 @@ func TestScopes(t *testing.T) {
 		},
 	} {
 		for _, row := range rows {
-			res, body := newRig(nil).Ask(
+			res, body := newFixture(nil).Ask(
 				row.method, row.url, row.body, wiretest.Header("Authorization", "Bearer ada-token/"+row.scope),
 			)
 			if res.StatusCode != want || strings.Contains(body, none) != (want == 403) {

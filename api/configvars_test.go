@@ -8,9 +8,9 @@ import (
 )
 
 func TestValuesOfConfigVarsStayOutOfLogsAndErrors(t *testing.T) {
-	rig := newRig(nil)
+	fixture := newFixture(nil)
 	good := `{"GOOD":"` + wiretest.Marker + `"}`
-	if res, body := rig.Ask("PATCH", "/apps/hello/config-vars", good, nil); res.StatusCode != 200 ||
+	if res, body := fixture.Ask("PATCH", "/apps/hello/config-vars", good, nil); res.StatusCode != 200 ||
 		!strings.Contains(body, wiretest.Marker) {
 		t.Fatalf("%d: %s", res.StatusCode, body)
 	}
@@ -23,7 +23,7 @@ func TestValuesOfConfigVarsStayOutOfLogsAndErrors(t *testing.T) {
 		`{"A":"` + wiretest.Marker + strings.Repeat("x", 2<<20) + `"}`,
 		wiretest.Marker, "{\"A\":\"" + wiretest.Marker + "\xff\"}",
 	} {
-		res, answer := rig.Ask("PATCH", "/apps/hello/config-vars", body, nil)
+		res, answer := fixture.Ask("PATCH", "/apps/hello/config-vars", body, nil)
 		if res.StatusCode < 400 || strings.Contains(answer, wiretest.Marker) {
 			t.Errorf("%.60q gets %d: %s", body, res.StatusCode, answer)
 		}
@@ -32,15 +32,15 @@ func TestValuesOfConfigVarsStayOutOfLogsAndErrors(t *testing.T) {
 		"/apps/hello", "/apps", "/apps/hello/releases", "/apps/hello/releases/4", "/apps/hello/releases/4/diff",
 		"/apps/hello/formation", "/apps/hello/dynos",
 	} {
-		if _, answer := rig.Ask("GET", url, "", nil); strings.Contains(answer, wiretest.Marker) {
+		if _, answer := fixture.Ask("GET", url, "", nil); strings.Contains(answer, wiretest.Marker) {
 			t.Errorf("%s shows a value: %s", url, answer)
 		}
 	}
-	if strings.Contains(rig.Logged.String(), wiretest.Marker) {
-		t.Errorf("the log holds a value: %s", rig.Logged)
+	if strings.Contains(fixture.Logged.String(), wiretest.Marker) {
+		t.Errorf("the log holds a value: %s", fixture.Logged)
 	}
-	if !strings.Contains(rig.Logged.String(), `"vars":["GOOD"]`) {
-		t.Errorf("the log lacks the name of what was set: %s", rig.Logged)
+	if !strings.Contains(fixture.Logged.String(), `"vars":["GOOD"]`) {
+		t.Errorf("the log lacks the name of what was set: %s", fixture.Logged)
 	}
 }
 
@@ -51,16 +51,16 @@ func FuzzConfigVarBodies(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		rig := newRig(nil)
+		fixture := newFixture(nil)
 		for _, url := range []string{
 			"/apps/hello/config-vars", "/apps/hello/formation", "/apps/hello/formation/web", "/apps/hello",
 		} {
-			if res, answer := rig.Ask("PATCH", url, body, nil); res.StatusCode >= 500 {
+			if res, answer := fixture.Ask("PATCH", url, body, nil); res.StatusCode >= 500 {
 				t.Errorf("PATCH %s with %q gets %d: %s", url, body, res.StatusCode, answer)
 			}
 		}
 		for _, url := range []string{"/apps", "/apps/hello/releases"} {
-			if res, answer := rig.Ask("POST", url, body, nil); res.StatusCode >= 500 {
+			if res, answer := fixture.Ask("POST", url, body, nil); res.StatusCode >= 500 {
 				t.Errorf("POST %s with %q gets %d: %s", url, body, res.StatusCode, answer)
 			}
 		}

@@ -93,7 +93,7 @@ func TestTheSchemaIsThatOfHerokusClient(t *testing.T) {
 
 func TestTheSchemaIsServedToAll(t *testing.T) {
 	for _, at := range []string{"/schema", "/schema.json"} {
-		res, body := newRig(nil).Ask("GET", at, "", wiretest.Header("Authorization", ""))
+		res, body := newFixture(nil).Ask("GET", at, "", wiretest.Header("Authorization", ""))
 		if res.StatusCode != 200 || res.Header.Get("Content-Type") != "application/schema+json" ||
 			res.Header.Get("ETag") == "" {
 			t.Fatalf("%s: %d %v", at, res.StatusCode, res.Header)
@@ -136,7 +136,7 @@ func TestEveryAnsweredLinkIsTested(t *testing.T) {
 }
 
 func TestLinksWithoutRouteAreNotFound(t *testing.T) {
-	rig := newRig(nil)
+	fixture := newFixture(nil)
 	for _, l := range readSchema(t).links(t) {
 		if l.answered() {
 			continue
@@ -144,7 +144,7 @@ func TestLinksWithoutRouteAreNotFound(t *testing.T) {
 		url := strings.NewReplacer(
 			"{app}", "hello", "{team-app}", "hello", "{account}", "~", "{", "", "}", "",
 		).Replace(l.path())
-		res, body := rig.Ask(l.method, url, "{}", nil)
+		res, body := fixture.Ask(l.method, url, "{}", nil)
 		if res.StatusCode != 404 || !isError(body, "not_found") {
 			t.Errorf("%s: %s %s gets %d: %s", l.name(), l.method, url, res.StatusCode, body)
 		}

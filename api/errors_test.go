@@ -48,7 +48,7 @@ func TestErrorsByStatusAndID(t *testing.T) {
 		{"a region that is not there", "POST", "/apps", `{"region":"eu"}`, nil, 422, "invalid_params"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			res, body := newRig(nil).Ask(c.method, c.url, c.body, c.headers)
+			res, body := newFixture(nil).Ask(c.method, c.url, c.body, c.headers)
 			if res.StatusCode != c.status || !isError(body, c.id) {
 				t.Errorf("%d, want %d %s: %s", res.StatusCode, c.status, c.id, body)
 			}
@@ -64,7 +64,7 @@ func TestBodiesThatSayNothingOfTheirTypeAreJSON(t *testing.T) {
 		"", "application/json", "application/json; charset=utf-8", "application/vnd.heroku+json",
 		"application/x-www-form-urlencoded",
 	} {
-		if res, body := newRig(nil).Ask(
+		if res, body := newFixture(nil).Ask(
 			"PATCH", "/apps/hello", `{"maintenance":true}`, wiretest.Header("Content-Type", kind),
 		); res.StatusCode != 200 {
 			t.Errorf("%q gets %d: %s", kind, res.StatusCode, body)
@@ -81,16 +81,16 @@ func FuzzBodies(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	rig := newRig(nil)
+	fixture := newFixture(nil)
 	f.Fuzz(func(t *testing.T, body string) {
-		rig.World.Mu.Lock()
-		rig.World.Apps = map[renga.AppID]renga.App{wiretest.Hello: wiretest.NewWorld().Apps[wiretest.Hello]}
-		rig.World.Mu.Unlock()
+		fixture.FakeRooms.Mu.Lock()
+		fixture.FakeRooms.Apps = map[renga.AppID]renga.App{wiretest.Hello: wiretest.NewFakeRooms().Apps[wiretest.Hello]}
+		fixture.FakeRooms.Mu.Unlock()
 		for _, row := range implemented {
 			if row.body == "" {
 				continue
 			}
-			res, answer := rig.Ask(row.method, row.url, body, nil)
+			res, answer := fixture.Ask(row.method, row.url, body, nil)
 			if code := res.StatusCode; code >= 500 || code >= 300 && !strings.Contains(answer, `"message":"`) {
 				t.Errorf("%s %s with %q gets %d: %s", row.method, row.url, body, code, answer)
 			}
@@ -106,12 +106,12 @@ func FuzzAppNames(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	rig := newRig(nil)
+	fixture := newFixture(nil)
 	f.Fuzz(func(t *testing.T, name string) {
-		rig.World.Mu.Lock()
-		rig.World.Apps = map[renga.AppID]renga.App{}
-		rig.World.Mu.Unlock()
-		res, body := rig.Ask("POST", "/apps", `{"name":`+wiretest.Quoted(name)+`}`, nil)
+		fixture.FakeRooms.Mu.Lock()
+		fixture.FakeRooms.Apps = map[renga.AppID]renga.App{}
+		fixture.FakeRooms.Mu.Unlock()
+		res, body := fixture.Ask("POST", "/apps", `{"name":`+wiretest.Quoted(name)+`}`, nil)
 		if taken := res.StatusCode == 201; taken != (name == "" || renga.ValidateAppName(name) == nil) &&
 			strings.ToValidUTF8(name, "") == name {
 			t.Errorf("%q gets %d: %s", name, res.StatusCode, body)

@@ -18,7 +18,7 @@ import (
 // makes. The client's own types must read the answer.
 func TestHerokusClientCallsEveryImplementedLink(t *testing.T) {
 	// it asks for an app's releases
-	called := callAll(t, func(t *testing.T, rig *rig) any { return clientOf(t, rig) }, "pipeline-deployment/List")
+	called := callAll(t, func(t *testing.T, fixture *fixture) any { return clientOf(t, fixture) }, "pipeline-deployment/List")
 	for name, has := range called {
 		if !has {
 			t.Errorf("Heroku's client has no method for %s", name)
@@ -29,7 +29,7 @@ func TestHerokusClientCallsEveryImplementedLink(t *testing.T) {
 // TestHerokusOlderClientCallsEveryLinkThatItKnows does so with the client before
 // it, which Terraform's provider and many programs still use.
 func TestHerokusOlderClientCallsEveryLinkThatItKnows(t *testing.T) {
-	called := callAll(t, func(t *testing.T, rig *rig) any { return olderClientOf(t, rig) })
+	called := callAll(t, func(t *testing.T, fixture *fixture) any { return olderClientOf(t, fixture) })
 	known := 0
 	for _, has := range called {
 		if has {
@@ -43,7 +43,7 @@ func TestHerokusOlderClientCallsEveryLinkThatItKnows(t *testing.T) {
 
 // callAll calls the methods of a client that are there, and tells which are. It
 // leaves out those that the client is wrong about.
-func callAll(t *testing.T, newClient func(*testing.T, *rig) any, faulty ...string) map[string]bool {
+func callAll(t *testing.T, newClient func(*testing.T, *fixture) any, faulty ...string) map[string]bool {
 	t.Helper()
 	links, called := readSchema(t).links(t), map[string]bool{}
 	for _, link := range implemented {

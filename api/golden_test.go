@@ -19,7 +19,7 @@ func TestAnswersAreAsRecorded(t *testing.T) {
 		"regions": "/regions", "stacks": "/stacks", "not-found": "/apps/nobody",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, body := newRig(nil).Ask("GET", url, "", nil)
+			_, body := newFixture(nil).Ask("GET", url, "", nil)
 			var got bytes.Buffer
 			if err := json.Indent(&got, []byte(body), "", "  "); err != nil {
 				t.Fatal(err)

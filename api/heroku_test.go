@@ -15,15 +15,15 @@ import (
 )
 
 // herokuClient is Heroku's Go client, pointed at an API of ours.
-func herokuClient(t *testing.T) (*heroku.Service, *rig) {
+func herokuClient(t *testing.T) (*heroku.Service, *fixture) {
 	t.Helper()
-	rig := newRig(nil)
-	return clientOf(t, rig), rig
+	fixture := newFixture(nil)
+	return clientOf(t, fixture), fixture
 }
 
-func clientOf(t *testing.T, rig *rig) *heroku.Service {
+func clientOf(t *testing.T, fixture *fixture) *heroku.Service {
 	t.Helper()
-	server := httptest.NewServer(rig)
+	server := httptest.NewServer(fixture)
 	t.Cleanup(server.Close)
 	client := heroku.NewService(&http.Client{Transport: &heroku.Transport{BearerToken: "ada-token"}})
 	client.URL = server.URL
@@ -31,9 +31,9 @@ func clientOf(t *testing.T, rig *rig) *heroku.Service {
 }
 
 // olderClientOf is the client of the schema's version before.
-func olderClientOf(t *testing.T, rig *rig) *heroku5.Service {
+func olderClientOf(t *testing.T, fixture *fixture) *heroku5.Service {
 	t.Helper()
-	server := httptest.NewServer(rig)
+	server := httptest.NewServer(fixture)
 	t.Cleanup(server.Close)
 	client := heroku5.NewService(&http.Client{Transport: &heroku5.Transport{BearerToken: "ada-token"}})
 	client.URL = server.URL
@@ -107,7 +107,7 @@ func TestHerokusClientHandlesReleasesAndVars(t *testing.T) {
 }
 
 func TestHerokusClientHandlesFormationAndDynos(t *testing.T) {
-	client, rig := herokuClient(t)
+	client, fixture := herokuClient(t)
 	ctx := t.Context()
 	formation, err := client.FormationList(ctx, "hello", nil)
 	good(t, "formation", err, len(formation) == 2 && formation[0].Type == "web")
@@ -115,7 +115,7 @@ func TestHerokusClientHandlesFormationAndDynos(t *testing.T) {
 	options(t, &update, `{"quantity":3,"dyno_size":{"name":"standard-2x"}}`)
 	web, err := client.FormationUpdate(ctx, "hello", "web", update)
 	good(t, "update", err, web.Quantity == 3 && web.DynoSize.Name == "Standard-2X" && web.Size == "Standard-2X")
-	good(t, "stored", nil, rig.World.Scaled["web"].Size == "standard-2x")
+	good(t, "stored", nil, fixture.FakeRooms.Scaled["web"].Size == "standard-2x")
 	var batch heroku.FormationBatchUpdateOpts
 	options(t, &batch, `{"updates":[{"type":"worker","quantity":2,"dyno_size":{"id":"`+web.DynoSize.ID+`"}}]}`)
 	both, err := client.FormationBatchUpdate(ctx, "hello", batch)
@@ -132,7 +132,7 @@ func TestHerokusClientHandlesFormationAndDynos(t *testing.T) {
 	_, err = client.DynoRestart(ctx, "hello", "web.1")
 	good(t, "restart", err, true)
 	_, err = client.DynoRestartAll(ctx, "hello")
-	good(t, "restart all", err, len(rig.World.Restarts) == 2)
+	good(t, "restart all", err, len(fixture.FakeRooms.Restarts) == 2)
 }
 
 func TestHerokusClientReadsPlaces(t *testing.T) {
@@ -164,15 +164,15 @@ func options(t *testing.T, into any, text string) {
 
 // TestHerokusOlderClientIsUnderstood sends what the newer one calls otherwise.
 func TestHerokusOlderClientIsUnderstood(t *testing.T) {
-	rig := newRig(nil)
-	client, ctx := olderClientOf(t, rig), t.Context()
+	fixture := newFixture(nil)
+	client, ctx := olderClientOf(t, fixture), t.Context()
 	web, err := client.FormationUpdate(
 		ctx, "hello", "web",
 		heroku5.FormationUpdateOpts{Quantity: heroku5.Int(3), Size: heroku5.String("standard-2x")},
 	)
 	good(
 		t, "update", err,
-		web.Quantity == 3 && web.Size == "Standard-2X" && rig.World.Scaled["web"].Size == "standard-2x",
+		web.Quantity == 3 && web.Size == "Standard-2X" && fixture.FakeRooms.Scaled["web"].Size == "standard-2x",
 	)
 	var batch heroku5.FormationBatchUpdateOpts
 	options(t, &batch, `{"updates":[{"type":"worker","quantity":2,"size":"performance-m"}]}`)

@@ -21,23 +21,23 @@ func TestEveryListPages(t *testing.T) {
 		}
 		identity := schema.identity(t, items)
 		t.Run(link.resource+"/"+link.title, func(t *testing.T) {
-			rig := furnished()
-			res, body := rig.Ask("GET", link.url, "", nil)
+			fixture := furnished()
+			res, body := fixture.Ask("GET", link.url, "", nil)
 			whole := wiretest.Fields(t, body, identity)
 			ranges := strings.Split(res.Header.Get("Accept-Ranges"), ", ")
 			if !slices.Contains(ranges, identity) {
 				t.Fatalf("Accept-Ranges is %q; this list pages by %s", ranges, identity)
 			}
 			for _, field := range ranges {
-				up := wiretest.Walk(t, rig, link.url, field+" ..; max=1", identity)
-				down := wiretest.Walk(t, rig, link.url, field+" ..; order=desc,max=1", identity)
+				up := wiretest.Walk(t, fixture, link.url, field+" ..; max=1", identity)
+				down := wiretest.Walk(t, fixture, link.url, field+" ..; order=desc,max=1", identity)
 				slices.Reverse(down)
 				if !slices.Equal(up, down) ||
 					!slices.Equal(slices.Sorted(slices.Values(up)), slices.Sorted(slices.Values(whole))) {
 					t.Errorf("by %s: up %v, down %v, whole %v", field, up, down, whole)
 				}
 			}
-			if res, body := rig.Ask(
+			if res, body := fixture.Ask(
 				"GET", link.url, "", wiretest.Header("Range", "shoe-size .."),
 			); res.StatusCode != 400 {
 				t.Errorf("a range over no field gets %d: %s", res.StatusCode, body)
@@ -47,15 +47,15 @@ func TestEveryListPages(t *testing.T) {
 }
 
 func TestDynosAreOrderedByNumber(t *testing.T) {
-	rig := newRig(nil)
-	tenth := rig.World.Running[0]
+	fixture := newFixture(nil)
+	tenth := fixture.FakeRooms.Running[0]
 	tenth.ID, tenth.Name = "30000000-0000-4000-8000-000000000000", "web.10"
-	rig.World.Running = append(rig.World.Running, tenth)
+	fixture.FakeRooms.Running = append(fixture.FakeRooms.Running, tenth)
 	for header, want := range map[string]string{
 		"": "web.1 web.2 web.10", "name ]web.1..": "web.2 web.10", "name web.2..web.2": "web.2",
 		"name ..web.10[; order=desc": "web.2 web.1", "id ..; max=1": "web.10",
 	} {
-		if got := strings.Join(wiretest.Listed(t, rig, "/apps/hello/dynos", header, "name"), " "); got != want {
+		if got := strings.Join(wiretest.Listed(t, fixture, "/apps/hello/dynos", header, "name"), " "); got != want {
 			t.Errorf("Range %q lists %q, want %q", header, got, want)
 		}
 	}

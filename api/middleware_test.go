@@ -49,7 +49,7 @@ func TestCredentials(t *testing.T) {
 	})
 }
 
-func challenged(t *testing.T, _ *rig, res *http.Response) {
+func challenged(t *testing.T, _ *fixture, res *http.Response) {
 	if !strings.HasPrefix(res.Header.Get("WWW-Authenticate"), "Bearer") {
 		t.Errorf("no challenge: %v", res.Header)
 	}
@@ -57,8 +57,8 @@ func challenged(t *testing.T, _ *rig, res *http.Response) {
 
 func TestUnknownPathsAndMethods(t *testing.T) {
 	missing := []string{`"id":"not_found","message":"The requested API endpoint was not found.`}
-	allows := func(want string) func(*testing.T, *rig, *http.Response) {
-		return func(t *testing.T, _ *rig, res *http.Response) {
+	allows := func(want string) func(*testing.T, *fixture, *http.Response) {
+		return func(t *testing.T, _ *fixture, res *http.Response) {
 			if got := res.Header.Get("Allow"); got != want {
 				t.Errorf("Allow is %q, want %q", got, want)
 			}
@@ -111,33 +111,33 @@ func TestErrorsHaveHerokusForm(t *testing.T) {
 			`{"id":"service_unavailable","message":"Redis is away."}`,
 		},
 	} {
-		rig := newRig(nil)
-		rig.World.Broken = want.err
-		res, body := rig.Ask("GET", "/account", "", nil)
+		fixture := newFixture(nil)
+		fixture.FakeRooms.Broken = want.err
+		res, body := fixture.Ask("GET", "/account", "", nil)
 		if res.StatusCode != want.status || strings.TrimSpace(body) != want.body {
 			t.Errorf("%v gets %d: %s", want.err, res.StatusCode, body)
 		}
-		if logged := strings.Contains(rig.Logged.String(), want.err.Error()); logged != (want.status >= 500) {
+		if logged := strings.Contains(fixture.Logged.String(), want.err.Error()); logged != (want.status >= 500) {
 			t.Errorf("%v: logged is %v", want.err, logged)
 		}
 	}
 }
 
 func TestClientsThatLeaveAreNoFault(t *testing.T) {
-	rig := newRig(nil)
-	rig.World.Broken = fmt.Errorf("read token: %w", context.Canceled)
+	fixture := newFixture(nil)
+	fixture.FakeRooms.Broken = fmt.Errorf("read token: %w", context.Canceled)
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
-	rig.ServeHTTP(httptest.NewRecorder(), wiretest.AsAda(httptest.NewRequestWithContext(ctx, "GET", "/account", nil)))
-	if log := rig.Logged.String(); !strings.Contains(log, `"status":499`) || strings.Contains(log, "ERROR") {
+	fixture.ServeHTTP(httptest.NewRecorder(), wiretest.AsAda(httptest.NewRequestWithContext(ctx, "GET", "/account", nil)))
+	if log := fixture.Logged.String(); !strings.Contains(log, `"status":499`) || strings.Contains(log, "ERROR") {
 		t.Errorf("logged %s", log)
 	}
 }
 
 func TestAnAppThatGoesWhileWeLookSpoilsNoList(t *testing.T) {
-	rig := newRig(nil)
-	delete(rig.World.History, wiretest.Hello)
-	if res, body := rig.Ask("GET", "/apps", "", nil); res.StatusCode != 200 ||
+	fixture := newFixture(nil)
+	delete(fixture.FakeRooms.History, wiretest.Hello)
+	if res, body := fixture.Ask("GET", "/apps", "", nil); res.StatusCode != 200 ||
 		!strings.Contains(body, `"released_at":null`) {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
@@ -148,24 +148,24 @@ func TestRequestIDs(t *testing.T) {
 		"0b1c2d3e-aaaa-bbbb-cccc-ddddeeeeffff": true, "": false, "short": false,
 		"0b1c2d3e-aaaa,0b1c2d3e-bbbb": false, "with space in it": false, strings.Repeat("x", 129): false,
 	} {
-		rig := newRig(nil)
-		res, _ := rig.Ask("GET", "/nowhere", "", wiretest.Header("Request-Id", asked))
+		fixture := newFixture(nil)
+		res, _ := fixture.Ask("GET", "/nowhere", "", wiretest.Header("Request-Id", asked))
 		got := res.Header.Get("Request-Id")
 		if got == "" || (got == asked) != kept {
 			t.Errorf("Request-Id %q becomes %q", asked, got)
 		}
-		if !strings.Contains(rig.Logged.String(), `"request":"`+got+`"`) {
-			t.Errorf("the log lacks request %s: %s", got, rig.Logged)
+		if !strings.Contains(fixture.Logged.String(), `"request":"`+got+`"`) {
+			t.Errorf("the log lacks request %s: %s", got, fixture.Logged)
 		}
 	}
 }
 
 func TestAccessLogHasOneLinePerRequest(t *testing.T) {
-	rig := newRig(nil)
-	rig.Ask("GET", "/apps/hello?secret="+wiretest.Marker, "", nil)
+	fixture := newFixture(nil)
+	fixture.Ask("GET", "/apps/hello?secret="+wiretest.Marker, "", nil)
 	var line map[string]any
-	if err := json.Unmarshal(rig.Logged.Bytes(), &line); err != nil {
-		t.Fatalf("%v: %s", err, rig.Logged)
+	if err := json.Unmarshal(fixture.Logged.Bytes(), &line); err != nil {
+		t.Fatalf("%v: %s", err, fixture.Logged)
 	}
 	for key, want := range map[string]any{
 		"msg": "api request", "level": "INFO", "method": "GET", "path": "/apps/hello",
@@ -175,34 +175,34 @@ func TestAccessLogHasOneLinePerRequest(t *testing.T) {
 			t.Errorf("%s is %v, want %v", key, line[key], want)
 		}
 	}
-	if strings.Contains(rig.Logged.String(), wiretest.Marker) || strings.Contains(rig.Logged.String(), "ada-token") {
-		t.Errorf("the log holds a query or a token: %s", rig.Logged)
+	if strings.Contains(fixture.Logged.String(), wiretest.Marker) || strings.Contains(fixture.Logged.String(), "ada-token") {
+		t.Errorf("the log holds a query or a token: %s", fixture.Logged)
 	}
 }
 
 func TestPanicsBecomeErrors(t *testing.T) {
-	rig := newRig(nil)
-	rig.World.Apps[wiretest.Hello] = renga.App{ID: wiretest.Hello, Name: "hello", Owner: wiretest.Ada.ID}
-	rig.World.History[wiretest.Hello][0].App = "no uuid, which is a bug and panics"
-	res, body := rig.Ask("GET", "/apps/hello/releases/1", "", nil)
+	fixture := newFixture(nil)
+	fixture.FakeRooms.Apps[wiretest.Hello] = renga.App{ID: wiretest.Hello, Name: "hello", Owner: wiretest.Ada.ID}
+	fixture.FakeRooms.History[wiretest.Hello][0].App = "no uuid, which is a bug and panics"
+	res, body := fixture.Ask("GET", "/apps/hello/releases/1", "", nil)
 	if res.StatusCode != 500 ||
 		strings.TrimSpace(body) != `{"id":"internal_server_error","message":"Internal server error."}` {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
-	if !strings.Contains(rig.Logged.String(), `"stack":`) || !strings.Contains(rig.Logged.String(), `"status":500`) {
-		t.Errorf("the log tells nothing: %s", rig.Logged)
+	if !strings.Contains(fixture.Logged.String(), `"stack":`) || !strings.Contains(fixture.Logged.String(), `"status":500`) {
+		t.Errorf("the log tells nothing: %s", fixture.Logged)
 	}
 }
 
 func TestLargeBodiesAreRefused(t *testing.T) {
-	res, body := newRig(nil).Ask("PATCH", "/apps/hello", `{"name":"`+strings.Repeat("x", 1<<20)+`"}`, nil)
+	res, body := newFixture(nil).Ask("PATCH", "/apps/hello", `{"name":"`+strings.Repeat("x", 1<<20)+`"}`, nil)
 	if res.StatusCode != 413 || !strings.Contains(body, `"id":"request_entity_too_large"`) {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 }
 
 func TestAnswersAreNotStoredOnTheWay(t *testing.T) {
-	res, _ := newRig(nil).Ask("GET", "/apps/hello/config-vars", "", nil)
+	res, _ := newFixture(nil).Ask("GET", "/apps/hello/config-vars", "", nil)
 	if got := res.Header.Get("Cache-Control"); !strings.Contains(got, "no-store") {
 		t.Errorf("Cache-Control is %q", got)
 	}
@@ -240,12 +240,12 @@ func TestHealth(t *testing.T) {
 			`{"status":"degraded","version":"1.2.3","checks":{"redis":"This part does not work; the log says why."}}`,
 		},
 	} {
-		res, body := newRig(want.checks).Ask("GET", "/healthz", "", wiretest.Header("Authorization", ""))
+		res, body := newFixture(want.checks).Ask("GET", "/healthz", "", wiretest.Header("Authorization", ""))
 		if res.StatusCode != want.status || strings.TrimSpace(body) != want.body {
 			t.Errorf("%s: %d: %s", want.name, res.StatusCode, body)
 		}
 	}
-	if res, _ := newRig(nil).Ask("POST", "/healthz", "", nil); res.StatusCode != 405 {
+	if res, _ := newFixture(nil).Ask("POST", "/healthz", "", nil); res.StatusCode != 405 {
 		t.Errorf("POST gets %d", res.StatusCode)
 	}
 }
@@ -258,14 +258,14 @@ func TestStatusIsForTheCLIWithoutAToken(t *testing.T) {
 		data  string
 	}{{well, "green"}, {unwell, "red"}} {
 		checks := map[string]func(context.Context) error{"redis": c.redis, "engine": well}
-		res, body := newRig(checks).Ask("GET", "/api/v4/current-status", "", wiretest.Header("Authorization", ""))
+		res, body := newFixture(checks).Ask("GET", "/api/v4/current-status", "", wiretest.Header("Authorization", ""))
 		want := `{"status":[{"system":"Apps","status":"green"},{"system":"Data","status":"` + c.data +
 			`"},{"system":"Tools","status":"green"}],"incidents":[],"scheduled":[]}`
 		if res.StatusCode != 200 || strings.TrimSpace(body) != want {
 			t.Errorf("%d: %s", res.StatusCode, body)
 		}
 	}
-	if res, _ := newRig(nil).Ask("POST", "/api/v4/current-status", "", nil); res.StatusCode != 405 {
+	if res, _ := newFixture(nil).Ask("POST", "/api/v4/current-status", "", nil); res.StatusCode != 405 {
 		t.Errorf("POST gets %d", res.StatusCode)
 	}
 }

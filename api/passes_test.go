@@ -17,26 +17,26 @@ import (
 
 // ends are the ways in which Carol's right to hello ends, who came with the
 // token of the authorization.
-var ends = map[string]func(t *testing.T, rig *rig, authorization string){
-	"she is removed": func(t *testing.T, rig *rig, _ string) {
+var ends = map[string]func(t *testing.T, fixture *fixture, authorization string){
+	"she is removed": func(t *testing.T, fixture *fixture, _ string) {
 		scenario{
 			Method: "DELETE", URL: "/apps/hello/collaborators/carol@example.com", Has: []string{wiretest.SharingID},
-		}.Play(t, rig)
+		}.Play(t, fixture)
 	},
-	"her token is revoked": func(t *testing.T, rig *rig, authorization string) {
+	"her token is revoked": func(t *testing.T, fixture *fixture, authorization string) {
 		scenario{
 			Method: "DELETE", URL: "/oauth/authorizations/" + authorization, Headers: wiretest.Bearer("carol-token"),
 			Has: []string{authorization},
-		}.Play(t, rig)
+		}.Play(t, fixture)
 	},
-	"her token is made anew": func(t *testing.T, rig *rig, authorization string) {
+	"her token is made anew": func(t *testing.T, fixture *fixture, authorization string) {
 		scenario{
 			Method: "POST", URL: "/oauth/authorizations/" + authorization + "/actions/regenerate-tokens",
 			Headers: wiretest.Bearer("carol-token"), Has: []string{authorization},
-		}.Play(t, rig)
+		}.Play(t, fixture)
 	},
-	"her token expires": func(t *testing.T, rig *rig, authorization string) {
-		_, err := rig.DB.UpdateAuthorization(t.Context(), wiretest.Carol.ID, authorization, func(a *renga.Authorization) error {
+	"her token expires": func(t *testing.T, fixture *fixture, authorization string) {
+		_, err := fixture.DB.UpdateAuthorization(t.Context(), wiretest.Carol.ID, authorization, func(a *renga.Authorization) error {
 			a.ExpiresAt = time.Now().Add(-time.Second)
 			return nil
 		})
@@ -44,27 +44,27 @@ var ends = map[string]func(t *testing.T, rig *rig, authorization string){
 			t.Fatal(err)
 		}
 	},
-	"her password is another": func(t *testing.T, rig *rig, _ string) {
-		if err := rig.DB.SetPassword(t.Context(), wiretest.Carol.ID, "another hash"); err != nil {
+	"her password is another": func(t *testing.T, fixture *fixture, _ string) {
+		if err := fixture.DB.SetPassword(t.Context(), wiretest.Carol.ID, "another hash"); err != nil {
 			t.Fatal(err)
 		}
 	},
-	"the app is deleted": func(t *testing.T, rig *rig, _ string) {
-		scenario{Method: "DELETE", URL: "/apps/hello", Has: []string{string(wiretest.Hello)}}.Play(t, rig)
+	"the app is deleted": func(t *testing.T, fixture *fixture, _ string) {
+		scenario{Method: "DELETE", URL: "/apps/hello", Has: []string{string(wiretest.Hello)}}.Play(t, fixture)
 	},
 }
 
 // asCarolWith logs Carol in.
-func asCarolWith(t *testing.T, rig *rig) (authorization string, headers map[string]string) {
+func asCarolWith(t *testing.T, fixture *fixture) (authorization string, headers map[string]string) {
 	t.Helper()
-	if err := rig.DB.SetPassword(t.Context(), wiretest.Carol.ID, "a hash"); err != nil {
+	if err := fixture.DB.SetPassword(t.Context(), wiretest.Carol.ID, "a hash"); err != nil {
 		t.Fatal(err)
 	}
 	login := renga.Bearer{
 		Account:       wiretest.Carol,
 		Authorization: renga.Authorization{Password: renga.PasswordName("a hash")},
 	}
-	a, token, err := rig.People.Authorize(t.Context(), login, "a visitor", renga.Scopes{renga.ScopeGlobal}, 0)
+	a, token, err := fixture.People.Authorize(t.Context(), login, "a visitor", renga.Scopes{renga.ScopeGlobal}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,24 +72,24 @@ func asCarolWith(t *testing.T, rig *rig) (authorization string, headers map[stri
 }
 
 // handed are the URLs that Carol gets.
-var handed = map[string]func(t *testing.T, rig *rig, headers map[string]string) string{
-	"the tail of the log": func(t *testing.T, rig *rig, headers map[string]string) string {
-		_, body := rig.Ask("POST", "/apps/hello/log-sessions", `{"tail":true}`, headers)
+var handed = map[string]func(t *testing.T, fixture *fixture, headers map[string]string) string{
+	"the tail of the log": func(t *testing.T, fixture *fixture, headers map[string]string) string {
+		_, body := fixture.Ask("POST", "/apps/hello/log-sessions", `{"tail":true}`, headers)
 		return wiretest.Fields(t, "["+body+"]", "logplex_url")[0]
 	},
-	"the output of a release": func(t *testing.T, rig *rig, headers map[string]string) string {
-		_, body := rig.Ask("GET", "/apps/hello/releases/4", "", headers)
+	"the output of a release": func(t *testing.T, fixture *fixture, headers map[string]string) string {
+		_, body := fixture.Ask("GET", "/apps/hello/releases/4", "", headers)
 		return wiretest.Fields(t, "["+body+"]", "output_stream_url")[0]
 	},
 }
 
-// newStreams is a rig with a log and a release command that both go on.
-func newStreams() *rig {
-	rig := wiretest.FillLog(newRig(nil))
-	wiretest.WithPhase(rig.World)
-	rig.World.Outcomes[4] = renga.Outcome{Status: renga.Pending, At: wiretest.Born}
-	rig.LookAgain = time.Millisecond
-	return rig
+// newStreams is a fixture with a log and a release command that both go on.
+func newStreams() *fixture {
+	fixture := wiretest.FillLog(newFixture(nil))
+	wiretest.WithPhase(fixture.FakeRooms)
+	fixture.FakeRooms.Outcomes[4] = renga.Outcome{Status: renga.Pending, At: wiretest.Born}
+	fixture.LookAgain = time.Millisecond
+	return fixture
 }
 
 // TestAStreamEndsWithTheRight: whoever reads a stream when the right to it ends
@@ -98,11 +98,11 @@ func TestAStreamEndsWithTheRight(t *testing.T) {
 	for what, hand := range handed {
 		for how, end := range ends {
 			t.Run(what+" when "+how, func(t *testing.T) {
-				rig := newStreams()
-				server := httptest.NewServer(rig)
+				fixture := newStreams()
+				server := httptest.NewServer(fixture)
 				defer server.Close()
-				authorization, headers := asCarolWith(t, rig)
-				u, err := url.Parse(hand(t, rig, headers))
+				authorization, headers := asCarolWith(t, fixture)
+				u, err := url.Parse(hand(t, fixture, headers))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -121,12 +121,12 @@ func TestAStreamEndsWithTheRight(t *testing.T) {
 				if _, err := from.ReadString('\n'); err != nil {
 					t.Fatal(err)
 				}
-				end(t, rig, authorization)
+				end(t, fixture, authorization)
 				_, _ = io.Copy(io.Discard, from) // it ends, or breaks off
 				if ctx.Err() != nil {
 					t.Fatal("the stream goes on")
 				}
-				if rec := rig.Get(u.RequestURI()); rec.Code != http.StatusForbidden &&
+				if rec := fixture.Get(u.RequestURI()); rec.Code != http.StatusForbidden &&
 					rec.Code != http.StatusNotFound || strings.Contains(rec.Body.String(), "migrating") {
 					t.Errorf("its URL gets %d %s", rec.Code, rec.Body)
 				}
@@ -138,31 +138,31 @@ func TestAStreamEndsWithTheRight(t *testing.T) {
 // TestAStreamsURLIsItsReaders: it ends with their right, by itself, and with that
 // of nobody else.
 func TestAStreamsURLIsItsReaders(t *testing.T) {
-	rig := newStreams()
-	rig.EndStreams()
-	rig.World.Outcomes[4] = renga.Outcome{Status: renga.Failed, Phase: renga.PhaseFailed, At: wiretest.Born}
-	_, headers := asCarolWith(t, rig)
+	fixture := newStreams()
+	fixture.EndStreams()
+	fixture.FakeRooms.Outcomes[4] = renga.Outcome{Status: renga.Failed, Phase: renga.PhaseFailed, At: wiretest.Born}
+	_, headers := asCarolWith(t, fixture)
 	for what, hand := range handed {
-		carols, adas := hand(t, rig, headers), hand(t, rig, nil)
+		carols, adas := hand(t, fixture, headers), hand(t, fixture, nil)
 		if carols == adas {
 			t.Errorf("%s: two people got one URL", what)
 		}
-		if again := hand(t, rig, headers); what != "the tail of the log" && again != carols {
+		if again := hand(t, fixture, headers); what != "the tail of the log" && again != carols {
 			t.Errorf("%s: it changes by itself, and the release's ETag with it", what)
 		}
 		for late, want := range map[time.Duration]int{0: 200, 50 * time.Minute: 200, 3 * time.Hour: 403} {
-			rig.World.Late = late
-			if rec := rig.Get(adas); rec.Code != want {
+			fixture.FakeRooms.Late = late
+			if rec := fixture.Get(adas); rec.Code != want {
 				t.Errorf("%s: after %s %d, want %d: %s", what, late, rec.Code, want, rec.Body)
 			}
 		}
-		rig.World.Late = 0
+		fixture.FakeRooms.Late = 0
 	}
 	scenario{
 		Method: "DELETE", URL: "/apps/hello/collaborators/carol@example.com", Has: []string{wiretest.SharingID},
-	}.Play(t, rig)
+	}.Play(t, fixture)
 	for what, hand := range handed {
-		if rec := rig.Get(hand(t, rig, nil)); rec.Code != http.StatusOK {
+		if rec := fixture.Get(hand(t, fixture, nil)); rec.Code != http.StatusOK {
 			t.Errorf("%s: who stayed gets %d %s", what, rec.Code, rec.Body)
 		}
 	}
@@ -176,26 +176,26 @@ func TestADynosClientIsAskedAgain(t *testing.T) {
 		{"/apps/hello/dynos/web.1/exec", `{"command":"bash"}`},
 	} {
 		for how, end := range ends {
-			rig := newRig(nil)
-			authorization, headers := asCarolWith(t, rig)
-			if res, body := rig.Ask("POST", begin.url, begin.body, headers); res.StatusCode != http.StatusCreated {
+			fixture := newFixture(nil)
+			authorization, headers := asCarolWith(t, fixture)
+			if res, body := fixture.Ask("POST", begin.url, begin.body, headers); res.StatusCode != http.StatusCreated {
 				t.Fatalf("%d %s", res.StatusCode, body)
 			}
-			if err := rig.World.Still(t.Context()); err != nil {
+			if err := fixture.FakeRooms.Still(t.Context()); err != nil {
 				t.Errorf("%s: may not, at first: %v", begin.url, err)
 			}
-			end(t, rig, authorization)
-			if kind := renga.KindOf(rig.World.Still(t.Context())); kind != renga.Forbidden && kind != renga.NotFound {
+			end(t, fixture, authorization)
+			if kind := renga.KindOf(fixture.FakeRooms.Still(t.Context())); kind != renga.Forbidden && kind != renga.NotFound {
 				t.Errorf("%s: when %s, she may still: %q", begin.url, how, kind)
 			}
 		}
-		rig := newRig(nil)
-		_, headers := asCarolWith(t, rig)
-		rig.Ask("POST", begin.url, begin.body, headers)
-		a := rig.World.Apps[wiretest.Hello]
+		fixture := newFixture(nil)
+		_, headers := asCarolWith(t, fixture)
+		fixture.Ask("POST", begin.url, begin.body, headers)
+		a := fixture.FakeRooms.Apps[wiretest.Hello]
 		a.Collaborators = wiretest.With(wiretest.Carol, renga.MayDeploy)
-		rig.World.Apps[wiretest.Hello] = a
-		if kind := renga.KindOf(rig.World.Still(t.Context())); kind != renga.Forbidden {
+		fixture.FakeRooms.Apps[wiretest.Hello] = a
+		if kind := renga.KindOf(fixture.FakeRooms.Still(t.Context())); kind != renga.Forbidden {
 			t.Errorf("%s: who may deploy only runs programs still: %q", begin.url, kind)
 		}
 	}

@@ -10,11 +10,11 @@ import (
 )
 
 func TestPayloadsAreWhatTheAPIShows(t *testing.T) {
-	rig := furnished()
-	app := rig.World.Apps[wiretest.Hello]
-	starting, up := rig.World.Running[0], rig.World.Running[0]
+	fixture := furnished()
+	app := fixture.FakeRooms.Apps[wiretest.Hello]
+	starting, up := fixture.FakeRooms.Running[0], fixture.FakeRooms.Running[0]
 	up.State, up.Since = renga.Up, wiretest.Born.AddDate(0, 0, 1)
-	rec := rig.World.Record(wiretest.Hello, 3)
+	rec := fixture.FakeRooms.Record(wiretest.Hello, 3)
 	scale := func(n int) renga.Subject {
 		return renga.Subject{
 			Process: &renga.Process{
@@ -71,7 +71,7 @@ func TestPayloadsAreWhatTheAPIShows(t *testing.T) {
 			renga.Subject{}, []string{`"resource":"sni-endpoint"`, `"name":"tokyo-1"`, `"domains":[]`},
 		},
 	} {
-		payload, err := payloads(rig).Payload(
+		payload, err := payloads(fixture).Payload(
 			t.Context(),
 			renga.Event{
 				ID: wiretest.Happened, Kind: c.kind, Action: renga.Update, At: wiretest.Born, App: app,

@@ -8,7 +8,7 @@ import (
 )
 
 func TestAPipelineMovesWithItsConfigVarsOnly(t *testing.T) {
-	rig := furnished()
+	fixture := furnished()
 	path := "/pipelines/" + string(wiretest.Pipe)
 	give := `{"pipeline":{"id":"` + string(wiretest.Pipe) + `"},"new_owner":{"id":"` + string(wiretest.Bob.ID) +
 		`","type":"user"}}`
@@ -46,7 +46,7 @@ func TestAPipelineMovesWithItsConfigVarsOnly(t *testing.T) {
 		{URL: path, Headers: wiretest.AsBob, Status: 404},
 		{URL: "/apps/hello/pipeline-couplings", Status: 404},
 	} {
-		step.Play(t, rig)
+		step.Play(t, fixture)
 	}
 }
 
@@ -82,7 +82,7 @@ func TestNobodyGetsAnImageByWayOfANeighbour(t *testing.T) {
 		noMember = "Only the owner of the pipeline haiku, or who may deploy to all of its apps"
 		noGain   = "may not see all apps of the pipeline haiku"
 	)
-	rig := furnished()
+	fixture := furnished()
 	for _, step := range []scenario{
 		share(wiretest.Shop, `"view"`), share(wiretest.Other, `"deploy","operate"`),
 		{
@@ -92,10 +92,10 @@ func TestNobodyGetsAnImageByWayOfANeighbour(t *testing.T) {
 		// not by Ada either
 		{Method: "POST", URL: "/pipeline-couplings", Body: couple, Status: 403, Has: []string{noGain}},
 	} {
-		step.Play(t, rig)
+		step.Play(t, fixture)
 	}
 	// as it once was possible
-	_, err := rig.DB.UpdatePipeline(t.Context(), wiretest.Pipe, func(p *renga.Pipeline) error {
+	_, err := fixture.DB.UpdatePipeline(t.Context(), wiretest.Pipe, func(p *renga.Pipeline) error {
 		p.Couplings = append(
 			p.Couplings,
 			renga.Coupling{
@@ -113,24 +113,24 @@ func TestNobodyGetsAnImageByWayOfANeighbour(t *testing.T) {
 		Body: wiretest.Promote(wiretest.Hello, wiretest.Shop, wiretest.Other),
 		Has:  []string{"Whoever owns the app other may not see the app hello"},
 	}
-	refused.Play(t, rig)
-	if open, err := rig.DB.OpenPromotions(t.Context()); err != nil || len(open) > 0 {
+	refused.Play(t, fixture)
+	if open, err := fixture.DB.OpenPromotions(t.Context()); err != nil || len(open) > 0 {
 		t.Errorf("promoted all the same: %+v, %v", open, err)
 	}
-	share(wiretest.Hello, `"view"`).Play(t, rig)
+	share(wiretest.Hello, `"view"`).Play(t, fixture)
 	refused.Status, refused.Has = 201, []string{`"status":"pending"`}
-	refused.Play(t, rig) // Bob may pull the image himself
+	refused.Play(t, fixture) // Bob may pull the image himself
 }
 
 // TestWhoDeploysToAllAppsOfAPipelineAddsOne as its owner does.
 func TestWhoDeploysToAllAppsOfAPipelineAddsOne(t *testing.T) {
-	rig := furnished()
+	fixture := furnished()
 	for _, app := range []renga.AppID{wiretest.Hello, wiretest.Shop} {
-		a := rig.World.Apps[app]
+		a := fixture.FakeRooms.Apps[app]
 		a.Collaborators = wiretest.With(wiretest.Bob, renga.MayDeploy)
-		rig.World.Apps[app] = a
+		fixture.FakeRooms.Apps[app] = a
 	}
 	scenario{Method: "POST", URL: "/pipeline-couplings", Headers: wiretest.AsBob, Status: 201,
 		Has:  []string{`"app":{"id":"` + string(wiretest.Other)},
-		Body: `{"app":"other","pipeline":"` + string(wiretest.Pipe) + `","stage":"development"}`}.Play(t, rig)
+		Body: `{"app":"other","pipeline":"` + string(wiretest.Pipe) + `","stage":"development"}`}.Play(t, fixture)
 }

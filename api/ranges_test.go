@@ -8,7 +8,7 @@ import (
 )
 
 func TestPagingHeaders(t *testing.T) {
-	res, _ := newRig(nil).Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", "version ..; max=2"))
+	res, _ := newFixture(nil).Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", "version ..; max=2"))
 	for name, want := range map[string]string{
 		"Accept-Ranges": "version, id", "Content-Range": "version 1..2", "Next-Range": "version ]2..; max=2",
 	} {
@@ -19,18 +19,18 @@ func TestPagingHeaders(t *testing.T) {
 }
 
 func TestBadRangesAreRefused(t *testing.T) {
-	rig := newRig(nil)
+	fixture := newFixture(nil)
 	for _, bad := range []string{
 		"version 1", "version 1-2", "name ..", "version ..; max=0", "version ..; max=-1", "version ..; max=x",
 		"version ..; order=up", "version x..", "version ..-1", "version 99999999999999999999..", "id 7..", "x",
 		"id 20000000-0000-4000-8000-000000000001..",
 	} {
-		res, body := rig.Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", bad))
+		res, body := fixture.Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", bad))
 		if res.StatusCode != 400 || !strings.Contains(body, `"id":"bad_request"`) {
 			t.Errorf("Range %q gets %d: %s", bad, res.StatusCode, body)
 		}
 	}
-	if res, body := rig.Ask("GET", "/apps", "", wiretest.Header("Range", "updated_at soon..")); res.StatusCode != 400 {
+	if res, body := fixture.Ask("GET", "/apps", "", wiretest.Header("Range", "updated_at soon..")); res.StatusCode != 400 {
 		t.Errorf("a bad time gets %d: %s", res.StatusCode, body)
 	}
 }
@@ -44,14 +44,14 @@ func FuzzRange(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
-		rig := newRig(nil)
+		fixture := newFixture(nil)
 		for _, url := range []string{"/apps", "/apps/hello/releases"} {
-			res, body := rig.Ask("GET", url, "", map[string]string{"Range": header})
+			res, body := fixture.Ask("GET", url, "", map[string]string{"Range": header})
 			if code := res.StatusCode; code != 200 && code != 206 && code != 400 {
 				t.Errorf("%s with %q gets %d: %s", url, header, code, body)
 			}
 			if next := res.Header.Get("Next-Range"); next != "" {
-				if res, body := rig.Ask("GET", url, "", map[string]string{"Range": next}); res.StatusCode > 206 {
+				if res, body := fixture.Ask("GET", url, "", map[string]string{"Range": next}); res.StatusCode > 206 {
 					t.Errorf("%s refuses its own Next-Range %q: %s", url, next, body)
 				}
 			}

@@ -36,10 +36,10 @@ func TestRepeatedRequestsActOnce(t *testing.T) {
 		"delete":     {"DELETE", "/apps/hello", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rig, id := newRig(nil), newID()
-			first, body := rig.Ask(repeat.method, repeat.url, repeat.body, asRepeat(id))
-			apps, releases, restarts := len(rig.World.Apps), len(rig.World.History[wiretest.Hello]), len(rig.World.Restarts)
-			again, same := rig.Ask(repeat.method, repeat.url, repeat.body, asRepeat(id))
+			fixture, id := newFixture(nil), newID()
+			first, body := fixture.Ask(repeat.method, repeat.url, repeat.body, asRepeat(id))
+			apps, releases, restarts := len(fixture.FakeRooms.Apps), len(fixture.FakeRooms.History[wiretest.Hello]), len(fixture.FakeRooms.Restarts)
+			again, same := fixture.Ask(repeat.method, repeat.url, repeat.body, asRepeat(id))
 			if first.StatusCode/100 != 2 || again.StatusCode != first.StatusCode || same != body ||
 				again.Header.Get("Idempotent-Replayed") != "true" {
 				t.Errorf("%d %s, then %d %s", first.StatusCode, body, again.StatusCode, same)
@@ -48,8 +48,8 @@ func TestRepeatedRequestsActOnce(t *testing.T) {
 				again.Header.Get("Request-Id") == "" {
 				t.Errorf("headers %v, then %v", first.Header, again.Header)
 			}
-			if len(rig.World.Apps) != apps || len(rig.World.History[wiretest.Hello]) != releases ||
-				len(rig.World.Restarts) != restarts {
+			if len(fixture.FakeRooms.Apps) != apps || len(fixture.FakeRooms.History[wiretest.Hello]) != releases ||
+				len(fixture.FakeRooms.Restarts) != restarts {
 				t.Error("it acted again")
 			}
 		})
@@ -57,26 +57,26 @@ func TestRepeatedRequestsActOnce(t *testing.T) {
 }
 
 func TestRequestsThatAreMeantActAgain(t *testing.T) {
-	set := func(rig *rig, body string, headers map[string]string) {
+	set := func(fixture *fixture, body string, headers map[string]string) {
 		t.Helper()
-		if res, answer := rig.Ask("PATCH", "/apps/hello/config-vars", body, headers); res.StatusCode != 200 {
+		if res, answer := fixture.Ask("PATCH", "/apps/hello/config-vars", body, headers); res.StatusCode != 200 {
 			t.Errorf("%s: %d %s", body, res.StatusCode, answer)
 		}
 	}
 	id, body := newID(), `{"A":"b"}`
-	for name, second := range map[string]func(*rig){
-		"another id":           func(rig *rig) { set(rig, body, asRepeat(newID())) },
-		"another body":         func(rig *rig) { set(rig, `{"A":"c"}`, asRepeat(id)) },
-		"no id":                func(rig *rig) { set(rig, body, nil) },
-		"an id that is no one": func(rig *rig) { set(rig, body, asRepeat("session-17")) },
-		"another key":          func(rig *rig) { set(rig, body, wiretest.Header("Idempotency-Key", "k2")) },
+	for name, second := range map[string]func(*fixture){
+		"another id":           func(fixture *fixture) { set(fixture, body, asRepeat(newID())) },
+		"another body":         func(fixture *fixture) { set(fixture, `{"A":"c"}`, asRepeat(id)) },
+		"no id":                func(fixture *fixture) { set(fixture, body, nil) },
+		"an id that is no one": func(fixture *fixture) { set(fixture, body, asRepeat("session-17")) },
+		"another key":          func(fixture *fixture) { set(fixture, body, wiretest.Header("Idempotency-Key", "k2")) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			rig := newRig(nil)
-			set(rig, body, asRepeat(id))
-			releases := len(rig.World.History[wiretest.Hello])
-			second(rig)
-			if len(rig.World.History[wiretest.Hello]) != releases+1 {
+			fixture := newFixture(nil)
+			set(fixture, body, asRepeat(id))
+			releases := len(fixture.FakeRooms.History[wiretest.Hello])
+			second(fixture)
+			if len(fixture.FakeRooms.History[wiretest.Hello]) != releases+1 {
 				t.Error("it did not act")
 			}
 		})
@@ -84,44 +84,44 @@ func TestRequestsThatAreMeantActAgain(t *testing.T) {
 }
 
 func TestWhatWasRefusedIsAskedAnew(t *testing.T) {
-	rig, id := newRig(nil), newID()
-	if res, body := rig.Ask("POST", "/apps", `{"name":"hello"}`, asRepeat(id)); res.StatusCode != 422 {
+	fixture, id := newFixture(nil), newID()
+	if res, body := fixture.Ask("POST", "/apps", `{"name":"hello"}`, asRepeat(id)); res.StatusCode != 422 {
 		t.Fatalf("%d: %s", res.StatusCode, body)
 	}
-	delete(rig.World.Apps, wiretest.Hello)
-	if res, body := rig.Ask("POST", "/apps", `{"name":"hello"}`, asRepeat(id)); res.StatusCode != 201 {
+	delete(fixture.FakeRooms.Apps, wiretest.Hello)
+	if res, body := fixture.Ask("POST", "/apps", `{"name":"hello"}`, asRepeat(id)); res.StatusCode != 201 {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 }
 
 func TestIdempotencyKeys(t *testing.T) {
-	rig, key := newRig(nil), wiretest.Header("Idempotency-Key", "deploy 17")
-	_, first := rig.Ask("POST", "/apps", `{}`, key)
-	if _, again := rig.Ask("POST", "/apps", `{}`, key); again != first {
+	fixture, key := newFixture(nil), wiretest.Header("Idempotency-Key", "deploy 17")
+	_, first := fixture.Ask("POST", "/apps", `{}`, key)
+	if _, again := fixture.Ask("POST", "/apps", `{}`, key); again != first {
 		t.Errorf("made %s, then %s", first, again)
 	}
-	if res, body := rig.Ask("POST", "/apps", `{"name":"fresh"}`, key); res.StatusCode != 422 ||
+	if res, body := fixture.Ask("POST", "/apps", `{"name":"fresh"}`, key); res.StatusCode != 422 ||
 		!strings.Contains(body, "Idempotency-Key") {
 		t.Errorf("for another body: %d %s", res.StatusCode, body)
 	}
-	if res, body := rig.Ask(
+	if res, body := fixture.Ask(
 		"POST", "/apps", `{}`, wiretest.Header("Idempotency-Key", strings.Repeat("k", 256)),
 	); res.StatusCode != 400 {
 		t.Errorf("for a long key: %d %s", res.StatusCode, body)
 	}
 	theirs := map[string]string{"Idempotency-Key": "deploy 17", "Authorization": "Bearer bob-token"}
-	if res, body := rig.Ask("POST", "/apps", `{"name":"bobs"}`, theirs); res.StatusCode != 201 {
+	if res, body := fixture.Ask("POST", "/apps", `{"name":"bobs"}`, theirs); res.StatusCode != 201 {
 		t.Errorf("for another account: %d %s", res.StatusCode, body)
 	}
 }
 
 // TestRepeatsWaitForTheFirst sends one request ten times at once.
 func TestRepeatsWaitForTheFirst(t *testing.T) {
-	rig, id := newRig(nil), newID()
+	fixture, id := newFixture(nil), newID()
 	answers := make([]string, 10)
 	var wg sync.WaitGroup
 	for i := range answers {
-		wg.Go(func() { _, answers[i] = rig.Ask("POST", "/apps/hello/releases", `{"release":"3"}`, asRepeat(id)) })
+		wg.Go(func() { _, answers[i] = fixture.Ask("POST", "/apps/hello/releases", `{"release":"3"}`, asRepeat(id)) })
 	}
 	wg.Wait()
 	for _, answer := range answers {
@@ -129,7 +129,7 @@ func TestRepeatsWaitForTheFirst(t *testing.T) {
 			t.Errorf("answered %s and %s", answers[0], answer)
 		}
 	}
-	if n := len(rig.World.History[wiretest.Hello]); n != 5 {
+	if n := len(fixture.FakeRooms.History[wiretest.Hello]); n != 5 {
 		t.Errorf("%d releases, want 5", n)
 	}
 }
@@ -170,11 +170,11 @@ func cutter(t *testing.T, api string, cuts int32) string {
 }
 
 func TestConnectionsThatBreakAfterTheActLoseNothing(t *testing.T) {
-	rig := newRig(nil)
-	server := httptest.NewServer(rig)
+	fixture := newFixture(nil)
+	server := httptest.NewServer(fixture)
 	defer server.Close()
 	through := cutter(t, strings.TrimPrefix(server.URL, "http://"), 3)
-	id, broken, before := newID(), 0, len(rig.World.Apps)
+	id, broken, before := newID(), 0, len(fixture.FakeRooms.Apps)
 	for range 6 { // as often as the official CLI tries
 		req, err := http.NewRequest("POST", through+"/apps", bytes.NewReader([]byte(`{}`)))
 		if err != nil {
@@ -187,10 +187,10 @@ func TestConnectionsThatBreakAfterTheActLoseNothing(t *testing.T) {
 			continue
 		}
 		_ = res.Body.Close()
-		if res.StatusCode != 201 || broken != 3 || len(rig.World.Apps) != before+1 {
+		if res.StatusCode != 201 || broken != 3 || len(fixture.FakeRooms.Apps) != before+1 {
 			t.Errorf(
 				"after %d broken connections %d, and %d apps more", broken, res.StatusCode,
-				len(rig.World.Apps)-before,
+				len(fixture.FakeRooms.Apps)-before,
 			)
 		}
 		return
@@ -201,30 +201,30 @@ func TestConnectionsThatBreakAfterTheActLoseNothing(t *testing.T) {
 // TestAClientThatLeavesLosesNothing: the change goes on to its end, and the
 // client finds its answer when it comes back.
 func TestAClientThatLeavesLosesNothing(t *testing.T) {
-	rig, id := newRig(nil), newID()
+	fixture, id := newFixture(nil), newID()
 	ctx, leave := context.WithCancel(t.Context())
-	rig.World.Creating = func(ctx context.Context) error {
+	fixture.FakeRooms.Creating = func(ctx context.Context) error {
 		leave()
 		return ctx.Err()
 	}
 	req := wiretest.AsAda(httptest.NewRequestWithContext(ctx, "POST", "/apps", strings.NewReader(`{"name":"fresh"}`)))
 	req.Header.Set("Request-Id", id)
-	rig.ServeHTTP(httptest.NewRecorder(), req)
-	rig.World.Creating = nil
-	if res, body := rig.Ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 201 ||
+	fixture.ServeHTTP(httptest.NewRecorder(), req)
+	fixture.FakeRooms.Creating = nil
+	if res, body := fixture.Ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 201 ||
 		res.Header.Get("Idempotent-Replayed") == "" {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 }
 
 func TestAPanicLetsTheRequestGo(t *testing.T) {
-	rig, id := newRig(nil), newID()
-	rig.World.Creating = func(context.Context) error { panic("no") }
-	if res, _ := rig.Ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 500 {
+	fixture, id := newFixture(nil), newID()
+	fixture.FakeRooms.Creating = func(context.Context) error { panic("no") }
+	if res, _ := fixture.Ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 500 {
 		t.Errorf("a panic gets %d", res.StatusCode)
 	}
-	rig.World.Creating = nil
-	if res, body := rig.Ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 201 {
+	fixture.FakeRooms.Creating = nil
+	if res, body := fixture.Ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 201 {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 }
@@ -232,19 +232,20 @@ func TestAPanicLetsTheRequestGo(t *testing.T) {
 // TestRepeatsAreForTheAuthorizationThatAsked: an answer is given again only to
 // the token that got it, and only while that may ask for it.
 func TestRepeatsAreForTheAuthorizationThatAsked(t *testing.T) {
-	rig := newRig(nil)
+	fixture := newFixture(nil)
 	const path, body = "/oauth/authorizations", `{"scope":["global"]}`
 	ask := func(token string) (int, string) {
-		res, answer := rig.Ask(
+		res, answer := fixture.Ask(
 			"POST", path, body, map[string]string{"Idempotency-Key": "k", "Authorization": "Bearer " + token},
 		)
 		return res.StatusCode, answer
 	}
-	_, narrow, err := rig.People.Authorize(t.Context(), renga.Bearer{Account: wiretest.Ada}, "narrow", renga.Scopes{renga.ScopeIdentity}, 0)
+	ada := renga.Bearer{Account: wiretest.Ada}
+	_, narrow, err := fixture.People.Authorize(t.Context(), ada, "narrow", renga.Scopes{renga.ScopeIdentity}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, wide, err := rig.People.Authorize(t.Context(), renga.Bearer{Account: wiretest.Ada}, "wide", renga.Scopes{renga.ScopeGlobal}, 0)
+	_, wide, err := fixture.People.Authorize(t.Context(), renga.Bearer{Account: wiretest.Ada}, "wide", renga.Scopes{renga.ScopeGlobal}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,34 +277,34 @@ func TestRepeatsEndWithTheRight(t *testing.T) {
 		"leaving":      {"DELETE", "/apps/hello/collaborators/carol@example.com", "", 200},
 		"other's body": {"POST", "/apps/hello/releases", `{"description":"again"}`, 403},
 	} {
-		rig := newRig(nil)
+		fixture := newFixture(nil)
 		headers := map[string]string{"Idempotency-Key": name, "Authorization": "Bearer carol-token"}
-		first, answer := rig.Ask(act.method, act.url, act.body, headers)
+		first, answer := fixture.Ask(act.method, act.url, act.body, headers)
 		if first.StatusCode/100 != 2 {
 			t.Errorf("%s: %d %s", name, first.StatusCode, answer)
 		}
-		a := rig.World.Apps[wiretest.Hello]
+		a := fixture.FakeRooms.Apps[wiretest.Hello]
 		a.Collaborators = nil
-		rig.World.Apps[wiretest.Hello] = a
-		again, same := rig.Ask(act.method, act.url, act.body, headers)
+		fixture.FakeRooms.Apps[wiretest.Hello] = a
+		again, same := fixture.Ask(act.method, act.url, act.body, headers)
 		if again.StatusCode != act.status || (same == answer) != (act.status == 200) {
 			t.Errorf("%s: repeated without the right %d %s", name, again.StatusCode, same)
 		}
 		headers["Idempotency-Key"] = "another"
-		if late, _ := rig.Ask(act.method, act.url, act.body, headers); late.StatusCode != 403 {
+		if late, _ := fixture.Ask(act.method, act.url, act.body, headers); late.StatusCode != 403 {
 			t.Errorf("%s: asked anew without the right %d", name, late.StatusCode)
 		}
 	}
 }
 
 func TestARenameIsRepeated(t *testing.T) {
-	rig := newRig(nil)
-	first, answer := rig.Ask("PATCH", "/apps/hello", `{"name":"fresh"}`, wiretest.Header("Idempotency-Key", "k"))
-	again, same := rig.Ask("PATCH", "/apps/hello", `{"name":"fresh"}`, wiretest.Header("Idempotency-Key", "k"))
+	fixture := newFixture(nil)
+	first, answer := fixture.Ask("PATCH", "/apps/hello", `{"name":"fresh"}`, wiretest.Header("Idempotency-Key", "k"))
+	again, same := fixture.Ask("PATCH", "/apps/hello", `{"name":"fresh"}`, wiretest.Header("Idempotency-Key", "k"))
 	if first.StatusCode != 200 || again.StatusCode != 200 || same != answer {
 		t.Errorf("%d %s, then %d %s", first.StatusCode, answer, again.StatusCode, same)
 	}
-	if other, _ := rig.Ask(
+	if other, _ := fixture.Ask(
 		"PATCH", "/apps/hello", `{"name":"other"}`, wiretest.Header("Idempotency-Key", "k"),
 	); other.StatusCode != 404 {
 		t.Errorf("another body gets %d", other.StatusCode)

@@ -14,7 +14,7 @@ import (
 // a hundred releases, versions without a gap, and all of them hold in the end.
 func TestParallelConfigSetsLoseNothing(t *testing.T) {
 	const changes = 100
-	h := newHouse(t, wiretest.NewStore())
+	h := newPlatform(t, wiretest.NewStore())
 	h.must(t, "POST", "/apps", `{"name":"busy"}`, http.StatusCreated, nil)
 	var wg sync.WaitGroup
 	for i := range changes {
@@ -49,7 +49,7 @@ func TestParallelConfigSetsLoseNothing(t *testing.T) {
 
 // TestOfTwentyCreatorsOfOneNameOneWins: the others are told that it is taken.
 func TestOfTwentyCreatorsOfOneNameOneWins(t *testing.T) {
-	h := newHouse(t, wiretest.NewStore())
+	h := newPlatform(t, wiretest.NewStore())
 	var won, lost atomic.Int32
 	var wg sync.WaitGroup
 	for range 20 {
@@ -77,7 +77,7 @@ func TestOfTwentyCreatorsOfOneNameOneWins(t *testing.T) {
 
 // must is ask with the status that must come of it. It may be called from other
 // goroutines than the test's.
-func (h *house) must(t *testing.T, method, path, body string, status int, into any) {
+func (h *platform) must(t *testing.T, method, path, body string, status int, into any) {
 	t.Helper()
 	if got, err := h.ask(t.Context(), method, path, body, into); err != nil || got != status {
 		t.Errorf("%s %s: %d, want %d; %v", method, path, got, status, err)

@@ -68,9 +68,9 @@ func TestFieldsThatNobodyReadsAreWarnedOf(t *testing.T) {
 
 // A request that is repeated is answered with the same warning.
 func TestAWarningIsRepeatedWithItsAnswer(t *testing.T) {
-	rig := furnished()
+	fixture := furnished()
 	for range 2 {
-		res, _ := rig.Ask(
+		res, _ := fixture.Ask(
 			"PATCH", "/apps/hello", `{"maintenance":true,"colour":1}`, wiretest.Header("Idempotency-Key", "once"),
 		)
 		if !strings.Contains(res.Header.Get("Warning"), "colour") {
@@ -124,9 +124,9 @@ func sortFields(t *testing.T, schema *schemaFile, l link, url string, silent, wa
 	unneeded := unneeded()[routeOf(l)]
 	for _, field := range schema.fieldsOf(t, l) {
 		why, passed := unneeded[field]
-		rig := furnished()
-		rig.WarnOfAll = true // does it say the truth?
-		res, _ := rig.Ask(l.method, url, bodyWith(field), nil)
+		fixture := furnished()
+		fixture.WarnOfAll = true // does it say the truth?
+		res, _ := fixture.Ask(l.method, url, bodyWith(field), nil)
 		if passed {
 			silent[route+" "+field] = why
 		}

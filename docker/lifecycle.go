@@ -48,10 +48,10 @@ func (c *Container) signal(ctx context.Context, signal string) error {
 	return nil
 }
 
-// AwaitEnd waits for the container's end, up to patience. That it did not come
+// AwaitEnd waits for the container's end, up to timeout. That it did not come
 // is no error.
-func (c *Container) AwaitEnd(ctx context.Context, patience time.Duration) error {
-	waitCtx, cancel := context.WithTimeout(ctx, patience)
+func (c *Container) AwaitEnd(ctx context.Context, timeout time.Duration) error {
+	waitCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	_, err := c.wait(waitCtx)
 	switch {

@@ -109,8 +109,8 @@ func TestOnlyItsOwnerSeesAContainer(t *testing.T) {
 	}
 }
 
-// rig is a service that runs on the real daemon, for an app.
-type rig struct {
+// fixture is a service that runs on the real daemon, for an app.
+type fixture struct {
 	*testing.T
 	client          *docker.Client
 	platform, image string
@@ -119,10 +119,10 @@ type rig struct {
 	label           docker.Label
 }
 
-func newService(t *testing.T) *rig {
+func newService(t *testing.T) *fixture {
 	t.Helper()
 	id := uuid.NewString()
-	s := &rig{
+	s := &fixture{
 		T: t, platform: "test-" + id, image: serviceImage(t), volume: "renga-test-" + id, app: renga.AppID(id),
 		label: docker.Label{Key: "renga.test-service", Value: id},
 	}
@@ -132,7 +132,7 @@ func newService(t *testing.T) *rig {
 }
 
 // start makes and starts its container.
-func (s *rig) start() {
+func (s *fixture) start() {
 	s.Helper()
 	ctx := s.Context()
 	network, err := s.client.Network(ctx, s.app, "blog")
@@ -162,7 +162,7 @@ func (s *rig) start() {
 }
 
 // look finds its container by the label.
-func (s *rig) look() *docker.Container {
+func (s *fixture) look() *docker.Container {
 	s.Helper()
 	all, err := s.client.List(s.Context(), service, s.label)
 	if err != nil || len(all) != 1 {
@@ -172,7 +172,7 @@ func (s *rig) look() *docker.Container {
 }
 
 // reaches waits until it is that far.
-func (s *rig) reaches(state docker.State, health docker.Health) {
+func (s *fixture) reaches(state docker.State, health docker.Health) {
 	s.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -187,7 +187,7 @@ func (s *rig) reaches(state docker.State, health docker.Health) {
 	}
 }
 
-func (s *rig) exec(argv ...string) (string, int) {
+func (s *fixture) exec(argv ...string) (string, int) {
 	s.Helper()
 	x, err := s.look().Exec(s.Context(), argv, nil)
 	if err != nil {
@@ -206,7 +206,7 @@ func (s *rig) exec(argv ...string) (string, int) {
 }
 
 // remove removes all of it.
-func (s *rig) remove() {
+func (s *fixture) remove() {
 	ctx := context.Background()
 	if err := s.client.RemoveAll(ctx, service, s.label); err != nil {
 		s.Error(err)

@@ -40,26 +40,26 @@ func TestNoAddOnIsFoundInHerokusWords(t *testing.T) {
 }
 
 func TestBuildpacksAreKept(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	url := "/apps/hello/buildpack-installations"
-	rig.Ask(
+	fixture.Ask(
 		"PUT", url, `{"updates":[{"buildpack":"heroku/go"},{"buildpack":"https://example.com/b.tgz"}]}`,
 		wiretest.Header("Range", ""),
 	)
 	want := `[{"buildpack":{"name":"heroku/go","url":"heroku/go"},"ordinal":0},` +
 		`{"buildpack":{"name":"https://example.com/b.tgz","url":"https://example.com/b.tgz"},"ordinal":1}]` + "\n"
-	if got := answerOf(rig, url); got != want {
+	if got := answerOf(fixture, url); got != want {
 		t.Errorf("kept %s", got)
 	}
 	for _, bad := range []string{
 		`{}`, `{"updates":[{}]}`, `{"updates":[{"buildpack":"a"},{"buildpack":"a"}]}`, `{"updates":"a"}`,
 	} {
-		if res, body := rig.Ask("PUT", url, bad, nil); res.StatusCode != 422 {
+		if res, body := fixture.Ask("PUT", url, bad, nil); res.StatusCode != 422 {
 			t.Errorf("%s gets %d: %s", bad, res.StatusCode, body)
 		}
 	}
-	if rig.Ask("PUT", url, `{"updates":[]}`, nil); answerOf(rig, url) != "[]\n" {
-		t.Errorf("cleared, and kept %s", answerOf(rig, url))
+	if fixture.Ask("PUT", url, `{"updates":[]}`, nil); answerOf(fixture, url) != "[]\n" {
+		t.Errorf("cleared, and kept %s", answerOf(fixture, url))
 	}
 }
 

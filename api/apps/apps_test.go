@@ -121,23 +121,23 @@ func TestApps(t *testing.T) {
 	})
 }
 
-func unlisted(t *testing.T, r *rig, _ *http.Response) {
+func unlisted(t *testing.T, r *fixture, _ *http.Response) {
 	t.Helper()
-	if _, ok := r.World.Apps[wiretest.Hello]; ok {
+	if _, ok := r.FakeRooms.Apps[wiretest.Hello]; ok {
 		t.Error("the app is there still")
 	}
 }
 
-func going(w *wiretest.World) {
+func going(w *wiretest.FakeRooms) {
 	a := w.Apps[wiretest.Hello]
 	a.Deleting = true
 	w.Apps[wiretest.Hello] = a
 }
 
-func woken(times int) func(*testing.T, *rig, *http.Response) {
-	return func(t *testing.T, r *rig, _ *http.Response) {
-		if len(r.World.Woken) != times {
-			t.Errorf("woken %d times, want %d", len(r.World.Woken), times)
+func woken(times int) func(*testing.T, *fixture, *http.Response) {
+	return func(t *testing.T, r *fixture, _ *http.Response) {
+		if len(r.FakeRooms.Woken) != times {
+			t.Errorf("woken %d times, want %d", len(r.FakeRooms.Woken), times)
 		}
 	}
 }
@@ -149,15 +149,15 @@ func TestAppListPagesInEveryOrder(t *testing.T) {
 		"updated_at ..; max=2,order=desc",
 	} {
 		t.Run(order, func(t *testing.T) {
-			rig := newRig()
-			delete(rig.World.Apps, wiretest.Hello)
+			fixture := newFixture()
+			delete(fixture.FakeRooms.Apps, wiretest.Hello)
 			for i, name := range names {
-				if _, err := rig.World.CreateApp(t.Context(), name, wiretest.Ada.ID); err != nil {
+				if _, err := fixture.FakeRooms.CreateApp(t.Context(), name, wiretest.Ada.ID); err != nil {
 					t.Fatal(err)
 				}
-				touch(rig.World, name, wiretest.Born.Add(time.Duration(i/3)*time.Millisecond))
+				touch(fixture.FakeRooms, name, wiretest.Born.Add(time.Duration(i/3)*time.Millisecond))
 			}
-			seen := wiretest.Walk(t, rig, "/apps", order, "name")
+			seen := wiretest.Walk(t, fixture, "/apps", order, "name")
 			if len(seen) != len(names) {
 				t.Errorf("saw %v, want each of %v once", seen, names)
 			}
@@ -166,10 +166,10 @@ func TestAppListPagesInEveryOrder(t *testing.T) {
 }
 
 func TestAppListReadsOnlyThePageAndFindsWhatIsSharedBehindOthers(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	for i := range 500 {
 		id := renga.AppID(fmt.Sprintf("30000000-0000-4000-8000-%012d", i))
-		rig.World.Apps[id] = renga.App{
+		fixture.FakeRooms.Apps[id] = renga.App{
 			ID: id, Name: fmt.Sprintf("app-%d", i), Owner: wiretest.Ada.ID, CreatedAt: wiretest.Born,
 			UpdatedAt: wiretest.Born,
 		}
@@ -187,22 +187,22 @@ func TestAppListReadsOnlyThePageAndFindsWhatIsSharedBehindOthers(t *testing.T) {
 		{"by name", "name app..", wiretest.Ada.ID, 200, 502},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			for id, a := range rig.World.Apps {
+			for id, a := range fixture.FakeRooms.Apps {
 				if a.Name != "app-499" && a.Name != "hello" {
 					a.Owner = test.owner
-					rig.World.Apps[id] = a
+					fixture.FakeRooms.Apps[id] = a
 				}
 			}
-			rig.World.Read = 0
-			got := wiretest.Listed(t, rig, "/apps", test.header, "name")
-			if len(got) != test.seen || rig.World.Read != test.read {
-				t.Errorf("saw %d apps and read %d, want %d and %d", len(got), rig.World.Read, test.seen, test.read)
+			fixture.FakeRooms.Read = 0
+			got := wiretest.Listed(t, fixture, "/apps", test.header, "name")
+			if len(got) != test.seen || fixture.FakeRooms.Read != test.read {
+				t.Errorf("saw %d apps and read %d, want %d and %d", len(got), fixture.FakeRooms.Read, test.seen, test.read)
 			}
 		})
 	}
 }
 
-func touch(w *wiretest.World, name string, at time.Time) {
+func touch(w *wiretest.FakeRooms, name string, at time.Time) {
 	for id, a := range w.Apps {
 		if a.Name == name {
 			a.UpdatedAt = at
@@ -212,13 +212,13 @@ func touch(w *wiretest.World, name string, at time.Time) {
 }
 
 func TestAppRanges(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	for _, name := range []string{"aaa", "zzz"} {
-		if _, err := rig.World.CreateApp(t.Context(), name, wiretest.Ada.ID); err != nil {
+		if _, err := fixture.FakeRooms.CreateApp(t.Context(), name, wiretest.Ada.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
-	touch(rig.World, "zzz", wiretest.Born.Add(1500*time.Millisecond))
+	touch(fixture.FakeRooms, "zzz", wiretest.Born.Add(1500*time.Millisecond))
 	for header, want := range map[string]string{
 		"name b..y":                          "hello",
 		"name aaa..hello":                    "aaa hello",
@@ -232,19 +232,19 @@ func TestAppRanges(t *testing.T) {
 		"updated_at ]2026-01-02T03:04:06Z..": "",
 		"bytes=0-99":                         "aaa hello zzz",
 	} {
-		if got := wiretest.Listed(t, rig, "/apps", header, "name"); wiretest.SortedWords(got, header) != want {
+		if got := wiretest.Listed(t, fixture, "/apps", header, "name"); wiretest.SortedWords(got, header) != want {
 			t.Errorf("Range %q lists %v, want %s", header, got, want)
 		}
 	}
 }
 
 func TestAppsOfOneAccountAreThoseItOwns(t *testing.T) {
-	rig := newRig()
-	if got := wiretest.Listed(t, rig, "/apps", "", "name"); len(got) != 1 || got[0] != "hello" {
+	fixture := newFixture()
+	if got := wiretest.Listed(t, fixture, "/apps", "", "name"); len(got) != 1 || got[0] != "hello" {
 		t.Errorf("Ada sees %v", got)
 	}
-	rig.World.Apps[wiretest.Hello] = renga.App{ID: wiretest.Hello, Name: "hello", Owner: wiretest.Bob.ID}
-	if got := wiretest.Listed(t, rig, "/apps", "", "name"); len(got) != 0 {
+	fixture.FakeRooms.Apps[wiretest.Hello] = renga.App{ID: wiretest.Hello, Name: "hello", Owner: wiretest.Bob.ID}
+	if got := wiretest.Listed(t, fixture, "/apps", "", "name"); len(got) != 0 {
 		t.Errorf("Ada sees %v after giving it away", got)
 	}
 }

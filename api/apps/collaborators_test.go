@@ -82,7 +82,7 @@ func TestCollaborators(t *testing.T) {
 	})
 }
 
-func gone(t *testing.T, r *rig, _ *http.Response) {
+func gone(t *testing.T, r *fixture, _ *http.Response) {
 	t.Helper()
 	if res, _ := r.Ask("GET", "/apps/shared", "", nil); res.StatusCode != http.StatusForbidden {
 		t.Errorf("who was removed gets %d", res.StatusCode)

@@ -36,13 +36,13 @@ func TestConfigVars(t *testing.T) {
 
 func TestConfigVarsMustBeStrings(t *testing.T) {
 	for _, value := range []string{"7", "7.5", "true", `["x"]`, `{"a":"b"}`} {
-		rig := newRig()
-		res, body := rig.Ask("PATCH", "/apps/hello/config-vars", `{"OK":"x","ODD":`+value+`}`, nil)
+		fixture := newFixture()
+		res, body := fixture.Ask("PATCH", "/apps/hello/config-vars", `{"OK":"x","ODD":`+value+`}`, nil)
 		want := `{"id":"invalid_params","message":"Config var \"ODD\" must be a string, or null to remove it."}`
 		if res.StatusCode != 422 || strings.TrimSpace(body) != want {
 			t.Errorf("%s gets %d: %s", value, res.StatusCode, body)
 		}
-		if n := len(rig.World.History[wiretest.Hello]); n != 4 {
+		if n := len(fixture.FakeRooms.History[wiretest.Hello]); n != 4 {
 			t.Errorf("%s made a release", value)
 		}
 	}
@@ -50,10 +50,10 @@ func TestConfigVarsMustBeStrings(t *testing.T) {
 
 func TestNoChangeOfConfigVarsAsksForNoRelease(t *testing.T) {
 	for _, body := range []string{"", "{}", "null"} {
-		rig := newRig()
-		res, answer := rig.Ask("PATCH", "/apps/hello/config-vars", body, nil)
+		fixture := newFixture()
+		res, answer := fixture.Ask("PATCH", "/apps/hello/config-vars", body, nil)
 		if res.StatusCode != http.StatusOK || !strings.Contains(answer, "COLOR") ||
-			len(rig.World.History[wiretest.Hello]) != 4 {
+			len(fixture.FakeRooms.History[wiretest.Hello]) != 4 {
 			t.Errorf("%q gets %d: %s", body, res.StatusCode, answer)
 		}
 	}

@@ -9,30 +9,30 @@ import (
 )
 
 func TestFeaturesAreSwitched(t *testing.T) {
-	rig := newRig()
-	res, body := rig.Ask("PATCH", "/apps/hello/features/preboot", `{"enabled":false}`, nil)
+	fixture := newFixture()
+	res, body := fixture.Ask("PATCH", "/apps/hello/features/preboot", `{"enabled":false}`, nil)
 	if res.StatusCode != 200 || !strings.Contains(body, `"enabled":false`) ||
-		rig.World.Apps[wiretest.Hello].FeatureOn(renga.Preboot) {
+		fixture.FakeRooms.Apps[wiretest.Hello].FeatureOn(renga.Preboot) {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
-	if len(rig.World.Woken) != 1 || !strings.Contains(rig.Logged.String(), `"action":"feature set"`) {
-		t.Errorf("woken %v, log %s", rig.World.Woken, rig.Logged)
+	if len(fixture.FakeRooms.Woken) != 1 || !strings.Contains(fixture.Logged.String(), `"action":"feature set"`) {
+		t.Errorf("woken %v, log %s", fixture.FakeRooms.Woken, fixture.Logged)
 	}
-	_, list := rig.Ask("GET", "/apps/hello/features", "", nil)
+	_, list := fixture.Ask("GET", "/apps/hello/features", "", nil)
 	// the other one is a lab
 	if !strings.Contains(list, `"name":"preboot"`) || strings.Count(list, `"enabled":false`) != 2 {
 		t.Errorf("list: %s", list)
 	}
-	if rig.Ask("PATCH", "/apps/hello/features/preboot", `{"enabled":false}`, nil); len(rig.World.Woken) != 1 {
+	if fixture.Ask("PATCH", "/apps/hello/features/preboot", `{"enabled":false}`, nil); len(fixture.FakeRooms.Woken) != 1 {
 		t.Error("what is off already was switched again")
 	}
-	if !rig.World.Apps[wiretest.Hello].FeatureOn(renga.ReleaseOnPush) {
+	if !fixture.FakeRooms.Apps[wiretest.Hello].FeatureOn(renga.ReleaseOnPush) {
 		t.Error("another feature was switched too")
 	}
 }
 
 func TestFeaturesAreFound(t *testing.T) {
-	id := wiretest.Fields(t, answerOf(newRig(), "/apps/hello/features"), "id")[0]
+	id := wiretest.Fields(t, answerOf(newFixture(), "/apps/hello/features"), "id")[0]
 	run(t, []scenario{
 		{Name: "by id", URL: "/apps/hello/features/" + id},
 		{Name: "unknown", URL: "/apps/hello/features/spaces", Status: 404, Has: []string{`"resource":"feature"`}},
@@ -48,7 +48,7 @@ func TestFeaturesAreFound(t *testing.T) {
 }
 
 // answerOf is the body of a GET.
-func answerOf(r *rig, url string) string {
+func answerOf(r *fixture, url string) string {
 	_, body := r.Ask("GET", url, "", nil)
 	return body
 }

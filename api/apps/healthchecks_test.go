@@ -10,14 +10,14 @@ import (
 )
 
 func TestAHealthCheckIsSetAndTakenAway(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	const url = "/apps/hello/health-check"
-	if _, body := rig.Ask("GET", url, "", nil); !strings.Contains(
+	if _, body := fixture.Ask("GET", url, "", nil); !strings.Contains(
 		body, `"interval":10,"path":null,"threshold":3,"timeout":5`,
 	) {
 		t.Errorf("before: %s", body)
 	}
-	res, body := rig.Ask("PATCH", url, `{"path":"/health?deep=1","interval":30}`, nil)
+	res, body := fixture.Ask("PATCH", url, `{"path":"/health?deep=1","interval":30}`, nil)
 	if res.StatusCode != 200 ||
 		!strings.Contains(body, `"interval":30,"path":"/health?deep=1","threshold":3,"timeout":5`) {
 		t.Errorf("%d: %s", res.StatusCode, body)
@@ -25,22 +25,22 @@ func TestAHealthCheckIsSetAndTakenAway(t *testing.T) {
 	want := renga.HealthCheck{
 		Path: "/health?deep=1", Interval: 30 * time.Second, Timeout: 5 * time.Second, Threshold: 3,
 	}
-	if got := rig.World.Apps[wiretest.Hello].HealthCheck; got != want {
+	if got := fixture.FakeRooms.Apps[wiretest.Hello].HealthCheck; got != want {
 		t.Errorf("stored: %+v", got)
 	}
-	if len(rig.World.Woken) != 1 || !strings.Contains(rig.Logged.String(), `"action":"health check set"`) {
-		t.Errorf("woken %v, log %s", rig.World.Woken, rig.Logged)
+	if len(fixture.FakeRooms.Woken) != 1 || !strings.Contains(fixture.Logged.String(), `"action":"health check set"`) {
+		t.Errorf("woken %v, log %s", fixture.FakeRooms.Woken, fixture.Logged)
 	}
-	if _, body := rig.Ask("PATCH", url, `{"threshold":1}`, nil); !strings.Contains(
+	if _, body := fixture.Ask("PATCH", url, `{"threshold":1}`, nil); !strings.Contains(
 		body, `"interval":30,"path":"/health?deep=1","threshold":1`,
 	) {
 		t.Errorf("changed: %s", body)
 	}
-	if res, body := rig.Ask("DELETE", url, "", nil); res.StatusCode != 200 ||
+	if res, body := fixture.Ask("DELETE", url, "", nil); res.StatusCode != 200 ||
 		!strings.Contains(body, `"path":"/health?deep=1"`) {
 		t.Errorf("taken away: %d %s", res.StatusCode, body)
 	}
-	if rig.World.Apps[wiretest.Hello].HealthCheck.On() {
+	if fixture.FakeRooms.Apps[wiretest.Hello].HealthCheck.On() {
 		t.Error("the check is still there")
 	}
 }

@@ -9,11 +9,11 @@ import (
 )
 
 func TestAnAppIsSetToSleep(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	const url = "/apps/hello/sleep"
 	wants := func(method, body string, parts ...string) {
 		t.Helper()
-		res, got := rig.Ask(method, url, body, nil)
+		res, got := fixture.Ask(method, url, body, nil)
 		for _, part := range parts {
 			if res.StatusCode != 200 || !strings.Contains(got, part) {
 				t.Errorf("%s %s: %d %s, want %s", method, body, res.StatusCode, got, part)
@@ -22,13 +22,13 @@ func TestAnAppIsSetToSleep(t *testing.T) {
 	}
 	wants("GET", "", `"after":null`, `"asleep":false`, `"last_request_at":null`, `"since":null`)
 	wants("PATCH", `{"after":1800}`, `"after":1800`, `"asleep":false`)
-	if got := rig.World.Apps[wiretest.Hello].SleepAfter; got != 30*time.Minute {
+	if got := fixture.FakeRooms.Apps[wiretest.Hello].SleepAfter; got != 30*time.Minute {
 		t.Errorf("stored: %v", got)
 	}
-	if len(rig.World.Woken) != 1 || !strings.Contains(rig.Logged.String(), `"action":"sleep set"`) {
-		t.Errorf("woken %v, log %s", rig.World.Woken, rig.Logged)
+	if len(fixture.FakeRooms.Woken) != 1 || !strings.Contains(fixture.Logged.String(), `"action":"sleep set"`) {
+		t.Errorf("woken %v, log %s", fixture.FakeRooms.Woken, fixture.Logged)
 	}
-	rig.World.Requested, rig.World.Asleep = wiretest.Born.Add(time.Hour), wiretest.Born.Add(2*time.Hour)
+	fixture.FakeRooms.Requested, fixture.FakeRooms.Asleep = wiretest.Born.Add(time.Hour), wiretest.Born.Add(2*time.Hour)
 	wants("GET", "", `"asleep":true`, `"last_request_at":"2026-01-02T04:04:05Z"`, `"since":"2026-01-02T05:04:05Z"`)
 	wants("PATCH", `{}`, `"after":1800`, `"asleep":true`)
 	wants("PATCH", `{"after":null}`, `"after":null`, `"asleep":false`, `"since":null`)

@@ -59,52 +59,52 @@ func TestTransfers(t *testing.T) {
 }
 
 func TestAnAcceptedAppChangesHands(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	asCarol := wiretest.Header("Authorization", "Bearer carol-token")
 	accept := scenario{
 		Method: "PATCH", URL: "/account/app-transfers/" + wiretest.OfferID, Headers: asCarol,
 		Body: `{"state":"accepted"}`, Has: []string{`"state":"accepted"`},
 	}
-	accept.Play(t, rig)
-	accept.Play(t, rig) // the client did not hear the answer
-	scenario{URL: "/apps/hello", Has: []string{`"owner":{"email":"carol@example.com"`}}.Play(t, rig)
-	if len(rig.World.Owners) == 0 || rig.World.Owners[0] != "hello of "+string(wiretest.Carol.ID) {
-		t.Errorf("the ledger was told %v", rig.World.Owners)
+	accept.Play(t, fixture)
+	accept.Play(t, fixture) // the client did not hear the answer
+	scenario{URL: "/apps/hello", Has: []string{`"owner":{"email":"carol@example.com"`}}.Play(t, fixture)
+	if len(fixture.FakeRooms.Owners) == 0 || fixture.FakeRooms.Owners[0] != "hello of "+string(wiretest.Carol.ID) {
+		t.Errorf("the ledger was told %v", fixture.FakeRooms.Owners)
 	}
-	scenario{Method: "DELETE", URL: "/apps/hello", Status: 403, Has: []string{asked}}.Play(t, rig)
+	scenario{Method: "DELETE", URL: "/apps/hello", Status: 403, Has: []string{asked}}.Play(t, fixture)
 	scenario{
 		Method: "PATCH", URL: "/account/app-transfers/" + wiretest.OfferID, Headers: asCarol,
 		Body: `{"state":"declined"}`, Status: 422, Has: []string{"accepted already"},
-	}.Play(t, rig)
-	scenario{Method: "DELETE", URL: "/apps/hello", Headers: asCarol, After: unlisted}.Play(t, rig)
-	scenario{URL: "/account/app-transfers", HasNot: []string{wiretest.OfferID}}.Play(t, rig) // the app is gone
+	}.Play(t, fixture)
+	scenario{Method: "DELETE", URL: "/apps/hello", Headers: asCarol, After: unlisted}.Play(t, fixture)
+	scenario{URL: "/account/app-transfers", HasNot: []string{wiretest.OfferID}}.Play(t, fixture) // the app is gone
 }
 
 // TestAnAcceptedTransferIsOver: who got an app once and gave it back cannot take
 // it again by saying so again.
 func TestAnAcceptedTransferIsOver(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	const path = "/account/app-transfers"
 	asCarol := wiretest.Header("Authorization", "Bearer carol-token")
 	accept := scenario{
 		Method: "PATCH", URL: path + "/" + wiretest.OfferID, Headers: asCarol, Body: `{"state":"accepted"}`,
 		Has: []string{`"state":"accepted"`},
 	}
-	accept.Play(t, rig)
-	res, body := rig.Ask("POST", path, `{"app":"hello","recipient":"ada@example.com"}`, asCarol)
+	accept.Play(t, fixture)
+	res, body := fixture.Ask("POST", path, `{"app":"hello","recipient":"ada@example.com"}`, asCarol)
 	back := wiretest.Fields(t, "["+body+"]", "id")[0]
 	if res.StatusCode != 201 {
 		t.Fatalf("%d: %s", res.StatusCode, body)
 	}
 	scenario{
 		Method: "PATCH", URL: path + "/" + back, Body: `{"state":"accepted"}`, Has: []string{`"state":"accepted"`},
-	}.Play(t, rig)
-	scenario{Method: "DELETE", URL: "/apps/hello/collaborators/carol@example.com", Has: []string{"carol@"}}.Play(t, rig)
-	accept.Play(t, rig) // it was accepted, and that is all there is to say
-	if owner := rig.World.Apps[wiretest.Hello].Owner; owner != wiretest.Ada.ID {
+	}.Play(t, fixture)
+	scenario{Method: "DELETE", URL: "/apps/hello/collaborators/carol@example.com", Has: []string{"carol@"}}.Play(t, fixture)
+	accept.Play(t, fixture) // it was accepted, and that is all there is to say
+	if owner := fixture.FakeRooms.Apps[wiretest.Hello].Owner; owner != wiretest.Ada.ID {
 		t.Errorf("the app belongs to %s again", owner)
 	}
-	scenario{URL: "/apps/hello", Headers: asCarol, Status: 403}.Play(t, rig)
+	scenario{URL: "/apps/hello", Headers: asCarol, Status: 403}.Play(t, fixture)
 }
 
 // TestATransferThatWasCutShortIsEnded: Renga died after the recipient's word was
@@ -112,14 +112,14 @@ func TestAnAcceptedTransferIsOver(t *testing.T) {
 func TestATransferThatWasCutShortIsEnded(t *testing.T) {
 	const path = "/account/app-transfers"
 	asCarol := wiretest.Header("Authorization", "Bearer carol-token")
-	rig := newRig()
+	fixture := newFixture()
 	cut := func(t *testing.T, handed bool) {
 		t.Helper()
-		accepting, err := rig.DB.UpdateTransfer(
+		accepting, err := fixture.DB.UpdateTransfer(
 			t.Context(), wiretest.OfferID, func(t *renga.Transfer) error { return t.Answer(renga.TransferAccepted) },
 		)
 		if err == nil && handed {
-			_, err = rig.World.UpdateApp(
+			_, err = fixture.FakeRooms.UpdateApp(
 				t.Context(), wiretest.Hello, func(a *renga.App) error { return a.HandOver(accepting) },
 			)
 		}
@@ -128,38 +128,38 @@ func TestATransferThatWasCutShortIsEnded(t *testing.T) {
 		}
 	}
 	cut(t, false)
-	scenario{URL: path + "/" + wiretest.OfferID, Has: []string{`"state":"pending"`}}.Play(t, rig)
+	scenario{URL: path + "/" + wiretest.OfferID, Has: []string{`"state":"pending"`}}.Play(t, fixture)
 	scenario{
 		Method: "PATCH", URL: path + "/" + wiretest.OfferID, Headers: asCarol, Body: `{"state":"declined"}`,
 		Status: 422,
-	}.Play(t, rig)
-	scenario{Method: "DELETE", URL: path + "/" + wiretest.OfferID, Status: 404}.Play(t, rig)
+	}.Play(t, fixture)
+	scenario{Method: "DELETE", URL: path + "/" + wiretest.OfferID, Status: 404}.Play(t, fixture)
 	scenario{
 		Method: "PATCH", URL: path + "/" + wiretest.OfferID, Headers: asCarol, Body: `{"state":"accepted"}`,
 		Has: []string{`"state":"accepted"`},
-	}.Play(t, rig)
-	if owner := rig.World.Apps[wiretest.Hello].Owner; owner != wiretest.Carol.ID {
+	}.Play(t, fixture)
+	if owner := fixture.FakeRooms.Apps[wiretest.Hello].Owner; owner != wiretest.Carol.ID {
 		t.Errorf("the app belongs to %s", owner)
 	}
-	rig = newRig()
+	fixture = newFixture()
 	cut(t, true)
 	// Carol has it, does not say so again, and gives it away.
 	scenario{
 		Method: "POST", URL: path, Headers: asCarol, Body: `{"app":"hello","recipient":"bob@example.com"}`,
 		Status: 201, Has: []string{`"state":"pending"`, "bob@"},
-	}.Play(t, rig)
-	scenario{URL: path + "/" + wiretest.OfferID, Has: []string{`"state":"accepted"`}}.Play(t, rig)
+	}.Play(t, fixture)
+	scenario{URL: path + "/" + wiretest.OfferID, Has: []string{`"state":"accepted"`}}.Play(t, fixture)
 }
 
 func TestAnAppThatIsBeingDeletedChangesNoHands(t *testing.T) {
-	rig := newRig()
-	a := rig.World.Apps[wiretest.Hello]
+	fixture := newFixture()
+	a := fixture.FakeRooms.Apps[wiretest.Hello]
 	a.Deleting = true
-	rig.World.Apps[wiretest.Hello] = a
+	fixture.FakeRooms.Apps[wiretest.Hello] = a
 	scenario{
 		Method: "PATCH", URL: "/account/app-transfers/" + wiretest.OfferID, Headers: wiretest.Header(
 			"Authorization", "Bearer carol-token",
 		),
 		Body: `{"state":"accepted"}`, Status: 404,
-	}.Play(t, rig)
+	}.Play(t, fixture)
 }

@@ -19,7 +19,9 @@ func TestDomains(t *testing.T) {
 			Name: name, Method: "POST", URL: "/apps/hello/domains",
 			Body:   `{"hostname":"` + host + `","sni_endpoint":null}`,
 			Status: 201, Has: []string{`"hostname":"` + host + `"`},
-			After: func(t *testing.T, rig *rig, _ *http.Response) { wantDomains(t, rig, host, "www.example.com") },
+			After: func(t *testing.T, fixture *fixture, _ *http.Response) {
+				wantDomains(t, fixture, host, "www.example.com")
+			},
 		}
 	}
 	refused := func(name, host, why string) scenario {
@@ -27,7 +29,7 @@ func TestDomains(t *testing.T) {
 			Name: name, Method: "POST", URL: "/apps/hello/domains",
 			Body:   `{"hostname":"` + host + `","sni_endpoint":null}`,
 			Status: 422, Has: []string{"invalid_params", why},
-			After: func(t *testing.T, rig *rig, _ *http.Response) { wantDomains(t, rig, "www.example.com") },
+			After: func(t *testing.T, fixture *fixture, _ *http.Response) { wantDomains(t, fixture, "www.example.com") },
 		}
 	}
 	run(t, []scenario{
@@ -44,8 +46,8 @@ func TestDomains(t *testing.T) {
 			Name: "a list is paged by id", URL: "/apps/hello/domains", Headers: wiretest.Header(
 				"Range", "id ..; max=1",
 			), Status: 206,
-			After: func(t *testing.T, rig *rig, res *http.Response) {
-				_, body := rig.Ask(
+			After: func(t *testing.T, fixture *fixture, res *http.Response) {
+				_, body := fixture.Ask(
 					"GET", "/apps/hello/domains", "", wiretest.Header("Range", res.Header.Get("Next-Range")),
 				)
 				if !strings.Contains(body, `"hostname"`) {
@@ -78,13 +80,13 @@ func TestDomains(t *testing.T) {
 				`"hostname":"shop.example.org"`, `"cname":"hello.renga.localhost"`, `"status":"none"`,
 				`"sni_endpoint":null`,
 			},
-			After: func(t *testing.T, rig *rig, _ *http.Response) {
-				wantDomains(t, rig, "shop.example.org", "www.example.com")
-				if !slices.Contains(rig.World.Woken, wiretest.Hello) ||
-					!slices.Contains(rig.World.Ordered, "shop.example.org") {
-					t.Errorf("woken %v, ordered %v", rig.World.Woken, rig.World.Ordered)
+			After: func(t *testing.T, fixture *fixture, _ *http.Response) {
+				wantDomains(t, fixture, "shop.example.org", "www.example.com")
+				if !slices.Contains(fixture.FakeRooms.Woken, wiretest.Hello) ||
+					!slices.Contains(fixture.FakeRooms.Ordered, "shop.example.org") {
+					t.Errorf("woken %v, ordered %v", fixture.FakeRooms.Woken, fixture.FakeRooms.Ordered)
 				}
-				if !strings.Contains(rig.Logged.String(), `"action":"domain added"`) {
+				if !strings.Contains(fixture.Logged.String(), `"action":"domain added"`) {
 					t.Error("the change is in no audit line")
 				}
 			},
@@ -93,14 +95,14 @@ func TestDomains(t *testing.T) {
 			Name: "a name of other letters is kept in punycode", Method: "POST", URL: "/apps/hello/domains",
 			Body: `{"hostname":"*.Bücher.example"}`, Status: 201,
 			Has: []string{`"hostname":"*.xn--bcher-kva.example"`},
-			After: func(t *testing.T, rig *rig, _ *http.Response) {
-				if res, body := rig.Ask(
+			After: func(t *testing.T, fixture *fixture, _ *http.Response) {
+				if res, body := fixture.Ask(
 					"GET", "/apps/hello/domains/*.b%C3%BCcher.example", "", nil,
 				); res.StatusCode != 200 {
 					t.Errorf("not found by its letters: %s", body)
 				}
-				if len(rig.World.Ordered) > 0 {
-					t.Errorf("ordered %v", rig.World.Ordered)
+				if len(fixture.FakeRooms.Ordered) > 0 {
+					t.Errorf("ordered %v", fixture.FakeRooms.Ordered)
 				}
 			},
 		},
@@ -109,9 +111,9 @@ func TestDomains(t *testing.T) {
 			URL:  "/apps/hello/domains",
 			Body: `{"hostname":"shop.example.com","sni_endpoint":null}`, Status: 201,
 			Has: []string{`"sni_endpoint":{"id":"` + wiretest.EndpointID},
-			After: func(t *testing.T, rig *rig, _ *http.Response) {
-				if len(rig.World.Ordered) > 0 {
-					t.Errorf("ordered %v", rig.World.Ordered)
+			After: func(t *testing.T, fixture *fixture, _ *http.Response) {
+				if len(fixture.FakeRooms.Ordered) > 0 {
+					t.Errorf("ordered %v", fixture.FakeRooms.Ordered)
 				}
 			},
 		},
@@ -181,9 +183,9 @@ func TestDomains(t *testing.T) {
 		{
 			Name: "a domain is removed", Method: "DELETE", URL: "/apps/hello/domains/www.example.com",
 			Has: []string{wiretest.DomainID},
-			After: func(t *testing.T, rig *rig, _ *http.Response) {
-				wantDomains(t, rig)
-				if !slices.Contains(rig.World.Woken, wiretest.Hello) {
+			After: func(t *testing.T, fixture *fixture, _ *http.Response) {
+				wantDomains(t, fixture)
+				if !slices.Contains(fixture.FakeRooms.Woken, wiretest.Hello) {
 					t.Error("the dyno manager does not know")
 				}
 			},
@@ -199,9 +201,9 @@ func TestDomains(t *testing.T) {
 	})
 }
 
-func wantDomains(t *testing.T, rig *rig, want ...string) {
+func wantDomains(t *testing.T, fixture *fixture, want ...string) {
 	t.Helper()
-	all, err := rig.DB.Domains(context.Background(), wiretest.Hello)
+	all, err := fixture.DB.Domains(context.Background(), wiretest.Hello)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,35 +217,35 @@ func wantDomains(t *testing.T, rig *rig, want ...string) {
 }
 
 func TestAutomaticCertificates(t *testing.T) {
-	off := func(w *wiretest.World) { a := w.Apps[wiretest.Hello]; a.ACM = false; w.Apps[wiretest.Hello] = a }
+	off := func(w *wiretest.FakeRooms) { a := w.Apps[wiretest.Hello]; a.ACM = false; w.Apps[wiretest.Hello] = a }
 	run(t, []scenario{
 		{
 			Name: "are turned on", Prepare: off, Method: "POST", URL: "/apps/hello/acm", Body: `{}`,
 			Has: []string{`"acm":true`},
-			After: func(t *testing.T, rig *rig, _ *http.Response) {
-				if !slices.Equal(rig.World.Ordered, []string{"www.example.com"}) {
-					t.Errorf("ordered %v", rig.World.Ordered)
+			After: func(t *testing.T, fixture *fixture, _ *http.Response) {
+				if !slices.Equal(fixture.FakeRooms.Ordered, []string{"www.example.com"}) {
+					t.Errorf("ordered %v", fixture.FakeRooms.Ordered)
 				}
 			},
 		},
 		{
 			Name: "are turned off", Method: "DELETE", URL: "/apps/hello/acm", Has: []string{`"acm":false`},
-			After: func(t *testing.T, rig *rig, _ *http.Response) {
-				if _, body := rig.Ask(
+			After: func(t *testing.T, fixture *fixture, _ *http.Response) {
+				if _, body := fixture.Ask(
 					"GET", "/apps/hello/domains/www.example.com", "", nil,
 				); !strings.Contains(body, `"acm_status":null`) {
 					t.Errorf("domain: %s", body)
 				}
-				if len(rig.World.Ordered) > 0 {
-					t.Errorf("ordered %v", rig.World.Ordered)
+				if len(fixture.FakeRooms.Ordered) > 0 {
+					t.Errorf("ordered %v", fixture.FakeRooms.Ordered)
 				}
 			},
 		},
 		{
 			Name: "are tried again", Method: "PATCH", URL: "/apps/hello/acm", Body: `{"acm_refresh":true}`,
-			After: func(t *testing.T, rig *rig, _ *http.Response) {
-				if !slices.Equal(rig.World.Ordered, []string{"www.example.com"}) {
-					t.Errorf("ordered %v", rig.World.Ordered)
+			After: func(t *testing.T, fixture *fixture, _ *http.Response) {
+				if !slices.Equal(fixture.FakeRooms.Ordered, []string{"www.example.com"}) {
+					t.Errorf("ordered %v", fixture.FakeRooms.Ordered)
 				}
 			},
 		},
@@ -260,16 +262,16 @@ func TestAutomaticCertificates(t *testing.T) {
 }
 
 func TestACMStatusIsThatOfTheOrder(t *testing.T) {
-	rig := newRigWith(true)
+	fixture := newFixtureWith(true)
 	status := func(host string) string {
-		_, body := rig.Ask("GET", "/apps/hello/domains/"+host, "", nil)
+		_, body := fixture.Ask("GET", "/apps/hello/domains/"+host, "", nil)
 		return body
 	}
 	if got := status("www.example.com"); !strings.Contains(got, `"acm_status":"pending","acm_status_reason":null`) {
 		t.Errorf("before the order: %s", got)
 	}
 	failed := renga.ACMStatus{State: "failing", Reason: "no such name in the DNS"}
-	if err := rig.DB.SetACM(t.Context(), "www.example.com", failed); err != nil {
+	if err := fixture.DB.SetACM(t.Context(), "www.example.com", failed); err != nil {
 		t.Fatal(err)
 	}
 	if got := status("www.example.com"); !strings.Contains(
@@ -277,7 +279,7 @@ func TestACMStatusIsThatOfTheOrder(t *testing.T) {
 	) {
 		t.Errorf("after it failed: %s", got)
 	}
-	rig.Ask("POST", "/apps/hello/domains", `{"hostname":"*.example.net"}`, nil)
+	fixture.Ask("POST", "/apps/hello/domains", `{"hostname":"*.example.net"}`, nil)
 	if got := status("*.example.net"); !strings.Contains(got, `"acm_status":"failed"`) ||
 		!strings.Contains(got, "certs:add") {
 		t.Errorf("wildcard: %s", got)

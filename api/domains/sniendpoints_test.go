@@ -29,8 +29,8 @@ func TestSNIEndpoints(t *testing.T) {
 		{
 			Name: "one is added", Method: "POST", URL: at, Body: stranger.Body(), Status: 201,
 			Has: []string{`"cert_domains":["www.example.net"]`, `"display_name":null`}, HasNot: []string{"PRIVATE"},
-			After: func(t *testing.T, rig *rig, _ *http.Response) {
-				if secret := strings.Split(stranger.Key, "\n")[1]; strings.Contains(rig.Logged.String(), secret) {
+			After: func(t *testing.T, fixture *fixture, _ *http.Response) {
+				if secret := strings.Split(stranger.Key, "\n")[1]; strings.Contains(fixture.Logged.String(), secret) {
 					t.Error("the key is in the log")
 				}
 			},
@@ -63,8 +63,8 @@ func TestSNIEndpoints(t *testing.T) {
 		},
 		{
 			Name: "one is removed, and its domains have none", Method: "DELETE", URL: at + "/" + wiretest.EndpointID,
-			After: func(t *testing.T, rig *rig, _ *http.Response) {
-				if _, body := rig.Ask("GET", at, "", nil); strings.TrimSpace(body) != "[]" {
+			After: func(t *testing.T, fixture *fixture, _ *http.Response) {
+				if _, body := fixture.Ask("GET", at, "", nil); strings.TrimSpace(body) != "[]" {
 					t.Errorf("left: %s", body)
 				}
 			},
@@ -73,10 +73,10 @@ func TestSNIEndpoints(t *testing.T) {
 }
 
 func TestACertificateKnowsItsDomainsUntilItGoes(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	ask := func(method, url, body string) string {
 		t.Helper()
-		res, answer := rig.Ask(method, url, body, nil)
+		res, answer := fixture.Ask(method, url, body, nil)
 		if res.StatusCode >= 300 {
 			t.Fatalf("%s %s: %d %s", method, url, res.StatusCode, answer)
 		}
@@ -92,8 +92,8 @@ func TestACertificateKnowsItsDomainsUntilItGoes(t *testing.T) {
 	if got := ask("GET", "/apps/hello/domains/www.example.com", ""); !strings.Contains(got, `"sni_endpoint":null`) {
 		t.Errorf("domain: %s", got)
 	}
-	if len(rig.World.Ordered) != 1 {
-		t.Errorf("ordered %v: the domain is managed again", rig.World.Ordered)
+	if len(fixture.FakeRooms.Ordered) != 1 {
+		t.Errorf("ordered %v: the domain is managed again", fixture.FakeRooms.Ordered)
 	}
 }
 
@@ -106,9 +106,9 @@ func FuzzCertificateBodies(f *testing.F) {
 	f.Add(wiretest.Own.Chain, stranger.Key)
 	f.Add(wiretest.Own.Key, wiretest.Own.Chain)
 	f.Add("", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
-	rig := newRig()
+	fixture := newFixture()
 	f.Fuzz(func(t *testing.T, chain, key string) {
-		res, body := rig.Ask(
+		res, body := fixture.Ask(
 			"PATCH", "/apps/hello/sni-endpoints/"+wiretest.EndpointID, wiretest.Pair{Chain: chain, Key: key}.Body(),
 			nil,
 		)
@@ -118,10 +118,10 @@ func FuzzCertificateBodies(f *testing.F) {
 		if block, _ := pem.Decode([]byte(key)); block != nil && strings.HasSuffix(block.Type, "PRIVATE KEY") &&
 			len(block.Bytes) > 60 {
 			secret := base64.StdEncoding.EncodeToString(block.Bytes)[:60]
-			if strings.Contains(body+rig.Logged.String(), secret) && !strings.Contains(chain, secret) {
+			if strings.Contains(body+fixture.Logged.String(), secret) && !strings.Contains(chain, secret) {
 				t.Errorf("the key is shown: %s", body)
 			}
 		}
-		rig.Logged.Reset()
+		fixture.Logged.Reset()
 	})
 }

@@ -35,17 +35,17 @@ func (s *Server) dynoRoutes() []wire.Route {
 // dyno is a dyno on the wire. Exit and WebsocketURL are not in
 // Heroku's schema.
 type dyno struct {
-	App       wire.Ref  `json:"app"`
-	AttachURL *string   `json:"attach_url"`
-	Command   string    `json:"command"`
-	CreatedAt string    `json:"created_at"`
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Release   verseMark `json:"release"`
-	Size      string    `json:"size"`
-	State     string    `json:"state"`
-	Type      string    `json:"type"`
-	UpdatedAt string    `json:"updated_at"`
+	App       wire.Ref   `json:"app"`
+	AttachURL *string    `json:"attach_url"`
+	Command   string     `json:"command"`
+	CreatedAt string     `json:"created_at"`
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Release   releaseRef `json:"release"`
+	Size      string     `json:"size"`
+	State     string     `json:"state"`
+	Type      string     `json:"type"`
+	UpdatedAt string     `json:"updated_at"`
 
 	Exit *exit `json:"exit"`
 	// WebsocketURL is where an attached one-off dyno waits for clients other than
@@ -60,8 +60,8 @@ type exit struct {
 	LastLines   []string `json:"last_lines"`
 }
 
-// verseMark names a release inside another resource.
-type verseMark struct {
+// releaseRef names a release inside another resource.
+type releaseRef struct {
 	ID      string `json:"id"`
 	Version int    `json:"version"`
 }
@@ -69,7 +69,7 @@ type verseMark struct {
 func newDyno(a renga.App, d renga.Dyno) dyno {
 	return dyno{
 		App: wire.AppRef(a), Command: commandOf(d), CreatedAt: wire.Stamp(d.Created), ID: d.ID, Name: d.Name,
-		Release: verseMark{ID: wire.ReleaseID(a.ID, d.Release), Version: d.Release}, Size: sizeOnWire(d.Size),
+		Release: releaseRef{ID: wire.ReleaseID(a.ID, d.Release), Version: d.Release}, Size: sizeOnWire(d.Size),
 		State: string(d.State), Type: string(d.Type), UpdatedAt: wire.Stamp(d.Since), Exit: (*exit)(d.Exit),
 	}
 }

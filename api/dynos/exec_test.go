@@ -15,7 +15,7 @@ func asUserOf(app string) map[string]string {
 }
 
 func TestDynosAreVisited(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	const body = `{"client_key":"ssh-rsa AAAA"}`
 	for _, c := range []struct {
 		name, method, url, app, body string
@@ -32,28 +32,28 @@ func TestDynosAreVisited(t *testing.T) {
 		{"one of another's app", "PUT", "/api/v2/web.1", "other", body, 403, ""},
 		{"one of no app", "PUT", "/api/v2/web.1", "absent", body, 404, ""},
 	} {
-		res, got := rig.Ask(c.method, c.url, c.body, asUserOf(c.app))
+		res, got := fixture.Ask(c.method, c.url, c.body, asUserOf(c.app))
 		if res.StatusCode != c.status || !strings.Contains(got, c.has) {
 			t.Errorf("%s: %d %s", c.name, res.StatusCode, got)
 		}
 	}
-	if said := strings.Join(rig.World.Said, "\n"); said != "Session in web.1 opened by "+string(wiretest.Ada.ID) {
+	if said := strings.Join(fixture.FakeRooms.Said, "\n"); said != "Session in web.1 opened by "+string(wiretest.Ada.ID) {
 		t.Errorf("the app's log says %q", said)
 	}
-	if err := rig.World.Still(t.Context()); err != nil {
+	if err := fixture.FakeRooms.Still(t.Context()); err != nil {
 		t.Errorf("when it comes again: %v", err)
 	}
-	rig.World.Broken = renga.Errorf(renga.Unauthorized, "The token was revoked.")
-	if err := rig.World.Still(t.Context()); renga.KindOf(err) != renga.Unauthorized {
+	fixture.FakeRooms.Broken = renga.Errorf(renga.Unauthorized, "The token was revoked.")
+	if err := fixture.FakeRooms.Still(t.Context()); renga.KindOf(err) != renga.Unauthorized {
 		t.Errorf("when its token is good no more: %v", err)
 	}
-	rig.World.Broken = nil
-	rig.World.SwitchOff(renga.Exec)
-	if res, got := rig.Ask("PUT", "/api/v2/web.1", body, asUserOf("hello")); res.StatusCode != 403 ||
+	fixture.FakeRooms.Broken = nil
+	fixture.FakeRooms.SwitchOff(renga.Exec)
+	if res, got := fixture.Ask("PUT", "/api/v2/web.1", body, asUserOf("hello")); res.StatusCode != 403 ||
 		!strings.Contains(got, renga.Exec) {
 		t.Errorf("with the feature off: %d %s", res.StatusCode, got)
 	}
-	if err := rig.World.Still(t.Context()); renga.KindOf(err) != renga.Forbidden {
+	if err := fixture.FakeRooms.Still(t.Context()); renga.KindOf(err) != renga.Forbidden {
 		t.Errorf("when it comes again then: %v", err)
 	}
 }
@@ -81,9 +81,9 @@ func TestCommandsInRunningDynosOverWebSocket(t *testing.T) {
 		post("in one that is not there", "web.9", `{"command":"rake"}`, 404, "Couldn't find that dyno"),
 		{Name: "of another", Method: "POST", URL: "/apps/other/dynos/web.1/exec", Body: `{"command":"x"}`, Status: 403},
 	})
-	rig := newRig()
-	rig.World.SwitchOff(renga.Exec)
-	if res, got := rig.Ask("POST", "/apps/hello/dynos/web.1/exec", `{"command":"x"}`, nil); res.StatusCode != 403 ||
+	fixture := newFixture()
+	fixture.FakeRooms.SwitchOff(renga.Exec)
+	if res, got := fixture.Ask("POST", "/apps/hello/dynos/web.1/exec", `{"command":"x"}`, nil); res.StatusCode != 403 ||
 		!strings.Contains(got, renga.Exec) {
 		t.Errorf("with the feature off: %d %s", res.StatusCode, got)
 	}

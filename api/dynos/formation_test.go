@@ -127,22 +127,22 @@ func TestScalingIsAllOrNothing(t *testing.T) {
 		`{"type":"worker","docker_image":"none"}`, `{"type":"clock","quantity":1}`, `{"type":"worker","quantity":-1}`,
 		`{"type":"worker","size":"huge"}`,
 	} {
-		rig := newRig()
+		fixture := newFixture()
 		body := `{"updates":[{"type":"web","quantity":5},` + second + `]}`
-		if res, answer := rig.Ask("PATCH", "/apps/hello/formation", body, nil); res.StatusCode < 400 {
+		if res, answer := fixture.Ask("PATCH", "/apps/hello/formation", body, nil); res.StatusCode < 400 {
 			t.Errorf("%s gets %d: %s", second, res.StatusCode, answer)
 		}
-		if rig.World.Scaled[renga.Web].Quantity != 1 || len(rig.World.Woken) != 0 {
+		if fixture.FakeRooms.Scaled[renga.Web].Quantity != 1 || len(fixture.FakeRooms.Woken) != 0 {
 			t.Errorf("%s changed something", second)
 		}
 	}
 }
 
 func TestImagesAreReleasedThroughTheFormation(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	ask := func(method, path, body string) string {
 		t.Helper()
-		res, answer := rig.Ask(method, path, body, nil)
+		res, answer := fixture.Ask(method, path, body, nil)
 		if res.StatusCode != 200 {
 			t.Fatalf("%s %s: %s", method, body, answer)
 		}
@@ -150,7 +150,7 @@ func TestImagesAreReleasedThroughTheFormation(t *testing.T) {
 	}
 	same := wiretest.Image(renga.Web, 4).Digest
 	ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","docker_image":"`+same+`"}]}`)
-	if n := len(rig.World.History[wiretest.Hello]); n != 4 {
+	if n := len(fixture.FakeRooms.History[wiretest.Hello]); n != 4 {
 		t.Errorf("what runs anyway made release %d", n)
 	}
 	ask(
@@ -158,46 +158,46 @@ func TestImagesAreReleasedThroughTheFormation(t *testing.T) {
 		`{"updates":[{"type":"web","docker_image":"fresh"},{"type":"clock","docker_image":"fresh"}]}`,
 	)
 	ask("PATCH", "/apps/hello/formation/web", `{"docker_image":null}`)
-	if n := len(rig.World.History[wiretest.Hello]); n != 6 {
+	if n := len(fixture.FakeRooms.History[wiretest.Hello]); n != 6 {
 		t.Errorf("two changes end with release %d", n)
 	}
 	if formation := ask("GET", "/apps/hello/formation", ""); strings.Contains(formation, `"type":"web"`) ||
 		!strings.Contains(formation, `"type":"clock"`) {
 		t.Errorf("the formation is %s", formation)
 	}
-	if _, kept := rig.World.Scaled[renga.Web]; kept {
+	if _, kept := fixture.FakeRooms.Scaled[renga.Web]; kept {
 		t.Error("a type that was taken away is still scaled")
 	}
 }
 
 func TestScalingWakesTheAppAndKeepsWhatIsNotNamed(t *testing.T) {
-	rig := newRig()
-	if res, body := rig.Ask(
+	fixture := newFixture()
+	if res, body := fixture.Ask(
 		"PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","quantity":2}]}`, nil,
 	); res.StatusCode != 200 {
 		t.Fatal(body)
 	}
-	web := rig.World.Scaled[renga.Web]
+	web := fixture.FakeRooms.Scaled[renga.Web]
 	if web.Quantity != 2 || web.Size != "standard-1x" || !web.CreatedAt.Equal(wiretest.Born) {
 		t.Errorf("web is %+v", web)
 	}
-	if _, named := rig.World.Scaled["worker"]; named {
+	if _, named := fixture.FakeRooms.Scaled["worker"]; named {
 		t.Error("a type that was not named got an entry")
 	}
-	if !slices.Equal(rig.World.Woken, []renga.AppID{wiretest.Hello}) {
-		t.Errorf("woken: %v", rig.World.Woken)
+	if !slices.Equal(fixture.FakeRooms.Woken, []renga.AppID{wiretest.Hello}) {
+		t.Errorf("woken: %v", fixture.FakeRooms.Woken)
 	}
 }
 
 func TestProcessTypesAreFoundByTheirID(t *testing.T) {
-	rig := newRig()
-	id := wiretest.Listed(t, rig, "/apps/hello/formation", "", "id")[1]
-	if _, body := rig.Ask(
+	fixture := newFixture()
+	id := wiretest.Listed(t, fixture, "/apps/hello/formation", "", "id")[1]
+	if _, body := fixture.Ask(
 		"PATCH", "/apps/hello/formation/"+id, `{"quantity":4}`, nil,
 	); !strings.Contains(body, `"type":"worker"`) {
 		t.Errorf("by path: %s", body)
 	}
-	if _, body := rig.Ask(
+	if _, body := fixture.Ask(
 		"PATCH", "/apps/hello/formation", `{"updates":[{"type":"`+id+`","quantity":5}]}`, nil,
 	); !strings.Contains(body, `"quantity":5`) {
 		t.Errorf("in a batch: %s", body)
@@ -205,10 +205,10 @@ func TestProcessTypesAreFoundByTheirID(t *testing.T) {
 }
 
 func TestDynos(t *testing.T) {
-	restarted := func(key string) func(*testing.T, *rig, *http.Response) {
-		return func(t *testing.T, r *rig, res *http.Response) {
-			if !slices.Equal(r.World.Restarts, []string{key}) || len(r.World.Woken) != 1 {
-				t.Errorf("restarted %v, woken %v", r.World.Restarts, r.World.Woken)
+	restarted := func(key string) func(*testing.T, *fixture, *http.Response) {
+		return func(t *testing.T, r *fixture, res *http.Response) {
+			if !slices.Equal(r.FakeRooms.Restarts, []string{key}) || len(r.FakeRooms.Woken) != 1 {
+				t.Errorf("restarted %v, woken %v", r.FakeRooms.Restarts, r.FakeRooms.Woken)
 			}
 			wiretest.Audited("dynos restarted")(t, r, res)
 		}
@@ -216,7 +216,7 @@ func TestDynos(t *testing.T) {
 	run(t, []scenario{
 		{Name: "list in order", URL: "/apps/hello/dynos", Has: []string{
 			`"attach_url":null`, `"state":"up"`, `"command":"/bin/app 'it'\\''s'"`, `"release":{"id":"`,
-		}, After: func(t *testing.T, r *rig, _ *http.Response) {
+		}, After: func(t *testing.T, r *fixture, _ *http.Response) {
 			if got := wiretest.Listed(
 				t, r, "/apps/hello/dynos", "", "name",
 			); !slices.Equal(got, []string{"web.1", "web.2"}) {
@@ -224,13 +224,13 @@ func TestDynos(t *testing.T) {
 			}
 		}},
 		{
-			Name: "none", URL: "/apps/hello/dynos", Prepare: func(w *wiretest.World) { w.Running = nil },
+			Name: "none", URL: "/apps/hello/dynos", Prepare: func(w *wiretest.FakeRooms) { w.Running = nil },
 			Has: []string{`[]`},
 		},
 		{Name: "by name", URL: "/apps/hello/dynos/web.2", Has: []string{`"name":"web.2"`}},
 		{Name: "by id", URL: "/apps/hello/dynos/30000000-0000-4000-8000-000000000001", Has: []string{`"name":"web.1"`}},
 		{Name: "unknown", URL: "/apps/hello/dynos/web.9", Status: 404, Has: []string{`Couldn't find that dyno.`}},
-		{Name: "newer of two", URL: "/apps/hello/dynos/web.1", Prepare: func(w *wiretest.World) {
+		{Name: "newer of two", URL: "/apps/hello/dynos/web.1", Prepare: func(w *wiretest.FakeRooms) {
 			newer := w.Running[1]
 			newer.Release, newer.Created = 4, newer.Created.Add(1)
 			w.Running = append([]renga.Dyno{newer}, w.Running...)
@@ -254,14 +254,14 @@ func TestDynos(t *testing.T) {
 }
 
 func TestScalingIsInTheLog(t *testing.T) {
-	rig := newRig()
-	rig.Ask(
+	fixture := newFixture()
+	fixture.Ask(
 		"PATCH", "/apps/hello/formation",
 		`{"updates":[{"type":"web","quantity":2},{"type":"worker","quantity":1,"size":"eco"}]}`, nil,
 	)
 	want := "Scaled to web@2:Standard-1X worker@1:Eco by " + string(wiretest.Ada.ID)
-	if !slices.Equal(rig.World.Said, []string{want}) {
-		t.Errorf("the log says %q, want %q", rig.World.Said, want)
+	if !slices.Equal(fixture.FakeRooms.Said, []string{want}) {
+		t.Errorf("the log says %q, want %q", fixture.FakeRooms.Said, want)
 	}
 }
 
@@ -270,9 +270,9 @@ func TestTheFormationReleasesImagesAsCanaries(t *testing.T) {
 		"/apps/hello/formation":     `{"updates":[{"type":"web","docker_image":"fresh"}],"canary":{"percent":5}}`,
 		"/apps/hello/formation/web": `{"docker_image":"fresh","canary":{"percent":5}}`,
 	} {
-		rig := newRig()
-		res, answer := rig.Ask("PATCH", url, body, nil)
-		if got := rig.World.Canaries[5]; res.StatusCode != 200 ||
+		fixture := newFixture()
+		res, answer := fixture.Ask("PATCH", url, body, nil)
+		if got := fixture.FakeRooms.Canaries[5]; res.StatusCode != 200 ||
 			got != (renga.Canary{Percent: 5, For: 5 * time.Minute}) {
 			t.Errorf("%s: %d %s, canary %+v", url, res.StatusCode, answer, got)
 		}

@@ -53,10 +53,10 @@ func TestOneOffDynos(t *testing.T) {
 	})
 }
 
-func stopped(key string) func(*testing.T, *rig, *http.Response) {
-	return func(t *testing.T, r *rig, _ *http.Response) {
-		if strings.Join(r.World.Restarts, " ") != key || len(r.World.Woken) != 1 {
-			t.Errorf("stopped %q", r.World.Restarts)
+func stopped(key string) func(*testing.T, *fixture, *http.Response) {
+	return func(t *testing.T, r *fixture, _ *http.Response) {
+		if strings.Join(r.FakeRooms.Restarts, " ") != key || len(r.FakeRooms.Woken) != 1 {
+			t.Errorf("stopped %q", r.FakeRooms.Restarts)
 		}
 	}
 }
@@ -81,11 +81,11 @@ func TestWhatIsAskedOfAOneOffDyno(t *testing.T) {
 			Command: "x", Env: renga.Vars{"COLUMNS": "100"}, Lasts: time.Minute,
 		},
 	} {
-		rig := newRig()
-		if res, answer := rig.Ask("POST", "/apps/hello/dynos", body, nil); res.StatusCode != 201 {
+		fixture := newFixture()
+		if res, answer := fixture.Ask("POST", "/apps/hello/dynos", body, nil); res.StatusCode != 201 {
 			t.Fatalf("%s: %s", body, answer)
 		}
-		got := rig.World.Ran[0]
+		got := fixture.FakeRooms.Ran[0]
 		if got.Env == nil {
 			got.Env = renga.Vars{}
 		}

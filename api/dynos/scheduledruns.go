@@ -15,7 +15,7 @@ type scheduledRun struct {
 	FinishedAt *string     `json:"finished_at"`
 	ID         string      `json:"id"`
 	Reason     *string     `json:"reason"`
-	Release    *verseMark  `json:"release"`
+	Release    *releaseRef `json:"release"`
 	StartedAt  *string     `json:"started_at"`
 	Status     string      `json:"status"`
 }
@@ -34,7 +34,7 @@ func newScheduledRun(a renga.App, r renga.ScheduledRun) scheduledRun {
 	}
 	if r.Dyno != "" {
 		shown.Dyno = &runDynoRef{ID: r.ID, Name: r.Dyno}
-		shown.Release = &verseMark{ID: wire.ReleaseID(a.ID, r.Release), Version: r.Release}
+		shown.Release = &releaseRef{ID: wire.ReleaseID(a.ID, r.Release), Version: r.Release}
 	}
 	return shown
 }

@@ -26,7 +26,7 @@ type scheduleSeen struct {
 }
 
 // schedule makes a schedule of hello's.
-func addSchedule(t *testing.T, r *rig, body string) scheduleSeen {
+func addSchedule(t *testing.T, r *fixture, body string) scheduleSeen {
 	t.Helper()
 	res, answer := r.Ask("POST", schedules, body, nil)
 	var seen scheduleSeen
@@ -37,9 +37,9 @@ func addSchedule(t *testing.T, r *rig, body string) scheduleSeen {
 }
 
 func TestAScheduleIsMadeChangedAndRemoved(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	made := addSchedule(
-		t, rig,
+		t, fixture,
 		`{"name":"nightly","cron":" 30 3 * * * ","command":"rake tidy","timezone":"Europe/Berlin",`+
 			`"size":"Standard-2X","type":"worker","overlap":"allow"}`,
 	)
@@ -51,15 +51,15 @@ func TestAScheduleIsMadeChangedAndRemoved(t *testing.T) {
 		`"size":"Standard-2X","timezone":"Europe/Berlin",` +
 		`"type":"worker","updated_at":"2026-01-03T03:04:05Z"}`
 	for _, identity := range []string{"nightly", made.ID, strings.ToUpper(made.ID)} {
-		if res, body := rig.Ask("GET", schedules+"/"+identity, "", nil); res.StatusCode != 200 ||
+		if res, body := fixture.Ask("GET", schedules+"/"+identity, "", nil); res.StatusCode != 200 ||
 			strings.TrimSpace(body) != want {
 			t.Errorf("%s: %d\n%s\nwant\n%s", identity, res.StatusCode, body, want)
 		}
 	}
-	if _, body := rig.Ask("GET", schedules, "", nil); strings.TrimSpace(body) != "["+want+"]" {
+	if _, body := fixture.Ask("GET", schedules, "", nil); strings.TrimSpace(body) != "["+want+"]" {
 		t.Errorf("list: %s", body)
 	}
-	res, body := rig.Ask(
+	res, body := fixture.Ask(
 		"PATCH", schedules+"/nightly",
 		`{"name":null,"size":null,"type":null,"overlap":"skip","enabled":false,"timezone":"UTC"}`, nil,
 	)
@@ -69,20 +69,20 @@ func TestAScheduleIsMadeChangedAndRemoved(t *testing.T) {
 		) {
 		t.Errorf("changed: %d %s", res.StatusCode, body)
 	}
-	if _, body := rig.Ask(
+	if _, body := fixture.Ask(
 		"PATCH", schedules+"/"+made.ID, `{"enabled":true}`, nil,
 	); !strings.Contains(body, `"next_run_at":"2026-01-03T03:30:00Z"`) {
 		t.Errorf("enabled again: %s", body)
 	}
-	if res, body := rig.Ask("DELETE", schedules+"/"+made.ID, "", nil); res.StatusCode != 200 ||
+	if res, body := fixture.Ask("DELETE", schedules+"/"+made.ID, "", nil); res.StatusCode != 200 ||
 		!strings.Contains(body, made.ID) {
 		t.Errorf("removed: %d %s", res.StatusCode, body)
 	}
-	if res, _ := rig.Ask("GET", schedules+"/"+made.ID, "", nil); res.StatusCode != 404 {
+	if res, _ := fixture.Ask("GET", schedules+"/"+made.ID, "", nil); res.StatusCode != 404 {
 		t.Errorf("afterwards: %d", res.StatusCode)
 	}
 	for _, action := range []string{"schedule added", "schedule changed", "schedule removed"} {
-		if !strings.Contains(rig.Logged.String(), `"action":"`+action+`"`) {
+		if !strings.Contains(fixture.Logged.String(), `"action":"`+action+`"`) {
 			t.Errorf("the audit log knows nothing of %q", action)
 		}
 	}
@@ -118,9 +118,9 @@ func TestSchedulesAreJudged(t *testing.T) {
 }
 
 func TestRunsOfASchedule(t *testing.T) {
-	rig := newRig()
-	made := addSchedule(t, rig, `{"name":"often","cron":"* * * * *","command":"x"}`)
-	res, body := rig.Ask("POST", schedules+"/often/actions/run", "", nil)
+	fixture := newFixture()
+	made := addSchedule(t, fixture, `{"name":"often","cron":"* * * * *","command":"x"}`)
+	res, body := fixture.Ask("POST", schedules+"/often/actions/run", "", nil)
 	var first struct {
 		ID string `json:"id"`
 	}
@@ -130,11 +130,11 @@ func TestRunsOfASchedule(t *testing.T) {
 		) || !strings.Contains(body, `"status":"starting"`) {
 		t.Errorf("run: %d %s", res.StatusCode, body)
 	}
-	if res, body := rig.Ask("POST", schedules+"/often/actions/run", "", nil); res.StatusCode != 422 ||
+	if res, body := fixture.Ask("POST", schedules+"/often/actions/run", "", nil); res.StatusCode != 422 ||
 		!strings.Contains(body, "still going") {
 		t.Errorf("again: %d %s", res.StatusCode, body)
 	}
-	err := rig.DB.RunEnded(context.Background(), renga.Dyno{
+	err := fixture.DB.RunEnded(context.Background(), renga.Dyno{
 		ID: first.ID, App: wiretest.Hello, Name: "scheduler.1234", Release: 3, Created: wiretest.Born,
 		Since: wiretest.Born.Add(time.Minute), Exit: &renga.Exit{Code: 3}, Reason: "Process exited with status 3.",
 	})
@@ -145,25 +145,25 @@ func TestRunsOfASchedule(t *testing.T) {
 		`","name":"scheduler.1234"},"due_at":"2026-01-03T03:04:05Z","exit_code":3,` +
 		`"finished_at":"2026-01-02T03:05:05Z","id":"` + first.ID + `",` +
 		`"reason":"Process exited with status 3.","release":{"id":"`
-	_, body = rig.Ask("GET", schedules+"/often/runs", "", nil)
+	_, body = fixture.Ask("GET", schedules+"/often/runs", "", nil)
 	if !strings.HasPrefix(body, "["+want) ||
 		!strings.Contains(body, `"version":3},"started_at":"2026-01-02T03:04:05Z","status":"failed"}]`) {
 		t.Errorf("runs: %s, want %s", body, want)
 	}
-	if _, body := rig.Ask("GET", schedules+"/"+made.ID, "", nil); !strings.Contains(body, `"last_run":`+want) {
+	if _, body := fixture.Ask("GET", schedules+"/"+made.ID, "", nil); !strings.Contains(body, `"last_run":`+want) {
 		t.Errorf("last run: %s", body)
 	}
 }
 
 func TestTheNewestRunsComeFirst(t *testing.T) {
-	rig := newRig()
-	addSchedule(t, rig, `{"name":"often","cron":"* * * * *","command":"x","overlap":"allow"}`)
+	fixture := newFixture()
+	addSchedule(t, fixture, `{"name":"often","cron":"* * * * *","command":"x","overlap":"allow"}`)
 	var ids []string
 	for range 3 {
 		var run struct {
 			ID string `json:"id"`
 		}
-		_, body := rig.Ask("POST", schedules+"/often/actions/run", "", nil)
+		_, body := fixture.Ask("POST", schedules+"/often/actions/run", "", nil)
 		if err := json.Unmarshal([]byte(body), &run); err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +179,7 @@ func TestTheNewestRunsComeFirst(t *testing.T) {
 		var runs []struct {
 			ID string `json:"id"`
 		}
-		_, body := rig.Ask("GET", schedules+"/often/runs", "", map[string]string{"Range": ranged})
+		_, body := fixture.Ask("GET", schedules+"/often/runs", "", map[string]string{"Range": ranged})
 		if err := json.Unmarshal([]byte(body), &runs); err != nil {
 			t.Fatalf("%v in %s", err, body)
 		}
@@ -200,8 +200,8 @@ func TestTheNewestRunsComeFirst(t *testing.T) {
 func TestWhoRunsProgramsMayScheduleThem(t *testing.T) {
 	const body = `{"command":"x","cron":"@daily"}`
 	for scope, want := range map[string]int{"write": 403, "write-protected": 201, "read": 403} {
-		rig := newRig()
-		res, answer := rig.Ask("POST", schedules, body, map[string]string{"Authorization": "Bearer ada-token/" + scope})
+		fixture := newFixture()
+		res, answer := fixture.Ask("POST", schedules, body, map[string]string{"Authorization": "Bearer ada-token/" + scope})
 		if res.StatusCode != want {
 			t.Errorf("%s: %d %s", scope, res.StatusCode, answer)
 		}

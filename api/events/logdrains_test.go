@@ -50,9 +50,9 @@ func TestLogDrains(t *testing.T) {
 }
 
 func TestAnAppHasFiveDrainsAtMost(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	for n := range 5 {
-		res, body := rig.Ask(
+		res, body := fixture.Ask(
 			"POST", "/apps/hello/log-drains", fmt.Sprintf(`{"url":"https://logs.example.com/%d"}`, n), nil,
 		)
 		if want := map[bool]int{
@@ -61,14 +61,14 @@ func TestAnAppHasFiveDrainsAtMost(t *testing.T) {
 			t.Errorf("drain %d: %d %s, want %d", n+2, res.StatusCode, body, want)
 		}
 	}
-	if len(rig.World.Woken) != 4 {
-		t.Errorf("the drainer was woken %d times, want 4", len(rig.World.Woken))
+	if len(fixture.FakeRooms.Woken) != 4 {
+		t.Errorf("the drainer was woken %d times, want 4", len(fixture.FakeRooms.Woken))
 	}
-	rig.Ask(
+	fixture.Ask(
 		"DELETE", "/apps/hello/log-drains/"+url.PathEscape("https://user:"+wiretest.Marker+"@logs.example.com/a?b=c"),
 		"", nil,
 	)
-	if strings.Contains(rig.Logged.String(), "logs.example.com") {
+	if strings.Contains(fixture.Logged.String(), "logs.example.com") {
 		t.Error("the platform's log tells a drain's URL")
 	}
 }

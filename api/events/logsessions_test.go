@@ -16,11 +16,11 @@ import (
 	"renga/api/wire/wiretest"
 )
 
-// newLog is a rig with a log of six lines.
-func newLog() *rig { return wiretest.FillLog(newRig()) }
+// newLog is a fixture with a log of six lines.
+func newLog() *fixture { return wiretest.FillLog(newFixture()) }
 
 // session opens a log session and gives the path of its stream.
-func sessionOf(t *testing.T, r *rig, body string) string {
+func sessionOf(t *testing.T, r *fixture, body string) string {
 	t.Helper()
 	res, text := r.Ask("POST", "/apps/hello/log-sessions", body, nil)
 	var session struct {
@@ -37,7 +37,7 @@ func sessionOf(t *testing.T, r *rig, body string) string {
 }
 
 func TestALogSessionIsReadWithoutAToken(t *testing.T) {
-	rig := newLog()
+	fixture := newLog()
 	for body, want := range map[string]string{
 		`{"lines":2}`:                         "5 6",
 		`{}`:                                  "1 2 3 4 5 6",
@@ -53,7 +53,7 @@ func TestALogSessionIsReadWithoutAToken(t *testing.T) {
 		`{"dyno":"router","source":"heroku"}`: "2",
 	} {
 		w := httptest.NewRecorder()
-		rig.ServeHTTP(w, httptest.NewRequest("GET", sessionOf(t, rig, body), nil))
+		fixture.ServeHTTP(w, httptest.NewRequest("GET", sessionOf(t, fixture, body), nil))
 		if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream") {
 			t.Errorf("%s: %d %s", body, w.Code, w.Header())
 		}
@@ -63,7 +63,7 @@ func TestALogSessionIsReadWithoutAToken(t *testing.T) {
 			if _, err := fmt.Sscan(id, &n); err != nil {
 				t.Fatal(err)
 			}
-			events += "id: " + id + "\ndata: " + rig.World.Journal.Lines[n-1].String() + "\n\n"
+			events += "id: " + id + "\ndata: " + fixture.FakeRooms.Journal.Lines[n-1].String() + "\n\n"
 		}
 		if got := w.Body.String(); got != events {
 			t.Errorf("%s: got %q, want %q", body, got, events)
@@ -72,11 +72,11 @@ func TestALogSessionIsReadWithoutAToken(t *testing.T) {
 }
 
 func TestALogSessionsKeyIsAllThereIs(t *testing.T) {
-	rig := newLog()
-	path := sessionOf(t, rig, `{}`)
+	fixture := newLog()
+	path := sessionOf(t, fixture, `{}`)
 	status := func(path string) int {
 		w := httptest.NewRecorder()
-		rig.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		fixture.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		return w.Code
 	}
 	at := strings.Index(path, "key=") + 8
@@ -93,11 +93,11 @@ func TestALogSessionsKeyIsAllThereIs(t *testing.T) {
 	if got := status(path); got != http.StatusOK {
 		t.Errorf("%d, want 200", got)
 	}
-	rig.World.Late = 2 * time.Hour
+	fixture.FakeRooms.Late = 2 * time.Hour
 	if got := status(path); got != http.StatusForbidden {
 		t.Errorf("after two hours: %d, want 403", got)
 	}
-	if strings.Contains(rig.Logged.String(), path[at:]) {
+	if strings.Contains(fixture.Logged.String(), path[at:]) {
 		t.Error("the key is in the platform's log")
 	}
 }
@@ -112,14 +112,14 @@ func TestLogSessionsThatAreRefused(t *testing.T) {
 }
 
 func TestATailGoesOnUntilTheServerEnds(t *testing.T) {
-	rig := newLog()
-	rig.World.Journal.More = make(chan renga.LogLine)
-	server := httptest.NewServer(rig)
+	fixture := newLog()
+	fixture.FakeRooms.Journal.More = make(chan renga.LogLine)
+	server := httptest.NewServer(fixture)
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(
-		ctx, "GET", server.URL+sessionOf(t, rig, `{"tail":true,"lines":1,"source":"app"}`), nil,
+		ctx, "GET", server.URL+sessionOf(t, fixture, `{"tail":true,"lines":1,"source":"app"}`), nil,
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -147,24 +147,24 @@ func TestATailGoesOnUntilTheServerEnds(t *testing.T) {
 	read("id: 6\ndata: ")
 	read("heroku[logplex]: Error L11 (Tail buffer overflow) -> This tail session dropped 3 messages since ")
 	read("id: 10\ndata: 2026-01-02T03:04:05.000000+00:00 app[web.1]: late")
-	rig.World.Journal.More <- renga.LogLine{
+	fixture.FakeRooms.Journal.More <- renga.LogLine{
 		ID: 11, Time: wiretest.Born, Source: "heroku", Dyno: "router", Text: "not chosen",
 	}
-	rig.World.Journal.More <- renga.LogLine{ID: 12, Time: wiretest.Born, Source: "app", Dyno: "web.1", Text: "chosen"}
+	fixture.FakeRooms.Journal.More <- renga.LogLine{ID: 12, Time: wiretest.Born, Source: "app", Dyno: "web.1", Text: "chosen"}
 	read("id: 12\ndata: ")
-	rig.EndStreams()
+	fixture.EndStreams()
 	if rest, err := io.ReadAll(from); err != nil || len(rest) != 0 {
 		t.Errorf("the end is %q, %v", rest, err)
 	}
 }
 
 func TestATailGoesOnWhereItBroke(t *testing.T) {
-	rig := newLog()
-	rig.EndStreams() // so that it ends by itself
-	req := httptest.NewRequest("GET", sessionOf(t, rig, `{"tail":true,"lines":1}`), nil)
+	fixture := newLog()
+	fixture.EndStreams() // so that it ends by itself
+	req := httptest.NewRequest("GET", sessionOf(t, fixture, `{"tail":true,"lines":1}`), nil)
 	req.Header.Set("Last-Event-ID", "4")
 	w := httptest.NewRecorder()
-	rig.ServeHTTP(w, req)
+	fixture.ServeHTTP(w, req)
 	if got := w.Body.String(); !strings.HasPrefix(got, "id: 5\n") || !strings.Contains(got, "id: 6\n") {
 		t.Errorf("got %q", got)
 	}

@@ -60,25 +60,25 @@ func TestWebhooksAreChecked(t *testing.T) {
 }
 
 func TestAWebhooksSecretIsToldOnce(t *testing.T) {
-	rig := newRig()
-	res, body := rig.Ask(
+	fixture := newFixture()
+	res, body := fixture.Ask(
 		"POST", "/apps/hello/webhooks",
 		`{"include":["dyno"],"level":"sync","url":"https://example.com/a","secret":null}`, nil,
 	)
 	made := wiretest.Fields(t, "["+body+"]", "id")[0]
 	secret := res.Header.Get("Heroku-Webhook-Secret")
-	if res.StatusCode != 201 || len(secret) != 60 || secret != string(rig.Mailbox.Hooks[made].Secret) {
+	if res.StatusCode != 201 || len(secret) != 60 || secret != string(fixture.FakeWebhooks.Hooks[made].Secret) {
 		t.Fatalf("%d %v: %s", res.StatusCode, res.Header, body)
 	}
-	res, body = rig.Ask("PATCH", "/apps/hello/webhooks/"+made, `{"url":"https://example.com/b","level":"notify"}`, nil)
+	res, body = fixture.Ask("PATCH", "/apps/hello/webhooks/"+made, `{"url":"https://example.com/b","level":"notify"}`, nil)
 	if res.StatusCode != 200 || res.Header.Get("Heroku-Webhook-Secret") != "" || strings.Contains(body, secret) {
 		t.Errorf("%d %v: %s", res.StatusCode, res.Header, body)
 	}
-	if now := rig.Mailbox.Hooks[made]; string(now.Secret) != secret || now.URL != "https://example.com/b" ||
+	if now := fixture.FakeWebhooks.Hooks[made]; string(now.Secret) != secret || now.URL != "https://example.com/b" ||
 		now.Level != renga.Notify {
 		t.Errorf("webhook is %+v", now)
 	}
-	res, _ = rig.Ask(
+	res, _ = fixture.Ask(
 		"POST", "/apps/hello/webhooks",
 		`{"include":["dyno"],"level":"sync","url":"https://example.com/a","secret":"mine"}`, nil,
 	)
@@ -88,14 +88,14 @@ func TestAWebhooksSecretIsToldOnce(t *testing.T) {
 }
 
 func TestAuthorizationIsKeptUntilItIsTakenAway(t *testing.T) {
-	fresh := newRig()
+	fresh := newFixture()
 	for body, want := range map[string]renga.Secret{
 		`{}`: "Bearer " + wiretest.Marker, `{"authorization":"x"}`: "x", `{"authorization":null}`: "",
 	} {
-		fresh.Mailbox.Hooks[wiretest.Hooked] = wiretest.NewMailbox(fresh.World).Hooks[wiretest.Hooked]
+		fresh.FakeWebhooks.Hooks[wiretest.Hooked] = wiretest.NewFakeWebhooks(fresh.FakeRooms).Hooks[wiretest.Hooked]
 		url := "/apps/hello/webhooks/" + wiretest.Hooked
-		scenario{Method: "PATCH", URL: url, Body: body, After: func(t *testing.T, r *rig, _ *http.Response) {
-			if got := r.Mailbox.Hooks[wiretest.Hooked].Authorization; got != want {
+		scenario{Method: "PATCH", URL: url, Body: body, After: func(t *testing.T, r *fixture, _ *http.Response) {
+			if got := r.FakeWebhooks.Hooks[wiretest.Hooked].Authorization; got != want {
 				t.Errorf("after %s it is %q", body, string(got))
 			}
 		}}.Play(t, fresh)
@@ -103,14 +103,14 @@ func TestAuthorizationIsKeptUntilItIsTakenAway(t *testing.T) {
 }
 
 func TestAnAppHasTenWebhooks(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	for n := 1; n <= 10; n++ {
 		want, has := http.StatusCreated, fmt.Sprintf(`"url":"https://example.com/%d"`, n)
 		if n == 10 {
 			want, has = http.StatusUnprocessableEntity, "10 webhooks"
 		}
 		body := fmt.Sprintf(`{"include":["dyno"],"level":"sync","url":"https://example.com/%d"}`, n)
-		scenario{Method: "POST", URL: "/apps/hello/webhooks", Body: body, Status: want, Has: []string{has}}.Play(t, rig)
+		scenario{Method: "POST", URL: "/apps/hello/webhooks", Body: body, Status: want, Has: []string{has}}.Play(t, fixture)
 	}
 }
 

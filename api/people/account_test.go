@@ -60,10 +60,10 @@ func TestAccounts(t *testing.T) {
 }
 
 func TestPreferencesAreKept(t *testing.T) {
-	rig := newRig()
-	rig.Ask("PATCH", "/users/~/preferences", `{"timezone":"Asia/Tokyo","dismissed-sms-banner":true}`, nil)
-	rig.Ask("PATCH", "/users/~/preferences", `{"dismissed-sms-banner":null}`, nil)
+	fixture := newFixture()
+	fixture.Ask("PATCH", "/users/~/preferences", `{"timezone":"Asia/Tokyo","dismissed-sms-banner":true}`, nil)
+	fixture.Ask("PATCH", "/users/~/preferences", `{"dismissed-sms-banner":null}`, nil)
 	scenario{
 		URL: "/users/~/preferences", Has: []string{`"timezone":"Asia/Tokyo"`, `"dismissed-sms-banner":null`},
-	}.Play(t, rig)
+	}.Play(t, fixture)
 }

@@ -21,22 +21,22 @@ type grant struct {
 }
 
 func TestAuthorizationsAreMadeUsedAndRevoked(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	const path = "/oauth/authorizations"
 	made := wiretest.AskFor[grant](
-		t, rig, "POST", path, `{"description":"robot","expires_in":"3600","scope":["read"]}`, nil, 201,
+		t, fixture, "POST", path, `{"description":"robot","expires_in":"3600","scope":["read"]}`, nil, 201,
 	)
 	token := made.AccessToken.Token
 	if made.Description != "robot" || len(token) != 64 || made.User.Email != "ada@example.com" ||
 		made.Scope[0] != "read" || made.AccessToken.ExpiresIn == nil {
 		t.Fatalf("made %+v", made)
 	}
-	wiretest.AskFor[[]any](t, rig, "GET", "/apps", "", wiretest.Bearer(token), 200)
-	wiretest.AskFor[any](t, rig, "GET", "/account", "", wiretest.Bearer(token), 403)
-	wiretest.AskFor[any](t, rig, "GET", path, "", wiretest.Bearer(token), 403)
-	wiretest.AskFor[any](t, rig, "POST", path, "{}", wiretest.Bearer(token), 403)
+	wiretest.AskFor[[]any](t, fixture, "GET", "/apps", "", wiretest.Bearer(token), 200)
+	wiretest.AskFor[any](t, fixture, "GET", "/account", "", wiretest.Bearer(token), 403)
+	wiretest.AskFor[any](t, fixture, "GET", path, "", wiretest.Bearer(token), 403)
+	wiretest.AskFor[any](t, fixture, "POST", path, "{}", wiretest.Bearer(token), 403)
 
-	all := wiretest.AskFor[[]grant](t, rig, "GET", path, "", nil, 200)
+	all := wiretest.AskFor[[]grant](t, fixture, "GET", path, "", nil, 200)
 	if len(all) != 2 {
 		t.Fatalf("%d authorizations, want the default one and this", len(all))
 	}
@@ -45,20 +45,20 @@ func TestAuthorizationsAreMadeUsedAndRevoked(t *testing.T) {
 			t.Errorf("the token is shown again as %s", g.AccessToken.Token)
 		}
 	}
-	renamed := wiretest.AskFor[grant](t, rig, "PATCH", path+"/"+made.ID, `{"description":"android"}`, nil, 200)
+	renamed := wiretest.AskFor[grant](t, fixture, "PATCH", path+"/"+made.ID, `{"description":"android"}`, nil, 200)
 	if renamed.Description != "android" || renamed.AccessToken.Token == token {
 		t.Errorf("renamed %+v", renamed)
 	}
 	fresh := wiretest.AskFor[grant](
-		t, rig, "POST", path+"/"+made.ID+"/actions/regenerate-tokens", "", nil, 200,
+		t, fixture, "POST", path+"/"+made.ID+"/actions/regenerate-tokens", "", nil, 200,
 	).AccessToken.Token
-	wiretest.AskFor[any](t, rig, "GET", "/apps", "", wiretest.Bearer(token), 401)
-	wiretest.AskFor[any](t, rig, "GET", "/apps", "", wiretest.Bearer(fresh), 200)
-	wiretest.AskFor[grant](t, rig, "DELETE", path+"/"+made.ID, "", nil, 200)
-	wiretest.AskFor[any](t, rig, "GET", "/apps", "", wiretest.Bearer(fresh), 401)
-	wiretest.AskFor[any](t, rig, "GET", path+"/"+made.ID, "", nil, 404)
+	wiretest.AskFor[any](t, fixture, "GET", "/apps", "", wiretest.Bearer(token), 401)
+	wiretest.AskFor[any](t, fixture, "GET", "/apps", "", wiretest.Bearer(fresh), 200)
+	wiretest.AskFor[grant](t, fixture, "DELETE", path+"/"+made.ID, "", nil, 200)
+	wiretest.AskFor[any](t, fixture, "GET", "/apps", "", wiretest.Bearer(fresh), 401)
+	wiretest.AskFor[any](t, fixture, "GET", path+"/"+made.ID, "", nil, 404)
 	for _, secret := range []string{token, fresh} {
-		if strings.Contains(rig.Logged.String(), secret) {
+		if strings.Contains(fixture.Logged.String(), secret) {
 			t.Error("the log holds a token")
 		}
 	}
@@ -101,14 +101,14 @@ func TestAuthorizations(t *testing.T) {
 }
 
 func TestAnAuthorizationEnds(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	token := wiretest.AskFor[grant](
-		t, rig, "POST", "/oauth/authorizations", `{"expires_in":1}`, nil, 201,
+		t, fixture, "POST", "/oauth/authorizations", `{"expires_in":1}`, nil, 201,
 	).AccessToken.Token
 	deadline := time.Now().Add(10 * time.Second)
 	for time.Now().Before(deadline) {
-		if res, _ := rig.Ask("GET", "/account", "", wiretest.Bearer(token)); res.StatusCode == http.StatusUnauthorized {
-			if all := wiretest.AskFor[[]grant](t, rig, "GET", "/oauth/authorizations", "", nil, 200); len(all) != 1 {
+		if res, _ := fixture.Ask("GET", "/account", "", wiretest.Bearer(token)); res.StatusCode == http.StatusUnauthorized {
+			if all := wiretest.AskFor[[]grant](t, fixture, "GET", "/oauth/authorizations", "", nil, 200); len(all) != 1 {
 				t.Errorf("%d authorizations are listed, want the default one", len(all))
 			}
 			return
@@ -119,8 +119,8 @@ func TestAnAuthorizationEnds(t *testing.T) {
 }
 
 func TestPasswordsMakeTokensAndNothingElse(t *testing.T) {
-	rig := newRig()
-	if _, _, err := rig.People.Create(t.Context(), "Dora@example.com", "correct horse"); err != nil {
+	fixture := newFixture()
+	if _, _, err := fixture.People.Create(t.Context(), "Dora@example.com", "correct horse"); err != nil {
 		t.Fatal(err)
 	}
 	login := func(email, password string) map[string]string {
@@ -128,34 +128,34 @@ func TestPasswordsMakeTokensAndNothingElse(t *testing.T) {
 	}
 	const path, body = "/oauth/authorizations", `{"description":"Heroku CLI login from desk","expires_in":2592000,` +
 		`"scope":["global"]}`
-	made := wiretest.AskFor[grant](t, rig, "POST", path, body, login("dora@EXAMPLE.com", "correct horse"), 201)
+	made := wiretest.AskFor[grant](t, fixture, "POST", path, body, login("dora@EXAMPLE.com", "correct horse"), 201)
 	who := wiretest.AskFor[struct {
 		Email     string
 		LastLogin *string `json:"last_login"`
-	}](t, rig, "GET", "/account", "", wiretest.Bearer(made.AccessToken.Token), 200)
+	}](t, fixture, "GET", "/account", "", wiretest.Bearer(made.AccessToken.Token), 200)
 	if made.User.Email != "Dora@example.com" || who.Email != "Dora@example.com" || who.LastLogin == nil {
 		t.Errorf("%+v, %+v", made, who)
 	}
-	wiretest.AskFor[any](t, rig, "GET", "/account", "", login("dora@example.com", "correct horse"), 401)
-	wiretest.AskFor[any](t, rig, "GET", path, "", login("dora@example.com", "correct horse"), 401)
+	wiretest.AskFor[any](t, fixture, "GET", "/account", "", login("dora@example.com", "correct horse"), 401)
+	wiretest.AskFor[any](t, fixture, "GET", path, "", login("dora@example.com", "correct horse"), 401)
 	for _, wrong := range []map[string]string{
 		login("dora@example.com", "wrong"), login("dora@example.com", ""), login("nobody@example.com", "correct horse"),
 		login("ada@example.com", ""), login("ada@example.com", "anything"),
 	} {
-		wiretest.AskFor[any](t, rig, "POST", path, body, wrong, 401)
+		wiretest.AskFor[any](t, fixture, "POST", path, body, wrong, 401)
 	}
-	if strings.Contains(rig.Logged.String(), "correct horse") {
+	if strings.Contains(fixture.Logged.String(), "correct horse") {
 		t.Error("the log holds a password")
 	}
 }
 
 func TestGuessingIsSlowedDown(t *testing.T) {
-	rig := newRig()
-	if _, _, err := rig.People.Create(t.Context(), "dora@example.com", "correct horse"); err != nil {
+	fixture := newFixture()
+	if _, _, err := fixture.People.Create(t.Context(), "dora@example.com", "correct horse"); err != nil {
 		t.Fatal(err)
 	}
 	guess := func(email, password string) int {
-		res, _ := rig.Ask(
+		res, _ := fixture.Ask(
 			"POST", "/oauth/authorizations", "{}", wiretest.Header("Authorization", wiretest.Basic(email, password)),
 		)
 		return res.StatusCode

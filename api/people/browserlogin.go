@@ -37,9 +37,9 @@ const (
 
 	// loginPoll is how often is looked for the end of a login.
 	loginPoll = 500 * time.Millisecond
-	// quiet is for how long a waiting client hears nothing. It gives up after a
+	// keepAlive is for how long a waiting client hears nothing. It gives up after a
 	// minute of that.
-	quiet = 45 * time.Second
+	keepAlive = 45 * time.Second
 )
 
 func (s *Server) browserLoginRoutes() []wire.Route {
@@ -85,10 +85,10 @@ type loginResult struct {
 // forgotten. When the server ends the client asks again.
 func (s *Server) awaitLogin(w http.ResponseWriter, r *http.Request) error {
 	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	look, speak := time.NewTicker(loginPoll), time.NewTicker(quiet)
+	look, speak := time.NewTicker(loginPoll), time.NewTicker(keepAlive)
 	defer look.Stop()
 	defer speak.Stop()
-	wait := &patience{w: w}
+	wait := &slowAnswer{w: w}
 	for {
 		token, err := s.parts.Browsers.Token(r.Context(), mux.Vars(r)["login"], secret)
 		switch {
@@ -111,14 +111,14 @@ func (s *Server) awaitLogin(w http.ResponseWriter, r *http.Request) error {
 	}
 }
 
-// patience is an answer that takes its time.
-type patience struct {
+// slowAnswer is an answer that takes its time.
+type slowAnswer struct {
 	w     http.ResponseWriter
 	began bool
 }
 
 // hold sends a space, which JSON may begin with.
-func (p *patience) hold() {
+func (p *slowAnswer) hold() {
 	if !p.began {
 		p.began = true
 		p.w.Header().Set("Content-Type", "application/json; charset=utf-8")
@@ -128,11 +128,11 @@ func (p *patience) hold() {
 	_ = http.NewResponseController(p.w).Flush() // the same
 }
 
-func (p *patience) end(result loginResult) error { return wire.Answer(p.w, http.StatusOK, result) }
+func (p *slowAnswer) end(result loginResult) error { return wire.Answer(p.w, http.StatusOK, result) }
 
 // fail is err as long as nothing has been sent. Later it cuts the connection:
 // half an answer would be taken for a whole one.
-func (p *patience) fail(err error) error {
+func (p *slowAnswer) fail(err error) error {
 	if p.began {
 		panic(http.ErrAbortHandler)
 	}

@@ -15,24 +15,24 @@ const doraPassword = "correct horse battery"
 
 // begun is a login that a client has begun with a server of its own.
 type begun struct {
-	*rig
+	*fixture
 	server             *httptest.Server
 	page, wait, secret string
 }
 
 func beginLogin(t *testing.T) begun {
 	t.Helper()
-	b := begun{rig: newRig()}
+	b := begun{fixture: newFixture()}
 	if _, _, err := b.People.Create(t.Context(), "dora@example.com", doraPassword); err != nil {
 		t.Fatal(err)
 	}
-	b.server = httptest.NewServer(b.rig)
+	b.server = httptest.NewServer(b.fixture)
 	t.Cleanup(b.server.Close)
 	urls := wiretest.AskFor[struct {
 		BrowserURL string `json:"browser_url"`
 		CLIURL     string `json:"cli_url"`
 		Token      string
-	}](t, b.rig, "POST", "/auth", `{"description":"Heroku CLI login from <desk>"}`, wiretest.Header("Authorization", ""), 201)
+	}](t, b.fixture, "POST", "/auth", `{"description":"Heroku CLI login from <desk>"}`, wiretest.Header("Authorization", ""), 201)
 	b.page, b.wait, b.secret = b.server.URL+urls.BrowserURL, b.server.URL+urls.CLIURL, urls.Token
 	return b
 }
@@ -98,7 +98,7 @@ func TestLoginWithABrowser(t *testing.T) {
 		t.Errorf("%d: %s", status, body)
 	}
 	token := (<-heard)["access_token"]
-	scenario{URL: "/account", Headers: wiretest.Bearer(token), Has: []string{"dora@example.com"}}.Play(t, b.rig)
+	scenario{URL: "/account", Headers: wiretest.Bearer(token), Has: []string{"dora@example.com"}}.Play(t, b.fixture)
 	if status, body := b.send(t, doraPassword, nil); status != 404 || !strings.Contains(body, "This login is over") {
 		t.Errorf("again: %d: %s", status, body)
 	}

@@ -71,7 +71,7 @@ func TestKeys(t *testing.T) {
 	})
 }
 
-func keyless(t *testing.T, r *rig, _ *http.Response) {
+func keyless(t *testing.T, r *fixture, _ *http.Response) {
 	t.Helper()
 	if _, body := r.Ask("GET", "/account/keys", "", nil); strings.TrimSpace(body) != "[]" {
 		t.Errorf("the keys are %s", body)
@@ -88,9 +88,9 @@ func FuzzPublicKeys(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	rig := newRig()
+	fixture := newFixture()
 	f.Fuzz(func(t *testing.T, line string) {
-		res, body := rig.Ask("POST", "/account/keys", `{"public_key":`+wiretest.Quoted(line)+`}`, nil)
+		res, body := fixture.Ask("POST", "/account/keys", `{"public_key":`+wiretest.Quoted(line)+`}`, nil)
 		switch res.StatusCode {
 		case 201:
 			var k struct {
@@ -104,7 +104,7 @@ func FuzzPublicKeys(f *testing.F) {
 				t.Errorf("%q is taken as one key", line)
 			}
 			for _, method := range []string{"GET", "DELETE"} { // the next one may be the same
-				if res, body := rig.Ask(method, "/account/keys/"+k.Fingerprint, "", nil); res.StatusCode != 200 {
+				if res, body := fixture.Ask(method, "/account/keys/"+k.Fingerprint, "", nil); res.StatusCode != 200 {
 					t.Errorf("%s of %q by its fingerprint gets %d: %s", method, line, res.StatusCode, body)
 				}
 			}

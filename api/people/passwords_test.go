@@ -8,9 +8,9 @@ import (
 )
 
 // logDoraIn logs in as the official CLI does with -i.
-func logDoraIn(t *testing.T, rig *rig, password string) grant {
+func logDoraIn(t *testing.T, fixture *fixture, password string) grant {
 	t.Helper()
-	return wiretest.AskFor[grant](t, rig, "POST", "/oauth/authorizations",
+	return wiretest.AskFor[grant](t, fixture, "POST", "/oauth/authorizations",
 		`{"description":"Heroku CLI login from laptop","expires_in":2592000,"scope":["global"]}`,
 		wiretest.Header("Authorization", wiretest.Basic("dora@example.com", password)), 201)
 }
@@ -24,17 +24,17 @@ func TestANewPasswordEndsWhatTheOldOneOpened(t *testing.T) {
 		t.Fatalf("the browser gets %d: %s", status, body)
 	}
 	browser := wiretest.Bearer(b.awaited(t, b.secret)["access_token"])
-	rig := b.rig
-	asks, other := logDoraIn(t, rig, doraPassword), logDoraIn(t, rig, doraPassword)
-	robot := wiretest.AskFor[grant](t, rig, "POST", "/oauth/authorizations", `{"description":"robot"}`,
+	fixture := b.fixture
+	asks, other := logDoraIn(t, fixture, doraPassword), logDoraIn(t, fixture, doraPassword)
+	robot := wiretest.AskFor[grant](t, fixture, "POST", "/oauth/authorizations", `{"description":"robot"}`,
 		wiretest.Bearer(other.AccessToken.Token), 201)
-	regenerated := logDoraIn(t, rig, doraPassword)
-	regenerated = wiretest.AskFor[grant](t, rig, "POST",
+	regenerated := logDoraIn(t, fixture, doraPassword)
+	regenerated = wiretest.AskFor[grant](t, fixture, "POST",
 		"/oauth/authorizations/"+regenerated.ID+"/actions/regenerate-tokens", "",
 		wiretest.Bearer(robot.AccessToken.Token), 200)
 
 	const change = `{"password":"` + doraPassword + `","new_password":"another horse"}`
-	wiretest.AskFor[any](t, rig, "PATCH", "/account", change, wiretest.Bearer(asks.AccessToken.Token), 200)
+	wiretest.AskFor[any](t, fixture, "PATCH", "/account", change, wiretest.Bearer(asks.AccessToken.Token), 200)
 	for who, want := range map[string]struct {
 		headers map[string]string
 		status  int
@@ -46,17 +46,17 @@ func TestANewPasswordEndsWhatTheOldOneOpened(t *testing.T) {
 		"a token that a login made": {wiretest.Bearer(robot.AccessToken.Token), 200},
 		"a token of somebody else":  {nil, 200},
 	} {
-		if res, body := rig.Ask("GET", "/account", "", want.headers); res.StatusCode != want.status {
+		if res, body := fixture.Ask("GET", "/account", "", want.headers); res.StatusCode != want.status {
 			t.Errorf("%s gets %d, want %d: %s", who, res.StatusCode, want.status, body)
 		}
 	}
-	wiretest.AskFor[any](t, rig, "POST", "/oauth/authorizations", "",
+	wiretest.AskFor[any](t, fixture, "POST", "/oauth/authorizations", "",
 		wiretest.Header("Authorization", wiretest.Basic("dora@example.com", doraPassword)), 401)
-	if fresh := logDoraIn(t, rig, "another horse"); fresh.User.Email != "dora@example.com" {
+	if fresh := logDoraIn(t, fixture, "another horse"); fresh.User.Email != "dora@example.com" {
 		t.Errorf("logged in %+v", fresh)
 	}
 	for _, secret := range []string{doraPassword, "another horse"} {
-		if strings.Contains(rig.Logged.String(), secret) {
+		if strings.Contains(fixture.Logged.String(), secret) {
 			t.Errorf("the log holds %q", secret)
 		}
 	}
@@ -66,10 +66,10 @@ func TestANewPasswordEndsWhatTheOldOneOpened(t *testing.T) {
 // one is as slow as without.
 func TestAPasswordIsChangedByWhoKnowsIt(t *testing.T) {
 	b := beginLogin(t)
-	mine := wiretest.Bearer(logDoraIn(t, b.rig, doraPassword).AccessToken.Token)
+	mine := wiretest.Bearer(logDoraIn(t, b.fixture, doraPassword).AccessToken.Token)
 	patch := func(body string, status int, says string) {
 		t.Helper()
-		res, text := b.rig.Ask("PATCH", "/account", body, mine)
+		res, text := b.fixture.Ask("PATCH", "/account", body, mine)
 		if res.StatusCode != status || !strings.Contains(text, says) {
 			t.Errorf("%s gets %d, want %d: %s", body, res.StatusCode, status, text)
 		}

@@ -106,7 +106,7 @@ func TestCouplings(t *testing.T) {
 }
 
 func TestATakenOutAppCanBePutElsewhere(t *testing.T) {
-	rig := furnished()
+	fixture := furnished()
 	for _, step := range []scenario{
 		{Method: "DELETE", URL: "/pipeline-couplings/" + wiretest.StagingOfIt, Has: []string{`"stage":"staging"`}},
 		{URL: "/apps/hello/pipeline-couplings", Status: 404},
@@ -119,7 +119,7 @@ func TestATakenOutAppCanBePutElsewhere(t *testing.T) {
 		},
 		{URL: "/apps/hello/pipeline-couplings", Has: []string{`"stage":"test"`, `"name":"second"`}},
 	} {
-		step.Play(t, rig)
+		step.Play(t, fixture)
 	}
 }
 
@@ -166,11 +166,11 @@ func TestPromotionsThatAreRefused(t *testing.T) {
 }
 
 func TestATargetFaresAsItsRelease(t *testing.T) {
-	rig := furnished()
+	fixture := furnished()
 	at := "/pipeline-promotions/" + wiretest.Promoted
 	scenario{
 		URL: at, Has: []string{`"status":"completed"`, `"source":{"app":{"id":"` + string(wiretest.Hello)},
-	}.Play(t, rig)
+	}.Play(t, fixture)
 	for _, step := range []struct {
 		outcome renga.Outcome
 		has     []string
@@ -185,18 +185,18 @@ func TestATargetFaresAsItsRelease(t *testing.T) {
 		},
 		{renga.Outcome{Status: renga.Superseded}, []string{`"status":"succeeded"`, `"error_message":null`}},
 	} {
-		rig.World.Outcomes[2] = step.outcome
-		scenario{URL: at + "/promotion-targets", Has: step.has}.Play(t, rig)
+		fixture.FakeRooms.Outcomes[2] = step.outcome
+		scenario{URL: at + "/promotion-targets", Has: step.has}.Play(t, fixture)
 	}
-	rig.World.History[wiretest.Shop] = nil
-	scenario{URL: at + "/promotion-targets", Has: []string{`"status":"failed"`, "is gone"}}.Play(t, rig)
+	fixture.FakeRooms.History[wiretest.Shop] = nil
+	scenario{URL: at + "/promotion-targets", Has: []string{`"status":"failed"`, "is gone"}}.Play(t, fixture)
 }
 
 func TestAPromotionIsPendingFirst(t *testing.T) {
-	rig := furnished()
+	fixture := furnished()
 	serves := `{"app":{"id":"` + string(wiretest.Hello) + `"},"release":{"id":"` + wire.ReleaseID(wiretest.Hello, 3) +
 		`"}}`
-	res, body := rig.Ask(
+	res, body := fixture.Ask(
 		"POST", "/pipeline-promotions",
 		strings.Replace(
 			wiretest.Promote(wiretest.Hello, wiretest.Shop, wiretest.Shop),
@@ -209,28 +209,28 @@ func TestAPromotionIsPendingFirst(t *testing.T) {
 	}
 	made := wiretest.Fields(t, "["+body+"]", "id")[0]
 	targets := "/pipeline-promotions/" + made + "/promotion-targets"
-	scenario{URL: targets, Has: []string{`"status":"pending"`, `"release":null`, `"error_message":null`}}.Play(t, rig)
-	open, err := rig.DB.OpenPromotions(t.Context())
+	scenario{URL: targets, Has: []string{`"status":"pending"`, `"release":null`, `"error_message":null`}}.Play(t, fixture)
+	open, err := fixture.DB.OpenPromotions(t.Context())
 	if err != nil || len(open) != 1 || len(open[0].Targets) != 1 || open[0].Release != 3 ||
 		open[0].By != wiretest.Ada.ID {
 		t.Fatalf("open are %+v, %v", open, err)
 	}
 	open[0].Targets[0].Failure = "The app shop is being deleted."
-	if err := rig.DB.SetPromotionTarget(t.Context(), made, open[0].Targets[0]); err != nil {
+	if err := fixture.DB.SetPromotionTarget(t.Context(), made, open[0].Targets[0]); err != nil {
 		t.Fatal(err)
 	}
 	scenario{
 		URL: targets, Has: []string{`"status":"failed"`, `"error_message":"The app shop is being deleted."`},
-	}.Play(t, rig)
+	}.Play(t, fixture)
 }
 
 func TestTheLatestDeploymentBroughtTheImages(t *testing.T) {
-	rig := furnished()
+	fixture := furnished()
 	in := renga.Inputs{}.Clone()
 	in.Images[renga.Web], in.Vars["A"] = wiretest.Image(renga.Web, 2), "b"
-	rig.World.Add(wiretest.Shop, "Set A config vars", in)
+	fixture.FakeRooms.Add(wiretest.Shop, "Set A config vars", in)
 	scenario{
 		URL: "/pipelines/haiku/latest-deployments", Has: []string{`"version":2`}, HasNot: []string{`"version":3`},
-	}.Play(t, rig)
-	scenario{URL: "/pipelines/haiku/latest-releases", Has: []string{`"version":3`, `"version":4`}}.Play(t, rig)
+	}.Play(t, fixture)
+	scenario{URL: "/pipelines/haiku/latest-releases", Has: []string{`"version":3`, `"version":4`}}.Play(t, fixture)
 }

@@ -10,14 +10,14 @@ import (
 )
 
 // tried makes v4 a canary with some of its time left.
-func tried(w *wiretest.World) {
+func tried(w *wiretest.FakeRooms) {
 	w.Canaries[4] = renga.DefaultCanary()
 	w.Outcomes[4] = renga.Outcome{Status: renga.Pending, At: wiretest.Born, CanaryUntil: wiretest.Born.Add(time.Minute)}
 }
 
 func TestReleasesAreMadeAsCanaries(t *testing.T) {
 	const url = "/apps/hello/releases"
-	noPreboot := func(w *wiretest.World) {
+	noPreboot := func(w *wiretest.FakeRooms) {
 		a := w.Apps[wiretest.Hello]
 		a.Features = map[string]bool{renga.Preboot: false}
 		w.Apps[wiretest.Hello] = a
@@ -56,30 +56,30 @@ func TestReleasesAreMadeAsCanaries(t *testing.T) {
 }
 
 func TestAnAppsCanaryIsSetAndTakenAway(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	const url = "/apps/hello/canary"
-	if _, body := rig.Ask("GET", url, "", nil); !strings.Contains(body, `"percent":null,"seconds":300`) {
+	if _, body := fixture.Ask("GET", url, "", nil); !strings.Contains(body, `"percent":null,"seconds":300`) {
 		t.Errorf("before: %s", body)
 	}
-	res, body := rig.Ask("PATCH", url, `{"percent":20}`, nil)
+	res, body := fixture.Ask("PATCH", url, `{"percent":20}`, nil)
 	if res.StatusCode != 200 || !strings.Contains(body, `"percent":20,"seconds":300`) {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
-	if _, body := rig.Ask("PATCH", url, `{"seconds":60}`, nil); !strings.Contains(body, `"percent":20,"seconds":60`) {
+	if _, body := fixture.Ask("PATCH", url, `{"seconds":60}`, nil); !strings.Contains(body, `"percent":20,"seconds":60`) {
 		t.Errorf("changed: %s", body)
 	}
-	if got := rig.World.Apps[wiretest.Hello].Canary; got != (renga.Canary{Percent: 20, For: time.Minute}) ||
-		!strings.Contains(rig.Logged.String(), `"action":"canary set"`) {
-		t.Errorf("stored: %+v, log %s", got, rig.Logged)
+	if got := fixture.FakeRooms.Apps[wiretest.Hello].Canary; got != (renga.Canary{Percent: 20, For: time.Minute}) ||
+		!strings.Contains(fixture.Logged.String(), `"action":"canary set"`) {
+		t.Errorf("stored: %+v, log %s", got, fixture.Logged)
 	}
-	if res, body := rig.Ask("PATCH", url, `{"seconds":9}`, nil); res.StatusCode != 422 ||
+	if res, body := fixture.Ask("PATCH", url, `{"seconds":9}`, nil); res.StatusCode != 422 ||
 		!strings.Contains(body, "10 to 86,400") {
 		t.Errorf("too short: %d %s", res.StatusCode, body)
 	}
-	if res, body := rig.Ask("DELETE", url, "", nil); res.StatusCode != 200 || !strings.Contains(body, `"percent":20`) {
+	if res, body := fixture.Ask("DELETE", url, "", nil); res.StatusCode != 200 || !strings.Contains(body, `"percent":20`) {
 		t.Errorf("taken away: %d %s", res.StatusCode, body)
 	}
-	if rig.World.Apps[wiretest.Hello].Canary.On() {
+	if fixture.FakeRooms.Apps[wiretest.Hello].Canary.On() {
 		t.Error("the canary is still there")
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"renga/api/wire/wiretest"
 )
 
-func pendingFourth(w *wiretest.World) {
+func pendingFourth(w *wiretest.FakeRooms) {
 	w.Outcomes[4] = renga.Outcome{Status: renga.Pending, At: wiretest.Born}
 }
 
@@ -33,9 +33,9 @@ func TestCancelRelease(t *testing.T) {
 	run(t, []scenario{
 		{Name: "a pending one", Prepare: pendingFourth, Method: "POST", URL: url, Has: []string{
 			`"status":"failed"`, `"reason":"Canceled by ada@example.com"`, `"log":[]`},
-			After: func(t *testing.T, r *rig, res *http.Response) {
+			After: func(t *testing.T, r *fixture, res *http.Response) {
 				wiretest.Audited("release canceled")(t, r, res)
-				if w := r.World; len(w.Woken) != 1 ||
+				if w := r.FakeRooms; len(w.Woken) != 1 ||
 					strings.Join(w.Said, ", ") != "Release v4 canceled by "+string(wiretest.Ada.ID) {
 					t.Errorf("woken %v, did %q", w.Woken, w.Said)
 				}

@@ -8,8 +8,8 @@ import (
 )
 
 func TestReleaseRanges(t *testing.T) {
-	rig := newRig()
-	third := wiretest.IDOf(t, rig, 3)
+	fixture := newFixture()
+	third := wiretest.IDOf(t, fixture, 3)
 	for header, want := range map[string]string{
 		"":                                    "1 2 3 4",
 		" ":                                   "1 2 3 4",
@@ -36,7 +36,7 @@ func TestReleaseRanges(t *testing.T) {
 		"id .." + third + "[; order=desc":     "2 1",
 		"id " + strings.ToUpper(third) + "..": "3 4",
 	} {
-		if got := strings.Join(wiretest.Listed(t, rig, "/apps/hello/releases", header, "version"), " "); got != want {
+		if got := strings.Join(wiretest.Listed(t, fixture, "/apps/hello/releases", header, "version"), " "); got != want {
 			t.Errorf("Range %q lists %q, want %q", header, got, want)
 		}
 	}
@@ -53,7 +53,7 @@ func TestReleaseListPages(t *testing.T) {
 		"version ..; max=4":             "1 2 3 4",
 	} {
 		if got := strings.Join(
-			wiretest.Walk(t, newRig(), "/apps/hello/releases", header, "version"), " ",
+			wiretest.Walk(t, newFixture(), "/apps/hello/releases", header, "version"), " ",
 		); got != want {
 			t.Errorf("Range %q walks over %q, want %q", header, got, want)
 		}
@@ -61,9 +61,9 @@ func TestReleaseListPages(t *testing.T) {
 }
 
 func TestReleaseListReadsOnlyWhatIsAskedFor(t *testing.T) {
-	rig := newRig()
-	rig.Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", "version 2..; max=2, order=desc"))
-	q := rig.World.Asked[len(rig.World.Asked)-1]
+	fixture := newFixture()
+	fixture.Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", "version 2..; max=2, order=desc"))
+	q := fixture.FakeRooms.Asked[len(fixture.FakeRooms.Asked)-1]
 	if q.From != 2 || q.To != 0 || q.Max != 3 || !q.Descending {
 		t.Errorf("read %+v", q)
 	}

@@ -11,9 +11,9 @@ import (
 
 // outputURL is the output stream's URL of a release of hello's; empty when it
 // has none.
-func outputURL(t *testing.T, rig *rig, release string) string {
+func outputURL(t *testing.T, fixture *fixture, release string) string {
 	t.Helper()
-	_, body := rig.Ask("GET", "/apps/hello/releases/"+release, "", nil)
+	_, body := fixture.Ask("GET", "/apps/hello/releases/"+release, "", nil)
 	var seen struct {
 		URL string `json:"output_stream_url"`
 	}
@@ -24,16 +24,16 @@ func outputURL(t *testing.T, rig *rig, release string) string {
 }
 
 func TestTheOutputOfAReleaseCommandIsReadByItsURLAlone(t *testing.T) {
-	rig := newRig()
-	wiretest.WithPhase(rig.World)
-	if u := outputURL(t, rig, "3"); u != "" {
+	fixture := newFixture()
+	wiretest.WithPhase(fixture.FakeRooms)
+	if u := outputURL(t, fixture, "3"); u != "" {
 		t.Errorf("a release without a command has output at %s", u)
 	}
-	at := outputURL(t, rig, "4")
+	at := outputURL(t, fixture, "4")
 	if !strings.HasPrefix(at, "http://api.renga.localhost:5000/streams/releases/") {
 		t.Fatalf("output is at %q", at)
 	}
-	rec := rig.Get(at)
+	rec := fixture.Get(at)
 	if rec.Code != 200 || rec.Body.String() != "migrating\ndone\n" ||
 		!strings.HasPrefix(rec.Header().Get("Content-Type"), "text/plain") || !rec.Flushed {
 		t.Errorf("%d %q %v", rec.Code, rec.Body, rec.Header())
@@ -49,11 +49,11 @@ func TestTheOutputOfAReleaseCommandIsReadByItsURLAlone(t *testing.T) {
 			u.Path, string(wiretest.Hello), string(wiretest.Other), 1,
 		) + "?key=" + key, "/streams/releases/x/y?key=" + key,
 	} {
-		if rec := rig.Get(wrong); rec.Code != 404 || strings.Contains(rec.Body.String(), "migrating") {
+		if rec := fixture.Get(wrong); rec.Code != 404 || strings.Contains(rec.Body.String(), "migrating") {
 			t.Errorf("%s: %d %s", wrong, rec.Code, rec.Body)
 		}
 	}
-	if strings.Contains(rig.Logged.String(), key) {
+	if strings.Contains(fixture.Logged.String(), key) {
 		t.Error("the key is in the log")
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func TestReleases(t *testing.T) {
-	third := wiretest.IDOf(t, newRig(), 3)
+	third := wiretest.IDOf(t, newFixture(), 3)
 	run(t, []scenario{
 		{
 			Name: "by version", URL: "/apps/hello/releases/3",
@@ -42,10 +42,10 @@ func TestReleases(t *testing.T) {
 			Name: "lists leave the log out", URL: "/apps/hello/releases", Has: []string{`"log":null`},
 			HasNot: []string{"boom"},
 		},
-		{Name: "superseded is succeeded", URL: "/apps/hello/releases/2", Prepare: func(w *wiretest.World) {
+		{Name: "superseded is succeeded", URL: "/apps/hello/releases/2", Prepare: func(w *wiretest.FakeRooms) {
 			w.Outcomes[2] = renga.Outcome{Status: renga.Superseded, At: wiretest.Born}
 		}, Has: []string{`"status":"succeeded"`}},
-		{Name: "by somebody who is gone", URL: "/apps/hello/releases/2", Prepare: func(w *wiretest.World) {
+		{Name: "by somebody who is gone", URL: "/apps/hello/releases/2", Prepare: func(w *wiretest.FakeRooms) {
 			w.History[wiretest.Hello][1].By = "somebody"
 		}, Has: []string{`"user":{"email":"unknown@renga.localhost","id":"00000000-0000-0000-0000-000000000000"}`}},
 		{
@@ -60,7 +60,7 @@ func TestReleases(t *testing.T) {
 }
 
 func TestRollback(t *testing.T) {
-	third := wiretest.IDOf(t, newRig(), 3)
+	third := wiretest.IDOf(t, newFixture(), 3)
 	rolled := []string{`"version":5`, `"description":"Rollback to v3 `}
 	refused := func(name, body, message string) scenario {
 		return scenario{
@@ -127,21 +127,21 @@ func TestReleaseDiff(t *testing.T) {
 }
 
 func TestListsAreAnsweredWhenEligibilityIsNotKnown(t *testing.T) {
-	rig := newRig()
-	rig.World.Blind = errors.New("read " + wiretest.Marker)
-	res, body := rig.Ask("GET", "/apps/hello/releases", "", nil)
+	fixture := newFixture()
+	fixture.FakeRooms.Blind = errors.New("read " + wiretest.Marker)
+	res, body := fixture.Ask("GET", "/apps/hello/releases", "", nil)
 	if res.StatusCode != http.StatusOK || !strings.Contains(body, "could not be found out; try again") ||
 		strings.Contains(body, wiretest.Marker) {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
-	if !strings.Contains(rig.Logged.String(), "eligibility of a release is not known") {
-		t.Errorf("the log lacks the cause: %s", rig.Logged)
+	if !strings.Contains(fixture.Logged.String(), "eligibility of a release is not known") {
+		t.Errorf("the log lacks the cause: %s", fixture.Logged)
 	}
 }
 
 func TestCurrentIsTheReleaseThatServes(t *testing.T) {
-	rig := newRig()
-	res, body := rig.Ask("GET", "/apps/hello/releases", "", nil)
+	fixture := newFixture()
+	res, body := fixture.Ask("GET", "/apps/hello/releases", "", nil)
 	if res.StatusCode != http.StatusOK {
 		t.Fatal(body)
 	}
@@ -160,20 +160,20 @@ func TestCurrentIsTheReleaseThatServes(t *testing.T) {
 }
 
 func TestReleasesAreMadeOfStoredImages(t *testing.T) {
-	rig := newRig()
+	fixture := newFixture()
 	made := func(body string, has ...string) {
 		t.Helper()
-		scenario{Method: "POST", URL: "/apps/hello/releases", Body: body, Status: 201, Has: has}.Play(t, rig)
+		scenario{Method: "POST", URL: "/apps/hello/releases", Body: body, Status: 201, Has: has}.Play(t, fixture)
 	}
 	made(
 		`{"oci_image":"fresh","description":"by a tag"}`, `"version":5`, `"description":"by a tag"`,
 		`"artifacts":[{"type":"oci-image","id":"`,
 	)
-	newest := rig.World.History[wiretest.Hello][4]
+	newest := fixture.FakeRooms.History[wiretest.Hello][4]
 	if newest.Inputs.Images[renga.Web].Digest != wiretest.Image(renga.Web, 9).Digest {
 		t.Errorf("released %+v", newest.Inputs.Images)
 	}
-	_, body := rig.Ask("GET", "/apps/hello/releases/5", "", nil)
+	_, body := fixture.Ask("GET", "/apps/hello/releases/5", "", nil)
 	var release struct {
 		Artifacts []struct{ ID string }
 	}
@@ -189,7 +189,7 @@ func TestReleasesAreMadeOfStoredImages(t *testing.T) {
 		`{"oci_image":"fresh","release":"v3"}`:     "two releases",
 		`{"oci_image":7}`:                          "must be a string",
 	} {
-		scenario{Method: "POST", URL: "/apps/hello/releases", Body: body, Status: 422, Has: []string{says}}.Play(t, rig)
+		scenario{Method: "POST", URL: "/apps/hello/releases", Body: body, Status: 422, Has: []string{says}}.Play(t, fixture)
 	}
 }
 

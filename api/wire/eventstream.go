@@ -16,8 +16,8 @@ const (
 	// keepAlivePause is how long a stream may be silent: proxies cut those that
 	// are for a minute.
 	keepAlivePause = 15 * time.Second
-	// sendPatience is how long a client may take to take something.
-	sendPatience = time.Minute
+	// sendTimeout is how long a client may take to take something.
+	sendTimeout = time.Minute
 )
 
 // EventStream is an answer of server-sent events. Its methods may be called at
@@ -107,7 +107,7 @@ func (s *EventStream) KeepAlive(ctx context.Context, ending <-chan struct{}) {
 }
 
 func (s *EventStream) sendLocked(b []byte) error {
-	if err := s.rc.SetWriteDeadline(time.Now().Add(sendPatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := s.rc.SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return fmt.Errorf("send events: %w", err)
 	}
 	if _, err := s.w.Write(b); err != nil {

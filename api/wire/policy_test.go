@@ -20,14 +20,14 @@ func TestTheZeroPolicyIsRefusedToEverybody(t *testing.T) {
 		called = true
 		return nil
 	})
-	rig := wiretest.New().Mount(func(*wire.Door) []wire.Route { return []wire.Route{route} })
+	fixture := wiretest.New().Mount(func(*wire.Door) []wire.Route { return []wire.Route{route} })
 	rec := httptest.NewRecorder()
-	rig.ServeHTTP(rec, wiretest.AsAda(httptest.NewRequest("GET", "/secrets", nil)))
+	fixture.ServeHTTP(rec, wiretest.AsAda(httptest.NewRequest("GET", "/secrets", nil)))
 	if called || rec.Code != http.StatusForbidden {
 		t.Errorf("a route without a policy answers %d, called: %v", rec.Code, called)
 	}
 	rec = httptest.NewRecorder()
-	rig.ServeHTTP(rec, httptest.NewRequest("GET", "/secrets", nil))
+	fixture.ServeHTTP(rec, httptest.NewRequest("GET", "/secrets", nil))
 	if called || rec.Code != http.StatusUnauthorized {
 		t.Errorf("without a token it answers %d, called: %v", rec.Code, called)
 	}

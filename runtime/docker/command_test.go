@@ -8,7 +8,7 @@ import (
 )
 
 func TestCommandThatCannotRunIsInvalidAndLeavesNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for command, sentence := range map[string]string{
 		"/bin/nope":     "not in the image",
 		"nope":          "not in the image",
@@ -37,7 +37,7 @@ func TestCommandThatCannotRunIsInvalidAndLeavesNothing(t *testing.T) {
 }
 
 func TestCommandIsFoundAsTheShellWould(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for _, command := range []string{"dyno", "alias", "/bin/alias", "bin/dyno", "./bin/../bin/dyno"} {
 		s := w.spec()
 		s.Image.Command = []string{command, "exit"}

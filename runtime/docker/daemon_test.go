@@ -17,7 +17,7 @@ import (
 )
 
 func TestDaemonThatIsAwayMakesEveryCallUnavailable(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	p := newProxy(t, w.raw.DaemonHost())
 	w.options.Host = "unix://" + p.socket
 	e, client := newEngine(t, w.options)
@@ -64,7 +64,7 @@ func TestDaemonThatIsAwayMakesEveryCallUnavailable(t *testing.T) {
 	}
 }
 
-func mustBeAway(t *testing.T, e *dockerengine.Engine, client *docker.Client, w *world, when string) {
+func mustBeAway(t *testing.T, e *dockerengine.Engine, client *docker.Client, w *fixture, when string) {
 	t.Helper()
 	ctx := t.Context()
 	_, listErr := e.List(ctx, "")

@@ -10,7 +10,7 @@ import (
 )
 
 func TestPortsAreReachedFromWhereTheDynoIs(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("listen-elsewhere")
 	in := w.start(s)
 	other := w.start(again(s, "serve"))

@@ -9,7 +9,7 @@ import (
 )
 
 func TestEngineKeepsTheContract(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	program := func(verb string) engine.Spec {
 		s := w.spec(verb)
 		return engine.Spec{Image: s.Image, Size: s.Size}

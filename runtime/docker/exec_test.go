@@ -10,7 +10,7 @@ import (
 )
 
 func TestACommandRunsBesideTheDynosOwn(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	in := w.start(w.spec("serve"))
 	for _, c := range []struct {
 		name     string
@@ -58,7 +58,7 @@ func TestACommandRunsBesideTheDynosOwn(t *testing.T) {
 // TestACommandWhoseClientGoesIsGoneWithAllThatItStarted: in the dyno only its own
 // process is left.
 func TestACommandWhoseClientGoesIsGoneWithAllThatItStarted(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	in := w.start(w.spec("serve"))
 	until(t, "the init has started the dyno's own process", func() bool {
 		return slices.Contains(w.processes(in.ID), "/bin/dyno serve")
@@ -97,7 +97,7 @@ func TestACommandWhoseClientGoesIsGoneWithAllThatItStarted(t *testing.T) {
 }
 
 // processes are the commands of those that run in a container.
-func (w *world) processes(id string) []string {
+func (w *fixture) processes(id string) []string {
 	w.Helper()
 	top, err := w.raw.ContainerTop(w.Context(), id, []string{"-eo", "pid,stat,args"})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestFilesOfADynoAreRead(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	in := w.start(w.spec("serve"))
 	if in.Dir != "/" {
 		t.Errorf("it runs in %q", in.Dir)

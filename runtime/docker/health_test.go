@@ -11,7 +11,7 @@ import (
 
 // TestTheImagesOwnCheckIsMadeInWebDynos takes an image whose check always fails.
 func TestTheImagesOwnCheckIsMadeInWebDynos(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("serve")
 	if first := w.start(s); first.Health != engine.Untried {
 		t.Errorf("at first it is %q", first.Health)

@@ -15,8 +15,8 @@ import (
 	"renga/runtime/engine"
 )
 
-// pushed is a dyno of an image that is only in the world's registry.
-func pushed(w *world, args ...string) engine.Spec {
+// pushed is a dyno of an image that is only in the fixture's registry.
+func pushed(w *fixture, args ...string) engine.Spec {
 	w.Helper()
 	img, err := newImage()
 	if err != nil {
@@ -32,7 +32,7 @@ func pushed(w *world, args ...string) engine.Spec {
 }
 
 func TestImageIsPulledOnceForAllWhoWait(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := pushed(w, "exit")
 	w.registry.manifests.Store(0)
 	var wg sync.WaitGroup
@@ -59,7 +59,7 @@ func TestImageIsPulledOnceForAllWhoWait(t *testing.T) {
 }
 
 func TestImagesGoWithTheLastAppAndOthersStay(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	one := pushed(w, "exit")
 	two, tagged, loaded := again(one), pushed(w, "exit"), w.spec("exit")
 	two.App = renga.AppID(uuid.NewString())
@@ -101,7 +101,7 @@ func TestImagesGoWithTheLastAppAndOthersStay(t *testing.T) {
 }
 
 // names are an image's on the daemon; none when it is not there.
-func (w *world) names(id string) []string {
+func (w *fixture) names(id string) []string {
 	w.Helper()
 	img, err := w.raw.ImageInspect(w.Context(), id)
 	if cerrdefs.IsNotFound(err) {
@@ -115,7 +115,7 @@ func (w *world) names(id string) []string {
 
 // TestAPullThatIsBrokenOffIsTakenUpAnew by a start that begins at once.
 func TestAPullThatIsBrokenOffIsTakenUpAnew(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for delay := range 3 {
 		s := pushed(w, "exit")
 		ctx, breakOff := context.WithCancel(t.Context())
@@ -123,8 +123,8 @@ func TestAPullThatIsBrokenOffIsTakenUpAnew(t *testing.T) {
 		first.Go(func() { _, _ = w.engine.Start(ctx, s) })       // it may have been done by then
 		time.Sleep(time.Duration(delay) * 40 * time.Millisecond) // the moment is what is tried; it orders nothing
 		breakOff()
-		patience, enough := context.WithTimeout(t.Context(), 30*time.Second)
-		if _, err := w.engine.Start(patience, again(s)); err != nil {
+		brief, enough := context.WithTimeout(t.Context(), 30*time.Second)
+		if _, err := w.engine.Start(brief, again(s)); err != nil {
 			t.Errorf("broken off after %d ms: %v", delay*40, err)
 		}
 		enough()
@@ -133,7 +133,7 @@ func TestAPullThatIsBrokenOffIsTakenUpAnew(t *testing.T) {
 }
 
 func TestImageThatTheRegistryLostIsInvalid(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := pushed(w, "exit")
 	s.Image.Digest, s.Image.Config = "sha256:"+strings.Repeat("1", 64), ""
 	for _, repository := range []string{"blog", "nothing-here"} {
@@ -146,7 +146,7 @@ func TestImageThatTheRegistryLostIsInvalid(t *testing.T) {
 }
 
 func TestRegistryThatIsAwayOrRefusesUsMayComeBack(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := pushed(w, "exit")
 	w.registry.refuse.Store(true)
 	_, err := w.engine.Start(t.Context(), s)

@@ -14,7 +14,7 @@ import (
 )
 
 func TestWhatIsNotOursIsNeitherListedNorTouched(t *testing.T) {
-	w, other := newWorld(t), newWorld(t)
+	w, other := newFixture(t), newFixture(t)
 	s := w.spec("serve")
 	foreign := createForeign(w, s.Image.Config)
 	theirs := other.start(again(s)) // the same app on another platform
@@ -47,7 +47,7 @@ func TestWhatIsNotOursIsNeitherListedNorTouched(t *testing.T) {
 }
 
 // createForeign runs a container without a label of ours.
-func createForeign(w *world, imageID string) string {
+func createForeign(w *fixture, imageID string) string {
 	w.Helper()
 	made, err := w.raw.ContainerCreate(w.Context(), &container.Config{
 		Image: imageID, Entrypoint: []string{"/bin/dyno", "serve"}, Env: []string{"PORT=1234"},
@@ -68,7 +68,7 @@ func createForeign(w *world, imageID string) string {
 }
 
 func TestDynoThatWasMadeAndNeverStartedIsListedSo(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("serve")
 	in := w.start(s)
 	labels := w.inspect(in.ID).Config.Labels
@@ -98,7 +98,7 @@ func TestDynoThatWasMadeAndNeverStartedIsListedSo(t *testing.T) {
 }
 
 func TestGraceBelowASecondIsKept(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	in := w.start(w.spec("stubborn"))
 	awaitLine(w, in.ID, "deaf")
 	begun := time.Now()
@@ -111,7 +111,7 @@ func TestGraceBelowASecondIsKept(t *testing.T) {
 }
 
 func TestSIGTERMReachesAllProcessesOfADyno(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("tree")
 	in := w.start(s)
 	awaitLine(w, in.ID, "child ready")
@@ -125,7 +125,7 @@ func TestSIGTERMReachesAllProcessesOfADyno(t *testing.T) {
 	}
 }
 
-func awaitLine(w *world, id, line string) {
+func awaitLine(w *fixture, id, line string) {
 	w.Helper()
 	until(w, "the dyno prints "+line, func() bool {
 		lines, err := w.engine.Tail(w.Context(), id, 20)
@@ -137,7 +137,7 @@ func awaitLine(w *world, id, line string) {
 }
 
 func TestAnInitOfTheImagesOwnIsTheFirstProcess(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for own, says := range map[bool]string{true: "process 1", false: "process 7"} {
 		s := w.spec("pid")
 		s.NoInit = own
@@ -153,7 +153,7 @@ func TestAnInitOfTheImagesOwnIsTheFirstProcess(t *testing.T) {
 }
 
 func TestStopWhoseContextEndsMayBeDoneAgain(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("stubborn")
 	in := w.start(s)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -173,7 +173,7 @@ func TestStopWhoseContextEndsMayBeDoneAgain(t *testing.T) {
 }
 
 func TestStopAndKillAtOnceDoNoHarm(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("stubborn")
 	in := w.start(s)
 	var wg sync.WaitGroup
@@ -195,7 +195,7 @@ func TestStopAndKillAtOnceDoNoHarm(t *testing.T) {
 }
 
 func TestListGoesOnWhileDynosVanish(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("exit")
 	ids := make(chan string, 6)
 	var wg sync.WaitGroup

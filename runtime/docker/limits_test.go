@@ -11,7 +11,7 @@ import (
 )
 
 func TestSizeIsAppliedToTheCgroup(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("serve")
 	s.Size = renga.Size{Name: "odd", MemoryBytes: 48 << 20, CPUs: 0.25, Pids: 33}
 	pid := w.inspect(w.start(s).ID).State.Pid
@@ -29,7 +29,7 @@ func TestSizeIsAppliedToTheCgroup(t *testing.T) {
 }
 
 func TestSizeMayHaveMoreProcessorsThanTheMachine(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("serve")
 	s.Size.CPUs = 512
 	pid := w.inspect(w.start(s).ID).State.Pid
@@ -39,7 +39,7 @@ func TestSizeMayHaveMoreProcessorsThanTheMachine(t *testing.T) {
 }
 
 func TestSizeThatDockerRefusesIsInvalid(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("serve")
 	s.Size.MemoryBytes = 1024
 	_, err := w.engine.Start(t.Context(), s)
@@ -75,7 +75,7 @@ func cgroup(t *testing.T, pid int, controller, v1, v2 string) string {
 }
 
 func TestDynoIsConfined(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	status := procStatus(t, w.inspect(w.start(w.spec("serve")).ID).State.Pid)
 	// CHOWN 0, DAC_OVERRIDE 1, FOWNER 3, FSETID 4, KILL 5, SETGID 6, SETUID 7,
 	// NET_BIND_SERVICE 10: see capability.h.
@@ -104,7 +104,7 @@ func procStatus(t *testing.T, pid int) map[string]string {
 }
 
 func TestDynoOverItsMemoryIsToldToBeOutOfMemory(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("eat-memory")
 	s.Size.MemoryBytes = 16 << 20
 	in := w.exited(s.App, w.start(s).ID)
@@ -114,7 +114,7 @@ func TestDynoOverItsMemoryIsToldToBeOutOfMemory(t *testing.T) {
 }
 
 func TestContainerIsMadeAsAgreed(t *testing.T) {
-	w := newWorld(t, func(o *options) { o.LogMaxBytes = 123456 })
+	w := newFixture(t, func(o *options) { o.LogMaxBytes = 123456 })
 	s := w.spec("serve")
 	s.Name = "my_worker.12"
 	c := w.inspect(w.start(s).ID)
@@ -143,7 +143,7 @@ func TestContainerIsMadeAsAgreed(t *testing.T) {
 
 func TestEnvironmentIsInNoLabelNameOrImage(t *testing.T) {
 	const marker = "s3cret-m4rker"
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("serve")
 	s.Env["SECRET"] = marker
 	in := w.start(s)
@@ -168,7 +168,7 @@ func TestEnvironmentIsInNoLabelNameOrImage(t *testing.T) {
 }
 
 func TestVolumesOfTheImageGoWithTheDyno(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	in := w.start(w.spec("serve"))
 	mounts := w.inspect(in.ID).Mounts
 	if len(mounts) != 1 {

@@ -19,7 +19,7 @@ import (
 )
 
 func TestStartsAtOnceMakeOneNetworkPerApp(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	one, two := w.spec("exit"), w.spec("exit")
 	var wg sync.WaitGroup
 	for i := range 6 {
@@ -52,7 +52,7 @@ func TestStartsAtOnceMakeOneNetworkPerApp(t *testing.T) {
 // TestAStartThatIsBrokenOffLeavesOneNetwork: wherever it is, another that begins
 // at once finds the same.
 func TestAStartThatIsBrokenOffLeavesOneNetwork(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for delay := range 3 {
 		s := w.spec("exit")
 		ctx, breakOff := context.WithCancel(t.Context())
@@ -73,7 +73,7 @@ func TestAStartThatIsBrokenOffLeavesOneNetwork(t *testing.T) {
 // TestASecondNetworkIsRemoved, which a Renga left that was killed while it was
 // being made.
 func TestASecondNetworkIsRemoved(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("exit")
 	w.start(s)
 	own := w.networks(w.options.Platform)[0]
@@ -98,7 +98,7 @@ func TestASecondNetworkIsRemoved(t *testing.T) {
 }
 
 func TestAppsReachTheirOwnDynosAndNoOthers(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	mine, other := w.spec("serve"), w.spec()
 	web := w.start(mine)
 	until(t, "it listens", func() bool {
@@ -124,7 +124,7 @@ func TestAppsReachTheirOwnDynosAndNoOthers(t *testing.T) {
 }
 
 func TestForgetRemovesTheNetworkOnceItIsEmpty(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("exit")
 	in := w.start(s)
 	for _, want := range []int{1, 0, 0} {
@@ -150,7 +150,7 @@ const (
 )
 
 func TestExhaustedPoolIsToldWithWhatToDo(t *testing.T) {
-	w := newWorld(t, func(o *options) { o.NetworkPool = smallPool })
+	w := newFixture(t, func(o *options) { o.NetworkPool = smallPool })
 	w.start(w.spec("exit"))
 	_, err := w.engine.Start(t.Context(), w.spec("exit"))
 	if renga.KindOf(err) != renga.Unavailable || !strings.Contains(renga.MessageOf(err, ""), smallPool) {
@@ -162,7 +162,7 @@ func TestExhaustedPoolIsToldWithWhatToDo(t *testing.T) {
 }
 
 func TestSubnetsInUseByOthersAreSkipped(t *testing.T) {
-	w := newWorld(t, func(o *options) { o.NetworkPool = evenPool })
+	w := newFixture(t, func(o *options) { o.NetworkPool = evenPool })
 	made, err := w.raw.NetworkCreate(t.Context(), "foreign-"+w.options.Platform, network.CreateOptions{
 		Driver: "bridge", IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: "10.199.252.64/26"}}},
 	})

@@ -6,7 +6,7 @@ import (
 )
 
 func TestTailPutsLongLinesTogetherAndCutsThem(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("long")
 	in := w.exited(s.App, w.start(s).ID)
 	lines, err := w.engine.Tail(t.Context(), in.ID, 100)

@@ -6,7 +6,7 @@ import (
 )
 
 func TestPortsTellsWhereElseADynoListens(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.spec("listen-elsewhere")
 	in := w.start(s)
 	var ports []string

@@ -17,7 +17,7 @@ import (
 // TestAnImageThatCanNeverRunIsInvalidWithTheReason takes what the real daemon
 // refuses at its creation, its start or its pull.
 func TestAnImageThatCanNeverRunIsInvalidWithTheReason(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for name, c := range map[string]struct {
 		change func(*v1.ConfigFile)
 		says   string
@@ -75,7 +75,7 @@ func refused(t *testing.T, name string, err error, says string) {
 }
 
 // pushedAs is pushed with a change to the image.
-func pushedAs(w *world, change func(v1.Image) v1.Image) engine.Spec {
+func pushedAs(w *fixture, change func(v1.Image) v1.Image) engine.Spec {
 	w.Helper()
 	img, err := newImage()
 	if err != nil {

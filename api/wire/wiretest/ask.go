@@ -17,11 +17,11 @@ func Quoted(s string) string {
 }
 
 // Walk follows a list from page to page and returns one field of all elements.
-func Walk(t *testing.T, rig *Rig, url, header, field string) []string {
+func Walk(t *testing.T, fixture *Fixture, url, header, field string) []string {
 	t.Helper()
 	var seen []string
 	for range 20 {
-		res, body := rig.Ask("GET", url, "", map[string]string{"Range": header})
+		res, body := fixture.Ask("GET", url, "", map[string]string{"Range": header})
 		page := Fields(t, body, field)
 		for _, name := range page {
 			if slices.Contains(seen, name) {
@@ -44,9 +44,9 @@ func Walk(t *testing.T, rig *Rig, url, header, field string) []string {
 }
 
 // Listed is one field of the elements of one page.
-func Listed(t *testing.T, rig *Rig, url, header, field string) []string {
+func Listed(t *testing.T, fixture *Fixture, url, header, field string) []string {
 	t.Helper()
-	_, body := rig.Ask("GET", url, "", map[string]string{"Range": header})
+	_, body := fixture.Ask("GET", url, "", map[string]string{"Range": header})
 	return Fields(t, body, field)
 }
 
@@ -72,7 +72,7 @@ func SortedWords(names []string, header string) string {
 }
 
 // AskFor asks and reads the answer, which must have that status.
-func AskFor[T any](t *testing.T, r *Rig, method, url, body string, headers map[string]string, status int) T {
+func AskFor[T any](t *testing.T, r *Fixture, method, url, body string, headers map[string]string, status int) T {
 	t.Helper()
 	var into T
 	res, text := r.Ask(method, url, body, headers)

@@ -8,17 +8,17 @@ import (
 )
 
 // Audited finds the audit line of an action on an app, with who did it.
-func Audited(action string) func(*testing.T, *Rig, *http.Response) {
+func Audited(action string) func(*testing.T, *Fixture, *http.Response) {
 	return auditLine(action, func(fields map[string]any) bool { return fields["app"] != "" })
 }
 
 // AuditedOfAccount is audited for what has to do with no app.
-func AuditedOfAccount(action string) func(*testing.T, *Rig, *http.Response) {
+func AuditedOfAccount(action string) func(*testing.T, *Fixture, *http.Response) {
 	return auditLine(action, func(fields map[string]any) bool { return fields["app"] == "" })
 }
 
-func auditLine(action string, fits func(fields map[string]any) bool) func(*testing.T, *Rig, *http.Response) {
-	return func(t *testing.T, r *Rig, _ *http.Response) {
+func auditLine(action string, fits func(fields map[string]any) bool) func(*testing.T, *Fixture, *http.Response) {
+	return func(t *testing.T, r *Fixture, _ *http.Response) {
 		t.Helper()
 		for line := range bytes.Lines(r.Logged.Bytes()) {
 			var fields map[string]any

@@ -16,7 +16,7 @@ import (
 	"renga/store"
 )
 
-// The domain and the certificate that hello has in every rig.
+// The domain and the certificate that hello has in every fixture.
 const (
 	DomainID   = "60000000-0000-4000-8000-000000000001"
 	EndpointID = "60000000-0000-4000-8000-000000000002"

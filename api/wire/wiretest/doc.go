@@ -1,3 +1,3 @@
 // Package wiretest is what the tests of the API's families have in common: a
-// world in memory, a real store, and scenarios of one request each.
+// fake rooms in memory, a real store, and scenarios of one request each.
 package wiretest

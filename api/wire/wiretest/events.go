@@ -9,13 +9,13 @@ import (
 )
 
 // FillLog gives every app a log of six lines.
-func FillLog(r *Rig) *Rig {
+func FillLog(r *Fixture) *Fixture {
 	for n, from := range []string{
 		"app web.1", "heroku router", "app worker.1", "heroku web.1", "app web.2", "app api",
 	} {
 		source, dyno, _ := strings.Cut(from, " ")
-		r.World.Journal.Lines = append(
-			r.World.Journal.Lines,
+		r.FakeRooms.Journal.Lines = append(
+			r.FakeRooms.Journal.Lines,
 			renga.LogLine{
 				ID: uint64(n + 1), Time: Born, Source: source, Dyno: dyno, Text: fmt.Sprint("line ", n+1),
 			},

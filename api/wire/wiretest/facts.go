@@ -17,7 +17,7 @@ func merged(a, b map[string]string) map[string]string {
 
 // Facts are all that a request can change, but for what counts and remembers
 // requests themselves.
-func (r *Rig) Facts(t *testing.T) map[string]string {
+func (r *Fixture) Facts(t *testing.T) map[string]string {
 	t.Helper()
 	facts, err := storetest.Contents(t.Context(), r.DB)
 	if err != nil {
@@ -26,7 +26,7 @@ func (r *Rig) Facts(t *testing.T) map[string]string {
 	maps.DeleteFunc(facts, func(key, _ string) bool {
 		return strings.Contains(key, ":attempts:") || strings.Contains(key, ":answer:")
 	})
-	w := r.World
+	w := r.FakeRooms
 	for name, fact := range map[string]any{
 		"apps": w.Apps, "releases": w.History, "outcomes": w.Outcomes, "canaries": w.Canaries, "formation": w.Scaled,
 		"dynos":    w.Running,

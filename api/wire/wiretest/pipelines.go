@@ -17,22 +17,22 @@ const (
 	Promoted    = "50000000-0000-4000-8000-000000000001"
 )
 
-// Furnish gives a rig what the rows of implemented ask for beside the app hello:
+// Furnish gives a fixture what the rows of implemented ask for beside the app hello:
 // Ada's apps shop and third, her pipeline haiku from hello to shop, and a
 // promotion.
-func Furnish(rig *Rig) *Rig {
-	rig.World.Apps[Shop] = renga.App{
+func Furnish(fixture *Fixture) *Fixture {
+	fixture.FakeRooms.Apps[Shop] = renga.App{
 		ID: Shop, Name: "shop", Owner: Ada.ID, Collaborators: With(Carol, renga.MayView),
 		CreatedAt: Born, UpdatedAt: Born,
 	}
-	rig.World.Add(Shop, "Initial release", renga.Inputs{})
-	rig.World.Apps[third] = renga.App{
+	fixture.FakeRooms.Add(Shop, "Initial release", renga.Inputs{})
+	fixture.FakeRooms.Apps[third] = renga.App{
 		ID: third, Name: "third", Owner: Ada.ID, CreatedAt: Born, UpdatedAt: Born,
 	}
 	in := renga.Inputs{}.Clone()
 	in.Images[renga.Web] = Image(renga.Web, 2)
-	rig.World.Add(Shop, "Promote hello v3", in)
-	err := rig.DB.CreatePipeline(context.Background(), renga.Pipeline{
+	fixture.FakeRooms.Add(Shop, "Promote hello v3", in)
+	err := fixture.DB.CreatePipeline(context.Background(), renga.Pipeline{
 		ID: Pipe, Name: "haiku", Owner: Ada.ID, CreatedAt: Born, UpdatedAt: Born,
 		Couplings: []renga.Coupling{
 			{
@@ -43,30 +43,30 @@ func Furnish(rig *Rig) *Rig {
 		},
 	})
 	if err == nil {
-		err = rig.DB.AddPromotion(context.Background(), renga.Promotion{
+		err = fixture.DB.AddPromotion(context.Background(), renga.Promotion{
 			ID: Promoted, Pipeline: Pipe, Source: Hello, Release: 3, By: Ada.ID,
 			CreatedAt: Born, UpdatedAt: Born,
 			Targets: []renga.PromotionTarget{{ID: "51000000-0000-4000-8000-000000000001", App: Shop, Release: 2}},
 		})
 	}
 	if err != nil {
-		panic(err) // a rig that is not furnished says nothing
+		panic(err) // a fixture that is not furnished says nothing
 	}
-	return rig
+	return fixture
 }
 
-// Promotions are those of the store, of what the world has; nobody carries them
+// Promotions are those of the store, of what the fake rooms have; nobody carries them
 // out.
 type Promotions struct {
-	*World
+	*FakeRooms
 	*store.Store
 }
 
 func (p Promotions) Promotable(ctx context.Context, app renga.AppID) (renga.ReleaseRecord, error) {
-	if len(p.World.History[app]) < 3 {
+	if len(p.FakeRooms.History[app]) < 3 {
 		return renga.ReleaseRecord{}, renga.Errorf(renga.Invalid, "There is nothing to promote.")
 	}
-	return p.World.Release(ctx, app, 3)
+	return p.FakeRooms.Release(ctx, app, 3)
 }
 
 func (p Promotions) Promote(ctx context.Context, promotion renga.Promotion) error {

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// Scenario is one request to a fresh world and what must come of it.
+// Scenario is one request to a fresh fixture and what must come of it.
 type Scenario struct {
 	Name    string
-	Prepare func(*World)
+	Prepare func(*FakeRooms)
 	Method  string // GET when empty
 	URL     string
 	Headers map[string]string
@@ -18,26 +18,26 @@ type Scenario struct {
 	Status  int // 200 when 0
 	Has     []string
 	HasNot  []string
-	After   func(*testing.T, *Rig, *http.Response)
+	After   func(*testing.T, *Fixture, *http.Response)
 }
 
-// Run runs scenarios, each on a rig of its own.
-func Run(t *testing.T, newRig func() *Rig, scenarios []Scenario) {
+// Run runs scenarios, each on a fixture of its own.
+func Run(t *testing.T, newFixture func() *Fixture, scenarios []Scenario) {
 	for _, sc := range scenarios {
 		t.Run(sc.Name, func(t *testing.T) {
-			rig := newRig()
+			fixture := newFixture()
 			if sc.Prepare != nil {
-				sc.Prepare(rig.World)
+				sc.Prepare(fixture.FakeRooms)
 			}
-			sc.Play(t, rig)
+			sc.Play(t, fixture)
 		})
 	}
 }
 
-func (sc Scenario) Play(t *testing.T, rig *Rig) {
+func (sc Scenario) Play(t *testing.T, fixture *Fixture) {
 	t.Helper()
-	before := rig.Facts(t)
-	res, body := rig.Ask(sc.Method, sc.URL, sc.Body, sc.Headers)
+	before := fixture.Facts(t)
+	res, body := fixture.Ask(sc.Method, sc.URL, sc.Body, sc.Headers)
 	if want := cmp.Or(sc.Status, 200); res.StatusCode != want {
 		t.Errorf("status is %d, want %d: %s", res.StatusCode, want, body)
 	}
@@ -53,12 +53,12 @@ func (sc Scenario) Play(t *testing.T, rig *Rig) {
 	}
 	switch reads := sc.Method == "" || sc.Method == "GET" || sc.Method == "HEAD"; {
 	case reads || res.StatusCode >= 400:
-		sc.changedNothing(t, before, rig.Facts(t))
+		sc.changedNothing(t, before, fixture.Facts(t))
 	case sc.Has == nil && sc.HasNot == nil && sc.After == nil:
 		t.Error("nothing looks at what this changed")
 	}
 	if sc.After != nil {
-		sc.After(t, rig, res)
+		sc.After(t, fixture, res)
 	}
 }
 

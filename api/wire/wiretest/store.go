@@ -8,7 +8,7 @@ import (
 	"renga/store/storetest"
 )
 
-// NewStore is a store with the accounts and apps that every world has.
+// NewStore is a store with the accounts and apps that every fixture has.
 func NewStore() *store.Store {
 	db, err := storetest.New()
 	for token, a := range map[string]renga.Account{"ada-token": Ada, "bob-token": Bob, "carol-token": Carol} {
@@ -24,7 +24,7 @@ func NewStore() *store.Store {
 			_, err = db.AddTransfer(context.Background(), t)
 		}
 	}
-	for _, a := range NewWorld().Apps {
+	for _, a := range NewFakeRooms().Apps {
 		if err == nil {
 			err = db.CreateApp(context.Background(), a, renga.ReleaseRecord{
 				App: a.ID, Version: 1, Description: "Initial release", By: a.Owner, CreatedAt: a.CreatedAt,
@@ -59,7 +59,7 @@ var AdasKey = renga.SSHKey{
 
 const OfferID = "60000000-0000-4000-8000-000000000001"
 
-// Offers are those that every world has: Ada's to Carol, and Bob's to Ada.
+// Offers are those that every fixture has: Ada's to Carol, and Bob's to Ada.
 var Offers = []renga.Transfer{
 	{
 		ID: OfferID, App: Hello, Owner: Ada.ID, Recipient: Carol.ID, State: renga.TransferPending, CreatedAt: Born,

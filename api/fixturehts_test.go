@@ -67,16 +67,16 @@ func TestTheTableOfRightsHolds(t *testing.T) {
 	calls := 0
 	for _, rt := range locked() {
 		route, scope, either := needOf(rt)
-		rig := furnished()
+		fixture := furnished()
 		for _, standing := range slices.Sorted(maps.Keys(standings())) {
 			has := standings()[standing]
 			for _, held := range scopes {
-				rig.World.Apps = standingOf(standing, has)
+				fixture.FakeRooms.Apps = standingOf(standing, has)
 				token := "bob-token/" + string(held)
 				if standing == "owner" {
 					token = "ada-token/" + string(held)
 				}
-				res, body := rig.Ask(route[0], pathOf(route[1]), `{}`, wiretest.Bearer(token))
+				res, body := fixture.Ask(route[0], pathOf(route[1]), `{}`, wiretest.Bearer(token))
 				want := refusal(scope, either, held, has)
 				if got := refusalIn(res, body); got != want {
 					t.Errorf(
@@ -93,7 +93,7 @@ func TestTheTableOfRightsHolds(t *testing.T) {
 
 // standingOf are the apps, of which Bob may do that with hello.
 func standingOf(standing string, has []renga.Permission) map[renga.AppID]renga.App {
-	apps := wiretest.NewWorld().Apps
+	apps := wiretest.NewFakeRooms().Apps
 	a := apps[wiretest.Hello]
 	a.Collaborators = nil
 	if standing != "owner" && len(has) > 0 {
@@ -132,20 +132,20 @@ func refusalIn(res *http.Response, body string) string {
 // TestSecretsAreReadOneWayOnly: what looks at an app shows the values of config
 // vars and the URLs that may hold passwords to nobody who may not read secrets.
 func TestSecretsAreReadOneWayOnly(t *testing.T) {
-	rig := furnished()
-	hook := rig.Hooks[wiretest.Hooked]
+	fixture := furnished()
+	hook := fixture.Hooks[wiretest.Hooked]
 	hook.URL += "/" + wiretest.Marker
-	rig.Hooks[wiretest.Hooked] = hook
-	wiretest.WithPhase(rig.World)
+	fixture.Hooks[wiretest.Hooked] = hook
+	wiretest.WithPhase(fixture.FakeRooms)
 	for _, url := range looks() {
-		res, whole := rig.Ask("GET", url, "", nil)
+		res, whole := fixture.Ask("GET", url, "", nil)
 		if res.StatusCode != http.StatusOK {
 			continue // nothing is there
 		}
-		rig.World.Apps[wiretest.Hello] = standingOf("viewer", []renga.Permission{renga.MayView})[wiretest.Hello]
-		_, viewed := rig.Ask("GET", url, "", wiretest.Bearer("bob-token"))
-		_, narrowed := rig.Ask("GET", url, "", wiretest.Bearer("ada-token/read"))
-		_, written := rig.Ask("GET", url, "", wiretest.Bearer("ada-token/write"))
+		fixture.FakeRooms.Apps[wiretest.Hello] = standingOf("viewer", []renga.Permission{renga.MayView})[wiretest.Hello]
+		_, viewed := fixture.Ask("GET", url, "", wiretest.Bearer("bob-token"))
+		_, narrowed := fixture.Ask("GET", url, "", wiretest.Bearer("ada-token/read"))
+		_, written := fixture.Ask("GET", url, "", wiretest.Bearer("ada-token/write"))
 		if strings.Contains(viewed+narrowed+written, wiretest.Marker) {
 			t.Errorf(
 				"%s shows a secret: to who may only view %s, to scope read %s, to write %s", url, viewed, narrowed,
@@ -221,16 +221,16 @@ func TestWhatTheBodyAsksForIsAskedToo(t *testing.T) {
 		{"manage deploy operate", "global", "POST", "/apps/hello/collaborators", everyone, 201},
 		{"manage deploy operate", "write-protected", "POST", "/apps/hello/collaborators", everyone, 403},
 	} {
-		at := newRig(nil)
+		at := newFixture(nil)
 		var may []renga.Permission
 		for _, p := range strings.Fields(c.may) {
 			may = append(may, renga.Permission(p))
 		}
-		at.World.Apps = standingOf("", may)
+		at.FakeRooms.Apps = standingOf("", may)
 		before := at.Facts(t)
 		headers := wiretest.Bearer("bob-token/" + c.scope)
 		scenario{Method: c.method, URL: c.url, Body: c.body, Status: c.status, Headers: headers,
-			After: func(t *testing.T, r *rig, _ *http.Response) {
+			After: func(t *testing.T, r *fixture, _ *http.Response) {
 				if c.status < 300 && maps.Equal(before, r.Facts(t)) {
 					t.Errorf("%s %s %s changed nothing", c.method, c.url, c.body)
 				}

@@ -11,7 +11,7 @@ import (
 )
 
 type (
-	rig      = wiretest.Rig
+	fixture  = wiretest.Fixture
 	scenario = wiretest.Scenario
 )
 
@@ -20,10 +20,10 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 // asked is what a collaborator is told who may not do that.
 const asked = `You need to have manage permission on this app.`
 
-// newRig serves the family over the world.
-func newRig() *rig {
+// newFixture serves the family over the fake rooms.
+func newFixture() *fixture {
 	r := wiretest.New()
-	w := r.World
+	w := r.FakeRooms
 	return r.Mount(func(d *wire.Door) []wire.Route {
 		return apps.New(d, apps.Parts{
 			Apps: w, Creator: w, Deleter: w, Renamer: w, Transfers: r.DB, Owners: w, Vars: w, Minutes: w, Sleeps: w,
@@ -33,5 +33,5 @@ func newRig() *rig {
 
 func run(t *testing.T, scenarios []scenario) {
 	t.Helper()
-	wiretest.Run(t, newRig, scenarios)
+	wiretest.Run(t, newFixture, scenarios)
 }

@@ -21,29 +21,29 @@ import (
 )
 
 type (
-	rig      = wiretest.Rig
+	fixture  = wiretest.Fixture
 	scenario = wiretest.Scenario
 )
 
-// run runs scenarios, each on a rig of its own.
+// run runs scenarios, each on a fixture of its own.
 func run(t *testing.T, scenarios []scenario) {
 	t.Helper()
-	wiretest.Run(t, func() *rig { return newRig(nil) }, scenarios)
+	wiretest.Run(t, func() *fixture { return newFixture(nil) }, scenarios)
 }
 
-func newRig(checks map[string]func(context.Context) error) *rig {
-	return newRigWith(func(o *api.Options) { o.Checks = checks })
+func newFixture(checks map[string]func(context.Context) error) *fixture {
+	return newFixtureWith(func(o *api.Options) { o.Checks = checks })
 }
 
-// newRigWith is a rig with other options. It serves the whole API.
-func newRigWith(change func(*api.Options)) *rig {
+// newFixtureWith is a fixture with other options. It serves the whole API.
+func newFixtureWith(change func(*api.Options)) *fixture {
 	r := wiretest.New()
 	options := api.Options{
 		Settings: r.NewSettings(), Version: "1.2.3",
 		RateLimit: 1 << 30, // more than fuzzing asks for
 	}
 	change(&options)
-	w, db := r.World, r.DB
+	w, db := r.FakeRooms, r.DB
 	attached := func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "attached at "+r.URL.Path) }
 	room := scheduler.New(scheduler.Options{Log: options.Log, Now: options.Now}, db, db, nil, nil) // it does not run
 	server := api.New(options, api.Parts{
@@ -51,7 +51,7 @@ func newRigWith(change func(*api.Options)) *rig {
 			Accounts: db, Logins: r.People, Authorizations: db, Browsers: r.People, Keys: db,
 		},
 		Pipelines: pipelines.Parts{
-			Pipelines: db, PipelineVars: db, Promotions: wiretest.Promotions{World: w, Store: db}, History: w,
+			Pipelines: db, PipelineVars: db, Promotions: wiretest.Promotions{FakeRooms: w, Store: db}, History: w,
 		},
 		Releases: releases.Parts{
 			Apps: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w, Images: w, Deployer: w,
@@ -65,7 +65,7 @@ func newRigWith(change func(*api.Options)) *rig {
 			RendezvousPort: "5443", Visits: visits{w}, Schedules: db, Scheduler: room,
 		},
 		Events: events.Parts{
-			Logs: &w.Journal, Drains: db, Drainer: w, Webhooks: r.Mailbox, Reachable: wiretest.Reachable,
+			Logs: &w.Journal, Drains: db, Drainer: w, Webhooks: r.FakeWebhooks, Reachable: wiretest.Reachable,
 		},
 		Domains: domains.Parts{Apps: w, Domains: db, Endpoints: db, Orders: w},
 	})
@@ -74,17 +74,17 @@ func newRigWith(change func(*api.Options)) *rig {
 }
 
 // furnished has what the rows of implemented ask for.
-func furnished() *rig { return wiretest.Furnish(newRig(nil)) }
+func furnished() *fixture { return wiretest.Furnish(newFixture(nil)) }
 
-// play runs scenarios, each on a furnished rig of its own.
+// play runs scenarios, each on a furnished fixture of its own.
 func play(t *testing.T, scenarios []scenario) {
 	for _, sc := range scenarios {
 		t.Run(sc.Name, func(t *testing.T) { sc.Play(t, furnished()) })
 	}
 }
 
-// visits are the world's, over SSH and over WebSocket.
-type visits struct{ *wiretest.World }
+// visits are those of the fake rooms, over SSH and over WebSocket.
+type visits struct{ *wiretest.FakeRooms }
 
 func (w visits) Exec(_ context.Context, _ renga.App, c dynos.Command) (string, error) {
 	w.Still = c.Still
@@ -95,4 +95,4 @@ func (w visits) Exec(_ context.Context, _ renga.App, c dynos.Command) (string, e
 }
 
 // payloads makes what receivers of webhooks get.
-func payloads(r *rig) *api.Server { return r.Handler.(*api.Server) }
+func payloads(r *fixture) *api.Server { return r.Handler.(*api.Server) }

@@ -14,14 +14,14 @@ const (
 	delivered = "62000000-0000-4000-8000-000000000001"
 )
 
-// Mailbox is a webhook of hello's with one event and its delivery.
-type Mailbox struct {
+// FakeWebhooks is a webhook of hello's with one event and its delivery.
+type FakeWebhooks struct {
 	Hooks  map[string]renga.Webhook
 	events []renga.Event
 	sent   []renga.Delivery
 }
 
-func NewMailbox(w *World) *Mailbox {
+func NewFakeWebhooks(w *FakeRooms) *FakeWebhooks {
 	hook := renga.Webhook{
 		ID: Hooked, URL: "https://example.com/hook", Level: renga.Sync, Include: []renga.EventKind{renga.AppEvent},
 		Secret: "s3cret-" + Marker, Authorization: "Bearer " + Marker, CreatedAt: Born, UpdatedAt: Born,
@@ -29,7 +29,7 @@ func NewMailbox(w *World) *Mailbox {
 	app := w.Apps[Hello]
 	changed := app
 	changed.Maintenance = true
-	return &Mailbox{
+	return &FakeWebhooks{
 		Hooks: map[string]renga.Webhook{Hooked: hook},
 		events: []renga.Event{{
 			ID: Happened, Kind: renga.AppEvent, Action: renga.Update, At: Born, By: Ada.ID, App: app,
@@ -44,7 +44,7 @@ func NewMailbox(w *World) *Mailbox {
 	}
 }
 
-func (m *Mailbox) Webhooks(context.Context, renga.AppID) ([]renga.Webhook, error) {
+func (m *FakeWebhooks) Webhooks(context.Context, renga.AppID) ([]renga.Webhook, error) {
 	var all []renga.Webhook
 	for _, id := range slices.Sorted(maps.Keys(m.Hooks)) {
 		hook := m.Hooks[id]
@@ -54,12 +54,14 @@ func (m *Mailbox) Webhooks(context.Context, renga.AppID) ([]renga.Webhook, error
 	return all, nil
 }
 
-func (m *Mailbox) EditWebhooks(_ context.Context, _ renga.AppID, edit func(map[string]renga.Webhook) error) error {
+func (m *FakeWebhooks) EditWebhooks(_ context.Context, _ renga.AppID, edit func(map[string]renga.Webhook) error) error {
 	return edit(m.Hooks)
 }
 
-func (m *Mailbox) Events(context.Context, renga.AppID) ([]renga.Event, error) { return m.events, nil }
+func (m *FakeWebhooks) Events(context.Context, renga.AppID) ([]renga.Event, error) {
+	return m.events, nil
+}
 
-func (m *Mailbox) Deliveries(context.Context, renga.AppID) ([]renga.Delivery, error) {
+func (m *FakeWebhooks) Deliveries(context.Context, renga.AppID) ([]renga.Delivery, error) {
 	return m.sent, nil
 }

@@ -31,10 +31,10 @@ type options struct {
 	LogMaxBytes int64
 }
 
-// world is an engine of a platform of its own on the real daemon, a client to
+// fixture is an engine of a platform of its own on the real daemon, a client to
 // look behind it, and a registry. All that is made under the platform's label
 // is removed at the test's end.
-type world struct {
+type fixture struct {
 	*testing.T
 	engine   *dockerengine.Engine
 	client   *docker.Client
@@ -43,9 +43,9 @@ type world struct {
 	registry *testRegistry
 }
 
-func newWorld(t *testing.T, change ...func(*options)) *world {
+func newFixture(t *testing.T, change ...func(*options)) *fixture {
 	t.Helper()
-	w := &world{T: t, raw: rawClient(t), registry: newRegistry(t)}
+	w := &fixture{T: t, raw: rawClient(t), registry: newRegistry(t)}
 	w.options.Options = docker.Options{
 		Platform: "test-" + uuid.NewString(), Registry: w.registry.host, PullToken: pullToken,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
@@ -79,7 +79,7 @@ func rawClient(t testing.TB) *client.Client {
 }
 
 // sweep removes a platform's containers and networks, and says what was left.
-func (w *world) sweep(platform string) {
+func (w *fixture) sweep(platform string) {
 	ctx := context.Background()
 	for _, c := range w.containers(platform) {
 		if err := w.raw.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
@@ -109,7 +109,7 @@ func byPlatform(platform string) filters.Args {
 	return filters.NewArgs(filters.Arg("label", "renga.platform="+platform))
 }
 
-func (w *world) containers(platform string) []container.Summary {
+func (w *fixture) containers(platform string) []container.Summary {
 	w.Helper()
 	all := container.ListOptions{All: true, Filters: byPlatform(platform)}
 	found, err := w.raw.ContainerList(context.Background(), all)
@@ -119,7 +119,7 @@ func (w *world) containers(platform string) []container.Summary {
 	return found
 }
 
-func (w *world) networks(platform string) []network.Summary {
+func (w *fixture) networks(platform string) []network.Summary {
 	w.Helper()
 	found, err := w.raw.NetworkList(context.Background(), network.ListOptions{Filters: byPlatform(platform)})
 	if err != nil {
@@ -129,7 +129,7 @@ func (w *world) networks(platform string) []network.Summary {
 }
 
 // spec is a dyno of a new app that runs the test program with those arguments.
-func (w *world) spec(args ...string) engine.Spec {
+func (w *fixture) spec(args ...string) engine.Spec {
 	w.Helper()
 	return specOf(testImage(w.T), args...)
 }
@@ -151,7 +151,7 @@ func again(s engine.Spec, args ...string) engine.Spec {
 	return s
 }
 
-func (w *world) start(s engine.Spec) engine.Instance {
+func (w *fixture) start(s engine.Spec) engine.Instance {
 	w.Helper()
 	in, err := w.engine.Start(w.Context(), s)
 	if err != nil {
@@ -160,7 +160,7 @@ func (w *world) start(s engine.Spec) engine.Instance {
 	return in
 }
 
-func (w *world) list(app renga.AppID) []engine.Instance {
+func (w *fixture) list(app renga.AppID) []engine.Instance {
 	w.Helper()
 	all, err := w.engine.List(w.Context(), app)
 	if err != nil {
@@ -169,7 +169,7 @@ func (w *world) list(app renga.AppID) []engine.Instance {
 	return all
 }
 
-func (w *world) inspect(id string) container.InspectResponse {
+func (w *fixture) inspect(id string) container.InspectResponse {
 	w.Helper()
 	c, err := w.raw.ContainerInspect(w.Context(), id)
 	if err != nil {
@@ -179,7 +179,7 @@ func (w *world) inspect(id string) container.InspectResponse {
 }
 
 // exited waits for an instance's end.
-func (w *world) exited(app renga.AppID, id string) engine.Instance {
+func (w *fixture) exited(app renga.AppID, id string) engine.Instance {
 	w.Helper()
 	var last engine.Instance
 	until(w, "the dyno has exited", func() bool {

@@ -13,9 +13,9 @@ import (
 	"renga"
 )
 
-// World stands in for the rooms behind the API. It keeps everything in memory
+// FakeRooms stands in for the rooms behind the API. It keeps everything in memory
 // and is as strict as they are.
-type World struct {
+type FakeRooms struct {
 	Mu        sync.Mutex
 	Apps      map[renga.AppID]renga.App
 	History   map[renga.AppID][]renga.Release
@@ -80,16 +80,16 @@ func With(a renga.Account, may ...renga.Permission) map[renga.AccountID]renga.Co
 }
 
 // Share adds an app of Bob's that is shared with Ada.
-func Share(w *World) {
+func Share(w *FakeRooms) {
 	w.Apps[Shared] = renga.App{ID: Shared, Name: "shared", Owner: Bob.ID, CreatedAt: Born, UpdatedAt: Born,
 		Collaborators: With(Ada)}
 	w.Add(Shared, "Initial release", renga.Inputs{})
 }
 
-// NewWorld has the app hello of Ada's with four releases, which Carol has access
+// NewFakeRooms has the app hello of Ada's with four releases, which Carol has access
 // to, and one of Bob's.
-func NewWorld() *World {
-	w := &World{Apps: map[renga.AppID]renga.App{}, History: map[renga.AppID][]renga.Release{}}
+func NewFakeRooms() *FakeRooms {
+	w := &FakeRooms{Apps: map[renga.AppID]renga.App{}, History: map[renga.AppID][]renga.Release{}}
 	w.Apps[Hello] = renga.App{
 		ID: Hello, Name: "hello", Owner: Ada.ID, ACM: true, Collaborators: With(Carol), CreatedAt: Born,
 		UpdatedAt: Born,
@@ -126,7 +126,7 @@ func NewWorld() *World {
 	return w
 }
 
-func (w *World) Add(app renga.AppID, description string, in renga.Inputs) renga.Release {
+func (w *FakeRooms) Add(app renga.AppID, description string, in renga.Inputs) renga.Release {
 	n := len(w.History[app]) + 1
 	rel := renga.Release{
 		App: app, Version: n, Inputs: in.Clone(), Description: description, By: Ada.ID,
@@ -136,7 +136,7 @@ func (w *World) Add(app renga.AppID, description string, in renga.Inputs) renga.
 	return rel
 }
 
-func (w *World) App(_ context.Context, id renga.AppID) (renga.App, error) {
+func (w *FakeRooms) App(_ context.Context, id renga.AppID) (renga.App, error) {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	if a, ok := w.Apps[id]; ok {
@@ -146,13 +146,13 @@ func (w *World) App(_ context.Context, id renga.AppID) (renga.App, error) {
 }
 
 // SwitchOff switches a feature of hello off.
-func (w *World) SwitchOff(feature string) {
+func (w *FakeRooms) SwitchOff(feature string) {
 	a := w.Apps[Hello]
 	a.Features = map[string]bool{feature: false}
 	w.Apps[Hello] = a
 }
 
-func (w *World) AppByName(_ context.Context, name string) (renga.App, error) {
+func (w *FakeRooms) AppByName(_ context.Context, name string) (renga.App, error) {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	for _, a := range w.Apps {
@@ -163,11 +163,11 @@ func (w *World) AppByName(_ context.Context, name string) (renga.App, error) {
 	return renga.App{}, renga.Errorf(renga.NotFound, "no such app")
 }
 
-func (w *World) AppIDs(context.Context) ([]renga.AppID, error) {
+func (w *FakeRooms) AppIDs(context.Context) ([]renga.AppID, error) {
 	return slices.Sorted(maps.Keys(w.Apps)), nil
 }
 
-func (w *World) SomeApps(_ context.Context, ids []renga.AppID) ([]renga.App, error) {
+func (w *FakeRooms) SomeApps(_ context.Context, ids []renga.AppID) ([]renga.App, error) {
 	w.Read += len(ids)
 	var apps []renga.App
 	for _, id := range ids {
@@ -178,7 +178,7 @@ func (w *World) SomeApps(_ context.Context, ids []renga.AppID) ([]renga.App, err
 	return apps, nil
 }
 
-func (w *World) UpdateApp(_ context.Context, id renga.AppID, edit func(*renga.App) error) (renga.App, error) {
+func (w *FakeRooms) UpdateApp(_ context.Context, id renga.AppID, edit func(*renga.App) error) (renga.App, error) {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	a := w.Apps[id]
@@ -191,7 +191,7 @@ func (w *World) UpdateApp(_ context.Context, id renga.AppID, edit func(*renga.Ap
 	return a, nil
 }
 
-func (w *World) CreateApp(ctx context.Context, name string, by renga.AccountID) (renga.App, error) {
+func (w *FakeRooms) CreateApp(ctx context.Context, name string, by renga.AccountID) (renga.App, error) {
 	if w.Creating != nil {
 		if err := w.Creating(ctx); err != nil {
 			return renga.App{}, err
@@ -215,7 +215,7 @@ func (w *World) CreateApp(ctx context.Context, name string, by renga.AccountID) 
 	return a, nil
 }
 
-func (w *World) Rename(ctx context.Context, id renga.AppID, name string) (renga.App, error) {
+func (w *FakeRooms) Rename(ctx context.Context, id renga.AppID, name string) (renga.App, error) {
 	if _, err := w.AppByName(ctx, name); err == nil {
 		return renga.App{}, renga.Errorf(renga.Conflict, "Name %s is already taken.", name)
 	}
@@ -228,14 +228,14 @@ func (w *World) Rename(ctx context.Context, id renga.AppID, name string) (renga.
 	return a, nil
 }
 
-func (w *World) DeleteApp(_ context.Context, id renga.AppID) error {
+func (w *FakeRooms) DeleteApp(_ context.Context, id renga.AppID) error {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	delete(w.Apps, id)
 	return nil
 }
 
-func (w *World) Record(app renga.AppID, n int) renga.ReleaseRecord {
+func (w *FakeRooms) Record(app renga.AppID, n int) renga.ReleaseRecord {
 	rec := w.History[app][n-1].Record()
 	rec.Outcome = renga.Outcome{Status: renga.Succeeded, At: rec.CreatedAt}
 	if o, ok := w.Outcomes[n]; ok {
@@ -248,14 +248,14 @@ func (w *World) Record(app renga.AppID, n int) renga.ReleaseRecord {
 	return rec
 }
 
-func (w *World) Release(_ context.Context, app renga.AppID, n int) (renga.ReleaseRecord, error) {
+func (w *FakeRooms) Release(_ context.Context, app renga.AppID, n int) (renga.ReleaseRecord, error) {
 	if n < 1 || n > len(w.History[app]) {
 		return renga.ReleaseRecord{}, renga.Errorf(renga.NotFound, "no such release")
 	}
 	return w.Record(app, n), nil
 }
 
-func (w *World) Releases(_ context.Context, app renga.AppID, q renga.ReleaseQuery) ([]renga.ReleaseRecord, error) {
+func (w *FakeRooms) Releases(_ context.Context, app renga.AppID, q renga.ReleaseQuery) ([]renga.ReleaseRecord, error) {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	w.Asked = append(w.Asked, q)
@@ -277,7 +277,7 @@ func (w *World) Releases(_ context.Context, app renga.AppID, q renga.ReleaseQuer
 	return all, nil
 }
 
-func (w *World) Newest(_ context.Context, apps []renga.AppID) (map[renga.AppID]renga.ReleaseRecord, error) {
+func (w *FakeRooms) Newest(_ context.Context, apps []renga.AppID) (map[renga.AppID]renga.ReleaseRecord, error) {
 	all := map[renga.AppID]renga.ReleaseRecord{}
 	for _, app := range apps {
 		if n := len(w.History[app]); n > 0 {
@@ -287,7 +287,7 @@ func (w *World) Newest(_ context.Context, apps []renga.AppID) (map[renga.AppID]r
 	return all, nil
 }
 
-func (w *World) Rollback(
+func (w *FakeRooms) Rollback(
 	ctx context.Context, app renga.AppID, n int, part renga.RollbackPart, canary renga.Canary, by renga.AccountID,
 ) (renga.ReleaseRecord, error) {
 	rec, err := w.Release(ctx, app, n)
@@ -302,7 +302,7 @@ func (w *World) Rollback(
 	return w.Record(app, rel.Version), nil
 }
 
-func (w *World) Rerelease(
+func (w *FakeRooms) Rerelease(
 	_ context.Context, app renga.AppID, description string, canary renga.Canary, _ renga.AccountID,
 ) (renga.ReleaseRecord, error) {
 	rel := w.Add(app, description, w.History[app][len(w.History[app])-1].Inputs)
@@ -310,7 +310,7 @@ func (w *World) Rerelease(
 	return w.Record(app, rel.Version), nil
 }
 
-func (w *World) CancelRelease(_ context.Context, app renga.AppID, n int, reason string) error {
+func (w *FakeRooms) CancelRelease(_ context.Context, app renga.AppID, n int, reason string) error {
 	if n > len(w.History[app]) {
 		return renga.Errorf(renga.NotFound, "no such release")
 	}
@@ -323,7 +323,7 @@ func (w *World) CancelRelease(_ context.Context, app renga.AppID, n int, reason 
 	return nil
 }
 
-func (w *World) EndCanary(_ context.Context, _ renga.AppID, n int) error {
+func (w *FakeRooms) EndCanary(_ context.Context, _ renga.AppID, n int) error {
 	o := w.Outcomes[n]
 	if o.Status != renga.Pending || o.CanaryUntil.IsZero() {
 		return renga.Errorf(renga.Conflict, "Release v%d is no canary.", n)
@@ -333,7 +333,7 @@ func (w *World) EndCanary(_ context.Context, _ renga.AppID, n int) error {
 	return nil
 }
 
-func (w *World) RunOneOff(
+func (w *FakeRooms) RunOneOff(
 	_ context.Context, a renga.App, asked renga.OneOff, still func(context.Context) error,
 ) (renga.Dyno, string, error) {
 	w.Still = still
@@ -353,7 +353,7 @@ func (w *World) RunOneOff(
 }
 
 // Follow writes the output at once; more never comes.
-func (w *World) Follow(
+func (w *FakeRooms) Follow(
 	ctx context.Context, _ renga.AppID, version int, out io.Writer, over func(context.Context) (bool, error),
 ) error {
 	if _, err := io.WriteString(out, w.Outputs[version]); err != nil {
@@ -367,7 +367,7 @@ func (w *World) Follow(
 }
 
 // Find knows one image besides those that are released: "fresh".
-func (w *World) Find(
+func (w *FakeRooms) Find(
 	_ context.Context, app string, t renga.ProcessType, ref string,
 ) (map[renga.ProcessType]renga.Image, error) {
 	if ref == "fresh" {
@@ -381,7 +381,7 @@ func (w *World) Find(
 	return nil, renga.Errorf(renga.Invalid, "No image %s was pushed to %s/%s.", ref, app, t)
 }
 
-func (w *World) Deploy(_ context.Context, app renga.AppID, d renga.Deploy, _ renga.AccountID) (renga.Release, error) {
+func (w *FakeRooms) Deploy(_ context.Context, app renga.AppID, d renga.Deploy, _ renga.AccountID) (renga.Release, error) {
 	newest := w.History[app][len(w.History[app])-1]
 	in := newest.Inputs.Clone()
 	for _, images := range d.Images {
@@ -398,7 +398,7 @@ func (w *World) Deploy(_ context.Context, app renga.AppID, d renga.Deploy, _ ren
 	return rel, nil
 }
 
-func (w *World) Eligible(_ context.Context, _ renga.App, rec renga.ReleaseRecord) error {
+func (w *FakeRooms) Eligible(_ context.Context, _ renga.App, rec renga.ReleaseRecord) error {
 	if w.Blind != nil {
 		return w.Blind
 	}
@@ -408,18 +408,18 @@ func (w *World) Eligible(_ context.Context, _ renga.App, rec renga.ReleaseRecord
 	return nil
 }
 
-func (w *World) Open(_ context.Context, app renga.App, n int) (renga.Release, error) {
+func (w *FakeRooms) Open(_ context.Context, app renga.App, n int) (renga.Release, error) {
 	if n < 1 || n > len(w.History[app.ID]) {
 		return renga.Release{}, renga.Errorf(renga.NotFound, "no such release")
 	}
 	return w.History[app.ID][n-1], nil
 }
 
-func (w *World) Vars(_ context.Context, app renga.AppID) (renga.Vars, error) {
+func (w *FakeRooms) Vars(_ context.Context, app renga.AppID) (renga.Vars, error) {
 	return w.History[app][len(w.History[app])-1].Env(), nil
 }
 
-func (w *World) SetVars(
+func (w *FakeRooms) SetVars(
 	_ context.Context, app renga.AppID, changes map[string]*string, _ renga.AccountID,
 ) (renga.Vars, error) {
 	in := w.History[app][len(w.History[app])-1].Inputs.Clone()
@@ -436,11 +436,11 @@ func (w *World) SetVars(
 	return w.Add(app, "Set config vars", in).Env(), nil
 }
 
-func (w *World) Formation(context.Context, renga.AppID) (renga.Formation, error) {
+func (w *FakeRooms) Formation(context.Context, renga.AppID) (renga.Formation, error) {
 	return maps.Clone(w.Scaled), nil
 }
 
-func (w *World) SetFormation(
+func (w *FakeRooms) SetFormation(
 	_ context.Context, _ renga.AppID, edit func(renga.Formation) error,
 ) (renga.Formation, error) {
 	w.Mu.Lock()
@@ -453,11 +453,11 @@ func (w *World) SetFormation(
 	return maps.Clone(f), nil
 }
 
-func (w *World) Dynos(context.Context, renga.AppID) ([]renga.Dyno, error) {
+func (w *FakeRooms) Dynos(context.Context, renga.AppID) ([]renga.Dyno, error) {
 	return slices.Clone(w.Running), nil
 }
 
-func (w *World) Minutes(context.Context, renga.AppID) ([]renga.Minute, error) {
+func (w *FakeRooms) Minutes(context.Context, renga.AppID) ([]renga.Minute, error) {
 	at := Born.Truncate(time.Minute)
 	return []renga.Minute{
 		{
@@ -468,31 +468,31 @@ func (w *World) Minutes(context.Context, renga.AppID) ([]renga.Minute, error) {
 	}, nil
 }
 
-func (w *World) Admit(_ renga.App, dyno, key string, still func(context.Context) error) (string, error) {
+func (w *FakeRooms) Admit(_ renga.App, dyno, key string, still func(context.Context) error) (string, error) {
 	w.Still = still
 	return "visitor of " + dyno + " with " + key, nil
 }
 
-func (w *World) HostKey() string { return "ssh-ed25519 BBBB" }
+func (w *FakeRooms) HostKey() string { return "ssh-ed25519 BBBB" }
 
-func (w *World) Restart(_ context.Context, _ renga.AppID, key string) error {
+func (w *FakeRooms) Restart(_ context.Context, _ renga.AppID, key string) error {
 	w.Restarts = append(w.Restarts, key)
 	return nil
 }
 
-func (w *World) Reconcile(app renga.AppID) { w.Woken = append(w.Woken, app) }
+func (w *FakeRooms) Reconcile(app renga.AppID) { w.Woken = append(w.Woken, app) }
 
-func (w *World) Desired(_ context.Context, app renga.AppID) (renga.Desired, error) {
+func (w *FakeRooms) Desired(_ context.Context, app renga.AppID) (renga.Desired, error) {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	return renga.Desired{App: w.Apps[app], Formation: w.Scaled, AsleepSince: w.Asleep}, nil
 }
 
-func (w *World) LastRequest(renga.AppID) time.Time { return w.Requested }
+func (w *FakeRooms) LastRequest(renga.AppID) time.Time { return w.Requested }
 
-func (w *World) Order(host string) { w.Ordered = append(w.Ordered, host) }
+func (w *FakeRooms) Order(host string) { w.Ordered = append(w.Ordered, host) }
 
-func (w *World) Note(_ context.Context, _ renga.AppID, by renga.AccountID, what string) {
+func (w *FakeRooms) Note(_ context.Context, _ renga.AppID, by renga.AccountID, what string) {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	w.Said = append(w.Said, fmt.Sprintf("%s by %s", what, by))
@@ -534,7 +534,7 @@ func (j *journal) Follow(
 }
 
 // KeepOwner notes what a recovery would know.
-func (w *World) KeepOwner(_ context.Context, app renga.App) error {
+func (w *FakeRooms) KeepOwner(_ context.Context, app renga.App) error {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	w.Owners = append(w.Owners, app.Name+" of "+string(app.Owner))

@@ -27,9 +27,9 @@ import (
 	"renga/store/storetest"
 )
 
-// house is the API over the real rooms behind it: releaser, ledger, store. Only
+// platform is the API over the real rooms behind it: releaser, ledger, store. Only
 // what would act upon releases, the dyno manager, is left out.
-type house struct {
+type platform struct {
 	*httptest.Server
 	db     *store.Store
 	ledger *registry.Ledger
@@ -41,8 +41,8 @@ type nobody struct{}
 func (nobody) Reconcile(renga.AppID)                                      {}
 func (nobody) Note(context.Context, renga.AppID, renga.AccountID, string) {}
 
-// newHouse serves the rooms on a store until the test ends.
-func newHouse(tb testing.TB, db *store.Store) *house {
+// newPlatform serves the rooms on a store until the test ends.
+func newPlatform(tb testing.TB, db *store.Store) *platform {
 	tb.Helper()
 	ledger, err := registry.OpenLedger(tb.TempDir(), storetest.Sealer{})
 	if err != nil {
@@ -53,7 +53,7 @@ func newHouse(tb testing.TB, db *store.Store) *house {
 		Apps: db, Store: db, Ledger: ledger, Owners: releaser.NewOwners(db, ledger), Runner: nobody{},
 		Activity: nobody{}, Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
-	h := &house{db: db, ledger: ledger, Server: httptest.NewServer(api.New(api.Options{
+	h := &platform{db: db, ledger: ledger, Server: httptest.NewServer(api.New(api.Options{
 		Settings: wire.Settings{Domain: "renga.localhost", Scheme: "http", Log: log}, RateLimit: 1 << 30,
 	}, api.Parts{
 		Wire: wire.Parts{
@@ -68,12 +68,12 @@ func newHouse(tb testing.TB, db *store.Store) *house {
 }
 
 // ask sends one request as Ada and tells the status, the body in into.
-func (h *house) ask(ctx context.Context, method, path, body string, into any) (status int, err error) {
+func (h *platform) ask(ctx context.Context, method, path, body string, into any) (status int, err error) {
 	return h.askRange(ctx, method, path, "", body, into)
 }
 
 // askRange is ask for a part of a list.
-func (h *house) askRange(ctx context.Context, method, path, ranged, body string, into any) (status int, err error) {
+func (h *platform) askRange(ctx context.Context, method, path, ranged, body string, into any) (status int, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, h.URL+path, strings.NewReader(body))
 	if err != nil {
 		return 0, err

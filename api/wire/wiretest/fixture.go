@@ -18,30 +18,30 @@ import (
 	"renga/store"
 )
 
-// Rig is an API over a world, with what it logged. What the world does not
+// Fixture is an API over fake rooms, with what it logged. What the fake rooms do not
 // stand in for is kept in a real store, which knows Ada's and Bob's accounts and
 // apps too.
-type Rig struct {
+type Fixture struct {
 	http.Handler
 	*wire.Door
-	World  *World
-	DB     *store.Store
-	People *accounts.Accounts
-	*Mailbox
+	FakeRooms *FakeRooms
+	DB        *store.Store
+	People    *accounts.Accounts
+	*FakeWebhooks
 	Logged *bytes.Buffer
 }
 
 // New serves nothing yet.
-func New() *Rig {
-	w, db := NewWorld(), NewStore()
-	return &Rig{
-		World: w, DB: db, People: accounts.New(db, accounts.Cost{Memory: 64, Passes: 1, Threads: 1}),
-		Mailbox: NewMailbox(w), Logged: &bytes.Buffer{},
+func New() *Fixture {
+	w, db := NewFakeRooms(), NewStore()
+	return &Fixture{
+		FakeRooms: w, DB: db, People: accounts.New(db, accounts.Cost{Memory: 64, Passes: 1, Threads: 1}),
+		FakeWebhooks: NewFakeWebhooks(w), Logged: &bytes.Buffer{},
 	}
 }
 
 // Mount has it serve the routes of one family.
-func (r *Rig) Mount(routesOf func(*wire.Door) []wire.Route) *Rig {
+func (r *Fixture) Mount(routesOf func(*wire.Door) []wire.Route) *Fixture {
 	r.Door = wire.NewDoor(r.NewSettings(), r.NewParts())
 	routes := routesOf(r.Door)
 	admit := func(http.ResponseWriter, *http.Request) error { return nil }
@@ -49,26 +49,26 @@ func (r *Rig) Mount(routesOf func(*wire.Door) []wire.Route) *Rig {
 	return r
 }
 
-// NewSettings are a platform's a day after the world was born.
-func (r *Rig) NewSettings() wire.Settings {
+// NewSettings are a platform's a day after the fixture was born.
+func (r *Fixture) NewSettings() wire.Settings {
 	return wire.Settings{
 		Domain: "renga.localhost", Scheme: "http", Port: "5000", StreamKey: []byte("stream key"),
 		Log: slog.New(slog.NewJSONHandler(r.Logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now: func() time.Time { return Born.Add(24*time.Hour + r.World.Late) },
+		Now: func() time.Time { return Born.Add(24*time.Hour + r.FakeRooms.Late) },
 	}
 }
 
-// NewParts are the world and the store.
-func (r *Rig) NewParts() wire.Parts {
+// NewParts are the fake rooms and the store.
+func (r *Fixture) NewParts() wire.Parts {
 	return wire.Parts{
-		Tokens: tokens{r.World, r.DB}, Logins: r.People, Authorizations: r.DB, Accounts: r.DB,
-		Apps: r.World, Releases: r.World, Repeats: r.DB, Activity: r.World, Reconciler: r.World,
+		Tokens: tokens{r.FakeRooms, r.DB}, Logins: r.People, Authorizations: r.DB, Accounts: r.DB,
+		Apps: r.FakeRooms, Releases: r.FakeRooms, Repeats: r.DB, Activity: r.FakeRooms, Reconciler: r.FakeRooms,
 	}
 }
 
 // tokens are the store's; "token/scope" is one that is narrowed to a scope.
 type tokens struct {
-	*World
+	*FakeRooms
 	db *store.Store
 }
 
@@ -83,7 +83,7 @@ func (t tokens) Bearer(ctx context.Context, token string) (renga.Bearer, error) 
 
 // Ask sends one request as Ada, unless headers say otherwise. An empty header
 // is left out.
-func (r *Rig) Ask(method, url, body string, headers map[string]string) (*http.Response, string) {
+func (r *Fixture) Ask(method, url, body string, headers map[string]string) (*http.Response, string) {
 	if method == "" {
 		method = "GET"
 	}
@@ -112,7 +112,7 @@ func AsAda(req *http.Request) *http.Request {
 func Header(name, value string) map[string]string { return map[string]string{name: value} }
 
 // Get is a request without credentials.
-func (r *Rig) Get(url string) *httptest.ResponseRecorder {
+func (r *Fixture) Get(url string) *httptest.ResponseRecorder {
 	rec := httptest.NewRecorder()
 	r.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, url, nil))
 	return rec

@@ -17,16 +17,16 @@ import (
 )
 
 type (
-	rig      = wiretest.Rig
+	fixture  = wiretest.Fixture
 	scenario = wiretest.Scenario
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-// newRig serves the family over the world.
-func newRig() *rig {
+// newFixture serves the family over the fake rooms.
+func newFixture() *fixture {
 	r := wiretest.New()
-	w, settings := r.World, r.NewSettings()
+	w, settings := r.FakeRooms, r.NewSettings()
 	// it does not run
 	room := scheduler.New(scheduler.Options{Log: settings.Log, Now: settings.Now}, r.DB, r.DB, nil, nil)
 	return r.Mount(func(d *wire.Door) []wire.Route {
@@ -42,8 +42,8 @@ func attached(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "attached at "+r.URL.Path)
 }
 
-// visits are the world's, over SSH and over WebSocket.
-type visits struct{ *wiretest.World }
+// visits are those of the fake rooms, over SSH and over WebSocket.
+type visits struct{ *wiretest.FakeRooms }
 
 func (w visits) Exec(_ context.Context, _ renga.App, c dynos.Command) (string, error) {
 	w.Still = c.Still
@@ -55,5 +55,5 @@ func (w visits) Exec(_ context.Context, _ renga.App, c dynos.Command) (string, e
 
 func run(t *testing.T, scenarios []scenario) {
 	t.Helper()
-	wiretest.Run(t, newRig, scenarios)
+	wiretest.Run(t, newFixture, scenarios)
 }

@@ -11,15 +11,15 @@ import (
 )
 
 type (
-	rig      = wiretest.Rig
+	fixture  = wiretest.Fixture
 	scenario = wiretest.Scenario
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-// newRig serves the family, and a list that a token of the scope read is good
+// newFixture serves the family, and a list that a token of the scope read is good
 // for.
-func newRig() *rig {
+func newFixture() *fixture {
 	r := wiretest.New()
 	return r.Mount(func(d *wire.Door) []wire.Route {
 		all := people.New(
@@ -31,5 +31,5 @@ func newRig() *rig {
 
 func run(t *testing.T, scenarios []scenario) {
 	t.Helper()
-	wiretest.Run(t, newRig, scenarios)
+	wiretest.Run(t, newFixture, scenarios)
 }

@@ -15,19 +15,19 @@ import (
 )
 
 type (
-	rig      = wiretest.Rig
+	fixture  = wiretest.Fixture
 	scenario = wiretest.Scenario
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-// newRig serves the family over the world.
-func newRig() *rig {
+// newFixture serves the family over the fake rooms.
+func newFixture() *fixture {
 	r := wiretest.New()
 	return r.Mount(func(d *wire.Door) []wire.Route {
 		return pipelines.New(d, pipelines.Parts{
-			Pipelines: r.DB, PipelineVars: r.DB, Promotions: wiretest.Promotions{World: r.World, Store: r.DB},
-			History: r.World, ShowRelease: showRelease, VersionOf: versionOf,
+			Pipelines: r.DB, PipelineVars: r.DB, Promotions: wiretest.Promotions{FakeRooms: r.FakeRooms, Store: r.DB},
+			History: r.FakeRooms, ShowRelease: showRelease, VersionOf: versionOf,
 		}).Routes()
 	})
 }
@@ -53,9 +53,9 @@ func versionOf(_ context.Context, app renga.AppID, identity string) (int, error)
 }
 
 // furnished has pipelines and promotions.
-func furnished() *rig { return wiretest.Furnish(newRig()) }
+func furnished() *fixture { return wiretest.Furnish(newFixture()) }
 
-// play runs scenarios, each on a furnished rig of its own.
+// play runs scenarios, each on a furnished fixture of its own.
 func play(t *testing.T, scenarios []scenario) {
 	t.Helper()
 	wiretest.Run(t, furnished, scenarios)

@@ -13,20 +13,20 @@ import (
 )
 
 type (
-	rig      = wiretest.Rig
+	fixture  = wiretest.Fixture
 	scenario = wiretest.Scenario
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-func newRig() *rig { return newRigWith(false) }
+func newFixture() *fixture { return newFixtureWith(false) }
 
-// newRigWith serves the family over the store.
-func newRigWith(acme bool) *rig {
+// newFixtureWith serves the family over the store.
+func newFixtureWith(acme bool) *fixture {
 	r := wiretest.New()
 	return r.Mount(func(d *wire.Door) []wire.Route {
 		return domains.New(d, domains.Parts{
-			Apps: r.World, Domains: r.DB, Endpoints: r.DB, Orders: r.World, ShowApp: showApp, ACME: acme,
+			Apps: r.FakeRooms, Domains: r.DB, Endpoints: r.DB, Orders: r.FakeRooms, ShowApp: showApp, ACME: acme,
 		}).Routes()
 	})
 }
@@ -36,5 +36,5 @@ func showApp(_ context.Context, a renga.App) (any, error) { return map[string]bo
 
 func run(t *testing.T, scenarios []scenario) {
 	t.Helper()
-	wiretest.Run(t, newRig, scenarios)
+	wiretest.Run(t, newFixture, scenarios)
 }

@@ -11,16 +11,16 @@ import (
 )
 
 type (
-	rig      = wiretest.Rig
+	fixture  = wiretest.Fixture
 	scenario = wiretest.Scenario
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-// newRig serves the family over the world.
-func newRig() *rig {
+// newFixture serves the family over the fake rooms.
+func newFixture() *fixture {
 	r := wiretest.New()
-	w := r.World
+	w := r.FakeRooms
 	return r.Mount(func(d *wire.Door) []wire.Route {
 		return releases.New(d, releases.Parts{
 			Apps: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w, Images: w, Deployer: w,
@@ -30,5 +30,5 @@ func newRig() *rig {
 
 func run(t *testing.T, scenarios []scenario) {
 	t.Helper()
-	wiretest.Run(t, newRig, scenarios)
+	wiretest.Run(t, newFixture, scenarios)
 }
