@@ -155,10 +155,9 @@ func (x *exchange) claim() error {
 			return &failure{code, x.cause}
 		}
 		now := x.rt.opt.Now()
-		if left := x.app.held(now); left > 0 {
-			if err := x.queue(left); err != nil {
-				return err
-			}
+		if held, err := x.awaitRoute(now); err != nil {
+			return err
+		} else if held {
 			continue
 		}
 		t, v := x.app.claim(now, int64(x.rt.opt.MaxInFlightPerDyno), x.tried)
@@ -216,17 +215,31 @@ func (x *exchange) awaitStart() error {
 	if left <= 0 {
 		return &failure{H20, nil}
 	}
-	return x.queue(left)
-}
-
-// queue waits as wait does, among no more requests than one dyno may have.
-func (x *exchange) queue(d time.Duration) error {
-	traffic := x.app.traffic
-	defer traffic.waiting.Add(-1)
-	if traffic.waiting.Add(1) > int64(x.rt.opt.MaxInFlightPerDyno) {
+	waited, err := x.queue(left, x.rt.opt.MaxInFlightPerDyno)
+	if err == nil && !waited {
 		return &failure{H11, nil}
 	}
-	return x.wait(d)
+	return err
+}
+
+// awaitRoute waits while the app's requests are held, and tells whether it did. As
+// many may wait as its dynos could have; any more go on to the dynos that are there.
+func (x *exchange) awaitRoute(now time.Time) (waited bool, err error) {
+	left := x.app.held(now)
+	if left <= 0 {
+		return false, nil
+	}
+	return x.queue(left, x.rt.opt.MaxInFlightPerDyno*len(x.app.targets))
+}
+
+// queue waits as wait does, unless as many as limit wait already.
+func (x *exchange) queue(d time.Duration, limit int) (waited bool, err error) {
+	traffic := x.app.traffic
+	defer traffic.waiting.Add(-1)
+	if traffic.waiting.Add(1) > int64(limit) {
+		return false, nil
+	}
+	return true, x.wait(d)
 }
 
 // wait returns when the app's route changes or d is over; with an error when

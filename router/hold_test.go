@@ -61,20 +61,27 @@ func TestRequestsAreNotHeldForLong(t *testing.T) {
 	}
 }
 
-// TestHeldRequestsAreBounded: no more wait than one dyno may have.
-func TestHeldRequestsAreBounded(t *testing.T) {
+// TestHoldingRefusesNoRequest: no more requests wait than the app's dynos may have,
+// and those that find no place go to the dynos that are there.
+func TestHoldingRefusesNoRequest(t *testing.T) {
 	f := still(t, router.Options{MaxInFlightPerDyno: 1})
-	f.serve(backend(t, says("old")))
+	f.serve(backend(t, says("old")), backend(t, says("old")))
 	f.Hold(appID)
-	got := make(chan string, 1)
-	go func() {
-		_, body := f.get(t, "/")
-		got <- body
-	}()
-	eventually(t, "a request that waits", func() bool { return !f.LastRequest(appID).IsZero() })
-	f.wantPage(t, http.StatusServiceUnavailable, router.H11)
-	f.serve(backend(t, says("new")))
-	if body := receive(t, got, "the answer"); body != "new" {
-		t.Errorf("held: %q", body)
+	got := make(chan string, 2)
+	for range cap(got) {
+		go func() {
+			_, body := f.get(t, "/")
+			got <- body
+		}()
+	}
+	eventually(t, "two requests that wait", func() bool { return f.Waiting(appID) == 2 })
+	if res, body := f.get(t, "/"); res.StatusCode != http.StatusOK || body != "old" {
+		t.Errorf("the third: %d %q", res.StatusCode, body)
+	}
+	f.serve(backend(t, says("new")), backend(t, says("new")))
+	for range cap(got) {
+		if body := receive(t, got, "an answer"); body != "new" {
+			t.Errorf("held: %q", body)
+		}
 	}
 }
