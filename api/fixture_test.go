@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"testing"
+
 	"renga"
+	"renga/api"
 	"renga/api/apps"
 	"renga/api/domains"
 	"renga/api/dynos"
@@ -14,9 +17,6 @@ import (
 	"renga/api/pipelines"
 	"renga/api/releases"
 	"renga/api/wire/wiretest"
-	"testing"
-
-	"renga/api"
 	"renga/scheduler"
 )
 

@@ -3,18 +3,17 @@ package api
 import (
 	"context"
 	"net/http"
-	"renga"
-	"renga/api/pipelines"
 	"slices"
 
+	"renga"
 	"renga/api/apps"
 	"renga/api/domains"
 	"renga/api/dynos"
+	"renga/api/events"
 	"renga/api/people"
+	"renga/api/pipelines"
 	"renga/api/releases"
 	"renga/api/wire"
-
-	"renga/api/events"
 )
 
 // Options are the platform's settings as far as the API shows them.

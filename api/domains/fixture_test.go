@@ -3,9 +3,9 @@ package domains_test
 import (
 	"context"
 	"os"
-	"renga"
 	"testing"
 
+	"renga"
 	"renga/api/domains"
 	"renga/api/wire"
 	"renga/api/wire/wiretest"

@@ -3,9 +3,9 @@ package domains
 
 import (
 	"context"
-	"renga"
 	"slices"
 
+	"renga"
 	"renga/api/wire"
 )
 

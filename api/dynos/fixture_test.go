@@ -6,9 +6,9 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"renga"
 	"testing"
 
+	"renga"
 	"renga/api/dynos"
 	"renga/api/wire"
 	"renga/api/wire/wiretest"

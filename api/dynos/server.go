@@ -4,9 +4,9 @@ package dynos
 
 import (
 	"net/http"
-	"renga"
 	"slices"
 
+	"renga"
 	"renga/api/wire"
 )
 

@@ -3,9 +3,9 @@ package events_test
 import (
 	"context"
 	"os"
-	"renga"
 	"testing"
 
+	"renga"
 	"renga/api/events"
 	"renga/api/wire"
 	"renga/api/wire/wiretest"

@@ -3,11 +3,11 @@ package pipelines_test
 import (
 	"context"
 	"os"
-	"renga"
 	"strconv"
 	"strings"
 	"testing"
 
+	"renga"
 	"renga/api/pipelines"
 	"renga/api/wire"
 	"renga/api/wire/wiretest"

@@ -4,9 +4,9 @@ package pipelines
 
 import (
 	"context"
-	"renga"
 	"slices"
 
+	"renga"
 	"renga/api/wire"
 )
 

@@ -4,9 +4,9 @@ package releases
 
 import (
 	"context"
-	"renga"
 	"slices"
 
+	"renga"
 	"renga/api/wire"
 )
 

@@ -2,6 +2,7 @@ package releases
 
 import (
 	"context"
+
 	"renga"
 	"renga/api/wire"
 )
