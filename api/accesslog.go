@@ -20,7 +20,7 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 		if r.URL.Path == "/healthz" {
 			level = slog.LevelDebug
 		}
-		v := wire.VisitOf(r)
+		v := wire.InfoOf(r)
 		s.Log.Log(context.WithoutCancel(r.Context()), level, "api request", "request", v.ID,
 			"method", r.Method, "path", shownPath(r.URL.Path), "status", seen.code(), "duration", s.Now().Sub(start),
 			"account", v.Bearer.Account.ID, "app", v.App)

@@ -62,7 +62,7 @@ func newFixtureWith(change func(*api.Options)) *fixture {
 		Dynos: dynos.Parts{
 			Sizes: wiretest.Sizes, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w,
 			Attach:         http.HandlerFunc(attached),
-			RendezvousPort: "5443", Visits: visits{w}, Schedules: db, Scheduler: room,
+			RendezvousPort: "5443", Access: access{w}, Schedules: db, Scheduler: room,
 		},
 		Events: events.Parts{
 			Logs: &w.Journal, Drains: db, Drainer: w, Webhooks: r.FakeWebhooks, Reachable: wiretest.Reachable,
@@ -83,10 +83,10 @@ func play(t *testing.T, scenarios []scenario) {
 	}
 }
 
-// visits are those of the fake rooms, over SSH and over WebSocket.
-type visits struct{ *wiretest.FakeRooms }
+// access are those of the fake rooms, over SSH and over WebSocket.
+type access struct{ *wiretest.FakeRooms }
 
-func (w visits) Exec(_ context.Context, _ renga.App, c dynos.Command) (string, error) {
+func (w access) Exec(_ context.Context, _ renga.App, c dynos.Command) (string, error) {
 	w.Still = c.Still
 	if c.Terminal != nil {
 		c.Line += fmt.Sprintf("-%dx%d", c.Terminal.Columns, c.Terminal.Rows)

@@ -21,7 +21,7 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p) // net/http's own way to cut a connection
 			}
-			s.Log.Error("panic in a request", "request", wire.VisitOf(r).ID, "app", wire.VisitOf(r).App,
+			s.Log.Error("panic in a request", "request", wire.InfoOf(r).ID, "app", wire.InfoOf(r).App,
 				"err", fmt.Sprint(p), "stack", string(debug.Stack()))
 			wire.ReplyFault(w)
 		}()

@@ -60,7 +60,7 @@ func New(o Options, p Parts) *Server {
 	for _, path := range schemaPaths {
 		doors = split(path, s.Handle(s.schema()), doors)
 	}
-	s.handler = wire.WithVisit(
+	s.handler = wire.WithRequestInfo(
 		s.logAccess(s.recoverPanics(wire.LimitBody(s.Unlocked(s.routes, wire.TagAnswers(doors))))),
 	)
 	return s

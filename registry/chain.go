@@ -62,8 +62,8 @@ func (l *Ledger) Verify(ctx context.Context, appName string) (good int, err erro
 }
 
 // walk visits an app's releases from v1 on, by their tags, until one does not
-// follow or visit fails.
-func (l *Ledger) walk(ctx context.Context, appName string, visit func(renga.Release, ledgerIndex) error) error {
+// follow or yield fails.
+func (l *Ledger) walk(ctx context.Context, appName string, yield func(renga.Release, ledgerIndex) error) error {
 	repository, err := l.repository(ctx, appName)
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (l *Ledger) walk(ctx context.Context, appName string, visit func(renga.Rele
 			err = follows(before, r, n)
 		}
 		if err == nil {
-			err = visit(r, x)
+			err = yield(r, x)
 		}
 		if err != nil {
 			return inVersion(n, err)

@@ -34,9 +34,9 @@ type Renamer interface {
 func (s *Server) appRoutes() []wire.Route {
 	return []wire.Route{
 		wire.Get("/apps", wire.Reading, s.listApps),
-		wire.Post("/apps", wire.Writing, s.createApp),
+		wire.Post("/apps", wire.Writing, s.createApp(asApp)),
 		wire.Get("/users/{account}/apps", wire.Reading, s.listApps),
-		wire.Get("/apps/{app}", wire.Looking, s.appInfo),
+		wire.Get("/apps/{app}", wire.Looking, s.appInfo(asApp)),
 		wire.Patch("/apps/{app}", wire.Operating, s.updateApp),
 		wire.Delete("/apps/{app}", wire.OnApp(renga.ScopeWrite, renga.MayManage), s.deleteApp),
 	}
@@ -114,28 +114,37 @@ func (s *Server) showApp(ctx context.Context, a renga.App) (app, error) {
 	return shown[0], nil
 }
 
-func (s *Server) replyApp(w http.ResponseWriter, r *http.Request, status int, a renga.App) error {
+// form is how an app is shown: as itself, or as Heroku's resource team-app.
+type form func(app) any
+
+func asApp(a app) any { return a }
+
+func (s *Server) reply(w http.ResponseWriter, r *http.Request, status int, a renga.App, show form) error {
 	shown, err := s.showApp(r.Context(), a)
 	if err != nil {
 		return err
 	}
-	return wire.Answer(w, status, shown)
+	return wire.Answer(w, status, show(shown))
 }
 
-func (s *Server) appInfo(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.AppOf(r)
-	if err != nil {
-		return err
+func (s *Server) appInfo(show form) wire.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		a, err := s.AppOf(r)
+		if err != nil {
+			return err
+		}
+		return s.reply(w, r, http.StatusOK, a, show)
 	}
-	return s.replyApp(w, r, http.StatusOK, a)
 }
 
-func (s *Server) createApp(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.makeApp(r)
-	if err != nil {
-		return err
+func (s *Server) createApp(show form) wire.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		a, err := s.makeApp(r)
+		if err != nil {
+			return err
+		}
+		return s.reply(w, r, http.StatusCreated, a, show)
 	}
-	return s.replyApp(w, r, http.StatusCreated, a)
 }
 
 // makeApp makes the app that the request describes.
@@ -159,7 +168,7 @@ func (s *Server) makeApp(r *http.Request) (renga.App, error) {
 	if err != nil {
 		return renga.App{}, err
 	}
-	wire.VisitOf(r).App = a.Name
+	wire.InfoOf(r).App = a.Name
 	s.Audit(r, "app created", a.Name)
 	return a, nil
 }
@@ -202,7 +211,7 @@ func (s *Server) updateApp(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	return s.replyApp(w, r, http.StatusOK, a)
+	return s.reply(w, r, http.StatusOK, a, asApp)
 }
 
 func (s *Server) rename(r *http.Request, a renga.App, name string) (renga.App, error) {
@@ -232,7 +241,7 @@ func (s *Server) setMaintenance(r *http.Request, a renga.App, on bool) (renga.Ap
 
 // deleteApp may be asked again when it was cut short.
 func (s *Server) deleteApp(w http.ResponseWriter, r *http.Request) error {
-	a := wire.VisitOf(r).Target
+	a := wire.InfoOf(r).Target
 	shown, err := s.showApp(r.Context(), a)
 	if err != nil {
 		return err

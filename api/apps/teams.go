@@ -3,7 +3,6 @@ package apps
 import (
 	"net/http"
 
-	"renga"
 	"renga/api/wire"
 )
 
@@ -16,8 +15,8 @@ func (s *Server) teamRoutes() []wire.Route {
 		wire.Get("/teams", wire.Reading, wire.ListNone),
 		wire.Get("/spaces", wire.Reading, wire.ListNone),
 		wire.Get("/spaces/{space}", wire.Reading, wire.NoneOf("space", "space")),
-		wire.Post("/teams/apps", wire.Writing, s.createTeamApp).Without("personal", "every app is somebody's own"),
-		wire.Get("/teams/apps/{app}", wire.Looking, s.teamAppInfo),
+		wire.Post("/teams/apps", wire.Writing, s.createApp(asTeamApp)).Without("personal", "every app is somebody's own"),
+		wire.Get("/teams/apps/{app}", wire.Looking, s.appInfo(asTeamApp)),
 		wire.Patch("/teams/apps/{app}", wire.Operating, s.updateTeamApp),
 		wire.Get("/teams/{team}", wire.Reading, wire.NoneOf("team", "team")),
 		wire.Get("/teams/{team}/apps", wire.Reading, wire.NoneOf("team", "team")),
@@ -50,6 +49,8 @@ type teamApp struct {
 	WebURL                       string      `json:"web_url"`
 }
 
+func asTeamApp(a app) any { return newTeamApp(a) }
+
 // newTeamApp is an app whose reader has joined it and that nobody locks.
 func newTeamApp(a app) teamApp {
 	return teamApp{
@@ -61,30 +62,6 @@ func newTeamApp(a app) teamApp {
 		RepoSize: a.RepoSize, SlugSize: a.SlugSize, Space: a.Space, Stack: a.Stack, Team: a.Team,
 		UpdatedAt: a.UpdatedAt, WebURL: a.WebURL,
 	}
-}
-
-func (s *Server) replyTeamApp(w http.ResponseWriter, r *http.Request, status int, a renga.App) error {
-	shown, err := s.showApp(r.Context(), a)
-	if err != nil {
-		return err
-	}
-	return wire.Answer(w, status, newTeamApp(shown))
-}
-
-func (s *Server) createTeamApp(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.makeApp(r)
-	if err != nil {
-		return err
-	}
-	return s.replyTeamApp(w, r, http.StatusCreated, a)
-}
-
-func (s *Server) teamAppInfo(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.AppOf(r)
-	if err != nil {
-		return err
-	}
-	return s.replyTeamApp(w, r, http.StatusOK, a)
 }
 
 // updateTeamApp can leave an app unlocked, which it is.
@@ -107,5 +84,5 @@ func (s *Server) updateTeamApp(w http.ResponseWriter, r *http.Request) error {
 	if body.Owner != nil {
 		return wire.Invalid("There are no teams here that an app could be transferred from or to.")
 	}
-	return s.replyTeamApp(w, r, http.StatusOK, a)
+	return s.reply(w, r, http.StatusOK, a, asTeamApp)
 }

@@ -13,8 +13,8 @@ import (
 	"renga/api/wire"
 )
 
-// Visits lets people run commands in running dynos, over SSH and over WebSocket.
-type Visits interface {
+// Access lets people run commands in running dynos, over SSH and over WebSocket.
+type Access interface {
 	// Exec readies a command for the client that has the secret.
 	Exec(ctx context.Context, app renga.App, c Command) (secret string, err error)
 	// Admit gives the user name for whoever has the private half of a key. Still
@@ -45,13 +45,13 @@ func (s *Server) commandRoutes() []wire.Route {
 // authentication.
 func (s *Server) execRoutes() []wire.Route {
 	return []wire.Route{
-		wire.Get("/api/v2", wire.Reading, s.listVisitable),
-		wire.Put("/api/v2/{dyno}", wire.OnToken(renga.ScopeWriteProtected), s.visitDyno),
+		wire.Get("/api/v2", wire.Reading, s.listReachable),
+		wire.Put("/api/v2/{dyno}", wire.OnToken(renga.ScopeWriteProtected), s.enterDyno),
 	}
 }
 
-// visitable is a dyno that can be visited.
-type visitable struct {
+// reachable is a dyno that people can enter.
+type reachable struct {
 	DynoName string `json:"dyno_name"`
 }
 
@@ -63,8 +63,8 @@ type passage struct {
 	DynoIP         string `json:"dyno_ip"`
 }
 
-// visitedApp is the app that the request's user name names, with its dynos.
-func (s *Server) visitedApp(r *http.Request) (renga.App, []renga.Dyno, error) {
+// appToEnter is the app that the request's user name names, with its dynos.
+func (s *Server) appToEnter(r *http.Request) (renga.App, []renga.Dyno, error) {
 	name, _, _ := r.BasicAuth()
 	a, err := s.AppNamed(r, name, renga.MayOperate)
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *Server) visitedApp(r *http.Request) (renga.App, []renga.Dyno, error) {
 	return a, all, err
 }
 
-// open are the dynos of an app that can be visited.
+// open are the dynos of an app that people can enter.
 func (s *Server) open(r *http.Request, a renga.App) ([]renga.Dyno, error) {
 	if !a.FeatureOn(renga.Exec) {
 		return nil, renga.Errorf(renga.Forbidden, "The feature %s is off for the app %s.", renga.Exec, a.Name)
@@ -84,21 +84,21 @@ func (s *Server) open(r *http.Request, a renga.App) ([]renga.Dyno, error) {
 	return all, wire.OrNotFound(err, "app")
 }
 
-func (s *Server) listVisitable(w http.ResponseWriter, r *http.Request) error {
-	_, dynos, err := s.visitedApp(r)
+func (s *Server) listReachable(w http.ResponseWriter, r *http.Request) error {
+	_, dynos, err := s.appToEnter(r)
 	if err != nil {
 		return err
 	}
-	shown := make([]visitable, 0, len(dynos))
+	shown := make([]reachable, 0, len(dynos))
 	for _, d := range dynos {
-		shown = append(shown, visitable{d.Name})
+		shown = append(shown, reachable{d.Name})
 	}
 	return wire.Answer(w, http.StatusOK, shown)
 }
 
-// visited is the app whose dyno of that name can be visited.
-func (s *Server) visited(r *http.Request, dyno string) (renga.App, error) {
-	a, dynos, err := s.visitedApp(r)
+// reachableApp is the app whose dyno of that name people can enter.
+func (s *Server) reachableApp(r *http.Request, dyno string) (renga.App, error) {
+	a, dynos, err := s.appToEnter(r)
 	if err == nil {
 		err = oneOf(dynos, dyno)
 	}
@@ -121,14 +121,14 @@ func (s *Server) again(r *http.Request, dyno string) func(context.Context) error
 		if err != nil {
 			return err
 		}
-		_, err = s.visited(r, dyno)
+		_, err = s.reachableApp(r, dyno)
 		return err
 	}
 }
 
-func (s *Server) visitDyno(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) enterDyno(w http.ResponseWriter, r *http.Request) error {
 	name := mux.Vars(r)["dyno"]
-	a, err := s.visited(r, name)
+	a, err := s.reachableApp(r, name)
 	if err != nil {
 		return err
 	}
@@ -138,14 +138,14 @@ func (s *Server) visitDyno(w http.ResponseWriter, r *http.Request) error {
 	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
-	user, err := s.parts.Visits.Admit(a, name, body.ClientKey, s.again(r, name))
+	user, err := s.parts.Access.Admit(a, name, body.ClientKey, s.again(r, name))
 	if err != nil {
 		return err
 	}
 	s.Activity.Note(r.Context(), a.ID, wire.Caller(r).ID, "Session in "+name+" opened")
 	s.Audit(r, "dyno visited", a.Name, "dyno", name)
 	return wire.Answer(w, http.StatusOK, passage{
-		TunnelHost: "api." + s.Domain, ClientUser: user, ProxyPublicKey: s.parts.Visits.HostKey(),
+		TunnelHost: "api." + s.Domain, ClientUser: user, ProxyPublicKey: s.parts.Access.HostKey(),
 	})
 }
 
@@ -197,7 +197,7 @@ func (s *Server) runInDyno(w http.ResponseWriter, r *http.Request) error {
 	if err := oneOf(dynos, name); err != nil {
 		return err
 	}
-	secret, err := s.parts.Visits.Exec(r.Context(), a, Command{
+	secret, err := s.parts.Access.Exec(r.Context(), a, Command{
 		Dyno: name, Line: order.Command, Terminal: order.window(), Still: s.StillMay(r, a.ID, wire.SettingSecrets),
 	})
 	if err != nil {

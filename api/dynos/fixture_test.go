@@ -33,7 +33,7 @@ func newFixture() *fixture {
 		return dynos.New(d, dynos.Parts{
 			Sizes: wiretest.Sizes, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w,
 			Attach:         http.HandlerFunc(attached),
-			RendezvousPort: "5443", Visits: visits{w}, Schedules: r.DB, Scheduler: room,
+			RendezvousPort: "5443", Access: access{w}, Schedules: r.DB, Scheduler: room,
 		}).Routes()
 	})
 }
@@ -42,10 +42,10 @@ func attached(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "attached at "+r.URL.Path)
 }
 
-// visits are those of the fake rooms, over SSH and over WebSocket.
-type visits struct{ *wiretest.FakeRooms }
+// access are those of the fake rooms, over SSH and over WebSocket.
+type access struct{ *wiretest.FakeRooms }
 
-func (w visits) Exec(_ context.Context, _ renga.App, c dynos.Command) (string, error) {
+func (w access) Exec(_ context.Context, _ renga.App, c dynos.Command) (string, error) {
 	w.Still = c.Still
 	if c.Terminal != nil {
 		c.Line += fmt.Sprintf("-%dx%d", c.Terminal.Columns, c.Terminal.Rows)

@@ -24,7 +24,7 @@ type Parts struct {
 	// RendezvousPort is where Heroku's CLI finds attached dynos, over TLS; empty
 	// when it cannot.
 	RendezvousPort string
-	Visits         Visits
+	Access         Access
 	Schedules      Schedules
 	Scheduler      Scheduler
 }

@@ -121,7 +121,7 @@ func (s *Server) changePassword(r *http.Request, current, next *string) error {
 	if current == nil {
 		return wire.Invalid("Field \"new_password\" takes the current password in the field \"password\".")
 	}
-	err := s.parts.Logins.ChangePassword(r.Context(), wire.VisitOf(r).Bearer, *current, *next, wire.From(r))
+	err := s.parts.Logins.ChangePassword(r.Context(), wire.InfoOf(r).Bearer, *current, *next, wire.From(r))
 	if renga.KindOf(err) == renga.Unauthorized {
 		// The token is good, and clients throw away one that gets 401.
 		return renga.Errorf(renga.Forbidden, "Field \"password\" is not this account's current password.")

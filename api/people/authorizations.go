@@ -177,7 +177,7 @@ func (s *Server) createAuthorization(w http.ResponseWriter, r *http.Request) err
 	if body.ExpiresIn != nil {
 		lifetime = time.Duration(*body.ExpiresIn) * time.Second
 	}
-	a, token, err := s.parts.Logins.Authorize(r.Context(), wire.VisitOf(r).Bearer, body.Description, body.Scope, lifetime)
+	a, token, err := s.parts.Logins.Authorize(r.Context(), wire.InfoOf(r).Bearer, body.Description, body.Scope, lifetime)
 	if err != nil {
 		return err
 	}

@@ -184,7 +184,7 @@ func (s *Server) finishLogin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.showLoginError(w, r, l, err)
 	}
-	wire.VisitOf(r).Bearer = bearer
+	wire.InfoOf(r).Bearer = bearer
 	s.Audit(
 		r, "authorization created", "", "authorization", bearer.Authorization.ID, "scope",
 		bearer.Authorization.Scopes, "for", l.From,

@@ -56,7 +56,7 @@ func replyCouplings(w http.ResponseWriter, r *http.Request, pipelines ...renga.P
 }
 
 func (s *Server) listCouplings(w http.ResponseWriter, r *http.Request) error {
-	see, err := s.sight(r)
+	see, err := s.visibleTo(r)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (s *Server) listCouplingsOfPipeline(w http.ResponseWriter, r *http.Request)
 
 // couplingOf finds the coupling of the path, with its pipeline.
 func (s *Server) couplingOf(r *http.Request) (renga.Pipeline, renga.Coupling, error) {
-	see, err := s.sight(r)
+	see, err := s.visibleTo(r)
 	if err != nil {
 		return renga.Pipeline{}, renga.Coupling{}, err
 	}
@@ -95,7 +95,7 @@ func (s *Server) couplingOfApp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	see, err := s.sight(r)
+	see, err := s.visibleTo(r)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (s *Server) createCoupling(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	see, err := s.sight(r)
+	see, err := s.visibleTo(r)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (s *Server) createCoupling(w http.ResponseWriter, r *http.Request) error {
 }
 
 // coupled are the apps of a pipeline, seen by the caller or not.
-func (s *Server) coupled(ctx context.Context, see sight, p renga.Pipeline) ([]renga.App, error) {
+func (s *Server) coupled(ctx context.Context, see visible, p renga.Pipeline) ([]renga.App, error) {
 	return s.Apps.SomeApps(ctx, see.coupled[p.ID])
 }
 

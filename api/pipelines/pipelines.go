@@ -74,7 +74,7 @@ func newPipeline(p renga.Pipeline) pipeline {
 // listPipelines lists what the caller sees. The official CLI finds pipelines
 // by their name with the query eq[name].
 func (s *Server) listPipelines(w http.ResponseWriter, r *http.Request) error {
-	see, err := s.sight(r)
+	see, err := s.visibleTo(r)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (s *Server) latestOf(find func(context.Context, renga.AppID) (*renga.Releas
 	}
 }
 
-func (s *Server) showLatest(ctx context.Context, see sight, page []renga.ReleaseRecord) ([]any, error) {
+func (s *Server) showLatest(ctx context.Context, see visible, page []renga.ReleaseRecord) ([]any, error) {
 	known := s.People()
 	var shown []any
 	for _, rec := range page {

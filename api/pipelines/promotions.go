@@ -174,7 +174,7 @@ func (s *Server) promotionAsked(r *http.Request) (renga.Promotion, error) {
 	if err := wire.Decode(r, &body); err != nil {
 		return renga.Promotion{}, err
 	}
-	see, err := s.sight(r)
+	see, err := s.visibleTo(r)
 	if err != nil {
 		return renga.Promotion{}, err
 	}
@@ -220,7 +220,7 @@ func (s *Server) promotionOf(r *http.Request) (renga.Promotion, error) {
 	if err != nil {
 		return p, wire.OrNotFound(err, "pipeline promotion")
 	}
-	see, err := s.sight(r)
+	see, err := s.visibleTo(r)
 	if err != nil {
 		return p, err
 	}

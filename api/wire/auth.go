@@ -31,7 +31,7 @@ func (d *Door) authenticate(admit Handler, next http.Handler) http.Handler {
 		if err != nil {
 			return err
 		}
-		VisitOf(r).Bearer = bearer
+		InfoOf(r).Bearer = bearer
 		if err := admit(w, r); err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (d *Door) bearerOf(r *http.Request) (renga.Bearer, error) {
 // Again is a request that is long over as if it came in now: its token is asked
 // about anew.
 func (d *Door) Again(ctx context.Context, r *http.Request) (*http.Request, error) {
-	r = r.WithContext(context.WithValue(ctx, visitKey{}, VisitOf(r)))
+	r = r.WithContext(context.WithValue(ctx, infoKey{}, InfoOf(r)))
 	_, err := d.bearerOf(r)
 	return r, err
 }

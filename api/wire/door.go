@@ -64,7 +64,7 @@ func (d *Door) enter(w http.ResponseWriter, r *http.Request, rt Route) error {
 // admitToken asks whether the token goes as far as what is asked for.
 func (d *Door) admitToken(r *http.Request, asked Policy) error {
 	scope, _ := asked.Asks()
-	if scope != "" && !VisitOf(r).Bearer.Authorization.Scopes.Allow(scope) {
+	if scope != "" && !InfoOf(r).Bearer.Authorization.Scopes.Allow(scope) {
 		return renga.Errorf(renga.Forbidden,
 			"The scope of this OAuth authorization does not allow access to this resource; it takes the scope %s.", scope)
 	}
@@ -81,7 +81,7 @@ func (d *Door) admitToApp(r *http.Request, asked Policy) error {
 	if err != nil {
 		return err
 	}
-	v := VisitOf(r)
+	v := InfoOf(r)
 	v.Target, v.App = a, a.Name
 	return nil
 }
@@ -92,7 +92,7 @@ func (d *Door) Also(r *http.Request, asked Policy) error {
 	if err := d.admitToken(r, asked); err != nil {
 		return err
 	}
-	return VisitOf(r).Target.Permit(Caller(r).ID, asked.app...)
+	return InfoOf(r).Target.Permit(Caller(r).ID, asked.app...)
 }
 
 // reach finds an app by name or id, if the caller may do one of those things
@@ -134,7 +134,7 @@ func (d *Door) AppNamed(r *http.Request, identity string, either ...renga.Permis
 // AppOf is the app of the path, which its policy has let the caller have. One
 // that is being deleted is there no more.
 func (d *Door) AppOf(r *http.Request) (renga.App, error) {
-	a := VisitOf(r).Target
+	a := InfoOf(r).Target
 	if a.ID == "" || a.Deleting {
 		return renga.App{}, NotFound("app")
 	}
@@ -167,7 +167,7 @@ func (d *Door) NewestOf(ctx context.Context, app renga.AppID) (*renga.ReleaseRec
 // Audit writes the line of a change: who did what to which app. Facts are
 // names and numbers, never the values of config vars.
 func (d *Door) Audit(r *http.Request, action, app string, facts ...any) {
-	v := VisitOf(r)
+	v := InfoOf(r)
 	d.Log.With(facts...).Info("audit", "action", action, "app", app,
 		"account", v.Bearer.Account.ID, "email", v.Bearer.Account.Email, "token", v.Bearer.Authorization.ID,
 		"request", v.ID, "from", From(r))

@@ -69,7 +69,7 @@ func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	p := asProblem(err)
 	if p.status >= http.StatusInternalServerError {
-		d.Log.Error("request failed", "request", VisitOf(r).ID, "app", VisitOf(r).App, "err", err)
+		d.Log.Error("request failed", "request", InfoOf(r).ID, "app", InfoOf(r).App, "err", err)
 	}
 	if p.allow != "" {
 		w.Header().Set("Allow", p.allow)

@@ -35,7 +35,7 @@ type Pass struct {
 
 // PassOf is the pass of whoever a request's context is about.
 func (s Settings) PassOf(ctx context.Context) Pass {
-	by := visitIn(ctx).Bearer
+	by := infoIn(ctx).Bearer
 	return Pass{Account: by.Account.ID, Authorization: by.Authorization.ID, Token: s.mark(by.Authorization)}
 }
 

@@ -133,7 +133,7 @@ func newRepeatable(r *http.Request) (*repeatable, error) {
 		return nil, unreadable(err)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	by := VisitOf(r).Bearer
+	by := InfoOf(r).Bearer
 	p.key = fingerprint(
 		string(by.Account.ID), by.Authorization.ID, r.Method, r.URL.RequestURI(), fmt.Sprint(p.explicit), id,
 	)
@@ -200,7 +200,7 @@ func (d *Door) act(w http.ResponseWriter, r *http.Request, p *repeatable, rt Rou
 	}
 	maps.DeleteFunc(past.Header, func(name string, _ []string) bool { return before[name] != nil })
 	if err := d.remember(ctx, p, past); err != nil { // it was done all the same
-		d.Log.Warn("an answer was not remembered", "request", VisitOf(r).ID, "err", err)
+		d.Log.Warn("an answer was not remembered", "request", InfoOf(r).ID, "err", err)
 	}
 	held.send()
 	return nil

@@ -97,7 +97,7 @@ func (d *Door) mux(routes []Route, open bool) *mux.Router {
 func (d *Door) guarded(rt Route) Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if !d.WarnOfAll {
-			VisitOf(r).unneeded = rt.unneeded
+			InfoOf(r).unneeded = rt.unneeded
 		}
 		if rt.policy.open {
 			return rt.do(w, r)
@@ -109,7 +109,7 @@ func (d *Door) guarded(rt Route) Handler {
 // Handle makes an http.Handler that answers errors in Heroku's form.
 func (d *Door) Handle(do Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		VisitOf(r).answer = w.Header() // the innermost handler's is what is remembered for repeats
+		InfoOf(r).answer = w.Header() // the innermost handler's is what is remembered for repeats
 		if err := do(w, r); err != nil {
 			d.fail(w, r, err)
 		}

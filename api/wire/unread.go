@@ -23,13 +23,13 @@ const (
 // warnOfUnread puts the fields of a body that into has no place for into the
 // answer's Warning header.
 func warnOfUnread(r *http.Request, body []byte, into any) {
-	header := VisitOf(r).answer
+	header := InfoOf(r).answer
 	if header == nil {
 		return
 	}
 	found := map[string]bool{}
 	findUnread(body, reflect.TypeOf(into), "", found)
-	for field := range VisitOf(r).unneeded {
+	for field := range InfoOf(r).unneeded {
 		delete(found, field)
 	}
 	if len(found) == 0 {

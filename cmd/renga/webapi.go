@@ -58,7 +58,7 @@ func (p *platform) newAPI() *api.Server {
 			OneOffs:        oneOffs{p.manager, p.attach},
 			Attach:         p.attach,
 			RendezvousPort: p.settings.rendezvousPort(),
-			Visits:         dynoAccess{p.attach, p.manager},
+			Access:         dynoAccess{p.attach, p.manager},
 			Schedules:      p.db,
 			Scheduler:      p.scheduler,
 		},

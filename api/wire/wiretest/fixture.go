@@ -45,7 +45,7 @@ func (r *Fixture) Mount(routesOf func(*wire.Door) []wire.Route) *Fixture {
 	r.Door = wire.NewDoor(r.NewSettings(), r.NewParts())
 	routes := routesOf(r.Door)
 	admit := func(http.ResponseWriter, *http.Request) error { return nil }
-	r.Handler = wire.WithVisit(wire.LimitBody(r.Unlocked(routes, wire.TagAnswers(r.Locked(routes, admit)))))
+	r.Handler = wire.WithRequestInfo(wire.LimitBody(r.Unlocked(routes, wire.TagAnswers(r.Locked(routes, admit)))))
 	return r
 }
 

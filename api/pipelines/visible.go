@@ -12,9 +12,9 @@ import (
 	"renga/api/wire"
 )
 
-// sight is what a caller sees of the pipelines: his own and those with an app
+// visible is what a caller sees of the pipelines: his own and those with an app
 // that he may see, and in them only such apps.
-type sight struct {
+type visible struct {
 	apps      map[renga.AppID]renga.App
 	pipelines []renga.Pipeline
 	// coupled are all apps of each pipeline, those that the caller may not see
@@ -22,16 +22,16 @@ type sight struct {
 	coupled map[renga.PipelineID][]renga.AppID
 }
 
-func (s *Server) sight(r *http.Request) (sight, error) {
+func (s *Server) visibleTo(r *http.Request) (visible, error) {
 	apps, err := s.seenApps(r)
 	if err != nil {
-		return sight{}, err
+		return visible{}, err
 	}
 	all, err := s.parts.Pipelines.Pipelines(r.Context(), wire.Caller(r).ID, slices.Collect(maps.Keys(apps)))
 	if err != nil {
-		return sight{}, err
+		return visible{}, err
 	}
-	see := sight{apps: apps, coupled: map[renga.PipelineID][]renga.AppID{}}
+	see := visible{apps: apps, coupled: map[renga.PipelineID][]renga.AppID{}}
 	for _, p := range all {
 		for _, c := range p.Couplings {
 			see.coupled[p.ID] = append(see.coupled[p.ID], c.App)
@@ -63,7 +63,7 @@ func (s *Server) seenApps(r *http.Request) (map[renga.AppID]renga.App, error) {
 
 // pipeline finds a pipeline by id or name, the caller's own first: others may
 // have one of the same name.
-func (see sight) pipeline(identity string, me renga.AccountID) (renga.Pipeline, error) {
+func (see visible) pipeline(identity string, me renga.AccountID) (renga.Pipeline, error) {
 	named := slices.DeleteFunc(slices.Clone(see.pipelines), func(p renga.Pipeline) bool {
 		return p.Name != identity && !strings.EqualFold(string(p.ID), identity)
 	})
@@ -79,7 +79,7 @@ func (see sight) pipeline(identity string, me renga.AccountID) (renga.Pipeline, 
 }
 
 // coupling finds the first coupling that fits, with its pipeline.
-func (see sight) coupling(fits func(renga.Coupling) bool) (renga.Pipeline, renga.Coupling, error) {
+func (see visible) coupling(fits func(renga.Coupling) bool) (renga.Pipeline, renga.Coupling, error) {
 	for _, p := range see.pipelines {
 		if i := slices.IndexFunc(p.Couplings, fits); i >= 0 {
 			return p, p.Couplings[i], nil
@@ -89,8 +89,8 @@ func (see sight) coupling(fits func(renga.Coupling) bool) (renga.Pipeline, renga
 }
 
 // pipelineOf finds the pipeline of the path.
-func (s *Server) pipelineOf(r *http.Request) (renga.Pipeline, sight, error) {
-	see, err := s.sight(r)
+func (s *Server) pipelineOf(r *http.Request) (renga.Pipeline, visible, error) {
+	see, err := s.visibleTo(r)
 	if err != nil {
 		return renga.Pipeline{}, see, err
 	}
@@ -104,8 +104,8 @@ func (s *Server) ownPipeline(r *http.Request) (renga.Pipeline, error) {
 	return p, err
 }
 
-func (s *Server) ownPipelineNamed(r *http.Request, identity string) (renga.Pipeline, sight, error) {
-	see, err := s.sight(r)
+func (s *Server) ownPipelineNamed(r *http.Request, identity string) (renga.Pipeline, visible, error) {
+	see, err := s.visibleTo(r)
 	if err != nil {
 		return renga.Pipeline{}, see, err
 	}
