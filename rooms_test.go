@@ -60,11 +60,9 @@ var rooms = map[string][]string{
 	"webhooks":              {"."},
 	"cmd/renga": {
 		".", "accounts", "api", "api/apps", "api/domains", "api/dynos", "api/events", "api/people", "api/pipelines",
-		"api/releases",
-		"api/wire", "attach", "certs", "config", "docker", "durable", "egress", "firewall", "front",
+		"api/releases", "api/wire", "attach", "certs", "config", "docker", "durable", "egress", "firewall", "front",
 		"logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "scheduler", "seal",
-		"store",
-		"store/redisserver", "webhooks",
+		"store", "store/redisserver", "webhooks",
 	},
 	"e2e":            {"."},
 	"e2e/bench":      {".", "e2e"},
@@ -92,7 +90,7 @@ var testRooms = map[string][]string{
 	"runtime/plan":      {"runtime/enginetest", "runtime/plan/plantest"},
 	"scheduler":         {"store", "store/storetest"},
 	"store":             {"store/storetest"},
-	"store/redisserver": {"store"},
+	"store/redisserver": {"store", "store/storetest"},
 	"webhooks":          {"egress", "store", "store/storetest"},
 }
 

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"renga/store/storetest"
 )
 
 func TestRequestsAreClaimedAndAnswered(t *testing.T) {
@@ -70,5 +72,5 @@ func TestAClaimEndsWithItsHolder(t *testing.T) {
 		t.Fatal("a renewed claim lapsed")
 	}
 	check(t, db.HoldRequest(ctx, "r1", "one", 50*time.Millisecond))
-	poll(t, "the claim to lapse", func() bool { return began("two", time.Hour) })
+	storetest.Poll(t, "the claim to lapse", func() bool { return began("two", time.Hour) })
 }

@@ -15,6 +15,7 @@ import (
 
 	"renga"
 	"renga/store"
+	"renga/store/storetest"
 )
 
 // callLimit is how long a call may take while Redis is away.
@@ -46,7 +47,7 @@ func TestRedisAwayIsUnavailableAndWorksAgainOnceBack(t *testing.T) {
 		p.kill(t)
 		wantAllUnavailable(t, s, a)
 		p.start(t)
-		poll(t, "the store to work again", func() bool { return s.Ping(t.Context()) == nil })
+		storetest.Poll(t, "the store to work again", func() bool { return s.Ping(t.Context()) == nil })
 		_, err := s.Desired(t.Context(), a.ID)
 		check(t, err)
 		check(t, s.Restart(t.Context(), a.ID, renga.RestartAll))
@@ -59,7 +60,7 @@ func TestSilentRedisIsUnavailable(t *testing.T) {
 	check(t, p.cmd.Process.Signal(syscall.SIGSTOP))
 	wantAllUnavailable(t, s, a)
 	check(t, p.cmd.Process.Signal(syscall.SIGCONT))
-	poll(t, "the store to work again", func() bool { return s.Ping(t.Context()) == nil })
+	storetest.Poll(t, "the store to work again", func() bool { return s.Ping(t.Context()) == nil })
 }
 
 func TestFlushedRedisIsUnavailableNeverEmpty(t *testing.T) {
@@ -111,7 +112,7 @@ func TestNothingAcknowledgedIsLostWhenRedisIsKilled(t *testing.T) {
 	}
 	for range 5 {
 		before := acked[0].Load()
-		poll(t, "commits", func() bool { return acked[0].Load() > before+20 })
+		storetest.Poll(t, "commits", func() bool { return acked[0].Load() > before+20 })
 		p.kill(t)
 		p.start(t)
 	}

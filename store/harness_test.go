@@ -1,11 +1,9 @@
 package store_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -13,7 +11,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -58,24 +55,10 @@ func (p *process) start(t testing.TB) {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start redis-server: %v", err)
 	}
-	poll(t, "redis-server to answer", func() bool {
-		reply := ping("unix", p.socket())
+	storetest.Poll(t, "redis-server to answer", func() bool {
+		reply, _ := storetest.Ping("unix", p.socket()) // it is not there yet
 		return reply == "+PONG" || strings.HasPrefix(reply, "-NOAUTH")
 	})
-}
-
-// ping is what a redis-server says to PING; empty when nothing.
-func ping(network, addr string) string {
-	conn, err := net.Dial(network, addr)
-	if err != nil {
-		return ""
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, "PING\r\n"); err != nil {
-		return ""
-	}
-	line, _ := bufio.NewReader(conn).ReadString('\n')
-	return strings.TrimSpace(line)
 }
 
 // kill is SIGKILL; the process is gone afterwards.
@@ -90,39 +73,6 @@ func (p *process) raw(t testing.TB) *redis.Client {
 	c := redis.NewClient(&redis.Options{Addr: p.socket()})
 	t.Cleanup(func() { _ = c.Close() })
 	return c
-}
-
-// poll waits for a condition of another process.
-func poll(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
-
-// logBuffer is a log that can be read while it is written.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (j *logBuffer) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.Write(b)
-}
-
-func (j *logBuffer) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.String()
-}
-
-func (j *logBuffer) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 func discardLogs() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -7,6 +7,7 @@ import (
 
 	"renga"
 	"renga/store"
+	"renga/store/storetest"
 )
 
 func TestAHostHasTheCertificateOfTheNearestDomain(t *testing.T) {
@@ -44,7 +45,7 @@ func TestAHostsCertificateFollowsChanges(t *testing.T) {
 	h := store.NewHosts(s)
 	becomes := func(what, want string) {
 		t.Helper()
-		poll(t, what, func() bool { return certificateNames(t, h, "www.example.com") == want })
+		storetest.Poll(t, what, func() bool { return certificateNames(t, h, "www.example.com") == want })
 	}
 	becomes("nothing at first", "")
 	useCertificate(t, s, d, first.ID)

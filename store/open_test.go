@@ -21,6 +21,7 @@ import (
 
 	"renga"
 	"renga/store"
+	"renga/store/storetest"
 )
 
 const secret = "pa55-marker"
@@ -55,8 +56,8 @@ func tryEverything(t *testing.T, url string) {
 // openErr is the error of Open, which must not hold the password.
 func openErr(t *testing.T, url string) error {
 	t.Helper()
-	var lines logBuffer
-	s, err := store.Open(t.Context(), store.Options{URL: url, Log: lines.logger()})
+	var lines storetest.LogBuffer
+	s, err := store.Open(t.Context(), store.Options{URL: url, Log: lines.Logger()})
 	if err == nil {
 		_ = s.Close()
 		t.Fatalf("opened %s", url)
@@ -138,8 +139,8 @@ func TestOpenWarnsOfSettingsThatLoseData(t *testing.T) {
 		{[]string{"--appendonly", "no"}, []string{"appendonly"}},
 		{[]string{"--maxmemory-policy", "allkeys-lru"}, []string{"maxmemory-policy"}},
 	} {
-		var lines logBuffer
-		s, err := store.Open(t.Context(), store.Options{URL: startRedis(t, test.args...).url(), Log: lines.logger()})
+		var lines storetest.LogBuffer
+		s, err := store.Open(t.Context(), store.Options{URL: startRedis(t, test.args...).url(), Log: lines.Logger()})
 		check(t, err)
 		check(t, s.Close())
 		if strings.Count(lines.String(), "level=WARN") != len(test.warns) {
@@ -199,7 +200,7 @@ func TestOpenCluster(t *testing.T) {
 	// Each node finds out by itself that all slots are served; one that has not
 	// yet refuses commands.
 	for _, addr := range addrs {
-		poll(t, "the cluster at "+addr, func() bool { return seesCluster(addr) })
+		storetest.Poll(t, "the cluster at "+addr, func() bool { return seesCluster(addr) })
 	}
 	tryEverything(t, url)
 	story2 := open(t, "redis+cluster://:"+secret+"@"+addrs[0]) // one seed is enough
@@ -227,7 +228,10 @@ func TestOpenBySentinels(t *testing.T) {
 	cmd := exec.Command("redis-server", file, "--sentinel")
 	check(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	poll(t, "sentinel", func() bool { return ping("tcp", "127.0.0.1:"+watch) == "+PONG" })
+	storetest.Poll(t, "sentinel", func() bool {
+		reply, err := storetest.Ping("tcp", "127.0.0.1:"+watch)
+		return err == nil && reply == "+PONG"
+	})
 
 	tryEverything(t, "redis+sentinel://:"+secret+"@127.0.0.1:"+freePort(t)+",127.0.0.1:"+watch+"/main?db=1")
 	err := openErr(t, "redis+sentinel://:"+secret+"@127.0.0.1:"+watch+"/other")

@@ -1,13 +1,8 @@
 package redisserver_test
 
 import (
-	"bufio"
-	"bytes"
-	"io"
 	"log/slog"
-	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -49,53 +44,6 @@ func createApp(t *testing.T, s *store.Store, name string) renga.App {
 	a := newApp(name)
 	check(t, s.CreateApp(t.Context(), a, firstRelease(a)))
 	return a
-}
-
-// ping is what a redis-server says to PING; empty when nothing.
-func ping(network, addr string) string {
-	conn, err := net.Dial(network, addr)
-	if err != nil {
-		return ""
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, "PING\r\n"); err != nil {
-		return ""
-	}
-	line, _ := bufio.NewReader(conn).ReadString('\n')
-	return strings.TrimSpace(line)
-}
-
-// poll waits for a condition of another process.
-func poll(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
-
-// logBuffer is a log that can be read while it is written.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (j *logBuffer) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.Write(b)
-}
-
-func (j *logBuffer) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.String()
-}
-
-func (j *logBuffer) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 func discardLogs() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -10,6 +10,7 @@ import (
 
 	"renga"
 	"renga/store"
+	"renga/store/storetest"
 )
 
 // smallDisk is a directory on a disk of its own.
@@ -39,7 +40,7 @@ func fill(t *testing.T, dir string) (ballast string) {
 // reserved waits until redis-server has room ahead.
 func reserved(t *testing.T, dir string) {
 	t.Helper()
-	poll(t, "the reserve", func() bool {
+	storetest.Poll(t, "the reserve", func() bool {
 		files, err := filepath.Glob(filepath.Join(dir, "appendonlydir", "*.incr.aof"))
 		check(t, err)
 		var st syscall.Stat_t
@@ -90,7 +91,7 @@ func TestOnAFullDiskReadsGoOnAndAppsCanBeRemoved(t *testing.T) {
 	again := createApp(t, s, "first")
 	// Nothing that was acknowledged is lost, also by a server that is killed.
 	check(t, syscall.Kill(pid, syscall.SIGKILL))
-	poll(t, "a new redis-server", func() bool { return s.Ping(context.Background()) == nil })
+	storetest.Poll(t, "a new redis-server", func() bool { return s.Ping(context.Background()) == nil })
 	for _, a := range []renga.App{kept, again} {
 		_, err := s.App(t.Context(), a.ID)
 		check(t, err)

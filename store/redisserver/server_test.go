@@ -16,6 +16,7 @@ import (
 	"renga"
 	"renga/store"
 	"renga/store/redisserver"
+	"renga/store/storetest"
 )
 
 // supervise starts a server and runs it; stop shuts it down and waits.
@@ -66,8 +67,8 @@ func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 func TestServerIsSafeAndEndsInOrder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "redis")
 	srv, stop := supervise(t, dir)
-	var lines logBuffer
-	s, err := store.Open(t.Context(), store.Options{URL: srv.URL(), Log: lines.logger()})
+	var lines storetest.LogBuffer
+	s, err := store.Open(t.Context(), store.Options{URL: srv.URL(), Log: lines.Logger()})
 	check(t, err)
 	if strings.Contains(lines.String(), "WARN") {
 		t.Fatalf("our own server is badly set up: %s", lines.String())
@@ -127,7 +128,7 @@ func TestKilledServerComesBackWithItsData(t *testing.T) {
 		a := createApp(t, s, "haiku-"+strconv.Itoa(i))
 		pid := pidOf(t, srv)
 		check(t, syscall.Kill(pid, syscall.SIGKILL))
-		poll(t, "redis-server to come back", func() bool { return s.Ping(t.Context()) == nil && pidOf(t, srv) != pid })
+		storetest.Poll(t, "redis-server to come back", func() bool { return s.Ping(t.Context()) == nil && pidOf(t, srv) != pid })
 		_, err := s.App(t.Context(), a.ID)
 		check(t, err)
 	}
@@ -144,7 +145,10 @@ func TestOrphanOfAKilledRengaIsAdoptedWatchedAndShutDown(t *testing.T) {
 		t.Fatal("a second redis-server was started")
 	}
 	check(t, syscall.Kill(pid, syscall.SIGKILL))
-	poll(t, "a new redis-server", func() bool { return ping("unix", socketOf(srv)) == "+PONG" })
+	storetest.Poll(t, "a new redis-server", func() bool {
+		reply, err := storetest.Ping("unix", socketOf(srv))
+		return err == nil && reply == "+PONG"
+	})
 	if pidOf(t, srv) == pid {
 		t.Fatal("not replaced")
 	}
@@ -154,7 +158,7 @@ func TestOrphanOfAKilledRengaIsAdoptedWatchedAndShutDown(t *testing.T) {
 	pid = pidOf(t, orphaned)
 	_, stop = supervise(t, dir)
 	stop()
-	poll(t, "the adopted server to end", func() bool { return !alive(pid) })
+	storetest.Poll(t, "the adopted server to end", func() bool { return !alive(pid) })
 }
 
 func TestNoSecondServerOnTheSameData(t *testing.T) {

@@ -3,14 +3,11 @@
 package storetest
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -142,19 +139,8 @@ func (s *server) answers() error {
 }
 
 func (s *server) ping() error {
-	conn, err := net.DialTimeout("unix", s.socket(), time.Second)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }() // one question, one answer
-	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
-		return err
-	}
-	if _, err := io.WriteString(conn, "PING\r\n"); err != nil {
-		return err
-	}
-	reply, err := bufio.NewReader(conn).ReadString('\n')
-	if err == nil && reply != "+PONG\r\n" {
+	reply, err := Ping("unix", s.socket())
+	if err == nil && reply != "+PONG" {
 		err = fmt.Errorf("it answers %q", reply)
 	}
 	return err
