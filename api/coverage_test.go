@@ -197,20 +197,7 @@ func isError(body, id string) bool {
 }
 
 func TestCoverageIsWrittenDown(t *testing.T) {
-	const file = "../docs/api-coverage.md"
-	want := coverage(readSchema(t).links(t))
-	if *rewrite {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	have, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(have) != want {
-		t.Errorf("%s is not what the routes say; go test ./api -run Coverage -update writes it anew", file)
-	}
+	writtenDown(t, "../docs/api-coverage.md", coverage(readSchema(t).links(t)))
 }
 
 // coverage is the document about what is answered.

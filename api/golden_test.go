@@ -25,18 +25,25 @@ func TestAnswersAreAsRecorded(t *testing.T) {
 				t.Fatal(err)
 			}
 			file := filepath.Join("testdata", name+".json")
-			if *rewrite {
-				if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got.Bytes(), want) {
-				t.Errorf("%s differs; -update writes it anew:\n%s", file, got.String())
-			}
+			writtenDown(t, file, got.String())
 		})
+	}
+}
+
+// writtenDown fails unless a file says what is true now. With -update it is written
+// anew.
+func writtenDown(t *testing.T, file, want string) {
+	t.Helper()
+	if *rewrite {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(have) != want {
+		t.Errorf("%s is stale; go test ./api -run %s -update writes it anew:\n%s", file, t.Name(), want)
 	}
 }

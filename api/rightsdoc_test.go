@@ -3,7 +3,6 @@ package api_test
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -51,20 +50,7 @@ var furthermore = map[string]string{
 }
 
 func TestRightsAreWrittenDown(t *testing.T) {
-	const file = "../docs/rights.md"
-	want := rights(t)
-	if *rewrite {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	have, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(have) != want {
-		t.Errorf("%s is not what the table of rights says; go test ./api -run Rights -update writes it anew", file)
-	}
+	writtenDown(t, "../docs/rights.md", rights(t))
 }
 
 // rights is the document about who may call what.

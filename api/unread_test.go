@@ -3,7 +3,6 @@ package api_test
 import (
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -103,18 +102,7 @@ func TestIgnoredFieldsAreWrittenDown(t *testing.T) {
 			t.Errorf("%s is read, or no field of the schema: take it out of unread", field)
 		}
 	}
-	want := ignoredFields(silent, warned)
-	if *rewrite {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if have, err := os.ReadFile(file); err != nil || string(have) != want {
-		t.Errorf(
-			"%s is not what the handlers read (%v); go test ./api -run IgnoredFields -update writes it anew", file,
-			err,
-		)
-	}
+	writtenDown(t, file, ignoredFields(silent, warned))
 }
 
 // sortFields asks a link with each of its fields alone.
