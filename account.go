@@ -34,6 +34,12 @@ type Authorization struct {
 	Account     AccountID
 	Description string
 	Scopes      Scopes
+	// AddOn is set if the token is that of an add-on's partner: it reaches that
+	// add-on, and nothing else.
+	AddOn AddOnID
+	// App is set if the token is a robot's: it reaches the images of that app, as long
+	// as the account may, and nothing else.
+	App AppID
 	// Default marks the account's own one, which clients call "~".
 	Default bool
 	// Password names the password that a login was made with: it ends when that is
@@ -58,6 +64,14 @@ func (a Authorization) Expired(at time.Time) bool {
 type Bearer struct {
 	Account       Account
 	Authorization Authorization
+}
+
+// ShownToken is a token that somebody shows who wants in, and the user name
+// that came with it, which may be anything.
+type ShownToken struct {
+	User  string
+	Token string
+	From  string // the address that they come from
 }
 
 // RedactToken is the form in which a token is shown later: its beginning and

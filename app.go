@@ -29,6 +29,13 @@ type App struct {
 	HealthCheck HealthCheck
 	// Canary is how releases take over that bring code.
 	Canary Canary
+	// Retention is how many of its releases keep their images.
+	Retention Retention
+	// DiskQuota is how many bytes of content it may have in the registry; 0 for as many
+	// as the platform lets every app have.
+	DiskQuota int64
+	// Registry is what the registry goes by with its images.
+	Registry RegistryRules
 	// SleepAfter is the time without a request after which the app sleeps; 0 for
 	// never.
 	SleepAfter time.Duration

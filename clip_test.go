@@ -38,7 +38,7 @@ func TestMessagesHoldWholeCharacters(t *testing.T) {
 		for _, err := range []error{
 			renga.ValidateAppName(text), renga.ValidateHostname(text, "renga.localhost"),
 			renga.ValidateProcessType(renga.ProcessType(text)),
-			renga.ValidateVars(renga.Vars{text: "v"}), renga.ValidateScopes(renga.Scopes{renga.Scope(text)}),
+			renga.ValidateVars(renga.Vars{text: "v"}), renga.ValidateScopes(renga.Scopes{renga.Scope(text)}, false),
 		} {
 			if err == nil || !utf8.ValidString(err.Error()) || strings.Contains(err.Error(), `\x`) {
 				t.Fatalf("%q is refused with %q", text, err)

@@ -15,6 +15,7 @@ const (
 	Invalid      Kind = "invalid"      // the request cannot be fulfilled as it stands
 	NotFound     Kind = "not_found"    // no such thing, or none that the asker may see
 	Conflict     Kind = "conflict"     // it was changed or taken meanwhile
+	Unconfirmed  Kind = "unconfirmed"  // possible, once whoever asks says that it is meant
 	Forbidden    Kind = "forbidden"    // known, and not allowed
 	Unauthorized Kind = "unauthorized" // not known
 	TooMany      Kind = "too_many"     // asked too often; try again later

@@ -90,6 +90,12 @@ const (
 	ScopeWriteProtected Scope = "write-protected" // change apps and their secrets
 )
 
+// The scopes of a robot token, which reaches the images of one app and nothing else.
+const (
+	ScopeRegistryPull Scope = "registry-pull"
+	ScopeRegistryPush Scope = "registry-push" // and pull
+)
+
 // Scopes are the scopes of one token.
 type Scopes []Scope
 
@@ -102,6 +108,9 @@ var widerScopes = map[Scope]Scopes{
 	ScopeWrite:          {ScopeGlobal, ScopeWriteProtected},
 	ScopeReadProtected:  {ScopeGlobal, ScopeWriteProtected},
 	ScopeWriteProtected: {ScopeGlobal},
+
+	ScopeRegistryPull: {ScopeRegistryPush},
+	ScopeRegistryPush: {},
 }
 
 // Allow tells whether the scopes go as far as need.
@@ -111,15 +120,19 @@ func (s Scopes) Allow(need Scope) bool {
 	})
 }
 
-// ValidateScopes tells whether a token may be made with these scopes.
-func ValidateScopes(s Scopes) error {
+// ValidateScopes tells whether a token may be made with these scopes, for an app's
+// robot or for anybody else.
+func ValidateScopes(s Scopes, robot bool) error {
 	if len(s) == 0 {
 		return Errorf(Invalid, "Name at least one scope, such as global.")
 	}
 	for _, one := range s {
 		if _, known := widerScopes[one]; !known {
 			return Errorf(Invalid, "Scope %q does not exist; there are global, identity, read, write, read-protected and "+
-				"write-protected.", Clip(string(one), 40))
+				"write-protected; and registry-pull and registry-push for an app.", Clip(string(one), 40))
+		}
+		if forRobots := one == ScopeRegistryPull || one == ScopeRegistryPush; forRobots != robot {
+			return Errorf(Invalid, "A token for one app has the scope registry-pull or registry-push, and no other token has.")
 		}
 	}
 	return nil

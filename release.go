@@ -7,25 +7,22 @@ import (
 	"time"
 )
 
-// AddOnID names an add-on for ever: a UUID.
-type AddOnID string
-
 // Inputs are what a release is made of, and all that may change between two.
 type Inputs struct {
 	Images      map[ProcessType]Image
 	Vars        Vars
-	Credentials map[AddOnID]Vars
+	Credentials map[AddOnID]Credentials
 }
 
 // Clone is a copy that shares no map with in; its maps are never nil.
 func (in Inputs) Clone() Inputs {
-	c := Inputs{Images: map[ProcessType]Image{}, Vars: in.Vars.Clone(), Credentials: map[AddOnID]Vars{}}
+	c := Inputs{Images: map[ProcessType]Image{}, Vars: in.Vars.Clone(), Credentials: map[AddOnID]Credentials{}}
 	for t, img := range in.Images {
 		img.Command = slices.Clone(img.Command)
 		c.Images[t] = img
 	}
-	for id, v := range in.Credentials {
-		c.Credentials[id] = v.Clone()
+	for id, layer := range in.Credentials {
+		c.Credentials[id] = layer.Clone()
 	}
 	return c
 }
@@ -34,7 +31,37 @@ func (in Inputs) Clone() Inputs {
 func (in Inputs) Equal(o Inputs) bool {
 	return maps.EqualFunc(in.Images, o.Images, Image.Same) &&
 		maps.Equal(in.Vars, o.Vars) &&
-		maps.EqualFunc(in.Credentials, o.Credentials, func(a, b Vars) bool { return maps.Equal(a, b) })
+		maps.EqualFunc(in.Credentials, o.Credentials, Credentials.Equal)
+}
+
+// HeldBy finds the add-on whose credentials set a config var; empty for none.
+func (in Inputs) HeldBy(name string) AddOnID {
+	for id, layer := range in.Credentials {
+		if _, held := layer.Vars[name]; held {
+			return id
+		}
+	}
+	return ""
+}
+
+// Plans are the names of the add-ons' plans, in order, each as often as it is
+// there.
+func (in Inputs) Plans() []string {
+	var all []string
+	for _, layer := range in.Credentials {
+		all = append(all, layer.Plan)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Mounts are the disks of all add-ons, in the order of the add-ons' ids.
+func (in Inputs) Mounts() []Mount {
+	var all []Mount
+	for _, id := range slices.Sorted(maps.Keys(in.Credentials)) {
+		all = append(all, cloneMounts(in.Credentials[id].Mounts)...)
+	}
+	return all
 }
 
 // Change asks for a new release.
@@ -50,6 +77,10 @@ type Change struct {
 	// Deploys tells whether the change brings new images: then it uses the app's
 	// canary if it has none of its own.
 	Deploys bool
+	// Routine tells whether only values of add-ons' config vars change: then the
+	// release command does not run again, as on Heroku, if that of the release before
+	// went well.
+	Routine bool
 	// Edit changes the current inputs into the new ones, in place. It may be
 	// called several times and must depend on nothing else.
 	Edit func(*Inputs) error
@@ -80,7 +111,7 @@ func (r Release) Name() string { return VersionName(r.Version) }
 func (r Release) Env() Vars {
 	all := Vars{}
 	for _, id := range slices.Sorted(maps.Keys(r.Inputs.Credentials)) {
-		maps.Copy(all, r.Inputs.Credentials[id])
+		maps.Copy(all, r.Inputs.Credentials[id].Vars)
 	}
 	maps.Copy(all, r.Inputs.Vars)
 	return all
@@ -150,7 +181,11 @@ type ReleaseRecord struct {
 	// Canary is how it takes over.
 	Canary Canary
 	// Pages are what the router shows instead of its own pages.
-	Pages   Pages
+	Pages Pages
+	// Plans are the names of the plans of the add-ons that it has credentials of.
+	Plans []string
+	// Mounts are the disks that its dynos have.
+	Mounts  []Mount
 	Outcome Outcome
 	// Current is set on the newest release, Live on the one that serves (the
 	// newest that succeeded). They differ while a deploy is under way and after
@@ -164,6 +199,7 @@ func (r Release) Record() ReleaseRecord {
 	return ReleaseRecord{
 		App: r.App, Version: r.Version, Digest: r.Digest, Images: r.Inputs.Images,
 		Description: r.Description, By: r.By, CreatedAt: r.CreatedAt, Pages: r.Inputs.Vars.Pages(),
+		Plans: r.Inputs.Plans(), Mounts: r.Inputs.Mounts(),
 	}
 }
 

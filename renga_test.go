@@ -123,9 +123,11 @@ func TestErrorsKeepTheirKindThroughWrapping(t *testing.T) {
 
 func TestInputsCloneSharesNothing(t *testing.T) {
 	in := renga.Inputs{
-		Images:      map[renga.ProcessType]renga.Image{"web": {Digest: "d", Command: []string{"a"}}},
-		Vars:        renga.Vars{"A": "1"},
-		Credentials: map[renga.AddOnID]renga.Vars{"x": {"B": "2"}},
+		Images: map[renga.ProcessType]renga.Image{"web": {Digest: "d", Command: []string{"a"}}},
+		Vars:   renga.Vars{"A": "1"},
+		Credentials: map[renga.AddOnID]renga.Credentials{"x": {
+			Vars: renga.Vars{"B": "2"}, Mounts: []renga.Mount{{Volume: "v", Path: "/data", Types: []renga.ProcessType{"web"}}},
+		}},
 	}
 	c := in.Clone()
 	if !c.Equal(in) {
@@ -133,12 +135,17 @@ func TestInputsCloneSharesNothing(t *testing.T) {
 	}
 	c.Images["web"].Command[0] = "b"
 	c.Vars["A"] = "9"
-	c.Credentials["x"]["B"] = "9"
-	if in.Images["web"].Command[0] != "a" || in.Vars["A"] != "1" || in.Credentials["x"]["B"] != "2" {
+	c.Credentials["x"].Vars["B"] = "9"
+	if in.Images["web"].Command[0] != "a" || in.Vars["A"] != "1" || in.Credentials["x"].Vars["B"] != "2" {
 		t.Error("a change of the clone reached the original")
 	}
 	if c.Equal(in) {
 		t.Error("different inputs are equal")
+	}
+	moved := in.Clone()
+	moved.Credentials["x"].Mounts[0].Types[0] = "worker"
+	if moved.Equal(in) || in.Mounts()[0].Types[0] != "web" {
+		t.Error("a change of the clone's disk is no difference, or reached the original")
 	}
 }
 

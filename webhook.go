@@ -25,7 +25,9 @@ func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"[redacted]"`), nil
 
 // Webhook asks that an app's events be told to a URL.
 type Webhook struct {
-	ID      string // a UUID
+	ID string // a UUID
+	// AddOn is set if it is told to the partner that provides that add-on of the app.
+	AddOn   AddOnID
 	URL     string
 	Level   WebhookLevel
 	Include []EventKind
@@ -51,6 +53,8 @@ type EventKind string
 
 // The kinds of events.
 const (
+	AddOnEvent        EventKind = "api:addon"
+	AttachmentEvent   EventKind = "api:addon-attachment"
 	AppEvent          EventKind = "api:app"
 	BuildEvent        EventKind = "api:build"
 	CollaboratorEvent EventKind = "api:collaborator"
@@ -61,11 +65,34 @@ const (
 	DynoEvent         EventKind = "dyno"
 )
 
+// What happens to an app's content in the registry. Their receivers get the envelope
+// of distribution's notifications.
+const (
+	PushEvent   EventKind = "registry:push"
+	PullEvent   EventKind = "registry:pull"
+	MountEvent  EventKind = "registry:mount"
+	DeleteEvent EventKind = "registry:delete"
+)
+
+// RegistryKinds are those of the registry's content.
+var RegistryKinds = []EventKind{PushEvent, PullEvent, MountEvent, DeleteEvent}
+
+// DiskEvent is told when the data disk is low, full, or well again.
+const DiskEvent EventKind = "platform:disk"
+
+// PlatformKinds are those that webhooks of the whole platform may ask for.
+var PlatformKinds = append([]EventKind{DiskEvent}, RegistryKinds...)
+
+// PlatformWebhooks stands for an app where webhooks are asked for that are the
+// platform's own: they are told what happens to the content of every app. No app has
+// this id.
+const PlatformWebhooks AppID = "registry-of-all-apps"
+
 // EventKinds are all that a webhook may ask for. Some of them happen to nothing
 // yet.
 var EventKinds = []EventKind{
-	"api:addon", "api:addon-attachment", AppEvent, BuildEvent, CollaboratorEvent, DomainEvent, "api:dyno",
-	FormationEvent, ReleaseEvent, EndpointEvent, DynoEvent,
+	AddOnEvent, AttachmentEvent, AppEvent, BuildEvent, CollaboratorEvent, DomainEvent, "api:dyno",
+	FormationEvent, ReleaseEvent, EndpointEvent, DynoEvent, PushEvent, PullEvent, MountEvent, DeleteEvent,
 }
 
 // Wants tells whether the webhook asks for a kind of events. Heroku has two
@@ -73,6 +100,11 @@ var EventKinds = []EventKind{
 func (w Webhook) Wants(k EventKind) bool {
 	return slices.Contains(w.Include, k) || k == DynoEvent && slices.Contains(w.Include, "api:dyno")
 }
+
+// Concerns tells whether the webhook may be told of what happened to that add-on. A
+// partner is told of its own, and not of what the app has from others; the app's
+// people are told of all.
+func (w Webhook) Concerns(id AddOnID) bool { return w.AddOn == "" || id == "" || w.AddOn == id }
 
 // Event is something that happened to an app, with the state of its subject at
 // that time.
@@ -107,6 +139,37 @@ type Subject struct {
 	Collaborator *Collaborator
 	Domain       *Domain
 	Endpoint     *Endpoint
+	AddOn        *AddOn      // without its secrets; of attachments, too
+	Attachment   *Attachment // of AddOn
+	Backup       *Backup     // of AddOn, which failed
+	Content      *Content
+	Disk         *DiskState
+}
+
+// Content is what was pushed, pulled, mounted or deleted, with the request that did it.
+type Content struct {
+	Repository string `json:"repository"`     // "<app>/<process type>"
+	From       string `json:"from,omitempty"` // the repository that it was mounted from
+	Tag        string `json:"tag,omitempty"`
+	Digest     string `json:"digest,omitempty"` // empty if a tag alone was deleted
+	MediaType  string `json:"media_type,omitempty"`
+	Size       int64  `json:"size,omitempty"`       // in bytes
+	Email      string `json:"email,omitempty"`      // of the account that did it
+	RequestID  string `json:"request_id,omitempty"` // empty once it is not known any more, after a crash
+	Addr       string `json:"addr,omitempty"`
+	Host       string `json:"host,omitempty"`
+	Method     string `json:"method,omitempty"`
+	UserAgent  string `json:"user_agent,omitempty"`
+}
+
+// ContentEvent is something that happened to content.
+type ContentEvent struct {
+	ID   string // a UUID; the same one may be posted twice
+	Kind EventKind
+	App  App
+	At   time.Time
+	By   AccountID
+	Content
 }
 
 // Process is a process type with its scale.
