@@ -1,5 +1,5 @@
 // Package egress decides where Renga may connect to when a user names the
-// address: webhooks and log drains. It refuses addresses of the machine and of
+// address: webhooks, log drains and imports. It refuses addresses of the machine and of
 // private networks unless the operator allows them, so that nobody reaches
 // through Renga what they could not reach themselves.
 package egress
