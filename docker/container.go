@@ -1,14 +1,16 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"net/netip"
+	"slices"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/mount"
 	"golang.org/x/sync/errgroup"
 
 	"renga"
@@ -17,7 +19,7 @@ import (
 // State is how far a container has come.
 type State string
 
-// The states, in their order. A container that has exited is not started again.
+// The states, in their order.
 const (
 	Created  State = "created"
 	Running  State = "running"
@@ -44,12 +46,15 @@ type Container struct {
 	// The times are zero for what did not happen yet.
 	CreatedAt, StartedAt, FinishedAt time.Time
 	// Layer is the folder of what it writes, on the daemon's machine, and Volumes
-	// are those of its volumes. Some storage drivers do not tell.
+	// are those of the volumes that its image declares, which go with it. Some storage
+	// drivers do not tell.
 	Layer   string
 	Volumes []string
+	// Endpoints are where it is in networks, by their ids.
+	Endpoints map[string]Endpoint
 
-	client *Client
-	addrs  map[string]netip.Addr // by the name of the network
+	client     *Client
+	stopSignal string
 }
 
 // inspectors bounds how many containers are looked at in parallel.
@@ -171,7 +176,7 @@ func (c *Client) container(s container.InspectResponse) *Container {
 		ID: s.ID, Image: s.Image, Labels: s.Config.Labels, Env: s.Config.Env, Dir: s.Config.WorkingDir,
 		State: state(*s.State), Pid: s.State.Pid, ExitCode: s.State.ExitCode, OutOfMemory: s.State.OOMKilled,
 		CreatedAt: timestamp(s.Created), StartedAt: timestamp(s.State.StartedAt), FinishedAt: timestamp(s.State.FinishedAt),
-		Layer: s.GraphDriver.Data["UpperDir"], client: c, addrs: map[string]netip.Addr{},
+		Layer: s.GraphDriver.Data["UpperDir"], client: c, stopSignal: cmp.Or(s.Config.StopSignal, "SIGTERM"),
 	}
 	if one.State == Exited && one.FinishedAt.Before(one.StartedAt) {
 		// The daemon notes a start after it, and an end by the kernel's time: what
@@ -180,22 +185,21 @@ func (c *Client) container(s container.InspectResponse) *Container {
 	}
 	one.Health, one.HealthOutput = health(s.State.Health)
 	for _, m := range s.Mounts {
-		if m.Type == "volume" && m.Source != "" {
+		if m.Type == "volume" && m.Source != "" && !outlives(m, s.HostConfig) {
 			one.Volumes = append(one.Volumes, m.Source)
 		}
 	}
-	if s.NetworkSettings == nil {
-		return one
-	}
-	for name, at := range s.NetworkSettings.Networks {
-		if at == nil {
-			continue
-		}
-		if addr, err := netip.ParseAddr(at.IPAddress); err == nil {
-			one.addrs[name] = addr
-		}
+	if s.NetworkSettings != nil {
+		one.Endpoints = endpoints(s.NetworkSettings.Networks)
 	}
 	return one
+}
+
+// outlives tells whether a volume is one of Spec.Volumes.
+func outlives(m container.MountPoint, host *container.HostConfig) bool {
+	return host != nil && slices.ContainsFunc(host.Mounts, func(asked mount.Mount) bool {
+		return asked.Type == mount.TypeVolume && asked.Source == m.Name
+	})
 }
 
 func state(s container.State) State {
@@ -209,10 +213,6 @@ func state(s container.State) State {
 	}
 	return Exited
 }
-
-// Addr is the container's address in an app's network, which this machine has a
-// route to; invalid when it has none.
-func (c *Container) Addr(app renga.AppID) netip.Addr { return c.addrs[networkName(app)] }
 
 // timestamp reads a time as the daemon writes it. It writes year 1 for never,
 // which is Go's zero time; so is anything illegible.

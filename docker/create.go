@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"regexp"
 	"strconv"
@@ -28,14 +29,21 @@ type Spec struct {
 	Image      string // the daemon's id of it
 	Hostname   string
 	Command    []string          // instead of the image's entrypoint and command; none leaves it to the image
+	Arguments  []string          // instead of the image's command, for its entrypoint; none leaves it to the image
+	User       string            // name or number, with :group; empty leaves it to the image
 	Env        []string          // NAME=value
 	Labels     map[string]string // more; an image's own hold where they are not set here
-	Network    string            // the id of its network, the only one it has
+	Network    string            // the id of its network; empty means that it has none yet, see [Container.Connect]
+	Aliases    []string          // by which others in its network find it, beside its name
 	Volumes    map[string]Volume // by where they are in the container
 	Check      *Check            // nil for none, whatever the image has
 	StopSignal string            // empty leaves it to the image
 	Limits     Limits
 	NoInit     bool // it is the first process itself, and not a child of Docker's init
+	// NoForwarding keeps it from passing packets on from one of its networks to
+	// another.
+	NoForwarding bool
+	ShmBytes     int64 // of memory that its processes share; 0 leaves it to Docker
 	// LogMaxBytes is how much of its output is kept at most, in each of two files. 0
 	// means DefaultLogMaxBytes.
 	LogMaxBytes int64
@@ -79,6 +87,9 @@ var capabilities = []string{
 // NanoCPUs, for with those Docker refuses more processors than the machine has.
 const cpuPeriod = 100_000
 
+// noNetwork is Docker's network for containers that have none.
+const noNetwork = "none"
+
 // Create makes a container and does not start it. None has more rights than its
 // work needs, and none is restarted by the daemon.
 func (c *Client) Create(ctx context.Context, s Spec) (*Container, error) {
@@ -90,13 +101,20 @@ func (c *Client) Create(ctx context.Context, s Spec) (*Container, error) {
 		return nil, err
 	}
 	config, host := c.config(s), c.hostConfig(s)
-	attached := &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{s.Network: {}}}
+	attached := &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
+		string(host.NetworkMode): {Aliases: s.Aliases},
+	}}
 	made, err := api.ContainerCreate(ctx, config, host, attached, nil, s.Name)
 	if err != nil && c.withoutQuotas(err, host) {
 		made, err = api.ContainerCreate(ctx, config, host, attached, nil, s.Name)
 	}
 	if err != nil {
 		return nil, c.createFault(err, s)
+	}
+	if s.Network == "" { // as long as it is in this one it cannot be connected to any
+		if err := api.NetworkDisconnect(ctx, noNetwork, made.ID, false); err != nil {
+			return nil, fmt.Errorf("take container from no network: %w", c.fault(err))
+		}
 	}
 	seen, err := api.ContainerInspect(ctx, made.ID)
 	if err != nil {
@@ -112,6 +130,8 @@ func (c *Client) config(s Spec) *container.Config {
 		Hostname:   s.Hostname,
 		Image:      s.Image,
 		Entrypoint: s.Command, // set, it makes Docker ignore the image's command
+		Cmd:        s.Arguments,
+		User:       s.User,
 		Env:        s.Env,
 		Labels:     labels,
 		// Without this the image's own would be made.
@@ -129,7 +149,7 @@ func (c *Client) config(s Spec) *container.Config {
 func (c *Client) hostConfig(s Spec) *container.HostConfig {
 	init := !s.NoInit
 	h := &container.HostConfig{
-		NetworkMode:   container.NetworkMode(s.Network),
+		NetworkMode:   container.NetworkMode(cmp.Or(s.Network, noNetwork)),
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
 		Init:          &init,
 		LogConfig: container.LogConfig{Type: "json-file", Config: map[string]string{
@@ -142,9 +162,13 @@ func (c *Client) hostConfig(s Spec) *container.HostConfig {
 		Mounts:      mounts(s.Volumes),
 		Resources:   resources(s.Limits),
 		StorageOpt:  c.quotas(s.Limits),
+		ShmSize:     s.ShmBytes,
 	}
 	if s.Attached {
 		h.LogConfig = container.LogConfig{Type: "none"}
+	}
+	if s.NoForwarding {
+		h.Sysctls = map[string]string{"net.ipv4.ip_forward": "0"} // a new one has the machine's, which is 1
 	}
 	if s.Terminal != nil {
 		h.ConsoleSize = [2]uint{uint(s.Terminal.Rows), uint(s.Terminal.Columns)} // Engine 23 and newer
@@ -155,7 +179,11 @@ func (c *Client) hostConfig(s Spec) *container.HostConfig {
 func mounts(volumes map[string]Volume) []mount.Mount {
 	var all []mount.Mount
 	for path, v := range volumes {
-		all = append(all, mount.Mount{Type: mount.TypeVolume, Source: v.name, Target: path})
+		m := mount.Mount{Type: mount.TypeVolume, Source: v.name, Target: path, ReadOnly: v.readOnly}
+		if v.bare {
+			m.VolumeOptions = &mount.VolumeOptions{NoCopy: true}
+		}
+		all = append(all, m)
 	}
 	return all
 }

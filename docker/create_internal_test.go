@@ -1,9 +1,12 @@
 package docker
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/docker/docker/api/types/mount"
 )
 
 func TestWhatIsMadeIsThePlatformsWhateverItsLabelsSay(t *testing.T) {
@@ -51,5 +54,23 @@ func TestCheckIsToldAsEveryDaemonTakesIt(t *testing.T) {
 func TestNetworksAreNamedForPeople(t *testing.T) {
 	if got := networkName("0f0f0f0f-1111-4222-8333-444444444444"); got != "renga-0f0f0f0f-1111" {
 		t.Errorf("network %s", got)
+	}
+}
+
+func TestVolumesAreMountedAsAsked(t *testing.T) {
+	v := Volume{name: "v"}
+	for _, c := range []struct {
+		v    Volume
+		want mount.Mount
+	}{
+		{v, mount.Mount{Type: mount.TypeVolume, Source: "v", Target: "/data"}},
+		{v.ReadOnly(), mount.Mount{Type: mount.TypeVolume, Source: "v", Target: "/data", ReadOnly: true}},
+		{v.Bare(), mount.Mount{
+			Type: mount.TypeVolume, Source: "v", Target: "/data", VolumeOptions: &mount.VolumeOptions{NoCopy: true},
+		}},
+	} {
+		if got := mounts(map[string]Volume{"/data": c.v}); !reflect.DeepEqual(got, []mount.Mount{c.want}) {
+			t.Errorf("%+v is mounted as %+v; want %+v", c.v, got, c.want)
+		}
 	}
 }

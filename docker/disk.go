@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"renga"
 	"renga/durable"
 )
 
@@ -33,6 +34,21 @@ func (c *Client) DiskFree(ctx context.Context) (int64, error) {
 		return 0, fmt.Errorf("docker's directory is not to be seen from here: %w", err)
 	}
 	return free, nil
+}
+
+// DiskShare is how many bytes of the disk there are used, of how many. It is an
+// error where that is not to be seen from here.
+func (c *Client) DiskShare(ctx context.Context) (renga.Share, error) {
+	root, err := c.Root(ctx)
+	if err != nil {
+		return renga.Share{}, err
+	}
+	free, err := durable.FreeBytes(root)
+	if err != nil {
+		return renga.Share{}, fmt.Errorf("docker's directory is not to be seen from here: %w", err)
+	}
+	total, err := durable.TotalBytes(root)
+	return renga.Share{Used: max(0, total-free), Limit: total}, err
 }
 
 // Size is how many bytes a container wrote in its own layer, as the daemon counts

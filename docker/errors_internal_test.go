@@ -152,6 +152,32 @@ func TestPullFaultsAreSorted(t *testing.T) {
 	}
 }
 
+func TestFaultsOfPullsByNameAreSorted(t *testing.T) {
+	client := testClient(t)
+	for text, want := range map[string]renga.Kind{
+		"pull access denied for x, repository does not exist or may require 'docker login': denied: no": renga.Invalid,
+		"manifest for postgres:99 not found: manifest unknown: manifest unknown":                        renga.Invalid,
+		"no matching manifest for linux/arm64/v8 in the manifest list entries":                          renga.Invalid,
+		"toomanyrequests: You have reached your pull rate limit.":                                       renga.Unavailable,
+		"failed to register layer: write /x: no space left on device":                                   renga.NoSpace,
+		"failed to register layer: archive/tar: invalid tar header":                                     renga.Invalid,
+		`Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host`:   renga.Unavailable,
+		`Get "https://registry-1.docker.io/v2/": net/http: TLS handshake timeout`:                       renga.Unavailable,
+	} {
+		for _, err := range []error{&pullError{text}, fmt.Errorf("%s: %w", text, cerrdefs.ErrInternal)} {
+			got := client.namedPullFault(err, "postgres:15")
+			if renga.KindOf(got) != want || !strings.Contains(got.Error(), `"postgres:15"`) || len(got.Error()) < 60 {
+				t.Errorf("%s: %q, %v; want %q", text, renga.KindOf(got), got, want)
+			}
+		}
+	}
+	for _, err := range []error{context.Canceled, io.ErrUnexpectedEOF} {
+		if got := client.namedPullFault(err, "x"); errors.Is(err, context.Canceled) != errors.Is(got, context.Canceled) {
+			t.Errorf("%v: %v", err, got)
+		}
+	}
+}
+
 func TestProgressIsReadToItsEndAndItsErrorFound(t *testing.T) {
 	for stream, want := range map[string]string{
 		``: "",
@@ -161,7 +187,7 @@ func TestProgressIsReadToItsEndAndItsErrorFound(t *testing.T) {
 		`{"error":"old style"}`:      "old style",
 		`{"status":"Pulling"}{"stat`: "unexpected EOF",
 	} {
-		err := readProgress(strings.NewReader(stream))
+		err := readProgress(strings.NewReader(stream), func(pullMessage) {})
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want %q", stream, err, want)
 		}
@@ -173,7 +199,7 @@ func FuzzReadProgress(f *testing.F) {
 	f.Add(`{"error":7}`)
 	f.Add(`[]`)
 	f.Fuzz(func(t *testing.T, stream string) {
-		err := readProgress(strings.NewReader(stream))
+		err := readProgress(strings.NewReader(stream), func(pullMessage) {})
 		if strings.HasPrefix(stream, `{"error":"x"}`) && err == nil {
 			t.Error("the error was not found")
 		}

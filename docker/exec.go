@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 
 	"renga"
@@ -31,21 +32,33 @@ func (c *Container) Exec(ctx context.Context, argv []string, terminal *renga.Win
 	if terminal != nil {
 		options.Env = []string{"TERM=xterm"}
 	}
-	made, err := api.ContainerExecCreate(ctx, c.ID, options)
+	conn, id, err := c.begin(ctx, api, options)
 	if err != nil {
-		return nil, fmt.Errorf("make a command in a container: %w", c.client.fault(err))
+		return nil, err
 	}
-	conn, err := api.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{Tty: terminal != nil})
-	if err != nil {
-		return nil, fmt.Errorf("run a command in a container: %w", c.client.fault(err))
-	}
-	x := &Execution{openPipe(conn, terminal != nil), c.client, made.ID, terminal != nil}
+	x := &Execution{openPipe(conn, terminal != nil), c.client, id, terminal != nil}
 	if terminal != nil {
 		if err := x.Resize(ctx, *terminal); err != nil {
 			c.client.log.Debug("terminal has no size", "err", err) // it may have ended already
 		}
 	}
 	return x, nil
+}
+
+// begin makes a command and runs it. The daemon's id of it comes with its
+// connection.
+func (c *Container) begin(
+	ctx context.Context, api *session, options container.ExecOptions,
+) (types.HijackedResponse, string, error) {
+	made, err := api.ContainerExecCreate(ctx, c.ID, options)
+	if err != nil {
+		return types.HijackedResponse{}, "", fmt.Errorf("make a command in a container: %w", c.client.fault(err))
+	}
+	conn, err := api.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{Tty: options.Tty})
+	if err != nil {
+		return types.HijackedResponse{}, "", fmt.Errorf("run a command in a container: %w", c.client.fault(err))
+	}
+	return conn, made.ID, nil
 }
 
 // hangUp are Ctrl-C and Ctrl-D.

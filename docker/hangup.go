@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/docker/docker/api/types/container"
 )
 
 const (
@@ -24,21 +26,41 @@ const (
 // SIGKILL. It fails where the machine's processes are not to be seen, and then
 // has done nothing.
 func (x *Execution) end(ctx context.Context) error {
-	api, err := x.client.api(ctx)
-	if err != nil {
-		return err
-	}
-	state, err := api.ContainerExecInspect(ctx, x.id)
-	if err != nil {
-		return fmt.Errorf("look for a command in a container: %w", x.client.fault(err))
-	}
-	if !state.Running || state.Pid == 0 {
-		return nil // what it left behind it meant to
+	state, err := x.begun(ctx)
+	if err != nil || !state.Running || state.Pid == 0 {
+		return err // what it left behind it meant to
 	}
 	if err := Belongs(ProcessFolder(state.Pid), state.ContainerID); err != nil {
+		if now, again := x.inspect(ctx); again == nil && !now.Running {
+			return nil // it has ended meanwhile
+		}
 		return err
 	}
 	return endSession(ctx, state.Pid, state.ContainerID)
+}
+
+// begun looks at the command once it runs: the daemon passes on input and output
+// before that. What never runs has an exit code then.
+func (x *Execution) begun(ctx context.Context) (container.ExecInspect, error) {
+	for late := time.Now().Add(hangUpGrace); ; {
+		state, err := x.inspect(ctx)
+		if err != nil || state.Pid != 0 || state.ExitCode != 0 || time.Now().After(late) {
+			return state, err
+		}
+		time.Sleep(hangUpPause)
+	}
+}
+
+func (x *Execution) inspect(ctx context.Context) (container.ExecInspect, error) {
+	api, err := x.client.api(ctx)
+	if err != nil {
+		return container.ExecInspect{}, err
+	}
+	state, err := api.ContainerExecInspect(ctx, x.id)
+	if err != nil {
+		return state, fmt.Errorf("look for a command in a container: %w", x.client.fault(err))
+	}
+	return state, nil
 }
 
 // endSession ends the processes of a session that are a container's. A session

@@ -89,7 +89,7 @@ func (c *Client) pull(ctx context.Context, api *session, ref string, w ReleaseIm
 	if err != nil {
 		return c.pullFault(err, w.Image)
 	}
-	err = readProgress(progress)
+	err = readProgress(progress, func(pullMessage) {})
 	if err = errors.Join(err, progress.Close()); err != nil {
 		return c.pullFault(err, w.Image)
 	}
@@ -104,17 +104,26 @@ type pullError struct{ message string }
 
 func (e *pullError) Error() string { return e.message }
 
+// pullMessage is what the daemon says while it pulls.
+type pullMessage struct {
+	ID     string `json:"id"` // of a layer
+	Status string `json:"status"`
+	Detail struct {
+		Current int64 `json:"current"`
+		Total   int64 `json:"total"`
+	} `json:"progressDetail"`
+	Error       string `json:"error"`
+	ErrorDetail struct {
+		Message string `json:"message"`
+	} `json:"errorDetail"`
+}
+
 // readProgress reads a pull's stream to its end, for the pull goes on only as
 // long as somebody does, and finds the error in it.
-func readProgress(stream io.Reader) error {
+func readProgress(stream io.Reader, tell func(pullMessage)) error {
 	messages := json.NewDecoder(stream)
 	for {
-		var m struct {
-			Error       string `json:"error"`
-			ErrorDetail struct {
-				Message string `json:"message"`
-			} `json:"errorDetail"`
-		}
+		var m pullMessage
 		switch err := messages.Decode(&m); {
 		case errors.Is(err, io.EOF):
 			return nil
@@ -124,6 +133,7 @@ func readProgress(stream io.Reader) error {
 		if text := m.ErrorDetail.Message + m.Error; text != "" {
 			return &pullError{max(m.ErrorDetail.Message, m.Error)}
 		}
+		tell(m)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 
@@ -43,6 +44,15 @@ func (c *Client) isPulledName(name string) bool {
 // forgetImages removes what was pulled for an app, but for images that others
 // have a name for: other apps, or people.
 func (c *Client) forgetImages(ctx context.Context, api *session, app renga.AppID) error {
+	return c.eachImage(ctx, api, app, func(_ image.InspectResponse, names []string) error {
+		return c.removeNames(ctx, api, names)
+	})
+}
+
+// eachImage does something with each image that was pulled for an app, and the names
+// of it that go with the app.
+func (c *Client) eachImage(ctx context.Context, api *session, app renga.AppID,
+	do func(img image.InspectResponse, names []string) error) error {
 	repository := c.tagRepository() + string(app)
 	all, err := api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", repository))})
 	if err != nil {
@@ -57,7 +67,7 @@ func (c *Client) forgetImages(ctx context.Context, api *session, app renga.AppID
 		if err != nil {
 			return fmt.Errorf("inspect image of app %s: %w", app, c.fault(err))
 		}
-		if err := c.removeNames(ctx, api, c.namesOf(img, repository)); err != nil {
+		if err := do(img, c.namesOf(img, repository)); err != nil {
 			return fmt.Errorf("remove image %s of app %s: %w", short(img.ID), app, err)
 		}
 	}
@@ -94,4 +104,49 @@ func (c *Client) removeNames(ctx context.Context, api *session, names []string) 
 		}
 	}
 	return nil
+}
+
+// KeepImages removes what was pulled for apps but the images that are named, by
+// digest: of apps that are not named nothing is removed. It touches no image that
+// the platform did not pull, and none that a container uses.
+func (c *Client) KeepImages(ctx context.Context, kept map[renga.AppID]map[string]bool) error {
+	api, err := c.api(ctx)
+	if err != nil {
+		return err
+	}
+	for app, digests := range kept {
+		if err := c.keepImagesOf(ctx, api, app, digests); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Client) keepImagesOf(ctx context.Context, api *session, app renga.AppID, digests map[string]bool) error {
+	repository := c.tagRepository() + string(app)
+	stay := map[string]bool{}
+	for digest := range digests {
+		stay[repository+":"+strings.TrimPrefix(short(digest), "sha256:")] = true
+	}
+	return c.eachImage(ctx, api, app, func(img image.InspectResponse, names []string) error {
+		if slices.ContainsFunc(names, func(name string) bool { return stay[name] }) {
+			return nil
+		}
+		used, err := c.isUsed(ctx, api, img.ID)
+		if err != nil || used { // to be removed once its dynos have ended
+			return err
+		}
+		return c.removeNames(ctx, api, names)
+	})
+}
+
+// isUsed tells whether a container was made of an image, whoever made it.
+func (c *Client) isUsed(ctx context.Context, api *session, id string) (bool, error) {
+	users, err := api.ContainerList(ctx, container.ListOptions{
+		All: true, Filters: filters.NewArgs(filters.Arg("ancestor", id)),
+	})
+	if err != nil {
+		return false, fmt.Errorf("look who uses image %s: %w", short(id), c.fault(err))
+	}
+	return len(users) > 0, nil
 }

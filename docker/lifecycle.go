@@ -26,11 +26,11 @@ func (c *Container) Start(ctx context.Context, command string) error {
 // run is no error.
 func (c *Container) Kill(ctx context.Context) error { return c.signal(ctx, "SIGKILL") }
 
-// Terminate sends SIGTERM and waits for the end, up to grace. That it did not
-// come is no error. The waiting is done here and not in the daemon, whose grace
+// Terminate sends SIGTERM, or what its image or Spec says instead, and waits for
+// the end, up to grace. That it did not come is no error. The waiting is done here and not in the daemon, whose grace
 // counts whole seconds and goes on when nobody wants it any more.
 func (c *Container) Terminate(ctx context.Context, grace time.Duration) error {
-	if err := c.signal(ctx, "SIGTERM"); err != nil {
+	if err := c.signal(ctx, c.stopSignal); err != nil {
 		return err
 	}
 	return c.AwaitEnd(ctx, grace)

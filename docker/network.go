@@ -157,6 +157,7 @@ func dockerSubnets(all []network.Summary) []netip.Prefix {
 }
 
 // Forget removes an app's networks and images when it has no containers any more.
+// Containers of no app that are in the networks leave them.
 func (c *Client) Forget(ctx context.Context, app renga.AppID) error {
 	if app == "" {
 		return errors.New("forget app: no id")
@@ -177,10 +178,38 @@ func (c *Client) Forget(ctx context.Context, app renga.AppID) error {
 		return err
 	}
 	for _, n := range networks {
+		if err := c.empty(ctx, api, n.ID); err != nil {
+			return err
+		}
 		if err := api.NetworkRemove(ctx, n.ID); err != nil && !cerrdefs.IsNotFound(err) {
 			return fmt.Errorf("remove network %s of app %s: %w", n.Name, app, c.fault(err))
 		}
 		c.log.Info("network removed", "app", n.Labels[LabelAppName])
 	}
 	return c.forgetImages(ctx, api, app)
+}
+
+// empty takes out of an app's network what is left there: services that the app
+// used, which are in other apps' networks as well, or in none from now on.
+func (c *Client) empty(ctx context.Context, api *session, networkID string) error {
+	found, err := api.NetworkInspect(ctx, networkID, network.InspectOptions{})
+	if cerrdefs.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look who is in network %s: %w", shortID(networkID), c.fault(err))
+	}
+	for id := range found.Containers {
+		left, err := c.Inspect(ctx, id)
+		if err != nil {
+			return err
+		}
+		if left == nil { // somebody else's: then the network stays
+			continue
+		}
+		if err := left.Disconnect(ctx, networkID); err != nil {
+			return err
+		}
+	}
+	return nil
 }

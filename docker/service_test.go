@@ -12,6 +12,7 @@ import (
 
 	"renga"
 	"renga/docker"
+	"renga/docker/dockertest"
 )
 
 // service is the kind of this test's containers.
@@ -31,11 +32,14 @@ func TestAServiceOfAnAddOnStandsOnThisAlone(t *testing.T) {
 		t.Fatalf("the command printed %q and ended with %d", out, code)
 	}
 	s.reaches(docker.Running, docker.Healthy)
+	if declared := s.look().Volumes; len(declared) > 0 {
+		t.Errorf("its volume counts as one of the image's: %q", declared)
+	}
 	if addr := s.look().Addr(s.app); !addr.IsValid() {
 		t.Error("it has no address in the app's network")
 	}
-	if err := s.client.RemoveVolume(t.Context(), s.volume); err == nil {
-		t.Error("a volume was taken from under a service")
+	if err := s.client.RemoveVolume(t.Context(), s.volume); renga.KindOf(err) != renga.Conflict {
+		t.Errorf("a volume was taken from under a service: %v", err)
 	}
 
 	// Another container takes its place, and has the same data.
@@ -64,7 +68,7 @@ func TestAServiceOfAnAddOnStandsOnThisAlone(t *testing.T) {
 		"volumes":    {"volume", "ls", "--quiet"},
 	} {
 		args = append(args, "--filter", "label=renga.platform="+s.platform)
-		if left := run(t, nil, "docker", args...); left != "" {
+		if left := dockertest.Docker(t, args...); left != "" {
 			t.Errorf("%s are left: %s", what, left)
 		}
 	}
@@ -89,7 +93,7 @@ func TestOnlyItsOwnerSeesAContainer(t *testing.T) {
 	if err := another.RemoveVolume(t.Context(), s.volume); err != nil {
 		t.Errorf("another platform's volume counts as none: %v", err)
 	}
-	run(t, nil, "docker", "volume", "inspect", s.volume) // it is there
+	dockertest.Docker(t, "volume", "inspect", s.volume) // it is there
 	for _, c := range []struct {
 		client *docker.Client
 		kind   docker.Kind
@@ -123,8 +127,9 @@ func newService(t *testing.T) *fixture {
 	t.Helper()
 	id := uuid.NewString()
 	s := &fixture{
-		T: t, platform: "test-" + id, image: serviceImage(t), volume: "renga-test-" + id, app: renga.AppID(id),
+		T: t, platform: "test-" + id, volume: "renga-test-" + id, app: renga.AppID(id),
 		label: docker.Label{Key: "renga.test-service", Value: id},
+		image: dockertest.Image(t, nil, "LABEL renga.kind=dyno renga.platform=another"),
 	}
 	s.client = newClient(t, docker.Options{Platform: s.platform, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	t.Cleanup(s.remove)
