@@ -223,7 +223,7 @@ func TestRemoveAppLeavesNoKey(t *testing.T) {
 			"RunEnded":
 			continue
 		}
-		if accountCalls(s)[name] != nil {
+		if accountCalls(s)[name] != nil || addOnCalls(s, a.ID)[name] != nil {
 			continue
 		}
 		if err := call(t.Context()); renga.KindOf(err) != renga.NotFound {

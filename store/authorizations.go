@@ -287,6 +287,7 @@ type authorizationRecord struct {
 	Token       string       `json:"token"` // its hash
 	Redacted    string       `json:"redacted"`
 	Password    string       `json:"password,omitempty"` // names the one that it is a login with
+	App         renga.AppID  `json:"app,omitempty"`      // whose images alone it reaches
 	CreatedAt   time.Time    `json:"created_at,omitzero"`
 	UpdatedAt   time.Time    `json:"updated_at,omitzero"`
 	ExpiresAt   time.Time    `json:"expires_at,omitzero"`
@@ -303,7 +304,7 @@ type tokenRecord struct {
 func newAuthorizationRecord(a renga.Authorization, hash string) authorizationRecord {
 	return authorizationRecord{
 		Description: a.Description, Scopes: a.Scopes, Default: a.Default, Token: hash, Redacted: a.Redacted,
-		Password:  a.Password,
+		Password: a.Password, App: a.App,
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(), ExpiresAt: a.ExpiresAt.UTC(), Lifetime: a.Lifetime,
 	}
 }
@@ -311,7 +312,7 @@ func newAuthorizationRecord(a renga.Authorization, hash string) authorizationRec
 func (r authorizationRecord) authorization(account renga.AccountID, id string) renga.Authorization {
 	return renga.Authorization{
 		ID: id, Account: account, Description: r.Description, Scopes: r.Scopes, Default: r.Default, Redacted: r.Redacted,
-		Password:  r.Password,
+		Password: r.Password, App: r.App,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), ExpiresAt: r.ExpiresAt.UTC(), Lifetime: r.Lifetime,
 	}
 }

@@ -44,20 +44,7 @@ func (r deliveryRecord) due() redis.Z {
 
 // AppsWithWebhooks lists the apps that have, or had, webhooks.
 func (s *Store) AppsWithWebhooks(ctx context.Context) ([]renga.AppID, error) {
-	var ids []renga.AppID
-	err := s.do(ctx, "list apps with webhooks", func(ctx context.Context) error {
-		var members *redis.StringSliceCmd
-		err := s.read(ctx, func(p redis.Pipeliner) { members = p.SMembers(ctx, keyHooked) })
-		if err != nil {
-			return err
-		}
-		for _, id := range members.Val() {
-			ids = append(ids, renga.AppID(id))
-		}
-		slices.Sort(ids)
-		return nil
-	})
-	return ids, err
+	return s.indexedApps(ctx, keyHooked)
 }
 
 // DueDeliveries lists, by webhook, an app's deliveries whose next attempt is
@@ -100,6 +87,12 @@ func (s *Store) DeliveryJob(ctx context.Context, app renga.AppID, hook, id strin
 		if err != nil {
 			return err
 		}
+		if ended, err := s.addOnEnded(ctx, stored.AddOn); err != nil || ended {
+			if err != nil {
+				return err
+			}
+			return s.dropDelivery(ctx, app, hook, id)
+		}
 		if job.Webhook, err = s.openHook(app, stored); err != nil {
 			return err
 		}
@@ -109,6 +102,16 @@ func (s *Store) DeliveryJob(ctx context.Context, app renga.AppID, hook, id strin
 		return err
 	})
 	return job, err
+}
+
+// addOnEnded tells whether a webhook was the partner's of an add-on that is there no
+// more: it is told nothing any more, whatever becomes of the webhook.
+func (s *Store) addOnEnded(ctx context.Context, id renga.AddOnID) (bool, error) {
+	if id == "" {
+		return false, nil
+	}
+	all, err := s.someAddOns(ctx, []string{string(id)})
+	return len(all) == 0 || all[0].State == renga.Deprovisioning || all[0].State == renga.Deprovisioned, err
 }
 
 // dropDelivery takes a delivery out of the queue whose webhook or event is
@@ -170,7 +173,7 @@ func (s *Store) closeQueue(ctx context.Context, app renga.AppID) error {
 	err := s.read(ctx, func(p redis.Pipeliner) {
 		there, due = p.Exists(ctx, keyApp(app)), p.ZCard(ctx, keyDue(app))
 	})
-	if err != nil || there.Val()+due.Val() > 0 {
+	if err != nil || there.Val()+due.Val() > 0 || app == renga.PlatformWebhooks {
 		return err
 	}
 	return s.forgetQueue(ctx, app)
@@ -178,7 +181,7 @@ func (s *Store) closeQueue(ctx context.Context, app renga.AppID) error {
 
 // Deliveries reads an app's deliveries, oldest first.
 func (s *Store) Deliveries(ctx context.Context, app renga.AppID) ([]renga.Delivery, error) {
-	records, err := readCollection[deliveryRecord](ctx, s, appCollection(app, keyDeliveries(app)))
+	records, err := readCollection[deliveryRecord](ctx, s, queueCollection(app, keyDeliveries(app)))
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +194,7 @@ func (s *Store) Deliveries(ctx context.Context, app renga.AppID) ([]renga.Delive
 
 // Events reads an app's events, oldest first.
 func (s *Store) Events(ctx context.Context, app renga.AppID) ([]renga.Event, error) {
-	records, err := readCollection[eventRecord](ctx, s, appCollection(app, keyEvents(app)))
+	records, err := readCollection[eventRecord](ctx, s, queueCollection(app, keyEvents(app)))
 	if err != nil {
 		return nil, err
 	}
@@ -239,22 +242,30 @@ func (s *Store) queueOf(ctx context.Context,
 	if events, err = decodeCollection[eventRecord](keyEvents(app), stored.Val()); err == nil {
 		deliveries, err = decodeCollection[deliveryRecord](keyDeliveries(app), delivering.Val())
 	}
-	return events, deliveries, there.Val()+due.Val() > 0, err
+	return events, deliveries, there.Val()+due.Val() > 0 || app == renga.PlatformWebhooks, err
 }
 
 func (s *Store) dropEvents(ctx context.Context, app renga.AppID, old map[string]bool,
 	deliveries map[string]deliveryRecord) error {
-	return pipelined(ctx, s.db, func(p redis.Pipeliner) {
-		for id, drop := range old {
-			if drop {
-				p.HDel(ctx, keyEvents(app), id)
-			}
+	var events, done []string
+	var due []any
+	for id, drop := range old {
+		if drop {
+			events = append(events, id)
 		}
-		for id, d := range deliveries {
-			if drop, known := old[d.Event]; drop || !known {
-				p.ZRem(ctx, keyDue(app), d.due().Member)
-				p.HDel(ctx, keyDeliveries(app), id)
-			}
+	}
+	for id, d := range deliveries {
+		if drop, known := old[d.Event]; drop || !known {
+			due, done = append(due, d.due().Member), append(done, id)
+		}
+	}
+	return pipelined(ctx, s.db, func(p redis.Pipeliner) {
+		if len(events) > 0 {
+			p.HDel(ctx, keyEvents(app), events...)
+		}
+		if len(done) > 0 {
+			p.ZRem(ctx, keyDue(app), due...)
+			p.HDel(ctx, keyDeliveries(app), done...)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"renga"
+	"renga/children"
 	"renga/store"
 	"renga/store/storetest"
 )
@@ -52,7 +54,7 @@ func (p *process) start(t testing.TB) {
 	p.cmd = exec.Command("redis-server", args...)
 	var out bytes.Buffer
 	p.cmd.Stdout, p.cmd.Stderr = &out, &out
-	if err := p.cmd.Start(); err != nil {
+	if err := children.Start(p.cmd, syscall.SIGKILL); err != nil {
 		t.Fatalf("start redis-server: %v", err)
 	}
 	storetest.Poll(t, "redis-server to answer", func() bool {
@@ -236,6 +238,7 @@ func calls(s *store.Store, a renga.App) map[string]func(context.Context) error {
 	}
 	maps.Copy(all, accountCalls(s))
 	maps.Copy(all, scheduleCalls(s, id))
+	maps.Copy(all, addOnCalls(s, id))
 	return all
 }
 
@@ -257,6 +260,35 @@ func scheduleCalls(s *store.Store, app renga.AppID) map[string]func(context.Cont
 		"UpdateRun":      func(ctx context.Context) error { return s.UpdateRun(ctx, app, "r", func(*renga.ScheduledRun) {}) },
 		"RunEnded":       func(ctx context.Context) error { return s.RunEnded(ctx, renga.Dyno{ID: "r", App: app}) },
 	}
+}
+
+// addOnCalls are those of the operations that have to do with add-ons.
+func addOnCalls(s *store.Store, app renga.AppID) map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{
+		"AddOn":       func(ctx context.Context) error { _, err := s.AddOn(ctx, "a"); return notMissing(err) },
+		"AddOnByName": func(ctx context.Context) error { _, err := s.AddOnByName(ctx, "a"); return notMissing(err) },
+		"AddOnByAttachment": func(ctx context.Context) error {
+			_, err := s.AddOnByAttachment(ctx, "a")
+			return notMissing(err)
+		},
+		"AddOnsOf": func(ctx context.Context) error { _, err := s.AddOnsOf(ctx, app); return err },
+		"AddOns":   func(ctx context.Context) error { _, err := s.AddOns(ctx); return err },
+		"CreateAddOn": func(ctx context.Context) error {
+			return notMissing(s.CreateAddOn(ctx, newAddOn("called-upon", app)))
+		},
+		"EditAddOns": func(ctx context.Context) error {
+			return notMissing(s.EditAddOns(ctx, []renga.AddOnID{"a"}, func(map[renga.AddOnID]*renga.AddOn) error { return nil }))
+		},
+		"RemoveAddOn": func(ctx context.Context) error { return s.RemoveAddOn(ctx, "a") },
+	}
+}
+
+// notMissing is the error, unless it says that something is not there.
+func notMissing(err error) error {
+	if renga.KindOf(err) == renga.NotFound {
+		return nil
+	}
+	return err
 }
 
 // accountCalls are those of the operations that have to do with no app.

@@ -30,6 +30,14 @@ import (
 //	renga:{platform}:promotions      hash    promotion id → JSON, kept for a week          releaser
 //	renga:{platform}:broken          hash    app id → JSON, its release that does not hold runtime (report), releaser (remove)
 //	renga:{platform}:answer:<sha256> string  a claim, or a sealed answer, for minutes      api
+//	renga:{platform}:addon:<id>      string  JSON add-on with its credentials, sealed      addons
+//	renga:{platform}:addons          hash    name or host → add-on id: all add-ons         the same; releaser (remove)
+//	renga:{platform}:attachments     hash    attachment id → add-on id                     the same
+//	renga:{platform}:addonsof:<app>  hash    attachment's name, or another id → add-on id  the same
+//	renga:{platform}:addonevents     hash    event id → JSON, until its app's events have it the same; Adopt
+//	renga:{platform}:backups         hash    app id → number of its newest backup          backups
+//	renga:{platform}:backups:<app>   hash    backup id → JSON, of an app's add-ons         backups, api
+//	renga:{platform}:backuptimes     hash    schedule id → JSON, of all add-ons            api, backups
 //	renga:{<app>}:app                string  JSON app                                      api
 //	renga:{<app>}:releases           hash    version → JSON record, never rewritten        releaser
 //	renga:{<app>}:outcomes           hash    version → JSON outcome                        runtime, releaser, api
@@ -46,6 +54,12 @@ import (
 //	renga:{<app>}:schedules          hash    schedule id → JSON, when it is due next, too  api, scheduler
 //	renga:{<app>}:unfinished         hash    run id → schedule id: runs that are not over  api, scheduler, runtime
 //	renga:{<app>}:runs:<schedule id> hash    run id → JSON, the newest 100                 the same
+//	renga:{platform}:importing       set     ids of the apps that have or had imports      imports
+//	renga:{<app>}:imports            hash    import id → JSON, the newest                  imports, api
+//	renga:{<app>}:sourcelogins       hash    registry's host → JSON, its password sealed   api
+//	renga:{<app>}:importrules        hash    rule id → JSON, its secret sealed             api, imports
+//	renga:{platform}:polling         set     ids of the apps that have or had rules that ask   imports
+//	renga:{<app>}:notices            hash    notice id → JSON, the newest 100              api, imports
 //	renga:{platform}:hooked          set     ids of the apps that have or had webhooks     api, webhooks
 //	renga:{<app>}:webhooks           hash    webhook id → JSON, secrets sealed             api
 //	renga:{<app>}:events             hash    event id → JSON, for days; see outbox         who writes the fact, webhooks
@@ -70,6 +84,15 @@ const (
 	keyPromotions = "renga:{platform}:promotions"
 	keyBroken     = "renga:{platform}:broken"
 	keyHooked     = "renga:{platform}:hooked"
+	keyImporting  = "renga:{platform}:importing"
+	keyPolling    = "renga:{platform}:polling"
+
+	keyAddOns      = "renga:{platform}:addons"
+	keyAttachments = "renga:{platform}:attachments"
+	keyAddOnEvents = "renga:{platform}:addonevents"
+
+	keyBackups     = "renga:{platform}:backups"
+	keyBackupTimes = "renga:{platform}:backuptimes"
 
 	fieldID        = "id"
 	fieldSchema    = "schema"
@@ -89,6 +112,9 @@ func keyLogin(id string) string               { return "renga:{platform}:login:"
 func keyAttempts(who string) string           { return "renga:{platform}:attempts:" + who }
 func keyToken(hash string) string             { return "renga:{platform}:token:" + hash }
 func keyAnswer(request string) string         { return "renga:{platform}:answer:" + request }
+func keyAddOn(id renga.AddOnID) string        { return "renga:{platform}:addon:" + string(id) }
+func keyAddOnsOf(id renga.AppID) string       { return "renga:{platform}:addonsof:" + string(id) }
+func keyBackupsOf(id renga.AppID) string      { return "renga:{platform}:backups:" + string(id) }
 func keyApp(id renga.AppID) string            { return appKey(id, "app") }
 func keyReleases(id renga.AppID) string       { return appKey(id, "releases") }
 func keyOutcomes(id renga.AppID) string       { return appKey(id, "outcomes") }
@@ -107,6 +133,11 @@ func keySchedules(id renga.AppID) string             { return appKey(id, "schedu
 func keyUnfinished(id renga.AppID) string            { return appKey(id, "unfinished") }
 func keyRuns(id renga.AppID, schedule string) string { return appKey(id, "runs:"+schedule) }
 
+func keyImports(id renga.AppID) string      { return appKey(id, "imports") }
+func keySourceLogins(id renga.AppID) string { return appKey(id, "sourcelogins") }
+func keyImportRules(id renga.AppID) string  { return appKey(id, "importrules") }
+func keyNotices(id renga.AppID) string      { return appKey(id, "notices") }
+
 func keyWebhooks(id renga.AppID) string   { return appKey(id, "webhooks") }
 func keyEvents(id renga.AppID) string     { return appKey(id, "events") }
 func keyDeliveries(id renga.AppID) string { return appKey(id, "deliveries") }
@@ -121,6 +152,7 @@ func appKeys(id renga.AppID) []string {
 		keyApp(id), keyReleases(id), keyOutcomes(id), keyHead(id),
 		keyFormation(id), keyDynos(id), keyRestarts(id), keyAsleep(id), keyDrains(id),
 		keyMinutes(id), keyDomains(id), keyEndpoints(id), keySchedules(id), keyUnfinished(id),
+		keyImports(id), keySourceLogins(id), keyImportRules(id), keyNotices(id),
 	}
 }
 

@@ -158,7 +158,13 @@ func (s *Store) RemoveApp(ctx context.Context, id renga.AppID) error {
 		if err := s.freeAllHosts(ctx, id); err != nil {
 			return err
 		}
+		if err := s.dropAddOns(ctx, id); err != nil {
+			return err
+		}
 		if err := s.dropKeys(ctx, id); err != nil {
+			return err
+		}
+		if err := s.dropBackupIndex(ctx, id); err != nil {
 			return err
 		}
 		if err := s.uncouple(ctx, id); err != nil {

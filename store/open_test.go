@@ -14,12 +14,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"renga"
+	"renga/children"
 	"renga/store"
 	"renga/store/storetest"
 )
@@ -226,7 +228,7 @@ func TestOpenBySentinels(t *testing.T) {
 	check(t, os.WriteFile(file, []byte("port "+watch+"\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 "+port+
 		" 1\nsentinel auth-pass main "+secret+"\n"), 0o600))
 	cmd := exec.Command("redis-server", file, "--sentinel")
-	check(t, cmd.Start())
+	check(t, children.Start(cmd, syscall.SIGKILL))
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	storetest.Poll(t, "sentinel", func() bool {
 		reply, err := storetest.Ping("tcp", "127.0.0.1:"+watch)

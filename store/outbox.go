@@ -21,6 +21,7 @@ import (
 // outbox records the events of one transaction on an app.
 type outbox struct {
 	app   renga.App
+	queue renga.AppID // whose deliveries they become
 	hooks []webhookRecord
 }
 
@@ -56,6 +57,11 @@ type subjectRecord struct {
 	ID           string              `json:"id,omitempty"` // of a domain or an endpoint
 	Domain       *domainRecord       `json:"domain,omitempty"`
 	Endpoint     *endpointRecord     `json:"endpoint,omitempty"`
+	AddOn        *addOnRecord        `json:"addon,omitempty"` // without its secrets
+	Attachment   *attachmentRecord   `json:"attachment,omitempty"`
+	Backup       *backupRecord       `json:"backup,omitempty"` // of AddOn
+	Content      *renga.Content      `json:"content,omitempty"`
+	Disk         *renga.DiskState    `json:"disk,omitempty"`
 }
 
 // outboxOf reads the webhooks that want an app's events.
@@ -73,7 +79,7 @@ func outboxOf(ctx context.Context, b batcher, app renga.AppID) (outbox, error) {
 	if err != nil {
 		return outbox{}, err
 	}
-	box := outbox{}
+	box := outbox{queue: app}
 	for _, r := range records {
 		box.hooks = append(box.hooks, r)
 	}
@@ -89,25 +95,49 @@ func (box outbox) post(ctx context.Context, p redis.Pipeliner, all ...event) {
 }
 
 func (box outbox) postOne(ctx context.Context, p redis.Pipeliner, h event) {
-	takers := slices.DeleteFunc(slices.Clone(box.hooks), func(r webhookRecord) bool { return !r.hook().Wants(h.kind) })
-	if len(takers) == 0 {
-		return
+	if box.wants(h.kind) {
+		box.postRecord(ctx, p, h.record(ctx))
 	}
+}
+
+// record is what is stored of an event, all but its app.
+func (h event) record(ctx context.Context) eventRecord {
 	e := eventRecord{
-		ID: timeID(), Kind: h.kind, Action: h.action, At: now(), By: h.by, App: newAppRecord(box.app),
-		Subject: h.subject, Before: h.before,
+		ID: timeID(), Kind: h.kind, Action: h.action, At: now(), By: h.by, Subject: h.subject, Before: h.before,
 	}
 	if e.By == "" {
 		e.By = renga.Actor(ctx)
 	}
-	p.HSet(ctx, keyEvents(box.app.ID), e.ID, encode(e))
+	return e
+}
+
+func (box outbox) wants(kind renga.EventKind) bool {
+	return slices.ContainsFunc(box.hooks, func(r webhookRecord) bool { return r.hook().Wants(kind) })
+}
+
+// takers are the webhooks that are told of an event.
+func (box outbox) takers(e eventRecord) []webhookRecord {
+	return slices.DeleteFunc(slices.Clone(box.hooks), func(r webhookRecord) bool {
+		return !r.hook().Wants(e.Kind) || !r.hook().Concerns(e.Subject.addOnID())
+	})
+}
+
+// postRecord queues an event of the app with its deliveries, unless nobody is told
+// of it.
+func (box outbox) postRecord(ctx context.Context, p redis.Pipeliner, e eventRecord) {
+	takers := box.takers(e)
+	if len(takers) == 0 {
+		return
+	}
+	e.App = newAppRecord(box.app)
+	p.HSet(ctx, keyEvents(box.queue), e.ID, encode(e))
 	for _, hook := range takers {
 		d := deliveryRecord{
 			ID: timeID(), Event: e.ID, Kind: e.Kind, Webhook: hook.ID, Level: hook.Level,
 			Status: renga.DeliveryPending, NextAttempt: e.At, CreatedAt: e.At, UpdatedAt: e.At,
 		}
-		p.HSet(ctx, keyDeliveries(box.app.ID), d.ID, encode(d))
-		p.ZAdd(ctx, keyDue(box.app.ID), d.due())
+		p.HSet(ctx, keyDeliveries(box.queue), d.ID, encode(d))
+		p.ZAdd(ctx, keyDue(box.queue), d.due())
 	}
 }
 
@@ -142,6 +172,15 @@ func (r eventRecord) event() renga.Event {
 	}
 }
 
+// addOnID is the add-on that something happened to, or to an attachment of it;
+// empty for everything else.
+func (r subjectRecord) addOnID() renga.AddOnID {
+	if r.AddOn == nil {
+		return ""
+	}
+	return r.AddOn.ID
+}
+
 func (r subjectRecord) subject(app renga.AppID) renga.Subject {
 	var s renga.Subject
 	if r.App != nil {
@@ -172,6 +211,19 @@ func (r subjectRecord) subject(app renga.AppID) renga.Subject {
 		e := r.Endpoint.endpoint(app, r.ID)
 		s.Endpoint = &e
 	}
+	if r.AddOn != nil {
+		a := r.AddOn.addOn()
+		s.AddOn = &a
+	}
+	if r.Attachment != nil {
+		at := r.Attachment.attachment()
+		s.Attachment = &at
+	}
+	if r.Backup != nil {
+		b := r.Backup.backup(app)
+		s.Backup = &b
+	}
+	s.Content, s.Disk = r.Content, r.Disk
 	return s
 }
 

@@ -31,7 +31,8 @@ var (
 // renga.Unavailable, here and from every other call, until it is rebuilt.
 // Redis of another platform is renga.Conflict, one written by a newer Renga
 // renga.Invalid. The indexes of pipelines are made to agree with the pipelines,
-// and removals of apps that a crash cut short are finished.
+// events of add-ons that a crash left are moved, and removals of apps that it cut
+// short are finished.
 func (s *Store) Adopt(ctx context.Context, platformID string, isNew bool) error {
 	err := s.do(ctx, "adopt redis", func(ctx context.Context) error {
 		return s.transact(ctx, func(tx *redis.Tx) error {
@@ -46,6 +47,9 @@ func (s *Store) Adopt(ctx context.Context, platformID string, isNew bool) error 
 		return err
 	}
 	if err := s.indexPipelines(ctx); err != nil {
+		return err
+	}
+	if err := s.forwardAddOnEvents(ctx); err != nil {
 		return err
 	}
 	return s.finishRemovals(ctx)

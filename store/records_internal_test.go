@@ -17,10 +17,16 @@ import (
 
 // elsewhere are fields of nouns that their records do not keep, and why.
 var elsewhere = map[string]string{
+	"Authorization.AddOn":     "tokens of add-ons' partners are made, and not kept",
 	"ReleaseRecord.Current":   "the app's head says which is the newest",
 	"ReleaseRecord.Live":      "the app's head says which one serves",
 	"Schedule.Last":           "the record names the run, whose own record has the rest",
 	"Subject.Release.Current": "what is told of a release does not say so",
+
+	"Subject.AddOn.Admin":          "nobody is told secrets",
+	"Subject.AddOn.Credentials":    "nobody is told secrets",
+	"Subject.AddOn.Partner.Config": "nobody is told secrets",
+	"Subject.AddOn.Step":           "it is for those who wait",
 }
 
 // noNoun are records that no noun is kept in, and why.
@@ -28,6 +34,7 @@ var noNoun = map[string]string{
 	"tokenRecord":    "leads from a token to its authorization",
 	"attemptsRecord": "counts failed logins",
 	"claimRecord":    "leads from a host name to its domain",
+	"waitingRecord":  "is an event on its way",
 	"eventRecord":    "is made of an event and its app at once; see the subject",
 }
 
@@ -70,6 +77,16 @@ func TestRecordsLoseNothing(t *testing.T) {
 	keeps(t, tested, func(w renga.Webhook) webhookRecord {
 		return must(s.sealHook("app", w, renga.Webhook{}, webhookRecord{}))
 	}, func(r webhookRecord, _ renga.Webhook) renga.Webhook { return must(s.openHook("app", r)) })
+	keeps(t, tested, newImportRecord, func(r importRecord, i renga.Import) renga.Import { return r.imported(i.App, i.ID) })
+	keeps(t, tested, func(l renga.SourceLogin) sourceLoginRecord { return must(s.sealLogin("app", l)) },
+		func(r sourceLoginRecord, l renga.SourceLogin) renga.SourceLogin {
+			return must(s.openLogin("app", l.Host, r))
+		})
+	keeps(t, tested, func(r renga.ImportRule) importRuleRecord { return must(s.sealImportRule(r)) },
+		func(r importRuleRecord, was renga.ImportRule) renga.ImportRule {
+			return must(s.openImportRule(was.App, was.ID, r))
+		})
+	keeps(t, tested, newNoticeRecord, func(r noticeRecord, n renga.Notice) renga.Notice { return r.notice(n.ID) })
 	keeps(t, tested, newDeliveryRecord, func(r deliveryRecord, _ renga.Delivery) renga.Delivery { return r.delivery() })
 	keeps(t, tested, func(sch renga.Schedule) scheduleRecord { return newScheduleRecord(sch, sch.Last.ID) },
 		func(r scheduleRecord, sch renga.Schedule) renga.Schedule { return r.schedule(sch.App, sch.ID) })
@@ -83,6 +100,11 @@ func TestRecordsLoseNothing(t *testing.T) {
 		_ renga.Promotion) renga.Promotion {
 		return r.promotion()
 	})
+	keeps(t, tested, func(a renga.AddOn) addOnRecord { return must(s.sealAddOn(a, renga.AddOn{}, addOnRecord{})) },
+		func(r addOnRecord, _ renga.AddOn) renga.AddOn { return must(s.openAddOn(r)) })
+	keeps(t, tested, newBackupRecord, func(r backupRecord, b renga.Backup) renga.Backup { return r.backup(b.App) })
+	keeps(t, tested, func(sch renga.BackupSchedule) backupScheduleRecord { return backupScheduleRecord(sch) },
+		func(r backupScheduleRecord, _ renga.BackupSchedule) renga.BackupSchedule { return r.schedule() })
 	keeps(t, tested, newBrokenReleaseRecord, func(r brokenReleaseRecord, _ renga.BrokenRelease) renga.BrokenRelease {
 		return renga.BrokenRelease(r)
 	})
@@ -91,6 +113,7 @@ func TestRecordsLoseNothing(t *testing.T) {
 	keeps(t, tested, s.wholeSubject, func(r subjectRecord, was renga.Subject) renga.Subject {
 		is := r.subject(was.Dyno.App)
 		// One record tells of one thing, whose app and id the event says.
+		is.Backup.App = was.Backup.App
 		is.Release.App, is.Domain.App, is.Endpoint.App = was.Release.App, was.Domain.App, was.Endpoint.App
 		is.Endpoint.ID = was.Endpoint.ID
 		return is
@@ -107,11 +130,14 @@ func (s *Store) wholeSubject(all renga.Subject) subjectRecord {
 	release, scale := releaseSubject(*all.Release, all.Release.Live), scaleSubject(all.Process.Type, all.Process.Scale)
 	collaborator := collaboratorSubject(all.Collaborator.Account, all.Collaborator)
 	domain, endpoint := newDomainRecord(*all.Domain), must(s.newEndpointRecord(*all.Endpoint, "key"))
+	addOn := addOnSubject(must(s.sealAddOn(*all.AddOn, renga.AddOn{}, addOnRecord{})))
+	attachment, backup := newAttachmentRecord(*all.Attachment), newBackupRecord(*all.Backup)
 	return subjectRecord{
 		App: appSubject(*all.App).App, Release: release.Release, Outcome: release.Outcome, Live: release.Live,
 		Dyno: dynoSubject(*all.Dyno).Dyno, Type: scale.Type, Scale: scale.Scale,
 		Account: collaborator.Account, Collaborator: collaborator.Collaborator,
-		ID: all.Domain.ID, Domain: &domain, Endpoint: &endpoint,
+		ID: all.Domain.ID, Domain: &domain, Endpoint: &endpoint, AddOn: addOn.AddOn, Attachment: &attachment,
+		Backup: &backup, Content: all.Content, Disk: all.Disk,
 	}
 }
 

@@ -28,6 +28,31 @@ type releaseRecord struct {
 	ErrorPage   string                            `json:"error_page,omitempty"`
 	Maintenance string                            `json:"maintenance_page,omitempty"`
 	Canary      *canaryRecord                     `json:"canary,omitempty"`
+	Plans       []string                          `json:"plans,omitempty"`
+	Mounts      []mountRecord                     `json:"mounts,omitempty"`
+}
+
+type mountRecord struct {
+	Volume string              `json:"volume"`
+	Path   string              `json:"path"`
+	Types  []renga.ProcessType `json:"types"`
+	Shared bool                `json:"shared,omitempty"`
+}
+
+func newMountRecords(all []renga.Mount) []mountRecord {
+	var records []mountRecord
+	for _, m := range all {
+		records = append(records, mountRecord(m))
+	}
+	return records
+}
+
+func mountsOf(records []mountRecord) []renga.Mount {
+	var all []renga.Mount
+	for _, r := range records {
+		all = append(all, renga.Mount(r))
+	}
+	return all
 }
 
 func newReleaseRecord(r renga.ReleaseRecord, push string) releaseRecord {
@@ -39,6 +64,7 @@ func newReleaseRecord(r renga.ReleaseRecord, push string) releaseRecord {
 		Version: r.Version, Digest: r.Digest, Images: images, Description: r.Description,
 		By: r.By, CreatedAt: r.CreatedAt.UTC(), Push: push,
 		ErrorPage: r.Pages.Error, Maintenance: r.Pages.Maintenance, Canary: newCanaryRecord(r.Canary),
+		Plans: r.Plans, Mounts: newMountRecords(r.Mounts),
 	}
 }
 
@@ -52,6 +78,7 @@ func (r releaseRecord) release(app renga.AppID, o renga.Outcome) renga.ReleaseRe
 		By: r.By, CreatedAt: r.CreatedAt.UTC(), Outcome: o,
 		Canary: r.Canary.canary(),
 		Pages:  renga.Pages{Error: r.ErrorPage, Maintenance: r.Maintenance},
+		Plans:  r.Plans, Mounts: mountsOf(r.Mounts),
 	}
 }
 

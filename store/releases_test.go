@@ -23,11 +23,13 @@ func TestCommitMakesReleaseCurrentFillsFormationAndSupersedes(t *testing.T) {
 	check(t, err)
 	fill := webFill()
 	fill["worker"] = renga.Scale{Quantity: 0, Size: renga.DefaultSize}
-	check(t, s.Commit(t.Context(), deploy(a.ID, 3), "push-3", fill))
+	want := deploy(a.ID, 3)
+	want.Plans = []string{"renga-disk:basic"}
+	want.Mounts = []renga.Mount{{Volume: "v", Path: "/data", Types: []renga.ProcessType{renga.Web}, Shared: true}}
+	check(t, s.Commit(t.Context(), want, "push-3", fill))
 
 	h, err := s.Head(t.Context(), a.ID)
 	check(t, err)
-	want := deploy(a.ID, 3)
 	want.Current = true
 	want.Outcome = h.Outcome
 	if h.Outcome.Status != renga.Pending || h.Outcome.At.IsZero() || !reflect.DeepEqual(h, want) {

@@ -131,6 +131,21 @@ func (s *Store) RestoreAccount(ctx context.Context, platformID string, a renga.A
 	})
 }
 
+// RestoreAddOn writes an add-on as its note says, between BeginRestore and EndRestore,
+// after the apps that it is attached to. One that is there stays as it is. A name
+// that another one has, as one that an attachment has in its app, is renga.Conflict.
+func (s *Store) RestoreAddOn(ctx context.Context, platformID string, a renga.AddOn) error {
+	return s.do(ctx, "restore add-on "+a.Name, func(ctx context.Context) error {
+		err := s.transact(ctx, func(tx *redis.Tx) error { return s.restoring(ctx, tx, platformID) }, keyPlatform)
+		if err != nil {
+			return err
+		}
+		ids, keys := []renga.AddOnID{a.ID}, []string{keyAddOn(a.ID)}
+		_, err = s.changeAddOns(ctx, ids, keys, func(all []addOnChange) error { return s.createAddOn(all, a) })
+		return err
+	})
+}
+
 func checkChain(a renga.App, rs []renga.ReleaseRecord) error {
 	if len(rs) == 0 {
 		return fmt.Errorf("restore app %s: it has no releases", a.Name)

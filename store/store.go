@@ -1,8 +1,8 @@
 // Package store keeps the platform's moving facts in Redis: accounts and token
 // hashes, apps and their names, release records and outcomes, formations,
 // dynos. It holds no secret in clear: config vars and credentials are only in
-// the sealed releases of the registry's ledger, and keys of certificates and
-// secrets of webhooks are sealed (secret.go).
+// the sealed releases of the registry's ledger, and keys of certificates,
+// passwords of add-ons and secrets of webhooks are sealed (secret.go).
 //
 // Every key, its type and its one writer stand in keys.go. What belongs
 // together is written in one MULTI under WATCH, so that killing Renga or Redis
@@ -56,7 +56,7 @@ type Options struct {
 	// INFO and CONFIG GET are used when they are allowed.
 	URL string
 	// Sealer encrypts the few secrets that live here: keys of certificates,
-	// secrets of webhooks. Without one they can be neither written nor read.
+	// passwords of add-ons, secrets of webhooks. Without one they can be neither written nor read.
 	Sealer Sealer
 	// Full says that the disk that Redis writes to is full, and what to do; nil
 	// when it is not. Without the function nobody knows.

@@ -12,6 +12,7 @@ import (
 
 type webhookRecord struct {
 	ID            string             `json:"id"`
+	AddOn         renga.AddOnID      `json:"add_on,omitempty"`
 	URL           string             `json:"url"`
 	Level         renga.WebhookLevel `json:"level"`
 	Include       []renga.EventKind  `json:"include"`
@@ -23,7 +24,7 @@ type webhookRecord struct {
 
 // Webhooks reads an app's webhooks, oldest first. Their secrets are left out.
 func (s *Store) Webhooks(ctx context.Context, app renga.AppID) ([]renga.Webhook, error) {
-	records, err := readCollection[webhookRecord](ctx, s, appCollection(app, keyWebhooks(app)))
+	records, err := readCollection[webhookRecord](ctx, s, queueCollection(app, keyWebhooks(app)))
 	if err != nil {
 		return nil, err
 	}
@@ -43,12 +44,10 @@ func (s *Store) Webhooks(ctx context.Context, app renga.AppID) ([]renga.Webhook,
 func (s *Store) EditWebhooks(ctx context.Context, app renga.AppID,
 	edit func(hooks map[string]renga.Webhook) error) error {
 	// The index first: it may name apps without webhooks, never miss one.
-	if err := s.do(ctx, "index webhooks of app "+string(app), func(ctx context.Context) error {
-		return s.db.SAdd(ctx, keyHooked, string(app)).Err()
-	}); err != nil {
+	if err := s.indexApp(ctx, keyHooked, app); err != nil {
 		return err
 	}
-	return editCollection(ctx, s, appCollection(app, keyWebhooks(app)), func(all map[string]webhookRecord) error {
+	return editCollection(ctx, s, queueCollection(app, keyWebhooks(app)), func(all map[string]webhookRecord) error {
 		before := make(map[string]renga.Webhook, len(all))
 		for id, r := range all {
 			var err error
@@ -76,7 +75,7 @@ func (s *Store) EditWebhooks(ctx context.Context, app renga.AppID,
 // stay as they are in the old record.
 func (s *Store) sealHook(app renga.AppID, hook, before renga.Webhook, old webhookRecord) (webhookRecord, error) {
 	r := webhookRecord{
-		ID: hook.ID, URL: hook.URL, Level: hook.Level, Include: hook.Include, Secret: old.Secret,
+		ID: hook.ID, AddOn: hook.AddOn, URL: hook.URL, Level: hook.Level, Include: hook.Include, Secret: old.Secret,
 		Authorization: old.Authorization,
 		CreatedAt:     hook.CreatedAt.UTC(), UpdatedAt: hook.UpdatedAt.UTC(),
 	}
@@ -101,7 +100,7 @@ func hookPlace(app renga.AppID, id, what string) string {
 // hook is the webhook without its secrets.
 func (r webhookRecord) hook() renga.Webhook {
 	return renga.Webhook{
-		ID: r.ID, URL: r.URL, Level: r.Level, Include: r.Include, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+		ID: r.ID, AddOn: r.AddOn, URL: r.URL, Level: r.Level, Include: r.Include, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 }
 

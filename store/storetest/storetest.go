@@ -15,11 +15,13 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"renga/children"
 	"renga/store"
 )
 
@@ -59,20 +61,67 @@ func New() (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := s.next.Add(1) - 1
-	if n >= databases {
-		return nil, fmt.Errorf("more than %d stores in one test binary", databases)
-	}
-	ctx := context.Background()
-	db, err := store.Open(ctx, store.Options{
-		URL: "unix://" + s.socket() + "?pool_size=4&db=" + strconv.FormatInt(n, 10), Sealer: Sealer{},
-		Log: slog.New(slog.DiscardHandler),
-	})
+	db, _, err := s.open()
 	if err != nil {
 		return nil, err
 	}
-	s.numbers.Store(db, int(n))
-	return db, db.Adopt(ctx, Platform, true)
+	return db, db.Adopt(context.Background(), Platform, true)
+}
+
+// Copy is New with all that another store of New's or Copy's has. That is sooner
+// done than to write it again.
+func Copy(from *store.Store) (_ *store.Store, err error) {
+	s, err := shared()
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.client(from)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	db, n, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	ctx := context.Background()
+	keys, err := client.Keys(ctx, "*").Result()
+	if err != nil {
+		return nil, err
+	}
+	_, err = client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, key := range keys {
+			p.Copy(ctx, key, key, n, false)
+		}
+		return nil
+	})
+	return db, err
+}
+
+// open opens a store on a database that nobody has used, and tells its number.
+func (s *server) open() (*store.Store, int, error) {
+	n := int(s.next.Add(1) - 1)
+	if n >= databases {
+		return nil, 0, fmt.Errorf("more than %d stores in one test binary", databases)
+	}
+	db, err := store.Open(context.Background(), store.Options{
+		URL: "unix://" + s.socket() + "?pool_size=4&db=" + strconv.Itoa(n), Sealer: Sealer{},
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	s.numbers.Store(db, n)
+	return db, n, nil
+}
+
+// client speaks with Redis about the database of a store.
+func (s *server) client(db *store.Store) (*redis.Client, error) {
+	n, ok := s.numbers.Load(db)
+	if !ok {
+		return nil, errors.New("this store was made neither by New nor by Copy")
+	}
+	return redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket(), DB: n.(int), PoolSize: 1}), nil
 }
 
 // Contents are the keys that a store of New's has, and all that is under them, so
@@ -82,11 +131,10 @@ func Contents(ctx context.Context, db *store.Store) (_ map[string]string, err er
 	if err != nil {
 		return nil, err
 	}
-	n, ok := s.numbers.Load(db)
-	if !ok {
-		return nil, errors.New("this store was not made by New")
+	client, err := s.client(db)
+	if err != nil {
+		return nil, err
 	}
-	client := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket(), DB: n.(int), PoolSize: 1})
 	defer func() { err = errors.Join(err, client.Close()) }()
 	keys, err := client.Keys(ctx, "*").Result()
 	if err != nil {
@@ -116,7 +164,7 @@ func start() (*server, error) {
 	s := &server{dir: dir}
 	s.cmd = exec.Command("redis-server", "--port", "0", "--unixsocket", s.socket(), "--dir", dir,
 		"--save", "", "--databases", strconv.Itoa(databases))
-	if err := s.cmd.Start(); err != nil {
+	if err := children.Start(s.cmd, syscall.SIGKILL); err != nil {
 		return nil, fmt.Errorf("start redis-server: %w", err)
 	}
 	if err := s.answers(); err != nil {
