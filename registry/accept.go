@@ -18,7 +18,7 @@ var manifestTypes = []string{typeOCIManifest, typeOCIIndex, typeDockerManifest, 
 // sends no manifest when the tag names it already. So a push that still waits
 // for its release is settled here, or the client is told that it waits.
 func (r *Registry) headManifest(w http.ResponseWriter, req *http.Request, rq request) error {
-	if rq.ref == r.o.ReleaseTag && !rq.who.puller {
+	if rq.ref == r.o.ReleaseTag && !rq.who.puller && !rq.who.anonymous {
 		if err := r.recoverTag(req.Context(), rq.repository(), rq.ref); err != nil {
 			return err
 		}
@@ -34,6 +34,9 @@ func (r *Registry) headManifest(w http.ResponseWriter, req *http.Request, rq req
 func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rq request) error {
 	rq, leave := r.locate(req.Context(), rq)
 	defer leave()
+	if rq.byDigest() {
+		defer r.gate.hold(rq.ref)() // a client that is told so pushes it no more
+	}
 	rq, err := r.asReleased(req, rq)
 	if err != nil {
 		return err
@@ -48,7 +51,14 @@ func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, rq requ
 	}
 	req.Header = req.Header.Clone()
 	req.Header["Accept"] = manifestTypes
-	return r.passThrough(w, req)
+	c := &answerFilter{ResponseWriter: w, judge: func(status int) error {
+		if status == http.StatusOK {
+			r.tellPull(req, rq, w.Header())
+		}
+		return innerError(status)
+	}}
+	r.inner.ServeHTTP(c, req)
+	return c.err
 }
 
 // asReleased turns the release tag of an app that releases what is pushed into

@@ -67,7 +67,13 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"alice-token", "PUT", "/v2/hello/releases/manifests/v1", 403, "DENIED"},
 		{"alice-token", "GET", "/v2/hello/releases/manifests/v1", 404, "MANIFEST_UNKNOWN"},
 		{"bob-token", "GET", "/v2/hello/releases/manifests/v1", 403, "DENIED"},
-		{"alice-token", "GET", "/v2/_catalog", 403, "DENIED"},
+		{"", "GET", "/v2/_catalog", 401, "UNAUTHORIZED"},
+		{"pull-secret", "GET", "/v2/_catalog", 403, "DENIED"},
+		{"alice-identity-token", "GET", "/v2/_catalog", 403, "DENIED"},
+		{"alice-token", "GET", "/v2/_catalog?n=many", 400, "PAGINATION_NUMBER_INVALID"},
+		{"alice-token", "DELETE", "/v2/_catalog", 405, "UNSUPPORTED"},
+		{"wrong", "GET", "/v2/token", 401, "UNAUTHORIZED"},
+		{"alice-token", "POST", "/v2/token", 405, "UNSUPPORTED"},
 		{"alice-token", "POST", "/v2/a/web" + upload, 403, "DENIED"},
 		{"alice-token", "POST", "/v2/Hello/web" + upload, 403, "DENIED"},
 		{"alice-token", "POST", "/v2/hello/web/deep" + upload, 403, "DENIED"},
@@ -76,9 +82,14 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"alice-token", "PUT", "/v2/hello/web/manifests/-bad", 400, "TAG_INVALID"},
 		{"alice-token", "GET", "/v2/hello/web/blobs/uploads/nonsense", 404, "BLOB_UPLOAD_UNKNOWN"},
 		{"alice-token", "GET", "/v2/hello/web/nothing", 404, "UNSUPPORTED"},
-		{"alice-token", "GET", "/v2/hello/web/referrers/sha256:" + strings.Repeat("0", 64), 404, ""},
-		{"alice-token", "DELETE", "/v2/hello/web/manifests/sha256:" + strings.Repeat("0", 64), 405, "UNSUPPORTED"},
-		{"alice-token", "DELETE", "/v2/hello/web/blobs/sha256:" + strings.Repeat("0", 64), 405, "UNSUPPORTED"},
+		{"alice-token", "GET", "/v2/hello/web/referrers/sha256:" + strings.Repeat("0", 64), 200, ""},
+		{"bob-token", "GET", "/v2/hello/web/referrers/sha256:" + strings.Repeat("0", 64), 403, "DENIED"},
+		{"alice-token", "DELETE", "/v2/hello/web/manifests/sha256:" + strings.Repeat("0", 64), 404, "MANIFEST_UNKNOWN"},
+		{"alice-token", "DELETE", "/v2/hello/web/blobs/sha256:" + strings.Repeat("0", 64), 404, "BLOB_UNKNOWN"},
+		{"dave-token", "DELETE", "/v2/hello/web/manifests/sha256:" + strings.Repeat("0", 64), 403, "DENIED"},
+		{"alice-read-token", "DELETE", "/v2/hello/web/blobs/sha256:" + strings.Repeat("0", 64), 403, "DENIED"},
+		{"pull-secret", "DELETE", "/v2/hello/web/blobs/sha256:" + strings.Repeat("0", 64), 403, "DENIED"},
+		{"alice-token", "POST", "/v2/hello/web/referrers/sha256:" + strings.Repeat("0", 64), 405, "UNSUPPORTED"},
 		{"alice-token", "DELETE", "/v2/hello/web" + manifest, 202, ""},
 		{"alice-token", "GET", "/v2/hello/web" + manifest, 404, "MANIFEST_UNKNOWN"},
 	} {
@@ -90,7 +101,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 		if row.code != "" && ociCode(t, body) != row.code {
 			t.Errorf("%s %s as %q: %s, want %s", row.method, row.path, row.token, body, row.code)
 		}
-		if challenge := res.Header.Get("WWW-Authenticate"); (challenge == `Basic realm="Renga"`) != (res.StatusCode == 401) {
+		challenge := res.Header.Get("WWW-Authenticate")
+		if strings.HasPrefix(challenge, `Bearer realm="http://`+w.host+`/v2/token"`) != (res.StatusCode == 401) {
 			t.Errorf("%s %s: challenge %q", row.method, row.path, challenge)
 		}
 	}
@@ -115,8 +127,12 @@ func TestUnknownAppIsRefusedWhenPushesDoNotCreate(t *testing.T) {
 // unavailableDirectory is a Directory whose store does not answer.
 type unavailableDirectory struct{}
 
-func (unavailableDirectory) Bearer(context.Context, string) (renga.Bearer, error) {
+func (unavailableDirectory) Holder(context.Context, renga.ShownToken) (renga.Bearer, error) {
 	return renga.Bearer{}, renga.Errorf(renga.Unavailable, "Redis is away.")
+}
+
+func (unavailableDirectory) Apps(context.Context) ([]renga.App, error) {
+	return nil, renga.Errorf(renga.Unavailable, "Redis is away.")
 }
 
 func (unavailableDirectory) Head(context.Context, renga.AppID) (renga.ReleaseRecord, error) {

@@ -14,6 +14,8 @@ type callKind int
 
 const (
 	callBase      callKind = iota // /v2/
+	callToken                     // /v2/token
+	callCatalog                   // /v2/_catalog
 	callManifest                  // /v2/<name>/manifests/<reference>
 	callBlob                      // /v2/<name>/blobs/<digest>
 	callUpload                    // /v2/<name>/blobs/uploads/[<id>]
@@ -48,8 +50,10 @@ func parseCall(path string) (call, error) {
 		return call{}, errNoSuchPath
 	case rest == "" || rest == "/":
 		return call{kind: callBase}, nil
+	case rest == "/token":
+		return call{kind: callToken}, nil
 	case rest == "/_catalog":
-		return call{}, errNoCatalog
+		return call{kind: callCatalog}, nil
 	}
 	kind, name, ref, err := splitPath(strings.Split(strings.TrimPrefix(rest, "/"), "/"))
 	if err != nil {
@@ -176,9 +180,14 @@ func (c call) writes(method string) bool {
 	return c.kind == callUpload || (method != http.MethodGet && method != http.MethodHead)
 }
 
-// allows tells whether the call exists for that method. Manifests and blobs
-// cannot be deleted by clients: a push or a release under way may count on
-// them. Tags can.
+// pulls tells whether the call is one of those that make a pull. The releases are
+// not pulled: config vars are in them, if sealed.
+func (c call) pulls(method string) bool {
+	return !c.writes(method) && c.process != releasesPart &&
+		(c.kind == callManifest || c.kind == callBlob || c.kind == callReferrers)
+}
+
+// allows tells whether the call exists for that method.
 func (c call) allows(method string) bool {
 	switch method {
 	case http.MethodGet, http.MethodHead:
@@ -190,7 +199,7 @@ func (c call) allows(method string) bool {
 	case http.MethodPatch:
 		return c.kind == callUpload && c.ref != ""
 	case http.MethodDelete:
-		return (c.kind == callUpload && c.ref != "") || (c.kind == callManifest && !c.byDigest())
+		return (c.kind == callUpload && c.ref != "") || c.kind == callManifest || c.kind == callBlob
 	}
 	return false
 }

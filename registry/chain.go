@@ -157,6 +157,7 @@ type ledgerCheck struct {
 	blobs     distribution.BlobStatter // of the repository
 	manifests distribution.ManifestService
 	seen      map[digest.Digest]bool
+	expired   map[string]bool // images that old releases may have lost
 }
 
 func (l *Ledger) newLedgerCheck(ctx context.Context, appName string) (*ledgerCheck, error) {
@@ -165,7 +166,13 @@ func (l *Ledger) newLedgerCheck(ctx context.Context, appName string) (*ledgerChe
 		return nil, err
 	}
 	manifests, err := repository.Manifests(ctx)
-	return &ledgerCheck{Ledger: l, blobs: repository.Blobs(ctx), manifests: manifests, seen: map[digest.Digest]bool{}}, err
+	if err != nil {
+		return nil, err
+	}
+	expired, err := l.expired(appName)
+	return &ledgerCheck{
+		Ledger: l, blobs: repository.Blobs(ctx), manifests: manifests, seen: map[digest.Digest]bool{}, expired: expired,
+	}, err
 }
 
 // checkRelease checks everything that a release names; walk has opened its document.
@@ -177,11 +184,27 @@ func (c *ledgerCheck) checkRelease(ctx context.Context, r renga.Release, x ledge
 		return err
 	}
 	for _, t := range slices.Sorted(maps.Keys(x.Images)) {
-		if err := c.manifest(ctx, x.Images[t]); err != nil {
+		gone, err := c.gone(ctx, x.Images[t].Digest)
+		if err == nil && !gone {
+			err = c.manifest(ctx, x.Images[t])
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// gone tells whether an old release has lost an image as it was meant to.
+func (c *ledgerCheck) gone(ctx context.Context, d digest.Digest) (bool, error) {
+	if !c.expired[d.String()] {
+		return false, nil
+	}
+	linked, err := c.manifests.Exists(ctx, d)
+	if ledgerBadLink(err) {
+		return false, nil
+	}
+	return err == nil && !linked, err
 }
 
 // manifest checks a manifest and its parts: bytes, and that the repository

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,19 +25,41 @@ var errDiskFull = renga.Errorf(renga.NoSpace,
 // checkSpace refuses when a push would leave too little of the disk: Redis and
 // the dynos' logs may share it.
 func (r *Registry) checkSpace() error {
-	if r.o.MinFreeBytes <= 0 {
-		return nil
-	}
-	free, err := durable.FreeBytes(r.o.Dir)
+	level, free, err := r.o.Disk.Look()
 	if err != nil {
 		return err
 	}
-	if free < r.o.MinFreeBytes {
+	if level == durable.Full {
 		return renga.Errorf(renga.Forbidden,
 			"The platform's disk is nearly full (%s free, %s needed). Make room, then push again.",
-			humanBytes(free), humanBytes(r.o.MinFreeBytes))
+			humanBytes(free), humanBytes(r.o.Disk.Full))
 	}
 	return nil
+}
+
+// checkQuota refuses when an app has as much content as it may, or will have with so
+// many bytes more. Its dynos, pulls and rollbacks go on.
+func (r *Registry) checkQuota(rq request, more int64) error {
+	quota := cmp.Or(rq.app.DiskQuota, r.o.AppQuota)
+	if quota <= 0 {
+		return nil
+	}
+	content, uploads, err := r.gate.use.of(rq.call.app)
+	if err != nil {
+		return err
+	}
+	if used := content + uploads; used+more > quota {
+		return renga.Errorf(renga.Forbidden, "The app %s has %s of images in the registry, and its quota is %s. Delete tags, or "+
+			"keep the images of fewer releases, and have the operator run renga gc; or ask for a higher quota.",
+			rq.call.app, humanBytes(used), humanBytes(quota))
+	}
+	return nil
+}
+
+// AppContent is how many bytes each app has, by the app's name, and how many there are in
+// all: what several apps have counts once.
+func (r *Registry) AppContent(ctx context.Context) (map[string]renga.ContentUse, int64, error) {
+	return r.gate.use.all(ctx)
 }
 
 // checkEngineSpace refuses what the engine has no room for. An engine that does

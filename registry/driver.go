@@ -53,11 +53,12 @@ type uploadDriver struct {
 	*filesystem.Driver
 	root   string
 	opened time.Time
+	use    *usage // is told what was written and removed
 }
 
-func newUploadDriver(root string) *uploadDriver {
+func newUploadDriver(root string, use *usage) *uploadDriver {
 	inner := filesystem.New(filesystem.DriverParameters{RootDirectory: root, MaxThreads: 100})
-	return &uploadDriver{Driver: inner, root: root, opened: time.Now()}
+	return &uploadDriver{Driver: inner, root: root, opened: time.Now(), use: use}
 }
 
 const (
@@ -71,7 +72,11 @@ const (
 // filling the disk after its deletion.
 func (d *uploadDriver) PutContent(ctx context.Context, path string, content []byte) error {
 	if !strings.Contains(path, uploadsDir) {
-		return d.Driver.PutContent(ctx, path, content)
+		err := d.Driver.PutContent(ctx, path, content)
+		if err == nil {
+			d.use.note(path)
+		}
+		return err
 	}
 	err := d.putUnsynced(path, content)
 	if err != nil && strings.Contains(path, hashStatesDir) {
@@ -110,7 +115,7 @@ func (d *uploadDriver) Writer(ctx context.Context, path string, resume bool) (st
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &uploadWriter{f: f, buf: bufio.NewWriterSize(f, 64<<10), size: size}, nil
+	return &uploadWriter{f: f, buf: bufio.NewWriterSize(f, 64<<10), size: size, path: path, use: d.use}, nil
 }
 
 // Move renames and makes the new name durable: a blob whose push was
@@ -119,7 +124,14 @@ func (d *uploadDriver) Move(ctx context.Context, from, to string) error {
 	if err := d.Driver.Move(ctx, from, to); err != nil {
 		return err
 	}
+	d.use.removed(from)
 	return durable.SyncDir(filepath.Dir(d.file(to)))
+}
+
+// Delete removes a file, or a directory with all that is in it.
+func (d *uploadDriver) Delete(ctx context.Context, path string) error {
+	defer d.use.removed(path)
+	return d.Driver.Delete(ctx, path)
 }
 
 // List leaves out the hash states that an earlier process wrote.
@@ -182,6 +194,8 @@ type uploadWriter struct {
 	size int64
 	done bool // committed: flushed and synced
 	shut bool
+	path string
+	use  *usage // is told the size
 }
 
 // Write appends to the upload.
@@ -191,6 +205,7 @@ func (w *uploadWriter) Write(p []byte) (int, error) {
 	}
 	n, err := w.buf.Write(p)
 	w.size += int64(n)
+	w.use.received(w.path, w.size)
 	return n, err
 }
 
@@ -213,6 +228,7 @@ func (w *uploadWriter) Close() error {
 // Cancel gives the upload up.
 func (w *uploadWriter) Cancel(context.Context) error {
 	w.shut = true
+	w.use.removed(w.path)
 	return errors.Join(w.f.Close(), os.Remove(w.f.Name()))
 }
 

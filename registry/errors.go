@@ -22,15 +22,23 @@ func (e refusal) Error() string { return e.Message }
 
 var (
 	errNoSuchPath = refusal{http.StatusNotFound, "UNSUPPORTED", "This registry has no such path."}
-	errNoCatalog  = refusal{
-		http.StatusForbidden, "DENIED", "The list of all repositories is not available; ask the API for your apps.",
+	errNoCatalog  = refusal{http.StatusForbidden, "DENIED", "This token may not list repositories; it takes the scope read."}
+	errBadCount   = refusal{
+		http.StatusBadRequest, "PAGINATION_NUMBER_INVALID", "The parameter n is how many entries are wanted: 0 or more.",
 	}
 	errUnsupported = refusal{
-		http.StatusMethodNotAllowed, "UNSUPPORTED",
-		"This registry does not support that here. Tags can be deleted, manifests and blobs cannot: releases may need them.",
+		http.StatusMethodNotAllowed, "UNSUPPORTED", "This registry does not support that here.",
+	}
+	errNoManifest = refusal{http.StatusNotFound, "MANIFEST_UNKNOWN", "This repository has no such manifest."}
+	errNoBlob     = refusal{http.StatusNotFound, "BLOB_UNKNOWN", "This repository has no such blob."}
+	errInUse      = refusal{
+		http.StatusForbidden, "DENIED", "Somebody is pushing or pulling just this. Delete it again when they have finished.",
 	}
 	errBadDigest = refusal{
 		http.StatusBadRequest, "DIGEST_INVALID", "This is no digest; they are like sha256:<64 hex digits>.",
+	}
+	errOtherDigest = refusal{
+		http.StatusBadRequest, "DIGEST_INVALID", "This registry keeps content by its sha256 digest: sha256:<64 hex digits>.",
 	}
 	errBadTag = refusal{
 		http.StatusBadRequest, "TAG_INVALID", "A tag has up to 128 letters, digits, dots, dashes and underscores.",
@@ -45,6 +53,7 @@ var (
 	errReadOnly = refusal{
 		http.StatusForbidden, "DENIED", "The repository <app>/releases is written by the platform only.",
 	}
+	errOtherApp    = refusal{http.StatusForbidden, "DENIED", "This token is a robot's, which reaches one app, and not this."}
 	errPullOnly    = refusal{http.StatusForbidden, "DENIED", "This token may only pull."}
 	errBigManifest = refusal{http.StatusRequestEntityTooLarge, "MANIFEST_INVALID", "The manifest is larger than 4 MiB."}
 	errSchema1     = refusal{
@@ -79,6 +88,7 @@ var kindAnswers = map[renga.Kind]struct {
 	renga.Unauthorized: {http.StatusUnauthorized, "UNAUTHORIZED"},
 	renga.Unavailable:  {http.StatusServiceUnavailable, "UNAVAILABLE"},
 	renga.NoSpace:      {http.StatusForbidden, "DENIED"},
+	renga.TooMany:      {http.StatusTooManyRequests, "TOOMANYREQUESTS"},
 }
 
 // refusalOf turns any error into an answer; texts of internal errors are not
@@ -103,6 +113,9 @@ func (r *Registry) answerError(w http.ResponseWriter, req *http.Request, err err
 		r.log.Info("registry request refused", "method", req.Method, "path", req.URL.Path, "status", e.Status, "reason",
 			e.Message)
 	}
+	if e.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", challenge(req))
+	}
 	if looksForBlob(req) && e.Status == http.StatusForbidden {
 		e.Status = http.StatusNotFound
 	}
@@ -123,10 +136,7 @@ func (e refusal) write(w http.ResponseWriter) {
 	h.Del("Content-Length")
 	h.Set("Docker-Distribution-API-Version", "registry/2.0")
 	h.Set("Content-Type", "application/json")
-	switch e.Status {
-	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", `Basic realm="Renga"`)
-	case http.StatusServiceUnavailable:
+	if e.Status == http.StatusServiceUnavailable || e.Status == http.StatusTooManyRequests {
 		h.Set("Retry-After", "5")
 	}
 	w.WriteHeader(e.Status)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,7 +29,8 @@ import (
 )
 
 // fakeDirectory is a Directory and a Releaser in memory. Tokens are
-// "<account>-token", and "<account>-<scope>-token" for less than all.
+// "<account>-token", "<account>-<scope>-token" for less than all, and
+// "<account>-robot:<app's id>:<scope>-token" for a robot.
 type fakeDirectory struct {
 	mu     sync.Mutex
 	apps   map[string]renga.App
@@ -36,10 +38,14 @@ type fakeDirectory struct {
 	newest map[renga.ProcessType]renga.Image // of the app hello, as a push leaves it or a test
 	former map[string]string                 // names of apps that have another now
 	fail   error                             // what Push answers
+	shown  renga.ShownToken                  // the last one
 }
 
-func (t *fakeDirectory) Bearer(_ context.Context, token string) (renga.Bearer, error) {
-	id, ok := strings.CutSuffix(token, "-token")
+func (t *fakeDirectory) Holder(_ context.Context, shown renga.ShownToken) (renga.Bearer, error) {
+	t.mu.Lock()
+	t.shown = shown
+	t.mu.Unlock()
+	id, ok := strings.CutSuffix(shown.Token, "-token")
 	if !ok {
 		return renga.Bearer{}, renga.Errorf(renga.Unauthorized, "no such token")
 	}
@@ -47,9 +53,13 @@ func (t *fakeDirectory) Bearer(_ context.Context, token string) (renga.Bearer, e
 	if !scoped {
 		scope = string(renga.ScopeGlobal)
 	}
+	app := ""
+	if robot, ok := strings.CutPrefix(scope, "robot:"); ok {
+		app, scope, _ = strings.Cut(robot, ":")
+	}
 	return renga.Bearer{
 		Account:       renga.Account{ID: renga.AccountID(id)},
-		Authorization: renga.Authorization{Scopes: renga.Scopes{renga.Scope(scope)}},
+		Authorization: renga.Authorization{Scopes: renga.Scopes{renga.Scope(scope)}, App: renga.AppID(app)},
 	}, nil
 }
 
@@ -63,6 +73,12 @@ func (t *fakeDirectory) AppByRepository(_ context.Context, name string) (renga.A
 		return app, nil
 	}
 	return renga.App{}, renga.Errorf(renga.NotFound, "no such app")
+}
+
+func (t *fakeDirectory) Apps(context.Context) ([]renga.App, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Values(t.apps)), nil
 }
 
 func (t *fakeDirectory) Push(_ context.Context, p renga.Push) error {

@@ -4,20 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
-
-	storagedriver "github.com/distribution/distribution/v3/registry/storage/driver"
 
 	"renga"
 	"renga/durable"
 )
 
 const (
-	recoverEvery = time.Minute
+	// recoverEvery is how long a push waits for its release once what kept it from
+	// that is over. Without such pushes it is how often an empty directory is read.
+	recoverEvery = 10 * time.Second
 	purgeEvery   = time.Hour
 	// uploadAge is how long an upload may lie untouched.
 	uploadAge = 24 * time.Hour
@@ -65,6 +65,7 @@ func (r *Registry) purgeUploads(before time.Time) {
 		if err := os.RemoveAll(path); err != nil {
 			r.log.Warn("upload not purged", "err", err)
 		}
+		r.gate.use.removed(strings.TrimPrefix(path, r.driver.root))
 	}
 }
 
@@ -101,10 +102,22 @@ func (r *Registry) RemoveApp(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("remove pushes of app %s: %w", name, err)
 	}
-	var gone storagedriver.PathNotFoundError
-	err = r.driver.Delete(ctx, repositoryDir(name))
-	if err != nil && !errors.As(err, &gone) && !errors.Is(err, fs.ErrNotExist) {
+	defer r.gate.use.forget(name)
+	if err := removeTree(r.driver.file(repositoryDir(name))); err != nil {
 		return fmt.Errorf("remove repositories of app %s: %w", name, err)
 	}
 	return nil
+}
+
+// removeTree removes a directory with all that is in it, also what uploads that are
+// under way write into it meanwhile: they are refused further requests, so that soon
+// there are none.
+func removeTree(dir string) error {
+	const tries = 1000 // more than an upload has files
+	for i := 1; ; i++ {
+		err := os.RemoveAll(dir)
+		if i == tries || !errors.Is(err, syscall.ENOTEMPTY) {
+			return err
+		}
+	}
 }

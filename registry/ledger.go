@@ -42,9 +42,10 @@ type Sealer interface {
 //
 // A ledger works on the registry's files directly, beside the registry that
 // serves them. Put may be called once at a time for an app; everything else at
-// any time. Nothing may sweep blobs while Put runs.
+// any time. What Put counts on is held by the ledger's [Gate].
 type Ledger struct {
 	dir    string
+	gate   *Gate
 	sealer Sealer
 	driver storagedriver.StorageDriver
 	files  ledgerFiles
@@ -68,9 +69,15 @@ func OpenLedger(dir string, s Sealer) (*Ledger, error) {
 	if !ok {
 		return nil, fmt.Errorf("open ledger: %T gives no blobs", ns.Blobs())
 	}
-	return &Ledger{dir: dir, sealer: s, driver: driver, files: ledgerOS{}, ns: ns, blobs: blobs, sizes: ns.BlobStatter()},
-		nil
+	return &Ledger{
+		dir: dir, gate: newGate(dir), sealer: s, driver: driver, files: ledgerOS{}, ns: ns, blobs: blobs,
+		sizes: ns.BlobStatter(),
+	}, nil
 }
+
+// Gate is what a registry in the same directory must be made with if content is
+// ever collected there.
+func (l *Ledger) Gate() *Gate { return l.gate }
 
 // Apps lists the names of the apps that have a repository of releases, in order.
 func (l *Ledger) Apps(ctx context.Context) ([]string, error) {
@@ -111,6 +118,7 @@ func (l *Ledger) Remove(ctx context.Context, appName string) error {
 	if !ok {
 		return fmt.Errorf("remove releases of app %s: %T removes no repositories", appName, l.ns)
 	}
+	defer l.gate.use.forget(appName)
 	if err := remover.Remove(ctx, name); err != nil && !ledgerNoPath(err) {
 		return fmt.Errorf("remove releases of app %s: %w", appName, err)
 	}

@@ -46,6 +46,7 @@ type ledgerBatch struct {
 	storagedriver.StorageDriver
 	root    string
 	files   ledgerFiles
+	use     *usage // is told what was written
 	content map[string][]byte
 	stages  [][]string // paths in the order they were written
 
@@ -53,9 +54,9 @@ type ledgerBatch struct {
 	made  map[string]bool   // directories with new subdirectories
 }
 
-func newLedgerBatch(driver storagedriver.StorageDriver, root string, files ledgerFiles) *ledgerBatch {
+func newLedgerBatch(driver storagedriver.StorageDriver, root string, files ledgerFiles, use *usage) *ledgerBatch {
 	return &ledgerBatch{
-		StorageDriver: driver, root: root, files: files,
+		StorageDriver: driver, root: root, files: files, use: use,
 		content: map[string][]byte{}, stages: [][]string{nil},
 		temps: map[string]string{}, made: map[string]bool{},
 	}
@@ -131,6 +132,9 @@ func (b *ledgerBatch) commit() error {
 		if err := b.appear(paths); err != nil {
 			return err
 		}
+	}
+	for path := range b.content {
+		b.use.note(path)
 	}
 	return nil
 }

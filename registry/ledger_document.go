@@ -23,17 +23,31 @@ const ledgerMaxDocument = 2 << 20
 // of its own, so that no change of the nouns or the API changes what is stored
 // for ever.
 type ledgerDocument struct {
-	Format      int                          `json:"format"`
-	App         ledgerApp                    `json:"app"`
-	Version     int                          `json:"version"`
-	Previous    string                       `json:"previous,omitempty"`
-	Description string                       `json:"description"`
-	By          string                       `json:"by"`
-	PushID      string                       `json:"push_id,omitempty"`
-	CreatedAt   time.Time                    `json:"created_at"` // UTC, with nanoseconds
-	Images      map[string]ledgerDocImage    `json:"images,omitempty"`
-	Vars        map[string]string            `json:"vars,omitempty"`
-	Credentials map[string]map[string]string `json:"credentials,omitempty"` // by add-on id
+	Format      int                       `json:"format"`
+	App         ledgerApp                 `json:"app"`
+	Version     int                       `json:"version"`
+	Previous    string                    `json:"previous,omitempty"`
+	Description string                    `json:"description"`
+	By          string                    `json:"by"`
+	PushID      string                    `json:"push_id,omitempty"`
+	CreatedAt   time.Time                 `json:"created_at"` // UTC, with nanoseconds
+	Images      map[string]ledgerDocImage `json:"images,omitempty"`
+	Vars        map[string]string         `json:"vars,omitempty"`
+	Credentials map[string]ledgerDocLayer `json:"credentials,omitempty"` // by add-on id
+}
+
+type ledgerDocLayer struct {
+	Plan    string            `json:"plan"`
+	Version int               `json:"version"`
+	Vars    map[string]string `json:"vars"`
+	Mounts  []ledgerDocMount  `json:"mounts,omitempty"`
+}
+
+type ledgerDocMount struct {
+	Volume string              `json:"volume"`
+	Path   string              `json:"path"`
+	Types  []renga.ProcessType `json:"types"`
+	Shared bool                `json:"shared,omitempty"`
 }
 
 type ledgerApp struct {
@@ -60,13 +74,13 @@ func marshalLedgerDocument(r renga.Release) ([]byte, error) {
 		Format: ledgerFormat, App: ledgerApp{ID: string(r.App), Name: r.AppName},
 		Version: r.Version, Previous: r.Previous, Description: r.Description,
 		By: string(r.By), PushID: r.PushID, CreatedAt: r.CreatedAt.UTC(),
-		Images: map[string]ledgerDocImage{}, Vars: r.Inputs.Vars, Credentials: map[string]map[string]string{},
+		Images: map[string]ledgerDocImage{}, Vars: r.Inputs.Vars, Credentials: map[string]ledgerDocLayer{},
 	}
 	for t, img := range r.Inputs.Images {
 		doc.Images[string(t)] = ledgerDocImage(img)
 	}
-	for id, vars := range r.Inputs.Credentials {
-		doc.Credentials[string(id)] = vars
+	for id, layer := range r.Inputs.Credentials {
+		doc.Credentials[string(id)] = newLedgerDocLayer(layer)
 	}
 	content, err := json.Marshal(doc)
 	if err == nil && len(content) > ledgerMaxDocument {
@@ -104,7 +118,7 @@ func parseLedgerDocument(content []byte) (renga.Release, error) {
 // release is the document in the platform's words. Its maps are never nil.
 func (doc ledgerDocument) release() renga.Release {
 	in := renga.Inputs{
-		Images: map[renga.ProcessType]renga.Image{}, Vars: renga.Vars{}, Credentials: map[renga.AddOnID]renga.Vars{},
+		Images: map[renga.ProcessType]renga.Image{}, Vars: renga.Vars{}, Credentials: map[renga.AddOnID]renga.Credentials{},
 	}
 	for t, img := range doc.Images {
 		in.Images[renga.ProcessType(t)] = renga.Image(img)
@@ -112,14 +126,30 @@ func (doc ledgerDocument) release() renga.Release {
 	if doc.Vars != nil {
 		in.Vars = doc.Vars
 	}
-	for id, vars := range doc.Credentials {
-		in.Credentials[renga.AddOnID(id)] = vars
+	for id, layer := range doc.Credentials {
+		in.Credentials[renga.AddOnID(id)] = layer.credentials()
 	}
 	return renga.Release{
 		App: renga.AppID(doc.App.ID), AppName: doc.App.Name, Version: doc.Version, Inputs: in,
 		Description: doc.Description, By: renga.AccountID(doc.By), PushID: doc.PushID,
 		CreatedAt: doc.CreatedAt.UTC(), Previous: doc.Previous,
 	}
+}
+
+func newLedgerDocLayer(c renga.Credentials) ledgerDocLayer {
+	layer := ledgerDocLayer{Plan: c.Plan, Version: c.Version, Vars: c.Vars}
+	for _, m := range c.Mounts {
+		layer.Mounts = append(layer.Mounts, ledgerDocMount(m))
+	}
+	return layer
+}
+
+func (layer ledgerDocLayer) credentials() renga.Credentials {
+	c := renga.Credentials{Plan: layer.Plan, Version: layer.Version, Vars: layer.Vars}
+	for _, m := range layer.Mounts {
+		c.Mounts = append(c.Mounts, renga.Mount(m))
+	}
+	return c
 }
 
 // ledgerPlainText refuses text that JSON would silently replace.

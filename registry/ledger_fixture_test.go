@@ -157,9 +157,14 @@ func (w *ledgerFixture) release(n int, previous string, images map[renga.Process
 	return renga.Release{
 		App: ledgerShop.ID, AppName: ledgerShop.Name, Version: n, Previous: previous,
 		Inputs: renga.Inputs{
-			Images:      images,
-			Vars:        renga.Vars{"SECRET": ledgerSecret, "EMPTY": "", "TEXT": "<a> & \"b\"\n\u2028ü", "N": fmt.Sprint(n)},
-			Credentials: map[renga.AddOnID]renga.Vars{"addon-1": {"DATABASE_URL": "postgres://" + ledgerSecret}},
+			Images: images,
+			Vars:   renga.Vars{"SECRET": ledgerSecret, "EMPTY": "", "TEXT": "<a> & \"b\"\n\u2028ü", "N": fmt.Sprint(n)},
+			Credentials: map[renga.AddOnID]renga.Credentials{
+				"addon-1": {Plan: "heroku-postgresql:essential-0", Version: 3, Vars: renga.Vars{"DATABASE_URL": "postgres://" + ledgerSecret}},
+				"addon-2": {Plan: "renga-disk:basic", Version: 1, Vars: renga.Vars{"DISK_PATH": "/data"}, Mounts: []renga.Mount{
+					{Volume: "renga-disk-addon-2", Path: "/data", Types: []renga.ProcessType{"web", "worker"}, Shared: true},
+				}},
+			},
 		},
 		Description: "Deploy 0123456789ab", By: "account-1", PushID: fmt.Sprintf("push-%d", n),
 		CreatedAt: time.Date(2026, 11, 22, 3, 4, 5, 123456789+n, time.FixedZone("X", 3600)),

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"renga"
-	"renga/durable"
 )
 
 const (
@@ -35,7 +34,7 @@ type ledgerOwner struct {
 }
 
 func (l *Ledger) ownerFile(appName string) string {
-	return filepath.Join(l.dir, repositoryDir(appName), string(releasesPart), "_renga", "owner")
+	return filepath.Join(l.notesDir(appName), "owner")
 }
 
 // KeepOwner writes the note of an app's owner, which survives a power loss once
@@ -45,39 +44,10 @@ func (l *Ledger) KeepOwner(ctx context.Context, app renga.App, owner renga.Accou
 	if known, err := l.Owner(ctx, app); err == nil && known.ID == owner.ID && known.Email == owner.Email {
 		return nil
 	}
-	plain, err := json.Marshal(ledgerOwner{
+	return l.keepNote(app, l.ownerFile(app.Name), "owner of app "+app.Name, ledgerOwnerBinding(app.ID), ledgerOwner{
 		Format: ledgerOwnerFormat, App: string(app.ID), ID: string(owner.ID), Email: owner.Email,
 		CreatedAt: owner.CreatedAt.UTC(),
 	})
-	if err != nil {
-		return fmt.Errorf("write owner of app %s: %w", app.Name, err)
-	}
-	sealed, err := l.sealer.Seal(plain, ledgerOwnerBinding(app.ID))
-	if err == nil {
-		err = l.writeOwner(l.ownerFile(app.Name), sealed)
-	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return renga.Errorf(renga.Conflict,
-			"The releases of the app %s are not where they were: it was just renamed or removed. Try again.", app.Name)
-	case err != nil:
-		return fmt.Errorf("write owner of app %s: %w", app.Name, ledgerNoSpace(err))
-	}
-	return nil
-}
-
-// writeOwner makes no directory but the file's own, so that nothing appears
-// under a name that an app has just given up.
-func (l *Ledger) writeOwner(file string, sealed []byte) error {
-	dir := filepath.Dir(file)
-	err := os.Mkdir(dir, 0o700)
-	if err == nil {
-		err = durable.SyncDir(filepath.Dir(dir))
-	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return durable.WriteFile(file, sealed, 0o600)
 }
 
 // Owner reads the note of an app's owner. It is renga.NotFound if there is
@@ -94,11 +64,11 @@ func (l *Ledger) Owner(_ context.Context, app renga.App) (renga.Account, error) 
 	if err != nil {
 		return renga.Account{}, fmt.Errorf("read owner of app %s: %w", app.Name, err)
 	}
-	plain, err := l.sealer.Open(sealed, ledgerOwnerBinding(app.ID))
-	if err != nil {
-		return renga.Account{}, fmt.Errorf("read owner of app %s: %w", app.Name, flawf("open the sealed note: %w", err))
+	plain, err := l.openNote(sealed, ledgerOwnerBinding(app.ID))
+	var owner renga.Account
+	if err == nil {
+		owner, err = parseLedgerOwner(plain)
 	}
-	owner, err := parseLedgerOwner(plain)
 	if err != nil {
 		return renga.Account{}, fmt.Errorf("read owner of app %s: %w", app.Name, err)
 	}

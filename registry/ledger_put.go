@@ -41,6 +41,7 @@ func (l *Ledger) put(ctx context.Context, r renga.Release) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	defer w.drop()
 	x := newLedgerIndex(r)
 	for _, t := range slices.Sorted(maps.Keys(r.Inputs.Images)) {
 		if err := w.link(ctx, t, r.Inputs.Images[t], &x); err != nil {
@@ -78,6 +79,7 @@ func (l *Ledger) linkImages(ctx context.Context, from, to string, images map[ren
 	if err != nil {
 		return err
 	}
+	defer w.drop()
 	w.place.app = from
 	x := ledgerIndex{Images: map[renga.ProcessType]v1.Descriptor{}}
 	for _, t := range slices.Sorted(maps.Keys(images)) {
@@ -103,6 +105,16 @@ type ledgerWriter struct {
 	manifests distribution.ManifestService
 	linked    map[string]v1.Descriptor // images by digest; process types may share one
 	held      []distribution.Manifest  // of images, for the second stage
+	drops     []func()                 // let go of content that the release counts on
+}
+
+// hold keeps content from being collected until the release is written.
+func (w *ledgerWriter) hold(digests ...string) { w.drops = append(w.drops, w.gate.hold(digests...)) }
+
+func (w *ledgerWriter) drop() {
+	for _, drop := range w.drops {
+		drop()
+	}
 }
 
 func (l *Ledger) begin(ctx context.Context, appName string) (*ledgerWriter, error) {
@@ -111,7 +123,7 @@ func (l *Ledger) begin(ctx context.Context, appName string) (*ledgerWriter, erro
 		return nil, err
 	}
 	w := &ledgerWriter{
-		Ledger: l, batch: newLedgerBatch(l.driver, l.dir, l.files),
+		Ledger: l, batch: newLedgerBatch(l.driver, l.dir, l.files, l.gate.use),
 		place: ledgerPlace{app: appName}, linked: map[string]v1.Descriptor{},
 	}
 	if w.place.ns, err = ledgerNamespace(w.batch); err != nil {
@@ -132,11 +144,13 @@ func (w *ledgerWriter) link(ctx context.Context, t renga.ProcessType, img renga.
 		x.Images[t] = desc
 		return nil
 	}
+	w.hold(img.Digest)
 	found, err := w.find(ctx, w.place, t, img)
 	if err != nil {
 		return err
 	}
 	for _, part := range found.manifest.References() {
+		w.hold(part.Digest.String())
 		if err := w.linkBlob(ctx, t, img, part); err != nil {
 			return err
 		}
@@ -231,11 +245,13 @@ func (w *ledgerWriter) seal(ctx context.Context, r renga.Release, x ledgerIndex)
 		return v1.Descriptor{}, fmt.Errorf("seal the document: %w", err)
 	}
 	blobs := w.place.releases.Blobs(ctx)
+	w.hold(v1.DescriptorEmptyJSON.Digest.String(), r.Previous)
 	if _, err := blobs.Stat(ctx, v1.DescriptorEmptyJSON.Digest); err != nil {
 		if _, err := blobs.Put(ctx, v1.MediaTypeEmptyJSON, []byte("{}")); err != nil {
 			return v1.Descriptor{}, err
 		}
 	}
+	w.hold(digest.FromBytes(sealed).String())
 	return blobs.Put(ctx, ledgerSealedType, sealed)
 }
 
@@ -245,6 +261,7 @@ func (w *ledgerWriter) manifest(ctx context.Context, mediaType string, content [
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
+	w.hold(desc.Digest.String())
 	_, err = w.manifests.Put(ctx, m)
 	return desc, err
 }

@@ -41,6 +41,11 @@ func checkManifest(mediaType string, body []byte) error {
 		return errSchema1
 	case doc.SchemaVersion != 2:
 		return badManifest("its schemaVersion is %d and must be 2", doc.SchemaVersion)
+	}
+	if err := checkSubject(body); err != nil {
+		return err
+	}
+	switch {
 	case isIndex(mediaType):
 		return checkRefs("image", doc.Manifests)
 	case doc.Config == nil:
@@ -53,6 +58,18 @@ func checkManifest(mediaType string, body []byte) error {
 		return err
 	}
 	return checkURLs(doc.Layers)
+}
+
+// checkSubject checks what the list of referrers takes from a manifest.
+func checkSubject(body []byte) error {
+	one, err := referrerOf(body)
+	if err != nil {
+		return badManifest("it cannot be read (%s)", jsonReason(err))
+	}
+	if one.subject != nil {
+		return checkRefs("subject", []contentRef{*one.subject})
+	}
+	return nil
 }
 
 func isIndex(mediaType string) bool { return mediaType == typeOCIIndex || mediaType == typeDockerList }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"renga"
 	"renga/durable"
@@ -74,6 +75,7 @@ func (r *Registry) BeginMove(_ context.Context, m renga.Rename) error {
 	if err != nil {
 		return r.diskError(fmt.Errorf("begin rename of %s: %w", m.From, err))
 	}
+	r.renames.note(m)
 	if err := r.linkMove(m); err != nil {
 		return r.diskError(fmt.Errorf("begin rename of %s: %w", m.From,
 			errors.Join(err, r.UndoMove(context.Background(), m))))
@@ -92,7 +94,8 @@ func (r *Registry) removeLeftovers(name string) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("look for repositories of app %s: %w", name, err)
 	}
-	if err := os.RemoveAll(dir); err != nil {
+	defer r.gate.use.forget(name)
+	if err := removeTree(dir); err != nil {
 		return fmt.Errorf("remove repositories of app %s: %w", name, err)
 	}
 	return nil
@@ -108,6 +111,12 @@ func (r *Registry) linkMove(m renga.Rename) error {
 
 // EndMove does step 4. Calling it again does nothing.
 func (r *Registry) EndMove(_ context.Context, m renga.Rename) error {
+	r.renames.note(m)
+	defer func() {
+		r.renames.note(m)
+		r.gate.use.forget(m.From)
+		r.gate.use.forget(m.To)
+	}()
 	from, to := r.driver.file(repositoryDir(m.From)), r.driver.file(repositoryDir(m.To))
 	if err := removeLink(to); err != nil {
 		return fmt.Errorf("end rename of %s: %w", m.From, err)
@@ -137,6 +146,39 @@ func (r *Registry) UndoMove(_ context.Context, m renga.Rename) error {
 		return fmt.Errorf("undo rename of %s: %w", m.From, err)
 	}
 	return r.dropMove(m)
+}
+
+// renameCount counts renames: a collection must not take one app's repositories
+// for another's.
+type renameCount struct {
+	mu     sync.Mutex
+	sum    int64
+	byName map[string]int64
+}
+
+// note counts a step of a rename.
+func (c *renameCount) note(m renga.Rename) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byName == nil {
+		c.byName = map[string]int64{}
+	}
+	c.sum++
+	c.byName[m.From]++
+	c.byName[m.To]++
+}
+
+func (c *renameCount) all() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sum
+}
+
+// of counts those from and to a name.
+func (c *renameCount) of(name string) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byName[name]
 }
 
 // Moves lists the renames that were begun and not ended.

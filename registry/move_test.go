@@ -125,7 +125,7 @@ func begun(t *testing.T, crash func(*testing.T, *fixture)) *fixture {
 	return w
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

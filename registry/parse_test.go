@@ -20,6 +20,8 @@ func TestParseCall(t *testing.T) {
 	for path, want := range map[string]call{
 		"/v2":                        {kind: callBase},
 		"/v2/":                       {kind: callBase},
+		"/v2/_catalog":               {kind: callCatalog},
+		"/v2/token":                  {kind: callToken},
 		"/v2/hello/manifests/latest": {callManifest, "hello", "web", "latest"},
 		"/v2/hello/worker/manifests/" + someDigest: {callManifest, "hello", "worker", someDigest},
 		"/v2/hello/blobs/" + someDigest:            {callBlob, "hello", "web", someDigest},
@@ -59,7 +61,8 @@ func TestParseCallRefuses(t *testing.T) {
 		"/v2/hello/blobs/latest":                          400,
 		"/v2/hello/blobs/uploads/..":                      404,
 		"/v2/hello/blobs/uploads/" + someDigest:           404,
-		"/v2/_catalog":                                    403,
+		"/v2/_catalog/":                                   404,
+		"/v2/token/x":                                     404,
 		"/v2/hello/manifests/" + strings.Repeat("a", 129): 400,
 	} {
 		c, err := parseCall(path)
@@ -84,7 +87,7 @@ func FuzzParseCall(f *testing.F) {
 			}
 			return
 		}
-		if c.kind == callBase {
+		if c.kind == callBase || c.kind == callCatalog || c.kind == callToken { // which name no repository
 			return
 		}
 		if renga.ValidateAppName(c.app) != nil || (c.process != releasesPart && renga.ValidateProcessType(c.process) != nil) {

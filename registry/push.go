@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,19 +30,23 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rq requ
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(r.checkSpace(), r.checkEngineSpace(req.Context())); err != nil {
+	if err := errors.Join(r.checkSpace(), r.checkEngineSpace(req.Context()), r.checkQuota(rq, int64(len(body)))); err != nil {
 		return err
 	}
 	put := manifestPut{request: rq, body: body, mediaType: manifestType(req)}
 	if err := checkManifest(put.mediaType, body); err != nil {
 		return err
 	}
+	defer r.holdManifest(body)()
 	// A client that hangs up must not leave half a push.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(req.Context()), commitTimeout)
 	defer cancel()
 	put.req = req.WithContext(ctx)
 	if !rq.byDigest() {
 		defer r.tags.Lock(tagKey(rq.repository(), rq.ref))()
+		if err := r.checkTag(ctx, rq, digest.FromBytes(body).String()); err != nil {
+			return err
+		}
 		if rq.ref == r.o.ReleaseTag {
 			return r.push(w, put)
 		}
@@ -49,7 +54,16 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, rq requ
 			return err
 		}
 	}
-	r.store(put).copyTo(w)
+	return r.answerPush(w, put, r.store(put))
+}
+
+// answerPush tells of a manifest that is stored and makes no release, and lets the
+// answer out.
+func (r *Registry) answerPush(w http.ResponseWriter, put manifestPut, answer *heldAnswer) error {
+	if err := r.tellPush(put, answer); err != nil {
+		return err
+	}
+	answer.copyTo(w)
 	return nil
 }
 
@@ -67,6 +81,7 @@ type pendingPush struct {
 	app     string // by name; the intent has its id
 	process renga.ProcessType
 	repo    storedRepository
+	request *renga.ContentEvent // nil after a crash
 }
 
 // openPush opens the repository of an intent, and reads its app.
@@ -98,6 +113,7 @@ func (r *Registry) push(w http.ResponseWriter, put manifestPut) error {
 	if err != nil {
 		return err
 	}
+	defer r.gate.hold(p.Previous)() // to which the tag may be put back
 	images, err := r.readImages(ctx, p, put.mediaType, put.body)
 	switch {
 	case errors.Is(err, errNotStored) && isIndex(put.mediaType):
@@ -116,11 +132,14 @@ func (r *Registry) push(w http.ResponseWriter, put manifestPut) error {
 		answer := r.store(put)
 		answer.warn("Stored and not released: what was pushed is no image that an app can run, but for instance a chart, " +
 			"a build cache, a plugin or an attestation.")
-		answer.copyTo(w)
-		return nil
+		return r.answerPush(w, put, answer)
 	}
-	if put.app.ID != "" && !put.app.FeatureOn(renga.ReleaseOnPush) {
+	if put.who.imports == "" && put.app.ID != "" && !put.app.FeatureOn(renga.ReleaseOnPush) {
 		return r.storeOnly(w, put, p)
+	}
+	if err := r.checkProvenance(ctx, put, images); err != nil {
+		r.counts.refused.Add(1)
+		return err
 	}
 	if err := r.intents.write(p.intent); err != nil {
 		return r.diskError(err)
@@ -139,6 +158,14 @@ func (r *Registry) push(w http.ResponseWriter, put manifestPut) error {
 	return nil
 }
 
+// checkProvenance refuses a push that the app's rules do not let become a release.
+func (r *Registry) checkProvenance(ctx context.Context, put manifestPut, images map[renga.ProcessType]renga.Image) error {
+	for _, img := range images { // of all process types it is the same
+		return provenance{r.storage, r.o.Dir}.check(ctx, put.app, "", img)
+	}
+	return nil
+}
+
 // storeOnly stores and tags an image of an app that releases by itself, and
 // says so.
 func (r *Registry) storeOnly(w http.ResponseWriter, put manifestPut, p pendingPush) error {
@@ -148,8 +175,7 @@ func (r *Registry) storeOnly(w http.ResponseWriter, put manifestPut, p pendingPu
 		answer.warn(fmt.Sprintf("The image is stored and not released: release it with heroku container:release %s -a %s.",
 			put.process, put.call.app))
 	}
-	answer.copyTo(w)
-	return nil
+	return r.answerPush(w, put, answer)
 }
 
 // storeIncomplete lets distribution say what a manifest lacks. If it finds
@@ -178,6 +204,9 @@ func (r *Registry) makeRelease(ctx context.Context, p pendingPush, images map[re
 		By:     p.By,
 		At:     p.At,
 	})
+	if err == nil {
+		err = r.tell(ctx, p.released())
+	}
 	switch renga.KindOf(err) {
 	case "":
 		r.settle(p.intent)
@@ -240,7 +269,7 @@ func (r *Registry) forget(it intent) {
 // beginPush makes the intent of a push.
 func (r *Registry) beginPush(ctx context.Context, put manifestPut) (pendingPush, error) {
 	p, err := r.openPush(ctx, intent{
-		ID:         uuid.NewString(),
+		ID:         cmp.Or(put.who.imports, uuid.NewString()),
 		App:        put.app.ID,
 		Repository: put.repository(),
 		Tag:        put.ref,
@@ -251,6 +280,9 @@ func (r *Registry) beginPush(ctx context.Context, put manifestPut) (pendingPush,
 	if err != nil {
 		return pendingPush{}, err
 	}
+	e := contentEvent(renga.PushEvent, put.request, put.req)
+	e.MediaType, e.Size = put.mediaType, int64(len(put.body))
+	p.request = &e
 	p.Previous, err = p.repo.tag(ctx, put.ref)
 	return p, err
 }
@@ -266,7 +298,31 @@ func (r *Registry) readImages(
 // deleteTag removes a tag. Releases keep the image that it named.
 func (r *Registry) deleteTag(w http.ResponseWriter, req *http.Request, rq request) error {
 	defer r.tags.Lock(tagKey(rq.repository(), rq.ref))()
-	return r.passThrough(w, req)
+	if err := r.checkTag(req.Context(), rq, ""); err != nil {
+		return err
+	}
+	repo, err := r.repository(req.Context(), rq.repository())
+	if err != nil {
+		return err
+	}
+	named, err := repo.tag(req.Context(), rq.ref)
+	if err != nil {
+		return err
+	}
+	if named != "" {
+		w.Header().Set(digestHeader, named)
+	}
+	answer := &heldAnswer{header: http.Header{}, status: http.StatusOK}
+	if err := r.passThrough(answer, req); err != nil {
+		return err
+	}
+	if answer.status == http.StatusAccepted {
+		if err := r.tell(req.Context(), contentEvent(renga.DeleteEvent, rq, req)); err != nil {
+			return err
+		}
+	}
+	answer.copyTo(w)
+	return nil
 }
 
 // store lets distribution store and tag a manifest, and holds its answer back.
@@ -275,9 +331,14 @@ func (r *Registry) store(put manifestPut) *heldAnswer {
 	req.Body = io.NopCloser(bytes.NewReader(put.body))
 	req.ContentLength = int64(len(put.body))
 	answer := &heldAnswer{header: http.Header{}, status: http.StatusOK}
-	if err := r.write(answer, req, nil); err != nil {
-		refusalOf(err).write(answer)
+	subject, err := r.noteReferrer(put)
+	if err == nil {
+		err = r.write(answer, req, nil)
 	}
+	if err != nil {
+		refusalOf(r.diskError(err)).write(answer)
+	}
+	r.answerReferrer(put, subject, answer)
 	return answer
 }
 

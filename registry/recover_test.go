@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -56,6 +57,34 @@ func TestOutageKeepsThePushAndRecoveryReleasesIt(t *testing.T) {
 				t.Errorf("stats %+v, %d releases", s, len(w.released()))
 			}
 		})
+	}
+}
+
+// TestRunReleasesWhatWaitsSoon, and not only when somebody pushes again.
+func TestRunReleasesWhatWaitsSoon(t *testing.T) {
+	w := newFixture(t)
+	w.failWith(renga.Errorf(renga.Unavailable, "Redis is away."))
+	img := image(t)
+	wantRefusal(t, remote.Write(w.ref(t, "hello/web:latest"), img, as("alice-token")...), http.StatusServiceUnavailable)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- w.reg.Run(ctx) }()
+		time.Sleep(35 * time.Second)
+		synctest.Wait()
+		if len(w.released()) != 0 {
+			t.Error("released before the outage is over")
+		}
+		w.failWith(nil)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	if p := w.released(); len(p) != 1 || p[0].Images[renga.Web].Digest != digestOf(t, img) || w.reg.Stats().Waiting != 0 {
+		t.Errorf("within ten seconds after the outage: %+v", p)
 	}
 }
 

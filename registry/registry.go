@@ -39,9 +39,12 @@ import (
 
 // Directory knows accounts, apps and their releases.
 type Directory interface {
-	// Bearer is the account of an API token, and how far the token goes;
-	// renga.Unauthorized if there is no such token.
-	Bearer(ctx context.Context, token string) (renga.Bearer, error)
+	// Holder is the account of an API token, and how far the token goes;
+	// renga.Unauthorized if there is no such token, renga.TooMany while whoever
+	// shows it has to wait because of others that did not exist.
+	Holder(ctx context.Context, shown renga.ShownToken) (renga.Bearer, error)
+	// Apps are all apps.
+	Apps(ctx context.Context) ([]renga.App, error)
 	// AppByRepository is the app of that name, or else the one that had it last;
 	// an error of kind NotFound when there is none.
 	AppByRepository(ctx context.Context, name string) (renga.App, error)
@@ -60,13 +63,15 @@ type Releaser interface {
 
 // Options are what New needs.
 type Options struct {
-	Dir           string // distribution's root
-	IntentDir     string // where promised releases are written down
-	Secret        []byte // signs the state of uploads; keep it over restarts
-	Platform      string // of the dynos: "linux/amd64", "linux/arm64/v8"; the default is linux/amd64
-	MaxImageBytes int64  // sum of an image's compressed layers; 0 means no limit
-	MaxUnpacked   int64  // what an image may take when its layers are unpacked; 0 means no limit
-	MinFreeBytes  int64  // pushes are refused below this much free disk
+	Dir           string         // distribution's root
+	IntentDir     string         // where promised releases are written down
+	Secret        []byte         // signs the state of uploads; keep it over restarts
+	Platform      string         // of the dynos: "linux/amd64", "linux/arm64/v8"; the default is linux/amd64
+	MaxImageBytes int64          // sum of an image's compressed layers; 0 means no limit
+	MaxUnpacked   int64          // what an image may take when its layers are unpacked; 0 means no limit
+	MinFreeBytes  int64          // pushes are refused below this much free disk of the engine and, unless Disk is set, of Dir
+	Disk          *durable.Marks // of Dir: nothing is pushed while it is full
+	AppQuota      int64          // what an app may have that has no quota of its own; 0 for no limit
 	// EngineFree is how much disk is free where the engine unpacks images, or an
 	// error if that cannot be found out; nil if it never can.
 	EngineFree   func(ctx context.Context) (int64, error)
@@ -76,7 +81,13 @@ type Options struct {
 	// UnpacksZstd is an error that says why the engine cannot unpack zstd layers,
 	// and what to do; nil if it always can.
 	UnpacksZstd func(ctx context.Context) error
-	Log         *slog.Logger
+	// Gate is that of the ledger in the same directory; nil if nothing is ever
+	// collected.
+	Gate *Gate
+	// Tell writes down what happened to content, for webhooks; nil for nobody. It may
+	// be told of an event twice.
+	Tell func(ctx context.Context, e renga.ContentEvent) error
+	Log  *slog.Logger
 }
 
 // Registry is the HTTP handler of everything below /v2/.
@@ -93,6 +104,9 @@ type Registry struct {
 	intents  intentDir
 	apps     locks.Named // shared: something goes to the app's repositories; exclusive: they are removed or renamed
 	tags     locks.Named // exclusive: a tag is being moved
+	gate     *Gate
+	pulls    recently
+	renames  renameCount
 	counts   counters
 }
 
@@ -123,7 +137,7 @@ func New(o Options, dir Directory, rel Releaser) (*Registry, error) {
 		}
 	}
 	adaptDistributionLog(o.Log)
-	driver := newUploadDriver(o.Dir)
+	driver := newUploadDriver(o.Dir, o.Gate.use)
 	inner, err := newDistribution(driver, o.Secret)
 	if err != nil {
 		return nil, fmt.Errorf("open registry: %w", err)
@@ -135,7 +149,7 @@ func New(o Options, dir Directory, rel Releaser) (*Registry, error) {
 	return &Registry{
 		o: o, platform: p, dir: dir, rel: rel, log: o.Log,
 		inner: inner, storage: ns, driver: driver, measurer: newMeasurer(driver, o.MaxUnpacked),
-		intents: intentDir(o.IntentDir),
+		intents: intentDir(o.IntentDir), gate: o.Gate,
 	}, nil
 }
 
@@ -171,12 +185,18 @@ func (r *Registry) serve(w http.ResponseWriter, req *http.Request) error {
 	switch {
 	case err != nil:
 		return err
+	case c.kind == callToken:
+		return giveToken(w, req)
+	case who.anonymous && (badCall != nil || !c.pulls(req.Method)):
+		return errLogin
 	case badCall != nil:
 		return badCall
 	case c.kind == callBase:
 		return r.passThrough(w, req)
 	case !c.allows(req.Method):
 		return errUnsupported
+	case c.kind == callCatalog:
+		return r.listRepositories(w, req, who)
 	}
 	if err := c.checkParameters(req); err != nil {
 		return err
@@ -231,8 +251,14 @@ func (r *Registry) dispatch(w http.ResponseWriter, req *http.Request, rq request
 	switch {
 	case rq.kind == callManifest && req.Method == http.MethodPut:
 		return r.audited("manifest pushed", w, req, rq, r.putManifest)
+	case rq.kind == callManifest && req.Method == http.MethodDelete && rq.byDigest():
+		return r.audited("manifest deleted", w, req, rq, r.deleteManifest)
 	case rq.kind == callManifest && req.Method == http.MethodDelete:
 		return r.audited("tag deleted", w, req, rq, r.deleteTag)
+	case rq.kind == callBlob && req.Method == http.MethodDelete:
+		return r.audited("blob deleted", w, req, rq, r.deleteBlob)
+	case rq.kind == callReferrers:
+		return r.listReferrers(w, req, rq)
 	case rq.kind == callManifest && req.Method == http.MethodHead:
 		return r.headManifest(w, req, rq)
 	case rq.kind == callManifest && reads:
@@ -250,14 +276,16 @@ func (r *Registry) dispatch(w http.ResponseWriter, req *http.Request, rq request
 // passThrough lets distribution answer, except for its internal errors, whose texts
 // hold paths of the host.
 func (r *Registry) passThrough(w http.ResponseWriter, req *http.Request) error {
-	c := &answerFilter{ResponseWriter: w, judge: func(status int) error {
-		if status >= http.StatusInternalServerError {
-			return errInner
-		}
-		return nil
-	}}
+	c := &answerFilter{ResponseWriter: w, judge: innerError}
 	r.inner.ServeHTTP(c, req)
 	return c.err
+}
+
+func innerError(status int) error {
+	if status >= http.StatusInternalServerError {
+		return errInner
+	}
+	return nil
 }
 
 func (o Options) withDefaults() (Options, platform, error) {
@@ -266,6 +294,12 @@ func (o Options) withDefaults() (Options, platform, error) {
 	}
 	if o.ReleaseTag == "" {
 		o.ReleaseTag = "latest"
+	}
+	if o.Disk == nil {
+		o.Disk = &durable.Marks{Dir: o.Dir, Full: o.MinFreeBytes}
+	}
+	if o.Gate == nil {
+		o.Gate = newGate(o.Dir)
 	}
 	if o.Platform == "" {
 		o.Platform = "linux/amd64"

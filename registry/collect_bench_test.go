@@ -1,0 +1,145 @@
+package registry_test
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/opencontainers/go-digest"
+)
+
+// stored is a storage that is filled past the registry, for that takes its time. All in
+// it is old.
+type stored struct {
+	root string
+	old  time.Time
+}
+
+func (s stored) write(b *testing.B, path string, content []byte) {
+	b.Helper()
+	path = filepath.Join(s.root, "docker/registry/v2", path)
+	must(b, os.MkdirAll(filepath.Dir(path), 0o700))
+	must(b, os.WriteFile(path, content, 0o600))
+	must(b, os.Chtimes(path, s.old, s.old))
+	must(b, os.Chtimes(filepath.Dir(path), s.old, s.old))
+}
+
+func (s stored) blob(b *testing.B, hex string, content []byte) {
+	b.Helper()
+	s.write(b, "blobs/sha256/"+hex[:2]+"/"+hex+"/data", content)
+}
+
+func (s stored) layer(b *testing.B) (hexDigits string) {
+	b.Helper()
+	raw := make([]byte, 32)
+	_, err := rand.Read(raw)
+	must(b, err)
+	hexDigits = hex.EncodeToString(raw)
+	s.blob(b, hexDigits, raw)
+	s.write(b, "repositories/hello/web/_layers/sha256/"+hexDigits+"/link", []byte("sha256:"+hexDigits))
+	return hexDigits
+}
+
+// image is an image of so many layers, with a tag if it has a name.
+func (s stored) image(b *testing.B, layers int, tag string) {
+	b.Helper()
+	type ref struct {
+		MediaType string `json:"mediaType"`
+		Digest    string `json:"digest"`
+		Size      int    `json:"size"`
+	}
+	doc := struct {
+		SchemaVersion int    `json:"schemaVersion"`
+		MediaType     string `json:"mediaType"`
+		Config        ref    `json:"config"`
+		Layers        []ref  `json:"layers"`
+	}{SchemaVersion: 2, MediaType: "application/vnd.oci.image.manifest.v1+json"}
+	doc.Config = ref{"application/vnd.oci.image.config.v1+json", "sha256:" + s.layer(b), 32}
+	for range layers {
+		doc.Layers = append(doc.Layers, ref{"application/vnd.oci.image.layer.v1.tar", "sha256:" + s.layer(b), 32})
+	}
+	raw, err := json.Marshal(doc)
+	must(b, err)
+	dgst := digest.FromBytes(raw)
+	s.blob(b, dgst.Encoded(), raw)
+	s.write(b, "repositories/hello/web/_manifests/revisions/sha256/"+dgst.Encoded()+"/link", []byte(dgst))
+	if tag != "" {
+		s.write(b, "repositories/hello/web/_manifests/tags/"+tag+"/current/link", []byte(dgst))
+	}
+}
+
+// BenchmarkCollect marks and sweeps 100,000 pieces of content, half of which are needed,
+// while somebody pushes: how long that takes, the memory on top, the longest that a
+// request waited for a removal, and the slowest push with and without it.
+func BenchmarkCollect(b *testing.B) {
+	const images, layers = 500, 98 // with a config and a manifest 100 pieces each
+	f := newCollectFixture(b, time.Hour, 0)
+	s := stored{f.options.Dir, time.Now().Add(-48 * time.Hour)}
+	for n := range images {
+		s.image(b, layers, "kept-"+hex.EncodeToString([]byte{byte(n >> 8), byte(n)}))
+		s.image(b, layers, "")
+	}
+	slowest := func(until <-chan struct{}) time.Duration {
+		var worst time.Duration
+		for {
+			select {
+			case <-until:
+				return worst
+			default:
+			}
+			img := image(b)
+			begun := time.Now()
+			if err := remote.Write(f.ref(b, "hello/web:pushed"), img, as("alice-token")...); err != nil {
+				b.Error(err)
+			}
+			worst = max(worst, time.Since(begun))
+		}
+	}
+	alone := make(chan struct{})
+	time.AfterFunc(5*time.Second, func() { close(alone) })
+	without := slowest(alone)
+	goruntime.GC()
+	var before goruntime.MemStats
+	goruntime.ReadMemStats(&before)
+	done := make(chan struct{})
+	var peak uint64
+	var with time.Duration
+	var beside sync.WaitGroup
+	beside.Go(func() { with = slowest(done) })
+	beside.Go(func() {
+		ticker := time.NewTicker(20 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			var now goruntime.MemStats
+			goruntime.ReadMemStats(&now)
+			peak = max(peak, now.HeapInuse)
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+			}
+		}
+	})
+	got := f.collect(b, false)
+	close(done)
+	beside.Wait()
+	if got.Removed != images*(layers+2) || got.Kept < images*(layers+2) {
+		b.Errorf("%d removed, %d kept", got.Removed, got.Kept)
+	}
+	for b.Loop() { // there is nothing to repeat
+		continue
+	}
+	b.ReportMetric(got.Took.Seconds(), "s")
+	b.ReportMetric(float64(peak-before.HeapInuse)/(1<<20), "MB")
+	b.ReportMetric(float64(got.LongestHold.Microseconds())/1000, "ms-hold")
+	b.ReportMetric(float64(got.LongestWait.Microseconds())/1000, "ms-waited")
+	b.ReportMetric(float64(with.Milliseconds()), "ms-slowest-push")
+	b.ReportMetric(float64(without.Milliseconds()), "ms-slowest-push-alone")
+}
