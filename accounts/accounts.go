@@ -119,22 +119,22 @@ func (a *Accounts) ChangePassword(ctx context.Context, by renga.Bearer, current,
 	return a.store.ChangePassword(ctx, by.Account.ID, old, hash, by.Authorization.ID)
 }
 
-// Authorize makes a token for an account: a login, when whoever asks came with
-// the account's password and without a token. It ends after lifetime, never when
-// that is zero, and is shown here and never again.
-func (a *Accounts) Authorize(ctx context.Context, by renga.Bearer, description string, scopes renga.Scopes,
-	lifetime time.Duration) (renga.Authorization, string, error) {
-	if err := renga.ValidateScopes(scopes); err != nil {
+// Authorize makes a token for an account, with the description, the scopes, the
+// lifetime and the app that are asked for: a login, when whoever asks came with the
+// account's password and without a token. It is shown here and never again.
+func (a *Accounts) Authorize(ctx context.Context, by renga.Bearer,
+	asked renga.Authorization) (renga.Authorization, string, error) {
+	if err := renga.ValidateScopes(asked.Scopes, asked.App != ""); err != nil {
 		return renga.Authorization{}, "", err
 	}
 	now := time.Now().UTC()
 	grant, token := newGrant(by.Account.ID, now)
-	grant.Description, grant.Scopes, grant.Lifetime = description, scopes, lifetime
+	grant.Description, grant.Scopes, grant.Lifetime, grant.App = asked.Description, asked.Scopes, asked.Lifetime, asked.App
 	if by.Authorization.ID == "" {
 		grant.Password = by.Authorization.Password
 	}
-	if lifetime > 0 {
-		grant.ExpiresAt = now.Add(lifetime)
+	if grant.Lifetime > 0 {
+		grant.ExpiresAt = now.Add(grant.Lifetime)
 	}
 	return grant, token, a.store.SaveAuthorization(ctx, grant, token)
 }

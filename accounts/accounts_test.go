@@ -220,8 +220,9 @@ func TestARegeneratedTokenLastsAsLongAgain(t *testing.T) {
 	db, people := open(t)
 	made, _, err := people.Create(t.Context(), "basho@example.com", password)
 	check(t, err)
-	grant, token, err := people.Authorize(t.Context(), renga.Bearer{Account: made}, "robot",
-		renga.Scopes{renga.ScopeRead}, time.Hour)
+	grant, token, err := people.Authorize(t.Context(), renga.Bearer{Account: made}, renga.Authorization{
+		Description: "robot", Scopes: renga.Scopes{renga.ScopeRegistryPull}, Lifetime: time.Hour, App: "app-hello",
+	})
 	check(t, err)
 	again, fresh, err := people.Regenerate(t.Context(), made.ID, grant.ID)
 	check(t, err)
@@ -233,7 +234,8 @@ func TestARegeneratedTokenLastsAsLongAgain(t *testing.T) {
 	wantKind(t, err, renga.Unauthorized)
 	bearer, err := db.Bearer(t.Context(), fresh)
 	check(t, err)
-	if bearer.Authorization.ID != grant.ID || bearer.Authorization.Scopes.Allow(renga.ScopeWrite) {
+	if bearer.Authorization.ID != grant.ID || bearer.Authorization.App != "app-hello" ||
+		bearer.Authorization.Scopes.Allow(renga.ScopeRegistryPush) {
 		t.Errorf("%+v", bearer)
 	}
 	_, _, err = people.Regenerate(t.Context(), "another", grant.ID)

@@ -63,7 +63,9 @@ func (a *Accounts) Finish(ctx context.Context, id, email, password, from string)
 	if err != nil {
 		return renga.Bearer{}, err
 	}
-	grant, token, err := a.Authorize(ctx, by, l.Description, renga.Scopes{renga.ScopeGlobal}, tokenLifetime)
+	grant, token, err := a.Authorize(ctx, by, renga.Authorization{
+		Description: l.Description, Scopes: renga.Scopes{renga.ScopeGlobal}, Lifetime: tokenLifetime,
+	})
 	if err != nil {
 		return renga.Bearer{}, err
 	}

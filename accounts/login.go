@@ -50,7 +50,7 @@ func (a *Accounts) Login(ctx context.Context, email, password, from string) (ren
 // accounts at the same address.
 func (a *Accounts) tryPassword(ctx context.Context, email, password, from string) (renga.Account, string, error) {
 	from = renga.ClientNetwork(from)
-	d := attemptLimit{"account " + strings.ToLower(email) + " from " + from, freeForAccount}
+	d := attemptLimit{accountFrom(email, from), freeForAccount}
 	if err := a.countAttempt(ctx, d); err != nil {
 		return renga.Account{}, "", err
 	}
@@ -71,9 +71,18 @@ type attemptLimit struct {
 func (a *Accounts) countAttempt(ctx context.Context, d attemptLimit) error {
 	wait, err := a.store.Attempt(ctx, d.who, d.pause)
 	if err == nil && wait > 0 {
-		err = renga.Errorf(renga.TooMany, "Too many tries; try again in %s.", max(wait, time.Second).Round(time.Second))
+		err = waitFirst(wait)
 	}
 	return err
+}
+
+// accountFrom names an account together with the network that somebody tries it from.
+func accountFrom(email, network string) string {
+	return "account " + strings.ToLower(email) + " from " + network
+}
+
+func waitFirst(pause time.Duration) error {
+	return renga.Errorf(renga.TooMany, "Too many tries; try again in %s.", max(pause, time.Second).Round(time.Second))
 }
 
 // pause doubles with every try beyond the free ones.

@@ -105,8 +105,9 @@ type Server struct {
 	mu      sync.Mutex
 	waiting map[string]waiting // by secret
 
-	tickets *tickets
-	spools  chan struct{} // one for each file in the spool
+	tickets  *tickets
+	services *openServices
+	spools   chan struct{} // one for each file in the spool
 }
 
 type waiting struct {
@@ -132,11 +133,12 @@ func New(o Options) *Server {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Server{
-		Options: o,
-		ending:  make(chan struct{}),
-		waiting: map[string]waiting{},
-		tickets: newTickets(),
-		spools:  make(chan struct{}, maxSpooled),
+		Options:  o,
+		ending:   make(chan struct{}),
+		waiting:  map[string]waiting{},
+		tickets:  newTickets(),
+		services: newOpenServices(),
+		spools:   make(chan struct{}, maxSpooled),
 	}
 }
 

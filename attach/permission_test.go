@@ -30,6 +30,18 @@ func (r *fakePermission) still(context.Context) error {
 	return nil
 }
 
+// waitAsked waits until it was asked so often in vain.
+func (r *fakePermission) waitAsked(t *testing.T, n int64) {
+	t.Helper()
+	for late := time.After(20 * time.Second); r.asked.Load() < n; {
+		select {
+		case <-late:
+			t.Fatalf("it was asked %d times in 20 seconds, want %d", r.asked.Load(), n)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
 var errTaken = renga.Errorf(renga.Forbidden, "You do not have access to the app hello.")
 
 // often is how often servers of these tests look.

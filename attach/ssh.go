@@ -140,8 +140,14 @@ func (t *tickets) renew(user string, lasts time.Duration) {
 const handshakeTime = 30 * time.Second
 
 // SSH serves one client over SSH.
-func (d *Server) SSH(c net.Conn) {
-	config := &ssh.ServerConfig{PublicKeyCallback: d.tickets.checkKey}
+func (d *Server) SSH(c net.Conn) { d.serveSSH(c, d.checkClient) }
+
+// checkKey accepts a client by its user name and key.
+type checkKey func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error)
+
+// serveSSH serves a client whom check accepts.
+func (d *Server) serveSSH(c net.Conn, check checkKey) {
+	config := &ssh.ServerConfig{PublicKeyCallback: check}
 	config.AddHostKey(d.tickets.host)
 	if err := c.SetDeadline(time.Now().Add(handshakeTime)); err != nil {
 		return // the client is gone
@@ -156,8 +162,21 @@ func (d *Server) SSH(c net.Conn) {
 	defer disconnect(gone{})
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
+	if err := c.SetDeadline(time.Time{}); err != nil {
+		return
+	}
+	go ssh.DiscardRequests(requests) // ends with the connection
+	if server.Permissions != nil {
+		d.serveTunnels(ctx, server, server.Permissions.Extensions[serviceExtension], channels)
+		return
+	}
+	d.serveDyno(ctx, server, channels)
+}
+
+// serveDyno serves a client of a dyno.
+func (d *Server) serveDyno(ctx context.Context, server *ssh.ServerConn, channels <-chan ssh.NewChannel) {
 	v, ok := d.tickets.find(server.User())
-	if err := c.SetDeadline(time.Time{}); err != nil || !ok {
+	if !ok {
 		return
 	}
 	if err := v.Still.check(ctx); err != nil {
@@ -170,7 +189,6 @@ func (d *Server) SSH(c net.Conn) {
 		d.Log.Info("client of a dyno's SSH disconnected", "app", v.App, "dyno", v.Dyno, "reason", why)
 		_ = server.Close() // the client may have
 	})
-	go ssh.DiscardRequests(requests) // likewise
 	d.serveChannels(ctx, v, server.User(), channels)
 }
 

@@ -84,6 +84,12 @@ func (d *fixture) admit(t *testing.T, p *fakeRunningDyno) (user string, key ssh.
 // dial connects as a user with a key.
 func (d *fixture) dial(t *testing.T, user string, key ssh.Signer) (*ssh.Client, error) {
 	t.Helper()
+	return d.dialAt(t, d.SSH, user, key)
+}
+
+// dialAt is dial to a door of the server's.
+func (d *fixture) dialAt(t *testing.T, serve func(net.Conn), user string, key ssh.Signer) (*ssh.Client, error) {
+	t.Helper()
 	host, _, _, _, err := ssh.ParseAuthorizedKey([]byte(d.HostKey()))
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +101,7 @@ func (d *fixture) dial(t *testing.T, user string, key ssh.Signer) (*ssh.Client, 
 	defer func() { _ = l.Close() }() // it served one
 	go func() {                      // ends with the connection
 		if theirs, err := l.Accept(); err == nil {
-			d.SSH(theirs)
+			serve(theirs)
 			_ = theirs.Close() // the client may have
 		}
 	}()

@@ -22,19 +22,14 @@ const maxTunnels = 100
 func (d *Server) tunnel(ctx context.Context, v SSHAccess, offered ssh.NewChannel) {
 	d.relays.Add(1)
 	defer d.relays.Done()
-	var to struct {
-		Host     string
-		Port     uint32
-		FromHost string
-		FromPort uint32
-	}
-	if ssh.Unmarshal(offered.ExtraData(), &to) != nil || to.Port == 0 || to.Port > 1<<16-1 {
+	host, port, ok := destination(offered)
+	if !ok {
 		_ = offered.Reject(ssh.ConnectionFailed, "no such port") // it may be gone
 		return
 	}
-	conn, err := v.Dial(ctx, to.Host, uint16(to.Port))
+	conn, err := v.Dial(ctx, host, port)
 	if err != nil {
-		d.Log.Info("tunnel into a dyno refused", "app", v.App, "dyno", v.Dyno, "host", to.Host, "port", to.Port, "err", err)
+		d.Log.Info("tunnel into a dyno refused", "app", v.App, "dyno", v.Dyno, "host", host, "port", port, "err", err)
 		_ = offered.Reject(ssh.ConnectionFailed, renga.MessageOf(err, "the reason is in Renga's log")) // as above
 		return
 	}
@@ -44,16 +39,16 @@ func (d *Server) tunnel(ctx context.Context, v SSHAccess, offered ssh.NewChannel
 		return
 	}
 	go ssh.DiscardRequests(asked) // ends with the channel
-	d.Log.Info("tunnel into a dyno", "app", v.App, "dyno", v.Dyno, "host", to.Host, "port", to.Port)
+	d.Log.Info("tunnel into a dyno", "app", v.App, "dyno", v.Dyno, "host", host, "port", port)
 	d.relayTunnel(ctx, channel, conn)
 }
 
 // relayTunnel copies both ways until both sides have ended, one has failed, or both
 // have been silent for too long.
-func (d *Server) relayTunnel(ctx context.Context, client ssh.Channel, dyno net.Conn) {
+func (d *Server) relayTunnel(ctx context.Context, client halfCloser, far net.Conn) {
 	end := func() {
 		_ = client.Close() // one that has ended is closed already
-		_ = dyno.Close()   // likewise
+		_ = far.Close()    // likewise
 	}
 	defer end()
 	stop := context.AfterFunc(ctx, end)
@@ -62,8 +57,8 @@ func (d *Server) relayTunnel(ctx context.Context, client ssh.Channel, dyno net.C
 	idle := timer.start(d.Idle, end)
 	defer idle()
 	back := make(chan error, 1)
-	go func() { back <- copyOneWay(client, dyno, &timer) }() // waited for below
-	if err := copyOneWay(dyno, client, &timer); err != nil {
+	go func() { back <- copyOneWay(client, far, &timer) }() // waited for below
+	if err := copyOneWay(far, client, &timer); err != nil {
 		end()
 	}
 	if err := <-back; err != nil {

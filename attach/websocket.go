@@ -36,6 +36,10 @@ type exitMessage struct {
 // ServeHTTP serves one client over WebSocket. The path ends with its secret.
 func (d *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secret := path.Base(r.URL.Path)
+	if d.services.knows(bySecret(secret)) {
+		d.serveService(w, r, secret)
+		return
+	}
 	if !d.awaits(secret) {
 		http.Error(w, "No dyno waits here; run it anew.", http.StatusNotFound)
 		return

@@ -17,12 +17,14 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 
 	"renga/certs"
+	"renga/children"
 )
 
 // pebble is the ACME test server's program, built by TestMain.
@@ -142,7 +144,7 @@ func (s *acmeFixture) startPebble(t *testing.T, w checks) {
 	s.pebble = exec.Command(pebble, "-config", s.path("pebble.json"), "-dnsserver", nameServer(t))
 	s.pebble.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=0")
 	s.pebble.Stdout, s.pebble.Stderr = log, log
-	if err := s.pebble.Start(); err != nil {
+	if err := children.Start(s.pebble, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

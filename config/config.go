@@ -62,12 +62,11 @@ func (s *Service) SetVars(ctx context.Context, app renga.AppID, changes map[stri
 // apply edits the inputs. It refuses a name that an add-on sets, so that no
 // name has two values.
 func apply(in *renga.Inputs, changes map[string]*string) error {
+	if held := slices.DeleteFunc(sorted(changes), func(name string) bool { return in.HeldBy(name) == "" }); len(held) > 0 {
+		return renga.Errorf(renga.Invalid, "Cannot overwrite attachment values %s: an add-on sets them. Detach it to set "+
+			"them yourself, or attach it under another name.", strings.Join(held, ", "))
+	}
 	for _, name := range sorted(changes) {
-		for _, held := range in.Credentials {
-			if _, ok := held[name]; ok {
-				return renga.Errorf(renga.Invalid, "Config var %s belongs to an add-on; detach the add-on to change it.", name)
-			}
-		}
 		if value := changes[name]; value != nil {
 			in.Vars[name] = *value
 		} else {

@@ -77,7 +77,7 @@ func TestRefusedVarsChangeNothingAndAreNotEchoed(t *testing.T) {
 		"of an add-on": {"DATABASE_URL": ptr("s3cret")},
 	} {
 		app := &oneApp{rel: renga.Release{Inputs: renga.Inputs{
-			Credentials: map[renga.AddOnID]renga.Vars{"db": {"DATABASE_URL": "x"}},
+			Credentials: map[renga.AddOnID]renga.Credentials{"db": {Vars: renga.Vars{"DATABASE_URL": "x"}}},
 		}}}
 		_, err := config.New(app).SetVars(t.Context(), "app", changes, "me")
 		if renga.KindOf(err) != renga.Invalid {
@@ -93,7 +93,7 @@ func TestRefusedVarsChangeNothingAndAreNotEchoed(t *testing.T) {
 
 func TestVarsHoldTheAddOnsToo(t *testing.T) {
 	app := &oneApp{rel: renga.Release{Inputs: renga.Inputs{
-		Vars: renga.Vars{"A": "1"}, Credentials: map[renga.AddOnID]renga.Vars{"db": {"DATABASE_URL": "x"}},
+		Vars: renga.Vars{"A": "1"}, Credentials: map[renga.AddOnID]renga.Credentials{"db": {Vars: renga.Vars{"DATABASE_URL": "x"}}},
 	}}}
 	vars, err := config.New(app).Vars(t.Context(), "app")
 	if err != nil || len(vars) != 2 {

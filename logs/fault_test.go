@@ -8,12 +8,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"renga"
+	"renga/children"
 	"renga/logs"
 )
 
@@ -87,7 +89,7 @@ func TestAKillLosesNothingThatWasMarked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := cmd.Start(); err != nil {
+		if err := children.Start(cmd, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := out.Read(make([]byte, 1)); err != nil { // it writes

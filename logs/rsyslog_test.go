@@ -10,7 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"renga/children"
 )
 
 // rsyslog runs a real rsyslogd on one port, over TCP and UDP, and gives its
@@ -34,7 +37,7 @@ action(type="omfile" file=%[3]q template="all")
 	}
 	cmd := exec.Command("rsyslogd", "-n", "-f", config, "-i", filepath.Join(dir, "pid"))
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	if err := cmd.Start(); err != nil {
+	if err := children.Start(cmd, syscall.SIGKILL); err != nil {
 		t.Fatalf("start rsyslogd (script/setup.sh --test installs it): %v", err)
 	}
 	t.Cleanup(func() {

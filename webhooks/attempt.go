@@ -57,7 +57,7 @@ func (w *Webhooks) try(ctx context.Context, app renga.AppID, hook, id string) {
 		}
 		return
 	}
-	attempt.Code, err = w.send(ctx, job.Webhook, body)
+	attempt.Code, err = w.send(ctx, job, body)
 	if err != nil && ctx.Err() != nil {
 		return // Renga ends: it is still due
 	}
@@ -89,13 +89,21 @@ func (w *Webhooks) after(d renga.Delivery, a renga.Attempt) renga.Delivery {
 	return d
 }
 
+// contentType is the media type of the envelope of distribution's notifications
+// (github.com/distribution/distribution/v3/notifications, EventsMediaType).
+const contentType = "application/vnd.docker.distribution.events.v2+json"
+
 // send posts a body and gives the receiver's status.
-func (w *Webhooks) send(ctx context.Context, to renga.Webhook, body []byte) (int, error) {
+func (w *Webhooks) send(ctx context.Context, p renga.DeliveryJob, body []byte) (int, error) {
+	to := p.Webhook
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, bytes.NewReader(body))
 	if err != nil {
 		return 0, fmt.Errorf("make request: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if p.Event.Subject.Content != nil {
+		req.Header.Set("Content-Type", contentType)
+	}
 	req.Header.Set("User-Agent", "Renga-Webhooks")
 	req.Header.Set("Heroku-Webhook-Hmac-SHA256", sign(body, to.Secret))
 	if to.Authorization != "" {
@@ -110,11 +118,16 @@ func (w *Webhooks) send(ctx context.Context, to renga.Webhook, body []byte) (int
 	return res.StatusCode, nil
 }
 
-// body is what is sent: the event, and which delivery this is.
+// body is what is sent: the event, and which delivery this is. What happened to
+// content is sent in the envelope that receivers of registries' webhooks know, which
+// has no room for the latter.
 func (w *Webhooks) body(ctx context.Context, p renga.DeliveryJob, attempt string) ([]byte, error) {
 	payload, err := w.renderer.Payload(ctx, p.Event)
 	if err != nil {
 		return nil, fmt.Errorf("render event: %w", err)
+	}
+	if p.Event.Subject.Content != nil {
+		return json.Marshal(map[string]any{"events": []any{payload}})
 	}
 	id := func(s string) map[string]any { return map[string]any{"id": s} }
 	payload["webhook_metadata"] = map[string]any{

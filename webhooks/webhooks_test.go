@@ -100,6 +100,9 @@ func (r *fixture) run() (stop func()) {
 
 // Payload stands in for the API.
 func (r *fixture) Payload(_ context.Context, e renga.Event) (map[string]any, error) {
+	if c := e.Subject.Content; c != nil {
+		return map[string]any{"id": e.ID, "action": "push", "target": map[string]any{"repository": c.Repository}}, nil
+	}
 	return map[string]any{
 		"id": e.ID, "resource": "app", "action": e.Action, "data": map[string]any{"maintenance": e.Subject.App.Maintenance},
 	}, nil
@@ -345,4 +348,47 @@ func TestAReceiverThatAnswersWithoutEndIsLeft(t *testing.T) {
 		t.Errorf("%d of three deliveries succeeded, want that whose answer had an end", succeeded)
 	}
 	stop()
+}
+
+// What happens to content comes in the envelope of distribution's notifications, to
+// the platform's webhooks as to an app's, and signed like all else.
+func TestContentEventsComeInTheEnvelopeOfRegistries(t *testing.T) {
+	r := newFixture(t)
+	got := make(chan *http.Request, 1)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		req.Body = io.NopCloser(strings.NewReader(string(body)))
+		got <- req
+	}))
+	defer receiver.Close()
+	hook := renga.Webhook{
+		ID: uuid.NewString(), URL: receiver.URL, Level: renga.Sync, Include: []renga.EventKind{renga.PushEvent}, Secret: "sign",
+	}
+	if err := r.db.EditWebhooks(t.Context(), renga.PlatformWebhooks, func(hooks map[string]renga.Webhook) error {
+		hooks[hook.ID] = hook
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer r.run()()
+	e := renga.ContentEvent{
+		ID: uuid.NewString(), Kind: renga.PushEvent, App: r.app, At: time.Now(), Content: renga.Content{Repository: "hello/web"},
+	}
+	if err := r.db.PostContentEvent(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	req := <-got
+	body, _ := io.ReadAll(req.Body)
+	mac := hmac.New(sha256.New, []byte("sign"))
+	mac.Write(body)
+	if want := `{"events":[{"action":"push","id":"` + e.ID + `","target":{"repository":"hello/web"}}]}`; string(body) != want {
+		t.Errorf("got %s, want %s", body, want)
+	}
+	if req.Header.Get("Content-Type") != "application/vnd.docker.distribution.events.v2+json" ||
+		req.Header.Get("Heroku-Webhook-Hmac-SHA256") != base64.StdEncoding.EncodeToString(mac.Sum(nil)) {
+		t.Errorf("headers %v", req.Header)
+	}
 }
