@@ -132,7 +132,8 @@ func shortDigest(digest string) string {
 
 // rollBackInputs replaces the parts that a rollback concerns by those of the
 // target. Credentials stay those of the add-ons attached now: an old password
-// may have been revoked.
+// may have been revoked. A config var of then whose name an add-on has now stays
+// away, for no name has two values.
 func rollBackInputs(in *renga.Inputs, target renga.Inputs, part renga.RollbackPart) {
 	old := target.Clone()
 	if part != renga.RollbackConfig {
@@ -140,6 +141,7 @@ func rollBackInputs(in *renga.Inputs, target renga.Inputs, part renga.RollbackPa
 	}
 	if part != renga.RollbackCode {
 		in.Vars = old.Vars
+		maps.DeleteFunc(in.Vars, func(name, _ string) bool { return in.HeldBy(name) != "" })
 	}
 }
 

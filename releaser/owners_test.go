@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"renga"
@@ -70,9 +71,14 @@ func TestLedgerIsToldWhatTheStoreSaysOfAnOwner(t *testing.T) {
 
 // fakeLedger is what Recover reads.
 type fakeLedger struct {
-	owner renga.Account
-	err   error
+	owner  renga.Account
+	err    error
+	addOns []renga.AddOn
+	bad    error
 }
+
+// AddOns are the same for all apps.
+func (l fakeLedger) AddOns(context.Context, renga.App) ([]renga.AddOn, error) { return l.addOns, l.bad }
 
 func (fakeLedger) Apps(context.Context) ([]string, error) { return []string{"hello"}, nil }
 
@@ -86,6 +92,7 @@ func (l fakeLedger) Owner(context.Context, renga.App) (renga.Account, error) { r
 type fakeRestorer struct {
 	app      renga.App
 	accounts []renga.Account
+	addOns   []string
 	err      error
 }
 
@@ -99,6 +106,35 @@ func (r *fakeRestorer) RestoreAlias(context.Context, renga.AppID, string) error 
 func (r *fakeRestorer) RestoreAccount(_ context.Context, a renga.Account) error {
 	r.accounts = append(r.accounts, a)
 	return r.err
+}
+
+// RestoreAddOn takes what is not called otherwise.
+func (r *fakeRestorer) RestoreAddOn(_ context.Context, a renga.AddOn, newest map[renga.AppID]renga.Release) error {
+	switch {
+	case a.Name == "gone":
+		return renga.Errorf(renga.NotFound, "it is gone")
+	case a.Name == "taken" || newest["1"].Version != 1:
+		return renga.Errorf(renga.Conflict, "its name is taken")
+	}
+	r.addOns = append(r.addOns, a.Name)
+	return nil
+}
+
+// TestRecoveryBringsAddOnsBack, and says which it could not.
+func TestRecoveryBringsAddOnsBack(t *testing.T) {
+	to := &fakeRestorer{}
+	from := fakeLedger{
+		owner: renga.Account{ID: "bob", Email: "bob@example.com"}, bad: errors.New("note of add-on 4: altered"),
+		addOns: []renga.AddOn{{Name: "database"}, {Name: "gone"}, {Name: "taken"}, {Name: "cache"}},
+	}
+	all, err := releaser.Recover(t.Context(), from, to)
+	if err != nil || len(all) != 1 || all[0].AddOns != 2 || !slices.Equal(to.addOns, []string{"database", "cache"}) {
+		t.Fatalf("%+v, %v; restored are %q", all, err, to.addOns)
+	}
+	said := all[0].Err.Error()
+	if !strings.Contains(said, "altered") || !strings.Contains(said, "add-on taken: its name is taken") || strings.Contains(said, "gone") {
+		t.Errorf("it says %q", said)
+	}
 }
 
 type fakeFlaw struct{ error }

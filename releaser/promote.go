@@ -45,6 +45,9 @@ func (r *Releaser) Promote(ctx context.Context, p renga.Promotion, t renga.Promo
 	if err != nil {
 		return renga.Release{}, err
 	}
+	if err := r.checkProvenance(ctx, to.ID, from, taken.Images); err != nil {
+		return renga.Release{}, err
+	}
 	if err := r.Ledger.Link(ctx, from.Name, to.Name, taken.Images); err != nil {
 		return renga.Release{}, err
 	}

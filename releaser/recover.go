@@ -19,6 +19,9 @@ type Chains interface {
 	Chain(ctx context.Context, appName string) ([]renga.Release, error)
 	// Owner is the app's last owner; renga.NotFound if that was not written down.
 	Owner(ctx context.Context, app renga.App) (renga.Account, error)
+	// AddOns are the notes of the add-ons that were made for an app, as far as they
+	// can be read, with an error that names the others.
+	AddOns(ctx context.Context, app renga.App) ([]renga.AddOn, error)
 }
 
 // Restorer takes recovered apps.
@@ -31,12 +34,18 @@ type Restorer interface {
 	// RestoreAccount makes an account again, without a password, unless it is
 	// there; Conflict when another account has its email.
 	RestoreAccount(ctx context.Context, a renga.Account) error
+	// RestoreAddOn records an add-on; NotFound when the newest releases say that it is
+	// gone. They are those of the apps that are there; one without inputs cannot be
+	// read.
+	RestoreAddOn(ctx context.Context, a renga.AddOn, newest map[renga.AppID]renga.Release) error
 }
 
 // Recovered is what Recover brought back of an app.
 type Recovered struct {
 	App      string
 	Releases int
+	AddOns   int
+	id       renga.AppID
 	// Owner is the app's owner now. Without an email it is an account that does
 	// not exist any more.
 	Owner renga.Account
@@ -56,24 +65,47 @@ func Recover(ctx context.Context, from Chains, to Restorer) ([]Recovered, error)
 		return nil, fmt.Errorf("list apps of the ledger: %w", err)
 	}
 	all := make([]Recovered, 0, len(names))
+	newest := map[renga.AppID]renga.Release{}
 	for _, name := range names {
 		one := Recovered{App: name}
-		one.Err = recoverApp(ctx, &one, from, to)
+		one.Err = recoverApp(ctx, &one, newest, from, to)
 		all = append(all, one)
+	}
+	for i := range all { // which may be attached to any app
+		if all[i].Releases > 0 {
+			err := recoverAddOns(ctx, &all[i], newest, from, to)
+			all[i].Err = errors.Join(all[i].Err, err)
+		}
 	}
 	return all, nil
 }
 
-func recoverApp(ctx context.Context, one *Recovered, from Chains, to Restorer) error {
+// recoverAddOns brings back what was made for an app.
+func recoverAddOns(ctx context.Context, one *Recovered, newest map[renga.AppID]renga.Release, from Chains, to Restorer) error {
+	notes, bad := from.AddOns(ctx, renga.App{ID: one.id, Name: one.App})
+	for _, a := range notes {
+		err := to.RestoreAddOn(ctx, a, newest)
+		switch {
+		case err == nil:
+			one.AddOns++
+		case renga.KindOf(err) == renga.NotFound: // it was destroyed
+		default:
+			bad = errors.Join(bad, fmt.Errorf("add-on %s: %w", a.Name, err))
+		}
+	}
+	return bad
+}
+
+func recoverApp(ctx context.Context, one *Recovered, newest map[renga.AppID]renga.Release, from Chains, to Restorer) error {
 	name := one.App
 	chain, broken := from.Chain(ctx, name)
 	if len(chain) == 0 {
 		return errors.Join(errors.New("no release can be read"), broken)
 	}
-	v1, newest := chain[0], chain[len(chain)-1]
+	v1, last := chain[0], chain[len(chain)-1]
 	// What follows a broken release cannot be read, but what comes before it is
 	// whole.
-	app := renga.App{ID: v1.App, Name: name, CreatedAt: v1.CreatedAt, UpdatedAt: newest.CreatedAt}
+	app := renga.App{ID: v1.App, Name: name, CreatedAt: v1.CreatedAt, UpdatedAt: last.CreatedAt}
 	owner, doubt, err := recoverOwner(ctx, app, v1.By, from, to)
 	if err != nil {
 		return err
@@ -93,7 +125,11 @@ func recoverApp(ctx context.Context, one *Recovered, from Chains, to Restorer) e
 			return err
 		}
 	}
-	one.Releases, one.Owner = len(records), owner
+	one.Releases, one.Owner, one.id = len(records), owner, app.ID
+	newest[app.ID] = last
+	if broken != nil { // what its newest release has is not known
+		newest[app.ID] = renga.Release{}
+	}
 	return errors.Join(broken, doubt)
 }
 

@@ -74,15 +74,24 @@ type OwnerKeeper interface {
 
 // Parts are what a Releaser works with.
 type Parts struct {
-	Apps     Apps
-	Store    Store
-	Ledger   Ledger
-	Owners   OwnerKeeper
-	Runner   Runner
-	Activity Activity
-	Log      *slog.Logger
-	Now      func() time.Time
-	NewID    func() string // a new UUID
+	Apps   Apps
+	Store  Store
+	Ledger Ledger
+	Owners OwnerKeeper
+	// Provenance is nil if no app asks where images come from.
+	Provenance Provenance
+	Runner     Runner
+	Activity   Activity
+	Log        *slog.Logger
+	Now        func() time.Time
+	NewID      func() string // a new UUID
+}
+
+// Provenance knows where images come from.
+type Provenance interface {
+	// CheckProvenance is Forbidden, with the reason, unless the app's rules allow to
+	// release images of its own repositories, or of the app that they come from.
+	CheckProvenance(ctx context.Context, app, from renga.App, images map[renga.ProcessType]renga.Image) error
 }
 
 // Releaser makes releases. Its methods may be called at once from several
@@ -165,7 +174,16 @@ func (r *Releaser) tryLocked(ctx context.Context, c appChange) (renga.Release, e
 	if !c.always && inputs.Equal(last.Inputs) {
 		return last, nil
 	}
-	return r.write(ctx, r.successor(app, last, inputs, c.Change), canaryOf(app, c.Change))
+	canary := canaryOf(app, c.Change)
+	if err := checkDisks(inputs, canary); err != nil {
+		return renga.Release{}, err
+	}
+	next := r.successor(app, last, inputs, c.Change)
+	outcome := firstOutcome(next)
+	if c.Routine && head.Outcome.Phase == renga.PhasePassed {
+		outcome.Phase = renga.PhasePassed
+	}
+	return r.write(ctx, next, outcome, canary)
 }
 
 // canaryOf is how the release that a change makes takes over.
@@ -206,14 +224,14 @@ func (r *Releaser) replayed(ctx context.Context, app renga.App, pushID string) (
 
 // write puts a release into the ledger, then commits it: from then on it
 // exists.
-func (r *Releaser) write(ctx context.Context, rel renga.Release, canary renga.Canary) (renga.Release, error) {
+func (r *Releaser) write(ctx context.Context, rel renga.Release, first renga.Outcome, canary renga.Canary) (renga.Release, error) {
 	digest, err := r.Ledger.Put(ctx, rel)
 	if err != nil {
 		return renga.Release{}, err
 	}
 	rel.Digest = digest
 	record := rel.Record()
-	record.Outcome, record.Canary = firstOutcome(rel), canary
+	record.Outcome, record.Canary = first, canary
 	if err := r.Store.Commit(ctx, record, rel.PushID, firstFormation(rel)); err != nil {
 		return renga.Release{}, err
 	}

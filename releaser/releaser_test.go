@@ -398,14 +398,14 @@ func TestRollbackKeepsTheCredentialsOfNow(t *testing.T) {
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	w.records[id][1].Outcome.Status = renga.Succeeded
 	change(t, r, id, renga.Change{Edit: func(in *renga.Inputs) error {
-		in.Credentials["db"] = renga.Vars{"DATABASE_URL": "new password"}
+		in.Credentials["db"] = renga.Credentials{Vars: renga.Vars{"DATABASE_URL": "new password"}}
 		return nil
 	}})
 	rec, err := r.Rollback(t.Context(), id, 2, renga.RollbackAll, renga.Canary{}, "me")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.opened[rec.Digest].Inputs.Credentials["db"]["DATABASE_URL"] != "new password" {
+	if w.opened[rec.Digest].Inputs.Credentials["db"].Vars["DATABASE_URL"] != "new password" {
 		t.Error("the credentials of now were lost")
 	}
 }

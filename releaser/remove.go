@@ -23,22 +23,31 @@ type Removable interface {
 	RemoveApp(ctx context.Context, id renga.AppID) error
 }
 
+// AddOns removes what an app has of add-ons.
+type AddOns interface {
+	// RemoveOf has the add-ons removed that were made for an app, and takes those of
+	// others from it. It may be called again.
+	RemoveOf(ctx context.Context, app renga.AppID) error
+}
+
 // Remover deletes apps. It is apart from the Releaser, for it needs the
 // registry, which needs the Releaser.
 type Remover struct {
 	store    Removable
 	registry Registry
+	addOns   AddOns
 	releaser *Releaser
 }
 
 // NewRemover makes a Remover. Nothing is started.
-func NewRemover(s Removable, reg Registry, rel *Releaser) *Remover {
-	return &Remover{store: s, registry: reg, releaser: rel}
+func NewRemover(s Removable, reg Registry, addOns AddOns, rel *Releaser) *Remover {
+	return &Remover{store: s, registry: reg, addOns: addOns, releaser: rel}
 }
 
 // DeleteApp marks the app as being deleted, so that pushes and changes are
-// refused, then removes its repositories, then its records and its name. The
-// dyno manager stops its dynos, for nobody wants them any more. After a crash
+// refused, then has its add-ons removed, then removes its repositories, then its
+// records and its name. The dyno manager stops its dynos, for nobody wants them
+// any more. After a crash
 // in between Resume continues.
 func (r *Remover) DeleteApp(ctx context.Context, id renga.AppID) error {
 	if err := r.releaser.openRenames.refuse(id); err != nil {
@@ -81,6 +90,9 @@ func (r *Remover) Resume(ctx context.Context) error {
 }
 
 func (r *Remover) finish(ctx context.Context, app renga.App) error {
+	if err := r.addOns.RemoveOf(ctx, app.ID); err != nil {
+		return fmt.Errorf("remove add-ons of %s: %w", app.Name, err)
+	}
 	if err := r.registry.RemoveApp(ctx, app.Name); err != nil {
 		return fmt.Errorf("remove repositories of %s: %w", app.Name, err)
 	}

@@ -2,6 +2,7 @@ package releaser_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 type removeFixture struct {
 	*fixture
 	repositories []string
+	addOns       []renga.AppID // apps whose add-ons were removed
 	removing     chan struct{} // closed when the first repositories go
 }
 
@@ -49,11 +51,22 @@ func (s fakeRegistry) RemoveApp(_ context.Context, name string) error {
 	return nil
 }
 
+// fakeAddOns are the add-ons of a removeFixture's apps.
+type fakeAddOns struct{ *removeFixture }
+
+func (s fakeAddOns) RemoveOf(_ context.Context, app renga.AppID) error {
+	if len(s.repositories) > 0 {
+		return errors.New("the releases with the add-ons' credentials are gone")
+	}
+	s.removeFixture.addOns = append(s.removeFixture.addOns, app)
+	return nil
+}
+
 func TestNothingIsWrittenIntoWhatIsBeingRemoved(t *testing.T) {
 	w, r := newFixture()
 	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
 	d := &removeFixture{fixture: w, removing: make(chan struct{})}
-	remover := releaser.NewRemover(d, fakeRegistry{d}, r)
+	remover := releaser.NewRemover(d, fakeRegistry{d}, fakeAddOns{d}, r)
 	deleted := make(chan error, 1)
 	w.putting = func() { // in the middle of a change the app is deleted
 		go func() { deleted <- remover.DeleteApp(context.Background(), id) }()
@@ -66,8 +79,8 @@ func TestNothingIsWrittenIntoWhatIsBeingRemoved(t *testing.T) {
 	if _, err := r.Change(t.Context(), id, setVar("A", "1")); err != nil {
 		t.Error(err)
 	}
-	if err := <-deleted; err != nil || len(d.repositories) != 1 || len(d.apps) != 0 {
-		t.Errorf("err %v, removed %v, %d apps left", err, d.repositories, len(d.apps))
+	if err := <-deleted; err != nil || len(d.repositories) != 1 || len(d.apps) != 0 || len(d.addOns) != 1 {
+		t.Errorf("err %v, removed %v and add-ons of %v, %d apps left", err, d.repositories, d.addOns, len(d.apps))
 	}
 }
 
@@ -79,7 +92,7 @@ func TestADeletionThatWasCutShortIsFinished(t *testing.T) {
 	a := w.apps[id]
 	a.Deleting = true
 	w.apps[id] = a
-	if err := releaser.NewRemover(d, fakeRegistry{d}, r).Resume(t.Context()); err != nil {
+	if err := releaser.NewRemover(d, fakeRegistry{d}, fakeAddOns{d}, r).Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if len(d.repositories) != 1 || d.repositories[0] != "hello" || len(d.apps) != 1 {

@@ -137,7 +137,10 @@ func (s *store) Release(_ context.Context, _ renga.App, digest string) (renga.Re
 		if r != nil && r.Digest == digest {
 			return renga.Release{
 				App: app, Version: r.Version, Description: "Deploy", CreatedAt: r.CreatedAt,
-				Inputs: renga.Inputs{Images: r.Images, Vars: renga.Merge(renga.Vars{"DATABASE_URL": "db:5432"}, s.vars)},
+				Inputs: renga.Inputs{
+					Images: r.Images, Vars: renga.Merge(renga.Vars{"DATABASE_URL": "db:5432"}, s.vars),
+					Credentials: map[renga.AddOnID]renga.Credentials{"disk": {Mounts: r.Mounts}},
+				},
 			}, nil
 		}
 	}

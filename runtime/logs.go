@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"renga"
+	"renga/printed"
 	"renga/runtime/engine"
 )
 
@@ -35,10 +36,8 @@ func (noLogs) Forget(renga.AppID, string) error                         { return
 func (noLogs) Apps() ([]renga.AppID, error)                             { return nil, nil }
 
 const (
-	// printedAhead is how many messages may have been read and not yet kept.
-	printedAhead = 1024
-	// linesAtOnce bounds what is kept in one piece.
-	linesAtOnce = 1024
+	// ahead is how many messages may have been read and not yet kept.
+	ahead = 1024
 	// lastWords is how long the end of a dyno waits for its last lines.
 	lastWords = 5 * time.Second
 )
@@ -83,10 +82,9 @@ func (w *watch) awaitLastLines(ctx context.Context) {
 // follower keeps the output of one instance.
 type follower struct {
 	engine.Instance
-	w       *watch
-	reader  engine.OutputReader
-	reading *reading
-	out     [2]renga.LogLine // the begun line of stdout and of stderr
+	w      *watch
+	reader engine.OutputReader
+	lines  *printed.Reader
 }
 
 // run follows until the instance has ended and its end is told, or ctx ends.
@@ -95,9 +93,9 @@ func (f *follower) run(ctx context.Context) {
 	mark := f.w.m.opts.Logs.Mark(f.App, f.ID)
 	b := backoff{}
 	for !mark.Ended && ctx.Err() == nil {
-		f.reading = resume(mark)
+		f.lines = printed.Resume(mark, f.Name)
 		err := f.read(ctx)
-		mark = f.reading.mark
+		mark = f.lines.Mark()
 		if err == nil {
 			err = f.end(ctx, &mark)
 		}
@@ -117,80 +115,12 @@ func (f *follower) run(ctx context.Context) {
 // read reads until the output ends or breaks off. What was read is kept when
 // it returns.
 func (f *follower) read(ctx context.Context) error {
-	printed, kept := make(chan engine.Printed, printedAhead), make(chan struct{})
-	go func() {
-		defer close(kept)
-		f.keep(printed)
-	}()
-	err := f.reader.ReadOutput(ctx, f.ID, f.reading.mark.Since, func(p engine.Printed) { printed <- p })
-	close(printed)
-	<-kept
-	if err == nil || ctx.Err() != nil { // nobody will go on with a begun line
-		f.store(f.rest())
+	read := func(since time.Time, each func(printed.Message)) error {
+		return f.reader.ReadOutput(ctx, f.ID, since, func(p engine.Printed) { each(printed.Message(p)) })
 	}
-	return err
-}
-
-// keep keeps whatever has come by then, again and again.
-func (f *follower) keep(printed <-chan engine.Printed) {
-	for first := range printed {
-		lines, more := f.add(nil, first), true
-		for more && len(lines) < linesAtOnce {
-			select {
-			case next, ok := <-printed:
-				if more = ok; ok {
-					lines = f.add(lines, next)
-				}
-			default:
-				more = false
-			}
-		}
-		f.store(lines)
-	}
-}
-
-func (f *follower) store(lines []renga.LogLine) {
-	if len(lines) > 0 {
-		f.w.m.opts.Logs.Keep(f.App, f.ID, lines, f.reading.mark)
-	}
-}
-
-// add puts a new message to the lines. A long line comes in parts and is cut
-// where every long line is.
-func (f *follower) add(lines []renga.LogLine, p engine.Printed) []renga.LogLine {
-	if !f.reading.fresh(p.Time) {
-		return lines
-	}
-	begun := &f.out[0]
-	if p.Stderr {
-		begun = &f.out[1]
-	}
-	if begun.Text == "" {
-		*begun = renga.LogLine{Time: p.Time, Source: renga.SourceApp, Dyno: f.Name}
-	}
-	begun.Text += p.Text
-	for len(begun.Text) > renga.MaxLogLine {
-		piece := *begun
-		piece.Text = renga.Head(begun.Text, renga.MaxLogLine)
-		begun.Text = begun.Text[len(piece.Text):]
-		lines = append(lines, piece)
-	}
-	if !p.More {
-		lines = append(lines, *begun)
-		begun.Text = ""
-	}
-	return lines
-}
-
-// rest is what there is of begun lines.
-func (f *follower) rest() (lines []renga.LogLine) {
-	for n := range f.out {
-		if f.out[n].Text != "" {
-			lines = append(lines, f.out[n])
-			f.out[n].Text = ""
-		}
-	}
-	return lines
+	return f.lines.Read(ctx, ahead, read, func(lines []renga.LogLine) {
+		f.w.m.opts.Logs.Keep(f.App, f.ID, lines, f.lines.Mark())
+	})
 }
 
 // end tells how the instance ended, once for all times. One that somebody

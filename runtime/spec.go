@@ -33,7 +33,7 @@ func (o Options) spec(app renga.App, r renga.Release, s plan.Start, dyno string)
 	}
 	spec := engine.Spec{
 		App: app.ID, AppName: app.Name, Dyno: dyno, Name: s.Name, Type: s.Type, Release: r.Version,
-		Image: image, Env: r.Env(), Size: size, Crashes: s.Crashes,
+		Image: image, Env: r.Env(), Size: size, Crashes: s.Crashes, Mounts: mounts(r, s.Type),
 	}
 	maps.Copy(spec.Env, o.platformEnv(app, r, s, dyno))
 	spec.NoInit = spec.Env[initVar] == "none"
@@ -50,6 +50,9 @@ func (o Options) oneOffSpec(app renga.App, r renga.Release, asked renga.OneOff, 
 	if err != nil {
 		return engine.Spec{}, err
 	}
+	for n := range spec.Mounts {
+		readOnly(&spec.Mounts[n])
+	}
 	spec.NoInit = false // it is a command of its own, and not the image's init
 	spec.Type, spec.Port, spec.Until = asked.As, 0, o.Now().Add(asked.Lasts)
 	delete(spec.Env, "PORT")
@@ -59,6 +62,19 @@ func (o Options) oneOffSpec(app renga.App, r renga.Release, asked renga.OneOff, 
 	}
 	return spec, nil
 }
+
+// mounts are the disks of a process type's dynos.
+func mounts(r renga.Release, t renga.ProcessType) []engine.Mount {
+	var all []engine.Mount
+	for _, m := range renga.MountsOf(r.Inputs.Mounts(), t) {
+		all = append(all, engine.Mount{Volume: m.Volume, Path: m.Path, Alone: !m.Shared})
+	}
+	return all
+}
+
+// readOnly makes a mount into a one-off dyno's: that looks at a disk which another
+// dyno writes alone.
+func readOnly(m *engine.Mount) { m.ReadOnly, m.Alone = m.Alone, false }
 
 // platformEnv is what the platform tells every dyno: DYNO, and what Heroku
 // calls dyno metadata.

@@ -35,6 +35,7 @@ func (ss *starts) start(ctx context.Context, app renga.App, s plan.Start) {
 	ss.mu.Lock()
 	a := ss.attempts[key]
 	a.Dyno, a.Busy, a.Since = dyno, true, ss.m.opts.Now()
+	a.Alone = renga.Alone(s.Release.Mounts, s.Type)
 	ss.attempts[key], ss.aborts[key] = a, abort
 	ss.mu.Unlock()
 	ss.tasks.Go(func() {

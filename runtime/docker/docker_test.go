@@ -25,11 +25,14 @@ func TestEngineKeepsTheContract(t *testing.T) {
 	enginetest.Suite(t, enginetest.Fixture{
 		Engine: w.engine, Absent: absent,
 		Serve: program("serve"), Exit: program("exit"), Stubborn: program("stubborn"), Chatty: program("chatty"),
-		Echo: program("echo"), Starving: program("starving"),
+		Echo: program("echo"), Starving: program("starving"), Keeper: program("keep"), Disk: w.disk,
 		Filling: []engine.Spec{
 			filling("file"), filling("volume"), filling("unlinked"), filling("mapped"), filling("many"), filling("deep"),
 		},
 	})
+	if left := w.volumes(w.options.Platform); len(left) != 0 {
+		t.Errorf("%d volumes are left", len(left))
+	}
 	if left := w.containers(w.options.Platform); len(left) != 0 {
 		t.Errorf("%d containers are left", len(left))
 	}

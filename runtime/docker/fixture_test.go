@@ -10,6 +10,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
 	"github.com/google/uuid"
 
@@ -117,6 +118,34 @@ func (w *fixture) containers(platform string) []container.Summary {
 		w.Fatal(err)
 	}
 	return found
+}
+
+func (w *fixture) volumes(platform string) []*volume.Volume {
+	w.Helper()
+	found, err := w.raw.VolumeList(context.Background(), volume.ListOptions{Filters: byPlatform(platform)})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return found.Volumes
+}
+
+// disk makes a volume, until a test's end.
+func (w *fixture) disk(t *testing.T, name string) {
+	t.Helper()
+	if _, err := w.client.NewDisk(t.Context(), name, nil, 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx := context.Background()
+		for _, c := range w.containers(w.options.Platform) {
+			if err := w.raw.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
+				t.Errorf("remove a dyno: %v", err)
+			}
+		}
+		if err := w.client.RemoveDisk(ctx, name); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func (w *fixture) networks(platform string) []network.Summary {

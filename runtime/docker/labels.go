@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"renga"
@@ -26,6 +27,7 @@ const (
 	labelPort     = "renga.port"     // where a web dyno listens; empty on others
 	labelCommand  = "renga.command"  // a JSON list
 	labelUntil    = "renga.until"    // when a one-off dyno must have ended; empty on others
+	labelAlone    = "renga.alone"    // the volumes that it writes alone, spaces between
 	labelAttached = "renga.attached" // "true" on a dyno that belongs to a client; empty on others
 )
 
@@ -44,6 +46,7 @@ func dynoLabels(s engine.Spec) (map[string]string, error) {
 		labelCrashes: strconv.Itoa(s.Crashes),
 		labelDisk:    strconv.FormatInt(s.Size.DiskBytes, 10),
 		labelCommand: string(command),
+		labelAlone:   strings.Join(s.Alone(), " "),
 		labelPort:    "", labelUntil: "", labelAttached: "",
 	})
 	if s.Port != 0 {
@@ -69,6 +72,9 @@ func fromLabels(labels map[string]string) engine.Instance {
 		Size:    labels[labelSize],
 		Release: number(labels[labelRelease]),
 		Crashes: number(labels[labelCrashes]), Attached: labels[labelAttached] == "true",
+	}
+	if alone := strings.Fields(labels[labelAlone]); len(alone) > 0 {
+		in.Alone = alone
 	}
 	in.Until, _ = time.Parse(time.RFC3339Nano, labels[labelUntil]) // zero when it is none
 	if json.Unmarshal([]byte(labels[labelCommand]), &in.Command) != nil {

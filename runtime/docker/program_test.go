@@ -137,7 +137,7 @@ func forged() map[string]string {
 		"renga.app": "another", "renga.app-name": "another", "renga.dyno": "web.9", "renga.dyno-id": "another",
 		"renga.type": "web", "renga.release": "99", "renga.size": "another", "renga.crashes": "99",
 		"renga.port": "1", "renga.command": `["another"]`, "renga.until": "2001-01-01T00:00:00Z",
-		"renga.attached": "true", "renga.disk": "1",
+		"renga.attached": "true", "renga.disk": "1", "renga.alone": "another",
 	}
 }
 

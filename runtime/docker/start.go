@@ -55,6 +55,9 @@ func (e *Engine) resolve(ctx context.Context, s engine.Spec) (docker.Spec, error
 	if err != nil {
 		return docker.Spec{}, err
 	}
+	if c.Volumes, err = e.disks(ctx, s.Mounts); err != nil {
+		return docker.Spec{}, err
+	}
 	if s.Type == renga.Web && s.Attach == nil {
 		// The image's own check is meant for its web process.
 		if c.Check, err = e.imageCheck(ctx, imageID); err != nil {

@@ -17,8 +17,9 @@ type Engine interface {
 	List(ctx context.Context, app renga.AppID) ([]Instance, error)
 	// Start fetches the image when it is absent, then makes and starts an
 	// instance. An error of kind renga.Invalid means that the same spec will
-	// never start (no such command, image gone); any other may pass. When it
-	// returns an error, nothing of the instance is left.
+	// never start (no such command, image gone); any other may pass, and so may that
+	// a disk is not there: an engine makes none. When it returns an error, nothing of
+	// the instance is left.
 	Start(ctx context.Context, s Spec) (Instance, error)
 	// Stop sends SIGTERM, after grace SIGKILL, and removes the instance.
 	// Stopping one that is gone is no error.

@@ -19,6 +19,7 @@ type Instance struct {
 	Crashes  int
 	Until    time.Time // Spec.Until
 	Attached bool      // there was a Spec.Attach
+	Alone    []string  // Spec.Alone
 
 	State      InstanceState
 	Addr       string // host:port of a running web dyno, as the router reaches it

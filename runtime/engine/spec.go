@@ -25,11 +25,31 @@ type Spec struct {
 	NoInit bool
 	// Crashes says how often in a row the dyno crashed before this start.
 	Crashes int
+	// Mounts are the disks that it has.
+	Mounts []Mount
 	// Until is when a one-off dyno must have ended; zero for others.
 	Until time.Time
 	// Attach makes an instance whose input and output belong to one client, and
 	// are kept nowhere; nil for all others.
 	Attach *Attach
+}
+
+// Mount is a disk at a place of an instance.
+type Mount struct {
+	Volume, Path string
+	ReadOnly     bool
+	Alone        bool // it is the only one that writes
+}
+
+// Alone lists the volumes that the instance writes alone.
+func (s Spec) Alone() []string {
+	var volumes []string
+	for _, m := range s.Mounts {
+		if m.Alone {
+			volumes = append(volumes, m.Volume)
+		}
+	}
+	return volumes
 }
 
 // Attach says how an instance is attached.

@@ -44,6 +44,9 @@ type Program struct {
 	Starves bool
 	// Fills is what it has on its disk a moment after its start.
 	Fills int64
+	// Keeps makes it append to the file of notes on its disk, and NOTES says what came
+	// of that.
+	Keeps bool
 	// Bye is a line that it prints on SIGTERM, unless empty.
 	Bye string
 }
@@ -73,6 +76,7 @@ type Memory struct {
 	instances map[string]*process
 	specs     []engine.Spec
 	events    []Event
+	disks     map[string]int // how many notes are on each
 	serial    int
 	away      chan struct{}               // closed while the engine is away
 	watchers  map[*int]func(engine.Event) // by anything that is theirs alone
@@ -107,7 +111,7 @@ func NewMemory(now func() time.Time, programs map[string]Program) *Memory {
 	return &Memory{
 		now: now, programs: programs,
 		refuse:    func(engine.Spec) error { return nil },
-		instances: map[string]*process{}, watchers: map[*int]func(engine.Event){},
+		instances: map[string]*process{}, disks: map[string]int{}, watchers: map[*int]func(engine.Event){},
 		away: make(chan struct{}), changed: make(chan struct{}),
 	}
 }
@@ -261,6 +265,9 @@ func (m *Memory) Start(ctx context.Context, s engine.Spec) (engine.Instance, err
 		return engine.Instance{}, err
 	}
 	m.mu.Lock()
+	if program.Keeps {
+		s.Env = renga.Merge(s.Env, renga.Vars{"NOTES": m.noteLocked(s)})
+	}
 	p := m.addLocked(s, program)
 	p.State, p.StartedAt = engine.Running, p.CreatedAt
 	m.specs = append(m.specs, s)
@@ -286,6 +293,11 @@ func (m *Memory) check(ctx context.Context, s engine.Spec) (Program, error) {
 	}
 	if err := m.refuse(s); err != nil {
 		return Program{}, err
+	}
+	for _, mount := range s.Mounts {
+		if _, ok := m.disks[mount.Volume]; !ok {
+			return Program{}, renga.Errorf(renga.Unavailable, "there is no volume %s", mount.Volume)
+		}
 	}
 	program, ok := m.programs[s.Image.Command[0]]
 	if !ok {
@@ -511,7 +523,7 @@ func (m *Memory) addLocked(s engine.Spec, program Program) *process {
 		ID:  fmt.Sprintf("i%06d", m.serial),
 		App: s.App, Dyno: s.Dyno, Name: s.Name, Type: s.Type, Size: s.Size.Name,
 		Release: s.Release, Command: s.Image.Command, Crashes: s.Crashes,
-		CreatedAt: m.now(), Until: s.Until, Attached: s.Attach != nil,
+		CreatedAt: m.now(), Until: s.Until, Attached: s.Attach != nil, Alone: s.Alone(),
 	}}
 	if s.Port > 0 {
 		p.Addr = fmt.Sprintf("%s:%d", p.ID, s.Port)

@@ -23,6 +23,7 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 		"chatty":   {Lines: append(lines, "GREETING=$GREETING"), Bye: "bye"},
 		"filling":  {Fills: 1 << 40},
 		"starving": {Starves: true},
+		"keeper":   {Keeps: true, Lines: []string{"notes: $NOTES"}},
 		"echo":     {Echo: true, Code: 5, Lines: []string{"ready"}},
 	})
 	e.Refuse(func(s engine.Spec) error {
@@ -39,5 +40,6 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 		Serve: spec("serve", "1"), Exit: spec("exit", "1"), Stubborn: spec("stubborn", "1"),
 		Chatty: spec("chatty", "1"), Echo: spec("echo", "1"), Starving: spec("starving",
 			"1"), Filling: []engine.Spec{spec("filling", "1")}, Absent: spec("serve", "0"),
+		Keeper: spec("keeper", "1"), Disk: func(_ *testing.T, name string) { e.MakeDisk(name) },
 	})
 }

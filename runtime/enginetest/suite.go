@@ -44,6 +44,12 @@ type Fixture struct {
 	Starving engine.Spec
 	// Filling write to their disks without end, each in another way.
 	Filling []engine.Spec
+	// Keeper appends a byte to the file "notes" at /disk, prints "notes: " and how many
+	// bytes it has, "read-only" besides when it could not append, and runs on until
+	// SIGTERM, on which it ends with status 0.
+	Keeper engine.Spec
+	// Disk makes a volume of that name, until the test's end.
+	Disk func(t *testing.T, name string)
 	// Absent names an image that is neither on the engine nor in its registry,
 	// which answers that there is no such image.
 	Absent engine.Spec
@@ -99,6 +105,8 @@ func Suite(t *testing.T, w Fixture) {
 		{"ports lists what is listened on", testPorts},
 		{"measure tells what a running one uses", testMeasure},
 		{"an instance that writes too much is told of soon", testFilling},
+		{"a disk outlives its instances", testDisk},
+		{"a disk that is not there may come yet, and none is made", testNoDisk},
 		{"forget is harmless, twice and before another start", testForget},
 	} {
 		t.Run(c.must, func(t *testing.T) { c.test(newBench(t, w)) })
@@ -228,8 +236,8 @@ func testStart(b *bench) {
 // same checks that an instance tells its spec.
 func (b *bench) same(i engine.Instance, s engine.Spec) {
 	b.Helper()
-	got := fmt.Sprint(i.App, i.Dyno, i.Name, i.Type, i.Size, i.Release, i.Command, i.Crashes, i.Until, i.Attached)
-	want := fmt.Sprint(s.App, s.Dyno, s.Name, s.Type, s.Size.Name, s.Release, s.Image.Command, s.Crashes, s.Until, s.Attach != nil)
+	got := fmt.Sprint(i.App, i.Dyno, i.Name, i.Type, i.Size, i.Release, i.Command, i.Crashes, i.Until, i.Attached, i.Alone)
+	want := fmt.Sprint(s.App, s.Dyno, s.Name, s.Type, s.Size.Name, s.Release, s.Image.Command, s.Crashes, s.Until, s.Attach != nil, s.Alone())
 	if got != want {
 		b.Errorf("instance %s\nspec     %s", got, want)
 	}

@@ -16,7 +16,7 @@ import (
 // canary is the pending release while it is being tried; nil otherwise.
 func (st State) canary() *renga.ReleaseRecord {
 	live, next := st.releases()
-	if live == nil || next == nil || next.Outcome.CanaryUntil.IsZero() {
+	if live == nil || next == nil || next.Outcome.CanaryUntil.IsZero() || writesAlone(*next) {
 		return nil
 	}
 	return next
@@ -24,10 +24,10 @@ func (st State) canary() *renga.ReleaseRecord {
 
 // mustProve tells whether the pending release has yet to hold as a canary
 // before it takes over. There is nothing to try it against where only one of the
-// two has web dynos.
+// two has web dynos, or where not both can be up at once.
 func (p *planner) mustProve() bool {
 	next := p.Desired.Next
-	return next.Canary.On() && hasWeb(p.live) && hasWeb(p.next) && !p.proven(*next)
+	return next.Canary.On() && !writesAlone(*next) && hasWeb(p.live) && hasWeb(p.next) && !p.proven(*next)
 }
 
 // proven tells whether a canary's time is over. When the store is away, which

@@ -74,8 +74,9 @@ func (s Seen) up() bool {
 
 // Attempt is a start that is under way, or that went wrong, or both: tried anew.
 type Attempt struct {
-	Dyno  string // the dyno's id
-	Busy  bool   // under way
+	Dyno  string   // the dyno's id
+	Alone []string // the volumes that it is to write alone
+	Busy  bool     // under way
 	Since time.Time
 	// Failed counts the tries in a row that went wrong. The first of them began
 	// at First, the last ended at Last, and the next is due at Retry.
@@ -182,6 +183,7 @@ type planner struct {
 	serving       *renga.ReleaseRecord
 	keep          map[string]bool // instances that stay, by id
 	begun         map[string]bool // starts in this plan, by StartKey
+	begunAlone    []string        // the volumes that they write alone
 	fallingAsleep bool            // the app falls asleep
 	steps         []Step
 	again         time.Time
@@ -261,7 +263,9 @@ func (st State) preboots() bool {
 // want of a better, has succeeded after all once it is up.
 func (p *planner) ensureLive() {
 	for _, v := range p.live {
-		p.ensure(v)
+		if !p.givesWay(v) {
+			p.ensure(v)
+		}
 	}
 	if p.Away || p.Desired.Next != nil || len(p.live) == 0 || !allUp(p.live) {
 		return
@@ -288,7 +292,9 @@ func (p *planner) bringUpNext() {
 		return
 	}
 	for _, v := range p.next {
-		p.ensure(v)
+		if p.isDue(v) {
+			p.ensure(v)
+		}
 	}
 	if allUp(p.next) {
 		p.proceed(*p.Desired.Next)
@@ -320,16 +326,17 @@ func (p *planner) ensure(v view) {
 		crashes, at := v.nextTry(p.Now)
 		p.lookAgain(at)
 		if p.passed(at) {
-			p.begun[v.key()] = true
+			p.begun[v.key()], p.begunAlone = true, append(p.begunAlone, v.alone...)
 			p.steps = append(p.steps, Start{Name: v.name, Type: v.typ, Size: v.size, Release: *v.release, Crashes: crashes})
 		}
 	}
 }
 
-// waits tells whether a slot's dyno starts only when others have gone: without
-// preboot those of its type that run for another release, or that it replaces.
+// waits tells whether a slot's dyno starts only when others have gone: those that
+// might write to its disk, and without preboot those of its type that run for
+// another release, or that it replaces.
 func (p *planner) waits(v view) bool {
-	return !p.preboots() && slices.ContainsFunc(p.Instances, func(i Seen) bool {
+	return p.taken(v) || !p.preboots() && slices.ContainsFunc(p.Instances, func(i Seen) bool {
 		return i.State == engine.Running && i.Type == v.typ && !i.OneOff() && !v.fresh(i.Instance) &&
 			(i.Name == v.name || i.Release != v.release.Version)
 	})
@@ -341,12 +348,13 @@ func (p *planner) waits(v view) bool {
 func (p *planner) keepSlots() {
 	for _, v := range slices.Concat(p.live, p.next) {
 		switch {
+		case p.givesWay(v):
 		case v.alive != nil:
 			p.keep[v.alive.ID] = true
 		case v.exited != nil:
 			p.keep[v.exited.ID] = true
 		}
-		if v.stale != nil && !v.up() && p.preboots() {
+		if v.stale != nil && !v.up() && p.preboots() && !p.inTheWay(v.stale.Instance) {
 			p.keep[v.stale.ID] = true
 		}
 	}

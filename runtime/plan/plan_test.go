@@ -17,7 +17,7 @@ var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // situation is a state in words. Releases are like "v2 web=serve"; instances
 // like "web.1 v2 up", with the words: created, running, up, late, exited,
-// stopping, killing, size=NAME, crashes=N, old (made an hour ago, not now), and
+// stopping, killing, size=NAME, disk=VOLUME that it writes alone, crashes=N, old (made an hour ago, not now), and
 // long (it ran for that hour), code=N, oom, recording, attached, held,
 // until=SECONDS from now.
 type situation struct {
@@ -119,6 +119,8 @@ func seen(id, words string) plan.Seen {
 			s.Killing = true
 		case "size":
 			s.Size = value
+		case "disk":
+			s.Alone = []string{value}
 		case "crashes":
 			s.Crashes = number(value, "")
 		case "running", "old":

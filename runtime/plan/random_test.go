@@ -21,8 +21,10 @@ import (
 // other releases, everything half done.
 func anyState(t *rapid.T) plan.State {
 	s := situation{
-		live:      rapid.SampledFrom([]string{"", "v3 web=a", "v3 web=a worker=b", "v3 worker=b"}).Draw(t, "live"),
-		next:      rapid.SampledFrom([]string{"", "v4 web=a", "v4 web=a worker=b", "v4 worker=b", "v4 web=a release=m"}).Draw(t, "next"),
+		live: rapid.SampledFrom([]string{"", "v3 web=a", "v3 web=a worker=b", "v3 worker=b",
+			"v3 web=a+v1", "v3 web=a worker=b+v1", "v3 web=a+v2 worker=b+v1"}).Draw(t, "live"),
+		next: rapid.SampledFrom([]string{"", "v4 web=a", "v4 web=a worker=b", "v4 worker=b", "v4 web=a release=m",
+			"v4 web=a+v1 worker=b", "v4 web=a worker=b+v1", "v4 web=a+v1 release=m", "v4 web=a+shared worker=b"}).Draw(t, "next"),
 		phase:     rapid.SampledFrom([]renga.ReleasePhase{renga.PhaseNone, renga.PhaseBegun, renga.PhasePassed}).Draw(t, "phase"),
 		formation: rapid.SampledFrom([]string{"", "web=0", "web=1", "web=2 worker=1", "web=3:eco", "worker=2"}).Draw(t, "formation"),
 		restart:   rapid.SampledFrom([]string{"", "", "*", "web", "web.1"}).Draw(t, "restart"),
@@ -44,11 +46,13 @@ func anyState(t *rapid.T) plan.State {
 			rapid.SampledFrom([]string{"crashes=0", "crashes=1", "crashes=5"}).Draw(t, "crashes"),
 			rapid.SampledFrom([]string{"code=0", "code=0", "code=1", "recording"}).Draw(t, "code"),
 			rapid.SampledFrom([]string{"running", "running", "running", "running", "stopping", "killing"}).Draw(t, "end"),
+			rapid.SampledFrom([]string{"running", "running", "disk=v1", "disk=v2"}).Draw(t, "disk"),
 		}, " "))
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "starts") {
 		s.starts[plan.StartKey(name.Draw(t, "start"), version.Draw(t, "of"))] = plan.Attempt{
 			Busy: rapid.Bool().Draw(t, "busy"), Dyno: "d", Failed: 1, First: now.Add(-time.Minute), Last: now,
+			Alone: rapid.SampledFrom([][]string{nil, {"v1"}}).Draw(t, "start's disk"),
 			Retry: now.Add(rapid.SampledFrom([]time.Duration{-time.Second, time.Minute}).Draw(t, "retry")),
 		}
 	}
@@ -97,6 +101,7 @@ func TestPlanNeverDoesHarm(t *testing.T) {
 		}
 		checkStops(t, w, todo)
 		checkStarts(t, w, todo)
+		checkWriters(t, w, todo)
 		checkRoute(t, w, todo)
 		if after := during(w, todo).Plan(); len(after.Steps) > 0 && !onlyFinish(after.Steps) {
 			t.Fatalf("with %v under way it does %v besides", words(todo.Steps), words(after.Steps))
@@ -112,6 +117,7 @@ func TestWithoutPrebootNothingStartsBesideWhatItReplaces(t *testing.T) {
 		w.Away, w.Desired.App.Features = false, map[string]bool{renga.Preboot: false}
 		todo := w.Plan()
 		checkStarts(t, w, todo)
+		checkWriters(t, w, todo)
 		for _, step := range todo.Steps {
 			s, ok := step.(plan.Start)
 			for _, i := range w.Instances {
@@ -145,6 +151,11 @@ func checkStops(t *rapid.T, w plan.State, todo plan.Plan) {
 		}
 	}
 	wanted := wants(w, live) && (next == nil || wants(w, next))
+	for _, r := range []*renga.ReleaseRecord{live, next} {
+		if wanted && r != nil { // what writes alone ends before another does
+			wanted = len(renga.Alone(r.Mounts, renga.Web))+len(renga.Alone(r.Mounts, "worker")) == 0
+		}
+	}
 	if wanted && before > 0 && len(left) == 0 && len(todo.Route.Targets) == 0 {
 		t.Fatalf("stops the last web dyno: %v", words(todo.Steps))
 	}
@@ -227,7 +238,7 @@ func checkRoute(t *rapid.T, w plan.State, todo plan.Plan) {
 	}
 	serving := 0
 	for _, i := range up {
-		if live != nil && i.Release == live.Version {
+		if live != nil && i.Release == live.Version && len(i.Alone) == 0 { // what writes alone may have to go first
 			serving++
 		}
 	}
@@ -237,7 +248,8 @@ func checkRoute(t *rapid.T, w plan.State, todo plan.Plan) {
 		}
 		return
 	}
-	if wants(w, live) && (next == nil || wants(w, next)) && serving > 0 && len(todo.Route.Targets) == 0 {
+	alone := live != nil && len(renga.Alone(live.Mounts, renga.Web)) > 0
+	if wants(w, live) && (next == nil || wants(w, next)) && serving > 0 && len(todo.Route.Targets) == 0 && !alone {
 		t.Fatalf("nobody is asked, and %d could be", serving)
 	}
 }
@@ -256,7 +268,9 @@ func during(w plan.State, todo plan.Plan) plan.State {
 	for _, step := range todo.Steps {
 		switch s := step.(type) {
 		case plan.Start:
-			starts[plan.StartKey(s.Name, s.Release.Version)] = plan.Attempt{Busy: true}
+			starts[plan.StartKey(s.Name, s.Release.Version)] = plan.Attempt{
+				Busy: true, Alone: renga.Alone(s.Release.Mounts, s.Type),
+			}
 		case plan.Stop:
 			find(w, s.Instance.ID).Stopping = true
 		case plan.Kill:

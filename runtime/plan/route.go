@@ -49,6 +49,9 @@ func (p *planner) spareWeb() {
 		if p.keep[i.ID] {
 			return
 		}
+		if p.inTheWay(i.Instance) {
+			continue
+		}
 		spare = append(spare, i)
 	}
 	slices.SortFunc(spare, func(a, b Seen) int {
@@ -67,7 +70,7 @@ func (p *planner) webWanted() int {
 	if _, ok := p.serving.Images[renga.Web]; !ok {
 		return 0
 	}
-	return p.Desired.Formation[renga.Web].Quantity
+	return p.quantity(*p.serving, renga.Web)
 }
 
 // mayServe tells whether an instance may be asked at all: a pending release's

@@ -15,6 +15,7 @@ type slot struct {
 	typ     renga.ProcessType
 	size    string
 	release *renga.ReleaseRecord
+	alone   []string // the volumes that it writes alone
 	// after is the newest restart that concerns the dyno.
 	after time.Time
 	// rolls says that size and restarts matter. They do not for the serving
@@ -66,11 +67,11 @@ func (st State) views(r *renga.ReleaseRecord) []view {
 		if _, ok := r.Images[t]; !ok || t == renga.ReleaseType {
 			continue
 		}
-		scale := st.Desired.Formation[t]
-		for n := range scale.Quantity {
+		scale, alone := st.Desired.Formation[t], renga.Alone(r.Mounts, t)
+		for n := range st.quantity(*r, t) {
 			name := renga.DynoName(t, n+1)
 			all = append(all, st.view(slot{
-				name: name, typ: t, size: cmp.Or(scale.Size, renga.DefaultSize), release: r,
+				name: name, typ: t, size: cmp.Or(scale.Size, renga.DefaultSize), release: r, alone: alone,
 				after: st.Desired.RestartedAfter(name, t), rolls: !replaced && !st.Away,
 			}))
 		}

@@ -12,12 +12,29 @@ import (
 // App is the app of the tests.
 const App renga.AppID = "6c1b0f9e-0000-4000-8000-000000000001"
 
-// Images makes "web=serve worker=work" into a release's images.
+// Images makes "web=serve worker=work" into a release's images. What follows a +
+// is a disk, see Mounts.
 func Images(what string) map[renga.ProcessType]renga.Image {
 	all := map[renga.ProcessType]renga.Image{}
 	for _, part := range strings.Fields(what) {
 		typ, command, _ := strings.Cut(part, "=")
+		command, _, _ = strings.Cut(command, "+")
 		all[renga.ProcessType(typ)] = renga.Image{Digest: "sha256:" + command, Command: []string{command}}
+	}
+	return all
+}
+
+// Mounts makes "web=serve+v1 worker=work+shared" into a release's disks: of volume
+// v1, which web writes alone, and of one that is shared.
+func Mounts(what string) []renga.Mount {
+	var all []renga.Mount
+	for _, part := range strings.Fields(what) {
+		typ, _, _ := strings.Cut(part, "=")
+		if _, volume, ok := strings.Cut(part, "+"); ok {
+			all = append(all, renga.Mount{
+				Volume: volume, Path: "/disk", Types: []renga.ProcessType{renga.ProcessType(typ)}, Shared: volume == "shared",
+			})
+		}
 	}
 	return all
 }
@@ -25,7 +42,7 @@ func Images(what string) map[renga.ProcessType]renga.Image {
 // Record makes a release of such words.
 func Record(version int, what string, status renga.ReleaseStatus) *renga.ReleaseRecord {
 	return &renga.ReleaseRecord{
-		App: App, Version: version, Digest: renga.VersionName(version), Images: Images(what),
+		App: App, Version: version, Digest: renga.VersionName(version), Images: Images(what), Mounts: Mounts(what),
 		Outcome: renga.Outcome{Status: status},
 	}
 }

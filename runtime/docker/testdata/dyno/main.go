@@ -44,6 +44,9 @@ func main() {
 		fmt.Println(strings.Repeat("x", 40_000))
 		fmt.Fprintln(os.Stderr, "from stderr")
 		fmt.Print("no newline")
+	case "keep": // appends to its notes on the disk, until SIGTERM
+		fmt.Println(keep("/disk/notes"))
+		<-term
 	case "eat-memory":
 		eat()
 	case "fill": // its disk, without end, in a way
@@ -124,6 +127,25 @@ func echo() {
 	}
 	fmt.Println("terminal:", terminal)
 	os.Exit(5)
+}
+
+// keep appends a byte to a file, and says how many it has.
+func keep(path string) string {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err == nil {
+		if _, err = f.WriteString("."); err == nil {
+			err = f.Close()
+		}
+	}
+	notes, readErr := os.ReadFile(path)
+	if readErr != nil {
+		return readErr.Error()
+	}
+	said := fmt.Sprint("notes: ", len(notes))
+	if err != nil {
+		said += " read-only"
+	}
+	return said
 }
 
 // fill writes until it cannot, or has written 4 GB.
