@@ -9,12 +9,12 @@ import (
 	"renga/api/wire"
 )
 
-// logAccess writes one line per request, without query and bodies. Health
-// checks come every few seconds and are logged at debug level only.
+// logAccess logs one line per request, without query and body. Health checks come
+// every few seconds, and are logged at level debug.
 func (s *Server) logAccess(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
-		seen := &watched{ResponseWriter: w}
+		seen := &statusWriter{ResponseWriter: w}
 		next.ServeHTTP(seen, r)
 		level := slog.LevelInfo
 		if r.URL.Path == "/healthz" {
@@ -27,8 +27,8 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 	})
 }
 
-// shownPath is a path without the URL of a log drain, by which clients name it:
-// it may hold a password.
+// shownPath gives a path without the URL of a log drain, which may contain a
+// password.
 func shownPath(path string) string {
 	const drains = "/log-drains/"
 	if before, _, ok := strings.Cut(path, drains); ok {
@@ -37,30 +37,30 @@ func shownPath(path string) string {
 	return path
 }
 
-// watched remembers the status that was sent.
-type watched struct {
+// statusWriter remembers the status that was sent.
+type statusWriter struct {
 	http.ResponseWriter
 	status int
 }
 
-func (w *watched) WriteHeader(status int) {
+func (w *statusWriter) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *watched) Write(b []byte) (int, error) {
+func (w *statusWriter) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
 	return w.ResponseWriter.Write(b)
 }
 
-// Unwrap lets http.ResponseController find the writer's other abilities.
-func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+// Unwrap gives http.ResponseController the writer's other abilities.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func (w *watched) code() int {
+func (w *statusWriter) code() int {
 	if w.status == 0 {
 		return http.StatusOK
 	}

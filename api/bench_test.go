@@ -18,10 +18,10 @@ import (
 	"renga/store/storetest"
 )
 
-// BenchmarkAPI says the median and the 99th percentile of what people and
-// programs ask for most, with 16 clients at once, over HTTP, the real ledger and
-// a supervised Redis that fsyncs every write. The floor is one round trip to that
-// Redis, which reads, and one more, which writes.
+// BenchmarkAPI measures the median and the 99th percentile of the most frequent
+// requests, with 16 clients at once, over HTTP, with the real ledger and a
+// supervised Redis that fsyncs every write. The floor is one round trip to that
+// Redis that reads, and one that writes.
 func BenchmarkAPI(b *testing.B) {
 	for _, size := range []struct{ apps, releases int }{{1000, 100}, {100, 10}, {100, 1000}} {
 		b.Run(fmt.Sprintf("apps=%d/releases=%d", size.apps, size.releases), func(b *testing.B) {
@@ -70,8 +70,8 @@ func BenchmarkAPI(b *testing.B) {
 // clients is how many ask at once.
 const clients = 16
 
-// sampled runs do from all clients, b.N times together, and reports how long
-// single calls took.
+// sampled runs do from all clients, b.N times in all, and reports how long single
+// calls took.
 func sampled(b *testing.B, do func(context.Context) error) {
 	b.Helper()
 	var (

@@ -51,9 +51,9 @@ func TestWhatCollaboratorsMay(t *testing.T) {
 	})
 }
 
-func viewOnly(w *wiretest.FakeRooms) {
-	wiretest.Share(w)
-	w.Apps[wiretest.Shared].Collaborators[wiretest.Ada.ID] = wiretest.With(wiretest.Ada, renga.MayView)[wiretest.Ada.ID]
+func viewOnly(s *wiretest.Seed) {
+	wiretest.Share(s)
+	s.Edit(wiretest.Shared, func(a *renga.App) { a.Collaborators = wiretest.With(wiretest.Ada, renga.MayView) })
 }
 
 func TestScopes(t *testing.T) {

@@ -7,6 +7,29 @@ import (
 	"renga/api/wire/wiretest"
 )
 
+// Config vars of add-ons are seen with all others, and nobody sets them by hand.
+func TestConfigVarsOfAddOnsAreReadAndNotSet(t *testing.T) {
+	const url = "/apps/hello/config-vars"
+	play(t, []scenario{
+		{
+			Name: "read", URL: url,
+			Has: []string{`"DATABASE_URL":"` + wiretest.DatabaseURL + `"`, `"COLOR":"blue"`},
+		},
+		{
+			Name: "set", Method: "PATCH", URL: url, Body: `{"DATABASE_URL":"postgres://mine","COLOR":"red"}`, Status: 422,
+			Has: []string{"Cannot overwrite attachment values DATABASE_URL"}, HasNot: []string{wiretest.Marker, "mine"},
+		},
+		{
+			Name: "removed", Method: "PATCH", URL: url, Body: `{"DATABASE_URL":null}`, Status: 422,
+			Has: []string{"Cannot overwrite attachment values DATABASE_URL"},
+		},
+		{
+			Name: "others set", Method: "PATCH", URL: url, Body: `{"COLOR":"red"}`,
+			Has: []string{`"DATABASE_URL":"` + wiretest.DatabaseURL + `"`, `"COLOR":"red"`},
+		},
+	})
+}
+
 func TestValuesOfConfigVarsStayOutOfLogsAndErrors(t *testing.T) {
 	fixture := newFixture(nil)
 	good := `{"GOOD":"` + wiretest.Marker + `"}`

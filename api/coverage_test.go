@@ -17,18 +17,14 @@ import (
 // notes say what a link, or all of a resource, does here that its name does not
 // tell. A link that is answered and always refused needs one.
 var notes = map[string]string{
-	"account/Delete":           "accounts stay, because releases name them; revoke their authorizations instead",
-	"account/Delete By User":   "accounts stay, because releases name them; revoke their authorizations instead",
-	"account-feature":          "accounts have no features to switch",
-	"oauth-client":             "there are no third parties' clients",
-	"oauth-token":              "there are no third parties' clients",
-	"add-on":                   "the catalogue of add-ons is empty yet",
-	"add-on-attachment":        "the catalogue of add-ons is empty yet",
-	"add-on-region-capability": "the catalogue of add-ons is empty yet",
-	"add-on-service":           "the catalogue of add-ons is empty yet",
-	"plan":                     "the catalogue of add-ons is empty yet",
-	"build/List":               "images come built, so the list is empty",
-	"buildpack-installation":   "kept for builds from source; images need none",
+	"account/Delete":         "accounts stay, because releases name them; revoke their authorizations instead",
+	"account/Delete By User": "accounts stay, because releases name them; revoke their authorizations instead",
+	"account-feature":        "accounts have no features to switch",
+	"oauth-client":           "there are no third parties' clients",
+	"oauth-token":            "there are no third parties' clients",
+	"add-on/List By Team":    "there are no teams",
+	"build/List":             "images come built, so the list is empty",
+	"buildpack-installation": "kept for builds from source; images need none",
 	"release/Create": "A release is made of images, not of slugs; releases are rolled back here, and " +
 		"pushed.",
 	"generation/List by Team":      "there are no teams",
@@ -162,7 +158,7 @@ func TestErrorsOfEveryLinkHaveHerokusForm(t *testing.T) {
 		t.Run(row.resource+"/"+row.title, func(t *testing.T) {
 			fails := func(url, body string, headers map[string]string, status int, id string) {
 				t.Helper()
-				res, answer := furnished().Ask(row.method, url, body, headers)
+				res, answer := newFull().Ask(row.method, url, body, headers)
 				if res.StatusCode != status || !isError(answer, id) {
 					t.Errorf(
 						"%s %s with %s gets %d, want %d %s: %s", row.method, url, body, res.StatusCode, status, id,
@@ -172,11 +168,11 @@ func TestErrorsOfEveryLinkHaveHerokusForm(t *testing.T) {
 			}
 			fails(row.url, row.body, wiretest.Header("Authorization", "Bearer nobody"), 401, "unauthorized")
 			if gone := strings.Replace(row.url, "/apps/hello", "/apps/nobody", 1); gone != row.url {
-				fails(gone, row.body, nil, 404, "not_found")
+				fails(gone, row.body, callerOf(row.resource, row.title), 404, "not_found")
 			}
 			if hasBody[row.resource+"/"+row.title] {
-				fails(row.url, `{"`, nil, 400, "bad_request")
-				fails(row.url, `[]`, nil, 422, "invalid_params")
+				fails(row.url, `{"`, callerOf(row.resource, row.title), 400, "bad_request")
+				fails(row.url, `[]`, callerOf(row.resource, row.title), 422, "invalid_params")
 			}
 		})
 	}
@@ -233,25 +229,124 @@ errors. The schema itself is at `+"`/schema`"+`.
 	return doc.String()
 }
 
+const ourBackups = "backups of any add-on's data, see [Add-ons](addons.md#backups)"
+
 // beyond says why there are routes that the schema does not describe.
 var beyond = map[string]string{
-	"POST /account/keys":                      "`heroku keys:add`",
-	"DELETE /account/keys/{key}":              "`heroku keys:remove`",
-	"GET /oauth/sessions":                     "`heroku sessions`; there are none",
-	"DELETE /oauth/sessions/{session}":        "`heroku logout`; there are none",
-	"GET /apps/{app}/usage":                   "`heroku usage:addons`",
-	"GET /apps/{app}/releases/{release}/diff": "what two releases differ in",
-	"GET /api/v2":                             "`heroku ps:exec --status`",
-	"PUT /api/v2/{dyno}":                      "`heroku ps:exec`, `ps:copy`, `ps:forward`, `ps:socks`",
+	"POST /postgres/v0/databases/{addon}/credentials":                "`heroku pg:credentials:create`: says what to do instead",
+	"DELETE /postgres/v0/databases/{addon}/credentials/{credential}": "`heroku pg:credentials:destroy`: says what to do instead",
+	"POST /postgres/v0/databases/{addon}/repair-default":             "`heroku pg:credentials:repair-default`: says what to do instead",
+	"GET /postgres/v0/databases/{addon}/config":                      "`heroku pg:settings`: says what to do instead",
+	"PATCH /postgres/v0/databases/{addon}/config":                    "`heroku pg:settings`: says what to do instead",
+	"GET /client/v11/databases/{addon}/links":                        "`heroku pg:links`: says what to do instead",
+	"POST /client/v11/databases/{addon}/links":                       "`heroku pg:links`: says what to do instead",
+	"PUT /client/v11/databases/{addon}/unfollow":                     "`heroku pg:unfollow`: says what to do instead",
+	"PUT /client/v11/databases/{addon}/reset":                        "`heroku pg:reset`: says what to do instead",
+	"PUT /client/v11/databases/{addon}/stats_reset":                  "`heroku pg:outliers --reset`: says what to do instead",
+	"POST /client/v11/databases/{addon}/connection_reset":            "`heroku pg:killall`: says what to do instead",
+	"POST /client/v11/databases/{addon}/connection-pooling":          "`heroku pg:connection-pooling:attach`: says what to do instead",
+	"GET /client/v11/databases/{addon}/upgrade/wait_status":          "`heroku pg:upgrade`: says what to do instead",
+	"POST /client/v11/databases/{addon}/upgrade/run":                 "`heroku pg:upgrade`: says what to do instead",
+	"POST /client/v11/databases/{addon}/upgrade/prepare":             "`heroku pg:upgrade`: says what to do instead",
+	"POST /client/v11/databases/{addon}/upgrade/dry_run":             "`heroku pg:upgrade`: says what to do instead",
+	"POST /client/v11/databases/{addon}/upgrade/cancel":              "`heroku pg:upgrade`: says what to do instead",
+	"GET /data/maintenances/v1/{addon}":                              "`heroku data:maintenances`: says what to do instead",
+	"GET /data/maintenances/v1/{addon}/window":                       "`heroku data:maintenances`: says what to do instead",
+	"POST /data/maintenances/v1/{addon}/window":                      "`heroku data:maintenances`: says what to do instead",
+	"POST /data/maintenances/v1/{addon}/schedule":                    "`heroku data:maintenances`: says what to do instead",
+	"POST /data/maintenances/v1/{addon}/run":                         "`heroku data:maintenances`: says what to do instead",
+	"GET /data/maintenances/v1/{addon}/history/":                     "`heroku data:maintenances`: says what to do instead",
+	"PATCH /redis/v0/databases/{addon}/config":                       "`heroku redis:maxmemory`: says what to do instead",
+	"POST /redis/v0/databases/{addon}/stats/reset":                   "`heroku redis:stats-reset`: says what to do instead",
+	"POST /redis/v0/databases/{addon}/upgrade":                       "`heroku redis:upgrade`: says what to do instead",
+	"GET /postgres/v0/databases/{addon}/credentials":                 "`heroku pg:credentials`",
+	"GET /postgres/v0/databases/{addon}/credentials/{credential}":    "`heroku pg:credentials:url`",
+	"GET /redis/v0/databases/{addon}/wait":                           "`heroku redis:wait`",
+	"POST /redis/v0/databases/{addon}/credentials_rotation":          "`heroku redis:credentials --reset`",
+
+	"POST /account/keys":                            "`heroku keys:add`",
+	"DELETE /account/keys/{key}":                    "`heroku keys:remove`",
+	"GET /oauth/sessions":                           "`heroku sessions`; there are none",
+	"DELETE /oauth/sessions/{session}":              "`heroku logout`; there are none",
+	"GET /apps/{app}/usage":                         "`heroku usage:addons`",
+	"GET /addons/{addon}/config/{namespace}":        "`heroku addons:attach --credential`: whether there is such a credential",
+	"GET /apps/{app}/addons/{addon}/sso":            "`heroku addons:open`: the form that opens a partner's add-on",
+	"POST /apps/{app}/addons/{addon}/tunnel":        "lets a client connect to an add-on, over WebSocket: `renga tunnel`",
+	"POST /addons/{addon}/actions/rotate":           "replaces a credential, see addons.md",
+	"GET /client/v11/databases/{addon}":             "`heroku pg:info`, `pg:promote`",
+	"GET /client/v11/databases/{addon}/wait_status": "`heroku pg:wait`, `pg:promote`",
+	"GET /redis/v0/databases/{addon}":               "`heroku redis:info`",
+
+	"GET /client/v11/apps/{app}/transfers":                                "`heroku pg:backups`",
+	"GET /client/v11/apps/{app}/transfers/{transfer}":                     "`heroku pg:backups:info`",
+	"DELETE /client/v11/apps/{app}/transfers/{transfer}":                  "`heroku pg:backups:delete`",
+	"POST /client/v11/apps/{app}/transfers/{transfer}/actions/cancel":     "`heroku pg:backups:cancel`",
+	"POST /client/v11/apps/{app}/transfers/{transfer}/actions/public-url": "`heroku pg:backups:url`, `pg:backups:download`",
+	"POST /client/v11/databases/{addon}/backups":                          "`heroku pg:backups:capture`",
+	"POST /client/v11/databases/{addon}/transfers":                        "`heroku pg:copy`",
+	"POST /client/v11/databases/{addon}/restores":                         "`heroku pg:backups:restore`",
+	"GET /client/v11/databases/{addon}/transfer-schedules":                "`heroku pg:backups:schedules`",
+	"POST /client/v11/databases/{addon}/transfer-schedules":               "`heroku pg:backups:schedule`",
+	"DELETE /client/v11/databases/{addon}/transfer-schedules/{schedule}":  "`heroku pg:backups:unschedule`",
+	"GET /addons/{addon}/backup-schedules":                                ourBackups,
+	"POST /addons/{addon}/backup-schedules":                               ourBackups,
+	"DELETE /addons/{addon}/backup-schedules/{schedule}":                  ourBackups,
+	"GET /addons/{addon}/usage":                                           "what it uses, and of how much",
+	"GET /addons/{addon}/backups":                                         ourBackups,
+	"POST /addons/{addon}/backups":                                        ourBackups,
+	"GET /addons/{addon}/backups/{backup}":                                ourBackups,
+	"DELETE /addons/{addon}/backups/{backup}":                             ourBackups,
+	"POST /addons/{addon}/backups/{backup}/actions/restore":               ourBackups,
+	"POST /addons/{addon}/backups/{backup}/actions/cancel":                ourBackups,
+	"POST /addons/{addon}/backups/{backup}/actions/download":              ourBackups,
+
+	"POST /postgres/v0/databases/{addon}/credentials_rotation":                          "`heroku pg:credentials:rotate --all`",
+	"GET /apps/{app}/imports":                                                           "images of other registries, on their way",
+	"GET /apps/{app}/imports/{import}":                                                  "one of them",
+	"POST /apps/{app}/imports/{import}/actions/replay":                                  "asks for the same once more",
+	"GET /apps/{app}/registry-webhooks":                                                 "what other registries may tell the app of",
+	"POST /apps/{app}/registry-webhooks":                                                "adds one, and shows its secret once",
+	"GET /apps/{app}/registry-webhooks/{webhook}":                                       "one of them",
+	"DELETE /apps/{app}/registry-webhooks/{webhook}":                                    "removes it",
+	"GET /apps/{app}/registry-webhooks/{webhook}/notices":                               "what came for it, and what became of that",
+	"POST /webhooks/registry/{source}/{owner}/{webhook}":                                "a registry's notice, proven by the webhook's secret",
+	"GET /apps/{app}/registry-credentials":                                              "what the app logs in to other registries with",
+	"PUT /apps/{app}/registry-credentials/{host}":                                       "sets that",
+	"DELETE /apps/{app}/registry-credentials/{host}":                                    "removes it",
+	"POST /postgres/v0/databases/{addon}/credentials/{credential}/credentials_rotation": "`heroku pg:credentials:rotate`",
+	"GET /apps/{app}/releases/{release}/diff":                                           "what two releases differ in",
+	"GET /api/v2":        "`heroku ps:exec --status`",
+	"PUT /api/v2/{dyno}": "`heroku ps:exec`, `ps:copy`, `ps:forward`, `ps:socks`",
 	"POST /apps/{app}/dynos/{dyno}/exec": "runs a command in a running dyno, over WebSocket; see [Beyond " +
 		"Heroku](beyond-heroku.md)",
 	"GET /apps/{app}/metrics": "what dynos used and did, by the minute; see [Beyond " +
 		"Heroku](beyond-heroku.md)",
-	"GET /apps/{app}/health-check":    "how web dynos are asked whether they are well",
-	"PATCH /apps/{app}/health-check":  "asks them by HTTP, see health-checks.md",
-	"DELETE /apps/{app}/health-check": "asks them no more",
-	"GET /apps/{app}/sleep":           "whether the app sleeps; see [Sleep](sleep.md)",
-	"PATCH /apps/{app}/sleep":         "has it sleep after a time without requests",
+	"GET /apps/{app}/health-check":                "how web dynos are asked whether they are well",
+	"PATCH /apps/{app}/health-check":              "asks them by HTTP, see health-checks.md",
+	"DELETE /apps/{app}/health-check":             "asks them no more",
+	"GET /apps/{app}/sleep":                       "whether the app sleeps; see [Sleep](sleep.md)",
+	"GET /apps/{app}/registry":                    "what the registry goes by with an app's images; see [Images](images.md)",
+	"PATCH /apps/{app}/registry":                  "opens them to everybody, keeps tags from being moved, asks for signatures",
+	"GET /apps/{app}/retention":                   "how many releases keep their images; see [Space](space.md)",
+	"PATCH /apps/{app}/retention":                 "keeps more or fewer",
+	"POST /platform/collections":                  "`renga gc`: frees what nothing needs, or says how much that is; see [Space](space.md)",
+	"GET /platform/collections":                   "what the last ones did",
+	"GET /platform/disk":                          "`renga du`: what takes up the disk, app by app",
+	"PATCH /platform/apps/{name}":                 "sets what an app may have in the registry",
+	"GET /apps/{app}/disk":                        "what an app takes up",
+	"PATCH /apps/{app}/sleep":                     "has it sleep after a time without requests",
+	"GET /apps/{app}/images":                      "what was pushed; see [Beyond Heroku](beyond-heroku.md#images)",
+	"GET /apps/{app}/images/{process}/{digest}":   "one of them, with its layers, labels and referrers",
+	"GET /apps/{app}/tags":                        "the tags of its repositories",
+	"GET /platform/webhooks":                      "that tell of all apps; see [Logs](logs.md#what-is-pushed-and-pulled)",
+	"POST /platform/webhooks":                     "one more",
+	"GET /platform/webhooks/{webhook}":            "one of them",
+	"PATCH /platform/webhooks/{webhook}":          "changes one",
+	"DELETE /platform/webhooks/{webhook}":         "removes one",
+	"GET /platform/webhook-events":                "what they are told",
+	"GET /platform/webhook-events/{event}":        "one event",
+	"GET /platform/webhook-deliveries":            "how their deliveries fare",
+	"GET /platform/webhook-deliveries/{delivery}": "one delivery",
 
 	"POST /apps/{app}/releases/{release}/actions/cancel": "calls off a release that has not taken over, see " +
 		"deploys.md",

@@ -8,7 +8,7 @@
 //   - Parts: the interfaces and settings that it needs, as small as they can be;
 //   - New, which makes its Server out of a *wire.Door and its Parts;
 //   - Routes, its table: method, path, policy, handler;
-//   - one file per resource: the struct that goes over the wire, the function
+//   - one file per resource: the struct of its JSON, the function
 //     that makes it out of a noun, the handlers, and their routes at its top;
 //   - tests over its routes alone, by api/wire/wiretest.
 //

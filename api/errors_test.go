@@ -8,9 +8,8 @@ import (
 	"renga/api/wire/wiretest"
 )
 
-// TestErrorsByStatusAndID is the table of all errors that requests can bring
-// about, in Heroku's form. What the kinds of other rooms' errors become is in
-// TestErrorsHaveHerokusForm.
+// TestErrorsByStatusAndID has all errors that requests can cause, in Heroku's form.
+// TestErrorsHaveHerokusForm has what errors of other rooms become.
 func TestErrorsByStatusAndID(t *testing.T) {
 	for _, c := range []struct {
 		what, method, url, body string
@@ -72,8 +71,8 @@ func TestBodiesThatSayNothingOfTheirTypeAreJSON(t *testing.T) {
 	}
 }
 
-// FuzzBodies: whatever a body holds, it is taken or refused in Heroku's form,
-// and never a fault.
+// FuzzBodies checks that every body is accepted, or refused in Heroku's form, and
+// never causes an internal error.
 func FuzzBodies(f *testing.F) {
 	for _, seed := range []string{
 		"", "{}", "[]", "null", `{"name":"fresh"}`, `{"updates":[{"type":"web","quantity":"+1"}]}`, `{"A":null}`,
@@ -83,9 +82,9 @@ func FuzzBodies(f *testing.F) {
 	}
 	fixture := newFixture(nil)
 	f.Fuzz(func(t *testing.T, body string) {
-		fixture.FakeRooms.Mu.Lock()
-		fixture.FakeRooms.Apps = map[renga.AppID]renga.App{wiretest.Hello: wiretest.NewFakeRooms().Apps[wiretest.Hello]}
-		fixture.FakeRooms.Mu.Unlock()
+		if _, err := fixture.DB.RenameApp(t.Context(), wiretest.Hello, "hello"); err != nil {
+			t.Fatal(err)
+		}
 		for _, row := range implemented {
 			if row.body == "" {
 				continue
@@ -98,8 +97,8 @@ func FuzzBodies(f *testing.F) {
 	})
 }
 
-// FuzzAppNames: a name that the API takes is one that hosts and repositories
-// can have.
+// FuzzAppNames checks that every name which the API accepts is good for hosts and
+// repositories.
 func FuzzAppNames(f *testing.F) {
 	for _, seed := range []string{
 		"fresh", "a", "a--b", "-a", "a-", "A", "ä", "a/b", "api", "..", "%2e", "a\x00b", strings.Repeat("a", 31),
@@ -108,13 +107,16 @@ func FuzzAppNames(f *testing.F) {
 	}
 	fixture := newFixture(nil)
 	f.Fuzz(func(t *testing.T, name string) {
-		fixture.FakeRooms.Mu.Lock()
-		fixture.FakeRooms.Apps = map[renga.AppID]renga.App{}
-		fixture.FakeRooms.Mu.Unlock()
 		res, body := fixture.Ask("POST", "/apps", `{"name":`+wiretest.Quoted(name)+`}`, nil)
 		if taken := res.StatusCode == 201; taken != (name == "" || renga.ValidateAppName(name) == nil) &&
 			strings.ToValidUTF8(name, "") == name {
 			t.Errorf("%q gets %d: %s", name, res.StatusCode, body)
+		}
+		if res.StatusCode == 201 { // so that the name is free again
+			id := wiretest.Fields(t, "["+body+"]", "id")[0]
+			if err := fixture.DB.RemoveApp(t.Context(), renga.AppID(id)); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }

@@ -18,7 +18,8 @@ import (
 // makes. The client's own types must read the answer.
 func TestHerokusClientCallsEveryImplementedLink(t *testing.T) {
 	// it asks for an app's releases
-	called := callAll(t, func(t *testing.T, fixture *fixture) any { return clientOf(t, fixture) }, "pipeline-deployment/List")
+	called := callAll(t, func(t *testing.T, f *fixture, token string) any { return clientOf(t, f, token) },
+		"pipeline-deployment/List")
 	for name, has := range called {
 		if !has {
 			t.Errorf("Heroku's client has no method for %s", name)
@@ -26,10 +27,10 @@ func TestHerokusClientCallsEveryImplementedLink(t *testing.T) {
 	}
 }
 
-// TestHerokusOlderClientCallsEveryLinkThatItKnows does so with the client before
-// it, which Terraform's provider and many programs still use.
+// TestHerokusOlderClientCallsEveryLinkThatItKnows does the same with the client of
+// the version before, which Terraform's provider and many programs still use.
 func TestHerokusOlderClientCallsEveryLinkThatItKnows(t *testing.T) {
-	called := callAll(t, func(t *testing.T, fixture *fixture) any { return olderClientOf(t, fixture) })
+	called := callAll(t, func(t *testing.T, f *fixture, token string) any { return olderClientOf(t, f, token) })
 	known := 0
 	for _, has := range called {
 		if has {
@@ -41,18 +42,18 @@ func TestHerokusOlderClientCallsEveryLinkThatItKnows(t *testing.T) {
 	}
 }
 
-// callAll calls the methods of a client that are there, and tells which are. It
-// leaves out those that the client is wrong about.
-func callAll(t *testing.T, newClient func(*testing.T, *fixture) any, faulty ...string) map[string]bool {
+// callAll calls the methods of a client, and tells which exist. It leaves out links
+// that the client handles wrongly.
+func callAll(t *testing.T, newClient func(*testing.T, *fixture, string) any, faulty ...string) map[string]bool {
 	t.Helper()
 	links, called := readSchema(t).links(t), map[string]bool{}
 	for _, link := range implemented {
 		if link.status >= 400 || slices.Contains(faulty, link.resource+"/"+link.title) {
-			continue // it is there to be refused, or the client is wrong about it
+			continue // it is always refused, or the client handles it wrongly
 		}
 		name := methodName(link.resource) + methodName(link.title)
 		t.Run(link.resource+"/"+link.title, func(t *testing.T) {
-			method := reflect.ValueOf(newClient(t, furnished())).MethodByName(name)
+			method := reflect.ValueOf(newClient(t, newFull(), tokenOf(link.resource, link.title))).MethodByName(name)
 			if called[link.resource+"/"+link.title] = method.IsValid(); !method.IsValid() {
 				return
 			}
@@ -81,7 +82,7 @@ func methodName(text string) string {
 	return name.String()
 }
 
-// arguments makes what a method takes out of a request: a context, the
+// arguments makes the arguments of a method from a request: a context, the
 // parameters of the path in their order, the body, no range.
 func arguments(t *testing.T, links []link, method reflect.Type, path, body string) []reflect.Value {
 	t.Helper()

@@ -2,22 +2,29 @@ package api_test
 
 import (
 	"context"
-	"fmt"
-	"io"
+	"log/slog"
 	"net/http"
 	"testing"
+	"time"
 
 	"renga"
 	"renga/api"
+	"renga/api/addons"
 	"renga/api/apps"
 	"renga/api/domains"
 	"renga/api/dynos"
 	"renga/api/events"
+	"renga/api/imports"
 	"renga/api/people"
 	"renga/api/pipelines"
+	platformapi "renga/api/platform"
 	"renga/api/releases"
 	"renga/api/wire/wiretest"
+	"renga/config"
+	importroom "renga/imports"
+	"renga/releaser"
 	"renga/scheduler"
+	"renga/store"
 )
 
 type (
@@ -28,71 +35,94 @@ type (
 // run runs scenarios, each on a fixture of its own.
 func run(t *testing.T, scenarios []scenario) {
 	t.Helper()
-	wiretest.Run(t, func() *fixture { return newFixture(nil) }, scenarios)
+	wiretest.Run(t, newSeeded, scenarios)
+}
+
+func newSeeded(changes ...func(*wiretest.Seed)) *fixture {
+	return serve(wiretest.New(changes...), func(*api.Options) {})
 }
 
 func newFixture(checks map[string]func(context.Context) error) *fixture {
 	return newFixtureWith(func(o *api.Options) { o.Checks = checks })
 }
 
-// newFixtureWith is a fixture with other options. It serves the whole API.
-func newFixtureWith(change func(*api.Options)) *fixture {
-	r := wiretest.New()
+// newFixtureWith is a fixture with other options.
+func newFixtureWith(change func(*api.Options)) *fixture { return serve(wiretest.New(), change) }
+
+// newFull is a fixture with what the rows of implemented ask for.
+func newFull() *fixture { return serve(wiretest.NewFull(), func(*api.Options) {}) }
+
+// play runs scenarios, each on a full fixture of its own.
+func play(t *testing.T, scenarios []scenario) {
+	for _, sc := range scenarios {
+		t.Run(sc.Name, func(t *testing.T) { sc.Play(t, newFull()) })
+	}
+}
+
+// serve serves the whole API over the store and the releaser.
+func serve(r *fixture, change func(*api.Options)) *fixture {
 	options := api.Options{
 		Settings: r.NewSettings(), Version: "1.2.3",
 		RateLimit: 1 << 30, // more than fuzzing asks for
 	}
 	change(&options)
-	w, db := r.FakeRooms, r.DB
-	attached := func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "attached at "+r.URL.Path) }
-	room := scheduler.New(scheduler.Options{Log: options.Log, Now: options.Now}, db, db, nil, nil) // it does not run
+	db, rel, f := r.DB, r.Releaser, &fake{}
+	r.Fakes = []any{f}
 	server := api.New(options, api.Parts{
 		Wire: r.NewParts(), People: people.Parts{
 			Accounts: db, Logins: r.People, Authorizations: db, Browsers: r.People, Keys: db,
 		},
+		Platform: platformapi.Parts{Collector: f, Disk: f, Apps: db, Operator: wiretest.Ada.ID},
 		Pipelines: pipelines.Parts{
-			Pipelines: db, PipelineVars: db, Promotions: wiretest.Promotions{FakeRooms: w, Store: db}, History: w,
+			Pipelines: db, PipelineVars: db, Promotions: releaser.NewPromoter(db, rel), History: db,
 		},
 		Releases: releases.Parts{
-			Apps: w, Releases: w, Outputs: w, Releaser: w, Rollouts: w, Images: w, Deployer: w,
+			Apps: db, Releases: db, Outputs: fakeOutputs{}, Releaser: rel, Rollouts: db, Images: f, Stored: noImages{}, Deployer: rel,
+			Importer: importer(db),
 		},
+		Imports: imports.Parts{Imports: db, Importer: importer(db), Credentials: db, Rules: db, Notices: db},
 		Apps: apps.Parts{
-			Apps: w, Creator: w, Deleter: w, Renamer: w, Transfers: db, Owners: w, Vars: w, Minutes: w, Sleeps: w,
+			Apps: db, Creator: creator{rel, f}, Deleter: releaser.NewRemover(db, f, noAddOns{}, rel), Renamer: renamer{db},
+			Transfers: db, Owners: r.Ledger, Vars: config.New(rel), Minutes: db, Sleeps: sleeps{db},
+		},
+		AddOns: addons.Parts{
+			Catalogue: wiretest.Catalogue, AddOns: db, Maker: wiretest.FakeAddOns{Fixture: r},
+			Attacher: wiretest.FakeAddOns{Fixture: r}, Releases: rel,
+			Partners: wiretest.FakeAddOns{Fixture: r}, Grants: wiretest.FakeAddOns{Fixture: r},
+			Backups: wiretest.FakeBackups{Fixture: r}, Copier: wiretest.FakeBackups{Fixture: r},
+			BackupDownloads: wiretest.FakeBackups{Fixture: r}, BackupRecords: db,
+			BackupSchedules: db,
+			Tunnels:         f,
+			Usages:          wiretest.FakeAddOns{Fixture: r},
 		},
 		Dynos: dynos.Parts{
-			Sizes: wiretest.Sizes, Formations: w, Images: w, Deployer: w, Dynos: w, OneOffs: w,
-			Attach:         http.HandlerFunc(attached),
-			RendezvousPort: "5443", Access: access{w}, Schedules: db, Scheduler: room,
+			Sizes: wiretest.Sizes, Formations: db, Images: f, Deployer: rel, Dynos: db, OneOffs: f,
+			Attach: http.HandlerFunc(attached), RendezvousPort: "5443", Access: f, Schedules: db,
+			Scheduler: scheduler.New(scheduler.Options{Log: options.Log, Now: options.Now}, db, db, nil, nil), // it does not run
 		},
 		Events: events.Parts{
-			Logs: &w.Journal, Drains: db, Drainer: w, Webhooks: r.FakeWebhooks, Reachable: wiretest.Reachable,
+			Logs: fakeLogs{}, Drains: db, Drainer: r.Recorder, Webhooks: sent{db}, AddOns: db, Reachable: wiretest.Reachable,
+			Operator: wiretest.Ada.ID,
 		},
-		Domains: domains.Parts{Apps: w, Domains: db, Endpoints: db, Orders: w},
+		Domains: domains.Parts{Apps: db, Domains: db, Endpoints: db, Orders: f},
 	})
 	r.Handler, r.Door = server, server.Door
 	return r
 }
 
-// furnished has what the rows of implemented ask for.
-func furnished() *fixture { return wiretest.Furnish(newFixture(nil)) }
-
-// play runs scenarios, each on a furnished fixture of its own.
-func play(t *testing.T, scenarios []scenario) {
-	for _, sc := range scenarios {
-		t.Run(sc.Name, func(t *testing.T) { sc.Play(t, furnished()) })
-	}
-}
-
-// access are those of the fake rooms, over SSH and over WebSocket.
-type access struct{ *wiretest.FakeRooms }
-
-func (w access) Exec(_ context.Context, _ renga.App, c dynos.Command) (string, error) {
-	w.Still = c.Still
-	if c.Terminal != nil {
-		c.Line += fmt.Sprintf("-%dx%d", c.Terminal.Columns, c.Terminal.Rows)
-	}
-	return c.Dyno + "-" + c.Line, nil
+// importer takes orders and does nothing of them, for it does not run.
+func importer(db *store.Store) *importroom.Imports {
+	return importroom.New(importroom.Options{
+		Own: func(host string) bool { return host == "registry.renga.test" }, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+	}, db, db, db, nil, nil)
 }
 
 // payloads makes what receivers of webhooks get.
 func payloads(r *fixture) *api.Server { return r.Handler.(*api.Server) }
+
+// noImages stands for a registry that nothing was pushed to.
+type noImages struct{ releases.Stored }
+
+func (noImages) StoredImages(context.Context, string) ([]renga.StoredImage, error) { return nil, nil }
+
+func (noImages) StoredTags(context.Context, string) ([]renga.StoredTag, error) { return nil, nil }

@@ -30,8 +30,8 @@ func TestAnswersAreAsRecorded(t *testing.T) {
 	}
 }
 
-// writtenDown fails unless a file says what is true now. With -update it is written
-// anew.
+// writtenDown fails unless a file has that content. With -update it writes the
+// file.
 func writtenDown(t *testing.T, file, want string) {
 	t.Helper()
 	if *rewrite {

@@ -10,10 +10,11 @@ import (
 	"renga/api/wire"
 )
 
-// checkTime bounds one health check.
-const checkTime = 3 * time.Second
+// checkTimeout bounds one health check.
+const checkTimeout = 3 * time.Second
 
-// health is what /healthz tells everybody who asks, so it holds no secrets.
+// health is the answer of /healthz, which needs no token, so it contains no
+// secrets.
 type health struct {
 	Status  string            `json:"status"` // ok or degraded
 	Version string            `json:"version"`
@@ -39,9 +40,9 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, status, all)
 }
 
-// check runs all checks at once.
+// check runs all checks at the same time.
 func (s *Server) check(ctx context.Context) map[string]error {
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	var (
 		wg      sync.WaitGroup

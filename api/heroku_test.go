@@ -18,24 +18,24 @@ import (
 func herokuClient(t *testing.T) (*heroku.Service, *fixture) {
 	t.Helper()
 	fixture := newFixture(nil)
-	return clientOf(t, fixture), fixture
+	return clientOf(t, fixture, "ada-token"), fixture
 }
 
-func clientOf(t *testing.T, fixture *fixture) *heroku.Service {
+func clientOf(t *testing.T, fixture *fixture, token string) *heroku.Service {
 	t.Helper()
 	server := httptest.NewServer(fixture)
 	t.Cleanup(server.Close)
-	client := heroku.NewService(&http.Client{Transport: &heroku.Transport{BearerToken: "ada-token"}})
+	client := heroku.NewService(&http.Client{Transport: &heroku.Transport{BearerToken: token}})
 	client.URL = server.URL
 	return client
 }
 
 // olderClientOf is the client of the schema's version before.
-func olderClientOf(t *testing.T, fixture *fixture) *heroku5.Service {
+func olderClientOf(t *testing.T, fixture *fixture, token string) *heroku5.Service {
 	t.Helper()
 	server := httptest.NewServer(fixture)
 	t.Cleanup(server.Close)
-	client := heroku5.NewService(&http.Client{Transport: &heroku5.Transport{BearerToken: "ada-token"}})
+	client := heroku5.NewService(&http.Client{Transport: &heroku5.Transport{BearerToken: token}})
 	client.URL = server.URL
 	return client
 }
@@ -115,7 +115,8 @@ func TestHerokusClientHandlesFormationAndDynos(t *testing.T) {
 	options(t, &update, `{"quantity":3,"dyno_size":{"name":"standard-2x"}}`)
 	web, err := client.FormationUpdate(ctx, "hello", "web", update)
 	good(t, "update", err, web.Quantity == 3 && web.DynoSize.Name == "Standard-2X" && web.Size == "Standard-2X")
-	good(t, "stored", nil, fixture.FakeRooms.Scaled["web"].Size == "standard-2x")
+	scale, _ := fixture.Scale(t, "web")
+	good(t, "stored", nil, scale.Size == "standard-2x")
 	var batch heroku.FormationBatchUpdateOpts
 	options(t, &batch, `{"updates":[{"type":"worker","quantity":2,"dyno_size":{"id":"`+web.DynoSize.ID+`"}}]}`)
 	both, err := client.FormationBatchUpdate(ctx, "hello", batch)
@@ -132,7 +133,7 @@ func TestHerokusClientHandlesFormationAndDynos(t *testing.T) {
 	_, err = client.DynoRestart(ctx, "hello", "web.1")
 	good(t, "restart", err, true)
 	_, err = client.DynoRestartAll(ctx, "hello")
-	good(t, "restart all", err, len(fixture.FakeRooms.Restarts) == 2)
+	good(t, "restart all", err, len(fixture.Restarts(t)) == 2)
 }
 
 func TestHerokusClientReadsPlaces(t *testing.T) {
@@ -162,18 +163,16 @@ func options(t *testing.T, into any, text string) {
 	}
 }
 
-// TestHerokusOlderClientIsUnderstood sends what the newer one calls otherwise.
+// TestHerokusOlderClientIsUnderstood sends fields whose names have changed since.
 func TestHerokusOlderClientIsUnderstood(t *testing.T) {
 	fixture := newFixture(nil)
-	client, ctx := olderClientOf(t, fixture), t.Context()
+	client, ctx := olderClientOf(t, fixture, "ada-token"), t.Context()
 	web, err := client.FormationUpdate(
 		ctx, "hello", "web",
 		heroku5.FormationUpdateOpts{Quantity: heroku5.Int(3), Size: heroku5.String("standard-2x")},
 	)
-	good(
-		t, "update", err,
-		web.Quantity == 3 && web.Size == "Standard-2X" && fixture.FakeRooms.Scaled["web"].Size == "standard-2x",
-	)
+	scale, _ := fixture.Scale(t, "web")
+	good(t, "update", err, web.Quantity == 3 && web.Size == "Standard-2X" && scale.Size == "standard-2x")
 	var batch heroku5.FormationBatchUpdateOpts
 	options(t, &batch, `{"updates":[{"type":"worker","quantity":2,"size":"performance-m"}]}`)
 	both, err := client.FormationBatchUpdate(ctx, "hello", batch)

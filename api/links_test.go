@@ -63,8 +63,8 @@ func parameter(part string) string {
 	return "{" + what + "}"
 }
 
-// answers tells whether a route of the API answers a link. What is a parameter
-// in the one must be one in the other.
+// answers tells whether a route of the API answers a link: both have parameters in
+// the same places of the path, and are else the same.
 func answers(route [2]string, l link) bool {
 	segments := strings.Split(strings.TrimPrefix(route[1], "/"), "/")
 	if route[0] != l.method || len(segments) != len(l.segments) {

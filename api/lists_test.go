@@ -8,9 +8,9 @@ import (
 	"renga/api/wire/wiretest"
 )
 
-// TestEveryListPages holds for all lists of the schema: each field that
-// Accept-Ranges names orders the same elements, up and down, a page at a time,
-// and a bad range is refused.
+// TestEveryListPages checks all lists of the schema: each field of Accept-Ranges
+// orders the same elements, up and down, a page at a time, and a bad range is
+// refused.
 func TestEveryListPages(t *testing.T) {
 	schema := readSchema(t)
 	for _, link := range implemented {
@@ -21,7 +21,7 @@ func TestEveryListPages(t *testing.T) {
 		}
 		identity := schema.identity(t, items)
 		t.Run(link.resource+"/"+link.title, func(t *testing.T) {
-			fixture := furnished()
+			fixture := newFull()
 			res, body := fixture.Ask("GET", link.url, "", nil)
 			whole := wiretest.Fields(t, body, identity)
 			ranges := strings.Split(res.Header.Get("Accept-Ranges"), ", ")
@@ -47,10 +47,11 @@ func TestEveryListPages(t *testing.T) {
 }
 
 func TestDynosAreOrderedByNumber(t *testing.T) {
-	fixture := newFixture(nil)
-	tenth := fixture.FakeRooms.Running[0]
-	tenth.ID, tenth.Name = "30000000-0000-4000-8000-000000000000", "web.10"
-	fixture.FakeRooms.Running = append(fixture.FakeRooms.Running, tenth)
+	fixture := newSeeded(func(s *wiretest.Seed) {
+		tenth := s.Dynos[0]
+		tenth.ID, tenth.Name = "30000000-0000-4000-8000-000000000000", "web.10"
+		s.Dynos = append(s.Dynos, tenth)
+	})
 	for header, want := range map[string]string{
 		"": "web.1 web.2 web.10", "name ]web.1..": "web.2 web.10", "name web.2..web.2": "web.2",
 		"name ..web.10[; order=desc": "web.2 web.1", "id ..; max=1": "web.10",
@@ -61,14 +62,17 @@ func TestDynosAreOrderedByNumber(t *testing.T) {
 	}
 }
 
-// identity is the property that tells the elements of a list apart.
+// identity gives the property that distinguishes the elements of a list.
 func (s *schemaFile) identity(t *testing.T, items map[string]any) string {
 	t.Helper()
 	if ref, ok := items["$ref"].(string); ok {
 		items = s.at(t, ref)
 	}
-	if properties, _ := items["properties"].(map[string]any); properties["id"] == nil {
-		return "ordinal"
+	properties, _ := items["properties"].(map[string]any)
+	for _, name := range []string{"id", "ordinal"} {
+		if properties[name] != nil {
+			return name
+		}
 	}
-	return "id"
+	return "name"
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"renga"
+	"renga/api"
+	"renga/api/wire"
 	"renga/api/wire/wiretest"
 )
 
@@ -67,6 +69,19 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	run(t, []scenario{
 		{Name: "unknown path", URL: "/nowhere", Status: 404, Has: missing},
 		{Name: "root", URL: "/", Status: 404, Has: missing},
+		{
+			Name: "what is not here", URL: "/spaces/mine/nat", Status: 404,
+			Has: []string{`"id":"not_found","message":"There are no private spaces`},
+		},
+		{
+			Name: "what is not here, of an app", Method: "POST", URL: "/apps/hello/telemetry-drains", Status: 404,
+			Has: []string{`"id":"not_found","message":"There are no telemetry drains here: `, "drains:add"},
+		},
+		{Name: "what only looks so", URL: "/apps/spaces/nothing", Status: 404, Has: missing},
+		{
+			Name: "buildpacks, without a token", URL: "/buildpacks/heroku%2Fnodejs", Headers: wiretest.Header("Authorization", ""), Status: 404,
+			Has: []string{`"id":"not_found","message":"There is no registry of buildpacks here`},
+		},
 		{Name: "double slash is not redirected", Method: "POST", URL: "//apps", Status: 404, Has: missing},
 		{Name: "dots are not redirected", URL: "/apps/../account", Status: 404, Has: missing},
 		{Name: "slash at the end", URL: "/apps/", Status: 404, Has: missing},
@@ -112,7 +127,7 @@ func TestErrorsHaveHerokusForm(t *testing.T) {
 		},
 	} {
 		fixture := newFixture(nil)
-		fixture.FakeRooms.Broken = want.err
+		fixture.Broken = want.err
 		res, body := fixture.Ask("GET", "/account", "", nil)
 		if res.StatusCode != want.status || strings.TrimSpace(body) != want.body {
 			t.Errorf("%v gets %d: %s", want.err, res.StatusCode, body)
@@ -123,9 +138,9 @@ func TestErrorsHaveHerokusForm(t *testing.T) {
 	}
 }
 
-func TestClientsThatLeaveAreNoFault(t *testing.T) {
+func TestClientsThatLeaveAreNoError(t *testing.T) {
 	fixture := newFixture(nil)
-	fixture.FakeRooms.Broken = fmt.Errorf("read token: %w", context.Canceled)
+	fixture.Broken = fmt.Errorf("read token: %w", context.Canceled)
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	fixture.ServeHTTP(httptest.NewRecorder(), wiretest.AsAda(httptest.NewRequestWithContext(ctx, "GET", "/account", nil)))
@@ -134,9 +149,25 @@ func TestClientsThatLeaveAreNoFault(t *testing.T) {
 	}
 }
 
-func TestAnAppThatGoesWhileWeLookSpoilsNoList(t *testing.T) {
-	fixture := newFixture(nil)
-	delete(fixture.FakeRooms.History, wiretest.Hello)
+// listed lists an app that was deleted.
+type listed struct {
+	wire.Apps
+	app renga.App
+}
+
+func (l listed) AppIDs(context.Context) ([]renga.AppID, error) { return []renga.AppID{l.app.ID}, nil }
+
+func (l listed) SomeApps(context.Context, []renga.AppID) ([]renga.App, error) {
+	return []renga.App{l.app}, nil
+}
+
+func TestAnAppThatIsDeletedMeanwhileSpoilsNoList(t *testing.T) {
+	r := wiretest.New()
+	r.Apps = listed{r.DB, r.App(t, wiretest.Hello)}
+	if err := r.DB.RemoveApp(t.Context(), wiretest.Hello); err != nil {
+		t.Fatal(err)
+	}
+	fixture := serve(r, func(*api.Options) {})
 	if res, body := fixture.Ask("GET", "/apps", "", nil); res.StatusCode != 200 ||
 		!strings.Contains(body, `"released_at":null`) {
 		t.Errorf("%d: %s", res.StatusCode, body)
@@ -180,10 +211,15 @@ func TestAccessLogHasOneLinePerRequest(t *testing.T) {
 	}
 }
 
+// faulty has a bug.
+type faulty struct{ wire.Apps }
+
+func (faulty) AppByName(context.Context, string) (renga.App, error) { panic("a bug") }
+
 func TestPanicsBecomeErrors(t *testing.T) {
-	fixture := newFixture(nil)
-	fixture.FakeRooms.Apps[wiretest.Hello] = renga.App{ID: wiretest.Hello, Name: "hello", Owner: wiretest.Ada.ID}
-	fixture.FakeRooms.History[wiretest.Hello][0].App = "no uuid, which is a bug and panics"
+	r := wiretest.New()
+	r.Apps = faulty{r.DB}
+	fixture := serve(r, func(*api.Options) {})
 	res, body := fixture.Ask("GET", "/apps/hello/releases/1", "", nil)
 	if res.StatusCode != 500 ||
 		strings.TrimSpace(body) != `{"id":"internal_server_error","message":"Internal server error."}` {

@@ -15,8 +15,8 @@ import (
 	"renga/api/wire/wiretest"
 )
 
-// ends are the ways in which Carol's right to hello ends, who came with the
-// token of the authorization.
+// ends are the ways in which Carol loses her right to hello. The authorization is
+// that of her token.
 var ends = map[string]func(t *testing.T, fixture *fixture, authorization string){
 	"she is removed": func(t *testing.T, fixture *fixture, _ string) {
 		scenario{
@@ -54,7 +54,7 @@ var ends = map[string]func(t *testing.T, fixture *fixture, authorization string)
 	},
 }
 
-// asCarolWith logs Carol in.
+// asCarolWith logs Carol in with a password.
 func asCarolWith(t *testing.T, fixture *fixture) (authorization string, headers map[string]string) {
 	t.Helper()
 	if err := fixture.DB.SetPassword(t.Context(), wiretest.Carol.ID, "a hash"); err != nil {
@@ -64,14 +64,14 @@ func asCarolWith(t *testing.T, fixture *fixture) (authorization string, headers 
 		Account:       wiretest.Carol,
 		Authorization: renga.Authorization{Password: renga.PasswordName("a hash")},
 	}
-	a, token, err := fixture.People.Authorize(t.Context(), login, "a visitor", renga.Scopes{renga.ScopeGlobal}, 0)
+	a, token, err := fixture.People.Authorize(t.Context(), login, renga.Authorization{Scopes: renga.Scopes{renga.ScopeGlobal}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a.ID, wiretest.Bearer(token)
 }
 
-// handed are the URLs that Carol gets.
+// handed gets the URLs that Carol is given.
 var handed = map[string]func(t *testing.T, fixture *fixture, headers map[string]string) string{
 	"the tail of the log": func(t *testing.T, fixture *fixture, headers map[string]string) string {
 		_, body := fixture.Ask("POST", "/apps/hello/log-sessions", `{"tail":true}`, headers)
@@ -83,17 +83,17 @@ var handed = map[string]func(t *testing.T, fixture *fixture, headers map[string]
 	},
 }
 
-// newStreams is a fixture with a log and a release command that both go on.
+// newStreams is a fixture whose log and release command both go on.
 func newStreams() *fixture {
-	fixture := wiretest.FillLog(newFixture(nil))
-	wiretest.WithPhase(fixture.FakeRooms)
-	fixture.FakeRooms.Outcomes[4] = renga.Outcome{Status: renga.Pending, At: wiretest.Born}
-	fixture.LookAgain = time.Millisecond
+	fixture := newSeeded(wiretest.WithPhase, func(s *wiretest.Seed) {
+		s.Releases[wiretest.Hello][3].Outcome.Phase = renga.PhaseNone
+	})
+	fixture.RecheckPause = time.Millisecond
 	return fixture
 }
 
-// TestAStreamEndsWithTheRight: whoever reads a stream when the right to it ends
-// reads no more of it, and its URL opens nothing.
+// TestAStreamEndsWithTheRight checks that a stream breaks off when its reader loses
+// the right to it, and that its URL opens nothing afterwards.
 func TestAStreamEndsWithTheRight(t *testing.T) {
 	for what, hand := range handed {
 		for how, end := range ends {
@@ -135,12 +135,15 @@ func TestAStreamEndsWithTheRight(t *testing.T) {
 	}
 }
 
-// TestAStreamsURLIsItsReaders: it ends with their right, by itself, and with that
-// of nobody else.
+// TestAStreamsURLIsItsReaders checks that a URL ends with its reader's right, and
+// after some time, but not with the right of others.
 func TestAStreamsURLIsItsReaders(t *testing.T) {
 	fixture := newStreams()
 	fixture.EndStreams()
-	fixture.FakeRooms.Outcomes[4] = renga.Outcome{Status: renga.Failed, Phase: renga.PhaseFailed, At: wiretest.Born}
+	failed := renga.Outcome{Status: renga.Failed, Phase: renga.PhaseFailed, At: wiretest.Born}
+	if err := fixture.DB.SetOutcome(t.Context(), wiretest.Hello, 4, failed); err != nil {
+		t.Fatal(err)
+	}
 	_, headers := asCarolWith(t, fixture)
 	for what, hand := range handed {
 		carols, adas := hand(t, fixture, headers), hand(t, fixture, nil)
@@ -151,12 +154,12 @@ func TestAStreamsURLIsItsReaders(t *testing.T) {
 			t.Errorf("%s: it changes by itself, and the release's ETag with it", what)
 		}
 		for late, want := range map[time.Duration]int{0: 200, 50 * time.Minute: 200, 3 * time.Hour: 403} {
-			fixture.FakeRooms.Late = late
+			fixture.Late = late
 			if rec := fixture.Get(adas); rec.Code != want {
 				t.Errorf("%s: after %s %d, want %d: %s", what, late, rec.Code, want, rec.Body)
 			}
 		}
-		fixture.FakeRooms.Late = 0
+		fixture.Late = 0
 	}
 	scenario{
 		Method: "DELETE", URL: "/apps/hello/collaborators/carol@example.com", Has: []string{wiretest.SharingID},
@@ -168,8 +171,8 @@ func TestAStreamsURLIsItsReaders(t *testing.T) {
 	}
 }
 
-// TestADynosClientIsAskedAgain: what waits for its client, and talks with it, is
-// told when the right to run programs ends.
+// TestADynosClientIsAskedAgain checks that a dyno which waits for its client, or
+// has one, is told when the right to run programs ends.
 func TestADynosClientIsAskedAgain(t *testing.T) {
 	for _, begin := range []struct{ url, body string }{
 		{"/apps/hello/dynos", `{"command":"bash","attach":true}`},
@@ -181,21 +184,21 @@ func TestADynosClientIsAskedAgain(t *testing.T) {
 			if res, body := fixture.Ask("POST", begin.url, begin.body, headers); res.StatusCode != http.StatusCreated {
 				t.Fatalf("%d %s", res.StatusCode, body)
 			}
-			if err := fixture.FakeRooms.Still(t.Context()); err != nil {
+			if err := fakeOf(fixture).still(t.Context()); err != nil {
 				t.Errorf("%s: may not, at first: %v", begin.url, err)
 			}
 			end(t, fixture, authorization)
-			if kind := renga.KindOf(fixture.FakeRooms.Still(t.Context())); kind != renga.Forbidden && kind != renga.NotFound {
+			if kind := renga.KindOf(fakeOf(fixture).still(t.Context())); kind != renga.Forbidden && kind != renga.NotFound {
 				t.Errorf("%s: when %s, she may still: %q", begin.url, how, kind)
 			}
 		}
 		fixture := newFixture(nil)
 		_, headers := asCarolWith(t, fixture)
 		fixture.Ask("POST", begin.url, begin.body, headers)
-		a := fixture.FakeRooms.Apps[wiretest.Hello]
-		a.Collaborators = wiretest.With(wiretest.Carol, renga.MayDeploy)
-		fixture.FakeRooms.Apps[wiretest.Hello] = a
-		if kind := renga.KindOf(fixture.FakeRooms.Still(t.Context())); kind != renga.Forbidden {
+		fixture.Edit(t, wiretest.Hello, func(a *renga.App) {
+			a.Collaborators = wiretest.With(wiretest.Carol, renga.MayDeploy)
+		})
+		if kind := renga.KindOf(fakeOf(fixture).still(t.Context())); kind != renga.Forbidden {
 			t.Errorf("%s: who may deploy only runs programs still: %q", begin.url, kind)
 		}
 	}

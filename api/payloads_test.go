@@ -10,11 +10,11 @@ import (
 )
 
 func TestPayloadsAreWhatTheAPIShows(t *testing.T) {
-	fixture := furnished()
-	app := fixture.FakeRooms.Apps[wiretest.Hello]
-	starting, up := fixture.FakeRooms.Running[0], fixture.FakeRooms.Running[0]
+	fixture := newFull()
+	app, starting := fixture.App(t, wiretest.Hello), wiretest.NewSeed().Dynos[0]
+	up := starting
 	up.State, up.Since = renga.Up, wiretest.Born.AddDate(0, 0, 1)
-	rec := fixture.FakeRooms.Record(wiretest.Hello, 3)
+	rec := fixture.Record(t, wiretest.Hello, 3)
 	scale := func(n int) renga.Subject {
 		return renga.Subject{
 			Process: &renga.Process{
@@ -23,6 +23,12 @@ func TestPayloadsAreWhatTheAPIShows(t *testing.T) {
 			},
 		}
 	}
+	addOn, err := fixture.DB.AddOn(t.Context(), wiretest.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := addOn
+	before.State = renga.Provisioning
 	for _, c := range []struct {
 		kind        renga.EventKind
 		now, before renga.Subject
@@ -56,25 +62,38 @@ func TestPayloadsAreWhatTheAPIShows(t *testing.T) {
 		},
 		{
 			renga.CollaboratorEvent,
-			renga.Subject{Collaborator: &renga.Collaborator{ID: wiretest.Hooked, Account: wiretest.Bob.ID}},
+			renga.Subject{Collaborator: &renga.Collaborator{ID: wiretest.HookID, Account: wiretest.Bob.ID}},
 			renga.Subject{}, []string{`"resource":"collaborator"`, `"email":"bob@example.com"`},
 		},
 		{
 			renga.DomainEvent,
-			renga.Subject{Domain: &renga.Domain{ID: wiretest.Hooked, App: wiretest.Hello, Hostname: "www.example.com"}},
+			renga.Subject{Domain: &renga.Domain{ID: wiretest.HookID, App: wiretest.Hello, Hostname: "www.example.com"}},
 			renga.Subject{},
 			[]string{`"resource":"domain"`, `"hostname":"www.example.com"`, `"cname":"hello.renga.localhost"`},
 		},
 		{
 			renga.EndpointEvent,
-			renga.Subject{Endpoint: &renga.Endpoint{ID: wiretest.Hooked, App: wiretest.Hello, Name: "tokyo-1"}},
+			renga.Subject{Endpoint: &renga.Endpoint{ID: wiretest.HookID, App: wiretest.Hello, Name: "tokyo-1"}},
 			renga.Subject{}, []string{`"resource":"sni-endpoint"`, `"name":"tokyo-1"`, `"domains":[]`},
+		},
+		{
+			renga.AddOnEvent, renga.Subject{AddOn: &addOn}, renga.Subject{AddOn: &before},
+			[]string{
+				`"resource":"addon"`, `"name":"postgresql-curved-12345"`, `"state":"provisioned"`, `"config_vars":["DATABASE_URL"]`,
+				`"previous_data":{"state":"provisioning"}`, `"app":{"id":"` + string(wiretest.Hello) + `","name":"hello"}`,
+			},
+		},
+		{
+			renga.AttachmentEvent, renga.Subject{AddOn: &addOn, Attachment: &addOn.Attachments[1]}, renga.Subject{},
+			[]string{
+				`"resource":"addon-attachment"`, `"name":"LEDGER"`, `"name":"postgresql-curved-12345"`, `"name":"shop"`,
+			},
 		},
 	} {
 		payload, err := payloads(fixture).Payload(
 			t.Context(),
 			renga.Event{
-				ID: wiretest.Happened, Kind: c.kind, Action: renga.Update, At: wiretest.Born, App: app,
+				ID: wiretest.EventID, Kind: c.kind, Action: renga.Update, At: wiretest.Born, App: app,
 				Subject: c.now, Before: c.before,
 			},
 		)

@@ -8,9 +8,9 @@ import (
 )
 
 func TestAPipelineMovesWithItsConfigVarsOnly(t *testing.T) {
-	fixture := furnished()
-	path := "/pipelines/" + string(wiretest.Pipe)
-	give := `{"pipeline":{"id":"` + string(wiretest.Pipe) + `"},"new_owner":{"id":"` + string(wiretest.Bob.ID) +
+	fixture := newFull()
+	path := "/pipelines/" + string(wiretest.PipelineID)
+	give := `{"pipeline":{"id":"` + string(wiretest.PipelineID) + `"},"new_owner":{"id":"` + string(wiretest.Bob.ID) +
 		`","type":"user"}}`
 	for _, step := range []scenario{
 		{
@@ -34,7 +34,7 @@ func TestAPipelineMovesWithItsConfigVarsOnly(t *testing.T) {
 			Has: []string{`"email":"bob@example.com"`},
 		},
 		{Method: "POST", URL: "/pipeline-transfers", Body: give, Status: 201, Has: []string{string(wiretest.Bob.ID)}},
-		{URL: path, Has: []string{`"owner":{"id":"` + string(wiretest.Bob.ID)}}, // Ada's apps are in it still
+		{URL: path, Has: []string{`"owner":{"id":"` + string(wiretest.Bob.ID)}}, // Ada's apps are still in it
 		{
 			Method: "PATCH", URL: path, Body: `{"name":"mine"}`, Status: 403,
 			Has: []string{"Only the owner of the pipeline haiku"},
@@ -42,7 +42,7 @@ func TestAPipelineMovesWithItsConfigVarsOnly(t *testing.T) {
 		{URL: path + "/stage/review/config-vars", Status: 403},
 		{URL: path + "/stage/review/config-vars", Headers: wiretest.AsBob, Has: []string{`{"B":"2"}`}},
 		{URL: "/apps/hello/config-vars", Headers: wiretest.AsBob, Status: 403}, // the apps are not his
-		{Method: "DELETE", URL: path, Headers: wiretest.AsBob, Has: []string{`"id":"` + string(wiretest.Pipe)}},
+		{Method: "DELETE", URL: path, Headers: wiretest.AsBob, Has: []string{`"id":"` + string(wiretest.PipelineID)}},
 		{URL: path, Headers: wiretest.AsBob, Status: 404},
 		{URL: "/apps/hello/pipeline-couplings", Status: 404},
 	} {
@@ -52,7 +52,7 @@ func TestAPipelineMovesWithItsConfigVarsOnly(t *testing.T) {
 
 func TestAppsAreFilteredByID(t *testing.T) {
 	ids := `{"in":{"id":["` + string(wiretest.Hello) + `","` + string(wiretest.Other) + `","` +
-		string(wiretest.Hello) + `","` + wiretest.StagingOfIt + `"]}}`
+		string(wiretest.Hello) + `","` + wiretest.StagingID + `"]}}`
 	play(t, []scenario{
 		{
 			Name: "only those one sees", Method: "POST", URL: "/filters/apps", Body: ids,
@@ -63,11 +63,11 @@ func TestAppsAreFilteredByID(t *testing.T) {
 	})
 }
 
-// TestNobodyGetsAnImageByWayOfANeighbour: who may view one app of a pipeline
-// neither couples an app of their own into it, nor gets what the pipeline's owner
-// promotes, whoever may deploy to their app.
+// TestNobodyGetsAnImageByWayOfANeighbour checks somebody who may view one app of a
+// pipeline. They cannot add an app of their own to it, and do not get what the
+// pipeline's owner promotes, even if the owner may deploy to their app.
 func TestNobodyGetsAnImageByWayOfANeighbour(t *testing.T) {
-	couple := `{"app":"other","pipeline":"` + string(wiretest.Pipe) + `","stage":"production"}`
+	couple := `{"app":"other","pipeline":"` + string(wiretest.PipelineID) + `","stage":"production"}`
 	share := func(app renga.AppID, permissions string) scenario {
 		headers := map[string]string(nil)
 		if app == wiretest.Other {
@@ -82,7 +82,7 @@ func TestNobodyGetsAnImageByWayOfANeighbour(t *testing.T) {
 		noMember = "Only the owner of the pipeline haiku, or who may deploy to all of its apps"
 		noGain   = "may not see all apps of the pipeline haiku"
 	)
-	fixture := furnished()
+	fixture := newFull()
 	for _, step := range []scenario{
 		share(wiretest.Shop, `"view"`), share(wiretest.Other, `"deploy","operate"`),
 		{
@@ -94,8 +94,8 @@ func TestNobodyGetsAnImageByWayOfANeighbour(t *testing.T) {
 	} {
 		step.Play(t, fixture)
 	}
-	// as it once was possible
-	_, err := fixture.DB.UpdatePipeline(t.Context(), wiretest.Pipe, func(p *renga.Pipeline) error {
+	// older versions of Renga allowed that
+	_, err := fixture.DB.UpdatePipeline(t.Context(), wiretest.PipelineID, func(p *renga.Pipeline) error {
 		p.Couplings = append(
 			p.Couplings,
 			renga.Coupling{
@@ -122,15 +122,14 @@ func TestNobodyGetsAnImageByWayOfANeighbour(t *testing.T) {
 	refused.Play(t, fixture) // Bob may pull the image himself
 }
 
-// TestWhoDeploysToAllAppsOfAPipelineAddsOne as its owner does.
+// TestWhoDeploysToAllAppsOfAPipelineAddsOne checks that they may do so like the
+// owner.
 func TestWhoDeploysToAllAppsOfAPipelineAddsOne(t *testing.T) {
-	fixture := furnished()
+	fixture := newFull()
 	for _, app := range []renga.AppID{wiretest.Hello, wiretest.Shop} {
-		a := fixture.FakeRooms.Apps[app]
-		a.Collaborators = wiretest.With(wiretest.Bob, renga.MayDeploy)
-		fixture.FakeRooms.Apps[app] = a
+		fixture.Edit(t, app, func(a *renga.App) { a.Collaborators = wiretest.With(wiretest.Bob, renga.MayDeploy) })
 	}
 	scenario{Method: "POST", URL: "/pipeline-couplings", Headers: wiretest.AsBob, Status: 201,
 		Has:  []string{`"app":{"id":"` + string(wiretest.Other)},
-		Body: `{"app":"other","pipeline":"` + string(wiretest.Pipe) + `","stage":"development"}`}.Play(t, fixture)
+		Body: `{"app":"other","pipeline":"` + string(wiretest.PipelineID) + `","stage":"development"}`}.Play(t, fixture)
 }

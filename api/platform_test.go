@@ -27,15 +27,15 @@ import (
 	"renga/store/storetest"
 )
 
-// platform is the API over the real rooms behind it: releaser, ledger, store. Only
-// what would act upon releases, the dyno manager, is left out.
+// platform is the API over real rooms: releaser, ledger, store. It has no dyno
+// manager.
 type platform struct {
 	*httptest.Server
 	db     *store.Store
 	ledger *registry.Ledger
 }
 
-// nobody looks at apps and takes no lines.
+// nobody does nothing for apps and their logs.
 type nobody struct{}
 
 func (nobody) Reconcile(renga.AppID)                                      {}
@@ -67,7 +67,7 @@ func newPlatform(tb testing.TB, db *store.Store) *platform {
 	return h
 }
 
-// ask sends one request as Ada and tells the status, the body in into.
+// ask sends one request as Ada and gives the status, and the body in into.
 func (h *platform) ask(ctx context.Context, method, path, body string, into any) (status int, err error) {
 	return h.askRange(ctx, method, path, "", body, into)
 }

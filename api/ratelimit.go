@@ -13,21 +13,21 @@ import (
 	"renga/api/wire"
 )
 
-// rateLimitPath is where an account asks how many requests it has left. The
-// question costs none.
+// rateLimitPath is where clients ask how many requests their account has left. That
+// request is not counted.
 const rateLimitPath = "/account/rate-limits"
 
 func (s *Server) rateLimitRoutes() []wire.Route {
 	return []wire.Route{wire.Get(rateLimitPath, wire.AnyToken, s.rateLimitInfo)}
 }
 
-// rateLimit is what is left of an account's requests on the wire.
+// rateLimit is the number of requests that an account has left, as JSON.
 type rateLimit struct {
 	Remaining int `json:"remaining"`
 }
 
-// rates count the requests of each account. What is used comes back steadily,
-// all of it within an hour.
+// rates counts the requests of each account. Used requests become available again
+// at a steady rate, all of them within an hour.
 type rates struct {
 	perHour int
 	mu      sync.Mutex // guards account
@@ -49,8 +49,8 @@ func (l *rates) of(id renga.AccountID) *rate.Limiter {
 	return one
 }
 
-// count takes one request from the caller's, and tells what is left in the
-// answer's RateLimit-Remaining header.
+// count counts one request of the caller, and sends the number that is left in the
+// RateLimit-Remaining header.
 func (s *Server) count(w http.ResponseWriter, r *http.Request) error {
 	own, now := s.rates.of(wire.Caller(r).ID), s.Now()
 	free := r.URL.Path == rateLimitPath

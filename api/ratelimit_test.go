@@ -31,7 +31,7 @@ func TestRateLimit(t *testing.T) {
 	if res, _ := fixture.Ask("GET", "/regions", "", wiretest.AsBob); res.StatusCode != 200 {
 		t.Errorf("another account gets %d", res.StatusCode)
 	}
-	fixture.FakeRooms.Late += time.Hour / 3
+	fixture.Late += time.Hour / 3
 	if res, _ := fixture.Ask("GET", "/regions", "", nil); res.StatusCode != 200 {
 		t.Errorf("after a third of an hour: %d", res.StatusCode)
 	}

@@ -9,8 +9,8 @@ import (
 	"renga/api/wire"
 )
 
-// recoverPanics turns a panic into a 500. The panic and its stack go to the
-// log only.
+// recoverPanics answers a panic with 500. The panic and its stack go to the log
+// only.
 func (s *Server) recoverPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {

@@ -20,7 +20,7 @@ import (
 	"renga/api/wire/wiretest"
 )
 
-// asRepeat are the headers of a request that has come, or may come, again.
+// asRepeat gives the headers of a request that may be repeated.
 func asRepeat(id string) map[string]string { return wiretest.Header("Request-Id", id) }
 
 func newID() string { return uuid.NewString() + "," + uuid.NewString() }
@@ -38,7 +38,7 @@ func TestRepeatedRequestsActOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fixture, id := newFixture(nil), newID()
 			first, body := fixture.Ask(repeat.method, repeat.url, repeat.body, asRepeat(id))
-			apps, releases, restarts := len(fixture.FakeRooms.Apps), len(fixture.FakeRooms.History[wiretest.Hello]), len(fixture.FakeRooms.Restarts)
+			acted := actsOf(t, fixture)
 			again, same := fixture.Ask(repeat.method, repeat.url, repeat.body, asRepeat(id))
 			if first.StatusCode/100 != 2 || again.StatusCode != first.StatusCode || same != body ||
 				again.Header.Get("Idempotent-Replayed") != "true" {
@@ -48,35 +48,51 @@ func TestRepeatedRequestsActOnce(t *testing.T) {
 				again.Header.Get("Request-Id") == "" {
 				t.Errorf("headers %v, then %v", first.Header, again.Header)
 			}
-			if len(fixture.FakeRooms.Apps) != apps || len(fixture.FakeRooms.History[wiretest.Hello]) != releases ||
-				len(fixture.FakeRooms.Restarts) != restarts {
-				t.Error("it acted again")
+			if now := actsOf(t, fixture); now != acted {
+				t.Errorf("it acted again: %s, then %s", acted, now)
 			}
 		})
 	}
 }
 
+// actsOf says how many apps there are, and which releases and restarts hello has.
+func actsOf(t *testing.T, r *fixture) string {
+	t.Helper()
+	apps, err := r.DB.Apps(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	desired, err := r.DB.Desired(t.Context(), wiretest.Hello)
+	if renga.KindOf(err) == renga.NotFound {
+		return fmt.Sprint(len(apps), " apps")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(len(apps), " apps, release ", r.Versions(t, wiretest.Hello), ", restarts ", desired.Restarts)
+}
+
 func TestRequestsThatAreMeantActAgain(t *testing.T) {
-	set := func(fixture *fixture, body string, headers map[string]string) {
+	roll := func(fixture *fixture, body string, headers map[string]string) {
 		t.Helper()
-		if res, answer := fixture.Ask("PATCH", "/apps/hello/config-vars", body, headers); res.StatusCode != 200 {
+		if res, answer := fixture.Ask("POST", "/apps/hello/releases", body, headers); res.StatusCode != 201 {
 			t.Errorf("%s: %d %s", body, res.StatusCode, answer)
 		}
 	}
-	id, body := newID(), `{"A":"b"}`
+	id, body := newID(), `{"release":"3"}`
 	for name, second := range map[string]func(*fixture){
-		"another id":           func(fixture *fixture) { set(fixture, body, asRepeat(newID())) },
-		"another body":         func(fixture *fixture) { set(fixture, `{"A":"c"}`, asRepeat(id)) },
-		"no id":                func(fixture *fixture) { set(fixture, body, nil) },
-		"an id that is no one": func(fixture *fixture) { set(fixture, body, asRepeat("session-17")) },
-		"another key":          func(fixture *fixture) { set(fixture, body, wiretest.Header("Idempotency-Key", "k2")) },
+		"another id":           func(fixture *fixture) { roll(fixture, body, asRepeat(newID())) },
+		"another body":         func(fixture *fixture) { roll(fixture, `{"release":"2"}`, asRepeat(id)) },
+		"no id":                func(fixture *fixture) { roll(fixture, body, nil) },
+		"an id that is no one": func(fixture *fixture) { roll(fixture, body, asRepeat("session-17")) },
+		"another key":          func(fixture *fixture) { roll(fixture, body, wiretest.Header("Idempotency-Key", "k2")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			fixture := newFixture(nil)
-			set(fixture, body, asRepeat(id))
-			releases := len(fixture.FakeRooms.History[wiretest.Hello])
+			roll(fixture, body, asRepeat(id))
+			releases := fixture.Versions(t, wiretest.Hello)
 			second(fixture)
-			if len(fixture.FakeRooms.History[wiretest.Hello]) != releases+1 {
+			if fixture.Versions(t, wiretest.Hello) != releases+1 {
 				t.Error("it did not act")
 			}
 		})
@@ -88,7 +104,9 @@ func TestWhatWasRefusedIsAskedAnew(t *testing.T) {
 	if res, body := fixture.Ask("POST", "/apps", `{"name":"hello"}`, asRepeat(id)); res.StatusCode != 422 {
 		t.Fatalf("%d: %s", res.StatusCode, body)
 	}
-	delete(fixture.FakeRooms.Apps, wiretest.Hello)
+	if err := fixture.DB.RemoveApp(t.Context(), wiretest.Hello); err != nil {
+		t.Fatal(err)
+	}
 	if res, body := fixture.Ask("POST", "/apps", `{"name":"hello"}`, asRepeat(id)); res.StatusCode != 201 {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
@@ -129,14 +147,14 @@ func TestRepeatsWaitForTheFirst(t *testing.T) {
 			t.Errorf("answered %s and %s", answers[0], answer)
 		}
 	}
-	if n := len(fixture.FakeRooms.History[wiretest.Hello]); n != 5 {
+	if n := fixture.Versions(t, wiretest.Hello); n != 5 {
 		t.Errorf("%d releases, want 5", n)
 	}
 }
 
-// cutter passes requests on, and breaks the connection of the first few after
-// the API has acted and before its answer goes back.
-func cutter(t *testing.T, api string, cuts int32) string {
+// newBreakingProxy forwards requests, and breaks the connection of the first few
+// after the API has carried them out and before the answer is sent.
+func newBreakingProxy(t *testing.T, api string, cuts int32) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -173,8 +191,8 @@ func TestConnectionsThatBreakAfterTheActLoseNothing(t *testing.T) {
 	fixture := newFixture(nil)
 	server := httptest.NewServer(fixture)
 	defer server.Close()
-	through := cutter(t, strings.TrimPrefix(server.URL, "http://"), 3)
-	id, broken, before := newID(), 0, len(fixture.FakeRooms.Apps)
+	through := newBreakingProxy(t, strings.TrimPrefix(server.URL, "http://"), 3)
+	id, broken := newID(), 0
 	for range 6 { // as often as the official CLI tries
 		req, err := http.NewRequest("POST", through+"/apps", bytes.NewReader([]byte(`{}`)))
 		if err != nil {
@@ -187,50 +205,48 @@ func TestConnectionsThatBreakAfterTheActLoseNothing(t *testing.T) {
 			continue
 		}
 		_ = res.Body.Close()
-		if res.StatusCode != 201 || broken != 3 || len(fixture.FakeRooms.Apps) != before+1 {
-			t.Errorf(
-				"after %d broken connections %d, and %d apps more", broken, res.StatusCode,
-				len(fixture.FakeRooms.Apps)-before,
-			)
+		apps, err := fixture.DB.AppIDs(t.Context())
+		if err != nil || res.StatusCode != 201 || broken != 3 || len(apps) != 3 {
+			t.Errorf("after %d broken connections %d, and apps are %v, %v", broken, res.StatusCode, apps, err)
 		}
 		return
 	}
 	t.Error(fmt.Errorf("no try got an answer"))
 }
 
-// TestAClientThatLeavesLosesNothing: the change goes on to its end, and the
-// client finds its answer when it comes back.
+// TestAClientThatLeavesLosesNothing checks that the change is carried out to its
+// end, and that the client gets the answer when it asks again.
 func TestAClientThatLeavesLosesNothing(t *testing.T) {
 	fixture, id := newFixture(nil), newID()
 	ctx, leave := context.WithCancel(t.Context())
-	fixture.FakeRooms.Creating = func(ctx context.Context) error {
+	fakeOf(fixture).creating = func(ctx context.Context) error {
 		leave()
 		return ctx.Err()
 	}
 	req := wiretest.AsAda(httptest.NewRequestWithContext(ctx, "POST", "/apps", strings.NewReader(`{"name":"fresh"}`)))
 	req.Header.Set("Request-Id", id)
 	fixture.ServeHTTP(httptest.NewRecorder(), req)
-	fixture.FakeRooms.Creating = nil
+	fakeOf(fixture).creating = nil
 	if res, body := fixture.Ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 201 ||
 		res.Header.Get("Idempotent-Replayed") == "" {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 }
 
-func TestAPanicLetsTheRequestGo(t *testing.T) {
+func TestAPanicGivesTheClaimBack(t *testing.T) {
 	fixture, id := newFixture(nil), newID()
-	fixture.FakeRooms.Creating = func(context.Context) error { panic("no") }
+	fakeOf(fixture).creating = func(context.Context) error { panic("no") }
 	if res, _ := fixture.Ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 500 {
 		t.Errorf("a panic gets %d", res.StatusCode)
 	}
-	fixture.FakeRooms.Creating = nil
+	fakeOf(fixture).creating = nil
 	if res, body := fixture.Ask("POST", "/apps", `{"name":"fresh"}`, asRepeat(id)); res.StatusCode != 201 {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 }
 
-// TestRepeatsAreForTheAuthorizationThatAsked: an answer is given again only to
-// the token that got it, and only while that may ask for it.
+// TestRepeatsAreForTheAuthorizationThatAsked checks that an answer is sent again
+// only to the token that got it, and only while that has the right.
 func TestRepeatsAreForTheAuthorizationThatAsked(t *testing.T) {
 	fixture := newFixture(nil)
 	const path, body = "/oauth/authorizations", `{"scope":["global"]}`
@@ -241,11 +257,12 @@ func TestRepeatsAreForTheAuthorizationThatAsked(t *testing.T) {
 		return res.StatusCode, answer
 	}
 	ada := renga.Bearer{Account: wiretest.Ada}
-	_, narrow, err := fixture.People.Authorize(t.Context(), ada, "narrow", renga.Scopes{renga.ScopeIdentity}, 0)
+	_, narrow, err := fixture.People.Authorize(t.Context(), ada, renga.Authorization{Scopes: renga.Scopes{renga.ScopeIdentity}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, wide, err := fixture.People.Authorize(t.Context(), renga.Bearer{Account: wiretest.Ada}, "wide", renga.Scopes{renga.ScopeGlobal}, 0)
+	global := renga.Authorization{Scopes: renga.Scopes{renga.ScopeGlobal}}
+	_, wide, err := fixture.People.Authorize(t.Context(), renga.Bearer{Account: wiretest.Ada}, global)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +287,7 @@ func TestRepeatsAreForTheAuthorizationThatAsked(t *testing.T) {
 func TestRepeatsEndWithTheRight(t *testing.T) {
 	for name, act := range map[string]struct {
 		method, url, body string
-		status            int // of the repeat, when the right was taken meanwhile
+		status            int // of a repeat after the right was lost
 	}{
 		"config vars":  {"PATCH", "/apps/hello/config-vars", `{"A":"b"}`, 403},
 		"a log":        {"POST", "/apps/hello/log-sessions", `{}`, 403},
@@ -283,9 +300,7 @@ func TestRepeatsEndWithTheRight(t *testing.T) {
 		if first.StatusCode/100 != 2 {
 			t.Errorf("%s: %d %s", name, first.StatusCode, answer)
 		}
-		a := fixture.FakeRooms.Apps[wiretest.Hello]
-		a.Collaborators = nil
-		fixture.FakeRooms.Apps[wiretest.Hello] = a
+		fixture.Edit(t, wiretest.Hello, func(a *renga.App) { a.Collaborators = nil })
 		again, same := fixture.Ask(act.method, act.url, act.body, headers)
 		if again.StatusCode != act.status || (same == answer) != (act.status == 200) {
 			t.Errorf("%s: repeated without the right %d %s", name, again.StatusCode, same)

@@ -12,14 +12,14 @@ import (
 	"renga/api/wire/wiretest"
 )
 
-// What the door of the API says to those whom the table of rights keeps out.
+// The refusals of the door.
 const (
 	narrow   = "The scope of this OAuth authorization does not allow access to this resource"
 	stranger = "You do not have access to the app"
 	lacking  = "You do not have permission to do that with the app"
 )
 
-// sets are all that a collaborator can have.
+// sets are all sets of permissions that a collaborator can have.
 func sets() [][]renga.Permission {
 	var all [][]renga.Permission
 	for bits := range 8 {
@@ -34,8 +34,8 @@ func sets() [][]renga.Permission {
 	return all
 }
 
-// people by what they may do with hello: its owner, each kind of collaborator,
-// and a stranger.
+// standings gives the permissions on hello: of its owner, of each kind of
+// collaborator, and of a stranger.
 func standings() map[string][]renga.Permission {
 	all := map[string][]renga.Permission{
 		"owner": {renga.MayView, renga.MayDeploy, renga.MayOperate, renga.MayManage}, "stranger": nil,
@@ -53,25 +53,28 @@ var scopes = []renga.Scope{
 
 var inBraces = regexp.MustCompile(`\{[^}]+\}`)
 
-// pathOf is a path that a route answers, with the app hello in it and otherwise
-// nothing that there is.
+// pathOf gives a path for a route, with the app hello. Its other parameters name
+// nothing that exists.
 func pathOf(route string) string {
 	path := strings.NewReplacer("{app}", "hello", "{account}", "~", "{drain:.+}", "none").Replace(route)
 	return inBraces.ReplaceAllString(path, "none")
 }
 
-// TestTheTableOfRightsHolds calls every route with every scope, as the owner of
-// an app, as each kind of collaborator, and as a stranger, and compares what the
-// door says with the table.
+// TestTheTableOfRightsHolds calls every route with every scope, as the owner of an
+// app, as each kind of collaborator, and as a stranger, and compares the refusals
+// with the table.
 func TestTheTableOfRightsHolds(t *testing.T) {
 	calls := 0
 	for _, rt := range locked() {
 		route, scope, either := needOf(rt)
-		fixture := furnished()
+		fixture := newFull()
 		for _, standing := range slices.Sorted(maps.Keys(standings())) {
 			has := standings()[standing]
 			for _, held := range scopes {
-				fixture.FakeRooms.Apps = standingOf(standing, has)
+				if _, err := fixture.DB.App(t.Context(), wiretest.Hello); renga.KindOf(err) == renga.NotFound {
+					fixture = newFull() // the last request deleted it
+				}
+				stand(t, fixture, standing, has)
 				token := "bob-token/" + string(held)
 				if standing == "owner" {
 					token = "ada-token/" + string(held)
@@ -91,19 +94,19 @@ func TestTheTableOfRightsHolds(t *testing.T) {
 	t.Logf("%d calls", calls)
 }
 
-// standingOf are the apps, of which Bob may do that with hello.
-func standingOf(standing string, has []renga.Permission) map[renga.AppID]renga.App {
-	apps := wiretest.NewFakeRooms().Apps
-	a := apps[wiretest.Hello]
-	a.Collaborators = nil
-	if standing != "owner" && len(has) > 0 {
-		a.Collaborators = wiretest.With(wiretest.Bob, has...)
-	}
-	apps[wiretest.Hello] = a
-	return apps
+// stand makes Bob the only collaborator of hello, if he has any permission.
+func stand(t *testing.T, fixture *fixture, standing string, has []renga.Permission) {
+	t.Helper()
+	fixture.Edit(t, wiretest.Hello, func(a *renga.App) {
+		a.Collaborators = nil
+		if standing != "owner" && len(has) > 0 {
+			a.Collaborators = wiretest.With(wiretest.Bob, has...)
+		}
+	})
 }
 
-// refusal is what the table says to a token and a standing; empty for nothing.
+// refusal gives the refusal by the table for a token and permissions; empty for
+// none.
 func refusal(scope renga.Scope, either []renga.Permission, held renga.Scope, has []renga.Permission) string {
 	switch {
 	case scope != "" && !(renga.Scopes{held}).Allow(scope):
@@ -129,20 +132,24 @@ func refusalIn(res *http.Response, body string) string {
 	return ""
 }
 
-// TestSecretsAreReadOneWayOnly: what looks at an app shows the values of config
-// vars and the URLs that may hold passwords to nobody who may not read secrets.
+// TestSecretsAreReadOneWayOnly checks that no route shows the values of config
+// vars, or URLs that may contain passwords, to callers who may not read secrets.
 func TestSecretsAreReadOneWayOnly(t *testing.T) {
-	fixture := furnished()
-	hook := fixture.Hooks[wiretest.Hooked]
-	hook.URL += "/" + wiretest.Marker
-	fixture.Hooks[wiretest.Hooked] = hook
-	wiretest.WithPhase(fixture.FakeRooms)
-	for _, url := range looks() {
+	fixture := newSeeded(wiretest.AddAll, wiretest.WithPhase)
+	if err := fixture.DB.EditWebhooks(t.Context(), wiretest.Hello, func(hooks map[string]renga.Webhook) error {
+		hook := hooks[wiretest.HookID]
+		hook.URL = wiretest.Hook.URL + "/" + wiretest.Marker
+		hooks[wiretest.HookID] = hook
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, url := range readURLs() {
 		res, whole := fixture.Ask("GET", url, "", nil)
 		if res.StatusCode != http.StatusOK {
 			continue // nothing is there
 		}
-		fixture.FakeRooms.Apps[wiretest.Hello] = standingOf("viewer", []renga.Permission{renga.MayView})[wiretest.Hello]
+		stand(t, fixture, "viewer", []renga.Permission{renga.MayView})
 		_, viewed := fixture.Ask("GET", url, "", wiretest.Bearer("bob-token"))
 		_, narrowed := fixture.Ask("GET", url, "", wiretest.Bearer("ada-token/read"))
 		_, written := fixture.Ask("GET", url, "", wiretest.Bearer("ada-token/write"))
@@ -152,21 +159,22 @@ func TestSecretsAreReadOneWayOnly(t *testing.T) {
 				written,
 			)
 		}
-		if strings.Contains(whole, wiretest.Marker) != slices.Contains(secretLooks, url) {
+		if strings.Contains(whole, wiretest.Marker) != slices.Contains(secretURLs, url) {
 			t.Errorf("%s shows its owner %s", url, whole)
 		}
 	}
 }
 
-// secretLooks are those that do show secrets to who may read them.
-var secretLooks = []string{
+// secretURLs are the GETs that show secrets to callers who may read them.
+var secretURLs = []string{
 	"/apps/hello/config-vars", "/apps/hello/releases/3/config-vars", "/apps/hello/releases/3/diff?values=true",
 	"/apps/hello/log-drains", "/apps/hello/log-drains/50000000-0000-4000-8000-000000000001",
-	"/apps/hello/webhooks", "/apps/hello/webhooks/" + wiretest.Hooked,
+	"/addons/postgresql-curved-12345/webhooks", "/addons/postgresql-curved-12345/webhooks/" + wiretest.PartnerHook,
+	"/apps/hello/webhooks", "/apps/hello/webhooks/" + wiretest.HookID, "/addons/postgresql-curved-12345/config",
 }
 
-// looks are all GETs of the schema's that are answered, and our own.
-func looks() []string {
+// readURLs gives the GETs of Heroku's schema that are answered, and our own.
+func readURLs() []string {
 	urls := []string{
 		"/apps/hello/releases/3/diff?values=true", "/apps/hello/releases/3/diff", "/apps/hello/metrics",
 		"/apps/hello/health-check",
@@ -180,8 +188,8 @@ func looks() []string {
 	return urls
 }
 
-// TestWhatTheBodyAsksForIsAskedToo: a route that lets somebody through may do
-// several things, and each asks for its own.
+// TestWhatTheBodyAsksForIsAskedToo checks routes whose body decides what they do,
+// and so which permission they need.
 func TestWhatTheBodyAsksForIsAskedToo(t *testing.T) {
 	const (
 		one, both = "/apps/hello/formation/web", "/apps/hello/formation"
@@ -226,7 +234,7 @@ func TestWhatTheBodyAsksForIsAskedToo(t *testing.T) {
 		for _, p := range strings.Fields(c.may) {
 			may = append(may, renga.Permission(p))
 		}
-		at.FakeRooms.Apps = standingOf("", may)
+		stand(t, at, "", may)
 		before := at.Facts(t)
 		headers := wiretest.Bearer("bob-token/" + c.scope)
 		scenario{Method: c.method, URL: c.url, Body: c.body, Status: c.status, Headers: headers,

@@ -15,27 +15,27 @@ import (
 	"github.com/gorilla/mux"
 )
 
-// routes are all that the API answers, by path and method.
+// routes gives all routes of the API, by path and method.
 func routes() []wire.Route {
 	return slices.SortedFunc(slices.Values(api.Routes()), func(a, b wire.Route) int {
 		return cmp.Or(cmp.Compare(a.Path(), b.Path()), cmp.Compare(a.Method(), b.Method()))
 	})
 }
 
-// locked are those that take a token, open those that do not.
+// locked gives the routes that need a token, open those that do not.
 func locked() []wire.Route { return slices.DeleteFunc(routes(), wire.Route.Open) }
 
 func open() []wire.Route {
 	return slices.DeleteFunc(routes(), func(rt wire.Route) bool { return !rt.Open() })
 }
 
-// needOf is a route's method and path, and what its policy asks for.
+// needOf gives a route's method and path, and what its policy requires.
 func needOf(rt wire.Route) (route [2]string, scope renga.Scope, either []renga.Permission) {
 	scope, either = rt.Policy().Asks()
 	return [2]string{rt.Method(), rt.Path()}, scope, either
 }
 
-// paths are the methods and paths that take a token.
+// paths gives the methods and paths that need a token.
 func paths() [][2]string {
 	var all [][2]string
 	for _, rt := range locked() {
@@ -44,7 +44,7 @@ func paths() [][2]string {
 	return all
 }
 
-// unneeded are the fields that are passed over in silence, by route.
+// unneeded gives the fields that are ignored without a warning, by route.
 func unneeded() map[string]map[string]string {
 	all := map[string]map[string]string{}
 	for _, rt := range routes() {
@@ -67,8 +67,8 @@ func TestEveryRouteHasAPolicy(t *testing.T) {
 	}
 }
 
-// TestNoRouteHidesAnother: the first that fits answers, whatever family it is
-// of.
+// TestNoRouteHidesAnother checks all families, because the first route that matches
+// a path answers.
 func TestNoRouteHidesAnother(t *testing.T) {
 	m := mux.NewRouter()
 	for _, rt := range api.Routes() {

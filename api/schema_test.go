@@ -35,21 +35,49 @@ var implemented = []struct {
 	{"add-on", "List", "GET", "/addons", "", 200},
 	{"add-on", "List By User", "GET", "/users/~/addons", "", 200},
 	{"add-on", "List By App", "GET", "/apps/hello/addons", "", 200},
-	{"add-on", "Info", "GET", "/addons/database", "", 404},
-	{"add-on", "Info By App", "GET", "/apps/hello/addons/database", "", 404},
-	{"add-on", "Create", "POST", "/apps/hello/addons", `{"plan":"database:small"}`, 422},
-	{"add-on", "Resolution", "POST", "/actions/addons/resolve", `{"addon":"database","app":"hello"}`, 404},
+	{"add-on", "Info", "GET", "/addons/postgresql-curved-12345", "", 200},
+	{"add-on", "Info By App", "GET", "/apps/hello/addons/postgresql-curved-12345", "", 200},
+	{
+		"add-on", "Create", "POST", "/apps/hello/addons",
+		`{"plan":"heroku-redis:mini","attachment":{"name":"CACHE"},"config":{"version":"7"},"confirm":"hello",` +
+			`"name":"cache"}`, 201,
+	},
+	{
+		"add-on", "Update", "PATCH", "/apps/hello/addons/postgresql-curved-12345",
+		`{"plan":"heroku-postgresql:standard-0","name":"ledger"}`, 200,
+	},
+	{"add-on", "Delete", "DELETE", "/apps/hello/addons/" + string(wiretest.OwnCache), "", 200},
+	{
+		"add-on", "Resolution", "POST", "/actions/addons/resolve",
+		`{"addon":"DATABASE_URL","app":"hello","addon_service":"heroku-postgresql"}`, 200,
+	},
+	{
+		"add-on-attachment", "Create", "POST", "/addon-attachments",
+		`{"addon":"postgresql-curved-12345","app":"hello","confirm":"hello","name":"BOOKS",` +
+			`"namespace":"credential:default"}`, 201,
+	},
+	{"add-on-attachment", "Delete", "DELETE", "/addon-attachments/" + wiretest.AsLedger, "", 200},
 	{"add-on-attachment", "List", "GET", "/addon-attachments", "", 200},
+	{"add-on-attachment", "List by Add-on", "GET", "/addons/postgresql-curved-12345/addon-attachments", "", 200},
 	{"add-on-attachment", "List by App", "GET", "/apps/hello/addon-attachments", "", 200},
-	{"add-on-attachment", "Info", "GET", "/addon-attachments/DATABASE", "", 404},
-	{"add-on-attachment", "Info by App", "GET", "/apps/hello/addon-attachments/DATABASE", "", 404},
+	{"add-on-attachment", "Info", "GET", "/addon-attachments/" + wiretest.AsDatabase, "", 200},
+	{"add-on-attachment", "Info by App", "GET", "/apps/hello/addon-attachments/DATABASE", "", 200},
 	{
 		"add-on-attachment", "Resolution", "POST", "/actions/addon-attachments/resolve",
-		`{"addon_attachment":"DATABASE_URL","app":"hello"}`, 404,
+		`{"addon_attachment":"DATABASE_URL","app":"hello","addon_service":"heroku-postgresql"}`, 200,
 	},
+	{"add-on-action", "Provision", "POST", "/addons/postgresql-curved-12345/actions/provision", "", 200},
+	{"add-on-action", "Deprovision", "POST", "/addons/postgresql-curved-12345/actions/deprovision", "", 200},
+	{"add-on-config", "Update", "PATCH", "/addons/postgresql-curved-12345/config",
+		`{"config":[{"name":"DATABASE_URL","value":"postgres://x"}]}`, 200},
+	{"add-on-config", "List", "GET", "/addons/postgresql-curved-12345/config", "", 200},
 	{"add-on-region-capability", "List", "GET", "/addon-region-capabilities", "", 200},
+	{
+		"add-on-region-capability", "List by Add-on Service", "GET",
+		"/addon-services/heroku-postgresql/region-capabilities", "", 200,
+	},
 	{"add-on-region-capability", "List By Region", "GET", "/regions/us/addon-region-capabilities", "", 200},
-	{"add-on-service", "Info", "GET", "/addon-services/database", "", 404},
+	{"add-on-service", "Info", "GET", "/addon-services/heroku-postgresql", "", 200},
 	{"add-on-service", "List", "GET", "/addon-services", "", 200},
 	{"app", "Create", "POST", "/apps", `{"name":"fresh"}`, 201},
 	{"app", "Delete", "DELETE", "/apps/hello", "", 200},
@@ -93,6 +121,27 @@ var implemented = []struct {
 		"", 200,
 	},
 	{"app-webhook-delivery", "List", "GET", "/apps/hello/webhook-deliveries", "", 200},
+	{
+		"add-on-webhook", "Create", "POST", "/addons/" + string(wiretest.Database) + "/webhooks",
+		`{"include":["api:release"],"level":"sync","url":"https://hooks.example.com/partner"}`, 201,
+	},
+	{"add-on-webhook", "Delete", "DELETE", "/addons/postgresql-curved-12345/webhooks/" + wiretest.PartnerHook, "", 200},
+	{"add-on-webhook", "Info", "GET", "/addons/postgresql-curved-12345/webhooks/" + wiretest.PartnerHook, "", 200},
+	{"add-on-webhook", "List", "GET", "/addons/postgresql-curved-12345/webhooks", "", 200},
+	{
+		"add-on-webhook", "Update", "PATCH", "/addons/postgresql-curved-12345/webhooks/" + wiretest.PartnerHook,
+		`{"level":"notify"}`, 200,
+	},
+	{
+		"add-on-webhook-delivery", "Info", "GET",
+		"/addons/postgresql-curved-12345/webhook-deliveries/" + wiretest.PartnerDelivery, "", 200,
+	},
+	{"add-on-webhook-delivery", "List", "GET", "/addons/postgresql-curved-12345/webhook-deliveries", "", 200},
+	{
+		"add-on-webhook-event", "Info", "GET",
+		"/addons/postgresql-curved-12345/webhook-events/61000000-0000-4000-8000-000000000001", "", 200,
+	},
+	{"add-on-webhook-event", "List", "GET", "/addons/postgresql-curved-12345/webhook-events", "", 200},
 	{"app-webhook-event", "Info", "GET", "/apps/hello/webhook-events/61000000-0000-4000-8000-000000000001", "", 200},
 	{"app-webhook-event", "List", "GET", "/apps/hello/webhook-events", "", 200},
 	{"collaborator", "Create", "POST", "/apps/hello/collaborators", `{"user":"Bob@example.com","silent":true}`, 201},
@@ -197,7 +246,11 @@ var implemented = []struct {
 			`"new_owner":{"id":"10000000-0000-4000-8000-000000000003","type":"user"}}`,
 		201,
 	},
-	{"plan", "List By Add-on", "GET", "/addon-services/database/plans", "", 404},
+	{"plan", "Info", "GET", "/plans/heroku-postgresql:essential-0", "", 200},
+	{
+		"plan", "Info By Add-on", "GET", "/addon-services/heroku-postgresql/plans/heroku-postgresql:essential-0", "", 200,
+	},
+	{"plan", "List By Add-on", "GET", "/addon-services/heroku-postgresql/plans", "", 200},
 	{"log-drain", "Create", "POST", "/apps/hello/log-drains", `{"url":"syslog://logs.example.com:514"}`, 201},
 	{"log-drain", "Delete", "DELETE", "/apps/hello/log-drains/50000000-0000-4000-8000-000000000001", "", 200},
 	{"log-drain", "Info", "GET", "/apps/hello/log-drains/50000000-0000-4000-8000-000000000001", "", 200},
@@ -245,6 +298,9 @@ var extra = map[string][]string{
 	"app-webhook-event": {
 		"payload.id", "payload.created_at", "payload.updated_at", "payload.published_at", "payload.sequence",
 	},
+	"add-on-webhook-event": {
+		"payload.id", "payload.created_at", "payload.updated_at", "payload.published_at", "payload.sequence",
+	},
 	"app":                 {"create_status"},
 	"dyno":                {"exit", "websocket_url"},
 	"dyno-size":           {"dyno_units"},
@@ -255,11 +311,25 @@ var extra = map[string][]string{
 	"sni-endpoint":        {"ssl_cert.acm"},
 }
 
+// tokenOf is the token with which a link gets its good answer: some are for partners
+// of add-ons alone.
+func tokenOf(resource, title string) string {
+	if resource+"/"+title == "add-on-webhook/Create" {
+		return wiretest.PartnerToken + string(wiretest.Database)
+	}
+	return "ada-token"
+}
+
+// callerOf is the header that says so.
+func callerOf(resource, title string) map[string]string {
+	return wiretest.Bearer(tokenOf(resource, title))
+}
+
 func TestAnswersFollowHerokusSchema(t *testing.T) {
 	schema := readSchema(t)
 	for _, link := range implemented {
 		t.Run(link.resource+"/"+link.title, func(t *testing.T) {
-			res, body := furnished().Ask(link.method, link.url, link.body, nil)
+			res, body := newFull().Ask(link.method, link.url, link.body, callerOf(link.resource, link.title))
 			if res.StatusCode != link.status {
 				t.Fatalf("status is %d: %s", res.StatusCode, body)
 			}

@@ -10,7 +10,7 @@ import (
 // is not answered there, it asks somebody else's.
 const statusPath = "/api/v4/current-status"
 
-// platformStatus is the status page on the wire.
+// platformStatus is the status page as JSON.
 type platformStatus struct {
 	Status    []systemStatus `json:"status"`
 	Incidents []struct{}     `json:"incidents"`
@@ -22,8 +22,8 @@ type systemStatus struct {
 	Status string `json:"status"` // green or red
 }
 
-// systems are Heroku's three, by the health checks behind them. Who gets an
-// answer has the tools.
+// systems are Heroku's three, with the health checks that they depend on. Tools
+// depend on none: they work if the API answers.
 var systems = []struct {
 	name   string
 	checks []string

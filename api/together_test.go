@@ -10,8 +10,9 @@ import (
 	"renga/api/wire/wiretest"
 )
 
-// TestParallelConfigSetsLoseNothing: a hundred changes of one app at once make
-// a hundred releases, versions without a gap, and all of them hold in the end.
+// TestParallelConfigSetsLoseNothing checks that a hundred changes of one app at
+// once make a hundred releases without a gap in their versions, and that all of
+// them hold in the end.
 func TestParallelConfigSetsLoseNothing(t *testing.T) {
 	const changes = 100
 	h := newPlatform(t, wiretest.NewStore())
@@ -47,7 +48,8 @@ func TestParallelConfigSetsLoseNothing(t *testing.T) {
 	}
 }
 
-// TestOfTwentyCreatorsOfOneNameOneWins: the others are told that it is taken.
+// TestOfTwentyCreatorsOfOneNameOneWins checks that the others are told that the
+// name is taken.
 func TestOfTwentyCreatorsOfOneNameOneWins(t *testing.T) {
 	h := newPlatform(t, wiretest.NewStore())
 	var won, lost atomic.Int32
@@ -75,8 +77,7 @@ func TestOfTwentyCreatorsOfOneNameOneWins(t *testing.T) {
 	}
 }
 
-// must is ask with the status that must come of it. It may be called from other
-// goroutines than the test's.
+// must is ask for an expected status. Other goroutines than the test's may call it.
 func (h *platform) must(t *testing.T, method, path, body string, status int, into any) {
 	t.Helper()
 	if got, err := h.ask(t.Context(), method, path, body, into); err != nil || got != status {

@@ -54,7 +54,7 @@ func TestFieldsThatNobodyReadsAreWarnedOf(t *testing.T) {
 		"of free names":     {"PATCH", "/apps/hello/config-vars", `{"ANY":"thing"}`, ""},
 		"numbers with text": {"PATCH", "/apps/hello/formation/web", `{"quantity":"+1"}`, ""},
 	} {
-		res, body := furnished().Ask(c.method, c.url, c.body, nil)
+		res, body := newFull().Ask(c.method, c.url, c.body, nil)
 		want := ""
 		if c.warning != "" {
 			want = `299 renga "Not understood, and ignored: ` + c.warning + `"`
@@ -65,9 +65,9 @@ func TestFieldsThatNobodyReadsAreWarnedOf(t *testing.T) {
 	}
 }
 
-// A request that is repeated is answered with the same warning.
+// TestAWarningIsRepeatedWithItsAnswer sends one request twice.
 func TestAWarningIsRepeatedWithItsAnswer(t *testing.T) {
-	fixture := furnished()
+	fixture := newFull()
 	for range 2 {
 		res, _ := fixture.Ask(
 			"PATCH", "/apps/hello", `{"maintenance":true,"colour":1}`, wiretest.Header("Idempotency-Key", "once"),
@@ -78,9 +78,8 @@ func TestAWarningIsRepeatedWithItsAnswer(t *testing.T) {
 	}
 }
 
-// TestIgnoredFieldsAreWrittenDown sends each field of each link's schema, of
-// both versions that clients use. Whoever adds a link reads its fields, or says
-// why not.
+// TestIgnoredFieldsAreWrittenDown sends each field of each link in both versions of
+// the schema that clients use. A new link has to read its fields, or say why not.
 func TestIgnoredFieldsAreWrittenDown(t *testing.T) {
 	const file = "../docs/ignored-fields.md"
 	silent, warned := map[string]string{}, map[string]string{}
@@ -112,8 +111,8 @@ func sortFields(t *testing.T, schema *schemaFile, l link, url string, silent, wa
 	unneeded := unneeded()[routeOf(l)]
 	for _, field := range schema.fieldsOf(t, l) {
 		why, passed := unneeded[field]
-		fixture := furnished()
-		fixture.WarnOfAll = true // does it say the truth?
+		fixture := newFull()
+		fixture.WarnOfAll = true // so that it is checked
 		res, _ := fixture.Ask(l.method, url, bodyWith(field), nil)
 		if passed {
 			silent[route+" "+field] = why

@@ -29,9 +29,8 @@ func (s *Server) listApps(w http.ResponseWriter, r *http.Request) error {
 		wire.ByTime("updated_at", func(a renga.App) (time.Time, string) { return a.UpdatedAt, string(a.ID) }))
 }
 
-// appsFor are the apps that the caller may see, and all of them that a page can
-// need: ordered by id, as lists are unless somebody says otherwise, no more are
-// read than fill it.
+// appsFor gives the apps that the caller may see, at least those that the page
+// needs. In the default order, by id, it reads no more apps than fill the page.
 func (s *Server) appsFor(r *http.Request, sp wire.Span) ([]renga.App, error) {
 	ids, err := s.Apps.AppIDs(r.Context())
 	if err != nil {
@@ -59,7 +58,8 @@ func (s *Server) appsFor(r *http.Request, sp wire.Span) ([]renga.App, error) {
 	return seen, nil
 }
 
-// showApps completes apps, with one look at the newest releases of all.
+// showApps makes JSON of apps, and reads the newest releases of all of them at
+// once.
 func (s *Server) showApps(ctx context.Context, page []renga.App) ([]app, error) {
 	ids := make([]renga.AppID, len(page))
 	for i, a := range page {
@@ -75,7 +75,7 @@ func (s *Server) showApps(ctx context.Context, page []renga.App) ([]app, error) 
 		if err != nil {
 			return nil, err
 		}
-		var rec *renga.ReleaseRecord // nil for an app that goes while we look
+		var rec *renga.ReleaseRecord // nil for an app that was deleted meanwhile
 		if r, ok := newest[a.ID]; ok {
 			rec = &r
 		}

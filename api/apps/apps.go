@@ -10,24 +10,27 @@ import (
 
 // Apps keeps the apps.
 type Apps interface {
-	// UpdateApp changes an app at once and stamps it; edit may run several times.
+	// UpdateApp lets edit change an app, and sets its time of update. Edit may run
+	// several times; its error is returned.
 	UpdateApp(ctx context.Context, id renga.AppID, edit func(*renga.App) error) (renga.App, error)
 }
 
 // Creator makes apps with their first release.
 type Creator interface {
-	// CreateApp invents a name when it is empty; Conflict when it is taken.
+	// CreateApp invents a name if it is empty; Conflict if another app has the
+	// name.
 	CreateApp(ctx context.Context, name string, by renga.AccountID) (renga.App, error)
 }
 
-// Deleter takes apps down with all that is theirs.
+// Deleter deletes apps with all that belongs to them.
 type Deleter interface {
 	DeleteApp(ctx context.Context, id renga.AppID) error
 }
 
-// Renamer gives apps other names.
+// Renamer renames apps.
 type Renamer interface {
-	// Rename is Conflict when the name is taken; the app's own is no change.
+	// Rename is Conflict if another app has the name. It does nothing if the app
+	// has it.
 	Rename(ctx context.Context, id renga.AppID, name string) (renga.App, error)
 }
 
@@ -42,8 +45,8 @@ func (s *Server) appRoutes() []wire.Route {
 	}
 }
 
-// app is an app on the wire. The last two fields are not in Heroku's schema;
-// the official CLI reads them.
+// app is an app as JSON. The last two fields are not in Heroku's schema; the
+// official CLI reads them.
 type app struct {
 	ACM                          bool        `json:"acm"`
 	ArchivedAt                   *string     `json:"archived_at"`
@@ -71,11 +74,11 @@ type app struct {
 	Generation   wire.Ref `json:"generation"`
 }
 
-// newApp maps an app; newest is its newest release, nil when there is none.
+// newApp makes JSON of an app. Newest is its newest release; nil if it has none.
 func newApp(a renga.App, owner wire.Person, newest *renga.ReleaseRecord, s wire.Settings) app {
 	shown := app{
 		ACM: a.ACM, BuildStack: wire.StackRef(), CreatedAt: wire.Stamp(a.CreatedAt),
-		GitURL: s.Below("git") + "/" + a.Name + ".git", ID: string(a.ID),
+		GitURL: s.BaseURL("git") + "/" + a.Name + ".git", ID: string(a.ID),
 		Maintenance: a.Maintenance, Name: a.Name, Owner: owner, Region: regionRef(), Stack: wire.StackRef(),
 		UpdatedAt: wire.Stamp(a.UpdatedAt), WebURL: s.WebURL(a.Name),
 		CreateStatus: "complete", Generation: wire.GenerationRef(),
@@ -92,7 +95,7 @@ func newApp(a renga.App, owner wire.Person, newest *renga.ReleaseRecord, s wire.
 	return shown
 }
 
-// imagesSize counts each image once, however many process types run it.
+// imagesSize counts each image once, even if several process types run it.
 func imagesSize(images map[renga.ProcessType]renga.Image) int64 {
 	sizes := map[string]int64{}
 	for _, img := range images {
@@ -105,7 +108,7 @@ func imagesSize(images map[renga.ProcessType]renga.Image) int64 {
 	return sum
 }
 
-// showApp completes an app for the wire.
+// showApp makes JSON of an app.
 func (s *Server) showApp(ctx context.Context, a renga.App) (app, error) {
 	shown, err := s.showApps(ctx, []renga.App{a})
 	if err != nil {
@@ -114,7 +117,7 @@ func (s *Server) showApp(ctx context.Context, a renga.App) (app, error) {
 	return shown[0], nil
 }
 
-// form is how an app is shown: as itself, or as Heroku's resource team-app.
+// form is the JSON of an app: its own, or that of Heroku's resource team-app.
 type form func(app) any
 
 func asApp(a app) any { return a }
@@ -147,7 +150,7 @@ func (s *Server) createApp(show form) wire.Handler {
 	}
 }
 
-// makeApp makes the app that the request describes.
+// makeApp makes the app that the body describes.
 func (s *Server) makeApp(r *http.Request) (renga.App, error) {
 	var body struct {
 		Name   string `json:"name"`
@@ -173,8 +176,8 @@ func (s *Server) makeApp(r *http.Request) (renga.App, error) {
 	return a, nil
 }
 
-// knownPlace checks the region and the stack that were asked for; empty means
-// the only ones.
+// knownPlace checks the region and the stack of a body. Empty ones are the only
+// ones.
 func knownPlace(region, stack string) error {
 	if region != "" && region != regionName && region != regionID {
 		return wire.Invalid("Region %q does not exist; the only one is %s.", wire.Clip(region), regionName)
@@ -239,7 +242,7 @@ func (s *Server) setMaintenance(r *http.Request, a renga.App, on bool) (renga.Ap
 	return a, nil
 }
 
-// deleteApp may be asked again when it was cut short.
+// deleteApp may be called again after a crash has interrupted it.
 func (s *Server) deleteApp(w http.ResponseWriter, r *http.Request) error {
 	a := wire.InfoOf(r).Target
 	shown, err := s.showApp(r.Context(), a)

@@ -1,12 +1,14 @@
 package apps_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
 	"renga"
+	"renga/api/wire"
 	"renga/api/wire/wiretest"
 )
 
@@ -40,8 +42,8 @@ func TestApps(t *testing.T) {
 			Name: "of another by id tells no name", URL: "/apps/" + string(wiretest.Other), Status: 403,
 			HasNot: []string{`other`},
 		},
-		{Name: "being deleted", URL: "/apps/hello", Prepare: going, Status: 404},
-		{Name: "being deleted is not listed", URL: "/apps", Prepare: going, Has: []string{`[]`}},
+		{Name: "being deleted", URL: "/apps/hello", Prepare: deleting, Status: 404},
+		{Name: "being deleted is not listed", URL: "/apps", Prepare: deleting, Has: []string{`[]`}},
 		{
 			Name: "list shows own ones only", URL: "/apps", Has: []string{`"name":"hello"`},
 			HasNot: []string{`"name":"other"`},
@@ -56,8 +58,12 @@ func TestApps(t *testing.T) {
 			After: wiretest.Audited("app created"),
 		},
 		{
-			Name: "create without a name", Method: "POST", URL: "/apps", Status: 201,
-			Has: []string{`"name":"silent-pond-1"`},
+			Name: "create without a name", Method: "POST", URL: "/apps", Status: 201, Has: []string{`"name":"`},
+			After: func(t *testing.T, r *fixture, _ *http.Response) {
+				if got := wiretest.Listed(t, r, "/apps", "", "name"); len(got) != 2 || renga.ValidateAppName(got[1]) != nil {
+					t.Errorf("apps are %v", got)
+				}
+			},
 		},
 		{
 			Name: "create a taken name", Method: "POST", URL: "/apps", Body: `{"name":"other"}`, Status: 422,
@@ -77,11 +83,12 @@ func TestApps(t *testing.T) {
 		},
 		{
 			Name: "maintenance on", Method: "PATCH", URL: "/apps/hello", Body: `{"maintenance":true}`,
-			Has: []string{`"maintenance":true`, `"updated_at":"2026-01-03T03:04:05Z"`}, After: woken(1),
+			Has: []string{`"maintenance":true`}, HasNot: []string{`"updated_at":"2026-01-02T03:04:05Z"`},
+			After: reconciled(1),
 		},
 		{
 			Name: "maintenance as it is", Method: "PATCH", URL: "/apps/hello", Body: `{"maintenance":false}`,
-			Has: []string{`"updated_at":"2026-01-02T03:04:05Z"`}, After: woken(0),
+			Has: []string{`"updated_at":"2026-01-02T03:04:05Z"`}, After: reconciled(0),
 		},
 		{
 			Name: "maintenance no boolean", Method: "PATCH", URL: "/apps/hello", Body: `{"maintenance":"yes"}`,
@@ -112,32 +119,28 @@ func TestApps(t *testing.T) {
 			Name: "delete", Method: "DELETE", URL: "/apps/hello", Has: []string{`"name":"hello"`},
 			After: wiretest.Audited("app deleted"),
 		},
-		{Name: "delete, and it is gone", Method: "DELETE", URL: "/apps/hello", After: unlisted},
+		{Name: "delete, and it is gone", Method: "DELETE", URL: "/apps/hello", After: isGone},
 		{
-			Name: "delete again what was cut short", Method: "DELETE", URL: "/apps/hello", Prepare: going,
-			Has: []string{`"name":"hello"`}, After: unlisted,
+			Name: "delete again what was cut short", Method: "DELETE", URL: "/apps/hello", Prepare: deleting,
+			Has: []string{`"name":"hello"`}, After: isGone,
 		},
 		{Name: "delete of another", Method: "DELETE", URL: "/apps/other", Status: 403},
 	})
 }
 
-func unlisted(t *testing.T, r *fixture, _ *http.Response) {
+func isGone(t *testing.T, r *fixture, _ *http.Response) {
 	t.Helper()
-	if _, ok := r.FakeRooms.Apps[wiretest.Hello]; ok {
-		t.Error("the app is there still")
+	if a, err := r.DB.App(t.Context(), wiretest.Hello); renga.KindOf(err) != renga.NotFound {
+		t.Errorf("the app is there still: %+v, %v", a, err)
 	}
 }
 
-func going(w *wiretest.FakeRooms) {
-	a := w.Apps[wiretest.Hello]
-	a.Deleting = true
-	w.Apps[wiretest.Hello] = a
-}
+func deleting(s *wiretest.Seed) { s.Edit(wiretest.Hello, func(a *renga.App) { a.Deleting = true }) }
 
-func woken(times int) func(*testing.T, *fixture, *http.Response) {
+func reconciled(times int) func(*testing.T, *fixture, *http.Response) {
 	return func(t *testing.T, r *fixture, _ *http.Response) {
-		if len(r.FakeRooms.Woken) != times {
-			t.Errorf("woken %d times, want %d", len(r.FakeRooms.Woken), times)
+		if len(r.Reconciled) != times {
+			t.Errorf("reconciled %d times, want %d", len(r.Reconciled), times)
 		}
 	}
 }
@@ -149,13 +152,13 @@ func TestAppListPagesInEveryOrder(t *testing.T) {
 		"updated_at ..; max=2,order=desc",
 	} {
 		t.Run(order, func(t *testing.T) {
-			fixture := newFixture()
-			delete(fixture.FakeRooms.Apps, wiretest.Hello)
-			for i, name := range names {
-				if _, err := fixture.FakeRooms.CreateApp(t.Context(), name, wiretest.Ada.ID); err != nil {
-					t.Fatal(err)
+			fixture := newFixture(func(s *wiretest.Seed) {
+				for i, name := range names {
+					s.AddApp(appNamed(name, i, wiretest.Born.Add(time.Duration(i/3)*time.Millisecond)))
 				}
-				touch(fixture.FakeRooms, name, wiretest.Born.Add(time.Duration(i/3)*time.Millisecond))
+			})
+			if err := fixture.DB.RemoveApp(t.Context(), wiretest.Hello); err != nil {
+				t.Fatal(err)
 			}
 			seen := wiretest.Walk(t, fixture, "/apps", order, "name")
 			if len(seen) != len(names) {
@@ -166,17 +169,21 @@ func TestAppListPagesInEveryOrder(t *testing.T) {
 }
 
 func TestAppListReadsOnlyThePageAndFindsWhatIsSharedBehindOthers(t *testing.T) {
-	fixture := newFixture()
-	for i := range 500 {
-		id := renga.AppID(fmt.Sprintf("30000000-0000-4000-8000-%012d", i))
-		fixture.FakeRooms.Apps[id] = renga.App{
-			ID: id, Name: fmt.Sprintf("app-%d", i), Owner: wiretest.Ada.ID, CreatedAt: wiretest.Born,
-			UpdatedAt: wiretest.Born,
+	fixture := newFixture(func(s *wiretest.Seed) {
+		for i := range 500 {
+			s.AddApp(appNamed(fmt.Sprintf("app-%d", i), i, wiretest.Born))
 		}
+	})
+	all, err := fixture.DB.Apps(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
+	counted := &countedApps{Apps: fixture.Apps}
+	fixture.Apps = counted
+	mount(fixture)
 	for _, test := range []struct {
 		name, header string
-		owner        renga.AccountID // of all but the last of them
+		owner        renga.AccountID // of all of them but the last
 		seen, read   int
 	}{
 		{"a page", "id ..; max=5", wiretest.Ada.ID, 5, 200},
@@ -187,38 +194,45 @@ func TestAppListReadsOnlyThePageAndFindsWhatIsSharedBehindOthers(t *testing.T) {
 		{"by name", "name app..", wiretest.Ada.ID, 200, 502},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			for id, a := range fixture.FakeRooms.Apps {
-				if a.Name != "app-499" && a.Name != "hello" {
-					a.Owner = test.owner
-					fixture.FakeRooms.Apps[id] = a
+			for i, a := range all {
+				if a.Name != "app-499" && a.Name != "hello" && a.Owner != test.owner {
+					all[i].Owner = test.owner
+					fixture.Edit(t, a.ID, func(a *renga.App) { a.Owner = test.owner })
 				}
 			}
-			fixture.FakeRooms.Read = 0
+			counted.read = 0
 			got := wiretest.Listed(t, fixture, "/apps", test.header, "name")
-			if len(got) != test.seen || fixture.FakeRooms.Read != test.read {
-				t.Errorf("saw %d apps and read %d, want %d and %d", len(got), fixture.FakeRooms.Read, test.seen, test.read)
+			if len(got) != test.seen || counted.read != test.read {
+				t.Errorf("saw %d apps and read %d, want %d and %d", len(got), counted.read, test.seen, test.read)
 			}
 		})
 	}
 }
 
-func touch(w *wiretest.FakeRooms, name string, at time.Time) {
-	for id, a := range w.Apps {
-		if a.Name == name {
-			a.UpdatedAt = at
-			w.Apps[id] = a
-		}
+// countedApps counts how many apps are read for lists.
+type countedApps struct {
+	wire.Apps
+	read int
+}
+
+func (c *countedApps) SomeApps(ctx context.Context, ids []renga.AppID) ([]renga.App, error) {
+	c.read += len(ids)
+	return c.Apps.SomeApps(ctx, ids)
+}
+
+// appNamed is the nth app of Ada's beside hello.
+func appNamed(name string, n int, updated time.Time) renga.App {
+	return renga.App{
+		ID: renga.AppID(fmt.Sprintf("30000000-0000-4000-8000-%012d", n)), Name: name, Owner: wiretest.Ada.ID,
+		CreatedAt: wiretest.Born, UpdatedAt: updated,
 	}
 }
 
 func TestAppRanges(t *testing.T) {
-	fixture := newFixture()
-	for _, name := range []string{"aaa", "zzz"} {
-		if _, err := fixture.FakeRooms.CreateApp(t.Context(), name, wiretest.Ada.ID); err != nil {
-			t.Fatal(err)
-		}
-	}
-	touch(fixture.FakeRooms, "zzz", wiretest.Born.Add(1500*time.Millisecond))
+	fixture := newFixture(func(s *wiretest.Seed) {
+		s.AddApp(appNamed("aaa", 1, wiretest.Born))
+		s.AddApp(appNamed("zzz", 2, wiretest.Born.Add(1500*time.Millisecond)))
+	})
 	for header, want := range map[string]string{
 		"name b..y":                          "hello",
 		"name aaa..hello":                    "aaa hello",
@@ -243,7 +257,7 @@ func TestAppsOfOneAccountAreThoseItOwns(t *testing.T) {
 	if got := wiretest.Listed(t, fixture, "/apps", "", "name"); len(got) != 1 || got[0] != "hello" {
 		t.Errorf("Ada sees %v", got)
 	}
-	fixture.FakeRooms.Apps[wiretest.Hello] = renga.App{ID: wiretest.Hello, Name: "hello", Owner: wiretest.Bob.ID}
+	fixture.Edit(t, wiretest.Hello, func(a *renga.App) { a.Owner = wiretest.Bob.ID })
 	if got := wiretest.Listed(t, fixture, "/apps", "", "name"); len(got) != 0 {
 		t.Errorf("Ada sees %v after giving it away", got)
 	}

@@ -12,12 +12,14 @@ func (s *Server) buildpackRoutes() []wire.Route {
 	return []wire.Route{
 		wire.Get("/apps/{app}/buildpack-installations", wire.Looking, s.listBuildpacks),
 		wire.Put("/apps/{app}/buildpack-installations", wire.Operating, s.setBuildpacks),
-		// Images come built, so that there are no builds to list.
+		// The list is empty, because images are built elsewhere.
 		wire.Get("/apps/{app}/builds", wire.Looking, s.listNoneOfApp),
+		// The CLI asks a registry of buildpacks without a token.
+		wire.Get("/buildpacks/{buildpack:.+}", wire.Open, wire.NoEndpoint),
 	}
 }
 
-// buildpackInstallation is a buildpack of an app on the wire.
+// buildpackInstallation is a buildpack of an app as JSON.
 type buildpackInstallation struct {
 	Buildpack buildpack `json:"buildpack"`
 	Ordinal   int       `json:"ordinal"`
@@ -28,7 +30,7 @@ type buildpack struct {
 	URL  string `json:"url"`
 }
 
-// maxBuildpacks bounds what one app may name.
+// maxBuildpacks is how many buildpacks an app may have.
 const maxBuildpacks = 50
 
 func newBuildpacks(a renga.App) []buildpackInstallation {
@@ -52,8 +54,8 @@ func listBuildpacksOf(w http.ResponseWriter, r *http.Request, a renga.App) error
 		wire.ByNumber("ordinal", func(b buildpackInstallation) (int, string) { return b.Ordinal, "" }))
 }
 
-// setBuildpacks replaces the list. Nothing is built by it: the names are kept
-// for whoever builds the app from its source.
+// setBuildpacks replaces the list. Renga builds nothing with them: they are stored
+// for those who build the app from its source.
 func (s *Server) setBuildpacks(w http.ResponseWriter, r *http.Request) error {
 	a, err := s.AppOf(r)
 	if err != nil {
@@ -94,4 +96,12 @@ func decodeBuildpacks(r *http.Request) ([]string, error) {
 		names = append(names, u.Buildpack)
 	}
 	return names, nil
+}
+
+// listNoneOfApp is wire.ListNone for resources of an app.
+func (s *Server) listNoneOfApp(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.AppOf(r); err != nil {
+		return err
+	}
+	return wire.ListNone(w, r)
 }

@@ -29,7 +29,7 @@ func (s *Server) collaboratorRoutes() []wire.Route {
 	}
 }
 
-// collaborator is somebody who has access to an app on the wire: its owner too.
+// collaborator is a person with access to an app as JSON, its owner too.
 type collaborator struct {
 	App         wire.Ref           `json:"app"`
 	CreatedAt   string             `json:"created_at"`
@@ -73,7 +73,7 @@ func newCollaborator(a renga.App, c renga.Collaborator, who wire.Person) collabo
 	return shown
 }
 
-// sharers are all who have access to an app, its owner first.
+// sharers gives all who have access to an app, its owner first.
 func sharers(a renga.App) []renga.Collaborator {
 	owner := renga.Collaborator{
 		ID: wire.DerivedID(a.ID, "owner:"+string(a.Owner)), Account: a.Owner, Permissions: a.Permissions(a.Owner),
@@ -112,7 +112,7 @@ func (s *Server) listCollaborators(w http.ResponseWriter, r *http.Request) error
 		wire.By("id", func(c renga.Collaborator) string { return c.ID }))
 }
 
-// collaboratorOf finds the collaborator of the path by its id or its account's
+// collaboratorOf finds the collaborator of the path by its id, or by its account's
 // id or email.
 func (s *Server) collaboratorOf(r *http.Request) (renga.App, renga.Collaborator, collaborator, error) {
 	a, err := s.AppOf(r)
@@ -140,7 +140,8 @@ func (s *Server) collaboratorInfo(w http.ResponseWriter, r *http.Request) error 
 	return wire.Answer(w, http.StatusOK, shown)
 }
 
-// addCollaborator sends nobody a message, as if "silent" were always set.
+// addCollaborator adds a collaborator. It sends no email, as if "silent" were
+// always set.
 func (s *Server) addCollaborator(w http.ResponseWriter, r *http.Request) error {
 	a, err := s.AppOf(r)
 	if err != nil {
@@ -175,7 +176,8 @@ func (s *Server) addCollaborator(w http.ResponseWriter, r *http.Request) error {
 	)
 }
 
-// ownToGive makes sure that whoever shares the app has all that they give away.
+// ownToGive checks that callers who share the app have all permissions that they
+// give.
 func ownToGive(a renga.App, who renga.AccountID, may []renga.Permission) error {
 	for _, p := range may {
 		if err := a.Permit(who, p); err != nil {
@@ -199,8 +201,8 @@ func (s *Server) share(ctx context.Context, a renga.App, c renga.Collaborator) (
 	return a, wire.OrNotFound(err, "app")
 }
 
-// removeCollaborator is for those who manage the app, and for collaborators who
-// leave it.
+// removeCollaborator is for callers who may manage the app, and for collaborators
+// who leave it.
 func (s *Server) removeCollaborator(w http.ResponseWriter, r *http.Request) error {
 	a, c, shown, err := s.collaboratorOf(r)
 	if err != nil {

@@ -2,6 +2,7 @@ package apps
 
 import (
 	"context"
+	"maps"
 	"net/http"
 
 	"renga"
@@ -11,8 +12,8 @@ import (
 // Vars reads and sets apps' config vars.
 type Vars interface {
 	Vars(ctx context.Context, app renga.AppID) (renga.Vars, error)
-	// SetVars makes one release of all changes and returns what holds then; nil
-	// removes. Invalid when a name or the size is.
+	// SetVars makes one release of all changes, of which nil removes, and returns
+	// the config vars after it. Invalid for a bad name, or if they are too large.
 	SetVars(ctx context.Context, app renga.AppID, changes map[string]*string, by renga.AccountID) (renga.Vars, error)
 }
 
@@ -32,7 +33,21 @@ func (s *Server) configVars(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return wire.OrNotFound(err, "app")
 	}
-	return wire.Answer(w, http.StatusOK, wire.NewConfigVars(vars))
+	own, err := s.parts.BastionVars(r, a)
+	if err != nil {
+		return err
+	}
+	return wire.Answer(w, http.StatusOK, wire.NewConfigVars(withOwn(vars, own)))
+}
+
+// withOwn adds the caller's own config vars, unless the app has others of their names.
+func withOwn(vars, own renga.Vars) renga.Vars {
+	if len(own) == 0 {
+		return vars
+	}
+	all := own.Clone()
+	maps.Copy(all, vars)
+	return all
 }
 
 func (s *Server) updateConfigVars(w http.ResponseWriter, r *http.Request) error {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"renga"
 	"renga/api/wire/wiretest"
 )
 
@@ -42,7 +43,7 @@ func TestConfigVarsMustBeStrings(t *testing.T) {
 		if res.StatusCode != 422 || strings.TrimSpace(body) != want {
 			t.Errorf("%s gets %d: %s", value, res.StatusCode, body)
 		}
-		if n := len(fixture.FakeRooms.History[wiretest.Hello]); n != 4 {
+		if n := fixture.Versions(t, wiretest.Hello); n != 4 {
 			t.Errorf("%s made a release", value)
 		}
 	}
@@ -53,8 +54,25 @@ func TestNoChangeOfConfigVarsAsksForNoRelease(t *testing.T) {
 		fixture := newFixture()
 		res, answer := fixture.Ask("PATCH", "/apps/hello/config-vars", body, nil)
 		if res.StatusCode != http.StatusOK || !strings.Contains(answer, "COLOR") ||
-			len(fixture.FakeRooms.History[wiretest.Hello]) != 4 {
+			fixture.Versions(t, wiretest.Hello) != 4 {
 			t.Errorf("%q gets %d: %s", body, res.StatusCode, answer)
 		}
 	}
+}
+
+// What only the caller has is read with the app's config vars, and never in their place.
+func TestConfigVarsOfTheCallersOwn(t *testing.T) {
+	serve := func(changes ...func(*wiretest.Seed)) *fixture {
+		f := newFixture(changes...)
+		f.Fakes[0].(*fake).own = renga.Vars{"DATABASE_BASTION_KEY": "theirs", "COLOR": "theirs"}
+		return f
+	}
+	wiretest.Run(t, serve, []scenario{
+		{Name: "read", URL: "/apps/hello/config-vars", Has: []string{`"DATABASE_BASTION_KEY":"theirs"`, `"COLOR":"blue"`}},
+		{
+			Name: "set", Method: "PATCH", URL: "/apps/hello/config-vars", Body: `{"SIZE":"big"}`,
+			Has: []string{`"SIZE":"big"`}, HasNot: []string{"theirs"},
+		},
+		{Name: "of another", URL: "/apps/other/config-vars", Status: 403, HasNot: []string{"theirs"}},
+	})
 }

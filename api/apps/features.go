@@ -19,7 +19,7 @@ func (s *Server) featureRoutes() []wire.Route {
 	}
 }
 
-// feature is a feature of an app on the wire.
+// feature is a feature of an app as JSON.
 type feature struct {
 	CreatedAt     string `json:"created_at"`
 	Description   string `json:"description"`
@@ -41,7 +41,7 @@ func newFeature(a renga.App, f renga.Feature) feature {
 		Name:    f.Name, State: "general", UpdatedAt: wire.Stamp(a.UpdatedAt),
 	}
 	if f.Lab {
-		shown.State = "beta" // `heroku labs` lists whatever is not general
+		shown.State = "beta" // `heroku labs` lists all features but general ones
 	}
 	return shown
 }
@@ -60,7 +60,7 @@ func (s *Server) listFeatures(w http.ResponseWriter, r *http.Request) error {
 		wire.By("id", func(f feature) string { return f.ID }))
 }
 
-// featureOf finds the path's app, and the feature by its name or id.
+// featureOf finds the app of the path and its feature, by name or id.
 func (s *Server) featureOf(r *http.Request) (renga.App, renga.Feature, error) {
 	a, err := s.AppOf(r)
 	if err != nil {
@@ -105,8 +105,8 @@ func (s *Server) updateFeature(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusOK, newFeature(a, f))
 }
 
-// switchFeature has the next look at the app act upon it; what runs is left as
-// it is.
+// switchFeature stores the setting and tells the dyno manager. Running dynos stay
+// as they are.
 func (s *Server) switchFeature(r *http.Request, a renga.App, f renga.Feature, on bool) (renga.App, error) {
 	a, err := s.parts.Apps.UpdateApp(r.Context(), a.ID, func(a *renga.App) error {
 		if a.Features == nil {

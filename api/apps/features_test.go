@@ -12,21 +12,21 @@ func TestFeaturesAreSwitched(t *testing.T) {
 	fixture := newFixture()
 	res, body := fixture.Ask("PATCH", "/apps/hello/features/preboot", `{"enabled":false}`, nil)
 	if res.StatusCode != 200 || !strings.Contains(body, `"enabled":false`) ||
-		fixture.FakeRooms.Apps[wiretest.Hello].FeatureOn(renga.Preboot) {
+		fixture.App(t, wiretest.Hello).FeatureOn(renga.Preboot) {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
-	if len(fixture.FakeRooms.Woken) != 1 || !strings.Contains(fixture.Logged.String(), `"action":"feature set"`) {
-		t.Errorf("woken %v, log %s", fixture.FakeRooms.Woken, fixture.Logged)
+	if len(fixture.Reconciled) != 1 || !strings.Contains(fixture.Logged.String(), `"action":"feature set"`) {
+		t.Errorf("reconciled %v, log %s", fixture.Reconciled, fixture.Logged)
 	}
 	_, list := fixture.Ask("GET", "/apps/hello/features", "", nil)
 	// the other one is a lab
 	if !strings.Contains(list, `"name":"preboot"`) || strings.Count(list, `"enabled":false`) != 2 {
 		t.Errorf("list: %s", list)
 	}
-	if fixture.Ask("PATCH", "/apps/hello/features/preboot", `{"enabled":false}`, nil); len(fixture.FakeRooms.Woken) != 1 {
+	if fixture.Ask("PATCH", "/apps/hello/features/preboot", `{"enabled":false}`, nil); len(fixture.Reconciled) != 1 {
 		t.Error("what is off already was switched again")
 	}
-	if !fixture.FakeRooms.Apps[wiretest.Hello].FeatureOn(renga.ReleaseOnPush) {
+	if !fixture.App(t, wiretest.Hello).FeatureOn(renga.ReleaseOnPush) {
 		t.Error("another feature was switched too")
 	}
 }

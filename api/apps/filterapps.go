@@ -13,8 +13,7 @@ func (s *Server) filterRoutes() []wire.Route {
 	return []wire.Route{wire.Post("/filters/apps", wire.Reading, s.filterApps)}
 }
 
-// filterApps lists the apps with the given ids, as far as the caller may see
-// them.
+// filterApps lists those apps of the given ids that the caller may see.
 func (s *Server) filterApps(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		In struct {

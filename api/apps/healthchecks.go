@@ -16,8 +16,8 @@ func (s *Server) healthCheckRoutes() []wire.Route {
 	}
 }
 
-// healthCheck is an app's health check on the wire. Times are in seconds, and
-// path is null when there is no check.
+// healthCheck is an app's health check as JSON. Times are in seconds. Path is null
+// if there is no check.
 type healthCheck struct {
 	App       wire.Ref `json:"app"`
 	Interval  int      `json:"interval"`
@@ -46,7 +46,8 @@ func (s *Server) healthCheckInfo(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusOK, newHealthCheck(a))
 }
 
-// healthCheckUpdate is a change of a check; what is left out stays.
+// healthCheckUpdate is a change of a check. A field that is left out does not
+// change.
 type healthCheckUpdate struct {
 	Path      *string `json:"path"`
 	Interval  *int    `json:"interval"`
@@ -54,7 +55,7 @@ type healthCheckUpdate struct {
 	Threshold *int    `json:"threshold"`
 }
 
-// of is the check that the change makes out of another.
+// of gives a check with the change applied.
 func (u healthCheckUpdate) of(c renga.HealthCheck) (renga.HealthCheck, error) {
 	if !c.On() {
 		c = renga.DefaultHealthCheck()
@@ -103,8 +104,8 @@ func (s *Server) deleteHealthCheck(w http.ResponseWriter, r *http.Request) error
 	return wire.Answer(w, http.StatusOK, before)
 }
 
-// setHealthCheck has the web dynos asked in the new way from the next look on;
-// none is started anew for it.
+// setHealthCheck stores the check and tells the dyno manager. Web dynos are checked
+// in the new way, and are not restarted for it.
 func (s *Server) setHealthCheck(
 	r *http.Request, a renga.App, change func(renga.HealthCheck) (renga.HealthCheck, error),
 ) (renga.App, error) {

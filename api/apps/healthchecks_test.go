@@ -25,11 +25,11 @@ func TestAHealthCheckIsSetAndTakenAway(t *testing.T) {
 	want := renga.HealthCheck{
 		Path: "/health?deep=1", Interval: 30 * time.Second, Timeout: 5 * time.Second, Threshold: 3,
 	}
-	if got := fixture.FakeRooms.Apps[wiretest.Hello].HealthCheck; got != want {
+	if got := fixture.App(t, wiretest.Hello).HealthCheck; got != want {
 		t.Errorf("stored: %+v", got)
 	}
-	if len(fixture.FakeRooms.Woken) != 1 || !strings.Contains(fixture.Logged.String(), `"action":"health check set"`) {
-		t.Errorf("woken %v, log %s", fixture.FakeRooms.Woken, fixture.Logged)
+	if len(fixture.Reconciled) != 1 || !strings.Contains(fixture.Logged.String(), `"action":"health check set"`) {
+		t.Errorf("reconciled %v, log %s", fixture.Reconciled, fixture.Logged)
 	}
 	if _, body := fixture.Ask("PATCH", url, `{"threshold":1}`, nil); !strings.Contains(
 		body, `"interval":30,"path":"/health?deep=1","threshold":1`,
@@ -40,12 +40,12 @@ func TestAHealthCheckIsSetAndTakenAway(t *testing.T) {
 		!strings.Contains(body, `"path":"/health?deep=1"`) {
 		t.Errorf("taken away: %d %s", res.StatusCode, body)
 	}
-	if fixture.FakeRooms.Apps[wiretest.Hello].HealthCheck.On() {
+	if fixture.App(t, wiretest.Hello).HealthCheck.On() {
 		t.Error("the check is still there")
 	}
 }
 
-func TestAHealthCheckIsJudged(t *testing.T) {
+func TestBadHealthChecksAreRefused(t *testing.T) {
 	var all []scenario
 	for body, word := range map[string]string{
 		`{}`: "Path", `{"path":"health"}`: "Path", `{"path":"//elsewhere/"}`: "Path", `{"path":"/a b"}`: "Path",

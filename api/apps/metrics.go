@@ -9,9 +9,9 @@ import (
 	"renga/api/wire"
 )
 
-// Minutes tells what apps used and did.
+// Minutes gives what the dynos of apps used, and the requests that they got.
 type Minutes interface {
-	// Minutes are those of the last day, oldest first.
+	// Minutes gives those of the last day, oldest first.
 	Minutes(ctx context.Context, app renga.AppID) ([]renga.Minute, error)
 }
 
@@ -22,7 +22,7 @@ func (s *Server) metricRoutes() []wire.Route {
 	}
 }
 
-// metric is a minute of a process type on the wire.
+// metric is a minute of a process type as JSON.
 type metric struct {
 	At          string  `json:"at"`
 	ProcessType string  `json:"process_type"`

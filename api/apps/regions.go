@@ -8,13 +8,13 @@ import (
 	"renga/api/wire"
 )
 
-// There is one region, called as Heroku's first: its CLI appends the names of
-// all others to the names of apps.
+// The only region has the name of Heroku's first, because the CLI appends the names
+// of all others to the names of apps.
 const (
 	regionName = "us"
 	regionID   = "59accabd-516d-4f0e-83e6-6e3757701145"
-	// birthday is when regions and stacks were made, as far as clients ask.
-	birthday = "2026-01-01T00:00:00Z"
+	// createdAt is the creation time of regions and stacks in answers.
+	createdAt = "2026-01-01T00:00:00Z"
 )
 
 func (s *Server) regionRoutes() []wire.Route {
@@ -24,7 +24,7 @@ func (s *Server) regionRoutes() []wire.Route {
 	}
 }
 
-// region is a region on the wire.
+// region is a region as JSON.
 type region struct {
 	Country        string         `json:"country"`
 	CreatedAt      string         `json:"created_at"`
@@ -42,14 +42,17 @@ type regionProvider struct {
 	Region string `json:"region"`
 }
 
+// ShowRegion gives the only region as JSON, for other families.
+func ShowRegion() any { return newRegion() }
+
 func regionRef() wire.Ref { return wire.Ref{ID: regionID, Name: regionName} }
 
 // newRegion says as its provider what the schema lets be said: it knows those
 // of Amazon only.
 func newRegion() region {
 	return region{
-		Country: "Here", CreatedAt: birthday, Description: "This platform", ID: regionID, Locale: "Here",
-		Name: regionName, Provider: regionProvider{Name: "renga", Region: "us-east-1"}, UpdatedAt: birthday,
+		Country: "Here", CreatedAt: createdAt, Description: "This platform", ID: regionID, Locale: "Here",
+		Name: regionName, Provider: regionProvider{Name: "renga", Region: "us-east-1"}, UpdatedAt: createdAt,
 	}
 }
 
@@ -60,14 +63,14 @@ func listRegions(w http.ResponseWriter, r *http.Request) error {
 }
 
 func regionInfo(w http.ResponseWriter, r *http.Request) error {
-	if err := knownRegion(r); err != nil {
+	if err := KnownRegion(r); err != nil {
 		return err
 	}
 	return wire.Answer(w, http.StatusOK, newRegion())
 }
 
-// knownRegion checks the region of the path.
-func knownRegion(r *http.Request) error {
+// KnownRegion checks the region of the path, for other families too.
+func KnownRegion(r *http.Request) error {
 	if asked := mux.Vars(r)["region"]; asked != regionID && asked != regionName {
 		return wire.NotFound("region")
 	}

@@ -1,15 +1,17 @@
-// Package apps answers for apps and for what is set at them: who owns them and works
-// on them, config vars, features, health checks, sleep.
+// Package apps answers the routes of apps and of their settings: owners and
+// collaborators, config vars, features, health checks, sleep.
 package apps
 
 import (
+	"net/http"
 	"slices"
 	"sync"
 
+	"renga"
 	"renga/api/wire"
 )
 
-// Parts are who does the work.
+// Parts are the rooms that the family needs.
 type Parts struct {
 	Apps      Apps
 	Creator   Creator
@@ -20,23 +22,25 @@ type Parts struct {
 	Vars      Vars
 	Minutes   Minutes
 	Sleeps    Sleeps
+	// BastionVars are config vars that are the caller's own, and in no release.
+	BastionVars func(r *http.Request, app renga.App) (renga.Vars, error)
 }
 
 // Server answers the family's routes.
 type Server struct {
 	*wire.Door
-	parts   Parts
-	handing sync.Mutex // held while an app changes hands
+	parts        Parts
+	transferring sync.Mutex // held while an app gets another owner
 }
 
 // New makes a Server.
 func New(d *wire.Door, p Parts) *Server { return &Server{Door: d, parts: p} }
 
-// Routes are all of the family's.
+// Routes gives all routes of the family.
 func (s *Server) Routes() []wire.Route {
 	return slices.Concat(
 		s.appRoutes(), s.filterRoutes(), s.collaboratorRoutes(), s.transferRoutes(), s.teamRoutes(),
 		s.featureRoutes(), s.buildpackRoutes(), s.regionRoutes(), s.stackRoutes(), s.configVarRoutes(),
-		s.sleepRoutes(), s.healthCheckRoutes(), s.metricRoutes(), s.addOnRoutes(),
+		s.sleepRoutes(), s.healthCheckRoutes(), s.metricRoutes(), s.registryRoutes(),
 	)
 }

@@ -7,10 +7,10 @@ import (
 	"renga/api/wire"
 )
 
-// Show is an app on the wire, for other families.
+// Show gives an app as JSON, for other families.
 func (s *Server) Show(ctx context.Context, a renga.App) (any, error) { return s.showApp(ctx, a) }
 
-// ShowCollaborator is somebody who has access to an app on the wire, for other
+// ShowCollaborator gives a person with access to an app as JSON, for other
 // families.
 func (s *Server) ShowCollaborator(
 	ctx context.Context, a renga.App, c renga.Collaborator, known *wire.People,

@@ -11,11 +11,11 @@ import (
 	"renga/api/wire"
 )
 
-// Sleeps knows which apps sleep, and since when nobody has asked for them.
+// Sleeps tells which apps sleep, and when their last request came.
 type Sleeps interface {
 	Desired(ctx context.Context, app renga.AppID) (renga.Desired, error)
-	// LastRequest is when a request to the app ended last: now while one is under
-	// way, zero when none came since the start of Renga.
+	// LastRequest is the time at which the last request to the app ended: now while
+	// one is under way, zero if none has come since the start of Renga.
 	LastRequest(app renga.AppID) time.Time
 }
 
@@ -27,8 +27,8 @@ func (s *Server) sleepRoutes() []wire.Route {
 	}
 }
 
-// sleep is an app's sleep on the wire. After is in seconds, null for an app that
-// never sleeps; since is null while it is awake.
+// sleep is an app's sleep as JSON. After is in seconds, and null for an app that
+// never sleeps. Since is null while the app is awake.
 type sleep struct {
 	After         *int     `json:"after"`
 	App           wire.Ref `json:"app"`
@@ -68,7 +68,7 @@ func (s *Server) replySleep(w http.ResponseWriter, r *http.Request, a renga.App)
 	return wire.Answer(w, http.StatusOK, newSleep(d, s.parts.Sleeps.LastRequest(a.ID)))
 }
 
-// sleepAfter reads what the field after asks for: null is 0, for never.
+// sleepAfter reads the field after: null is 0, which means never.
 func sleepAfter(field json.RawMessage) (time.Duration, error) {
 	var seconds int32
 	if !bytes.Equal(field, []byte("null")) && json.Unmarshal(field, &seconds) != nil {
@@ -78,8 +78,8 @@ func sleepAfter(field json.RawMessage) (time.Duration, error) {
 	return after, renga.ValidateSleepAfter(after)
 }
 
-// updateSleep has the app sleep after another time. One that sleeps goes on
-// sleeping, unless it is never to sleep.
+// updateSleep sets the time after which an app falls asleep. An app that sleeps
+// goes on sleeping, unless it is never to sleep.
 func (s *Server) updateSleep(w http.ResponseWriter, r *http.Request) error {
 	a, err := s.AppOf(r)
 	if err != nil {

@@ -22,13 +22,16 @@ func TestAnAppIsSetToSleep(t *testing.T) {
 	}
 	wants("GET", "", `"after":null`, `"asleep":false`, `"last_request_at":null`, `"since":null`)
 	wants("PATCH", `{"after":1800}`, `"after":1800`, `"asleep":false`)
-	if got := fixture.FakeRooms.Apps[wiretest.Hello].SleepAfter; got != 30*time.Minute {
+	if got := fixture.App(t, wiretest.Hello).SleepAfter; got != 30*time.Minute {
 		t.Errorf("stored: %v", got)
 	}
-	if len(fixture.FakeRooms.Woken) != 1 || !strings.Contains(fixture.Logged.String(), `"action":"sleep set"`) {
-		t.Errorf("woken %v, log %s", fixture.FakeRooms.Woken, fixture.Logged)
+	if len(fixture.Reconciled) != 1 || !strings.Contains(fixture.Logged.String(), `"action":"sleep set"`) {
+		t.Errorf("reconciled %v, log %s", fixture.Reconciled, fixture.Logged)
 	}
-	fixture.FakeRooms.Requested, fixture.FakeRooms.Asleep = wiretest.Born.Add(time.Hour), wiretest.Born.Add(2*time.Hour)
+	fakeOf(fixture).requested = wiretest.Born.Add(time.Hour)
+	if err := fixture.DB.SetAsleep(t.Context(), wiretest.Hello, wiretest.Born.Add(2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
 	wants("GET", "", `"asleep":true`, `"last_request_at":"2026-01-02T04:04:05Z"`, `"since":"2026-01-02T05:04:05Z"`)
 	wants("PATCH", `{}`, `"after":1800`, `"asleep":true`)
 	wants("PATCH", `{"after":null}`, `"after":null`, `"asleep":false`, `"since":null`)
@@ -36,7 +39,7 @@ func TestAnAppIsSetToSleep(t *testing.T) {
 	wants("PATCH", `{"after":0}`, `"after":null`)
 }
 
-func TestTheTimeUntilAnAppSleepsIsJudged(t *testing.T) {
+func TestBadTimesUntilAnAppSleepsAreRefused(t *testing.T) {
 	var all []scenario
 	for body, word := range map[string]string{
 		`{"after":-1}`: "1 to 2592000 seconds", `{"after":2592001}`: "1 to 2592000 seconds",

@@ -18,7 +18,7 @@ func (s *Server) stackRoutes() []wire.Route {
 	}
 }
 
-// stack is a stack on the wire.
+// stack is a stack as JSON.
 type stack struct {
 	CreatedAt string `json:"created_at"`
 	Default   bool   `json:"default"`
@@ -30,8 +30,8 @@ type stack struct {
 
 func newStack() stack {
 	return stack{
-		CreatedAt: birthday, Default: true, ID: wire.StackID, Name: wire.StackName, State: "public",
-		UpdatedAt: birthday,
+		CreatedAt: createdAt, Default: true, ID: wire.StackID, Name: wire.StackName, State: "public",
+		UpdatedAt: createdAt,
 	}
 }
 
@@ -48,7 +48,7 @@ func stackInfo(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusOK, newStack())
 }
 
-// generation is a generation of the platform on the wire.
+// generation is a generation of the platform as JSON.
 type generation struct {
 	CreatedAt string `json:"created_at"`
 	ID        string `json:"id"`
@@ -58,7 +58,7 @@ type generation struct {
 
 func newGeneration() generation {
 	the := wire.GenerationRef()
-	return generation{CreatedAt: birthday, ID: the.ID, Name: the.Name, UpdatedAt: birthday}
+	return generation{CreatedAt: createdAt, ID: the.ID, Name: the.Name, UpdatedAt: createdAt}
 }
 
 func listGenerations(w http.ResponseWriter, r *http.Request) error {

@@ -6,9 +6,8 @@ import (
 	"renga/api/wire"
 )
 
-// There are no teams and no spaces: one platform is one organisation, and
-// collaborators share apps. What Heroku's API reaches by way of a team's app is
-// the app.
+// There are no teams and no spaces: one platform is one organisation, and apps are
+// shared with collaborators. Heroku's routes for apps of teams lead to apps here.
 
 func (s *Server) teamRoutes() []wire.Route {
 	return []wire.Route{
@@ -23,8 +22,8 @@ func (s *Server) teamRoutes() []wire.Route {
 	}
 }
 
-// teamApp is an app on the wire as teams see it: fewer of its fields, and two
-// of its own.
+// teamApp is an app as JSON in the form of team-app, with fewer fields, and two of
+// its own.
 type teamApp struct {
 	ArchivedAt                   *string     `json:"archived_at"`
 	BuildStack                   wire.Ref    `json:"build_stack"`
@@ -51,7 +50,8 @@ type teamApp struct {
 
 func asTeamApp(a app) any { return newTeamApp(a) }
 
-// newTeamApp is an app whose reader has joined it and that nobody locks.
+// newTeamApp makes JSON of an app. The caller has joined it, and it is never
+// locked.
 func newTeamApp(a app) teamApp {
 	return teamApp{
 		ArchivedAt: a.ArchivedAt, BuildStack: a.BuildStack,
@@ -64,7 +64,7 @@ func newTeamApp(a app) teamApp {
 	}
 }
 
-// updateTeamApp can leave an app unlocked, which it is.
+// updateTeamApp accepts that an app stays unlocked, and nothing else.
 func (s *Server) updateTeamApp(w http.ResponseWriter, r *http.Request) error {
 	a, err := s.AppOf(r)
 	if err != nil {

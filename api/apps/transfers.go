@@ -11,19 +11,20 @@ import (
 	"renga/api/wire"
 )
 
-// Transfers keeps offers of apps.
+// Transfers keeps transfers of apps.
 type Transfers interface {
 	Transfers(ctx context.Context) ([]renga.Transfer, error)
-	// AddTransfer gives back the same offer when there is one already; Conflict
-	// when the app is on offer to somebody else.
+	// AddTransfer returns the pending transfer if there is one to the same
+	// recipient; Conflict if there is one to another.
 	AddTransfer(ctx context.Context, t renga.Transfer) (renga.Transfer, error)
-	// UpdateTransfer stamps what edit changes; edit may run several times.
+	// UpdateTransfer lets edit change a transfer, and sets its time of update. Edit
+	// may run several times.
 	UpdateTransfer(ctx context.Context, id string, edit func(*renga.Transfer) error) (renga.Transfer, error)
-	// DeleteTransfer is NotFound when the offer is pending no more.
+	// DeleteTransfer is NotFound if the transfer is no longer pending.
 	DeleteTransfer(ctx context.Context, id string) error
 }
 
-// Owners is told whose an app is now, for a recovery to know.
+// Owners is told of the new owner of an app, so that a recovery knows.
 type Owners interface {
 	KeepOwner(ctx context.Context, app renga.App) error
 }
@@ -40,7 +41,7 @@ func (s *Server) transferRoutes() []wire.Route {
 	}
 }
 
-// transfer is an app's transfer on the wire.
+// transfer is the transfer of an app, as JSON.
 type transfer struct {
 	App       wire.Ref    `json:"app"`
 	CreatedAt string      `json:"created_at"`
@@ -58,8 +59,7 @@ func newTransfer(t renga.Transfer, a renga.App, owner, recipient wire.Person) tr
 	}
 }
 
-// showTransfer completes an offer for the wire. It is NotFound when its app is
-// gone.
+// showTransfer makes JSON of a transfer. It is NotFound if the app was deleted.
 func (s *Server) showTransfer(ctx context.Context, t renga.Transfer, known *wire.People) (transfer, error) {
 	a, err := s.Apps.App(ctx, t.App)
 	if err != nil {
@@ -81,7 +81,7 @@ func (s *Server) replyTransfer(w http.ResponseWriter, r *http.Request, status in
 	return wire.Answer(w, status, shown)
 }
 
-// ownTransfers are those that the caller has made or got.
+// ownTransfers gives the transfers that the caller has made or received.
 func (s *Server) ownTransfers(r *http.Request) ([]renga.Transfer, error) {
 	all, err := s.parts.Transfers.Transfers(r.Context())
 	var own []renga.Transfer
@@ -103,7 +103,7 @@ func (s *Server) listTransfers(w http.ResponseWriter, r *http.Request) error {
 	for _, t := range own {
 		one, err := s.showTransfer(r.Context(), t, known)
 		if renga.KindOf(err) == renga.NotFound {
-			continue // its app is gone
+			continue // its app was deleted
 		}
 		if err != nil {
 			return err
@@ -142,8 +142,8 @@ func (s *Server) transferInfo(w http.ResponseWriter, r *http.Request) error {
 	return s.replyTransfer(w, r, http.StatusOK, t)
 }
 
-// createTransfer offers an app. Only its owner can: those who manage it may
-// share it and not give it away.
+// createTransfer offers an app to another account. Only its owner can; callers who
+// may manage it cannot give it away.
 func (s *Server) createTransfer(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		App       string `json:"app"`
@@ -181,8 +181,8 @@ func (s *Server) createTransfer(w http.ResponseWriter, r *http.Request) error {
 	return s.replyTransfer(w, r, http.StatusCreated, t)
 }
 
-// updateTransfer takes the recipient's word. It is written down first and acted
-// upon then: what a crash leaves is ended by saying it again.
+// updateTransfer stores the recipient's answer, and then carries it out. After a
+// crash in between, the recipient answers again.
 func (s *Server) updateTransfer(w http.ResponseWriter, r *http.Request) error {
 	t, err := s.transferOf(r)
 	if err != nil {
@@ -200,8 +200,8 @@ func (s *Server) updateTransfer(w http.ResponseWriter, r *http.Request) error {
 	if err := s.staying(r.Context(), t.App); err != nil {
 		return wire.OrNotFound(err, "app transfer")
 	}
-	s.handing.Lock()
-	defer s.handing.Unlock()
+	s.transferring.Lock()
+	defer s.transferring.Unlock()
 	was := t.State
 	t, err = s.parts.Transfers.UpdateTransfer(
 		r.Context(), t.ID, func(t *renga.Transfer) error { return t.Answer(body.State) },
@@ -218,8 +218,8 @@ func (s *Server) updateTransfer(w http.ResponseWriter, r *http.Request) error {
 	return s.replyTransfer(w, r, http.StatusOK, t)
 }
 
-// staying is NotFound for an app that is being deleted: nobody's word about it
-// is written down.
+// staying is NotFound for an app that is being deleted, so that no answer for it is
+// stored.
 func (s *Server) staying(ctx context.Context, app renga.AppID) error {
 	a, err := s.Apps.App(ctx, app)
 	if err == nil && a.Deleting {
@@ -228,9 +228,8 @@ func (s *Server) staying(ctx context.Context, app renga.AppID) error {
 	return err
 }
 
-// handOver has an app change hands, once for each transfer: one that has been
-// accepted is never looked at again, whosever the app is later. Whoever calls
-// this holds s.handing.
+// handOver gives an app to the recipient, once for each transfer: an accepted one
+// does nothing, whoever owns the app later. The caller holds s.transferring.
 func (s *Server) handOver(ctx context.Context, t renga.Transfer) (renga.Transfer, error) {
 	a, err := s.parts.Apps.UpdateApp(ctx, t.App, func(a *renga.App) error { return a.HandOver(t) })
 	if err != nil {
@@ -245,11 +244,11 @@ func (s *Server) handOver(ctx context.Context, t renga.Transfer) (renga.Transfer
 	})
 }
 
-// settle ends the transfers by which the caller has got an app and which a crash
+// settle completes the transfers that gave the app to the caller and that a crash
 // has left open.
 func (s *Server) settle(r *http.Request, app renga.AppID) error {
-	s.handing.Lock()
-	defer s.handing.Unlock()
+	s.transferring.Lock()
+	defer s.transferring.Unlock()
 	own, err := s.ownTransfers(r)
 	for _, t := range own {
 		if err == nil && t.App == app && t.Recipient == wire.Caller(r).ID && t.State == renga.TransferAccepting {

@@ -58,7 +58,7 @@ func TestTransfers(t *testing.T) {
 	})
 }
 
-func TestAnAcceptedAppChangesHands(t *testing.T) {
+func TestAnAcceptedAppGetsItsNewOwner(t *testing.T) {
 	fixture := newFixture()
 	asCarol := wiretest.Header("Authorization", "Bearer carol-token")
 	accept := scenario{
@@ -66,22 +66,22 @@ func TestAnAcceptedAppChangesHands(t *testing.T) {
 		Body: `{"state":"accepted"}`, Has: []string{`"state":"accepted"`},
 	}
 	accept.Play(t, fixture)
-	accept.Play(t, fixture) // the client did not hear the answer
+	accept.Play(t, fixture) // the client did not get the answer
 	scenario{URL: "/apps/hello", Has: []string{`"owner":{"email":"carol@example.com"`}}.Play(t, fixture)
-	if len(fixture.FakeRooms.Owners) == 0 || fixture.FakeRooms.Owners[0] != "hello of "+string(wiretest.Carol.ID) {
-		t.Errorf("the ledger was told %v", fixture.FakeRooms.Owners)
+	if len(fakeOf(fixture).owners) == 0 || fakeOf(fixture).owners[0] != "hello of "+string(wiretest.Carol.ID) {
+		t.Errorf("the ledger was told %v", fakeOf(fixture).owners)
 	}
 	scenario{Method: "DELETE", URL: "/apps/hello", Status: 403, Has: []string{asked}}.Play(t, fixture)
 	scenario{
 		Method: "PATCH", URL: "/account/app-transfers/" + wiretest.OfferID, Headers: asCarol,
 		Body: `{"state":"declined"}`, Status: 422, Has: []string{"accepted already"},
 	}.Play(t, fixture)
-	scenario{Method: "DELETE", URL: "/apps/hello", Headers: asCarol, After: unlisted}.Play(t, fixture)
-	scenario{URL: "/account/app-transfers", HasNot: []string{wiretest.OfferID}}.Play(t, fixture) // the app is gone
+	scenario{Method: "DELETE", URL: "/apps/hello", Headers: asCarol, After: isGone}.Play(t, fixture)
+	scenario{URL: "/account/app-transfers", HasNot: []string{wiretest.OfferID}}.Play(t, fixture) // the app was deleted
 }
 
-// TestAnAcceptedTransferIsOver: who got an app once and gave it back cannot take
-// it again by saying so again.
+// TestAnAcceptedTransferIsOver checks that somebody who got an app and gave it back
+// does not get it again by accepting again.
 func TestAnAcceptedTransferIsOver(t *testing.T) {
 	fixture := newFixture()
 	const path = "/account/app-transfers"
@@ -100,15 +100,15 @@ func TestAnAcceptedTransferIsOver(t *testing.T) {
 		Method: "PATCH", URL: path + "/" + back, Body: `{"state":"accepted"}`, Has: []string{`"state":"accepted"`},
 	}.Play(t, fixture)
 	scenario{Method: "DELETE", URL: "/apps/hello/collaborators/carol@example.com", Has: []string{"carol@"}}.Play(t, fixture)
-	accept.Play(t, fixture) // it was accepted, and that is all there is to say
-	if owner := fixture.FakeRooms.Apps[wiretest.Hello].Owner; owner != wiretest.Ada.ID {
+	accept.Play(t, fixture) // it was accepted already, and nothing happens
+	if owner := fixture.App(t, wiretest.Hello).Owner; owner != wiretest.Ada.ID {
 		t.Errorf("the app belongs to %s again", owner)
 	}
 	scenario{URL: "/apps/hello", Headers: asCarol, Status: 403}.Play(t, fixture)
 }
 
-// TestATransferThatWasCutShortIsEnded: Renga died after the recipient's word was
-// written down and before the app was theirs.
+// TestATransferThatWasCutShortIsEnded has Renga die after the recipient's answer
+// was stored and before the app was theirs.
 func TestATransferThatWasCutShortIsEnded(t *testing.T) {
 	const path = "/account/app-transfers"
 	asCarol := wiretest.Header("Authorization", "Bearer carol-token")
@@ -119,7 +119,7 @@ func TestATransferThatWasCutShortIsEnded(t *testing.T) {
 			t.Context(), wiretest.OfferID, func(t *renga.Transfer) error { return t.Answer(renga.TransferAccepted) },
 		)
 		if err == nil && handed {
-			_, err = fixture.FakeRooms.UpdateApp(
+			_, err = fixture.DB.UpdateApp(
 				t.Context(), wiretest.Hello, func(a *renga.App) error { return a.HandOver(accepting) },
 			)
 		}
@@ -138,7 +138,7 @@ func TestATransferThatWasCutShortIsEnded(t *testing.T) {
 		Method: "PATCH", URL: path + "/" + wiretest.OfferID, Headers: asCarol, Body: `{"state":"accepted"}`,
 		Has: []string{`"state":"accepted"`},
 	}.Play(t, fixture)
-	if owner := fixture.FakeRooms.Apps[wiretest.Hello].Owner; owner != wiretest.Carol.ID {
+	if owner := fixture.App(t, wiretest.Hello).Owner; owner != wiretest.Carol.ID {
 		t.Errorf("the app belongs to %s", owner)
 	}
 	fixture = newFixture()
@@ -151,11 +151,8 @@ func TestATransferThatWasCutShortIsEnded(t *testing.T) {
 	scenario{URL: path + "/" + wiretest.OfferID, Has: []string{`"state":"accepted"`}}.Play(t, fixture)
 }
 
-func TestAnAppThatIsBeingDeletedChangesNoHands(t *testing.T) {
-	fixture := newFixture()
-	a := fixture.FakeRooms.Apps[wiretest.Hello]
-	a.Deleting = true
-	fixture.FakeRooms.Apps[wiretest.Hello] = a
+func TestAnAppThatIsBeingDeletedIsNotTransferred(t *testing.T) {
+	fixture := newFixture(deleting)
 	scenario{
 		Method: "PATCH", URL: "/account/app-transfers/" + wiretest.OfferID, Headers: wiretest.Header(
 			"Authorization", "Bearer carol-token",

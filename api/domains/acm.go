@@ -7,8 +7,8 @@ import (
 	"renga/api/wire"
 )
 
-// Orders asks for certificates of custom domains. What becomes of an order is
-// noted at the domain.
+// Orders orders certificates for custom domains. The outcome of an order is stored
+// at the domain.
 type Orders interface {
 	Order(host string)
 }
@@ -31,8 +31,8 @@ const (
 		"For one that everybody trusts, set RENGA_ACME_DIRECTORY, or use certs:add."
 )
 
-// acmOf says how it stands with a domain's managed certificate; nothing when it
-// has none because it needs none.
+// acmOf gives the status of a domain's managed certificate; empty if the domain
+// needs none.
 func (s *Server) acmOf(d renga.Domain, a renga.App, hasOwn bool) (status, reason *string) {
 	state := renga.ACMStatus{State: acmPending}
 	switch {
@@ -51,7 +51,7 @@ func (s *Server) acmOf(d renga.Domain, a renga.App, hasOwn bool) (status, reason
 	return &state.State, reason
 }
 
-// order asks for a domain's certificate if it is to have a managed one.
+// order orders a certificate for a domain that needs a managed one.
 func (s *Server) order(a renga.App, d renga.Domain) {
 	if d.Managed(a) {
 		s.parts.Orders.Order(d.Hostname)
@@ -85,7 +85,7 @@ func (s *Server) setACM(w http.ResponseWriter, r *http.Request, on bool) error {
 	return s.replyApp(w, r, a)
 }
 
-// refreshACM tries again what failed.
+// refreshACM orders again the certificates whose orders failed.
 func (s *Server) refreshACM(w http.ResponseWriter, r *http.Request) error {
 	a, err := s.AppOf(r)
 	if err != nil {

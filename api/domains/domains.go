@@ -18,8 +18,8 @@ import (
 // Domains keeps the apps' custom domains.
 type Domains interface {
 	Domains(ctx context.Context, app renga.AppID) ([]renga.Domain, error)
-	// AddDomain is Conflict when the name is taken. It gives back the domain that
-	// was added, which has another id when the same was under way already.
+	// AddDomain is Conflict if the name is taken. It returns the domain that was
+	// added, whose id is another one if the same domain was being added already.
 	AddDomain(ctx context.Context, d renga.Domain) (renga.Domain, error)
 	UpdateDomain(ctx context.Context, app renga.AppID, id string, edit func(*renga.Domain) error) (renga.Domain, error)
 	RemoveDomain(ctx context.Context, app renga.AppID, id string) error
@@ -35,7 +35,7 @@ func (s *Server) domainRoutes() []wire.Route {
 	}
 }
 
-// domain is a domain on the wire.
+// domain is a domain as JSON.
 type domain struct {
 	ACMStatus       *string   `json:"acm_status"`
 	ACMStatusReason *string   `json:"acm_status_reason"`
@@ -50,11 +50,12 @@ type domain struct {
 	UpdatedAt       string    `json:"updated_at"`
 }
 
-// domainStatus says that there is nothing to wait for: a domain answers as soon
-// as it is added.
+// domainStatus is the status of every domain: it needs no wait, because a domain
+// works as soon as it is added.
 const domainStatus = "none"
 
-// newDomain maps a custom domain. Its cname is what the name is to lead to.
+// newDomain makes JSON of a custom domain. Its cname is the name that its DNS
+// record has to name.
 func (s *Server) newDomain(d renga.Domain, a renga.App, endpoints []renga.Endpoint) domain {
 	cname := s.defaultHost(a)
 	shown := domain{
@@ -68,7 +69,7 @@ func (s *Server) newDomain(d renga.Domain, a renga.App, endpoints []renga.Endpoi
 	return shown
 }
 
-// defaultDomain is the host below the platform's domain, which every app has.
+// defaultDomain is the subdomain of the platform's domain that every app has.
 func (s *Server) defaultDomain(a renga.App) domain {
 	return domain{
 		App: wire.Ref{ID: string(a.ID), Name: a.Name}, CreatedAt: wire.Stamp(a.CreatedAt), Hostname: s.defaultHost(a),
@@ -78,7 +79,7 @@ func (s *Server) defaultDomain(a renga.App) domain {
 
 func (s *Server) defaultHost(a renga.App) string { return a.Name + "." + s.Domain }
 
-// defaultDomainID is the same for ever, though nothing is stored.
+// defaultDomainID never changes, although it is not stored.
 func defaultDomainID(app renga.AppID) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:default-domain:"+string(app))).String()
 }
@@ -113,8 +114,7 @@ func (s *Server) replyDomain(w http.ResponseWriter, r *http.Request, status int,
 	return wire.Answer(w, status, s.newDomain(d, a, endpoints))
 }
 
-// customDomain finds the app and the custom domain of the path, by id or by
-// host name.
+// customDomain finds the app and the custom domain of the path, by id or host name.
 func (s *Server) customDomain(r *http.Request) (renga.App, renga.Domain, error) {
 	a, err := s.AppOf(r)
 	if err != nil {
@@ -152,8 +152,8 @@ func (s *Server) domainInfo(w http.ResponseWriter, r *http.Request) error {
 	return s.replyDomain(w, r, http.StatusOK, a, d)
 }
 
-// addDomain takes the certificate that the body names; if it names none and the
-// app has one only, that one if it is good for the name.
+// addDomain adds a domain, with the certificate that the body names. If it names
+// none, the domain gets the app's only certificate if that is good for the name.
 func (s *Server) addDomain(w http.ResponseWriter, r *http.Request) error {
 	a, err := s.AppOf(r)
 	if err != nil {
@@ -219,8 +219,7 @@ func (s *Server) updateDomain(w http.ResponseWriter, r *http.Request) error {
 	return s.replyDomain(w, r, http.StatusOK, a, d)
 }
 
-// changeable is customDomain for changes, which the default domain does not
-// take.
+// changeable is customDomain for changes. It refuses the default domain.
 func (s *Server) changeable(r *http.Request) (renga.App, renga.Domain, error) {
 	a, d, err := s.customDomain(r)
 	if a.ID != "" && s.isDefault(r, a) {
@@ -246,8 +245,8 @@ func (s *Server) removeDomain(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusOK, s.newDomain(d, a, endpoints))
 }
 
-// hostnameOf brings a host name into the one form that is kept and compared:
-// lower case, punycode, no final dot.
+// hostnameOf gives a host name in the form that is stored and compared: lower case,
+// punycode, no final dot.
 func hostnameOf(text string) (string, error) {
 	host := strings.ToLower(strings.TrimSuffix(strings.TrimSpace(text), "."))
 	if isASCII(host) {

@@ -82,9 +82,9 @@ func TestDomains(t *testing.T) {
 			},
 			After: func(t *testing.T, fixture *fixture, _ *http.Response) {
 				wantDomains(t, fixture, "shop.example.org", "www.example.com")
-				if !slices.Contains(fixture.FakeRooms.Woken, wiretest.Hello) ||
-					!slices.Contains(fixture.FakeRooms.Ordered, "shop.example.org") {
-					t.Errorf("woken %v, ordered %v", fixture.FakeRooms.Woken, fixture.FakeRooms.Ordered)
+				if !slices.Contains(fixture.Reconciled, wiretest.Hello) ||
+					!slices.Contains(ordered(fixture), "shop.example.org") {
+					t.Errorf("reconciled %v, ordered %v", fixture.Reconciled, ordered(fixture))
 				}
 				if !strings.Contains(fixture.Logged.String(), `"action":"domain added"`) {
 					t.Error("the change is in no audit line")
@@ -101,8 +101,8 @@ func TestDomains(t *testing.T) {
 				); res.StatusCode != 200 {
 					t.Errorf("not found by its letters: %s", body)
 				}
-				if len(fixture.FakeRooms.Ordered) > 0 {
-					t.Errorf("ordered %v", fixture.FakeRooms.Ordered)
+				if len(ordered(fixture)) > 0 {
+					t.Errorf("ordered %v", ordered(fixture))
 				}
 			},
 		},
@@ -112,8 +112,8 @@ func TestDomains(t *testing.T) {
 			Body: `{"hostname":"shop.example.com","sni_endpoint":null}`, Status: 201,
 			Has: []string{`"sni_endpoint":{"id":"` + wiretest.EndpointID},
 			After: func(t *testing.T, fixture *fixture, _ *http.Response) {
-				if len(fixture.FakeRooms.Ordered) > 0 {
-					t.Errorf("ordered %v", fixture.FakeRooms.Ordered)
+				if len(ordered(fixture)) > 0 {
+					t.Errorf("ordered %v", ordered(fixture))
 				}
 			},
 		},
@@ -185,7 +185,7 @@ func TestDomains(t *testing.T) {
 			Has: []string{wiretest.DomainID},
 			After: func(t *testing.T, fixture *fixture, _ *http.Response) {
 				wantDomains(t, fixture)
-				if !slices.Contains(fixture.FakeRooms.Woken, wiretest.Hello) {
+				if !slices.Contains(fixture.Reconciled, wiretest.Hello) {
 					t.Error("the dyno manager does not know")
 				}
 			},
@@ -217,14 +217,14 @@ func wantDomains(t *testing.T, fixture *fixture, want ...string) {
 }
 
 func TestAutomaticCertificates(t *testing.T) {
-	off := func(w *wiretest.FakeRooms) { a := w.Apps[wiretest.Hello]; a.ACM = false; w.Apps[wiretest.Hello] = a }
+	off := func(s *wiretest.Seed) { s.Edit(wiretest.Hello, func(a *renga.App) { a.ACM = false }) }
 	run(t, []scenario{
 		{
 			Name: "are turned on", Prepare: off, Method: "POST", URL: "/apps/hello/acm", Body: `{}`,
 			Has: []string{`"acm":true`},
 			After: func(t *testing.T, fixture *fixture, _ *http.Response) {
-				if !slices.Equal(fixture.FakeRooms.Ordered, []string{"www.example.com"}) {
-					t.Errorf("ordered %v", fixture.FakeRooms.Ordered)
+				if !slices.Equal(ordered(fixture), []string{"www.example.com"}) {
+					t.Errorf("ordered %v", ordered(fixture))
 				}
 			},
 		},
@@ -236,16 +236,16 @@ func TestAutomaticCertificates(t *testing.T) {
 				); !strings.Contains(body, `"acm_status":null`) {
 					t.Errorf("domain: %s", body)
 				}
-				if len(fixture.FakeRooms.Ordered) > 0 {
-					t.Errorf("ordered %v", fixture.FakeRooms.Ordered)
+				if len(ordered(fixture)) > 0 {
+					t.Errorf("ordered %v", ordered(fixture))
 				}
 			},
 		},
 		{
 			Name: "are tried again", Method: "PATCH", URL: "/apps/hello/acm", Body: `{"acm_refresh":true}`,
 			After: func(t *testing.T, fixture *fixture, _ *http.Response) {
-				if !slices.Equal(fixture.FakeRooms.Ordered, []string{"www.example.com"}) {
-					t.Errorf("ordered %v", fixture.FakeRooms.Ordered)
+				if !slices.Equal(ordered(fixture), []string{"www.example.com"}) {
+					t.Errorf("ordered %v", ordered(fixture))
 				}
 			},
 		},
@@ -262,7 +262,7 @@ func TestAutomaticCertificates(t *testing.T) {
 }
 
 func TestACMStatusIsThatOfTheOrder(t *testing.T) {
-	fixture := newFixtureWith(true)
+	fixture := mount(wiretest.New(), true)
 	status := func(host string) string {
 		_, body := fixture.Ask("GET", "/apps/hello/domains/"+host, "", nil)
 		return body

@@ -1,4 +1,5 @@
-// Package domains answers for the host names of apps and their certificates.
+// Package domains answers the routes of the host names of apps and of their
+// certificates.
 package domains
 
 import (
@@ -9,22 +10,23 @@ import (
 	"renga/api/wire"
 )
 
-// Parts are who does the work.
+// Parts are the rooms and settings that the family needs.
 type Parts struct {
 	Apps      Apps
 	Domains   Domains
 	Endpoints Endpoints
 	Orders    Orders
-	// ShowApp is an app on the wire.
+	// ShowApp gives an app as JSON.
 	ShowApp func(ctx context.Context, a renga.App) (any, error)
-	// ACME says that certificates are ordered for domains, from a CA that
-	// everybody trusts.
+	// ACME says that certificates are ordered for domains, from a CA that clients
+	// trust.
 	ACME bool
 }
 
 // Apps keeps the apps.
 type Apps interface {
-	// UpdateApp changes an app at once and stamps it; edit may run several times.
+	// UpdateApp lets edit change an app, and sets its time of update. Edit may run
+	// several times; its error is returned.
 	UpdateApp(ctx context.Context, id renga.AppID, edit func(*renga.App) error) (renga.App, error)
 }
 
@@ -37,7 +39,7 @@ type Server struct {
 // New makes a Server.
 func New(d *wire.Door, p Parts) *Server { return &Server{Door: d, parts: p} }
 
-// Routes are all of the family's.
+// Routes gives all routes of the family.
 func (s *Server) Routes() []wire.Route {
 	return slices.Concat(
 		s.domainRoutes(), s.sniEndpointRoutes(), s.acmRoutes(),

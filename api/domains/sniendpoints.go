@@ -34,7 +34,7 @@ func (s *Server) sniEndpointRoutes() []wire.Route {
 	}
 }
 
-// sniEndpoint is an SNI endpoint on the wire.
+// sniEndpoint is an SNI endpoint as JSON.
 type sniEndpoint struct {
 	App              wire.Ref `json:"app"`
 	CertificateChain string   `json:"certificate_chain"`
@@ -47,7 +47,7 @@ type sniEndpoint struct {
 	UpdatedAt        string   `json:"updated_at"`
 }
 
-// sslCert is a certificate on the wire. ACM is not in the schema; the official
+// sslCert is a certificate as JSON. ACM is not in the schema; the official
 // CLI reads it. Managed certificates are not listed here, so it is false.
 type sslCert struct {
 	ACM         bool     `json:"acm"`

@@ -92,8 +92,8 @@ func TestACertificateKnowsItsDomainsUntilItGoes(t *testing.T) {
 	if got := ask("GET", "/apps/hello/domains/www.example.com", ""); !strings.Contains(got, `"sni_endpoint":null`) {
 		t.Errorf("domain: %s", got)
 	}
-	if len(fixture.FakeRooms.Ordered) != 1 {
-		t.Errorf("ordered %v: the domain is managed again", fixture.FakeRooms.Ordered)
+	if len(ordered(fixture)) != 1 {
+		t.Errorf("ordered %v: the domain is managed again", ordered(fixture))
 	}
 }
 

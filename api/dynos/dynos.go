@@ -13,11 +13,11 @@ import (
 	"renga/api/wire"
 )
 
-// Dynos knows which dynos run, and takes orders to restart them.
+// Dynos gives the dynos that run, and restarts them.
 type Dynos interface {
 	Dynos(ctx context.Context, app renga.AppID) ([]renga.Dyno, error)
-	// Restart has the dynos of now replaced: one by its name, those of a process
-	// type, or all with renga.RestartAll.
+	// Restart replaces dynos: one by its name, those of a process type, or all with
+	// renga.RestartAll.
 	Restart(ctx context.Context, app renga.AppID, key string) error
 }
 
@@ -27,13 +27,12 @@ func (s *Server) dynoRoutes() []wire.Route {
 		wire.Delete("/apps/{app}/dynos", wire.Operating, s.restartAll),
 		wire.Get("/apps/{app}/dynos/{dyno}", wire.Looking, s.dynoInfo),
 		wire.Delete("/apps/{app}/dynos/{dyno}", wire.Operating, s.restartDyno),
-		// Not in Heroku's schema, and what its CLI sends for a process type.
+		// Heroku's CLI sends this for a process type; the schema does not have it.
 		wire.Delete("/apps/{app}/formations/{type}", wire.Operating, s.restartProcess),
 	}
 }
 
-// dyno is a dyno on the wire. Exit and WebsocketURL are not in
-// Heroku's schema.
+// dyno is a dyno as JSON. Heroku's schema does not have Exit and WebsocketURL.
 type dyno struct {
 	App       wire.Ref   `json:"app"`
 	AttachURL *string    `json:"attach_url"`
@@ -60,7 +59,7 @@ type exit struct {
 	LastLines   []string `json:"last_lines"`
 }
 
-// releaseRef names a release inside another resource.
+// releaseRef refers to a release inside another resource.
 type releaseRef struct {
 	ID      string `json:"id"`
 	Version int    `json:"version"`
@@ -69,12 +68,12 @@ type releaseRef struct {
 func newDyno(a renga.App, d renga.Dyno) dyno {
 	return dyno{
 		App: wire.AppRef(a), Command: commandOf(d), CreatedAt: wire.Stamp(d.Created), ID: d.ID, Name: d.Name,
-		Release: releaseRef{ID: wire.ReleaseID(a.ID, d.Release), Version: d.Release}, Size: sizeOnWire(d.Size),
+		Release: releaseRef{ID: wire.ReleaseID(a.ID, d.Release), Version: d.Release}, Size: shownSize(d.Size),
 		State: string(d.State), Type: string(d.Type), UpdatedAt: wire.Stamp(d.Since), Exit: (*exit)(d.Exit),
 	}
 }
 
-// dynosOf are the dynos of the path's app, by type and number.
+// dynosOf gives the dynos of the path's app, by type and number.
 func (s *Server) dynosOf(r *http.Request) (renga.App, []renga.Dyno, error) {
 	a, err := s.AppOf(r)
 	if err != nil {
@@ -90,7 +89,7 @@ func (s *Server) dynosOf(r *http.Request) (renga.App, []renga.Dyno, error) {
 	return a, all, nil
 }
 
-// number is n of "web.n"; names of another form come first.
+// number gives n of "web.n". Names of another form come first.
 func number(d renga.Dyno) int {
 	_, n, err := renga.ParseDynoName(d.Name)
 	if err != nil {
@@ -99,8 +98,8 @@ func number(d renga.Dyno) int {
 	return n
 }
 
-// dynoOf finds the dyno of the path by name or id. While a release takes over,
-// two have one name; the newer one counts.
+// dynoOf finds the dyno of the path by its name or id. While a release takes over,
+// two dynos may have the name; it gives the newer one.
 func (s *Server) dynoOf(r *http.Request) (renga.App, renga.Dyno, error) {
 	a, all, err := s.dynosOf(r)
 	if err != nil {
@@ -127,7 +126,7 @@ func (s *Server) listDynos(w http.ResponseWriter, r *http.Request) error {
 	return wire.List(w, r, shown, byDynoName(), wire.By("id", func(d dyno) string { return d.ID }))
 }
 
-// byDynoName orders web.10 behind web.2.
+// byDynoName orders web.10 after web.2.
 func byDynoName() wire.Column[dyno] {
 	key := func(name string) string {
 		t, n, err := renga.ParseDynoName(name)
@@ -145,7 +144,7 @@ func byDynoName() wire.Column[dyno] {
 			case exact:
 				return key(name) + "/" + id, nil
 			case above:
-				return key(name) + wire.BehindAll, nil
+				return key(name) + wire.AboveAll, nil
 			}
 			return key(name), nil
 		},
@@ -188,7 +187,8 @@ func (s *Server) restartProcess(w http.ResponseWriter, r *http.Request) error {
 	return s.restart(w, r, p.app, string(t))
 }
 
-// restart notes the order and answers; dynos are replaced afterwards.
+// restart stores the order and answers. The dyno manager replaces the dynos
+// afterwards.
 func (s *Server) restart(w http.ResponseWriter, r *http.Request, a renga.App, key string) error {
 	if err := s.parts.Dynos.Restart(r.Context(), a.ID, key); err != nil {
 		return wire.OrNotFound(err, "app")

@@ -20,17 +20,17 @@ func (s *Server) dynoSizeRoutes() []wire.Route {
 	return []wire.Route{
 		wire.Get("/dyno-sizes", wire.AnyToken, s.listDynoSizes),
 		wire.Get("/dyno-sizes/{size}", wire.AnyToken, s.dynoSizeInfo),
-		wire.Get("/apps/{app}/available-dyno-sizes", wire.Looking, s.listDynoSizes), // every app may have every size
+		wire.Get("/apps/{app}/available-dyno-sizes", wire.Looking, s.listDynoSizes), // every size is available to every app
 	}
 }
 
-// dynoSize is a dyno size on the wire.
+// dynoSize is a dyno size as JSON.
 type dynoSize struct {
 	Architecture     string      `json:"architecture"`
 	Compute          int         `json:"compute"` // processors, rounded up
 	Cost             *wire.Empty `json:"cost"`
 	Dedicated        bool        `json:"dedicated"`
-	DynoUnits        int         `json:"dyno_units"` // as the schema called the next one up to version 5
+	DynoUnits        int         `json:"dyno_units"` // the next field's name in the schema up to version 5
 	PreciseDynoUnits float64     `json:"precise_dyno_units"`
 	Generation       wire.Ref    `json:"generation"`
 	ID               string      `json:"id"`
@@ -45,7 +45,7 @@ func newDynoSize(size renga.Size) dynoSize {
 		Compute: int(math.Ceil(size.CPUs)),
 		ID:      sizeID(size.Name),
 		Memory:  float64(size.MemoryBytes) / (1 << 30),
-		Name:    sizeOnWire(size.Name),
+		Name:    shownSize(size.Name),
 	}
 }
 
@@ -53,17 +53,16 @@ func sizeID(name string) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:dyno-size:"+name)).String()
 }
 
-func sizeRef(name string) wire.Ref { return wire.Ref{ID: sizeID(name), Name: sizeOnWire(name)} }
+func sizeRef(name string) wire.Ref { return wire.Ref{ID: sizeID(name), Name: shownSize(name)} }
 
-// sizeAsked is a size as clients of the schema's version 6 name it, by its name
-// or its id.
+// sizeAsked is a size as clients of version 6 of the schema send it, by its name or
+// its id.
 type sizeAsked struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 }
 
-// sizeOf finds the size that a request names in either way; empty when it names
-// none.
+// sizeOf finds the size that a request has in either form; empty when it has none.
 func (s *Server) sizeOf(size *string, asked *sizeAsked) (string, error) {
 	var names []string
 	if size != nil {
@@ -85,15 +84,15 @@ func (s *Server) sizeOf(size *string, asked *sizeAsked) (string, error) {
 			return "", err
 		}
 		if found != "" && found != one {
-			return "", wire.Invalid("The request names two sizes, %s and %s.", sizeOnWire(found), sizeOnWire(one))
+			return "", wire.Invalid("The request names two sizes, %s and %s.", shownSize(found), shownSize(one))
 		}
 		found = one
 	}
 	return found, nil
 }
 
-// sizeByID is the name of the size that has the id, or the id itself, which no
-// size is called.
+// sizeByID gives the name of the size with that id, or the id itself, which is the
+// name of no size.
 func (s *Server) sizeByID(id string) string {
 	for _, size := range s.sizes() {
 		if strings.EqualFold(sizeID(size.Name), id) {
@@ -103,9 +102,9 @@ func (s *Server) sizeByID(id string) string {
 	return id
 }
 
-// sizeOnWire writes a size's name as Heroku does: "standard-1x" is
-// "Standard-1X", "performance-l" is "Performance-L".
-func sizeOnWire(name string) string {
+// shownSize writes a size's name as Heroku does: "standard-1x" is "Standard-1X",
+// "performance-l" is "Performance-L".
+func shownSize(name string) string {
 	head, tail, dashed := strings.Cut(name, "-")
 	if head != "" {
 		head = strings.ToUpper(head[:1]) + head[1:]
@@ -116,7 +115,7 @@ func sizeOnWire(name string) string {
 	return head + "-" + strings.ToUpper(tail)
 }
 
-// sizeNamed finds a size by its name in any case.
+// sizeNamed finds a size by its name in upper or lower case.
 func (s *Server) sizeNamed(name string) (string, error) {
 	lower := strings.ToLower(name)
 	if _, ok := s.parts.Sizes[lower]; !ok {
@@ -127,7 +126,7 @@ func (s *Server) sizeNamed(name string) (string, error) {
 	return lower, nil
 }
 
-// sizes lists the sizes, small ones first.
+// sizes lists the sizes, the smallest first.
 func (s *Server) sizes() []renga.Size {
 	return slices.SortedFunc(maps.Values(s.parts.Sizes), func(a, b renga.Size) int {
 		return cmp.Or(cmp.Compare(a.MemoryBytes, b.MemoryBytes), cmp.Compare(a.Name, b.Name))
@@ -137,7 +136,7 @@ func (s *Server) sizes() []renga.Size {
 func (s *Server) sizeNames() []string {
 	var all []string
 	for _, size := range s.sizes() {
-		all = append(all, sizeOnWire(size.Name))
+		all = append(all, shownSize(size.Name))
 	}
 	return all
 }

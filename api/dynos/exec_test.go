@@ -14,7 +14,7 @@ func asUserOf(app string) map[string]string {
 	return wiretest.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(app+":"+"ada-token")))
 }
 
-func TestDynosAreVisited(t *testing.T) {
+func TestPeopleEnterDynosBySSH(t *testing.T) {
 	fixture := newFixture()
 	const body = `{"client_key":"ssh-rsa AAAA"}`
 	for _, c := range []struct {
@@ -25,7 +25,7 @@ func TestDynosAreVisited(t *testing.T) {
 		{"those that can be", "GET", "/api/v2", "hello", "", 200, `[{"dyno_name":"web.2"},{"dyno_name":"web.1"}]`},
 		{
 			"one", "PUT", "/api/v2/web.1", "hello", body, 200,
-			`{"tunnel_host":"api.renga.localhost","client_user":"visitor of web.1 with ssh-rsa AAAA",` +
+			`{"tunnel_host":"api.renga.localhost","client_user":"client of web.1 with ssh-rsa AAAA",` +
 				`"proxy_public_key":"ssh-ed25519 BBBB","dyno_ip":""}`,
 		},
 		{"one that is not there", "PUT", "/api/v2/web.9", "hello", body, 404, "Couldn't find that dyno"},
@@ -37,23 +37,23 @@ func TestDynosAreVisited(t *testing.T) {
 			t.Errorf("%s: %d %s", c.name, res.StatusCode, got)
 		}
 	}
-	if said := strings.Join(fixture.FakeRooms.Said, "\n"); said != "Session in web.1 opened by "+string(wiretest.Ada.ID) {
+	if said := strings.Join(fixture.Noted, "\n"); said != "Session in web.1 opened by "+string(wiretest.Ada.ID) {
 		t.Errorf("the app's log says %q", said)
 	}
-	if err := fixture.FakeRooms.Still(t.Context()); err != nil {
+	if err := fakeOf(fixture).still(t.Context()); err != nil {
 		t.Errorf("when it comes again: %v", err)
 	}
-	fixture.FakeRooms.Broken = renga.Errorf(renga.Unauthorized, "The token was revoked.")
-	if err := fixture.FakeRooms.Still(t.Context()); renga.KindOf(err) != renga.Unauthorized {
+	fixture.Broken = renga.Errorf(renga.Unauthorized, "The token was revoked.")
+	if err := fakeOf(fixture).still(t.Context()); renga.KindOf(err) != renga.Unauthorized {
 		t.Errorf("when its token is good no more: %v", err)
 	}
-	fixture.FakeRooms.Broken = nil
-	fixture.FakeRooms.SwitchOff(renga.Exec)
+	fixture.Broken = nil
+	fixture.SwitchOff(t, renga.Exec)
 	if res, got := fixture.Ask("PUT", "/api/v2/web.1", body, asUserOf("hello")); res.StatusCode != 403 ||
 		!strings.Contains(got, renga.Exec) {
 		t.Errorf("with the feature off: %d %s", res.StatusCode, got)
 	}
-	if err := fixture.FakeRooms.Still(t.Context()); renga.KindOf(err) != renga.Forbidden {
+	if err := fakeOf(fixture).still(t.Context()); renga.KindOf(err) != renga.Forbidden {
 		t.Errorf("when it comes again then: %v", err)
 	}
 }
@@ -82,7 +82,7 @@ func TestCommandsInRunningDynosOverWebSocket(t *testing.T) {
 		{Name: "of another", Method: "POST", URL: "/apps/other/dynos/web.1/exec", Body: `{"command":"x"}`, Status: 403},
 	})
 	fixture := newFixture()
-	fixture.FakeRooms.SwitchOff(renga.Exec)
+	fixture.SwitchOff(t, renga.Exec)
 	if res, got := fixture.Ask("POST", "/apps/hello/dynos/web.1/exec", `{"command":"x"}`, nil); res.StatusCode != 403 ||
 		!strings.Contains(got, renga.Exec) {
 		t.Errorf("with the feature off: %d %s", res.StatusCode, got)

@@ -12,17 +12,17 @@ import (
 	"renga/api/wire"
 )
 
-// Formations keeps how many dynos of which size each process type has.
+// Formations keeps the number and the size of each process type's dynos.
 type Formations interface {
 	Formation(ctx context.Context, app renga.AppID) (renga.Formation, error)
-	// SetFormation changes it in place, all or nothing, and stamps what changed.
-	// Edit may run several times; its error leaves all as it was.
+	// SetFormation lets edit change the formation in place, and stores all of it or
+	// nothing. Edit may run several times; its error is returned.
 	SetFormation(ctx context.Context, app renga.AppID, edit func(renga.Formation) error) (renga.Formation, error)
 }
 
 // Images finds images that were pushed.
 type Images interface {
-	// Find gives what the image declares that ref names: the digest of its
+	// Find gives the images that belong to what ref names: the digest of an image's
 	// config, of its manifest or of an index, or a tag of the process type's
 	// repository. Invalid when there is none.
 	Find(ctx context.Context, app string, t renga.ProcessType, ref string) (map[renga.ProcessType]renga.Image, error)
@@ -30,7 +30,7 @@ type Images interface {
 
 // Deployer releases images that were pushed.
 type Deployer interface {
-	// Deploy gives the newest release when d changes nothing.
+	// Deploy makes a release, or returns the newest one when d changes nothing.
 	Deploy(ctx context.Context, app renga.AppID, d renga.Deploy, by renga.AccountID) (renga.Release, error)
 }
 
@@ -49,7 +49,7 @@ func (s *Server) formationRoutes() []wire.Route {
 	}
 }
 
-// formation is one process type on the wire.
+// formation is one process type as JSON.
 type formation struct {
 	App       wire.Ref `json:"app"`
 	Command   string   `json:"command"`
@@ -66,15 +66,16 @@ func newFormation(a renga.App, t renga.ProcessType, scale renga.Scale, command [
 	return formation{
 		App: wire.AppRef(a), Command: renga.CommandLine(command), CreatedAt: wire.Stamp(scale.CreatedAt),
 		DynoSize: sizeRef(scale.Size), ID: wire.FormationID(a.ID, t),
-		Quantity: scale.Quantity, Size: sizeOnWire(scale.Size), Type: string(t), UpdatedAt: wire.Stamp(scale.UpdatedAt),
+		Quantity: scale.Quantity, Size: shownSize(scale.Size), Type: string(t), UpdatedAt: wire.Stamp(scale.UpdatedAt),
 	}
 }
 
-// processes is an app's formation as its newest release has it.
+// processes are the process types of an app's newest release, with its formation.
 type processes struct {
 	app     renga.App
 	images  map[renga.ProcessType]renga.Image
-	made    renga.Scale // what a type without an entry has
+	mounts  []renga.Mount
+	usual   renga.Scale // that of a process type without an entry
 	entries renga.Formation
 }
 
@@ -91,19 +92,21 @@ func (s *Server) processesOf(r *http.Request) (processes, error) {
 	if err != nil {
 		return processes{}, err
 	}
-	p := processes{app: a, made: renga.Scale{Size: renga.DefaultSize}, entries: renga.Formation{}}
+	p := processes{app: a, usual: renga.Scale{Size: renga.DefaultSize}, entries: renga.Formation{}}
 	if newest != nil {
-		p.images, p.made.CreatedAt, p.made.UpdatedAt = newest.Images, newest.CreatedAt, newest.CreatedAt
+		p.images, p.mounts = newest.Images, newest.Mounts
+		p.usual.CreatedAt, p.usual.UpdatedAt = newest.CreatedAt, newest.CreatedAt
 	}
 	return p.with(entries), nil
 }
 
-// with lays entries over what the release's process types have by themselves.
+// with gives the formation: entries, and defaults for the release's process types
+// without one.
 func (p processes) with(entries renga.Formation) processes {
 	all := renga.Formation{}
 	for t := range p.images {
-		scale := p.made
-		if t == renga.Web { // about to be released for the first time
+		scale := p.usual
+		if t == renga.Web { // its first release is about to be made
 			scale.Quantity = 1
 		}
 		all[t] = scale
@@ -113,7 +116,7 @@ func (p processes) with(entries renga.Formation) processes {
 	return p
 }
 
-// find reads the name or id of a process type.
+// find gives the process type with that name or id.
 func (p processes) find(identity string) (renga.ProcessType, error) {
 	for t := range p.entries {
 		if identity == string(t) || strings.EqualFold(identity, wire.FormationID(p.app.ID, t)) {

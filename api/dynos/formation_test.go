@@ -1,18 +1,17 @@
 package dynos_test
 
 import (
-	"time"
-
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"renga"
 	"renga/api/wire/wiretest"
 )
 
-// standard2X is the id of a size, which is made of its name.
+// standard2X is the id of the size Standard-2X.
 const standard2X = "cbc084c2-e64a-5d5d-878c-8c3bb452d6c5"
 
 func TestFormation(t *testing.T) {
@@ -122,6 +121,29 @@ func TestFormation(t *testing.T) {
 	})
 }
 
+// TestOneDynoWritesADiskAlone checks that a process type with such a disk has one
+// dyno at most.
+func TestOneDynoWritesADiskAlone(t *testing.T) {
+	scaling := func(name, updates string, shared bool, status int, has string) scenario {
+		return scenario{
+			Name: name, Method: "PATCH", URL: "/apps/hello/formation", Body: `{"updates":` + updates + `}`, Status: status,
+			Has: []string{has},
+			Prepare: func(s *wiretest.Seed) {
+				s.Releases[wiretest.Hello][3].Inputs.Credentials = map[renga.AddOnID]renga.Credentials{"disk": {
+					Mounts: []renga.Mount{{Volume: "v", Path: "/data", Types: []renga.ProcessType{"web"}, Shared: shared}},
+				}}
+			},
+		}
+	}
+	run(t, []scenario{
+		scaling("two", `[{"type":"web","quantity":2}]`, false, 422, `a disk at /data that one dyno writes alone`),
+		scaling("one more", `[{"type":"worker","quantity":4},{"type":"web","quantity":"+1"}]`, false, 422, `one dyno at most`),
+		scaling("none, and others", `[{"type":"web","quantity":0},{"type":"worker","quantity":4}]`, false, 200, `"quantity":4`),
+		scaling("another size", `[{"type":"web","size":"eco"}]`, false, 200, `"size":"Eco"`),
+		scaling("two that may", `[{"type":"web","quantity":2}]`, true, 200, `"quantity":2`),
+	})
+}
+
 func TestScalingIsAllOrNothing(t *testing.T) {
 	for _, second := range []string{
 		`{"type":"worker","docker_image":"none"}`, `{"type":"clock","quantity":1}`, `{"type":"worker","quantity":-1}`,
@@ -132,7 +154,7 @@ func TestScalingIsAllOrNothing(t *testing.T) {
 		if res, answer := fixture.Ask("PATCH", "/apps/hello/formation", body, nil); res.StatusCode < 400 {
 			t.Errorf("%s gets %d: %s", second, res.StatusCode, answer)
 		}
-		if fixture.FakeRooms.Scaled[renga.Web].Quantity != 1 || len(fixture.FakeRooms.Woken) != 0 {
+		if web, _ := fixture.Scale(t, renga.Web); web.Quantity != 1 || len(fixture.Reconciled) != 0 {
 			t.Errorf("%s changed something", second)
 		}
 	}
@@ -150,7 +172,7 @@ func TestImagesAreReleasedThroughTheFormation(t *testing.T) {
 	}
 	same := wiretest.Image(renga.Web, 4).Digest
 	ask("PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","docker_image":"`+same+`"}]}`)
-	if n := len(fixture.FakeRooms.History[wiretest.Hello]); n != 4 {
+	if n := fixture.Versions(t, wiretest.Hello); n != 4 {
 		t.Errorf("what runs anyway made release %d", n)
 	}
 	ask(
@@ -158,34 +180,34 @@ func TestImagesAreReleasedThroughTheFormation(t *testing.T) {
 		`{"updates":[{"type":"web","docker_image":"fresh"},{"type":"clock","docker_image":"fresh"}]}`,
 	)
 	ask("PATCH", "/apps/hello/formation/web", `{"docker_image":null}`)
-	if n := len(fixture.FakeRooms.History[wiretest.Hello]); n != 6 {
+	if n := fixture.Versions(t, wiretest.Hello); n != 6 {
 		t.Errorf("two changes end with release %d", n)
 	}
 	if formation := ask("GET", "/apps/hello/formation", ""); strings.Contains(formation, `"type":"web"`) ||
 		!strings.Contains(formation, `"type":"clock"`) {
 		t.Errorf("the formation is %s", formation)
 	}
-	if _, kept := fixture.FakeRooms.Scaled[renga.Web]; kept {
+	if _, kept := fixture.Scale(t, renga.Web); kept {
 		t.Error("a type that was taken away is still scaled")
 	}
 }
 
-func TestScalingWakesTheAppAndKeepsWhatIsNotNamed(t *testing.T) {
+func TestScalingReconcilesTheAppAndKeepsWhatIsNotNamed(t *testing.T) {
 	fixture := newFixture()
 	if res, body := fixture.Ask(
 		"PATCH", "/apps/hello/formation", `{"updates":[{"type":"web","quantity":2}]}`, nil,
 	); res.StatusCode != 200 {
 		t.Fatal(body)
 	}
-	web := fixture.FakeRooms.Scaled[renga.Web]
+	web, _ := fixture.Scale(t, renga.Web)
 	if web.Quantity != 2 || web.Size != "standard-1x" || !web.CreatedAt.Equal(wiretest.Born) {
 		t.Errorf("web is %+v", web)
 	}
-	if _, named := fixture.FakeRooms.Scaled["worker"]; named {
+	if _, named := fixture.Scale(t, "worker"); named {
 		t.Error("a type that was not named got an entry")
 	}
-	if !slices.Equal(fixture.FakeRooms.Woken, []renga.AppID{wiretest.Hello}) {
-		t.Errorf("woken: %v", fixture.FakeRooms.Woken)
+	if !slices.Equal(fixture.Reconciled, []renga.AppID{wiretest.Hello}) {
+		t.Errorf("reconciled: %v", fixture.Reconciled)
 	}
 }
 
@@ -207,8 +229,8 @@ func TestProcessTypesAreFoundByTheirID(t *testing.T) {
 func TestDynos(t *testing.T) {
 	restarted := func(key string) func(*testing.T, *fixture, *http.Response) {
 		return func(t *testing.T, r *fixture, res *http.Response) {
-			if !slices.Equal(r.FakeRooms.Restarts, []string{key}) || len(r.FakeRooms.Woken) != 1 {
-				t.Errorf("restarted %v, woken %v", r.FakeRooms.Restarts, r.FakeRooms.Woken)
+			if !slices.Equal(r.Restarts(t), []string{key}) || len(r.Reconciled) != 1 {
+				t.Errorf("restarted %v, reconciled %v", r.Restarts(t), r.Reconciled)
 			}
 			wiretest.Audited("dynos restarted")(t, r, res)
 		}
@@ -224,16 +246,16 @@ func TestDynos(t *testing.T) {
 			}
 		}},
 		{
-			Name: "none", URL: "/apps/hello/dynos", Prepare: func(w *wiretest.FakeRooms) { w.Running = nil },
+			Name: "none", URL: "/apps/hello/dynos", Prepare: func(s *wiretest.Seed) { s.Dynos = nil },
 			Has: []string{`[]`},
 		},
 		{Name: "by name", URL: "/apps/hello/dynos/web.2", Has: []string{`"name":"web.2"`}},
 		{Name: "by id", URL: "/apps/hello/dynos/30000000-0000-4000-8000-000000000001", Has: []string{`"name":"web.1"`}},
 		{Name: "unknown", URL: "/apps/hello/dynos/web.9", Status: 404, Has: []string{`Couldn't find that dyno.`}},
-		{Name: "newer of two", URL: "/apps/hello/dynos/web.1", Prepare: func(w *wiretest.FakeRooms) {
-			newer := w.Running[1]
+		{Name: "newer of two", URL: "/apps/hello/dynos/web.1", Prepare: func(s *wiretest.Seed) {
+			newer := s.Dynos[1]
 			newer.Release, newer.Created = 4, newer.Created.Add(1)
-			w.Running = append([]renga.Dyno{newer}, w.Running...)
+			s.Dynos = append([]renga.Dyno{newer}, s.Dynos...)
 		}, Has: []string{`"version":4`}},
 		{
 			Name: "restart one", Method: "DELETE", URL: "/apps/hello/dynos/web.1", Status: 202, Has: []string{`{}`},
@@ -260,8 +282,8 @@ func TestScalingIsInTheLog(t *testing.T) {
 		`{"updates":[{"type":"web","quantity":2},{"type":"worker","quantity":1,"size":"eco"}]}`, nil,
 	)
 	want := "Scaled to web@2:Standard-1X worker@1:Eco by " + string(wiretest.Ada.ID)
-	if !slices.Equal(fixture.FakeRooms.Said, []string{want}) {
-		t.Errorf("the log says %q, want %q", fixture.FakeRooms.Said, want)
+	if !slices.Equal(fixture.Noted, []string{want}) {
+		t.Errorf("the log says %q, want %q", fixture.Noted, want)
 	}
 }
 
@@ -272,7 +294,7 @@ func TestTheFormationReleasesImagesAsCanaries(t *testing.T) {
 	} {
 		fixture := newFixture()
 		res, answer := fixture.Ask("PATCH", url, body, nil)
-		if got := fixture.FakeRooms.Canaries[5]; res.StatusCode != 200 ||
+		if got := fixture.Record(t, wiretest.Hello, 5).Canary; res.StatusCode != 200 ||
 			got != (renga.Canary{Percent: 5, For: 5 * time.Minute}) {
 			t.Errorf("%s: %d %s, canary %+v", url, res.StatusCode, answer, got)
 		}

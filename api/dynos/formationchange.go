@@ -22,18 +22,18 @@ type update struct {
 	Size        *string         `json:"size"`
 	DynoSize    *sizeAsked      `json:"dyno_size"`
 	DockerImage json.RawMessage `json:"docker_image"`
-	// Canary is of a request that is about one process type only.
+	// Canary is only in requests about one process type.
 	Canary *wire.CanaryAsked `json:"canary"`
 }
 
-// quantity is a number of dynos, or how many more or fewer: 2, "2", "+1", "-1".
-// The official CLI sends strings.
+// quantity is a number of dynos, or a difference: 2, "2", "+1", "-1". The official
+// CLI sends strings.
 type quantity struct {
 	n        int
 	relative bool
 }
 
-// UnmarshalJSON reads a whole number or a string that holds one.
+// UnmarshalJSON reads a whole number, or one in a string.
 func (q *quantity) UnmarshalJSON(b []byte) error {
 	text := string(b)
 	quoted := json.Unmarshal(b, &text) == nil
@@ -45,7 +45,7 @@ func (q *quantity) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// of is the number of dynos that q means where there are now some.
+// of gives the number of dynos when there are now some.
 func (q quantity) of(now int) (int, error) {
 	n := q.n
 	if q.relative {
@@ -57,8 +57,8 @@ func (q quantity) of(now int) (int, error) {
 	return n, nil
 }
 
-// updateFormation changes several process types at once, all or none, and
-// answers the whole formation.
+// updateFormation changes several process types, all or none, and answers with the
+// whole formation.
 func (s *Server) updateFormation(w http.ResponseWriter, r *http.Request) error {
 	p, err := s.processesOf(r)
 	if err != nil {
@@ -80,8 +80,8 @@ func (s *Server) updateFormation(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusOK, p.wires())
 }
 
-// updateProcess changes one process type. One that was taken away is answered
-// as it was, without dynos.
+// updateProcess changes one process type. The answer for one that was removed is
+// what it was, without dynos.
 func (s *Server) updateProcess(w http.ResponseWriter, r *http.Request) error {
 	p, err := s.processesOf(r)
 	if err != nil {
@@ -110,16 +110,16 @@ func (s *Server) updateProcess(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusOK, p.wire(t))
 }
 
-// deploys tells whether the update names an image, removes whether it takes
-// the process type's image away.
+// deploys tells whether the update has an image, removes whether it removes the
+// process type's image.
 func (u update) deploys() bool { return len(u.DockerImage) > 0 && !u.removes() }
 func (u update) removes() bool { return string(u.DockerImage) == "null" }
 
-// scales tells whether the update is about the number or size of dynos.
+// scales tells whether the update changes the number or the size of dynos.
 func (u update) scales() bool { return u.Quantity != nil || u.Size != nil || u.DynoSize != nil }
 
-// change makes the updates: finds the images that they name, scales, releases.
-// What can be refused is refused before anything is changed.
+// change carries out the updates: it finds their images, scales, and makes the
+// release. It refuses what must be refused before it changes anything.
 func (s *Server) change(r *http.Request, p processes, updates []update, asked *wire.CanaryAsked) (processes, error) {
 	if err := s.mayChange(r, updates); err != nil {
 		return p, err
@@ -143,17 +143,17 @@ func (s *Server) change(r *http.Request, p processes, updates []update, asked *w
 	return p, err
 }
 
-// mayChange asks for what each update takes: scaling is operating, releasing
-// deploying.
+// mayChange checks the permission for each update: operate to scale, deploy to
+// release.
 func (s *Server) mayChange(r *http.Request, updates []update) error {
 	for _, u := range updates {
 		if u.scales() {
-			if err := s.Also(r, wire.Operating); err != nil {
+			if err := s.AlsoRequire(r, wire.Operating); err != nil {
 				return err
 			}
 		}
 		if u.deploys() || u.removes() {
-			if err := s.Also(r, wire.Deploying); err != nil {
+			if err := s.AlsoRequire(r, wire.Deploying); err != nil {
 				return err
 			}
 		}
@@ -161,7 +161,7 @@ func (s *Server) mayChange(r *http.Request, updates []update) error {
 	return nil
 }
 
-// deployOf is what the updates release.
+// deployOf gives the images that the updates release.
 func (s *Server) deployOf(r *http.Request, p processes, updates []update) (renga.Deploy, error) {
 	d := renga.Deploy{Images: map[renga.ProcessType]map[renga.ProcessType]renga.Image{}}
 	for _, u := range updates {
@@ -183,7 +183,7 @@ func (s *Server) deployOf(r *http.Request, p processes, updates []update) (renga
 	return d, nil
 }
 
-// imageOf finds the image that an update names. The process type may be new.
+// imageOf finds the image of an update. The process type may be new.
 func (s *Server) imageOf(r *http.Request, p processes, u update) (
 	renga.ProcessType, map[renga.ProcessType]renga.Image, error,
 ) {
@@ -203,7 +203,7 @@ func (s *Server) imageOf(r *http.Request, p processes, u update) (
 	return t, images, err
 }
 
-// deployed is p with the process types that a deploy brings.
+// deployed gives p with the process types of a deploy.
 func (p processes) deployed(d renga.Deploy) processes {
 	p.images = maps.Clone(p.images)
 	if p.images == nil {
@@ -218,8 +218,8 @@ func (p processes) deployed(d renga.Deploy) processes {
 	return p.with(p.entries)
 }
 
-// deploy makes the release, and forgets how process types were scaled that it
-// takes away.
+// deploy makes the release, and drops the formation of process types that it
+// removes.
 func (s *Server) deploy(r *http.Request, p processes, d renga.Deploy) (processes, error) {
 	rel, err := s.parts.Deployer.Deploy(r.Context(), p.app.ID, d, wire.Caller(r).ID)
 	if err != nil {
@@ -243,7 +243,7 @@ func (s *Server) deploy(r *http.Request, p processes, d renga.Deploy) (processes
 	return p.with(entries), nil
 }
 
-// scale sets numbers and sizes of dynos and wakes the dyno manager.
+// scale sets numbers and sizes of dynos and tells the dyno manager.
 func (s *Server) scale(r *http.Request, p processes, updates []update) (processes, error) {
 	entries, err := s.parts.Formations.SetFormation(r.Context(), p.app.ID, func(f renga.Formation) error {
 		current := p.with(f)
@@ -255,7 +255,7 @@ func (s *Server) scale(r *http.Request, p processes, updates []update) (processe
 			if err != nil {
 				return err
 			}
-			scale, err := s.rescaled(t, current.entries[t], u)
+			scale, err := s.rescaled(p.mounts, t, current.entries[t], u)
 			if err != nil {
 				return err
 			}
@@ -270,9 +270,9 @@ func (s *Server) scale(r *http.Request, p processes, updates []update) (processe
 	p = p.with(entries)
 	what := "Scaled to"
 	for _, u := range updates {
-		if t, err := p.find(u.Type); err == nil && u.scales() { // it was found above
+		if t, err := p.find(u.Type); err == nil && u.scales() { // change has found it before
 			scale := p.entries[t]
-			what += fmt.Sprintf(" %s@%d:%s", t, scale.Quantity, sizeOnWire(scale.Size))
+			what += fmt.Sprintf(" %s@%d:%s", t, scale.Quantity, shownSize(scale.Size))
 			s.Audit(r, "formation set", p.app.Name, "type", t, "quantity", scale.Quantity, "size", scale.Size)
 		}
 	}
@@ -280,8 +280,8 @@ func (s *Server) scale(r *http.Request, p processes, updates []update) (processe
 	return p, nil
 }
 
-// rescaled is what becomes of one process type.
-func (s *Server) rescaled(t renga.ProcessType, scale renga.Scale, u update) (renga.Scale, error) {
+// rescaled gives the new scale of a process type, for an app with those disks.
+func (s *Server) rescaled(disks []renga.Mount, t renga.ProcessType, scale renga.Scale, u update) (renga.Scale, error) {
 	var err error
 	if u.Quantity != nil {
 		if scale.Quantity, err = u.Quantity.of(scale.Quantity); err != nil {
@@ -289,6 +289,9 @@ func (s *Server) rescaled(t renga.ProcessType, scale renga.Scale, u update) (ren
 		}
 		if t == renga.ReleaseType && scale.Quantity != 0 {
 			return scale, wire.Invalid("Process type release runs once for each release and cannot be scaled.")
+		}
+		if err := renga.ValidateScale(disks, t, scale.Quantity); err != nil {
+			return scale, err
 		}
 	}
 	size, err := s.sizeOf(u.Size, u.DynoSize)

@@ -14,9 +14,9 @@ import (
 
 // OneOffs runs one-off dynos.
 type OneOffs interface {
-	// RunOneOff runs a command in the release that serves. An attached one waits
-	// for the client that has the secret; still is asked when it comes and while it
-	// is there, and tells why it may be so no more.
+	// RunOneOff runs a command in the live release. An attached dyno waits for the
+	// client that has the secret. Still is called when that comes and while it is
+	// there; its error says why the client may no longer be there.
 	RunOneOff(
 		ctx context.Context, app renga.App, asked renga.OneOff, still func(context.Context) error,
 	) (d renga.Dyno, secret string, err error)
@@ -26,7 +26,7 @@ func (s *Server) oneOffRoutes() []wire.Route {
 	return []wire.Route{
 		wire.Post("/apps/{app}/dynos", wire.SettingSecrets, s.runDyno),
 		wire.Post("/apps/{app}/dynos/{dyno}/actions/stop", wire.Operating, s.restartDyno),
-		// Not in Heroku's schema, and what its CLI sends for a process type.
+		// Heroku's CLI sends this for a process type; the schema does not have it.
 		wire.Post("/apps/{app}/formations/{type}/actions/stop", wire.Operating, s.restartProcess),
 	}
 }
@@ -39,7 +39,7 @@ func (s *Server) attachRoutes() []wire.Route {
 	})}
 }
 
-// dynoOrder is what a request for a one-off dyno says.
+// dynoOrder is the body of a request for a one-off dyno.
 type dynoOrder struct {
 	Attach     bool              `json:"attach"`
 	Command    string            `json:"command"`
@@ -51,11 +51,11 @@ type dynoOrder struct {
 	TimeToLive *int              `json:"time_to_live"`
 }
 
-// looseVars are variables whose values may be numbers: the CLI sends a
-// terminal's size so.
+// looseVars are variables whose values may be numbers, because the CLI sends the
+// size of a terminal as numbers.
 type looseVars renga.Vars
 
-// UnmarshalJSON reads strings and numbers; what is null is left out.
+// UnmarshalJSON reads strings and numbers, and leaves out null.
 func (v *looseVars) UnmarshalJSON(b []byte) error {
 	var raw map[string]any
 	d := json.NewDecoder(strings.NewReader(string(b)))
@@ -78,9 +78,9 @@ func (v *looseVars) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// exitSuffix is what Heroku's CLI puts behind a command to learn its exit code.
-// We tell it by ourselves, so that an image needs no shell for that, and so that
-// it comes in one piece.
+// exitSuffix is what Heroku's CLI appends to a command to learn its exit code.
+// Renga writes the exit code itself, so that an image needs no shell for it, and so
+// that it arrives in one piece.
 const exitSuffix = `; echo "` + "\uFFFF" + ` heroku-command-exit-status: $?"`
 
 func (s *Server) oneOff(o dynoOrder) (renga.OneOff, error) {
@@ -109,7 +109,7 @@ func (s *Server) oneOff(o dynoOrder) (renga.OneOff, error) {
 	return asked, nil
 }
 
-// terminal is the client's window, if there is one that wants a terminal.
+// terminal gives the size of the client's terminal; nil if the client wants none.
 func (o dynoOrder) terminal() *renga.Window {
 	var w renga.Window
 	_, err := fmt.Sscan(o.Env["COLUMNS"], &w.Columns)
@@ -135,7 +135,7 @@ func (s *Server) runDyno(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d, secret, err := s.parts.OneOffs.RunOneOff(r.Context(), a, asked, s.StillMay(r, a.ID, wire.SettingSecrets))
+	d, secret, err := s.parts.OneOffs.RunOneOff(r.Context(), a, asked, s.StillAllowed(r, a.ID, wire.SettingSecrets))
 	if err != nil {
 		return err
 	}
@@ -145,8 +145,8 @@ func (s *Server) runDyno(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusCreated, shown)
 }
 
-// attachURLs are where an attached dyno waits for its client: one for Heroku's
-// CLI, which needs TLS, and one for everybody else.
+// attachURLs are where a client reaches an attached dyno: one for Heroku's CLI,
+// which needs TLS, and one for all others.
 func (s *Server) attachURLs(secret string) (rendezvous, websocket *string) {
 	if secret == "" {
 		return nil, nil
@@ -159,8 +159,8 @@ func (s *Server) attachURLs(secret string) (rendezvous, websocket *string) {
 	return rendezvous, &url
 }
 
-// commandOf is a dyno's command as users gave it: a one-off dyno's goes through
-// a shell.
+// commandOf gives a dyno's command as users wrote it. That of a one-off dyno runs
+// in a shell.
 func commandOf(d renga.Dyno) string {
 	if (d.Type == renga.Run || d.Type == renga.Scheduler) && len(d.Command) == 3 && d.Command[0] == "/bin/sh" &&
 		d.Command[1] == "-c" {

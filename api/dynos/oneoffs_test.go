@@ -55,15 +55,15 @@ func TestOneOffDynos(t *testing.T) {
 
 func stopped(key string) func(*testing.T, *fixture, *http.Response) {
 	return func(t *testing.T, r *fixture, _ *http.Response) {
-		if strings.Join(r.FakeRooms.Restarts, " ") != key || len(r.FakeRooms.Woken) != 1 {
-			t.Errorf("stopped %q", r.FakeRooms.Restarts)
+		if strings.Join(r.Restarts(t), " ") != key || len(r.Reconciled) != 1 {
+			t.Errorf("stopped %q", r.Restarts(t))
 		}
 	}
 }
 
-func TestWhatIsAskedOfAOneOffDyno(t *testing.T) {
+func TestRequestsForOneOffDynosAreRead(t *testing.T) {
 	for body, want := range map[string]renga.OneOff{
-		// As the CLI sends it, with and without a terminal.
+		// The CLI sends these, with and without a terminal.
 		`{"attach":true,"command":"bash","env":{"TERM":"xterm","COLUMNS":100,"LINES":30},` +
 			`"dyno_size":{"name":"standard-1x"},"type":"worker"}`: {
 			Command: "bash", Type: "worker", Size: "standard-1x", Attach: true, Env: renga.Vars{
@@ -85,7 +85,7 @@ func TestWhatIsAskedOfAOneOffDyno(t *testing.T) {
 		if res, answer := fixture.Ask("POST", "/apps/hello/dynos", body, nil); res.StatusCode != 201 {
 			t.Fatalf("%s: %s", body, answer)
 		}
-		got := fixture.FakeRooms.Ran[0]
+		got := fakeOf(fixture).ran[0]
 		if got.Env == nil {
 			got.Env = renga.Vars{}
 		}

@@ -7,7 +7,7 @@ import (
 	"renga/api/wire"
 )
 
-// scheduledRun is a run of a schedule on the wire.
+// scheduledRun is a run of a schedule as JSON.
 type scheduledRun struct {
 	Dyno       *runDynoRef `json:"dyno"`
 	DueAt      string      `json:"due_at"`
@@ -20,7 +20,7 @@ type scheduledRun struct {
 	Status     string      `json:"status"`
 }
 
-// runDynoRef names the dyno of a run.
+// runDynoRef refers to the dyno of a run.
 type runDynoRef struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -39,7 +39,7 @@ func newScheduledRun(a renga.App, r renga.ScheduledRun) scheduledRun {
 	return shown
 }
 
-// listScheduledRuns lists the newest run first when nobody says otherwise.
+// listScheduledRuns lists the runs, by default the newest first.
 func (s *Server) listScheduledRuns(w http.ResponseWriter, r *http.Request) error {
 	a, sch, err := s.scheduleOf(r)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *Server) listScheduledRuns(w http.ResponseWriter, r *http.Request) error
 	if r.Header.Get("Range") == "" {
 		r.Header.Set("Range", "id ..; order=desc")
 	}
-	// which is in order of time
+	// ids are in the order of time
 	return wire.List(w, r, shown, wire.By("id", func(w scheduledRun) string { return w.ID }))
 }
 

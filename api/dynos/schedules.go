@@ -15,20 +15,20 @@ import (
 
 // Schedules keeps apps' schedules and their runs.
 type Schedules interface {
-	// Schedules are in order of their age, each with its last run.
+	// Schedules lists them from the oldest on, each with its last run.
 	Schedules(ctx context.Context, app renga.AppID) ([]renga.Schedule, error)
-	// Runs are in order of their time.
+	// Runs lists them from the oldest on.
 	Runs(ctx context.Context, app renga.AppID, schedule string) ([]renga.ScheduledRun, error)
 }
 
-// Scheduler starts one-off dynos by schedules.
+// Scheduler starts one-off dynos at the times of schedules.
 type Scheduler interface {
 	AddSchedule(ctx context.Context, s renga.Schedule) (renga.Schedule, error)
 	UpdateSchedule(
 		ctx context.Context, app renga.AppID, id string, edit func(*renga.Schedule) error,
 	) (renga.Schedule, error)
 	RemoveSchedule(ctx context.Context, app renga.AppID, id string) error
-	// RunSchedule has the command run once, now.
+	// RunSchedule runs the command once, now.
 	RunSchedule(ctx context.Context, app renga.AppID, id string) (renga.ScheduledRun, error)
 }
 
@@ -44,8 +44,7 @@ func (s *Server) scheduleRoutes() []wire.Route {
 	}
 }
 
-// schedule is a schedule on the wire. Name, type and size are null where nothing
-// was said.
+// schedule is a schedule as JSON. Name, type and size are null if they are not set.
 type schedule struct {
 	App       wire.Ref      `json:"app"`
 	Command   string        `json:"command"`
@@ -63,7 +62,7 @@ type schedule struct {
 	UpdatedAt string        `json:"updated_at"`
 }
 
-// What becomes of a run while the one before is still going.
+// What happens to a run while the one before it still goes on.
 const (
 	overlapAllow = "allow"
 	overlapSkip  = "skip"
@@ -84,7 +83,7 @@ func newSchedule(a renga.App, sch renga.Schedule) schedule {
 		shown.Timezone = sch.Zone
 	}
 	if sch.Size != "" {
-		shown.Size = wire.OrNull(sizeOnWire(sch.Size))
+		shown.Size = wire.OrNull(shownSize(sch.Size))
 	}
 	if sch.Last != nil {
 		run := newScheduledRun(a, *sch.Last)
@@ -137,8 +136,8 @@ func (s *Server) scheduleInfo(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusOK, newSchedule(a, sch))
 }
 
-// scheduleBody is what clients say of a schedule. What they leave out stays, and
-// null is as if nothing had been said.
+// scheduleBody is a schedule as clients send it. A field that is left out does not
+// change; null sets it back to its default.
 type scheduleBody struct {
 	Command  *string         `json:"command"`
 	Cron     *string         `json:"cron"`
@@ -150,7 +149,7 @@ type scheduleBody struct {
 	Type     json.RawMessage `json:"type"`
 }
 
-// decodeSchedule reads a body; change lays it over a schedule.
+// decodeSchedule reads a body, and gives a function that applies it to a schedule.
 func (s *Server) decodeSchedule(r *http.Request) (change func(*renga.Schedule) error, err error) {
 	var body scheduleBody
 	if err := wire.Decode(r, &body); err != nil {
@@ -182,7 +181,8 @@ func (s *Server) decodeSchedule(r *http.Request) (change func(*renga.Schedule) e
 	}, nil
 }
 
-// setOrNull sets a field that null empties, if anything was said of it.
+// setOrNull sets a field from JSON, and empties it for null. It does nothing if the
+// body does not have the field.
 func setOrNull(name string, field *string, said json.RawMessage) error {
 	if len(said) == 0 {
 		return nil

@@ -25,7 +25,7 @@ type scheduleSeen struct {
 	} `json:"last_run"`
 }
 
-// schedule makes a schedule of hello's.
+// addSchedule adds a schedule to hello.
 func addSchedule(t *testing.T, r *fixture, body string) scheduleSeen {
 	t.Helper()
 	res, answer := r.Ask("POST", schedules, body, nil)
@@ -88,7 +88,7 @@ func TestAScheduleIsMadeChangedAndRemoved(t *testing.T) {
 	}
 }
 
-func TestSchedulesAreJudged(t *testing.T) {
+func TestBadSchedulesAreRefused(t *testing.T) {
 	all := []scenario{
 		{Name: "of another", URL: "/apps/other/schedules", Status: 403},
 		{Name: "of nothing", URL: schedules + "/nothing", Status: 404, Has: []string{"schedule"}},
@@ -196,7 +196,7 @@ func TestTheNewestRunsComeFirst(t *testing.T) {
 	}
 }
 
-// TestWhoRunsProgramsMayScheduleThem and nobody else.
+// TestWhoRunsProgramsMayScheduleThem checks that nobody else may.
 func TestWhoRunsProgramsMayScheduleThem(t *testing.T) {
 	const body = `{"command":"x","cron":"@daily"}`
 	for scope, want := range map[string]int{"write": 403, "write-protected": 201, "read": 403} {

@@ -1,5 +1,5 @@
-// Package dynos answers for what runs: dynos and how many of which size there are,
-// one-off dynos, visits to running ones, schedules.
+// Package dynos answers the routes of what runs: dynos with their numbers and
+// sizes, one-off dynos, commands in running dynos, schedules.
 package dynos
 
 import (
@@ -10,19 +10,19 @@ import (
 	"renga/api/wire"
 )
 
-// Parts are who does the work.
+// Parts are the rooms and settings that the family needs.
 type Parts struct {
-	// Sizes are the dyno sizes by their lower-case name.
+	// Sizes are the dyno sizes, by their names in lower case.
 	Sizes      map[string]renga.Size
 	Formations Formations
 	Images     Images
 	Deployer   Deployer
 	Dynos      Dynos
 	OneOffs    OneOffs
-	// Attach speaks with the clients of attached dynos.
+	// Attach serves the clients of attached dynos.
 	Attach http.Handler
-	// RendezvousPort is where Heroku's CLI finds attached dynos, over TLS; empty
-	// when it cannot.
+	// RendezvousPort is where Heroku's CLI reaches attached dynos, over TLS; empty
+	// if it cannot.
 	RendezvousPort string
 	Access         Access
 	Schedules      Schedules
@@ -38,7 +38,7 @@ type Server struct {
 // New makes a Server.
 func New(d *wire.Door, p Parts) *Server { return &Server{Door: d, parts: p} }
 
-// Routes are all of the family's.
+// Routes gives all routes of the family.
 func (s *Server) Routes() []wire.Route {
 	return slices.Concat(
 		s.dynoRoutes(), s.dynoSizeRoutes(), s.formationRoutes(), s.oneOffRoutes(), s.attachRoutes(),

@@ -14,7 +14,7 @@ import (
 // Drains keeps the apps' log drains.
 type Drains interface {
 	Drains(ctx context.Context, app renga.AppID) ([]renga.Drain, error)
-	// AddDrain is Invalid when the app has it already, or has too many.
+	// AddDrain is Invalid if the app has this drain already, or too many.
 	AddDrain(ctx context.Context, d renga.Drain) error
 	RemoveDrain(ctx context.Context, app renga.AppID, id string) error
 }
@@ -23,13 +23,13 @@ func (s *Server) logDrainRoutes() []wire.Route {
 	return []wire.Route{
 		wire.Get("/apps/{app}/log-drains", wire.ReadingSecrets, s.listDrains),
 		wire.Post("/apps/{app}/log-drains", wire.SettingSecrets, s.createDrain),
-		// A drain is named by its id, its token, or its URL, escaped.
+		// The path names a drain by its id, its token, or its URL, escaped.
 		wire.Get("/apps/{app}/log-drains/{drain:.+}", wire.ReadingSecrets, s.drainInfo),
 		wire.Delete("/apps/{app}/log-drains/{drain:.+}", wire.SettingSecrets, s.deleteDrain),
 	}
 }
 
-// logDrain is a drain on the wire.
+// logDrain is a drain as JSON.
 type logDrain struct {
 	AddOn     *wire.Ref `json:"addon"`
 	App       *wire.Ref `json:"app"`
@@ -48,7 +48,7 @@ func newLogDrain(a renga.App, d renga.Drain) logDrain {
 	}
 }
 
-// drainsOf are the drains of the path's app.
+// drainsOf gives the drains of the path's app.
 func (s *Server) drainsOf(r *http.Request) (renga.App, []renga.Drain, error) {
 	a, err := s.AppOf(r)
 	if err != nil {

@@ -61,8 +61,8 @@ func TestAnAppHasFiveDrainsAtMost(t *testing.T) {
 			t.Errorf("drain %d: %d %s, want %d", n+2, res.StatusCode, body, want)
 		}
 	}
-	if len(fixture.FakeRooms.Woken) != 4 {
-		t.Errorf("the drainer was woken %d times, want 4", len(fixture.FakeRooms.Woken))
+	if got := fakeOf(fixture).drained; got != 4 {
+		t.Errorf("the drainer was told %d times, want 4", got)
 	}
 	fixture.Ask(
 		"DELETE", "/apps/hello/log-drains/"+url.PathEscape("https://user:"+wiretest.Marker+"@logs.example.com/a?b=c"),

@@ -15,13 +15,14 @@ import (
 	"renga/api/wire"
 )
 
-// Logs are the apps' logs.
+// Logs gives the lines of apps' logs.
 type Logs interface {
-	// Last gives the newest n lines that the filter chooses, oldest first, and
-	// the id of the newest of all.
+	// Last gives the newest n lines that match the filter, oldest first, and the id
+	// of the newest line of all.
 	Last(app renga.AppID, n int, f renga.LogFilter) (lines []renga.LogLine, end uint64, err error)
-	// Follow tells the lines after an id, now and later, until ctx ends or tell
-	// returns an error. Missed counts the lines before these that are gone.
+	// Follow calls tell with the lines after an id, those to come too, until ctx
+	// ends or tell returns an error. Missed counts lines before them that were
+	// lost.
 	Follow(
 		ctx context.Context, app renga.AppID, after uint64, tell func(lines []renga.LogLine, missed uint64) error,
 	) error
@@ -36,17 +37,17 @@ func (s *Server) logStreamRoutes() []wire.Route {
 }
 
 const (
-	// sessionLife is for how long the URL of a session can be opened, and opened
-	// again when the connection broke. A stream that is open stays open for as long
-	// as the right to it lasts.
+	// sessionLife is how long the URL of a session can be opened, and opened again
+	// after a broken connection. An open stream goes on for as long as its client
+	// has the right to it.
 	sessionLife = time.Hour
-	// sessionLines is how many lines a session begins with if nobody says.
+	// sessionLines is how many lines a session begins with by default.
 	sessionLines = 100
-	// logSessionKind is of what kind the keys of sessions are.
+	// logSessionKind is the kind of the signed keys for sessions.
 	logSessionKind = "log session"
 )
 
-// logSession is a session on the wire.
+// logSession is a session as JSON.
 type logSession struct {
 	CreatedAt  string `json:"created_at"`
 	ID         string `json:"id"`
@@ -54,7 +55,8 @@ type logSession struct {
 	UpdatedAt  string `json:"updated_at"`
 }
 
-// sessionKey is what is signed: all there is of a session. Nothing is kept.
+// sessionKey is the content of a signed key. A session is nothing else; it is not
+// stored.
 type sessionKey struct {
 	wire.Pass
 	App     renga.AppID `json:"app"`
@@ -76,7 +78,7 @@ func (s *Server) createLogSession(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	var body struct {
-		Dyno     string `json:"dyno"`      // as the schema called it up to version 5,
+		Dyno     string `json:"dyno"`      // its name in the schema up to version 5,
 		DynoName string `json:"dyno_name"` // and since
 		Type     string `json:"type"`
 		Lines    *int   `json:"lines"`
@@ -102,20 +104,11 @@ func (s *Server) createLogSession(w http.ResponseWriter, r *http.Request) error 
 	now := wire.Stamp(s.Now())
 	return wire.Answer(w, http.StatusCreated, logSession{
 		CreatedAt: now, ID: uuid.NewString(), UpdatedAt: now,
-		LogplexURL: here(r) + "/streams/logs/" + string(a.ID) + "?key=" + s.Sign(logSessionKind, key),
+		LogplexURL: wire.OriginOf(r) + "/streams/logs/" + string(a.ID) + "?key=" + s.Sign(logSessionKind, key),
 	})
 }
 
-// here is the address at which the client reached us, which it can resolve. Only
-// a trusted proxy's word on the scheme comes this far.
-func here(r *http.Request) string {
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
-		return "https://" + r.Host
-	}
-	return "http://" + r.Host
-}
-
-// openSession reads the key of a stream's URL.
+// openSession reads and checks the key in a stream's URL.
 func (s *Server) openSession(r *http.Request) (k sessionKey, err error) {
 	if !s.Signed(r, logSessionKind, &k) || string(k.App) != mux.Vars(r)["app"] {
 		return k, wire.NotFound("stream")
@@ -123,11 +116,11 @@ func (s *Server) openSession(r *http.Request) (k sessionKey, err error) {
 	if s.Now().After(k.Expires) {
 		return k, renga.Errorf(renga.Forbidden, "This log session has expired; open another one.")
 	}
-	return k, s.Holds(r.Context(), k.Pass, k.App, wire.Looking)
+	return k, s.CheckPass(r.Context(), k.Pass, k.App, wire.Looking)
 }
 
 // streamLog sends an app's lines as server-sent events. A client that connects
-// again says what it had last.
+// again sends the id of the last line that it got.
 func (s *Server) streamLog(w http.ResponseWriter, r *http.Request) error {
 	k, err := s.openSession(r)
 	if err != nil {
@@ -145,10 +138,10 @@ func (s *Server) streamLog(w http.ResponseWriter, r *http.Request) error {
 	out := wire.NewEventStream(w, s.Now)
 	field := ""
 	if !k.Tail {
-		field = "retry: 10\n\n" // so long the official CLI waits before it ends
+		field = "retry: 10\n\n" // the official CLI waits that long before it ends
 	}
 	if out.Begin(field) != nil || out.Lines(k.filter(), lines, had) != nil {
-		return nil // the client is gone
+		return nil // the client has disconnected
 	}
 	if k.Tail {
 		s.tailLog(r.Context(), out, k, end)
@@ -156,9 +149,10 @@ func (s *Server) streamLog(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// tailLog sends what comes after an id until somebody has enough.
+// tailLog sends the lines after an id until the client or the server ends it, or
+// the right ends.
 func (s *Server) tailLog(ctx context.Context, out *wire.EventStream, k sessionKey, after uint64) {
-	ctx, cancel := s.WhileHeld(ctx, k.Pass, k.App, wire.Looking)
+	ctx, cancel := s.WhileAllowed(ctx, k.Pass, k.App, wire.Looking)
 	defer cancel()
 	alive := make(chan struct{})
 	go func() {

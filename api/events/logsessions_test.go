@@ -16,10 +16,7 @@ import (
 	"renga/api/wire/wiretest"
 )
 
-// newLog is a fixture with a log of six lines.
-func newLog() *fixture { return wiretest.FillLog(newFixture()) }
-
-// session opens a log session and gives the path of its stream.
+// sessionOf opens a log session and gives the path of its stream.
 func sessionOf(t *testing.T, r *fixture, body string) string {
 	t.Helper()
 	res, text := r.Ask("POST", "/apps/hello/log-sessions", body, nil)
@@ -37,7 +34,7 @@ func sessionOf(t *testing.T, r *fixture, body string) string {
 }
 
 func TestALogSessionIsReadWithoutAToken(t *testing.T) {
-	fixture := newLog()
+	fixture := newFixture()
 	for body, want := range map[string]string{
 		`{"lines":2}`:                         "5 6",
 		`{}`:                                  "1 2 3 4 5 6",
@@ -63,7 +60,7 @@ func TestALogSessionIsReadWithoutAToken(t *testing.T) {
 			if _, err := fmt.Sscan(id, &n); err != nil {
 				t.Fatal(err)
 			}
-			events += "id: " + id + "\ndata: " + fixture.FakeRooms.Journal.Lines[n-1].String() + "\n\n"
+			events += "id: " + id + "\ndata: " + wiretest.LogLines()[n-1].String() + "\n\n"
 		}
 		if got := w.Body.String(); got != events {
 			t.Errorf("%s: got %q, want %q", body, got, events)
@@ -71,8 +68,8 @@ func TestALogSessionIsReadWithoutAToken(t *testing.T) {
 	}
 }
 
-func TestALogSessionsKeyIsAllThereIs(t *testing.T) {
-	fixture := newLog()
+func TestOnlyTheKeyOfALogSessionOpensIt(t *testing.T) {
+	fixture := newFixture()
 	path := sessionOf(t, fixture, `{}`)
 	status := func(path string) int {
 		w := httptest.NewRecorder()
@@ -93,7 +90,7 @@ func TestALogSessionsKeyIsAllThereIs(t *testing.T) {
 	if got := status(path); got != http.StatusOK {
 		t.Errorf("%d, want 200", got)
 	}
-	fixture.FakeRooms.Late = 2 * time.Hour
+	fixture.Late = 2 * time.Hour
 	if got := status(path); got != http.StatusForbidden {
 		t.Errorf("after two hours: %d, want 403", got)
 	}
@@ -112,8 +109,7 @@ func TestLogSessionsThatAreRefused(t *testing.T) {
 }
 
 func TestATailGoesOnUntilTheServerEnds(t *testing.T) {
-	fixture := newLog()
-	fixture.FakeRooms.Journal.More = make(chan renga.LogLine)
+	fixture := newFixture()
 	server := httptest.NewServer(fixture)
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -147,10 +143,10 @@ func TestATailGoesOnUntilTheServerEnds(t *testing.T) {
 	read("id: 6\ndata: ")
 	read("heroku[logplex]: Error L11 (Tail buffer overflow) -> This tail session dropped 3 messages since ")
 	read("id: 10\ndata: 2026-01-02T03:04:05.000000+00:00 app[web.1]: late")
-	fixture.FakeRooms.Journal.More <- renga.LogLine{
+	fakeOf(fixture).more <- renga.LogLine{
 		ID: 11, Time: wiretest.Born, Source: "heroku", Dyno: "router", Text: "not chosen",
 	}
-	fixture.FakeRooms.Journal.More <- renga.LogLine{ID: 12, Time: wiretest.Born, Source: "app", Dyno: "web.1", Text: "chosen"}
+	fakeOf(fixture).more <- renga.LogLine{ID: 12, Time: wiretest.Born, Source: "app", Dyno: "web.1", Text: "chosen"}
 	read("id: 12\ndata: ")
 	fixture.EndStreams()
 	if rest, err := io.ReadAll(from); err != nil || len(rest) != 0 {
@@ -158,8 +154,8 @@ func TestATailGoesOnUntilTheServerEnds(t *testing.T) {
 	}
 }
 
-func TestATailGoesOnWhereItBroke(t *testing.T) {
-	fixture := newLog()
+func TestATailContinuesAfterTheLastLine(t *testing.T) {
+	fixture := newFixture()
 	fixture.EndStreams() // so that it ends by itself
 	req := httptest.NewRequest("GET", sessionOf(t, fixture, `{"tail":true,"lines":1}`), nil)
 	req.Header.Set("Last-Event-ID", "4")

@@ -1,23 +1,27 @@
-// Package events answers for who is told what happens: log sessions and drains,
-// webhooks, their events and deliveries.
+// Package events answers the routes that tell of what happens: log sessions and
+// drains, webhooks, their events and deliveries.
 package events
 
 import (
 	"net/netip"
 	"slices"
 
+	"renga"
 	"renga/api/wire"
 )
 
-// Parts are who does the work.
+// Parts are the rooms that the family needs.
 type Parts struct {
 	Logs     Logs
 	Drains   Drains
-	Drainer  wire.Reconciler // of an app's drains
+	Drainer  wire.Reconciler // is told of apps whose drains changed
 	Webhooks Webhooks
+	AddOns   AddOns
 	Shown    Shown
-	// Reachable says why webhooks may not be delivered to an address; nil where
-	// they may, and everywhere without it.
+	// Operator is the account that the platform was started with.
+	Operator renga.AccountID
+	// Reachable says why webhooks must not be delivered to an address; nil if they
+	// may. Without it every address is allowed.
 	Reachable func(netip.Addr) error
 }
 
@@ -30,7 +34,7 @@ type Server struct {
 // New makes a Server.
 func New(d *wire.Door, p Parts) *Server { return &Server{Door: d, parts: p} }
 
-// Routes are all of the family's.
+// Routes gives all routes of the family.
 func (s *Server) Routes() []wire.Route {
 	return slices.Concat(
 		s.webhookRoutes(), s.webhookEventRoutes(), s.webhookDeliveryRoutes(), s.logSessionRoutes(),

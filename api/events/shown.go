@@ -7,8 +7,8 @@ import (
 	"renga/api/wire"
 )
 
-// Shown is what an event can happen to, as the other families show it. Who is
-// known is looked up once.
+// Shown shows what an event can happen to, as the other families do. People are
+// looked up once.
 type Shown struct {
 	App          func(ctx context.Context, a renga.App) (any, error)
 	Release      func(a renga.App, rec renga.ReleaseRecord, by wire.Person) any
@@ -17,4 +17,7 @@ type Shown struct {
 	Collaborator func(ctx context.Context, a renga.App, c renga.Collaborator, known *wire.People) (any, error)
 	Domain       func(ctx context.Context, a renga.App, d renga.Domain) (any, error)
 	Endpoint     func(ctx context.Context, a renga.App, e renga.Endpoint) (any, error)
+	AddOn        func(ctx context.Context, a renga.AddOn) (any, error)
+	Failed       func(ctx context.Context, a renga.AddOn, b renga.Backup) (any, error) // a backup of the add-on
+	Attachment   func(ctx context.Context, a renga.AddOn, at renga.Attachment) (any, error)
 }

@@ -15,10 +15,14 @@ func (s *Server) webhookDeliveryRoutes() []wire.Route {
 	return []wire.Route{
 		wire.Get("/apps/{app}/webhook-deliveries", wire.Looking, s.listWebhookDeliveries),
 		wire.Get("/apps/{app}/webhook-deliveries/{delivery}", wire.Looking, s.webhookDeliveryInfo),
+		wire.Get("/platform/webhook-deliveries", wire.WholeToken, s.listWebhookDeliveries),
+		wire.Get("/platform/webhook-deliveries/{delivery}", wire.WholeToken, s.webhookDeliveryInfo),
+		wire.Get("/addons/{addon}/webhook-deliveries", partners, s.listWebhookDeliveries),
+		wire.Get("/addons/{addon}/webhook-deliveries/{delivery}", partners, s.webhookDeliveryInfo),
 	}
 }
 
-// webhookDelivery is a delivery on the wire.
+// webhookDelivery is a delivery as JSON.
 type webhookDelivery struct {
 	CreatedAt     string           `json:"created_at"`
 	Event         deliveredEvent   `json:"event"`
@@ -83,15 +87,11 @@ func newDeliveryAttempt(a renga.Attempt) *deliveryAttempt {
 	return shown
 }
 
-// deliveries reads the deliveries of the path's app that fit.
+// deliveries reads those deliveries of the path's app for which fits is true.
 func (s *Server) deliveries(r *http.Request, fits func(renga.Delivery) bool) ([]webhookDelivery, error) {
-	a, err := s.AppOf(r)
+	_, all, err := s.deliveriesOf(r)
 	if err != nil {
 		return nil, err
-	}
-	all, err := s.parts.Webhooks.Deliveries(r.Context(), a.ID)
-	if err != nil {
-		return nil, wire.OrNotFound(err, "app")
 	}
 	var shown []webhookDelivery
 	for _, d := range all {
@@ -102,8 +102,8 @@ func (s *Server) deliveries(r *http.Request, fits func(renga.Delivery) bool) ([]
 	return shown, nil
 }
 
-// listWebhookDeliveries lists deliveries by time. The official CLI asks for some
-// with the query eq[status].
+// listWebhookDeliveries lists deliveries by time. The official CLI selects by
+// status with the query eq[status].
 func (s *Server) listWebhookDeliveries(w http.ResponseWriter, r *http.Request) error {
 	status, some := r.URL.Query()["eq[status]"]
 	shown, err := s.deliveries(
@@ -112,7 +112,7 @@ func (s *Server) listWebhookDeliveries(w http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
-	id := func(d webhookDelivery) string { return d.ID } // which sorts by time
+	id := func(d webhookDelivery) string { return d.ID } // ids are in the order of time
 	return wire.List(w, r, shown, wire.By("seq", id), wire.By("id", id))
 }
 

@@ -20,11 +20,15 @@ func (s *Server) webhookEventRoutes() []wire.Route {
 	return []wire.Route{
 		wire.Get("/apps/{app}/webhook-events", wire.Looking, s.listWebhookEvents),
 		wire.Get("/apps/{app}/webhook-events/{event}", wire.Looking, s.webhookEventInfo),
+		wire.Get("/platform/webhook-events", wire.WholeToken, s.listWebhookEvents),
+		wire.Get("/platform/webhook-events/{event}", wire.WholeToken, s.webhookEventInfo),
+		wire.Get("/addons/{addon}/webhook-events", partners, s.listWebhookEvents),
+		wire.Get("/addons/{addon}/webhook-events/{event}", partners, s.webhookEventInfo),
 	}
 }
 
-// webhookEvent is an event on the wire. Heroku's schema has fewer properties of
-// the payload than Heroku sends.
+// webhookEvent is an event as JSON. Heroku's schema has fewer properties of the
+// payload than Heroku sends.
 type webhookEvent struct {
 	CreatedAt string         `json:"created_at"`
 	ID        string         `json:"id"`
@@ -36,6 +40,11 @@ type webhookEvent struct {
 func (s *Server) showEvents(ctx context.Context, page []renga.Event) ([]webhookEvent, error) {
 	var shown []webhookEvent
 	for _, e := range page {
+		if c := e.Subject.Content; c != nil {
+			seen := *c
+			seen.Addr = "" // which is for those who operate the app, and get the webhook
+			e.Subject.Content = &seen
+		}
 		payload, err := s.Payload(ctx, e)
 		if err != nil {
 			return nil, err
@@ -48,28 +57,18 @@ func (s *Server) showEvents(ctx context.Context, page []renga.Event) ([]webhookE
 	return shown, nil
 }
 
-// events reads the events of the path's app.
-func (s *Server) events(r *http.Request) ([]renga.Event, error) {
-	a, err := s.AppOf(r)
-	if err != nil {
-		return nil, err
-	}
-	all, err := s.parts.Webhooks.Events(r.Context(), a.ID)
-	return all, wire.OrNotFound(err, "app")
-}
-
 func (s *Server) listWebhookEvents(w http.ResponseWriter, r *http.Request) error {
-	all, err := s.events(r)
+	all, err := s.toldOf(r)
 	if err != nil {
 		return err
 	}
 	show := func(page []renga.Event) ([]webhookEvent, error) { return s.showEvents(r.Context(), page) }
-	id := func(e renga.Event) string { return e.ID } // which sorts by time
+	id := func(e renga.Event) string { return e.ID } // ids are in the order of time
 	return wire.ListAs(w, r, all, show, wire.By("seq", id), wire.By("id", id))
 }
 
 func (s *Server) webhookEventInfo(w http.ResponseWriter, r *http.Request) error {
-	all, err := s.events(r)
+	all, err := s.toldOf(r)
 	if err != nil {
 		return err
 	}
@@ -85,12 +84,15 @@ func (s *Server) webhookEventInfo(w http.ResponseWriter, r *http.Request) error 
 	return wire.Answer(w, http.StatusOK, shown[0])
 }
 
-// payloadVersion says how what a payload holds is to be read.
+// payloadVersion is the version of the API whose JSON the payload has.
 const payloadVersion = "application/vnd.heroku+json; version=3"
 
-// Payload is an event as receivers of webhooks get it, all but what is about its
+// Payload gives an event as receivers of webhooks get it, without what concerns its
 // delivery.
 func (s *Server) Payload(ctx context.Context, e renga.Event) (map[string]any, error) {
+	if e.Subject.Content != nil {
+		return objectOf(newContentEvent(e, *e.Subject.Content)), nil
+	}
 	known := s.People()
 	by := e.By
 	if by == "" {
@@ -112,18 +114,25 @@ func (s *Server) Payload(ctx context.Context, e renga.Event) (map[string]any, er
 	return map[string]any{
 		"action": e.Action, "actor": actor, "created_at": at, "data": data, "id": e.ID,
 		"previous_data": differing(before, data),
-		"published_at":  at, "resource": strings.TrimPrefix(string(e.Kind), "api:"), "sequence": nil, "updated_at": at,
+		"published_at":  at, "resource": resourceOf(e.Kind), "sequence": nil, "updated_at": at,
 		"version": payloadVersion,
 	}, nil
 }
 
-// subject is what an event happened to as the API shows it.
+// resourceOf is what an event's kind is without where it is from.
+func resourceOf(k renga.EventKind) string {
+	return strings.TrimPrefix(strings.TrimPrefix(string(k), "api:"), "platform:")
+}
+
+// subject gives what an event happened to, as the API shows it.
 func (s *Server) subject(
 	ctx context.Context, e renga.Event, sub renga.Subject, known *wire.People,
 ) (map[string]any, error) {
 	var shown any
 	var err error
 	switch {
+	case sub.Disk != nil:
+		shown = sub.Disk
 	case sub.App != nil:
 		shown, err = s.parts.Shown.App(ctx, *sub.App)
 	case sub.Release != nil:
@@ -138,6 +147,12 @@ func (s *Server) subject(
 		shown, err = s.parts.Shown.Domain(ctx, e.App, *sub.Domain)
 	case sub.Endpoint != nil:
 		shown, err = s.parts.Shown.Endpoint(ctx, e.App, *sub.Endpoint)
+	case sub.Attachment != nil:
+		shown, err = s.parts.Shown.Attachment(ctx, *sub.AddOn, *sub.Attachment)
+	case sub.Backup != nil:
+		shown, err = s.parts.Shown.Failed(ctx, *sub.AddOn, *sub.Backup)
+	case sub.AddOn != nil:
+		shown, err = s.parts.Shown.AddOn(ctx, *sub.AddOn)
 	}
 	if err != nil {
 		return nil, err
@@ -145,7 +160,7 @@ func (s *Server) subject(
 	return objectOf(shown), nil
 }
 
-// showReleaseOf is the release of an event, or the build that made it.
+// showReleaseOf gives the release of an event, or the build that made it.
 func (s *Server) showReleaseOf(
 	ctx context.Context, e renga.Event, rec renga.ReleaseRecord, known *wire.People,
 ) (any, error) {
@@ -159,7 +174,7 @@ func (s *Server) showReleaseOf(
 	return s.parts.Shown.Release(e.App, rec, by), nil
 }
 
-// objectOf is a wire struct as an object; of nothing it is empty.
+// objectOf gives a struct as a JSON object, and an empty one for nil.
 func objectOf(shown any) map[string]any {
 	object := map[string]any{}
 	if shown == nil {
@@ -170,20 +185,20 @@ func objectOf(shown any) map[string]any {
 		err = json.Unmarshal(text, &object)
 	}
 	if err != nil {
-		panic(fmt.Errorf("encode %T: %w", shown, err)) // a wire struct that is no object is a bug
+		panic(fmt.Errorf("encode %T: %w", shown, err)) // a struct that is no JSON object is a bug
 	}
 	return object
 }
 
-// differing are the properties of before that are not the same any more.
+// differing gives the properties of before that have another value after.
 func differing(before, after map[string]any) map[string]any {
 	old := maps.Clone(before)
 	maps.DeleteFunc(old, func(name string, value any) bool { return reflect.DeepEqual(value, after[name]) })
 	return old
 }
 
-// pushedBuild is an image push as a build on the wire: the image was built
-// elsewhere, and pushing it was the last step.
+// pushedBuild is a push of an image as a build: the image was built elsewhere, and
+// the push was the last step.
 type pushedBuild struct {
 	App             wire.OnlyID  `json:"app"`
 	Buildpacks      []string     `json:"buildpacks"`

@@ -2,8 +2,6 @@ package events
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/netip"
@@ -18,21 +16,22 @@ import (
 	"renga/api/wire"
 )
 
-// Webhooks keeps webhooks, what happened, and what was told of it.
+// Webhooks keeps webhooks with their events and deliveries.
 type Webhooks interface {
-	// Webhooks come without their secrets.
+	// Webhooks leaves out their secrets.
 	Webhooks(ctx context.Context, app renga.AppID) ([]renga.Webhook, error)
-	// EditWebhooks lets edit change all of an app's, by id, with their secrets.
+	// EditWebhooks lets edit change all webhooks of an app, by id, with their
+	// secrets.
 	EditWebhooks(ctx context.Context, app renga.AppID, edit func(hooks map[string]renga.Webhook) error) error
-	// Events and Deliveries are in order of their time.
+	// Events and Deliveries list them by time, oldest first.
 	Events(ctx context.Context, app renga.AppID) ([]renga.Event, error)
 	Deliveries(ctx context.Context, app renga.AppID) ([]renga.Delivery, error)
 }
 
 const (
-	// maxWebhooks is how many an app may have.
+	// maxWebhooks is how many webhooks an app may have.
 	maxWebhooks = 10
-	// secretHeader tells a webhook's secret, once.
+	// secretHeader has a webhook's secret, in the answer that makes it only.
 	secretHeader = "Heroku-Webhook-Secret"
 )
 
@@ -43,26 +42,39 @@ func (s *Server) webhookRoutes() []wire.Route {
 		wire.Get("/apps/{app}/webhooks/{webhook}", wire.ReadingSecrets, s.webhookInfo),
 		wire.Patch("/apps/{app}/webhooks/{webhook}", wire.SettingSecrets, s.updateWebhook),
 		wire.Delete("/apps/{app}/webhooks/{webhook}", wire.SettingSecrets, s.deleteWebhook),
+		// What happens to the content of all apps; the operator's, and not Heroku's.
+		wire.Get("/platform/webhooks", wire.WholeToken, s.listWebhooks),
+		wire.Post("/platform/webhooks", wire.WholeToken, s.createWebhook),
+		wire.Get("/platform/webhooks/{webhook}", wire.WholeToken, s.webhookInfo),
+		wire.Patch("/platform/webhooks/{webhook}", wire.WholeToken, s.updateWebhook),
+		wire.Delete("/platform/webhooks/{webhook}", wire.WholeToken, s.deleteWebhook),
+		wire.Get("/addons/{addon}/webhooks", partners, s.listWebhooks),
+		wire.Post("/addons/{addon}/webhooks", partners, s.createWebhook),
+		wire.Get("/addons/{addon}/webhooks/{webhook}", partners, s.webhookInfo),
+		wire.Patch("/addons/{addon}/webhooks/{webhook}", partners, s.updateWebhook),
+		wire.Delete("/addons/{addon}/webhooks/{webhook}", partners, s.deleteWebhook),
 	}
 }
 
-// webhook is a webhook on the wire. Its secrets are never shown.
+// webhook is a webhook as JSON, without its secrets.
 type webhook struct {
-	App       wire.Ref `json:"app"`
-	CreatedAt string   `json:"created_at"`
-	ID        string   `json:"id"`
-	Include   []string `json:"include"`
-	Level     string   `json:"level"`
-	UpdatedAt string   `json:"updated_at"`
-	URL       string   `json:"url"`
+	AddOn     *wire.Ref `json:"addon,omitempty"`
+	App       *wire.Ref `json:"app,omitempty"`
+	CreatedAt string    `json:"created_at"`
+	ID        string    `json:"id"`
+	Include   []string  `json:"include"`
+	Level     string    `json:"level"`
+	UpdatedAt string    `json:"updated_at"`
+	URL       string    `json:"url"`
 }
 
-func newWebhook(a renga.App, hook renga.Webhook) webhook {
+func newWebhook(o owner, hook renga.Webhook) webhook {
 	shown := webhook{
-		App: wire.AppRef(a), CreatedAt: wire.Stamp(hook.CreatedAt), ID: hook.ID, Include: []string{},
+		CreatedAt: wire.Stamp(hook.CreatedAt), ID: hook.ID, Include: []string{},
 		Level:     string(hook.Level),
 		UpdatedAt: wire.Stamp(hook.UpdatedAt), URL: hook.URL,
 	}
+	shown.App, shown.AddOn = o.refs()
 	for _, kind := range hook.Include {
 		shown.Include = append(shown.Include, string(kind))
 	}
@@ -70,30 +82,22 @@ func newWebhook(a renga.App, hook renga.Webhook) webhook {
 }
 
 func (s *Server) listWebhooks(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.AppOf(r)
+	o, hooks, err := s.webhooksOf(r)
 	if err != nil {
 		return err
 	}
-	hooks, err := s.parts.Webhooks.Webhooks(r.Context(), a.ID)
-	if err != nil {
-		return wire.OrNotFound(err, "app")
-	}
 	var shown []webhook
 	for _, hook := range hooks {
-		shown = append(shown, newWebhook(a, hook))
+		shown = append(shown, newWebhook(o, hook))
 	}
 	return wire.List(w, r, shown, wire.By("id", func(w webhook) string { return w.ID }))
 }
 
 // webhookOf finds the webhook of the path.
-func (s *Server) webhookOf(r *http.Request) (renga.App, renga.Webhook, error) {
-	a, err := s.AppOf(r)
+func (s *Server) webhookOf(r *http.Request) (owner, renga.Webhook, error) {
+	a, hooks, err := s.webhooksOf(r)
 	if err != nil {
 		return a, renga.Webhook{}, err
-	}
-	hooks, err := s.parts.Webhooks.Webhooks(r.Context(), a.ID)
-	if err != nil {
-		return a, renga.Webhook{}, wire.OrNotFound(err, "app")
 	}
 	id := mux.Vars(r)["webhook"]
 	i := slices.IndexFunc(hooks, func(h renga.Webhook) bool { return strings.EqualFold(h.ID, id) })
@@ -111,17 +115,17 @@ func (s *Server) webhookInfo(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusOK, newWebhook(a, hook))
 }
 
-// webhookBody is what clients say of a webhook; nil is what they leave out.
+// webhookBody is a webhook as clients send it. A field that is left out is nil.
 type webhookBody struct {
 	Include       *[]renga.EventKind  `json:"include"`
 	Level         *renga.WebhookLevel `json:"level"`
 	URL           *string             `json:"url"`
 	Secret        *string             `json:"secret"`
-	Authorization json.RawMessage     `json:"authorization"` // null takes it away
+	Authorization json.RawMessage     `json:"authorization"` // null removes it
 }
 
-// decodeWebhook reads a body and lays it over a webhook.
-func (s *Server) decodeWebhook(r *http.Request, hook *renga.Webhook) (change func(*renga.Webhook), err error) {
+// decodeWebhook reads a body and applies it to a webhook.
+func (s *Server) decodeWebhook(r *http.Request, o owner, hook *renga.Webhook) (change func(*renga.Webhook), err error) {
 	var body webhookBody
 	if err := wire.Decode(r, &body); err != nil {
 		return nil, err
@@ -143,20 +147,23 @@ func (s *Server) decodeWebhook(r *http.Request, hook *renga.Webhook) (change fun
 		}
 	}
 	change(hook)
-	return change, s.checkWebhook(*hook)
+	return change, s.checkWebhook(o, *hook)
 }
 
-func (s *Server) checkWebhook(hook renga.Webhook) error {
+func (s *Server) checkWebhook(o owner, hook renga.Webhook) error {
 	if hook.Level != renga.Notify && hook.Level != renga.Sync {
 		return wire.Invalid(
 			"Level must be %q, to be told once, or %q, to be told until it is taken.", renga.Notify, renga.Sync,
 		)
 	}
+	if len(hook.Include) == 0 && o.platform {
+		return wire.Invalid("Name what to include, such as %q.", renga.PushEvent)
+	}
 	if len(hook.Include) == 0 {
 		return wire.Invalid("Name what to include, such as %q.", renga.ReleaseEvent)
 	}
 	for _, kind := range hook.Include {
-		if !slices.Contains(renga.EventKinds, kind) {
+		if !slices.Contains(o.kinds(), kind) {
 			return wire.Invalid("There are no events of %q.", wire.Clip(string(kind)))
 		}
 	}
@@ -168,8 +175,8 @@ func (s *Server) checkWebhook(hook renga.Webhook) error {
 	return s.checkReceiver(hook.URL)
 }
 
-// checkReceiver refuses URLs that will never be delivered to. What a name stands
-// for is found out with each delivery.
+// checkReceiver refuses URLs to which nothing can ever be delivered. The address of
+// a host name is checked with each delivery.
 func (s *Server) checkReceiver(text string) error {
 	u, err := url.Parse(text)
 	switch {
@@ -193,17 +200,21 @@ func (s *Server) checkReceiver(text string) error {
 }
 
 func (s *Server) createWebhook(w http.ResponseWriter, r *http.Request) error {
-	a, err := s.AppOf(r)
+	a, err := s.ownerOf(r)
 	if err != nil {
 		return err
 	}
-	hook := renga.Webhook{ID: uuid.NewString(), Secret: newSecret(), CreatedAt: s.Now(), UpdatedAt: s.Now()}
-	if _, err := s.decodeWebhook(r, &hook); err != nil {
+	if a.addOn.ID != "" && !partnerOf(r, a) {
+		return renga.Errorf(renga.Forbidden, "Webhooks of the add-on %s are its partner's to add; add yours to the app %s.",
+			a.addOn.Name, a.Name)
+	}
+	hook := renga.Webhook{ID: uuid.NewString(), AddOn: a.addOn.ID, Secret: wire.NewSecret(), CreatedAt: s.Now(), UpdatedAt: s.Now()}
+	if _, err := s.decodeWebhook(r, a, &hook); err != nil {
 		return err
 	}
 	err = s.parts.Webhooks.EditWebhooks(r.Context(), a.ID, func(hooks map[string]renga.Webhook) error {
-		if len(hooks) >= maxWebhooks {
-			return wire.Invalid("An app may have %d webhooks; remove one first.", maxWebhooks)
+		if a.count(hooks) >= maxWebhooks {
+			return wire.Invalid("An app may have %d webhooks, and an add-on or the platform too; remove one first.", maxWebhooks)
 		}
 		hooks[hook.ID] = hook
 		return nil
@@ -216,18 +227,12 @@ func (s *Server) createWebhook(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusCreated, newWebhook(a, hook))
 }
 
-func newSecret() renga.Secret {
-	var random [30]byte
-	_, _ = rand.Read(random[:]) // it never fails
-	return renga.Secret(hex.EncodeToString(random[:]))
-}
-
 func (s *Server) updateWebhook(w http.ResponseWriter, r *http.Request) error {
 	a, hook, err := s.webhookOf(r)
 	if err != nil {
 		return err
 	}
-	change, err := s.decodeWebhook(r, &hook)
+	change, err := s.decodeWebhook(r, a, &hook)
 	if err != nil {
 		return err
 	}
@@ -243,9 +248,9 @@ func (s *Server) updateWebhook(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusOK, newWebhook(a, hook))
 }
 
-// editWebhook changes one webhook, if it is still there.
+// editWebhook changes one webhook; NotFound if it was removed meanwhile.
 func (s *Server) editWebhook(
-	r *http.Request, a renga.App, id string, edit func(hooks map[string]renga.Webhook, now renga.Webhook),
+	r *http.Request, a owner, id string, edit func(hooks map[string]renga.Webhook, now renga.Webhook),
 ) error {
 	err := s.parts.Webhooks.EditWebhooks(r.Context(), a.ID, func(hooks map[string]renga.Webhook) error {
 		now, ok := hooks[id]

@@ -12,7 +12,8 @@ import (
 
 // Accounts keeps the accounts.
 type Accounts interface {
-	// UpdateAccount changes all but id and email; edit may run several times.
+	// UpdateAccount lets edit change all but id and email. Edit may run several
+	// times.
 	UpdateAccount(ctx context.Context, id renga.AccountID, edit func(*renga.Account) error) (renga.Account, error)
 }
 
@@ -27,7 +28,7 @@ func (s *Server) accountRoutes() []wire.Route {
 	}
 }
 
-// account is an account on the wire. What Renga has no notion of is null.
+// account is an account as JSON. What Renga does not have is null.
 type account struct {
 	AllowTracking           bool      `json:"allow_tracking"`
 	Beta                    bool      `json:"beta"`
@@ -61,8 +62,8 @@ func newAccount(a renga.Account) account {
 	return shown
 }
 
-// accountInfo tells of the caller all, and of others what is needed to give them
-// something, as the official CLI does with pipelines: whose email has which id.
+// accountInfo shows the whole account of the caller. Of others it shows the id and
+// the email, which the official CLI asks for to give them a pipeline.
 func (s *Server) accountInfo(w http.ResponseWriter, r *http.Request) error {
 	if wire.OwnAccount(r) == nil {
 		return wire.Answer(w, http.StatusOK, newAccount(wire.Caller(r)))
@@ -85,7 +86,7 @@ func (s *Server) updateAccount(w http.ResponseWriter, r *http.Request) error {
 		AllowTracking *bool   `json:"allow_tracking"`
 		Beta          *bool   `json:"beta"`
 		Name          *string `json:"name"`
-		// A password is changed as the older versions of Heroku's schema have it.
+		// Older versions of Heroku's schema change a password with these fields.
 		Password    *string `json:"password"`
 		NewPassword *string `json:"new_password"`
 	}
@@ -112,8 +113,8 @@ func (s *Server) updateAccount(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusOK, newAccount(a))
 }
 
-// changePassword replaces the caller's password if a new one is given, with the
-// current one: a token alone must not lock its owner out.
+// changePassword replaces the caller's password if a new one is given. It requires
+// the current one, so that a stolen token cannot lock its owner out.
 func (s *Server) changePassword(r *http.Request, current, next *string) error {
 	if next == nil {
 		return nil
@@ -121,9 +122,9 @@ func (s *Server) changePassword(r *http.Request, current, next *string) error {
 	if current == nil {
 		return wire.Invalid("Field \"new_password\" takes the current password in the field \"password\".")
 	}
-	err := s.parts.Logins.ChangePassword(r.Context(), wire.InfoOf(r).Bearer, *current, *next, wire.From(r))
+	err := s.parts.Logins.ChangePassword(r.Context(), wire.InfoOf(r).Bearer, *current, *next, wire.ClientAddress(r))
 	if renga.KindOf(err) == renga.Unauthorized {
-		// The token is good, and clients throw away one that gets 401.
+		// not 401: the token is good, and clients delete a token that gets 401
 		return renga.Errorf(renga.Forbidden, "Field \"password\" is not this account's current password.")
 	}
 	if err == nil {

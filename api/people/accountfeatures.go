@@ -6,8 +6,8 @@ import (
 	"renga/api/wire"
 )
 
-// Accounts have no features to switch. The official CLI asks here first for
-// each name, and goes by the 404 to the features of apps.
+// Accounts have no features. The official CLI asks here first for every name, and
+// after a 404 it asks for the feature of the app.
 
 func (s *Server) accountFeatureRoutes() []wire.Route {
 	return []wire.Route{

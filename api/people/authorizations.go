@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,17 +24,18 @@ type Authorizations interface {
 	DeleteAuthorization(ctx context.Context, account renga.AccountID, id string) error
 }
 
-// Logins gives people tokens.
+// Logins makes tokens.
 type Logins interface {
-	// Authorize makes an authorization for whoever asks, a login when they came
-	// with a password. It ends after lifetime, never when that is zero. Its token is
-	// told here and never again.
-	Authorize(ctx context.Context, by renga.Bearer, description string, scopes renga.Scopes,
-		lifetime time.Duration) (renga.Authorization, string, error)
-	// Regenerate gives an authorization another token; NotFound when there is none.
+	// Authorize makes an authorization for the bearer, with the description, the
+	// scopes, the lifetime and the app that are asked for. It is a login if they came
+	// with a password. Without a lifetime it never expires. Its token is returned here
+	// only.
+	Authorize(ctx context.Context, by renga.Bearer, asked renga.Authorization) (renga.Authorization, string, error)
+	// Regenerate gives an authorization another token; NotFound if it does not
+	// exist.
 	Regenerate(ctx context.Context, account renga.AccountID, id string) (renga.Authorization, string, error)
-	// ChangePassword ends the logins with the old password but the one that asks.
-	// Unauthorized when current is not that, TooMany when that was so too often.
+	// ChangePassword ends all logins with the old password but the bearer's.
+	// Unauthorized if current is wrong, TooMany after too many failures.
 	ChangePassword(ctx context.Context, by renga.Bearer, current, next, from string) error
 }
 
@@ -46,13 +48,13 @@ func (s *Server) authorizationRoutes() []wire.Route {
 		wire.Delete(one, wire.WholeToken, s.revokeAuthorization),
 		wire.Post(one+"/actions/regenerate-tokens", wire.WholeToken, s.regenerateTokens),
 		wire.Patch(one, wire.WholeToken, s.updateAuthorization),
-		// Not in Heroku's schema, and what its CLI sends.
+		// Heroku's CLI sends these; the schema does not have them.
 		wire.Get("/oauth/sessions", wire.WholeToken, wire.ListNone),
 		wire.Delete("/oauth/sessions/{session}", wire.WholeToken, wire.NoneOf("session", "session")),
 	}
 }
 
-// authorization is an authorization on the wire. There are no sessions.
+// authorization is an authorization as JSON. There are no sessions.
 type authorization struct {
 	AccessToken  accessToken `json:"access_token"`
 	Client       *wire.Ref   `json:"client"`
@@ -65,6 +67,15 @@ type authorization struct {
 	UpdatedAt    string      `json:"updated_at"`
 	User         grantee     `json:"user"`
 	Description  string      `json:"description"`
+	// App is there for a robot's only. Heroku has none.
+	App *robotsApp `json:"app,omitempty"`
+}
+
+// robotsApp is the app of a robot's token. The name is null if the account may not
+// see it any more.
+type robotsApp struct {
+	ID   string  `json:"id"`
+	Name *string `json:"name"`
 }
 
 type accessToken struct {
@@ -79,9 +90,11 @@ type grantee struct {
 	ID       string  `json:"id"`
 }
 
-// newAuthorization maps an authorization; token is shown in place of its
-// redacted form when it is not empty.
-func newAuthorization(a renga.Authorization, who renga.Account, token string, now time.Time) authorization {
+// newAuthorization makes JSON of an authorization. Token, unless empty, stands in
+// place of its redacted form; names are those of robots' apps.
+func newAuthorization(
+	a renga.Authorization, who renga.Account, token string, names map[renga.AppID]string, now time.Time,
+) authorization {
 	shown := authorization{
 		AccessToken: accessToken{ID: accessTokenID(a), Token: cmp.Or(token, a.Redacted)},
 		CreatedAt:   wire.Stamp(a.CreatedAt), ID: a.ID, UpdatedAt: wire.Stamp(a.UpdatedAt), Description: a.Description,
@@ -91,13 +104,17 @@ func newAuthorization(a renga.Authorization, who renga.Account, token string, no
 		left := max(0, int(a.ExpiresAt.Sub(now).Seconds()))
 		shown.AccessToken.ExpiresIn = &left
 	}
+	if a.App != "" {
+		shown.App = &robotsApp{ID: string(a.App), Name: wire.OrNull(names[a.App])}
+	}
 	for _, one := range a.Scopes {
 		shown.Scope = append(shown.Scope, string(one))
 	}
 	return shown
 }
 
-// accessTokenID is made of the authorization, as nobody stores it.
+// accessTokenID makes an id of the authorization's, because access tokens have none
+// in the store.
 func accessTokenID(a renga.Authorization) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:access-token:"+a.ID)).String()
 }
@@ -105,7 +122,31 @@ func accessTokenID(a renga.Authorization) string {
 func (s *Server) replyAuthorization(
 	w http.ResponseWriter, r *http.Request, status int, a renga.Authorization, token string,
 ) error {
-	return wire.Answer(w, status, newAuthorization(a, wire.Caller(r), token, s.Now()))
+	names, err := s.robotsApps(r, a)
+	if err != nil {
+		return err
+	}
+	return wire.Answer(w, status, newAuthorization(a, wire.Caller(r), token, names, s.Now()))
+}
+
+// robotsApps gives the names of robots' apps that the caller may see.
+func (s *Server) robotsApps(r *http.Request, all ...renga.Authorization) (map[renga.AppID]string, error) {
+	var ids []renga.AppID
+	for _, a := range all {
+		if a.App != "" {
+			ids = append(ids, a.App)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	slices.Sort(ids)
+	apps, err := s.SeenOf(r, slices.Compact(ids))
+	names := map[renga.AppID]string{}
+	for _, a := range apps {
+		names[a.ID] = a.Name
+	}
+	return names, err
 }
 
 func (s *Server) listAuthorizations(w http.ResponseWriter, r *http.Request) error {
@@ -113,15 +154,19 @@ func (s *Server) listAuthorizations(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
+	names, err := s.robotsApps(r, all...)
+	if err != nil {
+		return err
+	}
 	shown := make([]authorization, 0, len(all))
 	for _, a := range all {
-		shown = append(shown, newAuthorization(a, wire.Caller(r), "", s.Now()))
+		shown = append(shown, newAuthorization(a, wire.Caller(r), "", names, s.Now()))
 	}
 	return wire.List(w, r, shown, wire.By("id", func(a authorization) string { return a.ID }))
 }
 
-// authorizationOf finds the authorization of the path: one of the caller's own
-// by its id, or "~", the default one.
+// authorizationOf finds the authorization of the path: one of the caller's by its
+// id, or the default one, "~".
 func (s *Server) authorizationOf(r *http.Request) (renga.Authorization, error) {
 	all, err := s.Authorizations.Authorizations(r.Context(), wire.Caller(r).ID)
 	if err != nil {
@@ -144,7 +189,7 @@ func (s *Server) authorizationInfo(w http.ResponseWriter, r *http.Request) error
 	return s.replyAuthorization(w, r, http.StatusOK, a, "")
 }
 
-// seconds is a number that clients also write as a string.
+// seconds is a number, which some clients send as a string.
 type seconds int
 
 func (n *seconds) UnmarshalJSON(b []byte) error {
@@ -162,6 +207,7 @@ func (n *seconds) UnmarshalJSON(b []byte) error {
 
 func (s *Server) createAuthorization(w http.ResponseWriter, r *http.Request) error {
 	body := struct {
+		App         string          `json:"app"`
 		Client      json.RawMessage `json:"client"`
 		Description string          `json:"description"`
 		ExpiresIn   *seconds        `json:"expires_in"`
@@ -173,20 +219,38 @@ func (s *Server) createAuthorization(w http.ResponseWriter, r *http.Request) err
 	if err := noClient(body.Client); err != nil {
 		return err
 	}
-	var lifetime time.Duration
+	asked := renga.Authorization{Description: body.Description, Scopes: body.Scope}
 	if body.ExpiresIn != nil {
-		lifetime = time.Duration(*body.ExpiresIn) * time.Second
+		asked.Lifetime = time.Duration(*body.ExpiresIn) * time.Second
 	}
-	a, token, err := s.parts.Logins.Authorize(r.Context(), wire.InfoOf(r).Bearer, body.Description, body.Scope, lifetime)
+	app := renga.App{}
+	if body.App != "" {
+		var err error
+		if app, err = s.robotsAppFor(r, body.App, body.Scope); err != nil {
+			return err
+		}
+		asked.App = app.ID
+	}
+	a, token, err := s.parts.Logins.Authorize(r.Context(), wire.InfoOf(r).Bearer, asked)
 	if err != nil {
 		return err
 	}
-	s.Audit(r, "authorization created", "", "authorization", a.ID, "scope", a.Scopes, "expires_in", lifetime.String())
+	s.Audit(r, "authorization created", app.Name, "authorization", a.ID, "scope", a.Scopes, "expires_in", a.Lifetime.String())
 	return s.replyAuthorization(w, r, http.StatusCreated, a, token)
 }
 
-// noClient refuses what third parties' clients would need. Heroku's Go client
-// sends an empty one where there is none.
+// robotsAppFor finds the app that a robot is to reach. Nobody makes a robot that may
+// do what they may not.
+func (s *Server) robotsAppFor(r *http.Request, identity string, scopes renga.Scopes) (renga.App, error) {
+	takes := renga.MayView
+	if scopes.Allow(renga.ScopeRegistryPush) {
+		takes = renga.MayDeploy
+	}
+	return s.AppNamed(r, identity, takes)
+}
+
+// noClient refuses an authorization for a third party's client. Heroku's Go client
+// sends an empty client when there is none.
 func noClient(client json.RawMessage) error {
 	var named map[string]any
 	if len(client) > 0 && (json.Unmarshal(client, &named) != nil || len(named) > 0) {

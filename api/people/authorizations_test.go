@@ -2,10 +2,12 @@ package people_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"renga"
 	"renga/api/wire/wiretest"
 )
 
@@ -113,7 +115,7 @@ func TestAnAuthorizationEnds(t *testing.T) {
 			}
 			return
 		}
-		time.Sleep(50 * time.Millisecond) // time is what is waited for
+		time.Sleep(50 * time.Millisecond) // only time passes
 	}
 	t.Error("a token of one second lives on")
 }
@@ -149,7 +151,7 @@ func TestPasswordsMakeTokensAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestGuessingIsSlowedDown(t *testing.T) {
+func TestGuessesOfPasswordsAreDelayed(t *testing.T) {
 	fixture := newFixture()
 	if _, _, err := fixture.People.Create(t.Context(), "dora@example.com", "correct horse"); err != nil {
 		t.Fatal(err)
@@ -174,5 +176,51 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 	}
 	if got := guess("else@example.com", "wrong"); got != http.StatusUnauthorized {
 		t.Errorf("another account is slowed down with it: %d", got)
+	}
+}
+
+// TestARobotsToken is made for an app, and reaches no route, whatever that takes.
+func TestARobotsToken(t *testing.T) {
+	fixture := newFixture()
+	const path = "/oauth/authorizations"
+	type robot struct {
+		grant
+		App *struct{ ID, Name string }
+	}
+	made := wiretest.AskFor[robot](
+		t, fixture, "POST", path, `{"description":"CI","expires_in":3600,"scope":["registry-push"],"app":"hello"}`, nil, 201,
+	)
+	if made.App == nil || made.App.ID != string(wiretest.Hello) || made.App.Name != "hello" || made.AccessToken.ExpiresIn == nil {
+		t.Fatalf("made %+v", made)
+	}
+	held, err := fixture.DB.Bearer(t.Context(), made.AccessToken.Token)
+	if err != nil || held.Authorization.App != wiretest.Hello || !held.Authorization.Scopes.Allow(renga.ScopeRegistryPull) {
+		t.Errorf("stored %+v, %v", held, err)
+	}
+	for _, route := range []string{"GET /apps", "GET /account", "GET " + path, "POST " + path} {
+		method, url, _ := strings.Cut(route, " ")
+		wiretest.AskFor[any](t, fixture, method, url, "", wiretest.Bearer(made.AccessToken.Token), 403)
+	}
+	all := wiretest.AskFor[[]robot](t, fixture, "GET", path, "", nil, 200)
+	i := slices.IndexFunc(all, func(r robot) bool { return r.ID == made.ID })
+	if i < 0 || all[i].App == nil || all[i].App.Name != "hello" || all[i].AccessToken.Token == made.AccessToken.Token {
+		t.Errorf("listed %+v", all)
+	}
+	wiretest.AskFor[robot](t, fixture, "DELETE", path+"/"+made.ID, "", nil, 200)
+	if _, err := fixture.DB.Bearer(t.Context(), made.AccessToken.Token); renga.KindOf(err) != renga.Unauthorized {
+		t.Errorf("after it was revoked: %v", err)
+	}
+	for body, status := range map[string]int{
+		`{"scope":["registry-push"]}`:                        422,
+		`{"scope":["global"],"app":"hello"}`:                 422,
+		`{"scope":["registry-pull","global"],"app":"hello"}`: 422,
+		`{"app":"hello"}`:                                    422,
+		`{"scope":["registry-pull"],"app":"nobody"}`:         404,
+		`{"scope":["registry-pull"],"app":"other"}`:          403,
+		`{"scope":["registry-admin"],"app":"hello"}`:         422,
+	} {
+		if res, got := fixture.Ask("POST", path, body, nil); res.StatusCode != status {
+			t.Errorf("%s: %d %s, want %d", body, res.StatusCode, got, status)
+		}
 	}
 }

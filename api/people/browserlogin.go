@@ -16,29 +16,30 @@ import (
 	"renga/api/wire"
 )
 
-// The official CLI logs in with a browser: it begins a login here, opens the
-// page of it, and waits with a secret of its own until somebody has logged in
-// there.
+// The official CLI logs in with a browser: it begins a login here, opens its page
+// in a browser, and waits, with a secret of its own, until somebody has logged in
+// on the page.
 
-// BrowserLogins are logins that begin in a client and end in a browser.
+// BrowserLogins keeps logins that a client begins and a browser ends.
 type BrowserLogins interface {
-	// Begin is TooMany when an address begins too many.
+	// Begin is TooMany if an address begins too many logins.
 	Begin(ctx context.Context, description, from string) (l renga.PendingLogin, secret string, err error)
-	// Waiting and Finish are NotFound when the login is over.
+	// Waiting and Finish are NotFound after the end of the login.
 	Waiting(ctx context.Context, id string) (renga.PendingLogin, error)
-	// Finish is Unauthorized when email and password do not match.
+	// Finish is Unauthorized if email and password do not match.
 	Finish(ctx context.Context, id, email, password, from string) (renga.Bearer, error)
-	// Token is for the client that began the login; empty until it has ended.
+	// Token gives the token to the client that began the login; empty before
+	// somebody has logged in.
 	Token(ctx context.Context, id, secret string) (string, error)
 }
 
 const (
 	browserPath, waitPath = "/auth/browser/", "/auth/cli/"
 
-	// loginPoll is how often is looked for the end of a login.
+	// loginPoll is how often awaitLogin looks for the end of a login.
 	loginPoll = 500 * time.Millisecond
-	// keepAlive is for how long a waiting client hears nothing. It gives up after a
-	// minute of that.
+	// keepAlive is the time between two spaces for a waiting client, which gives up
+	// after a minute without any.
 	keepAlive = 45 * time.Second
 )
 
@@ -51,7 +52,7 @@ func (s *Server) browserLoginRoutes() []wire.Route {
 	}
 }
 
-// browserLogin is a login that has begun on the wire. URLs are paths.
+// browserLogin is a login that has begun, as JSON. URLs are paths.
 type browserLogin struct {
 	BrowserURL string `json:"browser_url"`
 	CLIURL     string `json:"cli_url"`
@@ -65,7 +66,7 @@ func (s *Server) beginLogin(w http.ResponseWriter, r *http.Request) error {
 	if err := wire.Decode(r, &body); err != nil {
 		return err
 	}
-	l, secret, err := s.parts.Browsers.Begin(r.Context(), body.Description, wire.From(r))
+	l, secret, err := s.parts.Browsers.Begin(r.Context(), body.Description, wire.ClientAddress(r))
 	if err != nil {
 		return err
 	}
@@ -74,15 +75,15 @@ func (s *Server) beginLogin(w http.ResponseWriter, r *http.Request) error {
 	)
 }
 
-// loginResult ends the client's wait on the wire.
+// loginResult is the answer to the waiting client, as JSON.
 type loginResult struct {
 	AccessToken string `json:"access_token,omitempty"`
 	Error       string `json:"error,omitempty"`
 }
 
-// awaitLogin answers when somebody has logged in, or when that can be no more.
-// Spaces in front of the answer tell the client meanwhile that it is not
-// forgotten. When the server ends the client asks again.
+// awaitLogin answers once somebody has logged in, or can no longer do so. Until
+// then it sends spaces before the answer, so that the client goes on waiting. When
+// the server ends, the client asks again.
 func (s *Server) awaitLogin(w http.ResponseWriter, r *http.Request) error {
 	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	look, speak := time.NewTicker(loginPoll), time.NewTicker(keepAlive)
@@ -102,7 +103,7 @@ func (s *Server) awaitLogin(w http.ResponseWriter, r *http.Request) error {
 		select {
 		case <-look.C:
 		case <-speak.C:
-			wait.hold()
+			wait.sendSpace()
 		case <-s.Ending():
 			return wait.fail(renga.Errorf(renga.Unavailable, "The platform is being restarted; ask again."))
 		case <-r.Context().Done():
@@ -111,27 +112,27 @@ func (s *Server) awaitLogin(w http.ResponseWriter, r *http.Request) error {
 	}
 }
 
-// slowAnswer is an answer that takes its time.
+// slowAnswer is an answer whose client waits for it.
 type slowAnswer struct {
 	w     http.ResponseWriter
 	began bool
 }
 
-// hold sends a space, which JSON may begin with.
-func (p *slowAnswer) hold() {
+// sendSpace sends a space, which may stand before JSON.
+func (p *slowAnswer) sendSpace() {
 	if !p.began {
 		p.began = true
 		p.w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		p.w.Header().Set("Cache-Control", "private, no-store")
 	}
-	_, _ = p.w.Write([]byte(" "))               // a client that left is noticed by the request's context
+	_, _ = p.w.Write([]byte(" "))               // the request's context ends when the client has left
 	_ = http.NewResponseController(p.w).Flush() // the same
 }
 
 func (p *slowAnswer) end(result loginResult) error { return wire.Answer(p.w, http.StatusOK, result) }
 
-// fail is err as long as nothing has been sent. Later it cuts the connection:
-// half an answer would be taken for a whole one.
+// fail returns err if nothing has been sent. Later it breaks the connection,
+// because the client would take half an answer for a whole one.
 func (p *slowAnswer) fail(err error) error {
 	if p.began {
 		panic(http.ErrAbortHandler)
@@ -144,7 +145,7 @@ var pages embed.FS
 
 var loginPage = template.Must(template.ParseFS(pages, "pages/login.html"))
 
-// loginView is what the page shows.
+// loginView is the data of the page.
 type loginView struct {
 	Heading, Text string
 	Alert, Form   bool
@@ -167,8 +168,8 @@ func formOf(l renga.PendingLogin) loginView {
 	}
 }
 
-// finishLogin takes the page's form. Other sites cannot send it: browsers say
-// where a form comes from.
+// finishLogin reads the form of the page. Forms of other sites are refused, because
+// browsers say where a form comes from.
 func (s *Server) finishLogin(w http.ResponseWriter, r *http.Request) error {
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		return renga.Errorf(renga.Forbidden, "This form came from another site.")
@@ -179,7 +180,7 @@ func (s *Server) finishLogin(w http.ResponseWriter, r *http.Request) error {
 		return s.showLoginError(w, r, l, err)
 	}
 	bearer, err := s.parts.Browsers.Finish(
-		r.Context(), id, r.PostFormValue("email"), r.PostFormValue("password"), wire.From(r),
+		r.Context(), id, r.PostFormValue("email"), r.PostFormValue("password"), wire.ClientAddress(r),
 	)
 	if err != nil {
 		return s.showLoginError(w, r, l, err)
@@ -195,7 +196,7 @@ func (s *Server) finishLogin(w http.ResponseWriter, r *http.Request) error {
 	)
 }
 
-// showLoginError shows the form again where that helps.
+// showLoginError shows the form again if another try can succeed.
 func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, l renga.PendingLogin, err error) error {
 	status, _ := wire.StatusOf(renga.KindOf(err))
 	view := loginView{
@@ -212,7 +213,7 @@ func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, l renga.
 	return showPage(w, status, view)
 }
 
-// showPage sends a page that may load nothing and be put into no other.
+// showPage sends a page that cannot load anything and cannot be framed.
 func showPage(w http.ResponseWriter, status int, view loginView) error {
 	var page bytes.Buffer
 	if err := loginPage.Execute(&page, view); err != nil {
@@ -228,6 +229,6 @@ func showPage(w http.ResponseWriter, status int, view loginView) error {
 	h.Set("Referrer-Policy", "same-origin") // with no-referrer browsers would not say where the form comes from
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(page.Bytes()) // a browser that left misses nothing
+	_, _ = w.Write(page.Bytes()) // a browser that has left needs no answer
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 
 const doraPassword = "correct horse battery"
 
-// begun is a login that a client has begun with a server of its own.
+// begun is a login that a client has begun on its own server.
 type begun struct {
 	*fixture
 	server             *httptest.Server
@@ -37,7 +37,7 @@ func beginLogin(t *testing.T) begun {
 	return b
 }
 
-// awaited is what the waiting client hears.
+// awaited gives the answer to the waiting client.
 func (b begun) awaited(t *testing.T, secret string) (heard map[string]string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", b.wait, nil)
@@ -56,7 +56,7 @@ func (b begun) awaited(t *testing.T, secret string) (heard map[string]string) {
 	return heard
 }
 
-// send fills the form in.
+// send sends the form.
 func (b begun) send(t *testing.T, password string, headers map[string]string) (int, string) {
 	t.Helper()
 	form := url.Values{"email": {"dora@example.com"}, "password": {password}}.Encode()
@@ -111,7 +111,7 @@ func TestLoginWithABrowser(t *testing.T) {
 	}
 }
 
-func TestWhoDoesNotKnowTheSecretHearsNothing(t *testing.T) {
+func TestTheTokenIsOnlyForTheSecret(t *testing.T) {
 	b := beginLogin(t)
 	b.send(t, doraPassword, nil)
 	if heard := b.awaited(t, "nonsense"); heard["error"] == "" || heard["access_token"] != "" {
@@ -119,7 +119,7 @@ func TestWhoDoesNotKnowTheSecretHearsNothing(t *testing.T) {
 	}
 }
 
-func TestAWaitingClientIsSentAwayWhenTheServerEnds(t *testing.T) {
+func TestAWaitingClientIsAnsweredWhenTheServerEnds(t *testing.T) {
 	b := beginLogin(t)
 	b.EndStreams()
 	if heard := b.awaited(t, b.secret); heard["id"] != "service_unavailable" {

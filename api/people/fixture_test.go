@@ -17,10 +17,9 @@ type (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-// newFixture serves the family, and a list that a token of the scope read is good
-// for.
-func newFixture() *fixture {
-	r := wiretest.New()
+// newFixture serves the family, and a list for which a token of scope read is good.
+func newFixture(changes ...func(*wiretest.Seed)) *fixture {
+	r := wiretest.New(changes...)
 	return r.Mount(func(d *wire.Door) []wire.Route {
 		all := people.New(
 			d, people.Parts{Accounts: r.DB, Logins: r.People, Authorizations: r.DB, Browsers: r.People, Keys: r.DB},

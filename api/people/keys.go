@@ -14,15 +14,15 @@ import (
 	"renga/api/wire"
 )
 
-// dsaKey is the type of keys that are too short by design (RFC 4253, section
-// 6.6) and that OpenSSH takes no more.
+// dsaKey is a type of keys that are always too short (RFC 4253, section 6.6), and
+// that OpenSSH no longer accepts.
 const dsaKey = "ssh-dss"
 
 // Keys keeps people's public SSH keys.
 type Keys interface {
-	// Keys lists those of an account, oldest first.
+	// Keys lists the keys of an account, oldest first.
 	Keys(ctx context.Context, account renga.AccountID) ([]renga.SSHKey, error)
-	// AddKey is Conflict when an account has the key already.
+	// AddKey is Conflict if an account has the key already.
 	AddKey(ctx context.Context, k renga.SSHKey) error
 	DeleteKey(ctx context.Context, account renga.AccountID, id string) error
 }
@@ -31,13 +31,13 @@ func (s *Server) keyRoutes() []wire.Route {
 	return []wire.Route{
 		wire.Get("/account/keys", wire.WholeToken, s.listKeys),
 		wire.Get("/account/keys/{key}", wire.WholeToken, s.keyInfo),
-		// Not in Heroku's schema, and what its CLI sends.
+		// Heroku's CLI sends these; the schema does not have them.
 		wire.Post("/account/keys", wire.WholeToken, s.addKey),
 		wire.Delete("/account/keys/{key}", wire.WholeToken, s.deleteKey),
 	}
 }
 
-// key is a public SSH key on the wire.
+// key is a public SSH key as JSON.
 type key struct {
 	Comment     string `json:"comment"`
 	CreatedAt   string `json:"created_at"`
@@ -69,7 +69,7 @@ func (s *Server) listKeys(w http.ResponseWriter, r *http.Request) error {
 		wire.By("fingerprint", func(k key) string { return k.Fingerprint }))
 }
 
-// keyOf finds the caller's key of the path by its id or fingerprint.
+// keyOf finds the key of the path, one of the caller's, by its id or fingerprint.
 func (s *Server) keyOf(r *http.Request) (renga.SSHKey, error) {
 	all, err := s.parts.Keys.Keys(r.Context(), wire.Caller(r).ID)
 	if err != nil {
@@ -111,12 +111,12 @@ func (s *Server) addKey(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusCreated, newKey(k, wire.Caller(r)))
 }
 
-// parseKey reads a line as ssh-keygen writes it. Keys that servers no longer
-// trust are refused.
+// parseKey reads a line as ssh-keygen writes it. It refuses keys that servers no
+// longer accept.
 func parseKey(line string) (renga.SSHKey, error) {
 	const leastBits, mostBytes = 2048, 16 << 10
 	public, comment, options, rest, err := ssh.ParseAuthorizedKey([]byte(line))
-	several := strings.Contains(strings.TrimSpace(line), "\n") // the parser skips those that are none
+	several := strings.Contains(strings.TrimSpace(line), "\n") // the parser skips lines that are no keys
 	if err != nil || several || len(options)+len(rest) > 0 || len(line) > mostBytes {
 		return renga.SSHKey{}, wire.Invalid("Field \"public_key\" must be one line of a public SSH key, such as " +
 			"the file id_ed25519.pub holds.")

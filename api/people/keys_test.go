@@ -14,54 +14,54 @@ func TestKeys(t *testing.T) {
 	run(t, []scenario{
 		{
 			Name: "list", URL: path,
-			Has: []string{`"comment":"ada@desk"`, `"email":"ada@example.com"`, wiretest.AdasLine},
+			Has: []string{`"comment":"ada@desk"`, `"email":"ada@example.com"`, wiretest.AdasKeyLine},
 		},
 		{Name: "list of another", URL: path, Headers: wiretest.AsBob, Has: []string{`[]`}},
-		{Name: "info by id", URL: path + "/" + wiretest.AdasKey.ID, Has: []string{wiretest.AdasPrint}},
-		{Name: "info by fingerprint", URL: path + "/" + wiretest.AdasPrint, Has: []string{wiretest.AdasKey.ID}},
+		{Name: "info by id", URL: path + "/" + wiretest.AdasKey.ID, Has: []string{wiretest.AdasFingerprint}},
+		{Name: "info by fingerprint", URL: path + "/" + wiretest.AdasFingerprint, Has: []string{wiretest.AdasKey.ID}},
 		{Name: "info of another's", URL: path + "/" + wiretest.AdasKey.ID, Headers: wiretest.AsBob, Status: 404},
 		{
-			Name: "add", Method: "POST", URL: path, Body: `{"public_key":"` + wiretest.OtherLine + `"}`, Status: 201,
+			Name: "add", Method: "POST", URL: path, Body: `{"public_key":"` + wiretest.OtherKeyLine + `"}`, Status: 201,
 			Has: []string{`"comment":"second key"`}, After: wiretest.AuditedOfAccount("key added"),
 		},
 		{
 			Name: "add with a line's end", Method: "POST", URL: path,
-			Body: `{"public_key":"` + wiretest.OtherLine + `\n"}`, Status: 201,
+			Body: `{"public_key":"` + wiretest.OtherKeyLine + `\n"}`, Status: 201,
 			Has: []string{`"comment":"second key"`},
 		},
 		{
-			Name: "add twice", Method: "POST", URL: path, Body: `{"public_key":"` + wiretest.AdasLine + `"}`,
+			Name: "add twice", Method: "POST", URL: path, Body: `{"public_key":"` + wiretest.AdasKeyLine + `"}`,
 			Status: 422, Has: []string{"Fingerprint has already been taken."},
 		},
 		{
-			Name: "add another's", Method: "POST", URL: path, Body: `{"public_key":"` + wiretest.AdasLine + `"}`,
+			Name: "add another's", Method: "POST", URL: path, Body: `{"public_key":"` + wiretest.AdasKeyLine + `"}`,
 			Headers: wiretest.AsBob, Status: 422,
 		},
 		{Name: "add none", Method: "POST", URL: path, Body: `{"public_key":"ssh-ed25519 nonsense"}`, Status: 422},
 		{Name: "add nothing", Method: "POST", URL: path, Body: `{}`, Status: 422},
 		{
 			Name: "add two", Method: "POST", URL: path,
-			Body: `{"public_key":"` + wiretest.AdasLine + `\n` + wiretest.OtherLine + `"}`, Status: 422,
+			Body: `{"public_key":"` + wiretest.AdasKeyLine + `\n` + wiretest.OtherKeyLine + `"}`, Status: 422,
 		},
 		{
 			Name: "add one behind another line", Method: "POST", URL: path,
-			Body: `{"public_key":"command=\n` + wiretest.OtherLine + `"}`, Status: 422,
+			Body: `{"public_key":"command=\n` + wiretest.OtherKeyLine + `"}`, Status: 422,
 		},
 		{
 			Name: "add one that is too long", Method: "POST", URL: path,
-			Body: `{"public_key":"` + wiretest.OtherLine + strings.Repeat("x", 16<<10) + `"}`, Status: 422,
+			Body: `{"public_key":"` + wiretest.OtherKeyLine + strings.Repeat("x", 16<<10) + `"}`, Status: 422,
 		},
 		{
 			Name: "add one with options", Method: "POST", URL: path,
-			Body: `{"public_key":"command=\"sh\" ` + wiretest.OtherLine + `"}`, Status: 422,
+			Body: `{"public_key":"command=\"sh\" ` + wiretest.OtherKeyLine + `"}`, Status: 422,
 		},
 		{
 			Name: "remove", Method: "DELETE", URL: path + "/" + wiretest.AdasKey.ID,
-			Has: []string{wiretest.AdasPrint}, After: wiretest.AuditedOfAccount("key removed"),
+			Has: []string{wiretest.AdasFingerprint}, After: wiretest.AuditedOfAccount("key removed"),
 		},
 		{
-			Name: "remove by fingerprint", Method: "DELETE", URL: path + "/" + wiretest.AdasPrint,
-			Has: []string{wiretest.AdasKey.ID}, After: keyless,
+			Name: "remove by fingerprint", Method: "DELETE", URL: path + "/" + wiretest.AdasFingerprint,
+			Has: []string{wiretest.AdasKey.ID}, After: hasNoKey,
 		},
 		{
 			Name: "remove another's", Method: "DELETE", URL: path + "/" + wiretest.AdasKey.ID,
@@ -71,20 +71,20 @@ func TestKeys(t *testing.T) {
 	})
 }
 
-func keyless(t *testing.T, r *fixture, _ *http.Response) {
+func hasNoKey(t *testing.T, r *fixture, _ *http.Response) {
 	t.Helper()
 	if _, body := r.Ask("GET", "/account/keys", "", nil); strings.TrimSpace(body) != "[]" {
 		t.Errorf("the keys are %s", body)
 	}
 }
 
-// FuzzPublicKeys: what is taken as a key is one line of one key, and is found by
-// its fingerprint.
+// FuzzPublicKeys checks that whatever is accepted as a key is one line with one
+// key, and is found by its fingerprint.
 func FuzzPublicKeys(f *testing.F) {
 	for _, seed := range []string{
-		wiretest.AdasLine, wiretest.OtherLine, wiretest.OtherLine + "\n", "# a comment\n" + wiretest.OtherLine,
-		"ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAAA==", "\n" + wiretest.OtherLine, `from="*" ` + wiretest.OtherLine,
-		"ssh-dss AAAA", wiretest.OtherLine + "\r\n", "",
+		wiretest.AdasKeyLine, wiretest.OtherKeyLine, wiretest.OtherKeyLine + "\n", "# a comment\n" + wiretest.OtherKeyLine,
+		"ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAAA==", "\n" + wiretest.OtherKeyLine, `from="*" ` + wiretest.OtherKeyLine,
+		"ssh-dss AAAA", wiretest.OtherKeyLine + "\r\n", "",
 	} {
 		f.Add(seed)
 	}
@@ -103,7 +103,7 @@ func FuzzPublicKeys(f *testing.F) {
 			if strings.Contains(strings.TrimSpace(k.PublicKey), "\n") {
 				t.Errorf("%q is taken as one key", line)
 			}
-			for _, method := range []string{"GET", "DELETE"} { // the next one may be the same
+			for _, method := range []string{"GET", "DELETE"} { // the next input may be the same key
 				if res, body := fixture.Ask(method, "/account/keys/"+k.Fingerprint, "", nil); res.StatusCode != 200 {
 					t.Errorf("%s of %q by its fingerprint gets %d: %s", method, line, res.StatusCode, body)
 				}

@@ -15,9 +15,8 @@ func logDoraIn(t *testing.T, fixture *fixture, password string) grant {
 		wiretest.Header("Authorization", wiretest.Basic("dora@example.com", password)), 201)
 }
 
-// TestANewPasswordEndsWhatTheOldOneOpened: logins, whether they were made by the
-// CLI or by a browser; not the one that asks, nor what was made with a login's
-// token.
+// TestANewPasswordEndsWhatTheOldOneOpened checks logins of the CLI and of browsers.
+// The login that asks stays, and so does what was made with the token of a login.
 func TestANewPasswordEndsWhatTheOldOneOpened(t *testing.T) {
 	b := beginLogin(t)
 	if status, body := b.send(t, doraPassword, nil); status != 200 {
@@ -62,8 +61,8 @@ func TestANewPasswordEndsWhatTheOldOneOpened(t *testing.T) {
 	}
 }
 
-// TestAPasswordIsChangedByWhoKnowsIt: a token is not enough, and guessing with
-// one is as slow as without.
+// TestAPasswordIsChangedByWhoKnowsIt checks that a token is not enough, and that
+// guesses with a token are delayed like those without.
 func TestAPasswordIsChangedByWhoKnowsIt(t *testing.T) {
 	b := beginLogin(t)
 	mine := wiretest.Bearer(logDoraIn(t, b.fixture, doraPassword).AccessToken.Token)

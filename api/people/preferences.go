@@ -16,8 +16,8 @@ func (s *Server) preferenceRoutes() []wire.Route {
 	}
 }
 
-// preferences are an account's on the wire, and as they are kept. The platform
-// goes by none of them.
+// preferences are those of an account, as JSON and as they are stored. The platform
+// uses none of them.
 type preferences struct {
 	DefaultOrganization             *string  `json:"default-organization"`
 	DismissedGettingStarted         *bool    `json:"dismissed-getting-started"`
@@ -31,7 +31,7 @@ type preferences struct {
 	Timezone                        *string  `json:"timezone"`
 }
 
-// longestPreferences bounds what an account may have kept for it.
+// longestPreferences bounds what is stored for an account.
 const longestPreferences = 16 << 10
 
 func preferencesOf(a renga.Account) (preferences, error) {

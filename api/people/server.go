@@ -1,5 +1,5 @@
-// Package people answers for accounts: who somebody is, what lets them in, their
-// SSH keys and preferences.
+// Package people answers the routes of accounts: profiles, authorizations and
+// logins, SSH keys, preferences.
 package people
 
 import (
@@ -8,7 +8,7 @@ import (
 	"renga/api/wire"
 )
 
-// Parts are who does the work.
+// Parts are the rooms that the family needs.
 type Parts struct {
 	Accounts       Accounts
 	Logins         Logins
@@ -26,7 +26,7 @@ type Server struct {
 // New makes a Server.
 func New(d *wire.Door, p Parts) *Server { return &Server{Door: d, parts: p} }
 
-// Routes are all of the family's.
+// Routes gives all routes of the family.
 func (s *Server) Routes() []wire.Route {
 	return slices.Concat(
 		s.accountRoutes(), s.accountFeatureRoutes(), s.authorizationRoutes(), s.keyRoutes(), s.preferenceRoutes(),

@@ -26,8 +26,8 @@ func (s *Server) couplingRoutes() []wire.Route {
 	}
 }
 
-// coupling is a coupling on the wire. The pipeline's name is not in Heroku's
-// schema; the official CLI reads it.
+// coupling is a coupling as JSON. The pipeline's name is not in Heroku's schema;
+// the official CLI reads it.
 type coupling struct {
 	App       wire.OnlyID `json:"app"`
 	CreatedAt string      `json:"created_at"`
@@ -89,7 +89,7 @@ func (s *Server) couplingInfo(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusOK, newCoupling(p, c))
 }
 
-// couplingOfApp answers one object: an app is in one pipeline at the most.
+// couplingOfApp answers with one object, because an app is in one pipeline at most.
 func (s *Server) couplingOfApp(w http.ResponseWriter, r *http.Request) error {
 	a, err := s.AppOf(r)
 	if err != nil {
@@ -148,7 +148,7 @@ func (s *Server) createCoupling(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusCreated, newCoupling(p, c))
 }
 
-// coupled are the apps of a pipeline, seen by the caller or not.
+// coupled gives all apps of a pipeline, also those that the caller may not see.
 func (s *Server) coupled(ctx context.Context, see visible, p renga.Pipeline) ([]renga.App, error) {
 	return s.Apps.SomeApps(ctx, see.coupled[p.ID])
 }
@@ -182,8 +182,8 @@ func (s *Server) updateCoupling(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusOK, newCoupling(p, c))
 }
 
-// couplingToChange finds the coupling of the path, which the owner of its
-// pipeline and who operates its app may change.
+// couplingToChange finds the coupling of the path, if the caller owns its pipeline
+// or may operate its app.
 func (s *Server) couplingToChange(r *http.Request) (renga.Pipeline, renga.Coupling, error) {
 	p, c, err := s.couplingOf(r)
 	if err == nil && p.Owner != wire.Caller(r).ID {
@@ -192,7 +192,7 @@ func (s *Server) couplingToChange(r *http.Request) (renga.Pipeline, renga.Coupli
 	return p, c, err
 }
 
-// editCoupling changes one coupling; nil takes it out.
+// editCoupling changes one coupling; an edit of nil removes it.
 func (s *Server) editCoupling(
 	r *http.Request, p renga.Pipeline, id string, edit func(*renga.Coupling),
 ) (renga.Pipeline, error) {

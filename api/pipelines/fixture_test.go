@@ -21,18 +21,17 @@ type (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-// newFixture serves the family over the fake rooms.
-func newFixture() *fixture {
-	r := wiretest.New()
+// newFull serves the family over a store with pipelines and promotions.
+func newFull(changes ...func(*wiretest.Seed)) *fixture {
+	r := wiretest.New(append([]func(*wiretest.Seed){wiretest.AddAll}, changes...)...)
 	return r.Mount(func(d *wire.Door) []wire.Route {
 		return pipelines.New(d, pipelines.Parts{
-			Pipelines: r.DB, PipelineVars: r.DB, Promotions: wiretest.Promotions{FakeRooms: r.FakeRooms, Store: r.DB},
-			History: r.FakeRooms, ShowRelease: showRelease, VersionOf: versionOf,
+			Pipelines: r.DB, PipelineVars: r.DB, Promotions: fake{r}, History: r.DB, ShowRelease: showRelease, VersionOf: versionOf,
 		}).Routes()
 	})
 }
 
-// showRelease tells of a release what tests look at.
+// showRelease shows what tests read of a release.
 func showRelease(_ context.Context, a renga.App, rec renga.ReleaseRecord, _ *wire.People) (any, error) {
 	return map[string]any{
 		"app": wire.AppRef(a), "id": wire.ReleaseID(rec.App, rec.Version), "description": rec.Description,
@@ -40,7 +39,8 @@ func showRelease(_ context.Context, a renga.App, rec renga.ReleaseRecord, _ *wir
 	}, nil
 }
 
-// versionOf knows the third release of hello by its id, and reads versions.
+// versionOf gives the version for the id of hello's third release, and reads
+// versions.
 func versionOf(_ context.Context, app renga.AppID, identity string) (int, error) {
 	if app == wiretest.Hello && identity == wire.ReleaseID(app, 3) {
 		return 3, nil
@@ -52,11 +52,21 @@ func versionOf(_ context.Context, app renga.AppID, identity string) (int, error)
 	return version, nil
 }
 
-// furnished has pipelines and promotions.
-func furnished() *fixture { return wiretest.Furnish(newFixture()) }
+// fake stands for the promoter: it records promotions, and nobody carries them out.
+type fake struct{ *fixture }
 
-// play runs scenarios, each on a furnished fixture of its own.
+func (f fake) Promotable(ctx context.Context, app renga.AppID) (renga.ReleaseRecord, error) {
+	return f.Releaser.Promotable(ctx, app)
+}
+
+func (f fake) Promote(ctx context.Context, p renga.Promotion) error { return f.DB.AddPromotion(ctx, p) }
+
+func (f fake) Promotion(ctx context.Context, id string) (renga.Promotion, error) {
+	return f.DB.Promotion(ctx, id)
+}
+
+// play runs scenarios, each on a fixture of its own.
 func play(t *testing.T, scenarios []scenario) {
 	t.Helper()
-	wiretest.Run(t, furnished, scenarios)
+	wiretest.Run(t, newFull, scenarios)
 }

@@ -13,18 +13,18 @@ import (
 
 // Pipelines keeps pipelines with their couplings.
 type Pipelines interface {
-	// Pipelines are an account's own and those that any of the apps is in.
+	// Pipelines lists those of an account and those that have any of the apps.
 	Pipelines(ctx context.Context, owner renga.AccountID, apps []renga.AppID) ([]renga.Pipeline, error)
-	// CreatePipeline and UpdatePipeline are Conflict when the owner has one of
-	// that name, or when an app would be in two pipelines.
+	// CreatePipeline and UpdatePipeline are Conflict if the owner has another
+	// pipeline of that name, or if an app would be in two pipelines.
 	CreatePipeline(ctx context.Context, p renga.Pipeline) error
 	UpdatePipeline(ctx context.Context, id renga.PipelineID, edit func(*renga.Pipeline) error) (renga.Pipeline, error)
 	DeletePipeline(ctx context.Context, id renga.PipelineID) error
 }
 
-// History knows the records of releases.
+// History gives the records of releases.
 type History interface {
-	// Release is NotFound for a version that the app has not.
+	// Release is NotFound for a version that the app does not have.
 	Release(ctx context.Context, app renga.AppID, version int) (renga.ReleaseRecord, error)
 	Releases(ctx context.Context, app renga.AppID, q renga.ReleaseQuery) ([]renga.ReleaseRecord, error)
 }
@@ -40,8 +40,8 @@ func (s *Server) pipelineRoutes() []wire.Route {
 	}
 }
 
-// pipeline is a pipeline on the wire. The last field is not in Heroku's schema;
-// the official CLI reads it.
+// pipeline is a pipeline as JSON. The last field is not in Heroku's schema; the
+// official CLI reads it.
 type pipeline struct {
 	CreatedAt string        `json:"created_at"`
 	ID        string        `json:"id"`
@@ -52,7 +52,7 @@ type pipeline struct {
 	Generation wire.Ref `json:"generation"`
 }
 
-// pipelineOwner is who a pipeline belongs to. There are no teams.
+// pipelineOwner is the owner of a pipeline, always an account: there are no teams.
 type pipelineOwner struct {
 	ID   string `json:"id"`
 	Type string `json:"type"`
@@ -60,19 +60,19 @@ type pipelineOwner struct {
 
 const ownerIsUser = "user"
 
-func ownerOnWire(id renga.AccountID) pipelineOwner {
+func shownOwner(id renga.AccountID) pipelineOwner {
 	return pipelineOwner{ID: string(id), Type: ownerIsUser}
 }
 
 func newPipeline(p renga.Pipeline) pipeline {
 	return pipeline{
-		CreatedAt: wire.Stamp(p.CreatedAt), ID: string(p.ID), Name: p.Name, Owner: ownerOnWire(p.Owner),
+		CreatedAt: wire.Stamp(p.CreatedAt), ID: string(p.ID), Name: p.Name, Owner: shownOwner(p.Owner),
 		UpdatedAt: wire.Stamp(p.UpdatedAt), Generation: wire.GenerationRef(),
 	}
 }
 
-// listPipelines lists what the caller sees. The official CLI finds pipelines
-// by their name with the query eq[name].
+// listPipelines lists the pipelines that the caller may see. The official CLI looks
+// one up by its name with the query eq[name].
 func (s *Server) listPipelines(w http.ResponseWriter, r *http.Request) error {
 	see, err := s.visibleTo(r)
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *Server) createPipeline(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	me := wire.Caller(r)
-	if body.Owner != nil && *body.Owner != ownerOnWire(me.ID) {
+	if body.Owner != nil && *body.Owner != shownOwner(me.ID) {
 		return wire.Invalid("A pipeline belongs to the account that makes it; leave the owner out.")
 	}
 	if err := renga.ValidatePipelineName(body.Name); err != nil {
@@ -146,7 +146,7 @@ func (s *Server) updatePipeline(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusOK, newPipeline(after))
 }
 
-// editPipeline changes a pipeline; one that went meanwhile is not found.
+// editPipeline changes a pipeline; NotFound if it was deleted meanwhile.
 func (s *Server) editPipeline(
 	r *http.Request, p renga.Pipeline, edit func(*renga.Pipeline) error,
 ) (renga.Pipeline, error) {
@@ -166,15 +166,14 @@ func (s *Server) deletePipeline(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusOK, newPipeline(p))
 }
 
-// pipelineTransfer is a change of owner on the wire.
+// pipelineTransfer is a change of owner as JSON.
 type pipelineTransfer struct {
 	Pipeline      wire.OnlyID   `json:"pipeline"`
 	PreviousOwner pipelineOwner `json:"previous_owner"`
 	NewOwner      pipelineOwner `json:"new_owner"`
 }
 
-// transferPipeline gives a pipeline to another account. The apps in it stay
-// with their owners.
+// transferPipeline gives a pipeline to another account. Its apps keep their owners.
 func (s *Server) transferPipeline(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		Pipeline wire.OnlyID   `json:"pipeline"`
@@ -209,6 +208,6 @@ func (s *Server) transferPipeline(w http.ResponseWriter, r *http.Request) error 
 	}
 	s.Audit(r, "pipeline transferred", "", "pipeline", p.Name, "to", to.Email)
 	return wire.Answer(w, http.StatusCreated, pipelineTransfer{
-		Pipeline: wire.OnlyID{ID: string(p.ID)}, PreviousOwner: ownerOnWire(p.Owner), NewOwner: ownerOnWire(to.ID),
+		Pipeline: wire.OnlyID{ID: string(p.ID)}, PreviousOwner: shownOwner(p.Owner), NewOwner: shownOwner(to.ID),
 	})
 }

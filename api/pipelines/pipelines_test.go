@@ -11,9 +11,9 @@ import (
 
 func TestPipelines(t *testing.T) {
 	missing := []string{`{"resource":"pipeline","id":"not_found","message":"Couldn't find that pipeline."}`}
-	path := "/pipelines/" + string(wiretest.Pipe)
+	path := "/pipelines/" + string(wiretest.PipelineID)
 	play(t, []scenario{
-		{Name: "found by name", URL: "/pipelines/haiku", Has: []string{`"id":"` + string(wiretest.Pipe)}},
+		{Name: "found by name", URL: "/pipelines/haiku", Has: []string{`"id":"` + string(wiretest.PipelineID)}},
 		{
 			Name: "listed", URL: "/pipelines",
 			Has: []string{`"name":"haiku"`, `"owner":{"id":"` + string(wiretest.Ada.ID) + `","type":"user"}`},
@@ -49,12 +49,12 @@ func TestPipelines(t *testing.T) {
 		{Name: "renamed badly", Method: "PATCH", URL: path, Body: `{"name":"No"}`, Status: 422},
 		{
 			Name: "given to nobody", Method: "POST", URL: "/pipeline-transfers",
-			Body:   `{"pipeline":{"id":"` + string(wiretest.Pipe) + `"},"new_owner":{"id":"nobody","type":"user"}}`,
+			Body:   `{"pipeline":{"id":"` + string(wiretest.PipelineID) + `"},"new_owner":{"id":"nobody","type":"user"}}`,
 			Status: 404,
 		},
 		{
 			Name: "given to a team", Method: "POST", URL: "/pipeline-transfers",
-			Body:   `{"pipeline":{"id":"` + string(wiretest.Pipe) + `"},"new_owner":{"id":"x","type":"team"}}`,
+			Body:   `{"pipeline":{"id":"` + string(wiretest.PipelineID) + `"},"new_owner":{"id":"x","type":"team"}}`,
 			Status: 422,
 		},
 		{Name: "vars of no stage", URL: path + "/stage/moon/config-vars", Status: 404},
@@ -67,14 +67,14 @@ func TestPipelines(t *testing.T) {
 
 func TestCouplings(t *testing.T) {
 	couple := func(app, stage string) string {
-		return `{"app":"` + app + `","pipeline":"` + string(wiretest.Pipe) + `","stage":"` + stage + `"}`
+		return `{"app":"` + app + `","pipeline":"` + string(wiretest.PipelineID) + `","stage":"` + stage + `"}`
 	}
 	play(t, []scenario{
 		{
 			Name: "of an app is one object", URL: "/apps/hello/pipeline-couplings",
 			Has: []string{
 				`{"app":{"id":"` + string(wiretest.Hello),
-				`"pipeline":{"id":"` + string(wiretest.Pipe) + `","name":"haiku"},"stage":"staging"`,
+				`"pipeline":{"id":"` + string(wiretest.PipelineID) + `","name":"haiku"},"stage":"staging"`,
 			},
 		},
 		{
@@ -95,20 +95,20 @@ func TestCouplings(t *testing.T) {
 		},
 		{Name: "at no stage", Method: "POST", URL: "/pipeline-couplings", Body: couple("hello", "moon"), Status: 422},
 		{
-			Name: "moved to no stage", Method: "PATCH", URL: "/pipeline-couplings/" + wiretest.ProdOfIt,
+			Name: "moved to no stage", Method: "PATCH", URL: "/pipeline-couplings/" + wiretest.ProductionID,
 			Body: `{"stage":"moon"}`, Status: 422,
 		},
 		{
-			Name: "hidden from others", URL: "/pipeline-couplings/" + wiretest.ProdOfIt, Headers: wiretest.AsBob,
+			Name: "hidden from others", URL: "/pipeline-couplings/" + wiretest.ProductionID, Headers: wiretest.AsBob,
 			Status: 404,
 		},
 	})
 }
 
-func TestATakenOutAppCanBePutElsewhere(t *testing.T) {
-	fixture := furnished()
+func TestAnAppCanChangeItsPipeline(t *testing.T) {
+	fixture := newFull()
 	for _, step := range []scenario{
-		{Method: "DELETE", URL: "/pipeline-couplings/" + wiretest.StagingOfIt, Has: []string{`"stage":"staging"`}},
+		{Method: "DELETE", URL: "/pipeline-couplings/" + wiretest.StagingID, Has: []string{`"stage":"staging"`}},
 		{URL: "/apps/hello/pipeline-couplings", Status: 404},
 		{Method: "POST", URL: "/pipelines", Body: `{"name":"second"}`, Status: 201, Has: []string{`"name":"second"`}},
 		{URL: "/pipelines/second/pipeline-couplings", Has: []string{`[]`}},
@@ -149,28 +149,31 @@ func TestPromotionsThatAreRefused(t *testing.T) {
 		),
 		ask("a release that is none", wiretest.OfRelease("v99"), "which is v3, not v99"),
 		ask("a release of a wrong name", wiretest.OfRelease("newest"), "The source has no release newest."),
-		ask("nothing to take", wiretest.Promote(wiretest.Shop, wiretest.Hello), "There is nothing to promote."),
+		{
+			Name: "nothing to take", Method: "POST", URL: "/pipeline-promotions",
+			Prepare: func(s *wiretest.Seed) { s.Releases[wiretest.Shop] = s.Releases[wiretest.Shop][:1] },
+			Body:    wiretest.Promote(wiretest.Shop, wiretest.Hello), Status: 422, Has: []string{"so there is nothing to promote."},
+		},
 		{
 			Name: "another's pipeline", Method: "POST", URL: "/pipeline-promotions",
 			Body: wiretest.Promote(wiretest.Hello, wiretest.Shop), Headers: wiretest.AsBob, Status: 404,
 		},
 		{
-			Name: "unknown", URL: "/pipeline-promotions/" + wiretest.ProdOfIt, Status: 404,
+			Name: "unknown", URL: "/pipeline-promotions/" + wiretest.ProductionID, Status: 404,
 			Has: []string{`"resource":"pipeline_promotion"`},
 		},
 		{
-			Name: "hidden from others", URL: "/pipeline-promotions/" + wiretest.Promoted, Headers: wiretest.AsBob,
+			Name: "hidden from others", URL: "/pipeline-promotions/" + wiretest.PromotionID, Headers: wiretest.AsBob,
 			Status: 404,
 		},
 	})
 }
 
-func TestATargetFaresAsItsRelease(t *testing.T) {
-	fixture := furnished()
-	at := "/pipeline-promotions/" + wiretest.Promoted
+func TestATargetHasTheStatusOfItsRelease(t *testing.T) {
+	at := "/pipeline-promotions/" + wiretest.PromotionID
 	scenario{
 		URL: at, Has: []string{`"status":"completed"`, `"source":{"app":{"id":"` + string(wiretest.Hello)},
-	}.Play(t, fixture)
+	}.Play(t, newFull())
 	for _, step := range []struct {
 		outcome renga.Outcome
 		has     []string
@@ -185,15 +188,19 @@ func TestATargetFaresAsItsRelease(t *testing.T) {
 		},
 		{renga.Outcome{Status: renga.Superseded}, []string{`"status":"succeeded"`, `"error_message":null`}},
 	} {
-		fixture.FakeRooms.Outcomes[2] = step.outcome
-		scenario{URL: at + "/promotion-targets", Has: step.has}.Play(t, fixture)
+		scenario{URL: at + "/promotion-targets", Has: step.has}.Play(t, newFull(func(s *wiretest.Seed) {
+			s.Releases[wiretest.Shop][1].Outcome = step.outcome
+		}))
 	}
-	fixture.FakeRooms.History[wiretest.Shop] = nil
+	fixture := newFull()
+	if err := fixture.DB.RemoveApp(t.Context(), wiretest.Shop); err != nil {
+		t.Fatal(err)
+	}
 	scenario{URL: at + "/promotion-targets", Has: []string{`"status":"failed"`, "is gone"}}.Play(t, fixture)
 }
 
 func TestAPromotionIsPendingFirst(t *testing.T) {
-	fixture := furnished()
+	fixture := newFull()
 	serves := `{"app":{"id":"` + string(wiretest.Hello) + `"},"release":{"id":"` + wire.ReleaseID(wiretest.Hello, 3) +
 		`"}}`
 	res, body := fixture.Ask(
@@ -225,10 +232,13 @@ func TestAPromotionIsPendingFirst(t *testing.T) {
 }
 
 func TestTheLatestDeploymentBroughtTheImages(t *testing.T) {
-	fixture := furnished()
-	in := renga.Inputs{}.Clone()
-	in.Images[renga.Web], in.Vars["A"] = wiretest.Image(renga.Web, 2), "b"
-	fixture.FakeRooms.Add(wiretest.Shop, "Set A config vars", in)
+	fixture := newFull()
+	if _, err := fixture.Releaser.Change(t.Context(), wiretest.Shop, renga.Change{Edit: func(in *renga.Inputs) error {
+		in.Vars["A"] = "b"
+		return nil
+	}}); err != nil {
+		t.Fatal(err)
+	}
 	scenario{
 		URL: "/pipelines/haiku/latest-deployments", Has: []string{`"version":2`}, HasNot: []string{`"version":3`},
 	}.Play(t, fixture)

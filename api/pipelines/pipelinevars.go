@@ -10,7 +10,7 @@ import (
 	"renga/api/wire"
 )
 
-// PipelineVars keeps the config vars that pipelines have for a stage.
+// PipelineVars keeps the config vars of the stages of pipelines.
 type PipelineVars interface {
 	PipelineVars(ctx context.Context, id renga.PipelineID, stage renga.Stage) (renga.Vars, error)
 	SetPipelineVars(
@@ -30,8 +30,8 @@ func (s *Server) pipelineVarRoutes() []wire.Route {
 	}
 }
 
-// stageOf finds the pipeline and the stage of the path. Their config vars are
-// for the pipeline's owner.
+// stageOf gives the pipeline and the stage of the path. Only the pipeline's owner
+// may have their config vars.
 func (s *Server) stageOf(r *http.Request) (renga.Pipeline, renga.Stage, error) {
 	stage := renga.Stage(mux.Vars(r)["stage"])
 	if knownStage(stage) != nil {

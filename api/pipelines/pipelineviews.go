@@ -17,7 +17,8 @@ func (s *Server) pipelineViewRoutes() []wire.Route {
 	}
 }
 
-// latestOf lists one release of each app in a pipeline, where find finds one.
+// latestOf lists one release for each app of a pipeline, the one that find gives,
+// if any.
 func (s *Server) latestOf(find func(context.Context, renga.AppID) (*renga.ReleaseRecord, error)) wire.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		p, see, err := s.pipelineOf(r)
@@ -53,8 +54,8 @@ func (s *Server) showLatest(ctx context.Context, see visible, page []renga.Relea
 	return shown, nil
 }
 
-// newestDeployment is the release that brought the images of the newest one;
-// nil when there is none with images.
+// newestDeployment gives the release that brought the images of the newest release;
+// nil if that has no images.
 func (s *Server) newestDeployment(ctx context.Context, app renga.AppID) (*renga.ReleaseRecord, error) {
 	records, err := s.parts.History.Releases(
 		ctx, app, renga.ReleaseQuery{Descending: true, Max: wire.MaxPage},
@@ -72,7 +73,7 @@ func (s *Server) newestDeployment(ctx context.Context, app renga.AppID) (*renga.
 	return brought, nil
 }
 
-// ignoreGone passes over an app that goes while we look.
+// ignoreGone is nil for the error of an app that was deleted meanwhile.
 func ignoreGone(err error) error {
 	if renga.KindOf(err) == renga.NotFound {
 		return nil
@@ -80,7 +81,7 @@ func ignoreGone(err error) error {
 	return err
 }
 
-// pipelineStack is the one stack there is.
+// pipelineStack answers with the only stack.
 func (s *Server) pipelineStack(w http.ResponseWriter, r *http.Request) error {
 	if _, _, err := s.pipelineOf(r); err != nil {
 		return err

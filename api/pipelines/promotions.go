@@ -15,10 +15,10 @@ import (
 
 // Promotions promotes releases from app to app.
 type Promotions interface {
-	// Promotable is the release of an app that a promotion takes; Invalid, with
-	// the reason, when there is none.
+	// Promotable gives the release of an app that a promotion takes; Invalid, with
+	// the reason, if there is none.
 	Promotable(ctx context.Context, app renga.AppID) (renga.ReleaseRecord, error)
-	// Promote records a promotion that is carried out afterwards.
+	// Promote records a promotion. Its releases are made afterwards.
 	Promote(ctx context.Context, p renga.Promotion) error
 	Promotion(ctx context.Context, id string) (renga.Promotion, error)
 }
@@ -31,7 +31,7 @@ func (s *Server) promotionRoutes() []wire.Route {
 	}
 }
 
-// promotion is a promotion on the wire.
+// promotion is a promotion as JSON.
 type promotion struct {
 	CreatedAt string          `json:"created_at"`
 	ID        string          `json:"id"`
@@ -46,7 +46,7 @@ type promotionSource struct {
 	Release wire.OnlyID `json:"release"`
 }
 
-// promotionTarget is what became of one target on the wire.
+// promotionTarget is one target of a promotion and its outcome, as JSON.
 type promotionTarget struct {
 	App               wire.OnlyID  `json:"app"`
 	ErrorMessage      *string      `json:"error_message"`
@@ -61,7 +61,8 @@ const (
 	promotionCompleted = "completed"
 )
 
-// newPromotion maps a promotion; its targets say whether it is completed.
+// newPromotion makes JSON of a promotion, which is completed once all of its
+// targets are.
 func newPromotion(p renga.Promotion, targets []promotionTarget) promotion {
 	shown := promotion{
 		CreatedAt: wire.Stamp(p.CreatedAt), ID: p.ID, Pipeline: wire.OnlyID{
@@ -80,8 +81,8 @@ func newPromotion(p renga.Promotion, targets []promotionTarget) promotion {
 	return shown
 }
 
-// newPromotionTarget maps a target. Once its release is made, the target fares
-// as the release does.
+// newPromotionTarget makes JSON of a target. Once its release is made, the target
+// has the status of the release.
 func newPromotionTarget(p renga.Promotion, t renga.PromotionTarget, made renga.Outcome) promotionTarget {
 	shown := promotionTarget{
 		App: wire.OnlyID{ID: string(t.App)}, ID: t.ID, PipelinePromotion: wire.OnlyID{ID: p.ID},
@@ -90,7 +91,7 @@ func newPromotionTarget(p renga.Promotion, t renga.PromotionTarget, made renga.O
 	failure := t.Failure
 	if t.Release > 0 {
 		shown.Release = &wire.OnlyID{ID: wire.ReleaseID(t.App, t.Release)}
-		shown.Status = wire.StatusOnWire(made.Status)
+		shown.Status = wire.ReleaseStatus(made.Status)
 		if made.Status == renga.Failed {
 			failure = made.Reason
 		}
@@ -127,8 +128,8 @@ func (s *Server) replyPromotion(w http.ResponseWriter, r *http.Request, status i
 	return wire.Answer(w, status, newPromotion(p, targets))
 }
 
-// createPromotion answers as soon as the promotion is recorded; releases are
-// made afterwards.
+// createPromotion answers once the promotion is recorded. Its releases are made
+// afterwards.
 func (s *Server) createPromotion(w http.ResponseWriter, r *http.Request) error {
 	p, err := s.promotionAsked(r)
 	if err != nil {
@@ -157,8 +158,8 @@ func (s *Server) createPromotion(w http.ResponseWriter, r *http.Request) error {
 	return s.replyPromotion(w, r, http.StatusCreated, p)
 }
 
-// promotionAsked reads a promotion from the body. All its apps are in its
-// pipeline, and the caller may see the source and deploy to the targets.
+// promotionAsked reads a promotion from the body. It requires that all apps are in
+// the pipeline, and that the caller may see the source and deploy to the targets.
 func (s *Server) promotionAsked(r *http.Request) (renga.Promotion, error) {
 	type app struct {
 		App wire.OnlyID `json:"app"`
@@ -213,8 +214,7 @@ func (s *Server) promotionAsked(r *http.Request) (renga.Promotion, error) {
 	return asked, nil
 }
 
-// promotionOf finds the promotion of the path, which whoever sees its pipeline
-// may see.
+// promotionOf finds the promotion of the path, if the caller may see its pipeline.
 func (s *Server) promotionOf(r *http.Request) (renga.Promotion, error) {
 	p, err := s.parts.Promotions.Promotion(r.Context(), strings.ToLower(mux.Vars(r)["promotion"]))
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package pipelines answers for pipelines: the apps in them, their config vars,
+// Package pipelines answers the routes of pipelines: their apps, their config vars,
 // promotions.
 package pipelines
 
@@ -10,15 +10,16 @@ import (
 	"renga/api/wire"
 )
 
-// Parts are who does the work.
+// Parts are the rooms that the family needs.
 type Parts struct {
 	Pipelines    Pipelines
 	PipelineVars PipelineVars
 	Promotions   Promotions
 	History      History
-	// ShowRelease is a release on the wire.
+	// ShowRelease gives a release as JSON.
 	ShowRelease func(ctx context.Context, a renga.App, rec renga.ReleaseRecord, known *wire.People) (any, error)
-	// VersionOf reads the identity of a release; NotFound when it is none.
+	// VersionOf gives the version for a release's identity; NotFound if the app has
+	// no such release.
 	VersionOf func(ctx context.Context, app renga.AppID, identity string) (int, error)
 }
 
@@ -31,7 +32,7 @@ type Server struct {
 // New makes a Server.
 func New(d *wire.Door, p Parts) *Server { return &Server{Door: d, parts: p} }
 
-// Routes are all of the family's.
+// Routes gives all routes of the family.
 func (s *Server) Routes() []wire.Route {
 	return slices.Concat(
 		s.pipelineRoutes(), s.pipelineVarRoutes(), s.pipelineViewRoutes(), s.couplingRoutes(), s.promotionRoutes(),

@@ -12,18 +12,18 @@ import (
 	"renga/api/wire"
 )
 
-// visible is what a caller sees of the pipelines: his own and those with an app
-// that he may see, and in them only such apps.
+// visible is what a caller may see of the pipelines: their own pipelines, and
+// others with an app that they may see; in those only such apps.
 type visible struct {
 	apps      map[renga.AppID]renga.App
 	pipelines []renga.Pipeline
-	// coupled are all apps of each pipeline, those that the caller may not see
-	// too.
+	// coupled are all apps of each pipeline, also those that the caller may not
+	// see.
 	coupled map[renga.PipelineID][]renga.AppID
 }
 
 func (s *Server) visibleTo(r *http.Request) (visible, error) {
-	apps, err := s.seenApps(r)
+	apps, err := s.visibleApps(r)
 	if err != nil {
 		return visible{}, err
 	}
@@ -44,8 +44,8 @@ func (s *Server) visibleTo(r *http.Request) (visible, error) {
 	return see, nil
 }
 
-// seenApps are the apps that the caller may see, by id.
-func (s *Server) seenApps(r *http.Request) (map[renga.AppID]renga.App, error) {
+// visibleApps gives the apps that the caller may see, by id.
+func (s *Server) visibleApps(r *http.Request) (map[renga.AppID]renga.App, error) {
 	ids, err := s.Apps.AppIDs(r.Context())
 	if err != nil {
 		return nil, err
@@ -61,8 +61,8 @@ func (s *Server) seenApps(r *http.Request) (map[renga.AppID]renga.App, error) {
 	return apps, nil
 }
 
-// pipeline finds a pipeline by id or name, the caller's own first: others may
-// have one of the same name.
+// pipeline finds a pipeline by its id or name. It prefers the caller's own, because
+// others may have the same name.
 func (see visible) pipeline(identity string, me renga.AccountID) (renga.Pipeline, error) {
 	named := slices.DeleteFunc(slices.Clone(see.pipelines), func(p renga.Pipeline) bool {
 		return p.Name != identity && !strings.EqualFold(string(p.ID), identity)
@@ -78,7 +78,7 @@ func (see visible) pipeline(identity string, me renga.AccountID) (renga.Pipeline
 	return named[0], nil
 }
 
-// coupling finds the first coupling that fits, with its pipeline.
+// coupling finds the first coupling for which fits is true, with its pipeline.
 func (see visible) coupling(fits func(renga.Coupling) bool) (renga.Pipeline, renga.Coupling, error) {
 	for _, p := range see.pipelines {
 		if i := slices.IndexFunc(p.Couplings, fits); i >= 0 {
@@ -116,7 +116,8 @@ func (s *Server) ownPipelineNamed(r *http.Request, identity string) (renga.Pipel
 	return p, see, err
 }
 
-// appToOperate and appToDeploy find an app that a body names.
+// appToOperate and appToDeploy find the app that a body names, if the caller has
+// that permission.
 func (s *Server) appToOperate(r *http.Request, identity string) (renga.App, error) {
 	return s.AppNamed(r, identity, renga.MayOperate)
 }

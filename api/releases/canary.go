@@ -15,15 +15,15 @@ func (s *Server) canaryRoutes() []wire.Route {
 	}
 }
 
-// canary is how a release takes over, on the wire. Until is null as long as it
-// has not begun.
+// canary is the canary of a release as JSON. Until is null before its time has
+// begun.
 type canary struct {
 	Percent int     `json:"percent"`
 	Seconds int     `json:"seconds"`
 	Until   *string `json:"until"`
 }
 
-// newCanary is null for a release that takes over at once.
+// newCanary is nil for a release that takes over at once.
 func newCanary(rec renga.ReleaseRecord) *canary {
 	if !rec.Canary.On() {
 		return nil
@@ -36,8 +36,7 @@ func newCanary(rec renga.ReleaseRecord) *canary {
 	return shown
 }
 
-// appCanary is an app's own canary on the wire. Percent is null when there is
-// none.
+// appCanary is an app's own canary as JSON. Percent is null if there is none.
 type appCanary struct {
 	App       wire.Ref `json:"app"`
 	Percent   *int     `json:"percent"`
@@ -63,7 +62,7 @@ func (s *Server) canaryInfo(w http.ResponseWriter, r *http.Request) error {
 	return wire.Answer(w, http.StatusOK, newAppCanary(a))
 }
 
-// updateCanary holds for releases that are made from now on.
+// updateCanary sets the canary of releases to come.
 func (s *Server) updateCanary(w http.ResponseWriter, r *http.Request) error {
 	a, err := s.AppOf(r)
 	if err != nil {

@@ -9,18 +9,19 @@ import (
 	"renga/api/wire/wiretest"
 )
 
+// until is the end of the canary that tried makes.
+var until = time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+
 // tried makes v4 a canary with some of its time left.
-func tried(w *wiretest.FakeRooms) {
-	w.Canaries[4] = renga.DefaultCanary()
-	w.Outcomes[4] = renga.Outcome{Status: renga.Pending, At: wiretest.Born, CanaryUntil: wiretest.Born.Add(time.Minute)}
+func tried(s *wiretest.Seed) {
+	s.Releases[wiretest.Hello][3].Canary = renga.DefaultCanary()
+	s.Releases[wiretest.Hello][3].Outcome = renga.Outcome{Status: renga.Pending, At: wiretest.Born, CanaryUntil: until}
 }
 
 func TestReleasesAreMadeAsCanaries(t *testing.T) {
 	const url = "/apps/hello/releases"
-	noPreboot := func(w *wiretest.FakeRooms) {
-		a := w.Apps[wiretest.Hello]
-		a.Features = map[string]bool{renga.Preboot: false}
-		w.Apps[wiretest.Hello] = a
+	noPreboot := func(s *wiretest.Seed) {
+		s.Edit(wiretest.Hello, func(a *renga.App) { a.Features = map[string]bool{renga.Preboot: false} })
 	}
 	run(t, []scenario{
 		{Name: "a rollback", Method: "POST", URL: url, Body: `{"release":"v3","canary":{"percent":25,"seconds":60}}`, Status: 201,
@@ -33,7 +34,7 @@ func TestReleasesAreMadeAsCanaries(t *testing.T) {
 		},
 		{
 			Name: "while it is tried", Prepare: tried, URL: url + "/4",
-			Has: []string{`"canary":{"percent":10,"seconds":300,"until":"2026-01-02T03:05:05Z"}`},
+			Has: []string{`"canary":{"percent":10,"seconds":300,"until":"` + until.Format(time.RFC3339) + `"}`},
 		},
 		{
 			Name: "all requests", Method: "POST", URL: url, Body: `{"release":"v3","canary":{"percent":100}}`,
@@ -68,7 +69,7 @@ func TestAnAppsCanaryIsSetAndTakenAway(t *testing.T) {
 	if _, body := fixture.Ask("PATCH", url, `{"seconds":60}`, nil); !strings.Contains(body, `"percent":20,"seconds":60`) {
 		t.Errorf("changed: %s", body)
 	}
-	if got := fixture.FakeRooms.Apps[wiretest.Hello].Canary; got != (renga.Canary{Percent: 20, For: time.Minute}) ||
+	if got := fixture.App(t, wiretest.Hello).Canary; got != (renga.Canary{Percent: 20, For: time.Minute}) ||
 		!strings.Contains(fixture.Logged.String(), `"action":"canary set"`) {
 		t.Errorf("stored: %+v, log %s", got, fixture.Logged)
 	}
@@ -79,7 +80,7 @@ func TestAnAppsCanaryIsSetAndTakenAway(t *testing.T) {
 	if res, body := fixture.Ask("DELETE", url, "", nil); res.StatusCode != 200 || !strings.Contains(body, `"percent":20`) {
 		t.Errorf("taken away: %d %s", res.StatusCode, body)
 	}
-	if fixture.FakeRooms.Apps[wiretest.Hello].Canary.On() {
+	if fixture.App(t, wiretest.Hello).Canary.On() {
 		t.Error("the canary is still there")
 	}
 }

@@ -10,15 +10,15 @@ import (
 	"renga/api/wire"
 )
 
-// imageID is an image's id on the wire, where clients of Heroku want a UUID. It
-// is made of the digest, and the same for every app.
+// imageID gives an image's id, for which clients of Heroku want a UUID. It is made
+// of the digest, and is the same for every app.
 func imageID(digest string) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("renga:oci-image:"+digest)).String()
 }
 
-// releaseImage releases an image that is stored: by a digest or a tag that the
-// web process type was pushed with, or by the id that one of the app's releases
-// names it by. It may declare other process types too.
+// releaseImage releases a stored image. It is named by a digest, by a tag of the
+// web process type's repository, or by the id that the app's releases give it. It
+// may declare other process types too.
 func (s *Server) releaseImage(
 	r *http.Request, a renga.App, image, description string, canary renga.Canary,
 ) (renga.ReleaseRecord, error) {
@@ -49,7 +49,7 @@ func (s *Server) releaseImage(
 	return s.parts.Releases.Release(r.Context(), a.ID, rel.Version)
 }
 
-// imageByID finds the digest of an image that one of the app's releases runs.
+// imageByID finds the digest of an image that a release of the app runs.
 func (s *Server) imageByID(r *http.Request, a renga.App, id string) (string, error) {
 	records, err := s.parts.Releases.Releases(r.Context(), a.ID, renga.ReleaseQuery{Descending: true})
 	if err != nil {

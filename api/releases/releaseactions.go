@@ -8,12 +8,13 @@ import (
 	"renga/api/wire"
 )
 
-// Rollouts decides on releases that have not taken over yet.
+// Rollouts ends what goes on before a release takes over.
 type Rollouts interface {
 	// CancelRelease makes a pending release fail for the reason; Conflict when it
 	// is not pending.
 	CancelRelease(ctx context.Context, app renga.AppID, version int, reason string) error
-	// EndCanary lets a canary take over now; Conflict when it is none.
+	// EndCanary ends the time of a canary, so that it takes over now; Conflict when
+	// the release is no canary.
 	EndCanary(ctx context.Context, app renga.AppID, version int) error
 }
 
@@ -24,7 +25,7 @@ func (s *Server) releaseActionRoutes() []wire.Route {
 	}
 }
 
-// cancelRelease has a pending release fail at once; its dynos are stopped
+// cancelRelease makes a pending release fail. The dyno manager stops its dynos
 // afterwards.
 func (s *Server) cancelRelease(w http.ResponseWriter, r *http.Request) error {
 	return s.actOnRelease(w, r, "canceled", func(ctx context.Context, app renga.AppID, version int) error {
@@ -32,13 +33,13 @@ func (s *Server) cancelRelease(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// completeRelease has a canary take over now.
+// completeRelease ends the time of a canary, so that it takes over now.
 func (s *Server) completeRelease(w http.ResponseWriter, r *http.Request) error {
 	return s.actOnRelease(w, r, "completed", s.parts.Rollouts.EndCanary)
 }
 
-// actOnRelease does something with the release of the path, tells of it, and
-// answers what the release is then.
+// actOnRelease does something with the release of the path, logs it, and answers
+// with the release as it is then.
 func (s *Server) actOnRelease(
 	w http.ResponseWriter, r *http.Request, done string,
 	act func(ctx context.Context, app renga.AppID, version int) error,

@@ -4,25 +4,30 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"renga"
 	"renga/api/wire/wiretest"
 )
 
-func pendingFourth(w *wiretest.FakeRooms) {
-	w.Outcomes[4] = renga.Outcome{Status: renga.Pending, At: wiretest.Born}
+func pendingFourth(s *wiretest.Seed) {
+	s.Releases[wiretest.Hello][3].Outcome = renga.Outcome{Status: renga.Pending, At: wiretest.Born}
 }
 
 func TestCompleteRelease(t *testing.T) {
 	const url = "/apps/hello/releases/v4/actions/complete"
 	run(t, []scenario{
-		{Name: "a canary", Prepare: tried, Method: "POST", URL: url, After: wiretest.Audited("release completed"),
-			Has: []string{
-				`"status":"pending"`, `"canary":{"percent":10,"seconds":300,"until":"2026-01-02T03:04:05Z"}`,
+		{Name: "a canary", Prepare: tried, Method: "POST", URL: url, Has: []string{
+			`"status":"pending"`, `"canary":{"percent":10,"seconds":300,"until":"`},
+			After: func(t *testing.T, r *fixture, res *http.Response) {
+				wiretest.Audited("release completed")(t, r, res)
+				if o := r.Record(t, wiretest.Hello, 4).Outcome; o.CanaryUntil.After(time.Now()) || o.CanaryUntil.IsZero() {
+					t.Errorf("its time goes on until %s", o.CanaryUntil)
+				}
 			}},
 		{
 			Name: "one that is none", Prepare: pendingFourth, Method: "POST", URL: url, Status: 422,
-			Has: []string{"Release v4 is no canary."},
+			Has: []string{"Release v4 is no canary:"},
 		},
 		{Name: "of another", Method: "POST", URL: "/apps/other/releases/1/actions/complete", Status: 403},
 	})
@@ -35,9 +40,9 @@ func TestCancelRelease(t *testing.T) {
 			`"status":"failed"`, `"reason":"Canceled by ada@example.com"`, `"log":[]`},
 			After: func(t *testing.T, r *fixture, res *http.Response) {
 				wiretest.Audited("release canceled")(t, r, res)
-				if w := r.FakeRooms; len(w.Woken) != 1 ||
-					strings.Join(w.Said, ", ") != "Release v4 canceled by "+string(wiretest.Ada.ID) {
-					t.Errorf("woken %v, did %q", w.Woken, w.Said)
+				if len(r.Reconciled) != 1 ||
+					strings.Join(r.Noted, ", ") != "Release v4 canceled by "+string(wiretest.Ada.ID) {
+					t.Errorf("reconciled %v, did %q", r.Reconciled, r.Noted)
 				}
 			}},
 		{

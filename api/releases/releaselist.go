@@ -28,21 +28,21 @@ func (s *Server) listReleases(w http.ResponseWriter, r *http.Request) error {
 	}
 	var first, last string
 	if len(records) > 0 {
-		first, last = releaseMark(sp, records[0]), releaseMark(sp, records[len(records)-1])
+		first, last = rangeKey(sp, records[0]), rangeKey(sp, records[len(records)-1])
 	}
 	return wire.ReplyPage(w, page, sp, first, last, more, "version", "id")
 }
 
-// releaseMark is what a page's end says of a release.
-func releaseMark(sp wire.Span, rec renga.ReleaseRecord) string {
+// rangeKey gives the value of the range's field for a release.
+func rangeKey(sp wire.Span, rec renga.ReleaseRecord) string {
 	if sp.Field == "id" {
 		return wire.ReleaseID(rec.App, rec.Version)
 	}
 	return strconv.Itoa(rec.Version)
 }
 
-// releasePage reads the releases that a span asks for, and one more to see
-// whether there is one.
+// releasePage reads the releases of a span, and one more to find out whether others
+// follow.
 func (s *Server) releasePage(
 	ctx context.Context, app renga.AppID, sp wire.Span,
 ) (page []renga.ReleaseRecord, more bool, err error) {
@@ -60,9 +60,9 @@ func (s *Server) releasePage(
 	return page, false, nil
 }
 
-// releaseQuery turns a span's ends into versions. Ordered by id means ordered
-// by version too: the ids' own order would say nothing, and would make every
-// page read all. some is false when nothing can lie between the ends.
+// releaseQuery turns a span's ends into versions. Ordered by id means ordered by
+// version too, because the order of the ids tells nothing and would make every page
+// read all releases. some is false if nothing lies between the ends.
 func (s *Server) releaseQuery(
 	ctx context.Context, app renga.AppID, sp wire.Span,
 ) (q renga.ReleaseQuery, some bool, err error) {
@@ -84,7 +84,7 @@ func (s *Server) releaseQuery(
 	if sp.To.Exclusive {
 		q.To--
 	}
-	// To 0 would leave the end open, and means that nothing is asked for.
+	// no version is below 1, and a query with To 0 has no upper end
 	return q, q.To > 0 && q.From <= q.To, nil
 }
 
@@ -106,7 +106,7 @@ func (s *Server) boundVersion(ctx context.Context, app renga.AppID, field, value
 	return version, err
 }
 
-// showReleases completes records for the wire.
+// showReleases makes JSON of records.
 func (s *Server) showReleases(ctx context.Context, a renga.App, records []renga.ReleaseRecord) ([]release, error) {
 	page, known := make([]release, 0, len(records)), s.People()
 	for _, rec := range records {

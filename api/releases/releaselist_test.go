@@ -1,9 +1,13 @@
 package releases_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
+	"renga"
+	"renga/api/releases"
+	"renga/api/wire"
 	"renga/api/wire/wiretest"
 )
 
@@ -60,10 +64,31 @@ func TestReleaseListPages(t *testing.T) {
 	}
 }
 
+// queried keeps the last query for releases.
+type queried struct {
+	store releases.Releases
+	last  renga.ReleaseQuery
+}
+
+func (s *queried) Release(ctx context.Context, app renga.AppID, n int) (renga.ReleaseRecord, error) {
+	return s.store.Release(ctx, app, n)
+}
+
+func (s *queried) Releases(
+	ctx context.Context, app renga.AppID, q renga.ReleaseQuery,
+) ([]renga.ReleaseRecord, error) {
+	s.last = q
+	return s.store.Releases(ctx, app, q)
+}
+
 func TestReleaseListReadsOnlyWhatIsAskedFor(t *testing.T) {
-	fixture := newFixture()
-	fixture.Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", "version 2..; max=2, order=desc"))
-	q := fixture.FakeRooms.Asked[len(fixture.FakeRooms.Asked)-1]
+	r := wiretest.New()
+	store := &queried{store: r.DB}
+	r.Mount(func(d *wire.Door) []wire.Route {
+		return releases.New(d, releases.Parts{Releases: store, Releaser: r.Releaser}).Routes()
+	})
+	r.Ask("GET", "/apps/hello/releases", "", wiretest.Header("Range", "version 2..; max=2, order=desc"))
+	q := store.last
 	if q.From != 2 || q.To != 0 || q.Max != 3 || !q.Descending {
 		t.Errorf("read %+v", q)
 	}

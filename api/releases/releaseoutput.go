@@ -13,10 +13,10 @@ import (
 	"renga/api/wire"
 )
 
-// Outputs knows what release commands print.
+// Outputs gives what release commands print.
 type Outputs interface {
-	// Follow writes it to w as it comes, until over says that there will be no
-	// more.
+	// Follow writes the output to w as it comes, until over tells that it is
+	// complete.
 	Follow(
 		ctx context.Context, app renga.AppID, version int, w io.Writer, over func(context.Context) (bool, error),
 	) error
@@ -26,14 +26,14 @@ func (s *Server) releaseOutputRoutes() []wire.Route {
 	return []wire.Route{wire.Get("/streams/releases/{app}/{version}", wire.Open, s.streamOutput)}
 }
 
-// outputLife is for how long at least the URL of an output can be opened. It is
-// the same for as long, so that a release that does not change has one ETag.
+// outputLife is the least time for which the URL of an output is good. The URL does
+// not change for as long, so that the ETag of a release does not change either.
 const outputLife = time.Hour
 
-// outputKind is of what kind the keys of outputs are.
+// outputKind is the kind of the signed keys for outputs.
 const outputKind = "release output"
 
-// outputKey is what is signed.
+// outputKey is the content of a signed key.
 type outputKey struct {
 	wire.Pass
 	App     renga.AppID `json:"app"`
@@ -41,9 +41,9 @@ type outputKey struct {
 	Expires time.Time   `json:"expires"`
 }
 
-// outputURL is where a release command's output is read: by whoever has the
-// URL, for clients send no token there, as long as whoever got it has the right.
-// The key is in the query, which no log shows.
+// outputURL gives the URL of a release command's output. Clients send no token
+// there, so it is good for everybody who has it, as long as the account that it was
+// given to has the right. The key is in the query, which no log shows.
 func (s *Server) outputURL(ctx context.Context, app renga.AppID, version int) string {
 	key := outputKey{
 		Pass: s.PassOf(ctx), App: app, Version: version, Expires: s.Now().Truncate(outputLife).Add(2 * outputLife),
@@ -51,7 +51,7 @@ func (s *Server) outputURL(ctx context.Context, app renga.AppID, version int) st
 	return fmt.Sprintf("%sstreams/releases/%s/%d?key=%s", s.WebURL("api"), app, version, s.Sign(outputKind, key))
 }
 
-// openOutput reads the key of an output's URL.
+// openOutput reads and checks the key in an output's URL.
 func (s *Server) openOutput(r *http.Request) (k outputKey, err error) {
 	version, ok := parseVersion(mux.Vars(r)["version"])
 	switch {
@@ -62,12 +62,12 @@ func (s *Server) openOutput(r *http.Request) (k outputKey, err error) {
 			renga.Forbidden, "The URL of this output has expired; read the release again for another one.",
 		)
 	}
-	return k, s.Holds(r.Context(), k.Pass, k.App, wire.Looking)
+	return k, s.CheckPass(r.Context(), k.Pass, k.App, wire.Looking)
 }
 
-// streamOutput sends a release command's output as it comes. It ends when the
-// command's end has been recorded: whoever asks for the release then knows how
-// it went.
+// streamOutput sends a release command's output as it comes. It ends after the end
+// of the command was recorded, so that a client that asks for the release then
+// finds its outcome.
 func (s *Server) streamOutput(w http.ResponseWriter, r *http.Request) error {
 	k, err := s.openOutput(r)
 	if err != nil {
@@ -80,11 +80,11 @@ func (s *Server) streamOutput(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
-	out := flushing{w, http.NewResponseController(w)}
+	out := flushWriter{w, http.NewResponseController(w)}
 	if err := out.rc.Flush(); err != nil {
 		return fmt.Errorf("stream output: %w", err)
 	}
-	ctx, cancel := s.WhileHeld(r.Context(), k.Pass, app, wire.Looking)
+	ctx, cancel := s.WhileAllowed(r.Context(), k.Pass, app, wire.Looking)
 	defer cancel()
 	err = s.parts.Outputs.Follow(ctx, app, version, out, func(ctx context.Context) (bool, error) {
 		rec, err := s.parts.Releases.Release(ctx, app, version)
@@ -92,18 +92,18 @@ func (s *Server) streamOutput(w http.ResponseWriter, r *http.Request) error {
 	})
 	if err != nil && r.Context().Err() == nil {
 		s.Log.Warn("stream of a release's output broke off", "app", app, "release", version, "err", err)
-		panic(http.ErrAbortHandler) // the client must not take it for the end
+		panic(http.ErrAbortHandler) // so that the client does not take it for the end
 	}
 	return nil
 }
 
-// flushing sends each write at once.
-type flushing struct {
+// flushWriter sends each write at once.
+type flushWriter struct {
 	io.Writer
 	rc *http.ResponseController
 }
 
-func (f flushing) Write(p []byte) (int, error) {
+func (f flushWriter) Write(p []byte) (int, error) {
 	n, err := f.Writer.Write(p)
 	if err == nil {
 		err = f.rc.Flush()

@@ -9,8 +9,8 @@ import (
 	"renga/api/wire/wiretest"
 )
 
-// outputURL is the output stream's URL of a release of hello's; empty when it
-// has none.
+// outputURL gives the output_stream_url of a release of hello; empty if it has
+// none.
 func outputURL(t *testing.T, fixture *fixture, release string) string {
 	t.Helper()
 	_, body := fixture.Ask("GET", "/apps/hello/releases/"+release, "", nil)
@@ -24,8 +24,7 @@ func outputURL(t *testing.T, fixture *fixture, release string) string {
 }
 
 func TestTheOutputOfAReleaseCommandIsReadByItsURLAlone(t *testing.T) {
-	fixture := newFixture()
-	wiretest.WithPhase(fixture.FakeRooms)
+	fixture := newFixture(wiretest.WithPhase)
 	if u := outputURL(t, fixture, "3"); u != "" {
 		t.Errorf("a release without a command has output at %s", u)
 	}

@@ -3,6 +3,7 @@ package releases
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -15,29 +16,29 @@ import (
 	"renga/api/wire"
 )
 
-// Releases knows the records of releases.
+// Releases gives the records of releases.
 type Releases interface {
-	// Release is NotFound for a version that the app has not.
+	// Release is NotFound for a version that the app does not have.
 	Release(ctx context.Context, app renga.AppID, version int) (renga.ReleaseRecord, error)
 	Releases(ctx context.Context, app renga.AppID, q renga.ReleaseQuery) ([]renga.ReleaseRecord, error)
 }
 
 // Releaser makes releases and opens them.
 type Releaser interface {
-	// Rollback makes a new release of an old one; Invalid, with the reason,
-	// where that cannot be.
+	// Rollback makes a new release of an old one. Invalid, with the reason, if that
+	// is impossible.
 	Rollback(
 		ctx context.Context, app renga.AppID, version int, part renga.RollbackPart, canary renga.Canary,
 		by renga.AccountID,
 	) (renga.ReleaseRecord, error)
-	// Rerelease makes a new release of what the newest one holds.
+	// Rerelease makes a new release with the inputs of the newest one.
 	Rerelease(
 		ctx context.Context, app renga.AppID, description string, canary renga.Canary, by renga.AccountID,
 	) (renga.ReleaseRecord, error)
-	// Eligible is nil when the app can be rolled back to the release; else the
-	// error says why not.
+	// Eligible is nil if the app can be rolled back to the release; else the error
+	// says why not.
 	Eligible(ctx context.Context, app renga.App, r renga.ReleaseRecord) error
-	// Open gives the whole release, secrets included.
+	// Open gives the whole release, with its secrets.
 	Open(ctx context.Context, app renga.App, version int) (renga.Release, error)
 }
 
@@ -51,8 +52,7 @@ func (s *Server) releaseRoutes() []wire.Route {
 	}
 }
 
-// release is a release on the wire. Heroku leaves the last four fields out of
-// its schema.
+// release is a release as JSON. Heroku's schema does not have the last four fields.
 type release struct {
 	AddonPlanNames  []string    `json:"addon_plan_names"`
 	App             wire.Ref    `json:"app"`
@@ -68,48 +68,58 @@ type release struct {
 	User            wire.Person `json:"user"`
 	Version         int         `json:"version"`
 
-	// EligibleForRollback holds for the release that serves as well, as on Heroku.
+	// EligibleForRollback is true for the live release as well, as on Heroku.
 	EligibleForRollback bool `json:"eligible_for_rollback"`
 
 	// Reason says why the release failed, or else why it cannot be rolled back
 	// to.
 	Reason *string `json:"reason"`
-	// Log holds the last lines of the dyno that made it fail. Lists leave it
-	// null.
+	// Log has the last lines of the dyno that made the release fail. It is null in
+	// lists.
 	Log    []string          `json:"log"`
 	Images map[string]string `json:"images"` // process type to digest
-	Canary *canary           `json:"canary"` // null when it takes over at once
+	Canary *canary           `json:"canary"` // null if the release takes over at once
 }
 
-// newRelease maps a release; barred is why it cannot be rolled back to, nil
-// when it can. Current is the release that serves, as on Heroku: while a deploy
-// is under way, and after a failed one, it is not the newest.
-func newRelease(a renga.App, rec renga.ReleaseRecord, by wire.Person, barred error) release {
+// newRelease makes JSON of a record. Ineligible says why the app cannot be rolled
+// back to it; nil if it can. Current is the live release, as on Heroku; while a
+// deploy is under way and after a failed one it is not the newest.
+func newRelease(a renga.App, rec renga.ReleaseRecord, by wire.Person, ineligible error) release {
 	shown := release{
-		AddonPlanNames: []string{}, App: wire.AppRef(a), Artifacts: artifacts(rec.Images),
+		AddonPlanNames: append([]string{}, rec.Plans...), App: wire.AppRef(a), Artifacts: artifacts(rec.Images),
 		CreatedAt: wire.Stamp(rec.CreatedAt), Current: rec.Live,
 		Description: rec.Description, ID: wire.ReleaseID(
 			rec.App, rec.Version,
-		), Status: wire.StatusOnWire(rec.Outcome.Status),
+		), Status: wire.ReleaseStatus(rec.Outcome.Status),
 		UpdatedAt: wire.Stamp(rec.CreatedAt), User: by, Version: rec.Version,
-		EligibleForRollback: barred == nil, Images: digests(rec.Images), Canary: newCanary(rec),
+		EligibleForRollback: ineligible == nil, Images: digests(rec.Images), Canary: newCanary(rec),
 	}
 	if !rec.Outcome.At.IsZero() {
 		shown.UpdatedAt = wire.Stamp(rec.Outcome.At)
 	}
-	if reason := reasonOf(rec, barred); reason != "" {
+	if imagesGone(ineligible) {
+		shown.Status = "expired"
+	}
+	if reason := reasonOf(rec, ineligible); reason != "" {
 		shown.Reason = &reason
 	}
 	return shown
 }
 
-// artifact is an image of a release as Heroku names it.
+// imagesGone tells whether a release cannot be rolled back to because an image of
+// it is no longer there.
+func imagesGone(ineligible error) bool {
+	var inner *renga.Error
+	return errors.As(errors.Unwrap(ineligible), &inner) && inner.Kind == renga.NotFound
+}
+
+// artifact is an image of a release in Heroku's form.
 type artifact struct {
 	Type string `json:"type"`
 	ID   string `json:"id"`
 }
 
-// artifacts are the images of a release, each once.
+// artifacts gives the images of a release, each once.
 func artifacts(images map[renga.ProcessType]renga.Image) []artifact {
 	all := []artifact{}
 	for _, t := range slices.Sorted(maps.Keys(images)) {
@@ -121,11 +131,11 @@ func artifacts(images map[renga.ProcessType]renga.Image) []artifact {
 	return all
 }
 
-func reasonOf(rec renga.ReleaseRecord, barred error) string {
-	if rec.Outcome.Reason != "" || barred == nil || rec.Outcome.Status == renga.Pending {
+func reasonOf(rec renga.ReleaseRecord, ineligible error) string {
+	if rec.Outcome.Reason != "" || ineligible == nil || rec.Outcome.Status == renga.Pending {
 		return rec.Outcome.Reason
 	}
-	return renga.MessageOf(barred, "Whether this release can be rolled back to could not be found out; try again.")
+	return renga.MessageOf(ineligible, "Whether this release can be rolled back to could not be found out; try again.")
 }
 
 func digests(images map[renga.ProcessType]renga.Image) map[string]string {
@@ -136,7 +146,7 @@ func digests(images map[renga.ProcessType]renga.Image) map[string]string {
 	return byType
 }
 
-// showRelease completes a record for the wire.
+// showRelease makes JSON of a record.
 func (s *Server) showRelease(
 	ctx context.Context, a renga.App, rec renga.ReleaseRecord, known *wire.People,
 ) (release, error) {
@@ -144,14 +154,14 @@ func (s *Server) showRelease(
 	if err != nil {
 		return release{}, err
 	}
-	barred := s.parts.Releaser.Eligible(ctx, a, rec)
-	if kind := renga.KindOf(barred); barred != nil && kind != renga.Invalid && kind != renga.NotFound {
+	ineligible := s.parts.Releaser.Eligible(ctx, a, rec)
+	if kind := renga.KindOf(ineligible); ineligible != nil && kind != renga.Invalid && kind != renga.NotFound {
 		s.Log.Warn(
 			"eligibility of a release is not known", "app", a.Name, "release", renga.VersionName(rec.Version), "err",
-			barred,
+			ineligible,
 		)
 	}
-	shown := newRelease(a, rec, by, barred)
+	shown := newRelease(a, rec, by, ineligible)
 	if rec.HasPhase() {
 		url := s.outputURL(ctx, a.ID, rec.Version)
 		shown.OutputStreamURL = &url
@@ -167,7 +177,7 @@ func (s *Server) releaseInfo(w http.ResponseWriter, r *http.Request) error {
 	return s.replyRelease(w, r, a, version)
 }
 
-// replyRelease answers a release as it is now, with the log of its failure.
+// replyRelease answers with a release as it is now, with the log of its failure.
 func (s *Server) replyRelease(w http.ResponseWriter, r *http.Request, a renga.App, version int) error {
 	rec, err := s.parts.Releases.Release(r.Context(), a.ID, version)
 	if err != nil {
@@ -181,7 +191,7 @@ func (s *Server) replyRelease(w http.ResponseWriter, r *http.Request, a renga.Ap
 	return wire.Answer(w, http.StatusOK, shown)
 }
 
-// releaseOf finds the app of the path and the version that its release means.
+// releaseOf gives the app and the version of the path.
 func (s *Server) releaseOf(r *http.Request) (renga.App, int, error) {
 	a, err := s.AppOf(r)
 	if err != nil {
@@ -191,8 +201,8 @@ func (s *Server) releaseOf(r *http.Request) (renga.App, int, error) {
 	return a, version, err
 }
 
-// VersionOf reads a release's identity: "7", "v7" or an id. NotFound when it is
-// none, or an id that the app has not.
+// VersionOf gives the version for a release's identity: "7", "v7" or an id.
+// NotFound if it is neither, or an id that no release of the app has.
 func (s *Server) VersionOf(ctx context.Context, app renga.AppID, identity string) (int, error) {
 	if wire.IsUUID(identity) {
 		return s.versionByID(ctx, app, strings.ToLower(identity))
@@ -203,8 +213,8 @@ func (s *Server) VersionOf(ctx context.Context, app renga.AppID, identity string
 	return 0, wire.NotFound("release")
 }
 
-// versionByID tries the app's versions, newest first: ids are made of them, so
-// this asks nobody and takes a fraction of a millisecond per thousand.
+// versionByID tries the app's versions, the newest first. Ids are made of versions,
+// so this reads nothing and takes a fraction of a millisecond per thousand.
 func (s *Server) versionByID(ctx context.Context, app renga.AppID, id string) (int, error) {
 	newest, err := s.NewestOf(ctx, app)
 	if err != nil {
@@ -226,7 +236,7 @@ func parseVersion(s string) (int, bool) {
 	return int(n), err == nil && n > 0
 }
 
-// identity is the name or number of a resource in a body.
+// identity is a name or a number in a body.
 type identity string
 
 // UnmarshalJSON takes a string or a whole number.
@@ -244,13 +254,16 @@ func (i *identity) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// releaseAsked is what a new release is to be made of: an old one, whole or in
-// part, or, where only a description is given, what the newest one holds.
+// releaseAsked is the body of a request for a new release: of an old release or a
+// part of it, of an image, or, with a description alone, of what the newest release
+// has.
 type releaseAsked struct {
 	Release     identity           `json:"release"`
 	Part        renga.RollbackPart `json:"part"`
 	Slug        identity           `json:"slug"`
 	OCIImage    string             `json:"oci_image"`
+	Image       string             `json:"image"`        // of another registry
+	Process     renga.ProcessType  `json:"process_type"` // that the image is for
 	Description string             `json:"description"`
 	Canary      *wire.CanaryAsked  `json:"canary"`
 }
@@ -259,6 +272,12 @@ func (a releaseAsked) check() error {
 	switch {
 	case a.Slug != "":
 		return wire.Invalid("Releasing a slug is not supported; push an image instead.")
+	case a.Image != "" && (a.OCIImage != "" || a.Release != "" || a.Description != "" || a.Canary != nil):
+		return wire.Invalid("An \"image\" of another registry is released alone, as a push is; leave the other fields out.")
+	case a.Image == "" && a.Process != "":
+		return wire.Invalid("Field \"process_type\" goes with an \"image\" of another registry.")
+	case a.Image != "":
+		return nil
 	case a.OCIImage != "" && a.Release != "":
 		return wire.Invalid("Fields \"oci_image\" and \"release\" ask for two releases; leave one of them out.")
 	case a.Release == "" && a.Description == "" && a.OCIImage == "":
@@ -270,9 +289,9 @@ func (a releaseAsked) check() error {
 	return nil
 }
 
-// createRelease takes an app back to an old release, or releases the current
-// one again. It answers as soon as the new one is recorded; dynos move
-// afterwards.
+// createRelease takes an app back to an old release, or makes a release of an image
+// or of what the newest one has. It answers once the new release is recorded; its
+// dynos are started afterwards.
 func (s *Server) createRelease(w http.ResponseWriter, r *http.Request) error {
 	a, err := s.AppOf(r)
 	if err != nil {
@@ -285,8 +304,14 @@ func (s *Server) createRelease(w http.ResponseWriter, r *http.Request) error {
 	if err := asked.check(); err != nil {
 		return err
 	}
-	if asked.Part == renga.RollbackConfig { // it is a change of config vars and nothing else
-		if err := s.Also(r, wire.SettingSecrets); err != nil {
+	if asked.Image != "" {
+		if err := s.AlsoRequire(r, wire.Pushing); err != nil {
+			return err
+		}
+		return s.importImage(w, r, a, asked)
+	}
+	if asked.Part == renga.RollbackConfig { // only config vars change
+		if err := s.AlsoRequire(r, wire.SettingSecrets); err != nil {
 			return err
 		}
 	}
@@ -317,7 +342,7 @@ func (s *Server) makeRelease(r *http.Request, a renga.App, asked releaseAsked) (
 		return rec, err
 	}
 	version, err := s.VersionOf(r.Context(), a.ID, string(asked.Release))
-	if renga.KindOf(err) == renga.NotFound { // the path is right; what the body says is not
+	if renga.KindOf(err) == renga.NotFound { // the path is right, the body is not
 		err = wire.Invalid("%s has no release %s.", a.Name, wire.Clip(string(asked.Release)))
 	}
 	if err != nil {

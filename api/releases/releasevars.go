@@ -6,8 +6,8 @@ import (
 	"renga/api/wire"
 )
 
-// releaseConfigVars shows the whole environment of a release, the add-ons' vars
-// among it, as configVars does for now.
+// releaseConfigVars shows the whole environment of a release with the config vars
+// of add-ons, as configVars does for the newest release.
 func (s *Server) releaseConfigVars(w http.ResponseWriter, r *http.Request) error {
 	a, version, err := s.releaseOf(r)
 	if err != nil {

@@ -7,13 +7,12 @@ import (
 	"renga/api/wire"
 )
 
-// ShowRecord is a release on the wire as it was when something happened to it,
-// for other families.
+// ShowRecord gives a release as JSON as it was at an event, for other families.
 func ShowRecord(a renga.App, rec renga.ReleaseRecord, by wire.Person) any {
 	return newRelease(a, rec, by, nil)
 }
 
-// Show is a release on the wire, for other families.
+// Show gives a release as JSON, for other families.
 func (s *Server) Show(
 	ctx context.Context, a renga.App, rec renga.ReleaseRecord, known *wire.People,
 ) (any, error) {

@@ -11,20 +11,20 @@ import (
 
 // Tokens knows the API tokens.
 type Tokens interface {
-	// Bearer is who holds the token, and how far it goes; Unauthorized when
-	// nobody does.
+	// Bearer gives the account and the scopes of a token; Unauthorized for an
+	// unknown one.
 	Bearer(ctx context.Context, token string) (renga.Bearer, error)
 }
 
-// AuthorizationsPath is where a token is made out of email and password.
+// AuthorizationsPath is where clients make a token with email and password.
 const AuthorizationsPath = "/oauth/authorizations"
 
-// tokenHeader is the second place for a token: some commands of the official
-// CLI send an Authorization header that is none.
+// tokenHeader is the second place for a token: some commands of the official CLI
+// send an Authorization header without one.
 const tokenHeader = "X-Renga-Token"
 
-// authenticate lets requests through that carry good credentials, and that admit
-// lets through as well, and remembers whose they are.
+// authenticate lets requests with good credentials through, unless admit refuses
+// them, and remembers whose they are.
 func (d *Door) authenticate(admit Handler, next http.Handler) http.Handler {
 	return d.Handle(func(w http.ResponseWriter, r *http.Request) error {
 		bearer, err := d.bearerOf(r)
@@ -51,19 +51,19 @@ func (d *Door) bearerOf(r *http.Request) (renga.Bearer, error) {
 	if !ok || !strings.Contains(email, "@") || !takesPassword(r) {
 		return renga.Bearer{}, errUnauthorized()
 	}
-	return d.Logins.Login(r.Context(), email, password, From(r))
+	return d.Logins.Login(r.Context(), email, password, ClientAddress(r))
 }
 
-// Again is a request that is long over as if it came in now: its token is asked
-// about anew.
-func (d *Door) Again(ctx context.Context, r *http.Request) (*http.Request, error) {
+// Reauthenticate is a request that ended long ago as if it came in now: its token
+// is checked anew.
+func (d *Door) Reauthenticate(ctx context.Context, r *http.Request) (*http.Request, error) {
 	r = r.WithContext(context.WithValue(ctx, infoKey{}, InfoOf(r)))
 	_, err := d.bearerOf(r)
 	return r, err
 }
 
-// takesPassword tells whether email and password are credentials too: where a
-// token is made out of them.
+// takesPassword tells whether email and password are good credentials too: they are
+// where a token is made.
 func takesPassword(r *http.Request) bool {
 	return r.Method == http.MethodPost && r.URL.Path == AuthorizationsPath
 }
@@ -84,15 +84,15 @@ func credentials(r *http.Request) []string {
 	if user, password, ok := r.BasicAuth(); ok {
 		add(password)
 		if strings.Contains(user, "@") {
-			return tokens // who names an account means that one, and must not become another
+			return tokens // an account that is named is meant, and must not become another
 		}
 	}
 	add(r.Header.Get(tokenHeader))
 	return tokens
 }
 
-// From is the address that a request comes from, without its port.
-func From(r *http.Request) string {
+// ClientAddress is the address that a request comes from, without its port.
+func ClientAddress(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr

@@ -2,12 +2,12 @@ package wire
 
 import "net/http"
 
-// maxBodyBytes bounds a request's body. The largest honest one is a whole set
-// of config vars, 64 KiB before JSON escapes it.
+// maxBodyBytes bounds a request's body. The largest that a client has reason to
+// send is a whole set of config vars, 64 KiB before JSON escapes it.
 const maxBodyBytes = 1 << 20
 
-// LimitBody makes reading past maxBodyBytes an error, which decode answers
-// with 413.
+// LimitBody makes reading past maxBodyBytes an error, which Decode answers with
+// 413.
 func LimitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)

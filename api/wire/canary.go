@@ -6,13 +6,13 @@ import (
 	"renga"
 )
 
-// CanaryAsked is a canary in a body; what is left out stays as it is.
+// CanaryAsked is a canary in a body. A field that is left out does not change.
 type CanaryAsked struct {
 	Percent *int `json:"percent"`
 	Seconds *int `json:"seconds"`
 }
 
-// Of is the canary that is asked for where there is another.
+// Of gives a canary with the fields of the body changed.
 func (u CanaryAsked) Of(c renga.Canary) (renga.Canary, error) {
 	if !c.On() {
 		c = renga.DefaultCanary()
@@ -26,7 +26,7 @@ func (u CanaryAsked) Of(c renga.Canary) (renga.Canary, error) {
 	return c, c.Validate()
 }
 
-// CanaryOf is the canary that a body asks for; none for nil.
+// CanaryOf gives the canary that a body asks for; none for nil.
 func CanaryOf(a renga.App, asked *CanaryAsked) (renga.Canary, error) {
 	if asked == nil {
 		return renga.Canary{}, nil
@@ -37,8 +37,8 @@ func CanaryOf(a renga.App, asked *CanaryAsked) (renga.Canary, error) {
 	return asked.Of(renga.Canary{})
 }
 
-// WithPreboot refuses canaries of an app whose old dynos end before the new ones
-// begin.
+// WithPreboot refuses a canary for an app without preboot, because its old dynos
+// end before the new ones begin.
 func WithPreboot(a renga.App) error {
 	if !a.FeatureOn(renga.Preboot) {
 		return Invalid("A canary runs beside the release that serves, which takes the feature preboot; switch it " +

@@ -12,12 +12,12 @@ import (
 	"renga"
 )
 
-// Door is what every family of resources stands behind: it knows who asks, for
-// which app, and whether they may.
+// Door stands before every family of resources: it finds out who calls, for which
+// app, and whether they may.
 type Door struct {
 	Settings
 	Parts
-	// ending is closed when streams that go on for ever are to end.
+	// ending is closed when streams without an end must end.
 	ending     chan struct{}
 	endStreams sync.Once
 }
@@ -27,32 +27,38 @@ func NewDoor(s Settings, p Parts) *Door {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
-	if s.LookAgain == 0 {
-		s.LookAgain = lookAgain
+	if s.RecheckPause == 0 {
+		s.RecheckPause = recheckPause
 	}
 	return &Door{Settings: s, Parts: p, ending: make(chan struct{})}
 }
 
 // EndStreams ends the streams that would go on for ever, so that the server can
-// end. Clients connect again, and say where they were.
+// end. Clients connect again, and say where they stopped.
 func (d *Door) EndStreams() { d.endStreams.Do(func() { close(d.ending) }) }
 
-// Ending is closed when they are to end.
+// Ending is closed when streams must end.
 func (d *Door) Ending() <-chan struct{} { return d.ending }
 
-// enter lets a request through that has what its route asks for. Only then its
-// answer may be one that was given before.
+// enter answers a request that its route's policy allows. Only such a request may
+// get an answer that was given before.
 func (d *Door) enter(w http.ResponseWriter, r *http.Request, rt Route) error {
+	if err := admitPartner(r, rt.policy); err != nil {
+		return err
+	}
+	if err := admitRobot(r); err != nil {
+		return err
+	}
 	if err := d.admitToken(r, rt.policy); err != nil {
 		return err
 	}
-	barred := d.admitToApp(r, rt.policy)
+	refusal := d.admitToApp(r, rt.policy)
 	p, err := newRepeatable(r)
 	switch {
-	case barred != nil && p != nil:
-		return d.lastAnswer(w, r, p, barred)
-	case barred != nil:
-		return barred
+	case refusal != nil && p != nil:
+		return d.lastAnswer(w, r, p, refusal)
+	case refusal != nil:
+		return refusal
 	case err != nil:
 		return err
 	case p != nil:
@@ -61,7 +67,7 @@ func (d *Door) enter(w http.ResponseWriter, r *http.Request, rt Route) error {
 	return rt.do(w, r)
 }
 
-// admitToken asks whether the token goes as far as what is asked for.
+// admitToken checks that the token's scopes include that of a policy.
 func (d *Door) admitToken(r *http.Request, asked Policy) error {
 	scope, _ := asked.Asks()
 	if scope != "" && !InfoOf(r).Bearer.Authorization.Scopes.Allow(scope) {
@@ -71,13 +77,13 @@ func (d *Door) admitToken(r *http.Request, asked Policy) error {
 	return nil
 }
 
-// admitToApp asks whether the caller may do what is asked for with the app of
-// the path, and notes which one that is.
+// admitToApp checks that the caller has a policy's permission on the app of the
+// path, and notes that app.
 func (d *Door) admitToApp(r *http.Request, asked Policy) error {
 	if len(asked.app) == 0 {
 		return nil
 	}
-	a, err := d.reach(r, mux.Vars(r)["app"], asked.app...)
+	a, err := d.allowedApp(r, mux.Vars(r)["app"], asked.app...)
 	if err != nil {
 		return err
 	}
@@ -86,53 +92,53 @@ func (d *Door) admitToApp(r *http.Request, asked Policy) error {
 	return nil
 }
 
-// Also asks the caller for more than the route of the request did, as it becomes
-// known what is to be done with its app.
-func (d *Door) Also(r *http.Request, asked Policy) error {
+// AlsoRequire checks a second policy, when a handler finds that the request needs
+// more than its route's policy.
+func (d *Door) AlsoRequire(r *http.Request, asked Policy) error {
 	if err := d.admitToken(r, asked); err != nil {
 		return err
 	}
 	return InfoOf(r).Target.Permit(Caller(r).ID, asked.app...)
 }
 
-// reach finds an app by name or id, if the caller may do one of those things
-// with it. It is there until nothing of it is left.
-func (d *Door) reach(r *http.Request, identity string, either ...renga.Permission) (renga.App, error) {
+// allowedApp finds an app by its name or id, if the caller has one of the
+// permissions. An app that is being deleted is found until nothing of it is left.
+func (d *Door) allowedApp(r *http.Request, identity string, either ...renga.Permission) (renga.App, error) {
 	a, err := d.FindApp(r.Context(), identity)
 	if err != nil {
 		return renga.App{}, OrNotFound(err, "app")
 	}
 	asked := a
-	asked.Name = Clip(identity) // who knows only its id is not told its name
+	asked.Name = Clip(identity) // a caller who knows only its id does not learn its name
 	if err := asked.Permit(Caller(r).ID, either...); err != nil {
 		return renga.App{}, err
 	}
 	return a, nil
 }
 
-// FindApp finds an app by its name or id, whoever asks.
+// FindApp finds an app by its name or id, without regard to the caller.
 func (d *Door) FindApp(ctx context.Context, identity string) (renga.App, error) {
 	if IsUUID(identity) {
 		return d.Apps.App(ctx, renga.AppID(strings.ToLower(identity)))
 	}
-	if renga.ValidateAppName(identity) != nil { // no app can have it
+	if renga.ValidateAppName(identity) != nil { // no app can have this name
 		return renga.App{}, NotFound("app")
 	}
 	return d.Apps.AppByName(ctx, identity)
 }
 
-// AppNamed finds the app that a body names, if the caller may do one of those
-// things with it.
+// AppNamed finds the app that a body names, if the caller has one of the
+// permissions.
 func (d *Door) AppNamed(r *http.Request, identity string, either ...renga.Permission) (renga.App, error) {
-	a, err := d.reach(r, identity, either...)
+	a, err := d.allowedApp(r, identity, either...)
 	if err == nil && a.Deleting {
 		return renga.App{}, NotFound("app")
 	}
 	return a, err
 }
 
-// AppOf is the app of the path, which its policy has let the caller have. One
-// that is being deleted is there no more.
+// AppOf gives the app of the path, for which the route's policy was checked. It
+// does not find an app that is being deleted.
 func (d *Door) AppOf(r *http.Request) (renga.App, error) {
 	a := InfoOf(r).Target
 	if a.ID == "" || a.Deleting {
@@ -141,7 +147,7 @@ func (d *Door) AppOf(r *http.Request) (renga.App, error) {
 	return a, nil
 }
 
-// SeenOf are those of some apps that the caller may see: their own and those
+// SeenOf gives those of some apps that the caller may see: their own and those
 // shared with them.
 func (d *Door) SeenOf(r *http.Request, ids []renga.AppID) ([]renga.App, error) {
 	apps, err := d.Apps.SomeApps(r.Context(), ids)
@@ -154,8 +160,8 @@ func (d *Door) SeenOf(r *http.Request, ids []renga.AppID) ([]renga.App, error) {
 	return seen, err
 }
 
-// NewestOf is the record of the app's newest release; nil when the app is going
-// while we look.
+// NewestOf gives the record of the app's newest release; nil if the app was deleted
+// meanwhile.
 func (d *Door) NewestOf(ctx context.Context, app renga.AppID) (*renga.ReleaseRecord, error) {
 	all, err := d.Releases.Newest(ctx, []renga.AppID{app})
 	if rec, ok := all[app]; ok {
@@ -164,11 +170,11 @@ func (d *Door) NewestOf(ctx context.Context, app renga.AppID) (*renga.ReleaseRec
 	return nil, err
 }
 
-// Audit writes the line of a change: who did what to which app. Facts are
-// names and numbers, never the values of config vars.
+// Audit logs a change: who did what to which app. Facts are names and numbers,
+// never the values of config vars.
 func (d *Door) Audit(r *http.Request, action, app string, facts ...any) {
 	v := InfoOf(r)
 	d.Log.With(facts...).Info("audit", "action", action, "app", app,
 		"account", v.Bearer.Account.ID, "email", v.Bearer.Account.Email, "token", v.Bearer.Authorization.ID,
-		"request", v.ID, "from", From(r))
+		"request", v.ID, "from", ClientAddress(r))
 }

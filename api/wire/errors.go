@@ -12,33 +12,35 @@ import (
 	"renga"
 )
 
-// Problem is an error that the API itself finds: it says how it is answered.
+// Problem is an error that the API itself finds, and how it is answered.
 type Problem struct {
-	kind        renga.Kind // what it is to the rooms that it may pass through
+	kind        renga.Kind // for rooms that it passes through
 	status      int
 	id, message string
-	resource    string // what was not found, as clients compare it; may be empty
+	resource    string // what was not found, a word that clients compare; may be empty
 	allow       string // for 405
 	challenge   bool   // for 401
 }
 
 func (p *Problem) Error() string { return p.message }
 
-// Unwrap lets others see the kind.
+// Unwrap gives an error of the same kind.
 func (p *Problem) Unwrap() error { return &renga.Error{Kind: p.kind, Message: p.message} }
 
-// errorBody is Heroku's error on the wire.
+// errorBody is an error as Heroku's API sends it.
 type errorBody struct {
 	Resource string `json:"resource,omitempty"`
 	ID       string `json:"id"`
 	Message  string `json:"message"`
 }
 
-// StatusOf is the table from kinds of error to Heroku's status and id.
+// StatusOf gives the HTTP status and Heroku's id for a kind of error.
 func StatusOf(kind renga.Kind) (status int, id string) {
 	switch kind {
 	case renga.Invalid, renga.Conflict: // Heroku answers a taken name as an invalid one
 		return http.StatusUnprocessableEntity, "invalid_params"
+	case renga.Unconfirmed:
+		return http.StatusUnprocessableEntity, "confirmation_required"
 	case renga.NotFound:
 		return http.StatusNotFound, "not_found"
 	case renga.Forbidden:
@@ -56,11 +58,11 @@ func StatusOf(kind renga.Kind) (status int, id string) {
 	}
 }
 
-// statusGone is what the access log shows of requests whose client went away;
-// nobody sees it as an answer.
+// statusGone is logged for a request whose client has disconnected. No client gets
+// it.
 const statusGone = 499
 
-// fail answers an error. The cause of a fault goes to the log, not to the
+// fail answers an error. The cause of an internal error goes to the log, not to the
 // client.
 func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
@@ -80,8 +82,8 @@ func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	reply(w, p.status, errorBody{Resource: p.resource, ID: p.id, Message: p.message})
 }
 
-// asProblem says how an error is answered. One without a kind is a fault of
-// ours.
+// asProblem says how an error is answered. An error without a kind is an internal
+// one.
 func asProblem(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
@@ -95,13 +97,13 @@ func asProblem(err error) *Problem {
 	return &Problem{status: status, id: id, message: renga.MessageOf(err, "Internal server error.")}
 }
 
-// ReplyFault answers that something is wrong on our side.
+// ReplyFault answers with an internal error.
 func ReplyFault(w http.ResponseWriter) {
 	p := asProblem(nil)
 	reply(w, p.status, errorBody{ID: p.id, Message: p.message})
 }
 
-// The problems the API itself finds.
+// The problems that the API itself finds.
 
 func errUnauthorized() *Problem {
 	return &Problem{
@@ -110,7 +112,7 @@ func errUnauthorized() *Problem {
 	}
 }
 
-// NotFound says that there is no such resource: "app", "process type".
+// NotFound is the answer for a resource that does not exist: "app", "process type".
 func NotFound(resource string) *Problem {
 	return &Problem{
 		kind: renga.NotFound, status: http.StatusNotFound, id: "not_found",
@@ -118,8 +120,8 @@ func NotFound(resource string) *Problem {
 	}
 }
 
-// OrNotFound gives a NotFound error of another room the words and the resource
-// of Heroku; other errors pass.
+// OrNotFound turns a NotFound error of another room into Heroku's words for the
+// resource. It returns other errors unchanged.
 func OrNotFound(err error, resource string) error {
 	var own *Problem
 	if renga.KindOf(err) == renga.NotFound && !errors.As(err, &own) {
@@ -128,30 +130,22 @@ func OrNotFound(err error, resource string) error {
 	return err
 }
 
-// BadRequest is for what is no request of this API at all.
+// BadRequest is the answer to what is not a request of this API.
 func BadRequest(format string, args ...any) *Problem {
 	return &Problem{
 		kind: renga.Invalid, status: http.StatusBadRequest, id: "bad_request", message: fmt.Sprintf(format, args...),
 	}
 }
 
-// Invalid is for a request that cannot be done as it stands.
+// Invalid is the answer to a request whose content makes it impossible.
 func Invalid(format string, args ...any) *Problem {
 	status, id := StatusOf(renga.Invalid)
 	return &Problem{kind: renga.Invalid, status: status, id: id, message: fmt.Sprintf(format, args...)}
 }
 
-// NoEndpoint answers paths that nothing is at.
-func NoEndpoint(http.ResponseWriter, *http.Request) error {
-	return &Problem{
-		kind: renga.NotFound, status: http.StatusNotFound, id: "not_found",
-		message: "The requested API endpoint was not found. Are you using the right HTTP verb (i.e. `GET` vs. " +
-			"`POST`), and did you specify your intended version with the `Accept` header?",
-	}
-}
-
-// otherMethod answers a known path asked with a wrong method. To Heroku that is
-// an endpoint that is not there; the Allow header names those that are.
+// otherMethod answers a request whose path has routes, but not for its method.
+// Heroku calls that an endpoint that does not exist; the Allow header lists the
+// methods that do.
 func otherMethod(m *mux.Router) Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		var allowed []string
@@ -168,7 +162,7 @@ func otherMethod(m *mux.Router) Handler {
 	}
 }
 
-// MethodNotAllowed is for what is ours alone, and not Heroku's.
+// MethodNotAllowed is the answer for paths that Heroku does not have.
 func MethodNotAllowed(method string, allowed ...string) *Problem {
 	list := strings.Join(allowed, ", ")
 	return &Problem{
@@ -177,7 +171,7 @@ func MethodNotAllowed(method string, allowed ...string) *Problem {
 	}
 }
 
-// Clip shortens outside input before it is put into a message.
+// Clip shortens input before it is put into a message.
 func Clip(s string) string {
 	return renga.Clip(s, 64)
 }

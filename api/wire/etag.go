@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// TagAnswers gives each good JSON answer of a GET an ETag, a hash of its body,
-// and answers 304 without the body when the client names it in If-None-Match.
-// Parts of lists (206) have none: their Range is not part of what is tagged.
+// TagAnswers gives each good JSON answer of a GET an ETag, a hash of its body, and
+// answers 304 without the body when the client sends it in If-None-Match. A part of
+// a list (206) has none, because the hash would not include its Range.
 func TagAnswers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !reads(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		held := &heldAnswer{ResponseWriter: w, wants: func(status int, contentType string) bool {
+		buffered := &bufferedAnswer{ResponseWriter: w, wants: func(status int, contentType string) bool {
 			return status == http.StatusOK && isJSON(contentType)
 		}}
-		next.ServeHTTP(held, r)
-		if held.holds {
-			sendTagged(held, r.Header.Get("If-None-Match"))
+		next.ServeHTTP(buffered, r)
+		if buffered.buffers {
+			sendTagged(buffered, r.Header.Get("If-None-Match"))
 		}
 	})
 }
@@ -31,21 +31,21 @@ func reads(r *http.Request) bool {
 	return r.Method == http.MethodGet || r.Method == http.MethodHead
 }
 
-// sendTagged sends an answer, if it is not what the client has.
-func sendTagged(held *heldAnswer, known string) {
-	sum := sha256.Sum256(held.body.Bytes())
+// sendTagged sends an answer, unless the client has it already.
+func sendTagged(buffered *bufferedAnswer, known string) {
+	sum := sha256.Sum256(buffered.body.Bytes())
 	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
-	held.Header().Set("ETag", tag)
+	buffered.Header().Set("ETag", tag)
 	if namesTag(known, tag) {
-		held.Header().Del("Content-Type")
-		held.ResponseWriter.WriteHeader(http.StatusNotModified)
+		buffered.Header().Del("Content-Type")
+		buffered.ResponseWriter.WriteHeader(http.StatusNotModified)
 		return
 	}
-	held.send()
+	buffered.send()
 }
 
-// namesTag tells whether an If-None-Match header names the tag. Weak tags count
-// as well: a proxy that packs answers makes strong ones weak.
+// namesTag tells whether an If-None-Match header contains the tag. Weak tags count
+// as well: a proxy that compresses answers makes strong ones weak.
 func namesTag(header, tag string) bool {
 	for name := range strings.SplitSeq(header, ",") {
 		if name = strings.TrimPrefix(strings.TrimSpace(name), "W/"); name == tag || name == "*" {

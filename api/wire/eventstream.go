@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// keepAlivePause is how long a stream may be silent: proxies cut those that
-	// are for a minute.
+	// keepAlivePause is how long a stream may send nothing: proxies cut one that is
+	// silent for a minute.
 	keepAlivePause = 15 * time.Second
-	// sendTimeout is how long a client may take to take something.
+	// sendTimeout is how long a client may take to receive one write.
 	sendTimeout = time.Minute
 )
 
-// EventStream is an answer of server-sent events. Its methods may be called at
-// once from several goroutines; they fail once the client is gone.
+// EventStream is an answer of server-sent events. Several goroutines may call its
+// methods at once. They fail once the client has disconnected.
 type EventStream struct {
 	w   http.ResponseWriter
 	rc  *http.ResponseController
@@ -37,7 +37,7 @@ func NewEventStream(w http.ResponseWriter, now func() time.Time) *EventStream {
 	return &EventStream{w: w, rc: http.NewResponseController(w), now: now, last: now()}
 }
 
-// Begin sends the head of the answer and a first field, which may be empty.
+// Begin sends the headers of the answer and a first field, which may be empty.
 func (s *EventStream) Begin(field string) error {
 	h := s.w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
@@ -49,7 +49,7 @@ func (s *EventStream) Begin(field string) error {
 	return s.sendLocked([]byte(field))
 }
 
-// Lines sends those lines that the filter chooses and that come after an id.
+// Lines sends the lines after an id that match the filter.
 func (s *EventStream) Lines(f renga.LogFilter, lines []renga.LogLine, after uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,7 +70,8 @@ func (s *EventStream) Lines(f renga.LogFilter, lines []renga.LogLine, after uint
 	return s.sendLocked(b)
 }
 
-// Overflow tells the reader that he was too slow, in Heroku's words.
+// Overflow tells a client that was too slow how many lines it missed, in Heroku's
+// words.
 func (s *EventStream) Overflow(missed uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,8 +85,8 @@ func (s *EventStream) Overflow(missed uint64) error {
 	return s.sendLocked([]byte("data: " + line.String() + "\n\n"))
 }
 
-// KeepAlive sends comments until ctx ends, ending is closed or the client is
-// gone.
+// KeepAlive sends comments until ctx ends, ending is closed, or the client has
+// disconnected.
 func (s *EventStream) KeepAlive(ctx context.Context, ending <-chan struct{}) {
 	ticker := time.NewTicker(keepAlivePause)
 	defer ticker.Stop()

@@ -8,8 +8,8 @@ import (
 	"renga"
 )
 
-// Releases and process types have UUIDs on the wire that nobody stores: they
-// are made of the app's id and the version or the type (RFC 9562, version 5).
+// Releases and process types have UUIDs in answers that nobody stores: they are
+// made of the app's id and the version or the type (RFC 9562, version 5).
 
 // ReleaseID is the id of a release.
 func ReleaseID(app renga.AppID, version int) string {
@@ -21,8 +21,8 @@ func FormationID(app renga.AppID, t renga.ProcessType) string {
 	return DerivedID(app, "formation:"+string(t))
 }
 
-// DerivedID needs an app id that is a UUID, as all are; another would be a bug
-// and panics.
+// DerivedID makes a UUID of an app's id and a name. It panics if the app's id is no
+// UUID, which would be a bug.
 func DerivedID(app renga.AppID, name string) string {
 	return uuid.NewSHA1(uuid.MustParse(string(app)), []byte(name)).String()
 }

@@ -15,15 +15,14 @@ import (
 	"renga"
 )
 
-// Decode reads a JSON body into what the pointer into points at. An empty body
-// changes nothing; fields that are not known are ignored, as on Heroku, and the
-// answer warns of them. What is no JSON is a bad request, of another media type unsupported, a field of a wrong type
-// an invalid parameter.
-// Messages never repeat what the body holds.
+// Decode reads a JSON body into what into points at. An empty body changes nothing.
+// Unknown fields are ignored, as on Heroku, and the answer warns of them. A body
+// that is not JSON is a bad request, one of another media type is unsupported, and
+// a field of a wrong type is an invalid parameter. Messages never repeat the body.
 func Decode(r *http.Request, into any) error {
-	body, err := io.ReadAll(r.Body)
+	body, err := ReadBody(r)
 	if err != nil {
-		return unreadable(err)
+		return err
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
@@ -46,8 +45,18 @@ func Decode(r *http.Request, into any) error {
 	return nil
 }
 
-// mayBeJSON tells whether a body of that declared type is read as JSON. What
-// curl calls a form when nobody says otherwise is.
+// ReadBody reads a body to its end. One that is too large, or breaks off, is an error
+// for whoever sent it.
+func ReadBody(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return body, nil
+}
+
+// mayBeJSON tells whether a body of a declared content type is read as JSON. That
+// includes forms, because curl declares one unless told otherwise.
 func mayBeJSON(contentType string) bool {
 	return contentType == "" || isJSON(contentType) ||
 		strings.HasPrefix(contentType, "application/x-www-form-urlencoded")
@@ -64,8 +73,8 @@ func unreadable(err error) error {
 	return BadRequest("The request body could not be read to its end.")
 }
 
-// Mistyped turns encoding/json's errors into ours. Their own texts may hold a
-// piece of the body.
+// Mistyped turns encoding/json's errors into ours, because their texts may contain
+// a part of the body.
 func Mistyped(err error) error {
 	var (
 		own   *Problem
@@ -100,31 +109,31 @@ func kindName(t reflect.Type) string {
 	}
 }
 
-// Empty is the answer where there is nothing to say.
+// Empty is an answer without content.
 type Empty struct{}
 
-// reply sends an answer. Answers may hold config vars and are never stored on
-// the way.
+// reply sends an answer. Caches must not store answers, because they may contain
+// config vars.
 func reply(w http.ResponseWriter, status int, body any) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(body); err != nil {
-		panic(fmt.Errorf("encode %T: %w", body, err)) // a wire struct that has no JSON is a bug
+		panic(fmt.Errorf("encode %T: %w", body, err)) // a struct that JSON cannot encode is a bug
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Cache-Control", "private, no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(buf.Bytes()) // a client that left misses nothing
+	_, _ = w.Write(buf.Bytes()) // a client that has left needs no answer
 }
 
-// Answer sends an answer from a handler.
+// Answer sends an answer and returns nil, for the last line of a handler.
 func Answer(w http.ResponseWriter, status int, body any) error {
 	reply(w, status, body)
 	return nil
 }
 
-// Stamp is a time on the wire: RFC 3339, UTC, whole seconds.
+// Stamp writes a time as answers have it: RFC 3339, UTC, whole seconds.
 func Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

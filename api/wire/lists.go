@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// List answers a list that lies in memory: the page that the request's Range
-// header asks for. Columns are the fields that the header may name; the first
-// one orders the list when it names none. Every list is answered by list, by
-// listAs, or, where the store pages by itself, by replyPage.
+// List answers with the page of a list in memory that the request's Range header
+// asks for. Columns are the fields that the header may name; the first one orders
+// the list when it names none. Every list is answered by List, by ListAs, or,
+// where the store pages by itself, by ReplyPage.
 //
-//	return list(w, r, wires,
-//		by("id", func(k key) string { return k.ID }),
-//		by("email", func(k key) string { return k.Email }))
+//	return wire.List(w, r, keys,
+//		wire.By("id", func(k key) string { return k.ID }),
+//		wire.By("email", func(k key) string { return k.Email }))
 func List[T any](w http.ResponseWriter, r *http.Request, items []T, columns ...Column[T]) error {
 	return ListAs(w, r, items, func(page []T) ([]T, error) { return page, nil }, columns...)
 }
 
-// ListAs is list for elements that are dear to complete: show makes those of
-// the page for the wire.
+// ListAs is List for elements that are expensive to complete: show completes only
+// those of the page.
 func ListAs[T, W any](
 	w http.ResponseWriter, r *http.Request, items []T, show func(page []T) ([]W, error), columns ...Column[T],
 ) error {
@@ -51,15 +51,16 @@ func ListAs[T, W any](
 	return ReplyPage(w, append([]W{}, shown...), sp, first, last, more, fields...) // an empty list is [], never null
 }
 
-// Column is a field by which a list in memory can be ordered and cut.
+// Column is a field by which a list in memory is ordered and paged.
 type Column[T any] struct {
 	Field string
-	// key orders the elements as strings. No two have the same one, for a page
-	// goes on behind the key of the last element. Keys are free of "..", ";", ","
-	// and spaces.
+	// Key orders the elements as strings. It is unique, because the next page
+	// begins after the key of the last element. It contains no "..", ";", "," or
+	// space.
 	Key func(T) string
-	// bound turns a client's value into one that compares with keys: the least
-	// that the value means, or with above the greatest. Nil takes it as it is.
+	// Bound turns a client's value into one that compares with keys: the least that
+	// the value means, or with above the greatest. Without Bound the value is taken
+	// as it is.
 	Bound func(value string, above bool) (string, error)
 }
 
@@ -68,8 +69,7 @@ func By[T any](field string, key func(T) string) Column[T] {
 	return Column[T]{Field: field, Key: key}
 }
 
-// ByTime is a column of times, with the id that tells apart what happened at
-// the same time.
+// ByTime is a column of times. The id distinguishes elements of the same time.
 func ByTime[T any](field string, read func(T) (time.Time, string)) Column[T] {
 	return Column[T]{Field: field, Bound: timeBound, Key: func(item T) string {
 		t, id := read(item)
@@ -77,8 +77,8 @@ func ByTime[T any](field string, read func(T) (time.Time, string)) Column[T] {
 	}}
 }
 
-// ByNumber is a column of numbers from 0 on, with the id that tells apart
-// equals.
+// ByNumber is a column of numbers from 0 up. The id distinguishes elements of the
+// same number.
 func ByNumber[T any](field string, read func(T) (int, string)) Column[T] {
 	return Column[T]{Field: field, Bound: numberBound, Key: func(item T) string {
 		n, id := read(item)
@@ -86,8 +86,8 @@ func ByNumber[T any](field string, read func(T) (int, string)) Column[T] {
 	}}
 }
 
-// Cut takes the part of a list that a span asks for, in its order, and tells
-// whether there is more.
+// Cut gives the part of a list that a span asks for, in the span's order, and tells
+// whether more elements follow.
 func Cut[T any](items []T, sp Span, col Column[T]) (part []T, more bool, err error) {
 	from, to, err := col.bounds(sp)
 	if err != nil {
@@ -113,8 +113,8 @@ func Cut[T any](items []T, sp Span, col Column[T]) (part []T, more bool, err err
 	return part, false, nil
 }
 
-// bounds are the span's ends as keys. A coarse value, a time in seconds, means
-// all that lies in it, so an exclusive end of it leaves all of it out.
+// bounds gives the span's ends as keys. A time in seconds means every moment of
+// that second, so an exclusive end leaves all of them out.
 func (col Column[T]) bounds(sp Span) (from, to string, err error) {
 	if col.Bound == nil {
 		return sp.From.Value, sp.To.Value, nil
@@ -130,15 +130,15 @@ func (col Column[T]) bounds(sp Span) (from, to string, err error) {
 	return from, to, err
 }
 
-// BehindAll ends a bound that is to lie above all keys that begin with its value:
-// a key of two parts is what the client knows and, behind a slash, what makes it
-// unique.
-const BehindAll = "/~"
+// AboveAll is appended to a value to get a bound above all keys that begin with it.
+// Such a key has two parts: the value that the client knows and, after a slash, an
+// id that makes it unique.
+const AboveAll = "/~"
 
 // timeKey is a time that compares as a string.
 func timeKey(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
 
-// timeBound reads a time as clients write it, or a key as Next-Range gives it.
+// timeBound reads a time as clients write it, or a key from Next-Range.
 func timeBound(value string, above bool) (string, error) {
 	text, id, exact := strings.Cut(value, "/")
 	t, err := time.Parse(time.RFC3339Nano, text)
@@ -151,7 +151,7 @@ func timeBound(value string, above bool) (string, error) {
 		t = t.Add(time.Second - time.Nanosecond)
 	}
 	if above {
-		return timeKey(t) + BehindAll, nil
+		return timeKey(t) + AboveAll, nil
 	}
 	return timeKey(t), nil
 }
@@ -159,8 +159,7 @@ func timeBound(value string, above bool) (string, error) {
 // NumberKey is a number that compares as a string.
 func NumberKey(n int) string { return fmt.Sprintf("%010d", n) }
 
-// numberBound reads a number as clients write it, or a key as Next-Range gives
-// it.
+// numberBound reads a number as clients write it, or a key from Next-Range.
 func numberBound(value string, above bool) (string, error) {
 	text, id, exact := strings.Cut(value, "/")
 	n, err := strconv.ParseUint(text, 10, 31)
@@ -170,7 +169,7 @@ func numberBound(value string, above bool) (string, error) {
 	case exact:
 		return NumberKey(int(n)) + "/" + id, nil
 	case above:
-		return NumberKey(int(n)) + BehindAll, nil
+		return NumberKey(int(n)) + AboveAll, nil
 	}
 	return NumberKey(int(n)), nil
 }

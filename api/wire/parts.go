@@ -6,7 +6,7 @@ import (
 	"renga"
 )
 
-// Parts are who the door asks, and who is told of what goes on behind it.
+// Parts are the rooms that the door needs.
 type Parts struct {
 	Tokens         Tokens
 	Logins         Logins
@@ -19,52 +19,53 @@ type Parts struct {
 	Reconciler     Reconciler
 }
 
-// Logins lets people in.
+// Logins checks passwords.
 type Logins interface {
-	// Login is who has that email and password, asked for from an address, with an
-	// authorization that is nobody's yet. Unauthorized when they do not match,
-	// TooMany when that was so too often.
+	// Login gives the account with that email and password, with an authorization
+	// that is not stored. From is the client's address. Unauthorized when email and
+	// password do not match, TooMany after too many failures.
 	Login(ctx context.Context, email, password, from string) (renga.Bearer, error)
 }
 
 // Authorizations knows the authorizations of accounts.
 type Authorizations interface {
-	// Authorizations lists those that are not over, oldest first.
+	// Authorizations lists those that have not expired, oldest first.
 	Authorizations(ctx context.Context, account renga.AccountID) ([]renga.Authorization, error)
 }
 
 // Accounts knows the accounts.
 type Accounts interface {
-	// Account is NotFound for an id that nobody has.
+	// Account is NotFound for an unknown id.
 	Account(ctx context.Context, id renga.AccountID) (renga.Account, error)
-	// AccountByEmail is NotFound for an email that nobody has, in any case.
+	// AccountByEmail is NotFound for an unknown email; upper and lower case are the
+	// same.
 	AccountByEmail(ctx context.Context, email string) (renga.Account, error)
 }
 
 // Apps knows the apps.
 type Apps interface {
-	// App and AppByName are NotFound where there is none. An app that is being
-	// deleted is still there.
+	// App and AppByName are NotFound for an app that does not exist. One that is
+	// being deleted still exists.
 	App(ctx context.Context, id renga.AppID) (renga.App, error)
 	AppByName(ctx context.Context, name string) (renga.App, error)
-	// AppIDs are those of all apps; SomeApps leaves out those that are not there.
+	// AppIDs lists all apps. SomeApps leaves out apps that do not exist.
 	AppIDs(ctx context.Context) ([]renga.AppID, error)
 	SomeApps(ctx context.Context, ids []renga.AppID) ([]renga.App, error)
 }
 
 // Releases knows the newest releases.
 type Releases interface {
-	// Newest leaves out apps that are gone.
+	// Newest leaves out apps that do not exist.
 	Newest(ctx context.Context, apps []renga.AppID) (map[renga.AppID]renga.ReleaseRecord, error)
 }
 
-// Activity takes what people do to an app, for its log.
+// Activity writes what people do to an app into its log.
 type Activity interface {
 	// Note notes what an account did, such as "Scaled to web@2:Standard-1X".
 	Note(ctx context.Context, app renga.AppID, by renga.AccountID, what string)
 }
 
-// Reconciler is told when an app should be looked at.
+// Reconciler is told of an app that has changed.
 type Reconciler interface {
 	Reconcile(app renga.AppID)
 }

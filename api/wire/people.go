@@ -12,14 +12,14 @@ import (
 	"renga"
 )
 
-// Person names an account inside another resource.
+// Person is an account inside another resource.
 type Person struct {
 	Email string `json:"email"`
 	ID    string `json:"id"`
 }
 
-// OwnAccount lets a path's account through that is the caller: "~", the id or
-// the email. Others are not found.
+// OwnAccount checks that the account of the path is the caller: "~", the id or the
+// email. Any other is NotFound.
 func OwnAccount(r *http.Request) error {
 	who, named := mux.Vars(r)["account"]
 	me := Caller(r)
@@ -44,7 +44,7 @@ func (d *Door) AccountNamed(ctx context.Context, identity string) (renga.Account
 	return a, OrNotFound(err, "user")
 }
 
-// People looks accounts up, each once for one answer.
+// People looks accounts up for one answer, each once.
 type People struct {
 	accounts Accounts
 	domain   string
@@ -52,13 +52,13 @@ type People struct {
 	known    map[renga.AccountID]Person
 }
 
-// People looks nobody up yet.
+// People makes a People.
 func (d *Door) People() *People {
 	return &People{accounts: d.Accounts, domain: d.Domain, known: map[renga.AccountID]Person{}}
 }
 
-// Find is the person behind an id. Who is gone, or never was an account, has a
-// name that says so.
+// Find gives the person with an id. For an account that does not exist it gives one
+// whose email says so.
 func (p *People) Find(ctx context.Context, id renga.AccountID) (Person, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

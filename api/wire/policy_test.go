@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-// TestTheZeroPolicyIsRefusedToEverybody: to the widest token too.
+// TestTheZeroPolicyIsRefusedToEverybody asks with the widest token too.
 func TestTheZeroPolicyIsRefusedToEverybody(t *testing.T) {
 	called := false
 	route := wire.Get("/secrets", wire.Policy{}, func(http.ResponseWriter, *http.Request) error {

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// Heroku's paging of lists: the request's Range header names a field, bounds, a
-// maximum and an order, "version 5..; max=10, order=desc". A list that goes on
-// is answered with 206 and a Next-Range header, which is the next request's
-// Range (devcenter, Platform API Reference, "Ranges").
+// Lists are paged as on Heroku: the request's Range header names a field, bounds, a
+// maximum and an order, "version 5..; max=10, order=desc". A list with further
+// elements is answered with 206 and a Next-Range header, which is the next
+// request's Range (devcenter, Platform API Reference, "Ranges").
 
-// How many elements a page has when nobody says, and at the most.
+// The number of elements of a page: by default, and at most.
 const (
 	DefaultPage = 200
 	MaxPage     = 1000
@@ -49,7 +49,7 @@ func (sp Span) String() string {
 	return s
 }
 
-// after is the span that goes on behind the last element shown.
+// after gives the span that begins after the last element of a page.
 func (sp Span) after(last string) Span {
 	if sp.Desc {
 		sp.To = bound{Value: last, Exclusive: true}
@@ -59,10 +59,10 @@ func (sp Span) after(last string) Span {
 	return sp
 }
 
-// ParseRange reads a Range header. The first of fields is taken when none is
-// named. It is lenient where clients differ: an empty header and other units
-// (bytes=0-99) are no range; options may be parted by commas or semicolons;
-// options that are not known are ignored; a max above 1000 is 1000.
+// ParseRange reads a Range header. If it names no field, the first of fields is
+// taken. It accepts what clients send in different forms: an empty header and other
+// units (bytes=0-99) are no range; options are separated by commas or semicolons;
+// unknown options are ignored; a max above 1000 is 1000.
 func ParseRange(header string, fields ...string) (Span, error) {
 	sp := Span{Field: fields[0], Max: DefaultPage}
 	head, options, _ := strings.Cut(strings.TrimSpace(header), ";")
@@ -135,8 +135,8 @@ func (sp *Span) readOption(option string) error {
 	return nil
 }
 
-// ReplyPage sends one page of a list. first and last are the field's values at
-// its ends.
+// ReplyPage sends one page of a list. First and last are the field's values of its
+// first and last element.
 func ReplyPage(w http.ResponseWriter, page any, sp Span, first, last string, more bool, fields ...string) error {
 	status := http.StatusOK
 	w.Header().Set("Accept-Ranges", strings.Join(fields, ", "))

@@ -19,46 +19,46 @@ import (
 	"renga"
 )
 
-// A client whose connection broke cannot know whether its request was acted
-// upon, and repeats it. So that nothing happens twice, the good answer of a
-// change is remembered and given again to whoever repeats the request: the
-// same authorization, method, path and body under the same identity. That is the
-// Idempotency-Key header, or else the first id of Request-Id when it is a UUID:
-// the official CLI makes one anew for every request and sends the same again
-// only when it repeats one (five times at most). A second request that is meant
-// has another id, and acts. What was refused is not remembered: nothing
-// happened, and asking again does no harm.
+// A client whose connection broke cannot know whether its request was carried out,
+// and repeats it. So that nothing happens twice, the good answer to a change is
+// kept, and sent again to a repeat of the request: the same authorization, method,
+// path and body under the same identity. The identity is the Idempotency-Key
+// header, or else the first id of Request-Id when it is a UUID: the official CLI
+// makes a new one for every request and sends the same again only when it repeats
+// one (five times at most). A second request that is no repeat has another id, and
+// is carried out. A refusal is not kept: nothing happened, and asking again does no
+// harm.
 
-// Repeats remembers requests and their answers.
+// Repeats keeps requests and their answers.
 type Repeats interface {
-	// BeginRequest claims a request for as long as lease. It gives the answer
-	// when there is one, and neither that nor a claim while another holds it.
+	// BeginRequest claims a request for as long as lease. If there is an answer it
+	// gives that. It gives neither while another holder has the claim.
 	BeginRequest(
 		ctx context.Context, request, holder string, lease time.Duration,
 	) (answer []byte, began bool, err error)
-	// HoldRequest renews a claim; DropRequest lets it go.
+	// HoldRequest renews a claim; DropRequest gives it back.
 	HoldRequest(ctx context.Context, request, holder string, lease time.Duration) error
 	DropRequest(ctx context.Context, request, holder string) error
-	// AnswerRequest keeps an answer, which may hold secrets, in place of the
+	// AnswerRequest keeps an answer, which may contain secrets, in place of the
 	// claim.
 	AnswerRequest(ctx context.Context, request string, answer []byte, keep time.Duration) error
 }
 
 const (
-	// requestLease is how long a claim outlives whoever made it, and so how long
-	// a repeated request waits after a crash.
+	// requestLease is how long a claim outlives its holder, and so how long a
+	// repeat waits after a crash.
 	requestLease = 5 * time.Second
-	// repeatPoll is how often a repeated request looks for the first one's end.
+	// repeatPoll is how often a repeat looks for the end of the first request.
 	repeatPoll = 50 * time.Millisecond
-	// changeTime bounds a change whose client may have left.
-	changeTime = time.Minute
-	// keepByID outlasts the CLI's retries many times; keepByKey is what other
-	// APIs promise for the header.
+	// changeTimeout bounds a change whose client may have left.
+	changeTimeout = time.Minute
+	// keepByID outlasts the CLI's retries many times. keepByKey is what other APIs
+	// promise for the header.
 	keepByID, keepByKey = 5 * time.Minute, 24 * time.Hour
 	maxKeyBytes         = 255
 )
 
-// repeatable is a request that may come again.
+// repeatable is a request that may be repeated.
 type repeatable struct {
 	key, holder string
 	print       string // of the body
@@ -66,53 +66,53 @@ type repeatable struct {
 	keep        time.Duration
 }
 
-// remembered is an answer as it is kept. Its header holds what the handler set.
+// remembered is an answer as it is kept. Its header has only what the handler set.
 type remembered struct {
 	Print  string
 	Status int
 	Header http.Header
 	Body   []byte
-	// Last says that the act took the right away that it had asked for.
+	// Last says that the request took away the right that it needed.
 	Last bool `json:",omitempty"`
 }
 
-// actOnce lets a request act only once. Whoever comes here may do what it asks
-// for.
+// actOnce carries a request out, or sends the answer of its first time. The caller
+// may do what it asks for.
 func (d *Door) actOnce(w http.ResponseWriter, r *http.Request, p *repeatable, rt Route) error {
-	past, err := d.claim(r.Context(), p)
+	earlier, err := d.claim(r.Context(), p)
 	switch {
 	case err != nil:
 		return err
-	case past == nil:
+	case earlier == nil:
 		return d.act(w, r, p, rt)
-	case past.Print == p.print:
-		past.send(w)
+	case earlier.Print == p.print:
+		earlier.send(w)
 		return nil
 	case p.explicit:
 		return Invalid("This Idempotency-Key was used for another request; choose a new one.")
 	}
-	return rt.do(w, r) // whoever made the id repeats ids, not requests
+	return rt.do(w, r) // its client repeats ids, not requests
 }
 
-// lastAnswer is for whoever may not do it with the app of the path. Barred says
-// why, and is the answer, unless the request is a repeat of the one that took the
-// right away: leaving an app, renaming and deleting it do.
-func (d *Door) lastAnswer(w http.ResponseWriter, r *http.Request, p *repeatable, barred error) error {
-	past, err := d.claim(r.Context(), p)
+// lastAnswer answers a caller who may not do this with the app of the path. The
+// answer is the refusal, unless the request repeats the one that took the right
+// away: leaving, renaming or deleting the app.
+func (d *Door) lastAnswer(w http.ResponseWriter, r *http.Request, p *repeatable, refusal error) error {
+	earlier, err := d.claim(r.Context(), p)
 	switch {
 	case err != nil:
 		return err
-	case past == nil:
-		d.drop(r.Context(), p)
-	case past.Last && past.Print == p.print:
-		past.send(w)
+	case earlier == nil:
+		d.dropClaim(r.Context(), p)
+	case earlier.Last && earlier.Print == p.print:
+		earlier.send(w)
 		return nil
 	}
-	return barred
+	return refusal
 }
 
-// newRepeatable reads who the request is; nil when it changes nothing or cannot
-// be recognised.
+// newRepeatable reads the identity of a request; nil when it changes nothing or has
+// no identity.
 func newRepeatable(r *http.Request) (*repeatable, error) {
 	if reads(r) || Caller(r).ID == "" {
 		return nil, nil
@@ -146,8 +146,8 @@ func fingerprint(parts ...string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// claim waits until the request is nobody else's. It gives the answer when it
-// has one by then.
+// claim waits until no other holder has the request. It gives the answer if there
+// is one by then.
 func (d *Door) claim(ctx context.Context, p *repeatable) (*remembered, error) {
 	poll := time.NewTicker(repeatPoll)
 	defer poll.Stop()
@@ -157,11 +157,11 @@ func (d *Door) claim(ctx context.Context, p *repeatable) (*remembered, error) {
 			return nil, err
 		}
 		if text != nil {
-			var past remembered
-			if err := json.Unmarshal(text, &past); err != nil {
+			var earlier remembered
+			if err := json.Unmarshal(text, &earlier); err != nil {
 				return nil, fmt.Errorf("read a remembered answer: %w", err)
 			}
-			return &past, nil
+			return &earlier, nil
 		}
 		select {
 		case <-ctx.Done():
@@ -175,58 +175,58 @@ func (m *remembered) send(w http.ResponseWriter) {
 	maps.Copy(w.Header(), m.Header)
 	w.Header().Set("Idempotent-Replayed", "true")
 	w.WriteHeader(m.Status)
-	_, _ = w.Write(m.Body) // a client that left misses nothing
+	_, _ = w.Write(m.Body) // a client that has left needs no answer
 }
 
-// act does what the request asks for, to its end even when the client leaves,
-// and remembers a good answer before it is sent.
+// act carries a request out, to its end even if the client leaves, and keeps a good
+// answer before it sends it.
 func (d *Door) act(w http.ResponseWriter, r *http.Request, p *repeatable, rt Route) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), changeTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), changeTimeout)
 	defer cancel()
-	release := d.hold(ctx, p)
+	release := d.keepClaim(ctx, p)
 	defer release()
 	before := w.Header().Clone()
-	held := &heldAnswer{ResponseWriter: w, wants: func(status int, contentType string) bool {
+	buffered := &bufferedAnswer{ResponseWriter: w, wants: func(status int, contentType string) bool {
 		return status/100 == 2 && (contentType == "" || isJSON(contentType))
 	}}
 	r = r.WithContext(ctx)
-	d.Handle(rt.do).ServeHTTP(held, r)
-	if !held.holds {
+	d.Handle(rt.do).ServeHTTP(buffered, r)
+	if !buffered.buffers {
 		return nil
 	}
-	past := remembered{
-		Print: p.print, Status: held.status, Header: w.Header().Clone(), Body: held.body.Bytes(),
-		Last: d.lost(r, rt.policy),
+	earlier := remembered{
+		Print: p.print, Status: buffered.status, Header: w.Header().Clone(), Body: buffered.body.Bytes(),
+		Last: d.lostRight(r, rt.policy),
 	}
-	maps.DeleteFunc(past.Header, func(name string, _ []string) bool { return before[name] != nil })
-	if err := d.remember(ctx, p, past); err != nil { // it was done all the same
+	maps.DeleteFunc(earlier.Header, func(name string, _ []string) bool { return before[name] != nil })
+	if err := d.remember(ctx, p, earlier); err != nil { // the change was made nevertheless
 		d.Log.Warn("an answer was not remembered", "request", InfoOf(r).ID, "err", err)
 	}
-	held.send()
+	buffered.send()
 	return nil
 }
 
-// lost tells whether the caller may not do that any more.
-func (d *Door) lost(r *http.Request, asked Policy) bool {
+// lostRight tells whether the caller no longer may do that.
+func (d *Door) lostRight(r *http.Request, asked Policy) bool {
 	if len(asked.app) == 0 {
 		return false
 	}
-	_, err := d.reach(r, mux.Vars(r)["app"], asked.app...)
+	_, err := d.allowedApp(r, mux.Vars(r)["app"], asked.app...)
 	kind := renga.KindOf(err)
 	return kind == renga.Forbidden || kind == renga.NotFound
 }
 
-func (d *Door) remember(ctx context.Context, p *repeatable, past remembered) error {
-	text, err := json.Marshal(past)
+func (d *Door) remember(ctx context.Context, p *repeatable, earlier remembered) error {
+	text, err := json.Marshal(earlier)
 	if err != nil {
 		return fmt.Errorf("write down an answer: %w", err)
 	}
 	return d.Repeats.AnswerRequest(ctx, p.key, text, p.keep)
 }
 
-// hold renews the claim until the function that it returns is called, which
-// lets go of what is still claimed by then.
-func (d *Door) hold(ctx context.Context, p *repeatable) (release func()) {
+// keepClaim renews the claim until the function that it returns is called, which
+// gives a claim back that is still there.
+func (d *Door) keepClaim(ctx context.Context, p *repeatable) (release func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -247,12 +247,12 @@ func (d *Door) hold(ctx context.Context, p *repeatable) (release func()) {
 	return func() {
 		cancel()
 		<-ended
-		d.drop(context.WithoutCancel(ctx), p)
+		d.dropClaim(context.WithoutCancel(ctx), p)
 	}
 }
 
-// drop lets go of a claim.
-func (d *Door) drop(ctx context.Context, p *repeatable) {
+// dropClaim gives a claim back.
+func (d *Door) dropClaim(ctx context.Context, p *repeatable) {
 	if err := d.Repeats.DropRequest(ctx, p.key, p.holder); err != nil {
 		d.Log.Warn("a request's claim was not let go", "err", err)
 	}

@@ -6,16 +6,16 @@ import (
 	"github.com/gorilla/mux"
 )
 
-// Handler does one thing of the API. An error becomes the answer.
+// Handler answers one route. The API turns its error into an answer.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
-// Route is one line of a resource's table: what is asked, who may ask it, and
-// who answers. The functions below make it.
+// Route is one line of a resource's table: method, path, policy and handler. The
+// functions below make it.
 type Route struct {
 	method, path string
 	policy       Policy
 	do           Handler
-	unneeded     map[string]string // why fields of the body are not needed
+	unneeded     map[string]string // fields of the body that it does without, and why
 }
 
 // Get is a route that answers GET, and HEAD with it.
@@ -39,9 +39,8 @@ func newRoute(method, path string, p Policy, do Handler) Route {
 	return Route{method: method, path: path, policy: p, do: do, unneeded: map[string]string{}}
 }
 
-// Without is the route with a field of the body that it does not need, and why
-// not: reading it would change nothing. docs/ignored-fields.md is written from
-// that.
+// Without gives the route with a field of the body that it does without, and why:
+// reading it would change nothing. docs/ignored-fields.md is written from that.
 func (rt Route) Without(field, why string) Route {
 	rt.unneeded[field] = why
 	return rt
@@ -53,24 +52,24 @@ func (rt Route) Method() string { return rt.method }
 // Path is in the form of gorilla/mux: /apps/{app}.
 func (rt Route) Path() string { return rt.path }
 
-// Policy is who may call it.
+// Policy says who may call it.
 func (rt Route) Policy() Policy { return rt.policy }
 
-// Open tells whether it takes no token.
+// Open tells whether it needs no token.
 func (rt Route) Open() bool { return rt.policy.open }
 
-// Unneeded are the fields of the body that it does not need, and why not.
+// Unneeded gives the fields of the body that it does without, and why.
 func (rt Route) Unneeded() map[string]string { return rt.unneeded }
 
-// Unlocked answers the open routes itself and leaves all else to locked.
+// Unlocked answers the open routes and passes all other requests to locked.
 func (d *Door) Unlocked(routes []Route, locked http.Handler) http.Handler {
 	m := d.mux(routes, true)
 	m.NotFoundHandler, m.MethodNotAllowedHandler = locked, locked
 	return m
 }
 
-// Locked answers the routes that are not open, to those with good credentials
-// whom admit does not turn away.
+// Locked answers the routes that are not open, to callers with good credentials
+// whom admit does not refuse.
 func (d *Door) Locked(routes []Route, admit Handler) http.Handler {
 	m := d.mux(routes, false)
 	m.NotFoundHandler = d.Handle(NoEndpoint)
@@ -93,7 +92,7 @@ func (d *Door) mux(routes []Route, open bool) *mux.Router {
 	return m
 }
 
-// guarded puts what a route asks for in front of it.
+// guarded checks the route's policy before its handler runs.
 func (d *Door) guarded(rt Route) Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if !d.WarnOfAll {
@@ -106,10 +105,10 @@ func (d *Door) guarded(rt Route) Handler {
 	}
 }
 
-// Handle makes an http.Handler that answers errors in Heroku's form.
+// Handle makes an http.Handler that sends errors as Heroku does.
 func (d *Door) Handle(do Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		InfoOf(r).answer = w.Header() // the innermost handler's is what is remembered for repeats
+		InfoOf(r).answer = w.Header() // repeats get the header of the innermost handler
 		if err := do(w, r); err != nil {
 			d.fail(w, r, err)
 		}

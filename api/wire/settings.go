@@ -6,29 +6,30 @@ import (
 	"time"
 )
 
-// Settings are the platform's as far as every family of resources knows them.
+// Settings are those of the platform's settings that every family of resources
+// needs.
 type Settings struct {
-	// Domain is the platform's, without port. Apps answer below it.
+	// Domain is the platform's, without port. Apps are subdomains of it.
 	Domain string
 	// Scheme and Port complete apps' URLs. An empty Port is left out.
 	Scheme, Port string
-	// StreamKey signs the URLs of streams, which are secrets by themselves.
+	// StreamKey signs the URLs of streams, which are secrets.
 	StreamKey []byte
 	Log       *slog.Logger
 	Now       func() time.Time // the clock; nil for the real one
-	// LookAgain is how often is asked whether the right to a stream is there
-	// still; 0 for every five seconds.
-	LookAgain time.Duration
-	// WarnOfAll warns clients of the fields too that a route does without. Tests
-	// see by it that it does.
+	// RecheckPause is how often the right to a stream is checked while it goes on;
+	// five seconds if 0.
+	RecheckPause time.Duration
+	// WarnOfAll warns clients also of fields that a route does without. A test uses
+	// it to find out whether it does.
 	WarnOfAll bool
 }
 
-// WebURL is where an app answers.
-func (s Settings) WebURL(app string) string { return s.Below(app) + "/" }
+// WebURL is the address of an app.
+func (s Settings) WebURL(app string) string { return s.BaseURL(app) + "/" }
 
-// Below is the address of a name below the platform's domain.
-func (s Settings) Below(name string) string {
+// BaseURL is the address of a subdomain of the platform's domain.
+func (s Settings) BaseURL(name string) string {
 	at := fmt.Sprintf("%s://%s.%s", s.Scheme, name, s.Domain)
 	if s.Port != "" {
 		at += ":" + s.Port

@@ -10,17 +10,17 @@ import (
 	"strings"
 )
 
-// A client that sends a field which nobody here reads takes a 200 for a yes. So
-// the answer names such fields in a Warning header (RFC 7234, 5.5), and only
-// those are passed over in silence that would change nothing if they were read.
+// A client that sends a field which this API ignores takes a 200 for a success. So
+// the answer names such fields in a Warning header (RFC 7234, 5.5), except those
+// that would change nothing if they were read.
 
-// The bounds of a Warning: what a client sent comes back in it.
+// The bounds of a Warning, which repeats names that the client sent.
 const (
 	warnedFields = 10
 	warnedLength = 64
 )
 
-// warnOfUnread puts the fields of a body that into has no place for into the
+// warnOfUnread names the fields of a body that into has no field for in the
 // answer's Warning header.
 func warnOfUnread(r *http.Request, body []byte, into any) {
 	header := InfoOf(r).answer
@@ -43,8 +43,9 @@ func warnOfUnread(r *http.Request, body []byte, into any) {
 	header.Set("Warning", `299 renga "Not understood, and ignored: `+strings.Join(names, ", ")+more+`."`)
 }
 
-// findUnread collects the paths of fields, such as "updates[].colour", that a
-// value of that type does not take. What reads its own JSON is asked nothing.
+// findUnread collects the paths of fields, such as "updates[].colour", that a value
+// of that type has no field for. It does not look into types with an UnmarshalJSON
+// of their own.
 func findUnread(text json.RawMessage, t reflect.Type, at string, found map[string]bool) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -77,7 +78,8 @@ func findUnread(text json.RawMessage, t reflect.Type, at string, found map[strin
 	}
 }
 
-// jsonFields are the names that encoding/json fills a struct by, in any case.
+// jsonFields are the names that encoding/json knows a struct's fields by, in lower
+// case.
 func jsonFields(t reflect.Type) map[string]reflect.Type {
 	fields := map[string]reflect.Type{}
 	for _, f := range reflect.VisibleFields(t) {
@@ -88,7 +90,7 @@ func jsonFields(t reflect.Type) map[string]reflect.Type {
 	return fields
 }
 
-// plainName makes a name that a client chose fit for a header.
+// plainName replaces in a client's field name what may not stand in a header.
 func plainName(name string) string {
 	return strings.Map(func(c rune) rune {
 		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_-.:/", c) {

@@ -7,13 +7,13 @@ import (
 	"renga"
 )
 
-// NewConfigVars puts config vars on the wire, values and all: this is the one
-// answer they are for.
+// NewConfigVars makes the answer with the config vars and their values. Only the
+// routes for config vars send it.
 func NewConfigVars(v renga.Vars) map[string]string { return v.Clone() }
 
-// DecodeChanges reads the config vars to set, and to remove where they are
-// null. A value that is no string is refused by its name: 1 and "1" may mean
-// different things to whoever wrote them.
+// DecodeChanges reads config vars to set, and with null to remove. It refuses a
+// value that is no string, because 1 and "1" may mean different things to the
+// client.
 func DecodeChanges(r *http.Request) (map[string]*string, error) {
 	var body map[string]json.RawMessage
 	if err := Decode(r, &body); err != nil {

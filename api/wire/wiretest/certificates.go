@@ -16,13 +16,13 @@ import (
 	"renga/store"
 )
 
-// The domain and the certificate that hello has in every fixture.
+// The ids of the domain and the certificate that hello has in every store.
 const (
 	DomainID   = "60000000-0000-4000-8000-000000000001"
 	EndpointID = "60000000-0000-4000-8000-000000000002"
 )
 
-// own is the certificate of hello's, and certificateBody a request with it.
+// Own is hello's certificate, and CertificateBody a request with it.
 var (
 	Own             = NewPair(Born, "*.example.com", "example.com")
 	CertificateBody = Own.Body()
@@ -56,24 +56,14 @@ func NewPair(from time.Time, names ...string) Pair {
 	}
 }
 
-// must is for the making of what tests stand on.
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
-
-// furnish gives hello a domain and a certificate, and the other app a domain.
-func furnish(db *store.Store) error {
-	ctx := context.Background()
+// addDomains gives hello a domain and a certificate, and the other app a domain.
+func addDomains(ctx context.Context, db *store.Store) {
 	c, err := renga.CheckCertificate(Own.Chain, Own.Key, Born)
 	must(err)
-	e := renga.Endpoint{
+	_, err = db.AddEndpoint(ctx, renga.Endpoint{
 		ID: EndpointID, App: Hello, CertificateID: EndpointID, Certificate: c, CreatedAt: Born, UpdatedAt: Born,
-	}
-	if _, err := db.AddEndpoint(ctx, e, Own.Key); err != nil {
-		return err
-	}
+	}, Own.Key)
+	must(err)
 	for _, d := range []renga.Domain{
 		{ID: DomainID, App: Hello, Hostname: "www.example.com", CreatedAt: Born, UpdatedAt: Born},
 		{
@@ -81,9 +71,7 @@ func furnish(db *store.Store) error {
 			UpdatedAt: Born,
 		},
 	} {
-		if _, err := db.AddDomain(ctx, d); err != nil {
-			return err
-		}
+		_, err := db.AddDomain(ctx, d)
+		must(err)
 	}
-	return nil
 }

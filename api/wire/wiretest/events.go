@@ -8,20 +8,18 @@ import (
 	"renga"
 )
 
-// FillLog gives every app a log of six lines.
-func FillLog(r *Fixture) *Fixture {
+// LogLines are six lines of an app's log, of several sources.
+func LogLines() []renga.LogLine {
+	var lines []renga.LogLine
 	for n, from := range []string{
 		"app web.1", "heroku router", "app worker.1", "heroku web.1", "app web.2", "app api",
 	} {
 		source, dyno, _ := strings.Cut(from, " ")
-		r.FakeRooms.Journal.Lines = append(
-			r.FakeRooms.Journal.Lines,
-			renga.LogLine{
-				ID: uint64(n + 1), Time: Born, Source: source, Dyno: dyno, Text: fmt.Sprint("line ", n+1),
-			},
-		)
+		lines = append(lines, renga.LogLine{
+			ID: uint64(n + 1), Time: Born, Source: source, Dyno: dyno, Text: fmt.Sprint("line ", n+1),
+		})
 	}
-	return r
+	return lines
 }
 
 // Reachable is what the platform lets webhooks reach: nothing near.

@@ -26,14 +26,9 @@ func (r *Fixture) Facts(t *testing.T) map[string]string {
 	maps.DeleteFunc(facts, func(key, _ string) bool {
 		return strings.Contains(key, ":attempts:") || strings.Contains(key, ":answer:")
 	})
-	w := r.FakeRooms
-	for name, fact := range map[string]any{
-		"apps": w.Apps, "releases": w.History, "outcomes": w.Outcomes, "canaries": w.Canaries, "formation": w.Scaled,
-		"dynos":    w.Running,
-		"restarts": w.Restarts, "owners": w.Owners, "asleep": w.Asleep, "ordered": w.Ordered, "one-offs": w.Ran,
-		"woken": w.Woken, "logs": w.Said,
-	} {
-		facts[name] = fmt.Sprintf("%+v", fact)
+	facts["reconciled"], facts["noted"] = fmt.Sprint(r.Reconciled), fmt.Sprint(r.Noted)
+	for i, fake := range r.Fakes {
+		facts[fmt.Sprint("fake ", i)] = fmt.Sprintf("%+v", fake)
 	}
 	return facts
 }

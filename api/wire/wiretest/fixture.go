@@ -9,36 +9,70 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"renga"
 	"renga/accounts"
 	"renga/api/wire"
+	"renga/releaser"
 	"renga/store"
 )
 
-// Fixture is an API over fake rooms, with what it logged. What the fake rooms do not
-// stand in for is kept in a real store, which knows Ada's and Bob's accounts and
-// apps too.
+// Fixture is an API on a real store and a real releaser, with what it logged. Families
+// give it fakes of the other rooms behind them.
 type Fixture struct {
 	http.Handler
 	*wire.Door
-	FakeRooms *FakeRooms
-	DB        *store.Store
-	People    *accounts.Accounts
-	*FakeWebhooks
-	Logged *bytes.Buffer
+	*Recorder
+	DB       *store.Store
+	Ledger   *Ledger
+	Releaser *releaser.Releaser
+	People   *accounts.Accounts
+	Logged   *bytes.Buffer
+	// Apps are those that the door asks for.
+	Apps wire.Apps
+	// Late is how much later it is than usual.
+	Late time.Duration
+	// Broken is what every look at a token ends in; nil for what the store says.
+	Broken error
+	// Fakes are printed by Facts: requests can change them.
+	Fakes []any
 }
 
-// New serves nothing yet.
-func New() *Fixture {
-	w, db := NewFakeRooms(), NewStore()
-	return &Fixture{
-		FakeRooms: w, DB: db, People: accounts.New(db, accounts.Cost{Memory: 64, Passes: 1, Threads: 1}),
-		FakeWebhooks: NewFakeWebhooks(w), Logged: &bytes.Buffer{},
+// New is a fixture whose seed was changed. It serves nothing yet.
+func New(changes ...func(*Seed)) *Fixture {
+	changes = slices.DeleteFunc(changes, func(change func(*Seed)) bool { return change == nil })
+	if len(changes) == 0 {
+		return on(usual().copy())
 	}
+	s := NewSeed()
+	for _, change := range changes {
+		change(s)
+	}
+	return on(fill(s))
 }
+
+// NewFull is New with AddAll.
+func NewFull() *Fixture { return on(full().copy()) }
+
+func on(f filled) *Fixture {
+	r := &Fixture{
+		Recorder: &Recorder{}, DB: f.db, Ledger: f.ledger, Apps: f.db, Logged: &bytes.Buffer{},
+		People: accounts.New(f.db, accounts.Cost{Memory: 64, Passes: 1, Threads: 1}),
+	}
+	r.Releaser = releaser.New(releaser.Parts{
+		Apps: r.DB, Store: r.DB, Ledger: r.Ledger, Owners: r.Ledger, Runner: r.Recorder, Activity: r.Recorder,
+		Log: slog.New(slog.DiscardHandler), Now: r.now, NewID: uuid.NewString,
+	})
+	return r
+}
+
+// now is a day after the fixture was born, and later if the test says so.
+func (r *Fixture) now() time.Time { return Born.Add(24*time.Hour + r.Late) }
 
 // Mount has it serve the routes of one family.
 func (r *Fixture) Mount(routesOf func(*wire.Door) []wire.Route) *Fixture {
@@ -49,36 +83,45 @@ func (r *Fixture) Mount(routesOf func(*wire.Door) []wire.Route) *Fixture {
 	return r
 }
 
-// NewSettings are a platform's a day after the fixture was born.
+// NewSettings are a platform's.
 func (r *Fixture) NewSettings() wire.Settings {
 	return wire.Settings{
 		Domain: "renga.localhost", Scheme: "http", Port: "5000", StreamKey: []byte("stream key"),
 		Log: slog.New(slog.NewJSONHandler(r.Logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now: func() time.Time { return Born.Add(24*time.Hour + r.FakeRooms.Late) },
+		Now: r.now,
 	}
 }
 
-// NewParts are the fake rooms and the store.
+// NewParts are the store, and who is told.
 func (r *Fixture) NewParts() wire.Parts {
 	return wire.Parts{
-		Tokens: tokens{r.FakeRooms, r.DB}, Logins: r.People, Authorizations: r.DB, Accounts: r.DB,
-		Apps: r.FakeRooms, Releases: r.FakeRooms, Repeats: r.DB, Activity: r.FakeRooms, Reconciler: r.FakeRooms,
+		Tokens: tokens{r}, Logins: r.People, Authorizations: r.DB, Accounts: r.DB, Apps: r.Apps, Releases: r.DB,
+		Repeats: r.DB, Activity: r.Recorder, Reconciler: r.Recorder,
 	}
 }
 
+// PartnerToken begins the token of an add-on's partner; the add-on's id follows.
+const PartnerToken = "partner-token:"
+
 // tokens are the store's; "token/scope" is one that is narrowed to a scope.
-type tokens struct {
-	*FakeRooms
-	db *store.Store
-}
+type tokens struct{ fixture *Fixture }
 
 func (t tokens) Bearer(ctx context.Context, token string) (renga.Bearer, error) {
+	if id, ok := strings.CutPrefix(token, PartnerToken); ok {
+		who := renga.AccountID("add-on:" + id)
+		return renga.Bearer{
+			Account: renga.Account{ID: who, Email: "partner@addons.renga.localhost"},
+			Authorization: renga.Authorization{
+				ID: string(who), Account: who, AddOn: renga.AddOnID(id), Scopes: renga.Scopes{renga.ScopeWriteProtected},
+			},
+		}, nil
+	}
 	token, scope, narrowed := strings.Cut(token, "/")
-	b, err := t.db.Bearer(ctx, token)
+	b, err := t.fixture.DB.Bearer(ctx, token)
 	if narrowed {
 		b.Authorization.Scopes = renga.Scopes{renga.Scope(scope)}
 	}
-	return b, cmp.Or(t.Broken, err)
+	return b, cmp.Or(t.fixture.Broken, err)
 }
 
 // Ask sends one request as Ada, unless headers say otherwise. An empty header

@@ -7,6 +7,26 @@ import (
 	"renga"
 )
 
+// Record is how the store has a release.
+func (r *Fixture) Record(t *testing.T, app renga.AppID, version int) renga.ReleaseRecord {
+	t.Helper()
+	rec, err := r.DB.Release(t.Context(), app, version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rec
+}
+
+// Versions is how many releases an app has.
+func (r *Fixture) Versions(t *testing.T, app renga.AppID) int {
+	t.Helper()
+	head, err := r.DB.Head(t.Context(), app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return head.Version
+}
+
 // IDOf asks for the id of a release of hello.
 func IDOf(t *testing.T, fixture *Fixture, version int) string {
 	t.Helper()
@@ -19,9 +39,7 @@ func IDOf(t *testing.T, fixture *Fixture, version int) string {
 }
 
 // WithPhase gives the newest release of hello a release command that passed.
-func WithPhase(w *FakeRooms) {
-	in := w.History[Hello][3].Inputs
-	in.Images[renga.ReleaseType] = Image(renga.ReleaseType, 5)
-	w.Outcomes[4] = renga.Outcome{Status: renga.Pending, Phase: renga.PhasePassed, At: Born}
-	w.Outputs = map[int]string{4: "migrating\ndone\n"}
+func WithPhase(s *Seed) {
+	s.Releases[Hello][3].Inputs.Images[renga.ReleaseType] = Image(renga.ReleaseType, 5)
+	s.Releases[Hello][3].Outcome = renga.Outcome{Status: renga.Pending, Phase: renga.PhasePassed, At: Born}
 }

@@ -10,8 +10,8 @@ import (
 // Scenario is one request to a fresh fixture and what must come of it.
 type Scenario struct {
 	Name    string
-	Prepare func(*FakeRooms)
-	Method  string // GET when empty
+	Prepare func(*Seed) // changes what is there at first
+	Method  string      // GET when empty
 	URL     string
 	Headers map[string]string
 	Body    string
@@ -22,14 +22,10 @@ type Scenario struct {
 }
 
 // Run runs scenarios, each on a fixture of its own.
-func Run(t *testing.T, newFixture func() *Fixture, scenarios []Scenario) {
+func Run(t *testing.T, newFixture func(changes ...func(*Seed)) *Fixture, scenarios []Scenario) {
 	for _, sc := range scenarios {
 		t.Run(sc.Name, func(t *testing.T) {
-			fixture := newFixture()
-			if sc.Prepare != nil {
-				sc.Prepare(fixture.FakeRooms)
-			}
-			sc.Play(t, fixture)
+			sc.Play(t, newFixture(sc.Prepare))
 		})
 	}
 }

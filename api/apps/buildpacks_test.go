@@ -6,39 +6,6 @@ import (
 	"renga/api/wire/wiretest"
 )
 
-func TestNoAddOnIsFoundInHerokusWords(t *testing.T) {
-	plan := `Couldn't find either the add-on service or the add-on plan of \"db:small\".`
-	run(t, []scenario{
-		{
-			Name: "create by string", Method: "POST", URL: "/apps/hello/addons", Body: `{"plan":"db:small"}`,
-			Status: 422, Has: []string{plan},
-		},
-		{
-			Name: "create by object", Method: "POST", URL: "/apps/hello/addons",
-			Body: `{"plan":{"name":"db:small"},"attachment":{},"config":{}}`, Status: 422, Has: []string{plan},
-		},
-		{
-			Name: "create without a plan", Method: "POST", URL: "/apps/hello/addons", Body: `{}`, Status: 422,
-			Has: []string{`\"plan\"`},
-		},
-		{
-			Name: "create with a number", Method: "POST", URL: "/apps/hello/addons", Body: `{"plan":7}`, Status: 422,
-			Has: []string{`\"plan\"`},
-		},
-		{
-			Name: "resolve", Method: "POST", URL: "/actions/addons/resolve", Body: `{"addon":"db","app":null}`,
-			Status: 404, Has: []string{`"resource":"add_on"`, `"id":"not_found"`},
-		},
-		{
-			Name: "resolve an attachment", Method: "POST", URL: "/actions/addon-attachments/resolve",
-			Body: `{"app":"hello","addon_attachment":"DATABASE_URL"}`, Status: 404,
-			Has: []string{`"resource":"add_on attachment"`},
-		},
-		{Name: "usage", URL: "/apps/hello/usage", Has: []string{`{"addons":[]}`}},
-		{Name: "of another's", URL: "/users/bob@example.com/addons", Status: 404},
-	})
-}
-
 func TestBuildpacksAreKept(t *testing.T) {
 	fixture := newFixture()
 	url := "/apps/hello/buildpack-installations"
