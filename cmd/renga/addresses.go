@@ -4,6 +4,9 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"strings"
+
+	"renga"
 )
 
 // registryAddress is where the engine reaches the registry.
@@ -12,6 +15,13 @@ func (s *Settings) registryAddress() string {
 		return s.RegistryAddress
 	}
 	return reachable(s.Listen[0])
+}
+
+// ownRegistry tells whether a host name, with or without a port, is this platform's
+// own. What its addresses are is the business of egress.
+func (s *Settings) ownRegistry(host string) bool {
+	name := renga.Hostname(host)
+	return name == s.Domain || strings.HasSuffix(name, "."+s.Domain)
 }
 
 // reachable is a listen address as clients on this machine write it.

@@ -7,7 +7,10 @@ import (
 
 	"renga"
 	"renga/accounts"
+	"renga/addons/catalogue"
+	"renga/addons/partner"
 	"renga/docker"
+	"renga/durable"
 	"renga/egress"
 	"renga/logs"
 	"renga/output"
@@ -25,19 +28,27 @@ type base struct {
 	fronts   []netip.AddrPort // where clients come in
 	log      *slog.Logger
 
+	keys      *seal.Keyset
 	pullToken string // with which the engine pulls from the registry
 	ledger    *registry.Ledger
 	docker    *docker.Client
+	catalogue *catalogue.Catalogue
 	logs      *logs.Logs
 	outputs   *output.Outputs
 	egress    *egress.Policy
+	partners  *partner.Provider
 	activity  activity
+	disk      *durable.Marks // of the data directory
 }
 
 // openBase opens what is not open yet. Its logs must be closed.
 func openBase(
 	s Settings, d *data, keys *seal.Keyset, db *store.Store, fronts []netip.AddrPort, log *slog.Logger,
 ) (base, error) {
+	offered, err := catalogue.Load(s.AddOns)
+	if err != nil {
+		return base{}, err
+	}
 	pullToken := accounts.NewToken()
 	ledger, err := registry.OpenLedger(s.path("registry"), keys)
 	if err != nil {
@@ -62,20 +73,25 @@ func openBase(
 	if err != nil {
 		return base{}, err
 	}
-	return base{
+	b := base{
 		settings:  s,
 		data:      d,
+		keys:      keys,
 		db:        db,
 		fronts:    fronts,
 		log:       log,
 		pullToken: pullToken,
 		ledger:    ledger,
 		docker:    containers,
+		catalogue: offered,
 		logs:      appLogs,
 		outputs:   output.New(output.Options{Dir: s.path("outputs")}),
 		egress:    egress.New(s.EgressAllow),
 		activity:  activity{logs: appLogs, db: db},
-	}, nil
+		disk:      &durable.Marks{Dir: s.Data, Low: s.LowDisk, Full: s.MinFreeDisk},
+	}
+	b.partners = b.newPartners()
+	return b, nil
 }
 
 // adopt binds Redis to this platform and makes the operator's account. A Redis

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"runtime/debug"
 
 	"renga"
+	"renga/addons"
 	"renga/durable"
 	"renga/registry"
 	"renga/releaser"
@@ -136,7 +138,10 @@ func rotate(_ context.Context, p *program, args []string) error {
 // recoverRecords rebuilds Redis from the registry. It may run beside a running
 // platform, which goes on by itself afterwards.
 func recoverRecords(ctx context.Context, p *program, args []string) error {
-	s, _, err := p.parseSettings("recover", args)
+	var unreleased bool
+	s, _, err := p.parseSettings("recover", args, func(f *flag.FlagSet) {
+		f.BoolVar(&unreleased, "unreleased", false, "bring add-ons back, too, that no release has: none of them was destroyed")
+	})
 	if err != nil {
 		return err
 	}
@@ -152,20 +157,24 @@ func recoverRecords(ctx context.Context, p *program, args []string) error {
 	if err != nil {
 		return err
 	}
-	return withStore(ctx, p, s, func(db *store.Store) error {
-		return p.restore(ctx, db, ledger, platform.ID, o)
-	})
-}
-
-func (p *program) restore(ctx context.Context, db *store.Store, ledger *registry.Ledger, platform string, o operatorFile) error {
-	if err := db.BeginRestore(ctx, platform); err != nil {
-		return err
-	}
-	all, err := releaser.Recover(ctx, ledger, restorer{db, platform})
+	keys, err := openKeys(s, false)
 	if err != nil {
 		return err
 	}
-	if err := db.EndRestore(ctx, platform); err != nil {
+	return withSealedStore(ctx, p, s, keys, func(db *store.Store) error {
+		return p.restore(ctx, db, ledger, restorer{db, platform.ID, unreleased}, o)
+	})
+}
+
+func (p *program) restore(ctx context.Context, db *store.Store, ledger *registry.Ledger, to restorer, o operatorFile) error {
+	if err := db.BeginRestore(ctx, to.platform); err != nil {
+		return err
+	}
+	all, err := releaser.Recover(ctx, ledger, to)
+	if err != nil {
+		return err
+	}
+	if err := db.EndRestore(ctx, to.platform); err != nil {
 		return err
 	}
 	if err := db.EnsureAccount(ctx, o.account(), o.Token); err != nil {
@@ -178,6 +187,8 @@ func (p *program) restore(ctx context.Context, db *store.Store, ledger *registry
 type restorer struct {
 	db       *store.Store
 	platform string
+	// unreleased says that notes of add-ons that no release has are of today.
+	unreleased bool
 }
 
 func (r restorer) Restore(ctx context.Context, a renga.App, rs []renga.ReleaseRecord) error {
@@ -192,10 +203,25 @@ func (r restorer) RestoreAccount(ctx context.Context, a renga.Account) error {
 	return r.db.RestoreAccount(ctx, r.platform, a)
 }
 
+func (r restorer) RestoreAddOn(ctx context.Context, note renga.AddOn, newest map[renga.AppID]renga.Release) error {
+	credentials := addons.Newest{}
+	for app, last := range newest {
+		credentials[app] = last.Inputs.Credentials
+		if last.Version > 0 && credentials[app] == nil {
+			credentials[app] = map[renga.AddOnID]renga.Credentials{}
+		}
+	}
+	a, err := addons.Revive(note, credentials, r.unreleased)
+	if err != nil {
+		return err
+	}
+	return r.db.RestoreAddOn(ctx, r.platform, a)
+}
+
 func (p *program) reportRecovered(all []releaser.Recovered, o operatorFile) error {
 	bad := 0
 	for _, one := range all {
-		fmt.Fprintf(p.out, "%s: %d releases, %s\n", one.App, one.Releases, ownedBy(one, o))
+		fmt.Fprintf(p.out, "%s: %d releases, %d add-ons, %s\n", one.App, one.Releases, one.AddOns, ownedBy(one, o))
 		if one.Err != nil {
 			bad++
 			fmt.Fprintf(p.out, "%s: what follows is not recovered: %v\n", one.App, one.Err)
@@ -225,8 +251,13 @@ func ownedBy(one releaser.Recovered, o operatorFile) string {
 // withStore opens the store for a command: the given Redis, or the supervised
 // one, started for as long as the command takes when it does not run.
 func withStore(ctx context.Context, p *program, s Settings, do func(*store.Store) error) error {
+	return withSealedStore(ctx, p, s, nil, do)
+}
+
+// withSealedStore is withStore for a command that writes secrets.
+func withSealedStore(ctx context.Context, p *program, s Settings, keys store.Sealer, do func(*store.Store) error) error {
 	log := slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	at, stop := store.Options{URL: s.RedisURL, Log: log}, func() error { return nil }
+	at, stop := store.Options{URL: s.RedisURL, Sealer: keys, Log: log}, func() error { return nil }
 	if at.URL == "" {
 		server, end, err := borrowRedis(ctx, s, log)
 		if err != nil {

@@ -16,6 +16,7 @@ const (
 	plainListener   listenerKind = "listen" // each is called as its setting
 	tlsListener     listenerKind = "listen-tls"
 	metricsListener listenerKind = "metrics-listen"
+	bastionListener listenerKind = "bastion-listen"
 )
 
 // listener is an open listener.
@@ -42,6 +43,9 @@ func listen(ctx context.Context, s Settings, left map[string]net.Listener) ([]li
 	err := open(plainListener, s.Listen...)
 	if err == nil {
 		err = open(tlsListener, s.ListenTLS...)
+	}
+	if err == nil {
+		err = open(bastionListener, s.BastionListen...)
 	}
 	if err == nil && s.MetricsListen != "" {
 		err = open(metricsListener, s.MetricsListen)
@@ -74,11 +78,11 @@ func remedy(err error, kind listenerKind) string {
 	return fmt.Sprintf("stop what uses the port, or choose another with --%s", kind)
 }
 
-// fronts are the addresses where clients of every kind come in.
+// fronts are the addresses where apps' clients come in, dynos among them.
 func fronts(listeners []listener) []netip.AddrPort {
 	var all []netip.AddrPort
 	for _, l := range listeners {
-		if at, ok := l.Addr().(*net.TCPAddr); ok && l.kind != metricsListener {
+		if at, ok := l.Addr().(*net.TCPAddr); ok && (l.kind == plainListener || l.kind == tlsListener) {
 			all = append(all, at.AddrPort())
 		}
 	}

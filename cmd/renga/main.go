@@ -50,12 +50,17 @@ var commands = []command{
 	{"ca", "", "print the local CA's certificate; --install makes this system trust it, --uninstall undoes that", printCA},
 	{"hosts", "", "print the lines for /etc/hosts; --install writes them, --uninstall removes them", hosts},
 	{"firewall", "", "print the firewall rules that keep dynos from this machine; --uninstall removes them", showFirewall},
+	{"tunnel", "-a APP ADD-ON", "reach an add-on from here: listen on a port, and print the URL to use", openTunnel},
 	{"account", "EMAIL [-]", "make an account; print its API token, and its password unless - reads that", addAccount},
 	{"password", "EMAIL [-]", "give an account another password; print it, unless - reads it", setPassword},
 	{"owner", "APP EMAIL", "give an app to an account, also one that nobody owns any more", setOwner},
 	{"verify", "APP", "check every release of an app, byte by byte", verify},
 	{"recover", "", "rebuild the records in Redis from the registry", recoverRecords},
+	{"gc", "[--dry-run]", "rid the registry of images that nothing needs any more, or say what that would free", collect},
+	{"du", "", "say what takes up the disk, app by app", diskUsage},
 	{"rotate", "", "seal new releases with a new key; old ones stay readable", rotate},
+	{"addons:check", "FILE…", "try files of add-on services, and say what they offer", checkAddOns},
+	{"backups:open", "FILE", "print the dump that a backup of an add-on has in it", openBackup},
 	{"version", "", "print the version", printVersion},
 }
 
@@ -76,7 +81,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 func (p *program) usage() error {
 	fmt.Fprintln(p.out, "Renga runs apps: docker push is the whole deploy.\n\nCommands:")
 	for _, c := range commands {
-		fmt.Fprintf(p.out, "  renga %-16s %s\n", c.name+" "+c.args, c.does)
+		fmt.Fprintf(p.out, "  renga %-18s %s\n", c.name+" "+c.args, c.does)
 	}
 	fmt.Fprintln(p.out, "\n`renga serve --help` lists the settings, which all commands share.")
 	return flag.ErrHelp

@@ -22,6 +22,9 @@ func (p *platform) newMetrics() http.Handler {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&roomCounts{registry: p.registry, manager: p.manager, router: p.router, logs: p.logs},
+		&addOnUsages{p.measurer},
+		diskUses{p.space},
+		collections{p.collector},
 		p.sampler,
 	)
 	mux := http.NewServeMux()

@@ -5,10 +5,13 @@ import (
 	"net/http"
 	"time"
 
+	"renga/addons"
+	"renga/addons/backups"
 	"renga/attach"
 	"renga/certs"
 	"renga/firewall"
 	"renga/front"
+	"renga/imports"
 	"renga/logs"
 	"renga/meter"
 	"renga/registry"
@@ -16,19 +19,26 @@ import (
 	"renga/router"
 	"renga/runtime"
 	"renga/scheduler"
+	"renga/space"
 	"renga/webhooks"
 )
 
 // platform is all rooms put together.
 type platform struct {
 	base
+	addOns    *addons.Service
 	attach    *attach.Server
+	backups   *backups.Service
 	certs     *certs.Certs
+	collector *registry.Collector
 	certNotes *acmNotes
 	drainer   *logs.Drainer
 	firewall  *firewall.Firewall
+	imports   *imports.Imports
 	manager   *runtime.Manager
+	measurer  *addons.Measurer
 	owners    *releaser.Owners
+	poller    *imports.Poller
 	promoter  *releaser.Promoter
 	pushes    *pushWatch
 	registry  *registry.Registry
@@ -39,6 +49,7 @@ type platform struct {
 	router    *router.Router
 	sampler   *meter.Sampler
 	scheduler *scheduler.Scheduler
+	space     *space.Space
 	wakeUps   *wakeUps
 	webhooks  *webhooks.Webhooks
 
@@ -72,25 +83,43 @@ func build(b base) (*platform, error) {
 	if err != nil {
 		return nil, err
 	}
+	collector, err := b.newCollector(reg, manager)
+	if err != nil {
+		return nil, err
+	}
+	addOns := b.newAddOns(rel)
+	kept, err := b.newBackups(addOns)
+	if err != nil {
+		return nil, err
+	}
+	importer, poller := b.newImports(reg)
+	measurer := b.newMeasurer(addOns)
 	p := &platform{
 		base:      b,
+		addOns:    addOns,
 		attach:    b.newAttach(),
+		backups:   kept,
 		certs:     tls,
+		collector: collector,
 		certNotes: certNotes,
 		drainer:   b.newDrainer(),
 		firewall:  b.newFirewall(),
+		imports:   importer,
 		manager:   manager,
+		measurer:  measurer,
 		owners:    owners,
+		poller:    poller,
 		promoter:  releaser.NewPromoter(b.db, rel),
 		pushes:    &pushWatch{registry: reg},
 		registry:  reg,
 		releaser:  rel,
-		remover:   releaser.NewRemover(b.db, reg, rel),
+		remover:   releaser.NewRemover(b.db, reg, addOns, rel),
 		renamer:   releaser.NewRenamer(b.db, reg, rel),
 		rollback:  releaser.NewAutoRollback(broken, rel),
 		router:    rt,
 		sampler:   b.newSampler(requests, manager),
 		scheduler: b.newScheduler(manager),
+		space:     b.newSpace(reg, collector, measurer),
 		wakeUps:   wakeUps,
 		limiter:   limiter,
 	}

@@ -5,8 +5,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"renga/accounts"
 	"renga/attach"
 	"renga/firewall"
+	"renga/imports"
 	"renga/logs"
 	"renga/meter"
 	"renga/registry"
@@ -15,6 +17,7 @@ import (
 	"renga/runtime"
 	"renga/runtime/docker"
 	"renga/scheduler"
+	"renga/store"
 	"renga/webhooks"
 )
 
@@ -29,11 +32,16 @@ func (b base) newDrainer() *logs.Drainer {
 	})
 }
 
+// startMargin is how much longer a request waits for an app than a dyno may take
+// to boot: its container is made first.
+const startMargin = 15 * time.Second
+
 func (b base) newRouter(asked *wakeUps, requests *meter.Counter) *router.Router {
 	return router.New(router.Options{
 		Trusted:       b.settings.TrustedProxies,
 		WakeUp:        asked.Ask,
 		TableComplete: asked.TableComplete,
+		StartTimeout:  b.settings.BootTimeout + startMargin,
 		RequestLog:    requestLog{b.logs, requests},
 		Log:           b.log,
 	})
@@ -67,15 +75,18 @@ func (b base) newManager(rt *router.Router, broken *releaser.Reports) *runtime.M
 }
 
 func (b base) newSampler(requests *meter.Counter, manager *runtime.Manager) *meter.Sampler {
-	return meter.NewSampler(meter.Options{Log: b.log}, requests, manager, b.logs, b.db)
+	return meter.NewSampler(meter.Options{Every: b.settings.MetricsEvery, Log: b.log}, requests, manager, b.logs, b.db)
 }
 
 func (b base) newReleaser(owners *releaser.Owners, manager *runtime.Manager) *releaser.Releaser {
 	return releaser.New(releaser.Parts{
-		Apps:     b.db,
-		Store:    b.db,
-		Ledger:   b.ledger,
-		Owners:   owners,
+		Apps:   b.db,
+		Store:  b.db,
+		Ledger: b.ledger,
+		Owners: owners,
+
+		Provenance: b.ledger,
+
 		Runner:   manager,
 		Activity: b.activity,
 		Log:      b.log,
@@ -95,12 +106,35 @@ func (b base) newRegistry(rel *releaser.Releaser) (*registry.Registry, error) {
 		MaxUnpacked:   s.MaxUnpackedSize,
 		UnpacksZstd:   b.docker.UnpacksZstd,
 		MinFreeBytes:  s.MinFreeDisk,
+		Disk:          b.disk,
+		AppQuota:      s.AppQuota,
 		EngineFree:    b.docker.DiskFree,
 		CreateOnPush:  s.CreateOnPush,
 		PullToken:     b.pullToken,
 		ReleaseTag:    "latest",
+		Gate:          b.ledger.Gate(),
+		Tell:          b.db.PostContentEvent,
 		Log:           b.log,
-	}, b.db, rel)
+	}, directory{b.db, accounts.NewTokens(b.db, time.Now)}, rel)
+}
+
+// directory is the registry's: apps and releases, and whose a token is, for who does
+// not try too many.
+type directory struct {
+	*store.Store
+	*accounts.Tokens
+}
+
+// newImports makes what brings images in, and what asks other registries for them.
+func (b base) newImports(reg *registry.Registry) (*imports.Imports, *imports.Poller) {
+	copier := registry.NewCopier(reg, registry.SourceOptions{Dial: b.egress.Dial})
+	room := imports.New(imports.Options{
+		Own:    b.settings.ownRegistry,
+		Tokens: imports.TokenOptions{Dial: b.egress.Dial},
+		Log:    b.log,
+		Now:    time.Now,
+	}, b.db, b.db, b.db, copier, b.logs)
+	return room, imports.NewPoller(room, b.db, copier)
 }
 
 func (b base) newAttach() *attach.Server {

@@ -46,8 +46,15 @@ func (p *platform) loops() []func(context.Context) error {
 	return []func(context.Context) error{
 		p.firewall.Run,
 		p.manager.Run,
+		p.addOns.Run,
+		p.backups.Run,
+		p.measurer.Run,
 		p.runWakeUps,
 		p.registry.Run,
+		p.imports.Run,
+		p.poller.Run,
+		p.collector.Run,
+		p.space.Run,
 		p.renamer.Run,
 		p.certs.Run,
 		p.certNotes.Run,
@@ -96,6 +103,8 @@ func (p *platform) doorFor(l listener) *front.Door {
 		server.Handler = p.metrics
 	case tlsListener:
 		door.TLS, door.Other = p.certs.TLSConfig(), p.attach.Rendezvous
+	case bastionListener:
+		server.Handler, door.Other = http.NotFoundHandler(), p.attach.Bastion
 	case plainListener:
 		server.Handler, door.Other = p.certs.Challenges(p.hosts), p.attach.SSH
 	}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"renga/addons/backups"
 )
 
 // These make the text of a setting a value, at the place that they are given.
@@ -83,3 +85,24 @@ func orOff(set func(string) error) func(string) error {
 		return set(v)
 	}
 }
+
+// retention reads three numbers with colons between them.
+func retention(at *backups.Retention) func(string) error {
+	return func(v string) error {
+		parts := strings.Split(v, ":")
+		if len(parts) != 3 {
+			return fmt.Errorf("%q is no three numbers, such as 7:4:25", v)
+		}
+		for i, to := range []*int{&at.Days, &at.Weeks, &at.Asked} {
+			n, err := strconv.Atoi(parts[i])
+			if err != nil || n < 0 || n > maxKept {
+				return fmt.Errorf("%q is no number from 0 to %d", parts[i], maxKept)
+			}
+			*to = n
+		}
+		return nil
+	}
+}
+
+// maxKept bounds how many backups of an add-on are kept of one kind.
+const maxKept = 365

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"renga"
+	"renga/addons/backups"
+	"renga/addons/backups/bucket"
 	"renga/certs"
 	"renga/firewall"
 )
@@ -22,6 +24,8 @@ type Settings struct {
 	Listen          []string
 	ListenTLS       []string // empty: no HTTPS
 	MetricsListen   string
+	Bastion         string   // empty: Heroku's CLI reaches no add-ons
+	BastionListen   []string // empty: none besides Listen
 	Domain          string
 	TLSCert         string // a file, as the next
 	TLSKey          string
@@ -33,6 +37,14 @@ type Settings struct {
 	DockerHost      string // empty: the client's default
 	RegistryAddress string
 	NetworkPool     string
+	AddOns          string // a directory of the operator's; empty: only what is shipped
+	Backups         string // a directory or s3://bucket/prefix; empty: below the data directory
+	S3Endpoint      string
+	S3Region        string // empty: the endpoint is asked
+	S3Credentials   string // a file; empty: the environment
+	MaxBackupSize   int64
+	KeepBackups     backups.Retention
+	ProveBackups    bool
 	EgressAllow     []netip.Prefix
 	DynoEgressAllow []netip.Prefix
 	TrustedProxies  renga.Proxies
@@ -46,6 +58,10 @@ type Settings struct {
 	MaxImageSize                             int64
 	MaxUnpackedSize                          int64
 	MinFreeDisk                              int64
+	LowDisk                                  int64
+	AppQuota                                 int64
+	GCEvery                                  time.Duration // 0: only when asked for
+	GCGrace                                  time.Duration
 	LogBytes                                 int64
 	Sizes                                    map[string]renga.Size
 	Port                                     int
@@ -55,6 +71,7 @@ type Settings struct {
 	ReleaseTimeout                           time.Duration
 	DeployTimeout                            time.Duration
 	WatchWindow                              time.Duration
+	MetricsEvery                             time.Duration
 	ShutdownTimeout                          time.Duration
 	LogLevel                                 string
 	LogFormat                                string
@@ -122,6 +139,12 @@ func (p *program) settingsUsage(flags *flag.FlagSet, rows []setting) {
 
 var domainName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
 
+// bastionHost tells whether the official CLI can connect to a host of that name.
+func bastionHost(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil || domainName.MatchString(host)
+}
+
 // validate tells everything that is wrong with readable values.
 func (s *Settings) validate() []error {
 	var wrong []error
@@ -137,6 +160,8 @@ func (s *Settings) validate() []error {
 	check(knownACME || strings.HasPrefix(s.ACMEDirectory, "https://"),
 		"--acme-directory: %q is neither an https URL nor %s", s.ACMEDirectory, certs.LetsEncrypt)
 	check(s.ACMEDirectory == "" || len(s.ListenTLS) > 0, "--acme-directory: certificates are of no use without --listen-tls")
+	check(s.Bastion == "" || bastionHost(s.Bastion), "--bastion: %q is no host name or address, and its port is always 22", s.Bastion)
+	check(len(s.BastionListen) == 0 || s.Bastion != "", "--bastion-listen: name the host with --bastion, too")
 	check(s.MetricsListen == "" || loopback(s.MetricsListen),
 		"--metrics-listen: %q is not a loopback address; metrics are for this machine only", s.MetricsListen)
 	pool, err := netip.ParsePrefix(s.NetworkPool)
@@ -144,7 +169,11 @@ func (s *Settings) validate() []error {
 		"--network-pool: %q is no IPv4 prefix of at least 256 addresses, such as 10.224.0.0/12", s.NetworkPool)
 	check(strings.Count(s.Platform, "/") >= 1, "--platform: %q is not os/architecture, such as linux/amd64", s.Platform)
 	check(strings.Contains(s.OwnerEmail, "@"), "--owner-email: %q is no email address", s.OwnerEmail)
+	check(s.GCGrace >= time.Minute, "--gc-grace: %s is less than a minute", s.GCGrace)
+	check(s.GCEvery == 0 || s.GCEvery >= time.Minute, "--gc-every: %s is less than a minute", s.GCEvery)
 	check(s.LogBytes >= 1_000_000, "--log-bytes: %d is less than 1MB", s.LogBytes)
+	check(s.MetricsEvery >= time.Second && s.MetricsEvery <= time.Minute,
+		"--metrics-every: %s is not between a second and a minute", s.MetricsEvery)
 	check(s.Port >= 1 && s.Port <= 65535, "--port: %d is no port", s.Port)
 	check(s.RateLimit > 0, "--rate-limit: %d is no number above zero", s.RateLimit)
 	check(s.MaxConnections >= 0, "--max-connections: %d is less than none", s.MaxConnections)
@@ -157,5 +186,18 @@ func (s *Settings) validate() []error {
 		check(!slices.ContainsFunc(firewall.Never, isWithin),
 			"--dyno-egress-allow: %s is link-local or a cloud's metadata service, which no dyno may reach", n)
 	}
+	if s.hasBucket() {
+		err := s.bucketOptions().Check()
+		check(err == nil, "--backups, --s3-endpoint: %v", err)
+	}
 	return wrong
+}
+
+// hasBucket tells whether backups are kept in a bucket.
+func (s *Settings) hasBucket() bool { return strings.HasPrefix(s.Backups, bucket.Scheme) }
+
+func (s *Settings) bucketOptions() bucket.Options {
+	return bucket.Options{
+		URL: s.Backups, Endpoint: s.S3Endpoint, Region: s.S3Region, Credentials: s.S3Credentials, MaxBytes: s.MaxBackupSize,
+	}
 }

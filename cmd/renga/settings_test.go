@@ -40,25 +40,28 @@ func TestEveryMistakeIsToldAtOnce(t *testing.T) {
 		"--trusted-proxies", "10.0.0.1/99",
 		"--port", "0",
 		"--log-bytes", "1kB",
+		"--metrics-every", "2m",
 		"--log-level", "nf",
 		"--max-connections", "-1",
 		"--max-connections-per-address=-1",
 		"--sizes", "small=1:1",
 		"--create-on-push=maybe",
+		"--backups", "s3://Not_A_Bucket",
 		"--listen", "nowhere")
 	if err == nil {
 		t.Fatal("nothing was wrong")
 	}
 	for _, name := range []string{
 		"boot-timeout", "max-image-size", "domain", "metrics-listen", "network-pool", "egress-allow", "trusted-proxies", "--port",
-		"--log-bytes", "log-level", "--sizes", "create-on-push", "--listen", "--max-connections:", "--max-connections-per-address:",
+		"--log-bytes", "--metrics-every", "log-level", "--sizes", "create-on-push", "--listen", "--max-connections:",
+		"--max-connections-per-address:", "--backups, --s3-endpoint: ",
 	} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not told of in:\n%v", name, err)
 		}
 	}
-	if n := strings.Count(err.Error(), "\n") + 1; n != 15 {
-		t.Errorf("%d lines for 15 mistakes:\n%v", n, err)
+	if n := strings.Count(err.Error(), "\n") + 1; n != 17 {
+		t.Errorf("%d lines for 17 mistakes:\n%v", n, err)
 	}
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"net/netip"
 	"slices"
+
+	"renga/addons/backups/bucket"
 )
 
 // setting is one row of the table: how it is called, what it is by default, how a
@@ -30,6 +32,11 @@ func servingSettings(s *Settings) []setting {
 				"commands need port 443"},
 		{"metrics-listen", "RENGA_METRICS_LISTEN", "127.0.0.1:5001", text(&s.MetricsListen),
 			"loopback address for Prometheus metrics, host:port; empty for none"},
+		{"bastion", "RENGA_BASTION", "", text(&s.Bastion),
+			"host on whose port 22 Heroku's CLI reaches add-ons by SSH, for pg:psql and the like; empty for none"},
+		{"bastion-listen", "RENGA_BASTION_LISTEN", "off", orOff(addresses(&s.BastionListen)),
+			"addresses to serve SSH on for that, host:port, separated by commas; off when port 22 of that host leads to a " +
+				"listen address"},
 		{"domain", "RENGA_DOMAIN", "renga.localhost", text(&s.Domain),
 			"domain below which apps and the platform have their names"},
 		{"tls-cert", "RENGA_TLS_CERT", "", text(&s.TLSCert),
@@ -59,8 +66,25 @@ func neighbourSettings(s *Settings) []setting {
 			"host:port where the Docker Engine reaches the registry; empty for the first listen address"},
 		{"network-pool", "RENGA_NETWORK_POOL", "10.224.0.0/12", text(&s.NetworkPool),
 			"addresses for the apps' networks, a prefix; each app takes 256"},
+		{"addons", "RENGA_ADDONS", "", text(&s.AddOns),
+			"directory with files of add-on services, which add to those that are shipped or take their places; read at " +
+				"the start"},
+		{"backups", "RENGA_BACKUPS", "", text(&s.Backups),
+			"where to keep backups of add-ons' data: a directory, or a bucket as s3://bucket/prefix; empty for backups below the " +
+				"data directory"},
+		{"s3-endpoint", "RENGA_S3_ENDPOINT", bucket.DefaultEndpoint, text(&s.S3Endpoint),
+			"where the bucket of backups is, an https or http URL"},
+		{"s3-region", "RENGA_S3_REGION", "", text(&s.S3Region),
+			"region of that bucket; empty to ask the endpoint"},
+		{"s3-credentials", "RENGA_S3_CREDENTIALS", "", text(&s.S3Credentials),
+			"file with the bucket's keys, in the form of AWS's shared credentials, which only Renga's user may read; empty for " +
+				"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the environment"},
+		{"keep-backups", "RENGA_KEEP_BACKUPS", "7:4:25", retention(&s.KeepBackups),
+			"how many backups of an add-on are kept: of the last days, of the last weeks, and of those that somebody asked for"},
+		{"prove-backups", "RENGA_PROVE_BACKUPS", "true", boolean(&s.ProveBackups),
+			"whether each backup is proven by restoring it into a service of its own beside, one at a time, true or false"},
 		{"egress-allow", "RENGA_EGRESS_ALLOW", "", networks(&s.EgressAllow),
-			"loopback, private or link-local networks that webhooks and log drains may reach all the same, prefixes " +
+			"loopback, private or link-local networks that webhooks, log drains and imports may reach all the same, prefixes " +
 				"separated by commas"},
 		{"dyno-egress-allow", "RENGA_DYNO_EGRESS_ALLOW", "", networks(&s.DynoEgressAllow),
 			"networks that dynos may reach besides the internet and the platform's own front: private ones, addresses of " +
@@ -94,6 +118,20 @@ func limitSettings(s *Settings) []setting {
 			"what an image may take when its layers are unpacked, in bytes or with kB, MB, GB; 0 for no limit"},
 		{"min-free-disk", "RENGA_MIN_FREE_DISK", "1GB", size(&s.MinFreeDisk),
 			"free disk space below which pushes are refused, in bytes or with kB, MB, GB"},
+		{"low-disk", "RENGA_LOW_DISK", "5GB", size(&s.LowDisk),
+			"free disk space below which Renga warns, and rids the registry early of what nothing needs, in bytes or with kB, " +
+				"MB, GB"},
+		{"app-quota", "RENGA_APP_QUOTA", "0", size(&s.AppQuota),
+			"what an app may have in the registry unless it was given a quota of its own, in bytes or with kB, MB, GB; 0 for " +
+				"no limit"},
+		{"max-backup-size", "RENGA_MAX_BACKUP_SIZE", "100GB", size(&s.MaxBackupSize),
+			"largest dump of an add-on's data, in bytes or with kB, MB, GB; 0 for no limit"},
+		{"gc-every", "RENGA_GC_EVERY", "6h", orOff(duration(&s.GCEvery)),
+			"how often the registry and Docker are rid of images that nothing needs any more, a duration; off for only " +
+				"by renga gc"},
+		{"gc-grace", "RENGA_GC_GRACE", "24h", duration(&s.GCGrace),
+			"how long content of the registry stays after its last use, a duration of a minute or more; longer than a push " +
+				"takes"},
 		{"log-bytes", "RENGA_LOG_BYTES", "10MB", size(&s.LogBytes),
 			"what the log of one app may take on disk, at least 1MB, in bytes or with kB, MB, GB"},
 		{"sizes", "RENGA_SIZES", "", sizes(&s.Sizes),
@@ -120,6 +158,8 @@ func dynoSettings(s *Settings) []setting {
 				"of its requests, is taken back, a duration"},
 		{"release-timeout", "RENGA_RELEASE_TIMEOUT", "1h", duration(&s.ReleaseTimeout),
 			"how long a release command may run, a duration"},
+		{"metrics-every", "RENGA_METRICS_EVERY", "20s", duration(&s.MetricsEvery),
+			"how often is measured what dynos use, a duration between a second and a minute; add-ons are measured every third time"},
 		{"shutdown-timeout", "RENGA_SHUTDOWN_TIMEOUT", "60s", duration(&s.ShutdownTimeout),
 			"how long pushes and requests may take to finish when Renga ends, a duration"},
 	}

@@ -5,12 +5,15 @@ import (
 
 	"renga/accounts"
 	"renga/api"
+	"renga/api/addons"
 	"renga/api/apps"
 	"renga/api/domains"
 	"renga/api/dynos"
 	"renga/api/events"
+	"renga/api/imports"
 	"renga/api/people"
 	"renga/api/pipelines"
+	platformapi "renga/api/platform"
 	"renga/api/releases"
 	"renga/api/wire"
 	"renga/config"
@@ -36,7 +39,16 @@ func (p *platform) newAPI() *api.Server {
 			Releaser: p.releaser,
 			Rollouts: p.db,
 			Images:   p.registry,
+			Stored:   p.registry,
 			Deployer: p.releaser,
+			Importer: p.imports,
+		},
+		Imports: imports.Parts{
+			Imports:     p.db,
+			Importer:    p.imports,
+			Credentials: p.db,
+			Rules:       p.db,
+			Notices:     p.db,
 		},
 		Apps: apps.Parts{
 			Apps:      p.db,
@@ -49,31 +61,28 @@ func (p *platform) newAPI() *api.Server {
 			Minutes:   p.db,
 			Sleeps:    sleepState{p.db, p.router},
 		},
-		Dynos: dynos.Parts{
-			Sizes:          p.settings.Sizes,
-			Formations:     p.db,
-			Images:         p.registry,
-			Deployer:       p.releaser,
-			Dynos:          p.db,
-			OneOffs:        oneOffs{p.manager, p.attach},
-			Attach:         p.attach,
-			RendezvousPort: p.settings.rendezvousPort(),
-			Access:         dynoAccess{p.attach, p.manager},
-			Schedules:      p.db,
-			Scheduler:      p.scheduler,
-		},
+		AddOns: p.addOnParts(),
+		Dynos:  p.dynoParts(),
 		Events: events.Parts{
 			Logs:      p.logs,
 			Drains:    p.db,
 			Drainer:   p.drainer,
 			Webhooks:  p.db,
+			AddOns:    p.db,
 			Reachable: p.egress.Check,
+			Operator:  p.data.operator.account().ID,
 		},
 		Pipelines: pipelines.Parts{
 			Pipelines:    p.db,
 			PipelineVars: p.db,
 			Promotions:   p.promoter,
 			History:      p.db,
+		},
+		Platform: platformapi.Parts{
+			Collector: p.collector,
+			Disk:      p.space,
+			Apps:      p.db,
+			Operator:  p.data.operator.account().ID,
 		},
 		People: people.Parts{
 			Accounts:       p.db,
@@ -85,26 +94,64 @@ func (p *platform) newAPI() *api.Server {
 	})
 }
 
+// addOnParts are the rooms of the routes of add-ons.
+func (p *platform) addOnParts() addons.Parts {
+	return addons.Parts{
+		Catalogue:       p.catalogue,
+		AddOns:          p.db,
+		Maker:           p.addOns,
+		Attacher:        p.addOns,
+		Partners:        p.addOns,
+		Grants:          p.partners,
+		Usages:          p.measurer,
+		Releases:        p.releaser,
+		Backups:         p.backups,
+		Copier:          p.backups,
+		BackupRecords:   p.db,
+		BackupSchedules: p.db,
+		BackupDownloads: p.backups,
+		Tunnels:         tunnels{p.addOns, p.attach},
+		Bastion:         p.settings.Bastion,
+	}
+}
+
+// dynoParts are the rooms of the routes of dynos.
+func (p *platform) dynoParts() dynos.Parts {
+	return dynos.Parts{
+		Sizes:          p.settings.Sizes,
+		Formations:     p.db,
+		Images:         p.registry,
+		Deployer:       p.releaser,
+		Dynos:          p.db,
+		OneOffs:        oneOffs{p.manager, p.attach},
+		Attach:         p.attach,
+		RendezvousPort: p.settings.rendezvousPort(),
+		Access:         dynoAccess{p.attach, p.manager},
+		Schedules:      p.db,
+		Scheduler:      p.scheduler,
+	}
+}
+
 func (p *platform) apiOptions() api.Options {
-	scheme, port := p.settings.front()
+	known := p.settings.wire()
+	known.StreamKey, known.Log, known.Now = p.data.streamKey, p.log, time.Now
 	return api.Options{
-		Settings: wire.Settings{
-			Domain:    p.settings.Domain,
-			Scheme:    scheme,
-			Port:      port,
-			StreamKey: p.data.streamKey,
-			Log:       p.log,
-			Now:       time.Now,
-		},
+		Settings:  known,
 		RateLimit: p.settings.RateLimit,
 		Version:   versionName(),
 		Checks:    p.checks(),
 	}
 }
 
+// wire are the settings that make the platform's URLs.
+func (s Settings) wire() wire.Settings {
+	scheme, port := s.front()
+	return wire.Settings{Domain: s.Domain, Scheme: scheme, Port: port}
+}
+
 func (p *platform) wireParts(logins *accounts.Accounts) wire.Parts {
 	return wire.Parts{
-		Tokens:         p.db,
+		Tokens:         tokens{p.db, p.partners},
 		Logins:         logins,
 		Authorizations: p.db,
 		Accounts:       p.db,
