@@ -12,13 +12,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"renga/children"
 )
 
-// visitor is whom the requests of these tests come from. All of 127.0.0.0/8 is
+// clientAddr is where the requests of these tests come from. All of 127.0.0.0/8 is
 // this machine.
-const visitor = "127.0.0.77"
+const clientAddr = "127.0.0.77"
 
 // balancer is a real HAProxy in front of the platform, with a port for each way
 // to say who the client is.
@@ -57,7 +60,7 @@ listen v2
 	s.must(os.WriteFile(config, []byte(text), 0o600))
 	cmd := exec.Command("haproxy", "-db", "-f", config)
 	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
+	if err := children.Start(cmd, syscall.SIGKILL); err != nil {
 		s.Fatalf("start haproxy (script/setup.sh --test installs it): %v", err)
 	}
 	s.Cleanup(func() {
@@ -86,11 +89,11 @@ func (s *story) freePort() string {
 	return l.Addr().String()
 }
 
-// visit asks hello for the headers that it gets, by way of a balancer's port and
-// with a claim of the visitor's own about who they are.
-func (s *story) visit(by string) (status int, headers http.Header) {
+// headersBy asks hello for the headers that it gets, by way of a balancer's port and
+// with a claim of the client's own about who they are.
+func (s *story) headersBy(by string) (status int, headers http.Header) {
 	s.Helper()
-	from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(visitor)}}
+	from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(clientAddr)}}
 	conn, err := from.DialContext(s.Context(), "tcp", by)
 	s.must(err)
 	defer func() { _ = conn.Close() }() // the answer is read whole
@@ -99,7 +102,7 @@ func (s *story) visit(by string) (status int, headers http.Header) {
 	s.must(err)
 	request.Host, request.Close = s.w.Host("hello"), true
 	request.Header.Set("X-Forwarded-For", "203.0.113.9")
-	// What the balancer says of the visitor may be refused before the visitor has
+	// What the balancer says of the client may be refused before the client has
 	// said anything, which net/http's client takes for a fault.
 	_ = request.Write(conn)
 	response, err := http.ReadResponse(bufio.NewReader(conn), request)
@@ -122,11 +125,11 @@ func TestATrustedBalancerSaysWhoTheClientIs(t *testing.T) {
 	s.up("hello", "one")
 	b := s.haproxy()
 	for by, want := range map[string]struct{ chain, proto string }{
-		b.headers: {"203.0.113.9, " + visitor + ", 127.0.0.1", "https"},
-		b.v1:      {"203.0.113.9, " + visitor, "http"},
-		b.v2:      {"203.0.113.9, " + visitor, "http"},
+		b.headers: {"203.0.113.9, " + clientAddr + ", 127.0.0.1", "https"},
+		b.v1:      {"203.0.113.9, " + clientAddr, "http"},
+		b.v2:      {"203.0.113.9, " + clientAddr, "http"},
 	} {
-		status, h := s.visit(by)
+		status, h := s.headersBy(by)
 		if got := h.Get("X-Forwarded-For"); status != http.StatusOK || got != want.chain {
 			t.Errorf("by %s: status %d, X-Forwarded-For %q, want %q", by, status, got, want.chain)
 		}
@@ -134,15 +137,15 @@ func TestATrustedBalancerSaysWhoTheClientIs(t *testing.T) {
 			t.Errorf("by %s: X-Forwarded-Proto %q, want %q", by, got, want.proto)
 		}
 	}
-	// A peer by itself is not trusted, whatever it says of others: the visitor
+	// A peer by itself is not trusted, whatever it says of others: the client
 	// comes from an address that is not the balancer's.
-	if _, h := s.visit(s.w.Addr); h.Get("X-Forwarded-For") != "203.0.113.9, "+visitor {
+	if _, h := s.headersBy(s.w.Addr); h.Get("X-Forwarded-For") != "203.0.113.9, "+clientAddr {
 		t.Errorf("without a balancer: X-Forwarded-For %q", h.Get("X-Forwarded-For"))
 	}
-	// With the PROXY protocol the visitor is the peer, as without a balancer:
+	// With the PROXY protocol the client is the peer, as without a balancer:
 	// the line says what such a one claims, too.
-	s.poll(s.logged(1, `fwd="`+visitor+`"`))
-	s.poll(s.logged(3, `fwd="203.0.113.9, `+visitor+`"`))
+	s.poll(s.logged(1, `fwd="`+clientAddr+`"`))
+	s.poll(s.logged(3, `fwd="203.0.113.9, `+clientAddr+`"`))
 }
 
 // logged tells whether n of the router's lines for hello hold text.
@@ -161,12 +164,12 @@ func TestAnUntrustedBalancerIsBelievedNothing(t *testing.T) {
 	s.push("hello", "one")
 	s.up("hello", "one")
 	b := s.haproxy()
-	status, h := s.visit(b.headers)
+	status, h := s.headersBy(b.headers)
 	if status != http.StatusOK || h.Get("X-Forwarded-Proto") != "http" {
 		t.Errorf("status %d, X-Forwarded-Proto %q", status, h.Get("X-Forwarded-Proto"))
 	}
 	for _, by := range []string{b.v1, b.v2} {
-		if status, _ := s.visit(by); status != http.StatusBadRequest {
+		if status, _ := s.headersBy(by); status != http.StatusBadRequest {
 			t.Errorf("by %s: a PROXY header of nobody's was answered %d, want 400", by, status)
 		}
 	}

@@ -26,7 +26,7 @@ const (
 // folder is to come first in PATH: it holds the Node that the CLI needs, when the
 // machine has none.
 func InstallCLI(ctx context.Context) (heroku string, err error) {
-	cache, err := os.UserCacheDir()
+	cache, err := cacheDir(".")
 	if err != nil {
 		return "", err
 	}
@@ -34,7 +34,7 @@ func InstallCLI(ctx context.Context) (heroku string, err error) {
 	if version, _ := exec.CommandContext(ctx, "node", "--version").Output(); nodeIsOld(string(version)) {
 		name, packages = name+"-node-"+nodeVersion, append(packages, "node@"+nodeVersion)
 	}
-	dir := filepath.Join(cache, "renga-e2e", name)
+	dir := filepath.Join(cache, name)
 	unlock, err := Lock("cli")
 	if err != nil {
 		return "", err
@@ -47,16 +47,22 @@ func InstallCLI(ctx context.Context) (heroku string, err error) {
 	return heroku, npmInstall(ctx, dir, packages...)
 }
 
+// cacheDir is a directory in what tests keep from one run to the next.
+func cacheDir(name string) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "renga-e2e", name)
+	return dir, os.MkdirAll(dir, 0o700)
+}
+
 // Lock waits until nobody else on this machine has the lock of that name, and
 // takes it until unlock is called or the process ends. It is for what there is
 // once however many tests run.
 func Lock(name string) (unlock func(), err error) {
-	cache, err := os.UserCacheDir()
+	dir, err := cacheDir(".")
 	if err != nil {
-		return nil, err
-	}
-	dir := filepath.Join(cache, "renga-e2e")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	file, err := os.Create(filepath.Join(dir, name+".lock"))
@@ -92,8 +98,8 @@ func npmInstall(ctx context.Context, dir string, packages ...string) error {
 }
 
 // ClientEnv is the environment of somebody who typed eval "$(renga env)" in
-// this world, with a home of their own. Flags are those of renga env.
-func (w *World) ClientEnv(ctx context.Context, flags ...string) ([]string, error) {
+// this platform, with a home of their own. Flags are those of renga env.
+func (w *Platform) ClientEnv(ctx context.Context, flags ...string) ([]string, error) {
 	stdout, stderr, err := w.Run(ctx, append([]string{"env"}, flags...)...)
 	if err != nil {
 		return nil, fmt.Errorf("renga env: %w: %s", err, stderr)

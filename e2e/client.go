@@ -29,7 +29,7 @@ type Answer struct {
 }
 
 // Do sends a request. An answer of any status is no error.
-func (w *World) Do(ctx context.Context, q Request) (Answer, error) {
+func (w *Platform) Do(ctx context.Context, q Request) (Answer, error) {
 	url := w.URL(q.Host) + q.Path
 	r, err := http.NewRequestWithContext(ctx, q.Method, url, bytes.NewReader(q.Body))
 	if err != nil {
@@ -52,7 +52,7 @@ func (w *World) Do(ctx context.Context, q Request) (Answer, error) {
 
 // API asks the Platform API as the operator. Body is nil, a string or []byte of
 // JSON, or something to marshal. An answer of any status is no error.
-func (w *World) API(ctx context.Context, method, path string, body any) (status int, answer []byte, err error) {
+func (w *Platform) API(ctx context.Context, method, path string, body any) (status int, answer []byte, err error) {
 	token, err := w.Token(ctx)
 	if err != nil {
 		return 0, nil, err
@@ -62,7 +62,7 @@ func (w *World) API(ctx context.Context, method, path string, body any) (status 
 }
 
 // APIAs is API with another token; none when it is empty.
-func (w *World) APIAs(ctx context.Context, token, method, path string, body any) (Answer, error) {
+func (w *Platform) APIAs(ctx context.Context, token, method, path string, body any) (Answer, error) {
 	sent, err := encode(body)
 	if err != nil {
 		return Answer{}, err
@@ -81,12 +81,12 @@ func apiRequest(token, method, path string, body []byte) Request {
 }
 
 // Get asks an app through the router. Host is the app's name, or a whole host.
-func (w *World) Get(ctx context.Context, host, path string) (Answer, error) {
+func (w *Platform) Get(ctx context.Context, host, path string) (Answer, error) {
 	return w.Do(ctx, Request{Host: w.Host(host), Path: path})
 }
 
 // Host is the host of the app of that name; a name with a dot is one already.
-func (w *World) Host(name string) string {
+func (w *Platform) Host(name string) string {
 	if strings.Contains(name, ".") {
 		return name
 	}
@@ -95,7 +95,7 @@ func (w *World) Host(name string) string {
 
 // URL is "http://host:port" of the platform's listener; localhost when host is
 // empty.
-func (w *World) URL(host string) string {
+func (w *Platform) URL(host string) string {
 	if host == "" {
 		host = "localhost"
 	}
@@ -103,11 +103,11 @@ func (w *World) URL(host string) string {
 }
 
 // Client reaches the platform under any host name. It follows no redirects.
-func (w *World) Client() *http.Client { return w.client }
+func (w *Platform) Client() *http.Client { return w.client }
 
 // Token is the operator's API token. It stays the same as long as the data
 // directory, so the binary is asked once.
-func (w *World) Token(ctx context.Context) (string, error) {
+func (w *Platform) Token(ctx context.Context) (string, error) {
 	w.mu.Lock()
 	token := w.token
 	w.mu.Unlock()
@@ -125,15 +125,15 @@ func (w *World) Token(ctx context.Context) (string, error) {
 }
 
 // Registry is the registry's address as clients on this machine write it. In a
-// world with hosts it is reached by HTTPS.
-func (w *World) Registry() string {
+// platform with hosts it is reached by HTTPS.
+func (w *Platform) Registry() string {
 	if w.hosts {
 		return "registry." + w.Domain
 	}
 	return "localhost:" + w.port()
 }
 
-func (w *World) port() string {
+func (w *Platform) port() string {
 	_, port, err := net.SplitHostPort(w.Addr)
 	if err != nil {
 		panic(err) // Addr was made by freeAddr
@@ -141,8 +141,8 @@ func (w *World) port() string {
 	return port
 }
 
-// dial leads every host to this world.
-func (w *World) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+// dial leads every host to this platform.
+func (w *Platform) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	var d net.Dialer
 	return d.DialContext(ctx, network, w.Addr)
 }

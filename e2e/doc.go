@@ -1,20 +1,25 @@
 // Package e2e tells the user stories of the platform as tests against the real
 // binary, a real Docker Engine, a real Redis and real clients.
 //
-// A story is a script in testdata, such as push.txtar. Each script runs in a
-// [World] of its own: a data directory, ports, and a platform that knows
-// nothing of the others on the same engine. Stories that need loops, clocks or
-// randomness are Go tests, which use the World directly:
+// A story is a script in testdata, such as push.txtar. Each script runs on a
+// [Platform] of its own, with a data directory and ports, which knows nothing of
+// the others on the same engine. Stories that need loops, clocks or randomness are
+// Go tests, which use the Platform directly:
 //
-//	w := kit.World(t)
+//	w := kit.Platform(t)
 //	if err := w.Start(ctx); err != nil { … }
 //	img, err := w.Image(e2e.Image{Version: "v1"})
 //	err = w.PushImage(ctx, "hello", img)
 //	answer, err := w.Get(ctx, "hello", "/")
 //
-// Every world serves HTTPS as well, with a CA of its own. One made with
+// Every platform serves HTTPS as well, with a CA of its own. One made with
 // [WithHosts] is reached as in real life: by names that the system resolves, on
 // ports 80 and 443.
+//
+// A platform removes what it made when its test ends. A run that is killed cannot:
+// its processes end with it, and whatever else it left on the machine the next
+// run removes, by a journal in the user's cache. What a test does to the machine by
+// itself it tells beforehand with [Platform.Undo].
 //
 // # Words of the scripts
 //

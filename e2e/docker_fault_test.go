@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"sync"
 	"testing"
+	"time"
 )
 
 // gate is a socket that leads to Docker while it is open. Shut, it is what a
@@ -101,8 +102,12 @@ func TestAPushBeforeDockerIsThereStartsWhenItComes(t *testing.T) {
 	}
 	s.push("hello", "early")
 	s.settled("hello", 2, "pending")
+	began := time.Now()
 	if answer, err := s.w.Get(t.Context(), "hello", "/"); err != nil || answer.Status != http.StatusServiceUnavailable {
 		t.Errorf("without Docker the app answers %d, %v, want 503", answer.Status, err)
+	}
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("a request waited %s for an app that may take 10s to boot", took)
 	}
 	g.open(s)
 	s.up("hello", "early")

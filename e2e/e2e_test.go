@@ -18,5 +18,6 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/*.txtar; `go test -run TestScripts/push` runs one.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, kit.Scripts("testdata", nil))
 }

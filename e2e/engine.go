@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,8 +27,8 @@ type Container struct {
 
 // Containers lists the running dynos of the app of that name, of all apps when
 // it is empty, by name. It goes by what dynos are told in their environment.
-func (w *World) Containers(ctx context.Context, app string) ([]Container, error) {
-	ids, err := w.owned(ctx, "ps", "--quiet")
+func (w *Platform) Containers(ctx context.Context, app string) ([]Container, error) {
+	ids, err := w.owned(ctx, "ps", "--quiet", "--filter", "label=renga.kind=dyno")
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
@@ -67,7 +69,7 @@ func newContainer(id string, pid int, env []string) Container {
 
 // owned runs a listing docker command on what belongs to this platform and
 // returns the words it printed.
-func (w *World) owned(ctx context.Context, args ...string) ([]string, error) {
+func (w *Platform) owned(ctx context.Context, args ...string) ([]string, error) {
 	id, err := w.platform()
 	if err != nil || id == "" {
 		return nil, err
@@ -75,9 +77,11 @@ func (w *World) owned(ctx context.Context, args ...string) ([]string, error) {
 	return w.list(ctx, append(args, "--filter", "label=renga.platform="+id)...)
 }
 
+func (w *Platform) platformFile() string { return filepath.Join(w.Dir, "platform.json") }
+
 // platform is the platform's id; empty when it was never started.
-func (w *World) platform() (string, error) {
-	text, err := os.ReadFile(filepath.Join(w.Dir, "platform.json"))
+func (w *Platform) platform() (string, error) {
+	text, err := os.ReadFile(w.platformFile())
 	if errors.Is(err, os.ErrNotExist) {
 		return "", nil
 	}
@@ -92,9 +96,7 @@ func (w *World) platform() (string, error) {
 
 // end stops the platform, removes all that it made, and fails the test when the
 // log tells of a data race or a panic. Of a failed test it shows the log.
-func (w *World) end(tb testing.TB) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
+func (w *Platform) end(tb testing.TB) {
 	if w.Running() {
 		if err := w.Stop(); err != nil {
 			tb.Errorf("stop at the end: %v", err)
@@ -108,26 +110,39 @@ func (w *World) end(tb testing.TB) {
 	if tb.Failed() {
 		tb.Logf("renga's log ends:\n%s", tail(w.Log(), 60))
 	}
-	if err := errors.Join(w.removeOwned(ctx), w.removeFirewall(ctx), w.endProcesses(), w.forgetHosts(ctx)); err != nil {
+	err := w.removeAll(context.Background())
+	if err == nil {
+		err = w.kit.journal.write(entry{Gone: w.id})
+	}
+	if err != nil { // the next run tries again
 		tb.Errorf("clean up: %v", err)
 	}
 	w.client.CloseIdleConnections()
 }
 
-// removeOwned removes this world's containers, networks and images; containers
+// removeAll removes all that this platform made outside of its directory; what runs
+// comes first, for it would make more.
+func (w *Platform) removeAll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
+	defer cancel()
+	return errors.Join(w.endProcesses(), w.removeOwned(ctx), w.removeFirewall(ctx), w.forgetHosts(ctx))
+}
+
+// removeOwned removes this platform's containers, networks, volumes and images; containers
 // that a test ran itself from one of the images, too.
-func (w *World) removeOwned(ctx context.Context) error {
-	made := "label=" + worldLabel + "=" + w.id
+func (w *Platform) removeOwned(ctx context.Context) error {
+	made := "label=" + testLabel + "=" + w.id
 	return errors.Join(
 		w.remove(ctx, w.owned, []string{"ps", "--all", "--quiet"}, "rm", "--force", "--volumes"),
 		w.remove(ctx, w.list, []string{"ps", "--all", "--quiet", "--filter", made}, "rm", "--force", "--volumes"),
 		w.remove(ctx, w.owned, []string{"network", "ls", "--quiet"}, "network", "rm"),
+		w.remove(ctx, w.owned, []string{"volume", "ls", "--quiet"}, "volume", "rm"),
 		w.remove(ctx, w.list, []string{"images", "--quiet", "--filter", made}, "rmi", "--force"),
 	)
 }
 
 // removeFirewall removes the firewall rules.
-func (w *World) removeFirewall(ctx context.Context) error {
+func (w *Platform) removeFirewall(ctx context.Context) error {
 	if id, err := w.platform(); err != nil || id == "" {
 		return err
 	}
@@ -139,7 +154,7 @@ func (w *World) removeFirewall(ctx context.Context) error {
 }
 
 // list runs a listing docker command and returns the words it printed.
-func (w *World) list(ctx context.Context, args ...string) ([]string, error) {
+func (w *Platform) list(ctx context.Context, args ...string) ([]string, error) {
 	out, err := w.Docker(ctx, args...)
 	words := strings.Fields(out)
 	slices.Sort(words)
@@ -147,7 +162,9 @@ func (w *World) list(ctx context.Context, args ...string) ([]string, error) {
 }
 
 // remove hands what one docker command lists to another one.
-func (w *World) remove(ctx context.Context, list func(context.Context, ...string) ([]string, error), what []string, how ...string) error {
+func (w *Platform) remove(
+	ctx context.Context, list func(context.Context, ...string) ([]string, error), what []string, how ...string,
+) error {
 	ids, err := list(ctx, what...)
 	if err != nil || len(ids) == 0 {
 		return err
@@ -156,28 +173,24 @@ func (w *World) remove(ctx context.Context, list func(context.Context, ...string
 	return err
 }
 
-// endProcesses kills what was left running in the data directory: a supervised
-// redis-server whose platform was killed.
-func (w *World) endProcesses() error {
-	links, err := filepath.Glob("/proc/[0-9]*/cwd")
+// endProcesses kills what was left running with the data directory: a platform
+// that did not stop, and a supervised redis-server whose platform was killed.
+func (w *Platform) endProcesses() error {
+	processes, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		return err
 	}
-	for _, link := range links {
-		dir, err := os.Readlink(link)
-		if err != nil || !strings.HasPrefix(dir, w.Dir+"/") {
-			continue // gone meanwhile, or not ours
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link)))
-		if err != nil {
-			return err
+	for _, process := range processes {
+		pid, err := strconv.Atoi(filepath.Base(process))
+		if err != nil || !w.started(process) {
+			continue
 		}
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return err
 		}
 		gone := func() error {
-			if _, err := os.Readlink(link); err == nil {
-				return errors.New("process " + strconv.Itoa(pid) + " lives on")
+			if w.started(process) {
+				return fmt.Errorf("process %d lives on", pid)
 			}
 			return nil
 		}
@@ -186,4 +199,12 @@ func (w *World) endProcesses() error {
 		}
 	}
 	return nil
+}
+
+// started tells whether a process was started for this platform: it works in the
+// data directory, or was told of it.
+func (w *Platform) started(process string) bool {
+	dir, _ := os.Readlink(filepath.Join(process, "cwd")) // it may be gone meanwhile
+	env, _ := os.ReadFile(filepath.Join(process, "environ"))
+	return strings.HasPrefix(dir, w.Dir+"/") || bytes.Contains(env, []byte("RENGA_DATA="+w.Dir+"\x00"))
 }

@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
+	"renga/children"
 	"renga/e2e"
 )
 
@@ -19,7 +21,7 @@ type user struct {
 	env                    []string
 }
 
-func newUser(t *testing.T, w *e2e.World, flags ...string) *user {
+func newUser(t *testing.T, w *e2e.Platform, flags ...string) *user {
 	t.Helper()
 	heroku, err := e2e.InstallCLI(t.Context())
 	if err != nil {
@@ -47,7 +49,7 @@ func newUser(t *testing.T, w *e2e.World, flags ...string) *user {
 func (u *user) do(ctx context.Context, program string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env, cmd.Dir = u.env, u.home
-	out, err := cmd.CombinedOutput()
+	out, err := children.CombinedOutput(cmd, syscall.SIGKILL)
 	return string(out), err
 }
 
@@ -66,7 +68,8 @@ func (u *user) hosts(t *testing.T) []string {
 // TestWithRengaEnvNoRequestLeavesForAnotherHost runs the official CLI. What a
 // command is answered does not matter here, but for the first ones.
 func TestWithRengaEnvNoRequestLeavesForAnotherHost(t *testing.T) {
-	w := kit.World(t, e2e.WithHosts())
+	t.Parallel()
+	w := kit.Platform(t, e2e.WithHosts())
 	if err := w.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +114,7 @@ func TestWithRengaEnvNoRequestLeavesForAnotherHost(t *testing.T) {
 
 // TestTheCLIWorksWhereverThePlatformIs goes the other ways that renga env knows.
 func TestTheCLIWorksWhereverThePlatformIs(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		args []string
@@ -119,7 +123,7 @@ func TestTheCLIWorksWhereverThePlatformIs(t *testing.T) {
 		{"http", []string{"--listen-tls=off"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := kit.World(t)
+			w := kit.Platform(t)
 			if err := w.Start(t.Context(), c.args...); err != nil {
 				t.Fatal(err)
 			}
@@ -130,7 +134,7 @@ func TestTheCLIWorksWhereverThePlatformIs(t *testing.T) {
 		})
 	}
 	t.Run("a domain that the CLI refuses", func(t *testing.T) {
-		w := kit.World(t, e2e.WithHosts())
+		w := kit.Platform(t, e2e.WithHosts())
 		w.Domain = strings.Replace(w.Domain, ".localhost", "", 1)
 		if err := w.Start(t.Context()); err != nil {
 			t.Fatal(err)
@@ -152,7 +156,8 @@ func TestTheCLIWorksWhereverThePlatformIs(t *testing.T) {
 // TestCurlAndGitTrustThePlatformAndAllOthers checks the variables that replace
 // a program's set of CAs, and the system's own set.
 func TestCurlAndGitTrustThePlatformAndAllOthers(t *testing.T) {
-	w := kit.World(t, e2e.WithHosts())
+	t.Parallel()
+	w := kit.Platform(t, e2e.WithHosts())
 	if err := w.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -189,6 +194,9 @@ func TestCurlAndGitTrustThePlatformAndAllOthers(t *testing.T) {
 			t.Errorf("left behind: %v, err %v", left, err)
 		}
 	})
+	if err := w.Undo("renga", "ca", "--uninstall"); err != nil {
+		t.Fatal(err)
+	}
 	if _, stderr, err := w.Run(t.Context(), "ca", "--install"); err != nil {
 		t.Fatalf("renga ca --install: %v\n%s", err, stderr)
 	}

@@ -11,8 +11,10 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
+	"renga/children"
 	"renga/e2e"
 )
 
@@ -22,7 +24,7 @@ import (
 // public address.
 func TestADynoReachesTheInternetAndTheFrontOnly(t *testing.T) {
 	s := newStory(t)
-	near, metadata := newNeighbour(t), linkLocal(t, "lo")
+	near, metadata := s.newNeighbour(), s.linkLocal("lo")
 	machine, front := onEveryAddress(t), fmt.Sprint(10000+rand.IntN(9000))
 	s.start("--listen=" + s.w.Addr + ",0.0.0.0:" + front)
 	for _, app := range []string{"hello", "neighbour"} {
@@ -61,7 +63,7 @@ func TestADynoReachesTheInternetAndTheFrontOnly(t *testing.T) {
 // TestTheOperatorAllowsNetworksToDynos, but no link-local ones.
 func TestTheOperatorAllowsNetworksToDynos(t *testing.T) {
 	s := newStory(t)
-	near := newNeighbour(t)
+	near := s.newNeighbour()
 	machine := onEveryAddress(t)
 	s.start("--dyno-egress-allow=" + near.private + "/32,0.0.0.0/1")
 	s.push("hello", "v1")
@@ -152,11 +154,13 @@ func onEveryAddress(t *testing.T) (port string) {
 
 // linkLocal gives an interface of this machine an address as metadata services
 // have.
-func linkLocal(t *testing.T, device string) string {
-	t.Helper()
+func (s *story) linkLocal(device string) string {
+	s.Helper()
 	ip := fmt.Sprintf("169.254.%d.%d", rand.IntN(256), 1+rand.IntN(250))
-	run(t, "ip", "address", "add", ip+"/32", "dev", device)
-	t.Cleanup(func() { run(t, "ip", "address", "del", ip+"/32", "dev", device) })
+	del := []string{"address", "del", ip + "/32", "dev", device}
+	s.must(s.w.Undo(append([]string{"ip"}, del...)...))
+	run(s.T, "ip", "address", "add", ip+"/32", "dev", device)
+	s.Cleanup(func() { run(s.T, "ip", del...) })
 	return ip
 }
 
@@ -164,12 +168,15 @@ func linkLocal(t *testing.T, device string) string {
 // 8080 of three addresses: a network namespace behind this one.
 type neighbour struct{ private, metadata, public string }
 
-func newNeighbour(t *testing.T) neighbour {
-	t.Helper()
+func (s *story) newNeighbour() neighbour {
+	t := s.T
+	s.Helper()
 	n := rand.IntN(1 << 15) // below the networks of apps
 	space, here, there := fmt.Sprintf("renga%04x", n), fmt.Sprintf("rnga%04x", n), fmt.Sprintf("rngb%04x", n)
 	ip := func(pattern string) string { return fmt.Sprintf(pattern, n>>8, n&0xff) }
 	near := neighbour{private: ip("10.%d.%d.2"), metadata: ip("169.254.%d.%d"), public: fmt.Sprintf("203.0.113.%d", n&0xff)}
+	s.must(s.w.Undo("ip", "netns", "del", space))
+	s.must(s.w.Undo("ip", "link", "del", here))
 	run(t, "ip", "netns", "add", space)
 	t.Cleanup(func() { run(t, "ip", "netns", "del", space) })
 	run(t, "ip", "link", "add", here, "type", "veth", "peer", "name", there, "netns", space)
@@ -187,7 +194,7 @@ func newNeighbour(t *testing.T) neighbour {
 	}
 	serve := exec.Command("ip", "netns", "exec", space, kit.App, "serve")
 	serve.Env = []string{"PORT=8080"}
-	if err := serve.Start(); err != nil {
+	if err := children.Start(serve, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -16,7 +16,7 @@ func (s *Script) token(ctx context.Context) (string, error) {
 	if token := s.getenv("RENGA_TOKEN"); token != "" {
 		return token, nil
 	}
-	return s.World.Token(ctx)
+	return s.Platform.Token(ctx)
 }
 
 // follow begins to follow an app's log. It returns when the first line has come.
@@ -28,7 +28,7 @@ func follow(ctx context.Context, s *Script, _ io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
-	answer, err := s.World.APIAs(ctx, token, http.MethodPost, "/apps/"+args[0]+"/log-sessions", `{"tail":true,"lines":1}`)
+	answer, err := s.Platform.APIAs(ctx, token, http.MethodPost, "/apps/"+args[0]+"/log-sessions", `{"tail":true,"lines":1}`)
 	if err == nil {
 		err = refused(answer)
 	}
@@ -49,11 +49,11 @@ func follow(ctx context.Context, s *Script, _ io.Writer, args []string) error {
 }
 
 func (s *Script) read(ctx context.Context, path string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.World.URL("")+path, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Platform.URL("")+path, nil)
 	if err != nil {
 		return err
 	}
-	response, err := s.World.client.Do(r) //nolint:bodyclose // followed closes it
+	response, err := s.Platform.client.Do(r) //nolint:bodyclose // followed closes it
 	if err != nil {
 		return err
 	}

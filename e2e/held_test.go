@@ -15,7 +15,7 @@ import (
 // requests open than the platform may open files, by never sending their bodies.
 func TestHeldRequestsKeepNobodyOut(t *testing.T) {
 	t.Parallel()
-	s := &story{T: t, w: kit.World(t, e2e.WithFiles(400))}
+	s := &story{T: t, w: kit.Platform(t, e2e.WithFiles(400))}
 	s.start()
 	s.push("hello", "before")
 	s.up("hello", "before")
@@ -51,7 +51,7 @@ func (s *story) hold(n int) {
 	}
 	var from net.Dialer
 	if n%5 != 0 {
-		from.LocalAddr = &net.TCPAddr{IP: net.ParseIP(visitor)}
+		from.LocalAddr = &net.TCPAddr{IP: net.ParseIP(clientAddr)}
 	}
 	c, err := from.DialContext(s.Context(), "tcp", s.w.Addr)
 	s.must(err)
@@ -81,14 +81,14 @@ func TestAGuesserSlowsDownOnlyHimself(t *testing.T) {
 				guessing <- refused
 				return
 			default:
-				if s.login(visitor, "owner@example.com", "a wrong one") == http.StatusTooManyRequests {
+				if s.login(clientAddr, "owner@example.com", "a wrong one") == http.StatusTooManyRequests {
 					refused++
 				}
 			}
 		}
 	}()
 	s.poll(func() error {
-		if got := s.login(visitor, "owner@example.com", "another"); got != http.StatusTooManyRequests {
+		if got := s.login(clientAddr, "owner@example.com", "another"); got != http.StatusTooManyRequests {
 			return fmt.Errorf("the guesser is answered %d", got)
 		}
 		return nil
@@ -97,7 +97,7 @@ func TestAGuesserSlowsDownOnlyHimself(t *testing.T) {
 		if got := s.login("127.0.0.1", "owner@example.com", passwords["owner@example.com"]); got != http.StatusCreated {
 			t.Errorf("the owner is answered %d", got)
 		}
-		if got := s.login(visitor, "neighbour@example.com", passwords["neighbour@example.com"]); got != http.StatusCreated {
+		if got := s.login(clientAddr, "neighbour@example.com", passwords["neighbour@example.com"]); got != http.StatusCreated {
 			t.Errorf("the guesser's neighbour is answered %d", got)
 		}
 	}

@@ -12,31 +12,32 @@ import (
 	"testing"
 )
 
-// Option makes a world special.
-type Option func(testing.TB, *World)
+// Option makes a platform special.
+type Option func(testing.TB, *Platform)
 
-// WithHosts makes a world that is reached as people reach a platform: by names
+// WithHosts makes a platform that is reached as people reach a platform: by names
 // that every program on this machine resolves, on ports 80 and 443. It has a
 // loopback address and a domain of its own, so that several may run at once.
 // The names api, registry and git below the domain are known, and those in
-// apps; they are in /etc/hosts while the world is there. It needs root.
+// apps; they are in /etc/hosts while the platform is there, and tell the test's
+// process. It needs root.
 //
 // The domain holds the word localhost, which the official CLI asks for, but
 // does not end with it: curl and git would not ask for its address then.
 func WithHosts(apps ...string) Option {
-	return func(tb testing.TB, w *World) {
+	return func(tb testing.TB, w *Platform) {
 		tb.Helper()
 		ip := freeIP(tb)
 		w.hosts, w.apps = true, apps
-		w.Domain = fmt.Sprintf("w%.6s.localhost.test", w.id)
+		w.Domain = fmt.Sprintf("w%d-%.6s.localhost.test", os.Getpid(), w.id)
 		w.TLSAddr = net.JoinHostPort(ip, "443")
 		w.listen = w.Addr + "," + net.JoinHostPort(ip, "80")
 	}
 }
 
-// WithFiles makes a world whose platform may have only so many files open.
+// WithFiles makes a platform that may have only so many files open.
 func WithFiles(most int) Option {
-	return func(_ testing.TB, w *World) { w.files = most }
+	return func(_ testing.TB, w *Platform) { w.files = most }
 }
 
 // freeIP finds a loopback address whose ports 80 and 443 are free.
@@ -65,12 +66,12 @@ func bindable(ip string) error {
 	return all
 }
 
-// CAFile is the certificate of the world's own CA, in PEM. It is there once the
-// world has started.
-func (w *World) CAFile() string { return filepath.Join(w.Dir, "ca.crt") }
+// CAFile is the certificate of the platform's own CA, in PEM. It is there once the
+// platform has started.
+func (w *Platform) CAFile() string { return filepath.Join(w.Dir, "ca.crt") }
 
-// CA is a pool with the world's own CA alone.
-func (w *World) CA() (*x509.CertPool, error) {
+// CA is a pool with the platform's own CA alone.
+func (w *Platform) CA() (*x509.CertPool, error) {
 	pem, err := os.ReadFile(w.CAFile())
 	if err != nil {
 		return nil, err
@@ -82,9 +83,9 @@ func (w *World) CA() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// tellHosts makes the machine resolve the world's names, and waits until the
+// tellHosts makes the machine resolve the platform's names, and waits until the
 // engine does: it may look at the file only now and then.
-func (w *World) tellHosts(ctx context.Context) error {
+func (w *Platform) tellHosts(ctx context.Context) error {
 	_, stderr, err := w.Run(ctx, append([]string{"hosts", "--install"}, w.apps...)...)
 	if err != nil {
 		return fmt.Errorf("renga hosts: %w: %s", err, stderr)
@@ -92,7 +93,7 @@ func (w *World) tellHosts(ctx context.Context) error {
 	return Poll(ctx, func() error { return w.login(ctx) })
 }
 
-func (w *World) forgetHosts(ctx context.Context) error {
+func (w *Platform) forgetHosts(ctx context.Context) error {
 	if !w.hosts {
 		return nil
 	}

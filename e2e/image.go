@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -19,15 +20,17 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"renga/children"
 )
 
-// worldLabel is on every image that a world makes, and so on the containers of
-// it. Its value is the world's id.
-const worldLabel = "renga.e2e"
+// testLabel is on every image that a platform makes, and so on the containers of
+// it. Its value is the platform's id.
+const testLabel = "renga.e2e"
 
-// Label is the line of a Dockerfile that marks an image as this world's, so that
+// Label is the line of a Dockerfile that marks an image as this platform's, so that
 // it is removed with it.
-func (w *World) Label() string { return worldLabel + "=" + w.id }
+func (w *Platform) Label() string { return testLabel + "=" + w.id }
 
 // Image says what an image of the test app is like.
 type Image struct {
@@ -51,7 +54,7 @@ type Image struct {
 }
 
 // Image makes an image without an engine or a registry.
-func (w *World) Image(spec Image) (v1.Image, error) {
+func (w *Platform) Image(spec Image) (v1.Image, error) {
 	var packing []tarball.LayerOption
 	base := empty.Image
 	if spec.Zstd {
@@ -87,7 +90,7 @@ func (w *World) Image(spec Image) (v1.Image, error) {
 }
 
 // describe fills in an image's config.
-func (w *World) describe(file *v1.ConfigFile, spec Image) error {
+func (w *Platform) describe(file *v1.ConfigFile, spec Image) error {
 	file.OS, file.Architecture = "linux", "amd64"
 	if spec.Platform != "" {
 		p, err := v1.ParsePlatform(spec.Platform)
@@ -97,7 +100,7 @@ func (w *World) describe(file *v1.ConfigFile, spec Image) error {
 		file.OS, file.Architecture, file.Variant = p.OS, p.Architecture, p.Variant
 	}
 	file.Config.Env = append([]string{"PATH=/", "APP_VERSION=" + spec.Version}, spec.Env...)
-	file.Config.Labels = map[string]string{worldLabel: w.id}
+	file.Config.Labels = map[string]string{testLabel: w.id}
 	maps.Copy(file.Config.Labels, spec.Labels)
 	if len(spec.HealthCheck) > 0 {
 		file.Config.Healthcheck = &v1.HealthConfig{
@@ -117,7 +120,7 @@ func (w *World) describe(file *v1.ConfigFile, spec Image) error {
 
 // PushImage pushes from this process, as crane does, to a repository of the
 // platform such as "hello" or "hello/worker:canary".
-func (w *World) PushImage(ctx context.Context, repository string, img v1.Image, options ...remote.Option) error {
+func (w *Platform) PushImage(ctx context.Context, repository string, img v1.Image, options ...remote.Option) error {
 	ref, err := name.ParseReference(w.Addr + "/" + repository)
 	if err != nil {
 		return err
@@ -132,7 +135,7 @@ func (w *World) PushImage(ctx context.Context, repository string, img v1.Image, 
 
 // DockerPush loads the image into the engine and pushes it with the docker
 // command, logged in as the operator. It returns what docker printed.
-func (w *World) DockerPush(ctx context.Context, repository string, img v1.Image) (string, error) {
+func (w *Platform) DockerPush(ctx context.Context, repository string, img v1.Image) (string, error) {
 	ref := w.Registry() + "/" + repository
 	if err := w.DockerLoad(ctx, ref, img); err != nil {
 		return "", err
@@ -145,7 +148,7 @@ func (w *World) DockerPush(ctx context.Context, repository string, img v1.Image)
 
 // CranePush pushes with the crane command, logged in as the operator, over
 // plain HTTP.
-func (w *World) CranePush(ctx context.Context, repository string, img v1.Image) (string, error) {
+func (w *Platform) CranePush(ctx context.Context, repository string, img v1.Image) (string, error) {
 	registry := "localhost:" + w.port()
 	if err := w.loginTo(ctx, registry); err != nil { // crane reads docker's settings
 		return "", err
@@ -164,10 +167,10 @@ func (w *World) CranePush(ctx context.Context, repository string, img v1.Image) 
 	return w.command(ctx, nil, w.kit.Crane, "push", f.Name(), registry+"/"+repository)
 }
 
-// login makes the docker command of this world know the operator's token.
-func (w *World) login(ctx context.Context) error { return w.loginTo(ctx, w.Registry()) }
+// login makes the docker command of this platform know the operator's token.
+func (w *Platform) login(ctx context.Context) error { return w.loginTo(ctx, w.Registry()) }
 
-func (w *World) loginTo(ctx context.Context, registry string) error {
+func (w *Platform) loginTo(ctx context.Context, registry string) error {
 	token, err := w.Token(ctx)
 	if err != nil {
 		return err
@@ -177,7 +180,7 @@ func (w *World) loginTo(ctx context.Context, registry string) error {
 }
 
 // DockerLoad has the engine know an image under that name.
-func (w *World) DockerLoad(ctx context.Context, ref string, img v1.Image) error {
+func (w *Platform) DockerLoad(ctx context.Context, ref string, img v1.Image) error {
 	r, pipe := io.Pipe()
 	go func() { pipe.CloseWithError(writeTar(pipe, ref, img)) }() // ends with the reader below
 	_, err := w.command(ctx, r, "docker", "load")
@@ -194,19 +197,19 @@ func writeTar(out io.Writer, ref string, img v1.Image) error {
 	return tarball.Write(tag, img, out)
 }
 
-// Docker runs the docker command with settings of this world's own, and returns
+// Docker runs the docker command with settings of this platform's own, and returns
 // what it printed.
-func (w *World) Docker(ctx context.Context, args ...string) (string, error) {
+func (w *Platform) Docker(ctx context.Context, args ...string) (string, error) {
 	return w.command(ctx, nil, "docker", args...)
 }
 
-// command runs a client in this world's environment; the error holds what it
+// command runs a client in this platform's environment; the error holds what it
 // printed.
-func (w *World) command(ctx context.Context, stdin io.Reader, program string, args ...string) (string, error) {
+func (w *Platform) command(ctx context.Context, stdin io.Reader, program string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = w.Env()
 	cmd.Stdin = stdin
-	out, err := cmd.CombinedOutput()
+	out, err := children.CombinedOutput(cmd, syscall.SIGKILL)
 	if err != nil {
 		return string(out), fmt.Errorf("%s %s: %w\n%s", program, args[0], err, out)
 	}

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,13 +16,14 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// Kit is what all worlds of a test run share: programs built once.
+// Kit is what all platforms of a test run share: programs built once.
 type Kit struct {
 	Renga string // the platform's binary, with the race detector
 	Crane string // the registry client
 	App   string // the test app, static
 
-	app v1.Layer // the test app at /app
+	app     v1.Layer // the test app at /app
+	journal *journal // of a run of tests; nil without
 }
 
 // Build builds a kit into dir. When RENGA_BINARY is set, that binary is the
@@ -49,22 +51,45 @@ func Build(ctx context.Context, dir string) (*Kit, error) {
 	return k, err
 }
 
-// Main is the TestMain of a package that needs a kit: it builds one, hands it
-// to use, runs the tests and returns the exit code.
-func Main(m *testing.M, use func(*Kit)) int {
+// Main is the TestMain of a package that needs a kit: it builds one, removes
+// what killed test runs left, hands the kit to use, runs the tests and returns the
+// exit code.
+func Main(m *testing.M, use func(*Kit)) (code int) {
+	tell := func(err error) {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "e2e:", err)
+			code = max(code, 1)
+		}
+	}
 	dir, err := os.MkdirTemp("", "renga-e2e-")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		tell(err)
+		return code
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // a temporary directory: the system's to clear
-	kit, err := Build(context.Background(), dir)
+	j, err := openJournal(dir)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		tell(errors.Join(err, os.RemoveAll(dir)))
+		return code
+	}
+	defer func() { tell(j.end()) }()
+	kit, err := prepare(context.Background(), dir, j)
+	if err != nil {
+		tell(err)
+		return code
 	}
 	use(kit)
 	return m.Run()
+}
+
+// prepare builds a kit into a directory in which all lies that the tests write, so
+// that a later run can remove it if this one is killed.
+func prepare(ctx context.Context, dir string, j *journal) (*Kit, error) {
+	kit, err := Build(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	kit.journal = j
+	return kit, errors.Join(kit.removeLeftovers(ctx), os.Setenv("TMPDIR", dir))
 }
 
 func build(ctx context.Context, out, cgo string, args ...string) error {

@@ -178,10 +178,11 @@ func (l line) acts() bool {
 }
 
 // reading are the commands of the CLI that change nothing.
-var reading = regexp.MustCompile(`^(access|addons(:services|:plans|:info|:open)?|apps(:info|:diff|:open)?|` +
+var reading = regexp.MustCompile(`^(access|addons(:services|:plans|:info|:open|:wait)?|apps(:info|:diff|:open)?|` +
 	`auth:(whoami|token)|authorizations(:info)?|buildpacks|certs(:info|:auto)?|config(:get)?|container:pull|` +
 	`domains(:info|:wait)?|drains|features(:info)?|git:credentials|keys|labs(:info)?|logs|maintenance|members|` +
-	`pipelines(:info|:diff)?|ps(:wait|:exec|:type|:scale|:resize)?|regions|releases(:info|:output)?|run|sessions|` +
+	`pg:(info|wait|psql|ps|credentials|backups(:info|:url|:download|:schedules)?)|pipelines(:info|:diff)?|` +
+	`ps(:wait|:exec|:type|:scale|:resize)?|redis:(info|cli)|regions|releases(:info|:output)?|run|sessions|` +
 	`spaces(:info)?|stack|teams|usage:addons|webhooks(:info|:deliveries(:info)?|:events(:info)?)?)$`)
 
 // changes tells whether it is meant to change something.
@@ -240,7 +241,7 @@ func (l line) looksAtWords() bool {
 // looksAtJSON tells a field from a status.
 func (l line) looksAtJSON() bool { return strings.ContainsAny(strings.Join(l.args, ""), `"[{`) }
 
-// looksElsewhere tells whether it looks at the world itself.
+// looksElsewhere tells whether it looks at the platform itself.
 func (l line) looksElsewhere() bool {
 	switch l.word {
 	case "waitup", "waitgone", "followed", "grep", "exists":

@@ -14,7 +14,7 @@ type final struct{ error }
 // Poll calls try until it returns nil, ten times a second for at most a minute
 // and a half. The error is the last one of try.
 func Poll(ctx context.Context, try func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
 	return poll(ctx, try)
 }

@@ -75,7 +75,7 @@ func TestTheFirstPushOfTheReadme(t *testing.T) {
 }
 
 // saidOfRenga finds commands of ours in a document.
-var saidOfRenga = regexp.MustCompile("(?m)(?:`|^|\\()(?:bin/)?renga ([a-z]+)")
+var saidOfRenga = regexp.MustCompile("(?m)(?:`|^|\\()(?:bin/)?renga ([a-z]+(?::[a-z]+)?)")
 
 // TestTheCommandsOfTheDocumentsExist asks the binary for each that they name.
 func TestTheCommandsOfTheDocumentsExist(t *testing.T) {

@@ -7,8 +7,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
+	"renga/children"
 	"renga/e2e"
 )
 
@@ -40,7 +42,7 @@ func (s *story) newRedis(args ...string) *redisServer {
 func (r *redisServer) start() {
 	r.s.Helper()
 	r.cmd = exec.Command("redis-server", r.args...)
-	r.s.must(r.cmd.Start())
+	r.s.must(children.Start(r.cmd, syscall.SIGKILL))
 	r.s.poll(func() error {
 		out, err := r.try("PING")
 		if err == nil && !strings.Contains(out, "PONG") && !strings.Contains(out, "NOAUTH") {

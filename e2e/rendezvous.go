@@ -14,7 +14,7 @@ import (
 // Rendezvous attaches to the one-off dyno at a URL as Heroku's CLI does: over
 // TLS without a server name, to a certificate that is checked all the same. What
 // is read from the connection is the dyno's output.
-func (w *World) Rendezvous(ctx context.Context, attachURL string) (*tls.Conn, error) {
+func (w *Platform) Rendezvous(ctx context.Context, attachURL string) (*tls.Conn, error) {
 	u, err := url.Parse(attachURL)
 	if err != nil {
 		return nil, err
@@ -35,14 +35,14 @@ func (w *World) Rendezvous(ctx context.Context, attachURL string) (*tls.Conn, er
 		return nil, err
 	}
 	conn := plain.(*tls.Conn)
-	if err := greet(conn, strings.TrimPrefix(u.Path, "/")); err != nil {
+	if err := sendSecret(conn, strings.TrimPrefix(u.Path, "/")); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
 }
 
-// greet sends the secret and takes the first piece, which the CLI drops.
-func greet(conn *tls.Conn, secret string) error {
+// sendSecret sends the secret and takes the first piece, which the CLI drops.
+func sendSecret(conn *tls.Conn, secret string) error {
 	if _, err := io.WriteString(conn, secret+"\r\n"); err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func (s *story) halfRead(app string) *bufio.Reader {
 
 // posts keeps count of requests.
 type posts struct {
-	w *e2e.World
+	w *e2e.Platform
 
 	mu    sync.Mutex
 	asked int

@@ -9,7 +9,8 @@ import (
 // TestWhatWasRolledBackIsReleasedWhenPushedAgain, also by clients that first ask
 // what the tag names and send no manifest that is there.
 func TestWhatWasRolledBackIsReleasedWhenPushedAgain(t *testing.T) {
-	w := kit.World(t)
+	t.Parallel()
+	w := kit.Platform(t)
 	if err := w.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"strings"
 	"testing"
 
@@ -14,9 +15,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// Script is one running script: its world and the images that it made.
+// Script is one running script: its platform and the images that it made.
 type Script struct {
-	World *World
+	Platform *Platform
 
 	images map[string]v1.Image
 	words  map[string]Word
@@ -43,7 +44,7 @@ type scriptKey struct{}
 // fails the script, unless the word is negated, and is its stderr.
 type Word func(ctx context.Context, s *Script, out io.Writer, args []string) error
 
-// Scripts says how the scripts of a directory are run: each in a world of its
+// Scripts says how the scripts of a directory are run: each in a platform of its
 // own, made with the options, with the words of the package comment and more.
 func (k *Kit) Scripts(dir string, more map[string]Word, options ...Option) testscript.Params {
 	all := words()
@@ -59,13 +60,14 @@ func (k *Kit) setup(env *testscript.Env, all map[string]Word, options []Option) 
 	if !ok {
 		return errors.New("scripts are run by testscript.Run only")
 	}
-	w := k.World(tb, options...)
+	w := k.Platform(tb, options...)
 	env.Setenv("DOMAIN", w.Domain)
 	env.Setenv("REGISTRY", w.Registry())
 	env.Setenv("DATA", w.Dir)
 	env.Setenv("ADDR", w.Addr)
 	env.Setenv("PORT", strings.TrimPrefix(w.Addr, "127.0.0.1:"))
-	env.Values[scriptKey{}] = &Script{World: w, images: map[string]v1.Image{}, words: all}
+	env.Setenv("BASTION", OwnAddress(0))
+	env.Values[scriptKey{}] = &Script{Platform: w, images: map[string]v1.Image{}, words: all}
 	return nil
 }
 
@@ -77,13 +79,13 @@ var ErrNoOutcome = errors.New("no outcome")
 func commands(all map[string]Word) map[string]func(*testscript.TestScript, bool, []string) {
 	cmds := map[string]func(*testscript.TestScript, bool, []string){}
 	for name, do := range all {
-		cmds[name] = func(ts *testscript.TestScript, neg bool, args []string) { speak(ts, neg, name, do, args) }
+		cmds[name] = func(ts *testscript.TestScript, neg bool, args []string) { runCommand(ts, neg, name, do, args) }
 	}
 	return cmds
 }
 
-// speak runs one word of a script.
-func speak(ts *testscript.TestScript, neg bool, name string, do Word, args []string) {
+// runCommand runs one word of a script.
+func runCommand(ts *testscript.TestScript, neg bool, name string, do Word, args []string) {
 	s := ts.Value(scriptKey{}).(*Script) // setup put it there
 	s.abs, s.getenv, s.setenv, s.last = ts.MkAbs, ts.Getenv, ts.Setenv, ts.ReadFile("stdout")
 	var out bytes.Buffer
@@ -99,4 +101,11 @@ func speak(ts *testscript.TestScript, neg bool, name string, do Word, args []str
 	case err != nil:
 		ts.Fatalf("%s: %v\n%s", name, err, out.String())
 	}
+}
+
+// OwnAddress is an address of this machine that no other run of the tests takes, for
+// what must listen on a port that is always the same: the nth, up to 9.
+func OwnAddress(n int) string {
+	pid := os.Getpid()
+	return fmt.Sprintf("127.%d.%d.%d", 22+n, pid/250%250, pid%250+1)
 }

@@ -22,11 +22,11 @@ import (
 	"renga/e2e"
 )
 
-// story is a test together with its world. Its methods are the steps of a
+// story is a test with a platform of its own. Its methods are the steps of a
 // story; a step that goes wrong ends the test.
 type story struct {
 	*testing.T
-	w *e2e.World
+	w *e2e.Platform
 
 	operator string // the API token, once it was asked for
 }
@@ -34,7 +34,7 @@ type story struct {
 func newStory(t *testing.T) *story {
 	t.Helper()
 	t.Parallel()
-	return &story{T: t, w: kit.World(t)}
+	return &story{T: t, w: kit.Platform(t)}
 }
 
 // quickly adds settings that keep the platform's own waiting short.
@@ -259,7 +259,10 @@ func (s *story) unhealthy(part string) string {
 // containers that run no longer, too.
 func (s *story) ownedAll(list ...string) []string {
 	s.Helper()
-	out, err := s.w.Docker(s.Context(), append(list, "--quiet", "--no-trunc", "--filter", "label=renga.platform="+s.platformID())...)
+	if list[0] != "volume" { // which have names
+		list = append(list, "--no-trunc")
+	}
+	out, err := s.w.Docker(s.Context(), append(list, "--quiet", "--filter", "label=renga.platform="+s.platformID())...)
 	s.must(err)
 	return strings.Fields(out)
 }

@@ -23,7 +23,8 @@ const (
 // TestNoRequestIsLostInSwaps deploys, rolls back and scales down under a steady
 // load: every single request must be answered by one of the releases.
 func TestNoRequestIsLostInSwaps(t *testing.T) {
-	w := kit.World(t)
+	t.Parallel()
+	w := kit.Platform(t)
 	if err := w.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func TestNoRequestIsLostInSwaps(t *testing.T) {
 }
 
 // deploy pushes a version and waits until it answers.
-func deploy(t *testing.T, w *e2e.World, app, version string) {
+func deploy(t *testing.T, w *e2e.Platform, app, version string) {
 	t.Helper()
 	img, err := w.Image(e2e.Image{Version: version})
 	if err != nil {
@@ -63,7 +64,7 @@ func deploy(t *testing.T, w *e2e.World, app, version string) {
 }
 
 // rollback goes back to a release and waits until its version answers.
-func rollback(t *testing.T, w *e2e.World, app string, release int, version string) {
+func rollback(t *testing.T, w *e2e.Platform, app string, release int, version string) {
 	t.Helper()
 	status, body, err := w.API(t.Context(), http.MethodPost, "/apps/"+app+"/releases", map[string]any{"release": fmt.Sprintf("v%d", release)})
 	if err != nil || status != http.StatusCreated {
@@ -74,7 +75,7 @@ func rollback(t *testing.T, w *e2e.World, app string, release int, version strin
 
 // scale changes the number of web dynos and waits until so many are up, and no
 // others are left.
-func scale(t *testing.T, w *e2e.World, app string, quantity int) {
+func scale(t *testing.T, w *e2e.Platform, app string, quantity int) {
 	t.Helper()
 	status, body, err := w.API(t.Context(), http.MethodPatch, "/apps/"+app+"/formation/web", map[string]any{"quantity": quantity})
 	if err != nil || status != http.StatusOK {
@@ -97,7 +98,7 @@ func scale(t *testing.T, w *e2e.World, app string, quantity int) {
 }
 
 // waitFor waits until the newest release has succeeded and its version answers.
-func waitFor(t *testing.T, w *e2e.World, app, version string) {
+func waitFor(t *testing.T, w *e2e.Platform, app, version string) {
 	t.Helper()
 	err := e2e.Poll(t.Context(), func() error {
 		answer, err := w.Get(t.Context(), app, "/")
@@ -116,7 +117,7 @@ func waitFor(t *testing.T, w *e2e.World, app, version string) {
 
 // load asks an app all the time and keeps what was not right.
 type load struct {
-	w   *e2e.World
+	w   *e2e.Platform
 	app string
 
 	mu    sync.Mutex

@@ -14,7 +14,8 @@ import (
 // TestEverythingIsServedByNameOverTLS goes the way that people go: names that
 // the system resolves, port 443, certificates of the platform's own CA.
 func TestEverythingIsServedByNameOverTLS(t *testing.T) {
-	w := kit.World(t, e2e.WithHosts("hello"))
+	t.Parallel()
+	w := kit.Platform(t, e2e.WithHosts("hello"))
 	if err := w.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -54,8 +55,8 @@ func TestEverythingIsServedByNameOverTLS(t *testing.T) {
 }
 
 // resolving is a client that asks the system for addresses and trusts the
-// world's CA alone.
-func resolving(t *testing.T, w *e2e.World) *http.Client {
+// platform's CA alone.
+func resolving(t *testing.T, w *e2e.Platform) *http.Client {
 	t.Helper()
 	pool, err := w.CA()
 	if err != nil {
@@ -67,9 +68,10 @@ func resolving(t *testing.T, w *e2e.World) *http.Client {
 }
 
 func TestTheHostsFileIsLeftAsItWas(t *testing.T) {
+	t.Parallel()
 	var domain string
-	t.Run("world", func(t *testing.T) {
-		w := kit.World(t, e2e.WithHosts("shop"))
+	t.Run("platform", func(t *testing.T) {
+		w := kit.Platform(t, e2e.WithHosts("shop"))
 		if err := w.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/distribution/distribution/v3/notifications"
+
 	"renga/e2e"
 )
 
@@ -117,4 +119,61 @@ func TestWebhooksTellOfEveryReleaseThoughRengaIsKilled(t *testing.T) {
 	r.refusing.Store(false)
 	s.must(s.w.Start(t.Context(), quickly("--egress-allow", "127.0.0.0/8")...))
 	r.waits(s, "release create v4 by "+operator, "release create v5 by "+operator, "release update v5 by "+operator)
+}
+
+// TestRegistryWebhooksTellOfEveryPushThoughRengaIsKilled: as a registry does, to whoever
+// knows the notifications of distribution; those of an app, and those of the platform.
+func TestRegistryWebhooksTellOfEveryPushThoughRengaIsKilled(t *testing.T) {
+	s := newStory(t)
+	s.must(s.w.Start(t.Context(), quickly("--egress-allow", "127.0.0.0/8")...))
+	s.api(http.StatusCreated, "POST", "/apps", map[string]any{"name": "hello"})
+	r := &receiver{}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if r.refusing.Load() {
+			r.refused.Add(1)
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		r.takeContent(req)
+	}))
+	s.Cleanup(r.Close)
+	for _, path := range []string{"/apps/hello/webhooks", "/platform/webhooks"} {
+		s.api(http.StatusCreated, "POST", path, map[string]any{
+			"include": []string{"registry:push", "registry:delete"}, "level": "sync", "url": r.URL + path,
+		})
+	}
+	r.refusing.Store(true)
+	img := s.image("one")
+	digest, err := img.Digest()
+	s.must(err)
+	s.must(s.tryPush("hello:latest", img, http.DefaultTransport))
+	s.must(s.tryPush("hello:other", img, http.DefaultTransport))
+	s.poll(func() error {
+		if r.refused.Load() == 0 {
+			return fmt.Errorf("nothing was refused yet")
+		}
+		return nil
+	})
+	s.must(s.w.Kill())
+	r.refusing.Store(false)
+	s.must(s.w.Start(t.Context(), quickly("--egress-allow", "127.0.0.0/8")...))
+	r.waits(s, "/apps/hello/webhooks push hello/web:latest "+digest.String()+" by operator@renga.localhost",
+		"/apps/hello/webhooks push hello/web:other "+digest.String()+" by operator@renga.localhost",
+		"/platform/webhooks push hello/web:latest "+digest.String()+" by operator@renga.localhost",
+		"/platform/webhooks push hello/web:other "+digest.String()+" by operator@renga.localhost")
+}
+
+// takeContent reads what a registry tells.
+func (r *receiver) takeContent(req *http.Request) {
+	var envelope struct{ Events []notifications.Event }
+	err := json.NewDecoder(req.Body).Decode(&envelope)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if got := req.Header.Get("Content-Type"); err != nil || got != notifications.EventsMediaType {
+		r.wrong = append(r.wrong, fmt.Sprintf("Content-Type %q, %v", got, err))
+	}
+	for _, e := range envelope.Events {
+		r.taken = append(r.taken, fmt.Sprintf("%s %s %s:%s %s by %s", req.URL.Path, e.Action, e.Target.Repository, e.Target.Tag,
+			e.Target.Digest, e.Actor.Name))
+	}
 }

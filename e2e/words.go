@@ -35,20 +35,20 @@ func renga(ctx context.Context, s *Script, out io.Writer, args []string) error {
 	}
 	switch rest := args[1:]; args[0] {
 	case "start":
-		return s.World.Start(ctx, rest...)
+		return s.Platform.Start(ctx, rest...)
 	case "launch":
-		return s.World.Launch(rest...)
+		return s.Platform.Launch(rest...)
 	case "stop":
-		return s.World.Stop()
+		return s.Platform.Stop()
 	case "kill":
-		return s.World.Kill()
+		return s.Platform.Kill()
 	case "restart":
-		return s.World.Restart(ctx)
+		return s.Platform.Restart(ctx)
 	case "log":
-		fmt.Fprint(out, s.World.Log())
+		fmt.Fprint(out, s.Platform.Log())
 		return nil
 	case "run":
-		stdout, stderr, err := s.World.Run(ctx, rest...)
+		stdout, stderr, err := s.Platform.Run(ctx, rest...)
 		fmt.Fprint(out, stdout, stderr)
 		return err
 	}
@@ -94,7 +94,7 @@ func image(ctx context.Context, s *Script, _ io.Writer, args []string) error {
 		name, value, _ := strings.Cut(label, "=")
 		spec.Labels[name] = value
 	}
-	img, err := s.World.Image(spec)
+	img, err := s.Platform.Image(spec)
 	s.images[spec.Version] = img
 	return err
 }
@@ -115,11 +115,11 @@ func push(ctx context.Context, s *Script, out io.Writer, args []string) error {
 	var err error
 	switch how {
 	case "":
-		err = s.World.PushImage(ctx, args[1], img)
+		err = s.Platform.PushImage(ctx, args[1], img)
 	case "docker":
-		printed, err = s.World.DockerPush(ctx, args[1], img)
+		printed, err = s.Platform.DockerPush(ctx, args[1], img)
 	case "crane":
-		printed, err = s.World.CranePush(ctx, args[1], img)
+		printed, err = s.Platform.CranePush(ctx, args[1], img)
 	default:
 		err = fmt.Errorf("no such client: %s", how)
 	}
@@ -144,7 +144,7 @@ func api(ctx context.Context, s *Script, out io.Writer, args []string) error {
 	if key := s.getenv("IDEMPOTENCY_KEY"); key != "" {
 		q.Header.Set("Idempotency-Key", key)
 	}
-	answer, err := s.World.Do(ctx, q)
+	answer, err := s.Platform.Do(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func login(ctx context.Context, s *Script, out io.Writer, args []string) error {
 		return errors.New("usage: login EMAIL PASSWORD")
 	}
 	basic := base64.StdEncoding.EncodeToString([]byte(args[0] + ":" + args[1]))
-	answer, err := s.World.Do(ctx, Request{
+	answer, err := s.Platform.Do(ctx, Request{
 		Method: "POST", Path: "/oauth/authorizations", Body: []byte(`{"scope":["global"],"expires_in":2592000}`),
 		Header: http.Header{"Authorization": {"Basic " + basic}, "Content-Type": {"application/json"}},
 	})
@@ -191,7 +191,7 @@ func curl(ctx context.Context, s *Script, out io.Writer, args []string) error {
 	var answer Answer
 	for range *times {
 		var err error
-		if answer, err = s.World.Get(ctx, args[0], args[1]); err != nil {
+		if answer, err = s.Platform.Get(ctx, args[0], args[1]); err != nil {
 			return err
 		}
 	}
@@ -221,7 +221,7 @@ func showTLS(ctx context.Context, s *Script, out io.Writer, args []string) error
 	}
 	// The certificate is what is asked for, whoever signed it.
 	d := tls.Dialer{Config: &tls.Config{ServerName: args[0], InsecureSkipVerify: true}}
-	conn, err := d.DialContext(ctx, "tcp", s.World.TLSAddr)
+	conn, err := d.DialContext(ctx, "tcp", s.Platform.TLSAddr)
 	if err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ func containers(ctx context.Context, s *Script, out io.Writer, args []string) er
 	if len(args) != 1 {
 		return errors.New("usage: containers APP")
 	}
-	dynos, err := s.World.Containers(ctx, args[0])
+	dynos, err := s.Platform.Containers(ctx, args[0])
 	for _, d := range dynos {
 		fmt.Fprintf(out, "%s v%d %s\n", d.Dyno, d.Release, d.ID[:12])
 	}
@@ -246,14 +246,14 @@ func logs(ctx context.Context, s *Script, out io.Writer, args []string) error {
 	if len(args) != 1 {
 		return errors.New("usage: logs APP")
 	}
-	token, err := s.World.Token(ctx)
+	token, err := s.Platform.Token(ctx)
 	if err != nil {
 		return err
 	}
 	var session struct {
 		URL string `json:"logplex_url"`
 	}
-	answer, err := s.World.APIAs(ctx, token, "POST", "/apps/"+args[0]+"/log-sessions", `{"lines":1500}`)
+	answer, err := s.Platform.APIAs(ctx, token, "POST", "/apps/"+args[0]+"/log-sessions", `{"lines":1500}`)
 	if err == nil {
 		err = json.Unmarshal(answer.Body, &session)
 	}
@@ -264,19 +264,19 @@ func logs(ctx context.Context, s *Script, out io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
-	answer, err = s.World.Do(ctx, Request{Path: u.RequestURI()})
+	answer, err = s.Platform.Do(ctx, Request{Path: u.RequestURI()})
 	fmt.Fprintf(out, "%s", answer.Body)
 	return err
 }
 
 func docker(ctx context.Context, s *Script, out io.Writer, args []string) error {
-	printed, err := s.World.Docker(ctx, args...)
+	printed, err := s.Platform.Docker(ctx, args...)
 	fmt.Fprint(out, printed)
 	return err
 }
 
 func redis(ctx context.Context, s *Script, out io.Writer, args []string) error {
-	sockets, err := filepath.Glob(filepath.Join(s.World.Dir, "redis", "*.sock"))
+	sockets, err := filepath.Glob(filepath.Join(s.Platform.Dir, "redis", "*.sock"))
 	if err != nil || len(sockets) != 1 {
 		return fmt.Errorf("want one Redis socket, have %q: %w", sockets, err)
 	}
@@ -345,7 +345,7 @@ func waitgone(ctx context.Context, s *Script, _ io.Writer, args []string) error 
 		return errors.New("usage: waitgone CONTAINER")
 	}
 	return Poll(ctx, func() error {
-		running, err := s.World.Docker(ctx, "ps", "--quiet", "--filter", "id="+args[0])
+		running, err := s.Platform.Docker(ctx, "ps", "--quiet", "--filter", "id="+args[0])
 		if err == nil && strings.TrimSpace(running) != "" {
 			err = fmt.Errorf("container %s runs on", args[0])
 		}

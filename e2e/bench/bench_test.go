@@ -55,17 +55,17 @@ func buildRelease(binary string) error {
 	return os.Setenv("RENGA_BINARY", binary)
 }
 
-// world is a running platform of its own, and what all benchmarks do to it.
-type world struct {
-	*e2e.World
+// platform is a running platform of its own, and what all benchmarks do to it.
+type platform struct {
+	*e2e.Platform
 	b     *testing.B
 	token string
 }
 
 // start starts a platform that is stopped when the benchmark ends.
-func start(b *testing.B, args ...string) world {
+func start(b *testing.B, args ...string) platform {
 	b.Helper()
-	w := world{World: kit.World(b), b: b}
+	w := platform{Platform: kit.Platform(b), b: b}
 	w.must(w.Start(b.Context(), args...))
 	var err error
 	w.token, err = w.Token(b.Context())
@@ -74,7 +74,7 @@ func start(b *testing.B, args ...string) world {
 }
 
 // must ends the benchmark when there is an error.
-func (w world) must(err error) {
+func (w platform) must(err error) {
 	w.b.Helper()
 	if err != nil {
 		w.b.Fatal(err)
@@ -82,13 +82,13 @@ func (w world) must(err error) {
 }
 
 // ask sends a request to the API that must succeed.
-func (w world) ask(method, path string, body any) {
+func (w platform) ask(method, path string, body any) {
 	w.b.Helper()
 	w.must(w.tryAsk(w.b.Context(), method, path, body))
 }
 
 // tryAsk is ask for other goroutines than the benchmark's own.
-func (w world) tryAsk(ctx context.Context, method, path string, body any) error {
+func (w platform) tryAsk(ctx context.Context, method, path string, body any) error {
 	answer, err := w.APIAs(ctx, w.token, method, path, body)
 	if err == nil && answer.Status >= http.StatusBadRequest {
 		err = fmt.Errorf("%s %s: %d %s", method, path, answer.Status, answer.Body)
@@ -97,7 +97,7 @@ func (w world) tryAsk(ctx context.Context, method, path string, body any) error 
 }
 
 // image makes an image of that version.
-func (w world) image(version string) v1.Image {
+func (w platform) image(version string) v1.Image {
 	w.b.Helper()
 	img, err := w.Image(e2e.Image{Version: version})
 	w.must(err)
@@ -105,7 +105,7 @@ func (w world) image(version string) v1.Image {
 }
 
 // push pushes a version to a repository.
-func (w world) push(repository, version string) {
+func (w platform) push(repository, version string) {
 	w.b.Helper()
 	w.must(w.PushImage(w.b.Context(), repository, w.image(version)))
 }
@@ -114,14 +114,14 @@ func (w world) push(repository, version string) {
 func hello(version string) string { return "hello from " + version }
 
 // served waits until GET / of an app is answered by a version.
-func (w world) served(app, version string) {
+func (w platform) served(app, version string) {
 	w.b.Helper()
 	w.until(func(ctx context.Context) bool { return w.text(ctx, app, "/") == hello(version) }, app+" serves "+version)
 }
 
 // alone waits until an app has that many containers and no other, so that the
 // end of an old dyno is not part of the next sample.
-func (w world) alone(app string, dynos int) {
+func (w platform) alone(app string, dynos int) {
 	w.b.Helper()
 	w.must(e2e.Poll(w.b.Context(), func() error {
 		all, err := w.Containers(w.b.Context(), app)
@@ -133,7 +133,7 @@ func (w world) alone(app string, dynos int) {
 }
 
 // text is what an app answers with 200; empty when it does not.
-func (w world) text(ctx context.Context, app, path string) string {
+func (w platform) text(ctx context.Context, app, path string) string {
 	answer, err := w.Get(ctx, app, path)
 	if err != nil || answer.Status != http.StatusOK {
 		return ""
@@ -145,14 +145,14 @@ const (
 	// step is how often something is asked again whose moment is measured. More
 	// often would slow down what is waited for.
 	step = 10 * time.Millisecond
-	// patience bounds the wait for it.
-	patience = 60 * time.Second
+	// waitTimeout bounds the wait for it.
+	waitTimeout = 60 * time.Second
 )
 
 // until asks every step until the answer is yes.
-func (w world) until(ask func(context.Context) bool, what string) {
+func (w platform) until(ask func(context.Context) bool, what string) {
 	w.b.Helper()
-	ctx, cancel := context.WithTimeout(w.b.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.b.Context(), waitTimeout)
 	defer cancel()
 	tick := time.NewTicker(step)
 	defer tick.Stop()

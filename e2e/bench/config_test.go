@@ -36,7 +36,7 @@ func BenchmarkConfigChange(b *testing.B) {
 }
 
 // changeVars sets a config var that many times, with a pause in between.
-func changeVars(w world, times int, pause time.Duration) {
+func changeVars(w platform, times int, pause time.Duration) {
 	w.b.Helper()
 	var calls, floors []time.Duration
 	for n := range times {
@@ -51,7 +51,7 @@ func changeVars(w world, times int, pause time.Duration) {
 }
 
 // syncFile makes a file and returns once it is on the disk.
-func syncFile(w world, name string) {
+func syncFile(w platform, name string) {
 	w.b.Helper()
 	f, err := os.Create(filepath.Join(w.Dir, "..", "fsync-"+name))
 	w.must(err)

@@ -3,7 +3,7 @@
 //
 //	go test -run '^$' -bench . -timeout 15m ./e2e/bench
 //
-// Each benchmark takes a fixed number of samples in one world of its own, so
+// Each benchmark takes a fixed number of samples in one platform of its own, so
 // -benchtime and -count need not be set. After the last one a table of all
 // figures is printed, each beside its aim and the machine's load while it was
 // taken. Where a figure depends on the engine, the engine's own time for the

@@ -23,7 +23,7 @@ import (
 // of a dyno, with the same settings on the same network, which the platform does
 // not know.
 type floor struct {
-	world
+	platform
 	app     string
 	api     *client.Client
 	config  container.Config
@@ -34,7 +34,7 @@ type floor struct {
 }
 
 // newFloor copies the only dyno of an app.
-func newFloor(w world, app string) *floor {
+func newFloor(w platform, app string) *floor {
 	w.b.Helper()
 	api, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
 	w.must(err)
@@ -46,7 +46,7 @@ func newFloor(w world, app string) *floor {
 	}
 	c, err := api.ContainerInspect(w.b.Context(), dynos[0].ID)
 	w.must(err)
-	f := &floor{world: w, app: app, api: api, config: *c.Config, host: *c.HostConfig, port: dynos[0].Env["PORT"]}
+	f := &floor{platform: w, app: app, api: api, config: *c.Config, host: *c.HostConfig, port: dynos[0].Env["PORT"]}
 	for _, n := range c.NetworkSettings.Networks {
 		f.network = n.NetworkID
 	}

@@ -41,7 +41,7 @@ func BenchmarkIdleMemory(b *testing.B) {
 }
 
 // watch reports what the platform uses while nothing happens.
-func watch(w world) {
+func watch(w platform) {
 	w.b.Helper()
 	redis := childOf(w, w.Pid())
 	before := cpuTime(w, w.Pid())
@@ -54,7 +54,7 @@ func watch(w world) {
 }
 
 // memory is a line of a process's status, in MB.
-func memory(w world, pid int, name string) float64 {
+func memory(w platform, pid int, name string) float64 {
 	w.b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	w.must(err)
@@ -74,7 +74,7 @@ func memory(w world, pid int, name string) float64 {
 const jiffy = 10 * time.Millisecond
 
 // cpuTime is how long a process has run on processors.
-func cpuTime(w world, pid int) time.Duration {
+func cpuTime(w platform, pid int) time.Duration {
 	w.b.Helper()
 	fields := stat(w, fmt.Sprintf("/proc/%d/stat", pid))
 	user, err := strconv.Atoi(fields[11])
@@ -85,7 +85,7 @@ func cpuTime(w world, pid int) time.Duration {
 }
 
 // childOf finds the supervised Redis.
-func childOf(w world, pid int) int {
+func childOf(w platform, pid int) int {
 	w.b.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/stat")
 	w.must(err)
@@ -102,7 +102,7 @@ func childOf(w world, pid int) int {
 
 // stat reads a process's fields from its state on, see proc_pid_stat(5); none
 // when it is gone.
-func stat(w world, file string) []string {
+func stat(w platform, file string) []string {
 	w.b.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -40,7 +40,7 @@ func BenchmarkRouter(b *testing.B) {
 			w.ask(http.MethodPost, "/apps", map[string]any{"name": appName(made)})
 		}
 		b.Run(fmt.Sprintf("apps=%d", apps), func(b *testing.B) {
-			w := world{w.World, b, w.token}
+			w := platform{w.Platform, b, w.token}
 			all := []contender{
 				{"renga", w.Addr}, {"nginx", w.nginx(b, apps, dyno)}, {"caddy", w.caddy(b, apps, dyno)}, {"direct", dyno},
 			}
@@ -52,7 +52,7 @@ func BenchmarkRouter(b *testing.B) {
 }
 
 // dynoAddr is where the app's only dyno listens.
-func (w world) dynoAddr(app string) string {
+func (w platform) dynoAddr(app string) string {
 	w.b.Helper()
 	w.alone(app, 1)
 	all, err := w.Containers(w.b.Context(), app)
@@ -63,7 +63,7 @@ func (w world) dynoAddr(app string) string {
 }
 
 // compete lets everybody have its rounds, and reports the median of each figure.
-func compete(b *testing.B, w world, all []contender, size int) {
+func compete(b *testing.B, w platform, all []contender, size int) {
 	found := map[string][]sample{}
 	for round := range routerRounds + 1 {
 		for _, c := range all {
@@ -133,7 +133,7 @@ func wrk(b *testing.B, c contender, host string, size int) sample {
 }
 
 // hosts are those of so many apps; hello's is the last.
-func (w world) hosts(apps int) []string {
+func (w platform) hosts(apps int) []string {
 	var all []string
 	for n := 1; n < apps; n++ {
 		all = append(all, w.Host(appName(n)))
@@ -142,7 +142,7 @@ func (w world) hosts(apps int) []string {
 }
 
 // nginx starts one with a server for each host and gives its address.
-func (w world) nginx(b *testing.B, apps int, dyno string) string {
+func (w platform) nginx(b *testing.B, apps int, dyno string) string {
 	dir, addr := b.TempDir(), freeAddr(b)
 	var conf strings.Builder
 	fmt.Fprintf(&conf, `user root; daemon off; worker_processes auto; pid %[1]s/pid; error_log stderr error;
@@ -170,7 +170,7 @@ http {
 
 // caddy starts one with all hosts on one site and gives its address: Caddy tries
 // its sites one after the other, and would be measured at that.
-func (w world) caddy(b *testing.B, apps int, dyno string) string {
+func (w platform) caddy(b *testing.B, apps int, dyno string) string {
 	dir, addr := b.TempDir(), freeAddr(b)
 	var sites []string
 	for _, host := range w.hosts(apps) {
@@ -197,7 +197,7 @@ func (w world) caddy(b *testing.B, apps int, dyno string) string {
 
 // serves starts a proxy with a configuration, its last argument, until the
 // benchmark ends, and waits until it answers for the app.
-func (w world) serves(b *testing.B, addr, dir, name, conf, program string, args ...string) string {
+func (w platform) serves(b *testing.B, addr, dir, name, conf, program string, args ...string) string {
 	b.Helper()
 	file := filepath.Join(dir, name)
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {

@@ -39,7 +39,7 @@ func BenchmarkRun(b *testing.B) {
 }
 
 // oneOff runs a command in a dyno of hello's to its end.
-func (w world) oneOff(command string) {
+func (w platform) oneOff(command string) {
 	w.b.Helper()
 	status, body, err := w.API(w.b.Context(), http.MethodPost, "/apps/hello/dynos", map[string]any{"attach": true, "command": command})
 	w.must(err)

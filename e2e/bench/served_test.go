@@ -132,7 +132,7 @@ func BenchmarkWake(b *testing.B) {
 }
 
 // deployed is a platform with one app that serves v0, and a floor of it.
-func deployed(b *testing.B, app string) (world, *floor) {
+func deployed(b *testing.B, app string) (platform, *floor) {
 	b.Helper()
 	w := start(b)
 	_, err := w.DockerPush(b.Context(), app, w.image("v0"))
@@ -152,14 +152,14 @@ func (f *floor) pulled(version string) time.Duration {
 }
 
 // imageID is what the engine calls the image of a version.
-func (w world) imageID(version string) string {
+func (w platform) imageID(version string) string {
 	w.b.Helper()
 	id, err := w.image(version).ConfigName()
 	w.must(err)
 	return id.String()
 }
 
-func (w world) timed(do func()) time.Duration {
+func (w platform) timed(do func()) time.Duration {
 	began := time.Now()
 	do()
 	return time.Since(began)

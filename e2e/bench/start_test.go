@@ -58,7 +58,7 @@ func BenchmarkStart(b *testing.B) {
 	figures.add(b, "rss-MB", memory(w, w.Pid(), "VmRSS"), 0)
 }
 
-func startApps(w world) int {
+func startApps(w platform) int {
 	w.b.Helper()
 	text := os.Getenv("RENGA_BENCH_APPS")
 	if text == "" {
@@ -72,7 +72,7 @@ func startApps(w world) int {
 func appName(n int) string { return fmt.Sprintf("app-%d", n) }
 
 // makeApps makes the apps, several at once.
-func makeApps(w world, apps int) {
+func makeApps(w platform, apps int) {
 	w.b.Helper()
 	all, ctx := errgroup.WithContext(w.b.Context())
 	all.SetLimit(startMakers)
@@ -88,7 +88,7 @@ func makeApps(w world, apps int) {
 
 // makeApp makes one app: its first release, config changes, and at last, for
 // some, a push.
-func makeApp(ctx context.Context, w world, n int) error {
+func makeApp(ctx context.Context, w platform, n int) error {
 	app, last := appName(n), startReleases
 	if err := w.tryAsk(ctx, http.MethodPost, "/apps", map[string]string{"name": app}); err != nil {
 		return err
@@ -113,7 +113,7 @@ func makeApp(ctx context.Context, w world, n int) error {
 }
 
 // routes is what /healthz says of the routes; empty when it does not answer.
-func (w world) routes(ctx context.Context) string {
+func (w platform) routes(ctx context.Context) string {
 	answer, err := w.Do(ctx, e2e.Request{Path: "/healthz"})
 	if err != nil {
 		return ""

@@ -38,6 +38,10 @@
 // Every platform of these stories has names and ports as in real life, see
 // [renga/e2e.WithHosts], for the CLI wants port 443.
 //
+// The commands that no story runs are in testdata/commands.table, and TestCommands
+// runs them all in one platform: what each says or does is looked for, and the hosts
+// that it asks. It writes docs/cli-coverage.md.
+//
 // Stories assert on outcomes: what the URL answers, what the API says, what the
 // engine runs. An exit code alone proves nothing, and [renga/e2e.Unlooked] finds
 // the calls behind which nobody looks.

@@ -2,10 +2,10 @@
 // loaded it once. The first argument is the folder of the CLI's package. On
 // descriptor 3 come questions, on 4 go answers, each a line of JSON:
 //
-//	{"dir": "/where", "argv": ["ps", "-a", "hello"], "patience": 180000}
+//	{"dir": "/where", "argv": ["ps", "-a", "hello"], "timeout": 180000}
 //	{"status": 0, "out": "…", "over": false, "fault": ""}
 //
-// Out has both outputs in their order, patience is in milliseconds. A fault is why
+// Out has both outputs in their order, timeout is in milliseconds. A fault is why
 // there is no outcome. After an answer
 // that says over the process is not to be asked again. Standard input is empty, as
 // for a command of its own.
@@ -122,7 +122,7 @@ function forget() {
   return JSON.stringify(process.env) === environment
 }
 
-async function ask({dir, argv, patience}) {
+async function ask({dir, argv, timeout}) {
   process.chdir(dir)
   process.argv = [process.argv[0], join(root, 'bin', 'run.js'), ...argv]
   const ended = new Promise(resolve => {
@@ -133,10 +133,10 @@ async function ask({dir, argv, patience}) {
     }}
   })
   const hung = setTimeout(command => {
-    command.fault = `it has not ended after ${patience} ms`
+    command.fault = `it has not ended after ${timeout} ms`
     command.broken = true
     command.end(124)
-  }, patience, running).unref()
+  }, timeout, running).unref()
   finish(running, argv)
   const status = await ended
   clearTimeout(hung)

@@ -14,13 +14,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
+	"renga/children"
 	"renga/e2e"
 )
 
-// commandPatience is how long a command may take. The longest are deploys.
-const commandPatience = 3 * time.Minute
+// commandTimeout is how long a command may take. The longest are deploys.
+const commandTimeout = 3 * time.Minute
 
 // cli is the official CLI, installed in bin, and its processes that serve several
 // commands: one per story and account.
@@ -80,11 +82,11 @@ func (c *cli) heroku(ctx context.Context, s *e2e.Script, out io.Writer, args []s
 		return c.ask(ctx, s, out, rest)
 	}
 	c.count(s, func(n *counts) { n.own++ })
-	ctx, cancel := context.WithTimeout(ctx, commandPatience)
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	err = user(ctx, c.bin, s, input, out, out, "heroku", rest...)
 	if ctx.Err() != nil {
-		return fmt.Errorf("%w: heroku %s has not ended after %s", e2e.ErrNoOutcome, strings.Join(rest, " "), commandPatience)
+		return fmt.Errorf("%w: heroku %s has not ended after %s", e2e.ErrNoOutcome, strings.Join(rest, " "), commandTimeout)
 	}
 	return err
 }
@@ -95,7 +97,7 @@ func (c *cli) ask(ctx context.Context, s *e2e.Script, out io.Writer, argv []stri
 	if err != nil {
 		return err
 	}
-	a, err := p.run(ctx, s.Abs("."), argv)
+	a, err := p.run(ctx, s.Abs("."), argv, commandTimeout)
 	if err != nil || a.Over {
 		c.drop(s, p)
 	}
@@ -147,8 +149,14 @@ func (c *cli) known(story, as string) *served {
 	return nil
 }
 
-// serve starts a process.
+// serve starts a process for a script's user.
 func (c *cli) serve(s *e2e.Script) (*served, error) {
+	return serve(c.bin, func(args ...string) *exec.Cmd { return as(context.Background(), c.bin, s, "node", args...) })
+}
+
+// serve starts a process of the CLI in bin, with the command that node makes: Node
+// with those arguments.
+func serve(bin string, node func(args ...string) *exec.Cmd) (*served, error) {
 	program, err := filepath.Abs("many.mjs")
 	if err != nil {
 		return nil, err
@@ -161,12 +169,11 @@ func (c *cli) serve(s *e2e.Script) (*served, error) {
 	if err != nil {
 		return nil, errors.Join(err, theirs.Close(), ask.Close())
 	}
-	root := filepath.Join(filepath.Dir(c.bin), "heroku")
-	cmd := as(context.Background(), c.bin, s, "node", "--no-deprecation", program, root)
+	cmd := node("--no-deprecation", program, filepath.Join(filepath.Dir(bin), "heroku"))
 	spilled := new(bytes.Buffer)
 	cmd.Stdout, cmd.Stderr = spilled, spilled // pipes, as commands of their own have
 	cmd.ExtraFiles = []*os.File{theirs, said}
-	err = cmd.Start()
+	err = children.Start(cmd, syscall.SIGKILL)
 	if err := errors.Join(err, theirs.Close(), said.Close()); err != nil {
 		return nil, errors.Join(err, ask.Close(), answers.Close())
 	}
@@ -174,8 +181,8 @@ func (c *cli) serve(s *e2e.Script) (*served, error) {
 }
 
 // run runs one command. After an error the process is of no more use.
-func (p *served) run(ctx context.Context, dir string, argv []string) (answer, error) {
-	asked, err := json.Marshal(map[string]any{"dir": dir, "argv": argv, "patience": commandPatience.Milliseconds()})
+func (p *served) run(ctx context.Context, dir string, argv []string, limit time.Duration) (answer, error) {
+	asked, err := json.Marshal(map[string]any{"dir": dir, "argv": argv, "timeout": limit.Milliseconds()})
 	if err != nil {
 		return answer{}, err
 	}
@@ -183,7 +190,7 @@ func (p *served) run(ctx context.Context, dir string, argv []string) (answer, er
 		return answer{}, err
 	}
 	// It tells by itself what does not end, unless it cannot even do that.
-	ctx, cancel := context.WithTimeout(ctx, commandPatience+10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, limit+10*time.Second)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
 		_ = p.heard.SetReadDeadline(time.Unix(1, 0)) // a pipe takes one

@@ -13,6 +13,7 @@ import (
 
 	"renga/e2e"
 	herokucli "renga/e2e/heroku_cli"
+	"renga/e2e/services"
 )
 
 var (
@@ -32,7 +33,18 @@ func TestMain(m *testing.M) {
 
 // TestStories runs testdata/*.txtar; `go test -run TestStories/apps` runs one.
 func TestStories(t *testing.T) {
+	buildServices(t)
 	testscript.Run(t, herokucli.Stories(kit, bin))
+}
+
+// buildServices builds the images of add-ons.
+func buildServices(t *testing.T) {
+	t.Helper()
+	for _, image := range []string{services.Redis7, services.Postgres15} {
+		if _, err := services.Build(t.Context(), image); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // wanted is how many different commands the stories must run.

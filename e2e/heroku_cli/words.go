@@ -12,8 +12,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
+	"renga/children"
 	"renga/e2e"
 )
 
@@ -57,7 +59,7 @@ func inputOf(s *e2e.Script, args []string) (input io.Reader, rest []string, err 
 func user(ctx context.Context, bin string, s *e2e.Script, input io.Reader, out, errOut io.Writer, program string, args ...string) error {
 	cmd := as(ctx, bin, s, program, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = input, out, errOut
-	return cmd.Run()
+	return children.Run(cmd, syscall.SIGKILL)
 }
 
 // as is a program in a user's environment.
@@ -74,11 +76,11 @@ func as(ctx context.Context, bin string, s *e2e.Script, program string, args ...
 // programs. Whoever runs the tests must not be noticed, nor notice anything.
 func environment(bin string, s *e2e.Script) []string {
 	home := filepath.Join(s.Getenv("WORK"), "home")
-	env := append(s.World.Env(),
+	env := append(s.Platform.Env(),
 		"HOME="+home, "XDG_CACHE_HOME="+home+"/.cache", "XDG_CONFIG_HOME="+home+"/.config", "XDG_DATA_HOME="+home+"/.local/share",
 		"GIT_CONFIG_GLOBAL="+home+"/.gitconfig", "GIT_CONFIG_SYSTEM=/dev/null", "BROWSER=none",
 		"OCLIF_COLUMNS=250", // sentences stay on one line, where stdout finds them
-		"PATH="+bin+":"+filepath.Dir(dockerWithoutPlugin())+":"+os.Getenv("PATH"), "RENGA="+s.World.Renga())
+		"PATH="+bin+":"+filepath.Dir(dockerWithoutPlugin())+":"+os.Getenv("PATH"), "RENGA="+s.Platform.Renga())
 	for _, name := range []string{"RENGA_TOKEN", "HEROKU_APP", "HEROKU_API_KEY", "NODE_OPTIONS"} {
 		if value := s.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
@@ -116,7 +118,7 @@ func become(ctx context.Context, s *e2e.Script, _ io.Writer, args []string) erro
 	}
 	known := "TOKEN_OF_" + args[0]
 	if s.Getenv(known) == "" {
-		printed, errText, err := s.World.Run(ctx, "account", args[0])
+		printed, errText, err := s.Platform.Run(ctx, "account", args[0])
 		if err != nil {
 			return fmt.Errorf("renga account: %w: %s", err, errText)
 		}
@@ -136,7 +138,7 @@ func dockerfile(_ context.Context, s *e2e.Script, _ io.Writer, args []string) er
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	program, err := os.ReadFile(s.World.App())
+	program, err := os.ReadFile(s.Platform.App())
 	if err != nil {
 		return err
 	}
@@ -150,6 +152,6 @@ ENV PATH=/ APP_VERSION=%s
 LABEL %s
 ENTRYPOINT ["/app"]
 CMD ["serve"]
-`, args[0], s.World.Label())
+`, args[0], s.Platform.Label())
 	return os.WriteFile(filepath.Join(dir, "Dockerfile"), text.Bytes(), 0o644)
 }

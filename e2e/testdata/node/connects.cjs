@@ -1,6 +1,7 @@
 // Loaded into every Node process by NODE_OPTIONS. It writes each host that is
 // looked up or connected to, one a line, to the file in CONNECTS, and breaks off
-// what does not lead to a loopback address or a host below CONNECTS_DOMAIN.
+// what does not lead to a loopback address or a host below CONNECTS_DOMAIN, with an
+// error after which the CLI does not try again.
 'use strict'
 
 const dns = require('node:dns')
@@ -14,7 +15,7 @@ const ours = host =>
 function note(host) {
   fs.appendFileSync(process.env.CONNECTS, host + '\n')
   if (ours(host)) return null
-  return Object.assign(new Error('not a host of the test: ' + host), {code: 'EACCES'})
+  return Object.assign(new Error('not a host of the test: ' + host), {code: 'ENETUNREACH'})
 }
 
 for (const [where, how] of [[dns, 'callback'], [dns.promises, 'promise']]) {

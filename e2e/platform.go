@@ -18,22 +18,24 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"renga/children"
 )
 
-// patience bounds every wait for something that should take seconds.
-const patience = 90 * time.Second
+// waitTimeout bounds every wait for something that should take seconds.
+const waitTimeout = 90 * time.Second
 
-// World is one platform of its own: a data directory, ports on 127.0.0.1 and a
-// `renga serve` that is started, stopped and killed at will. All methods may be
-// called at once from several goroutines. When the test ends, the platform is
-// stopped and everything it made on the engine is removed.
-type World struct {
+// Platform is a data directory, ports on 127.0.0.1 and a `renga serve` that is
+// started, stopped and killed at will. All methods may be called at once from
+// several goroutines. When the test ends, the platform is stopped and everything it
+// made on the engine is removed.
+type Platform struct {
 	// Dir is the data directory.
 	Dir string
 	// Addr is where the platform listens: 127.0.0.1:port.
 	Addr string
 	// TLSAddr is where it serves HTTPS: 127.0.0.1:port, or port 443 of an address
-	// of its own for a world with hosts.
+	// of its own for a platform with hosts.
 	TLSAddr string
 	// Metrics is where it serves metrics.
 	Metrics string
@@ -46,13 +48,14 @@ type World struct {
 	files  int      // that the platform may open; 0 for the usual limit
 	listen string   // all addresses for HTTP
 	home   string   // beside Dir: the log, docker's settings
-	id     string   // on every image this world makes
+	id     string   // on every image this platform makes
 	client *http.Client
 
 	mu    sync.Mutex
-	proc  *process // nil when it does not run
-	args  []string // of the last start
-	token string   // once it was asked for
+	proc  *process   // nil when it does not run
+	args  []string   // of the last start
+	token string     // once it was asked for
+	undos [][]string // see Undo
 }
 
 // process is a running `renga serve`.
@@ -62,11 +65,11 @@ type process struct {
 	err   error
 }
 
-// World makes a world, which does not run yet.
-func (k *Kit) World(tb testing.TB, options ...Option) *World {
+// Platform makes a platform, which does not run yet.
+func (k *Kit) Platform(tb testing.TB, options ...Option) *Platform {
 	tb.Helper()
 	home := tb.TempDir()
-	w := &World{
+	w := &Platform{
 		Dir: filepath.Join(home, "data"), Addr: freeAddr(tb), TLSAddr: freeAddr(tb), Metrics: freeAddr(tb),
 		Domain: "renga.localhost", kit: k, home: home, id: fmt.Sprintf("%x", rand.Uint64()),
 	}
@@ -75,19 +78,22 @@ func (k *Kit) World(tb testing.TB, options ...Option) *World {
 		option(tb, w)
 	}
 	w.client = &http.Client{
-		Timeout:       patience,
+		Timeout:       waitTimeout,
 		Transport:     &http.Transport{DialContext: w.dial, MaxIdleConnsPerHost: 64},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	if err := w.note(); err != nil {
+		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { w.end(tb) })
 	return w
 }
 
 // Renga is the platform's binary.
-func (w *World) Renga() string { return w.kit.Renga }
+func (w *Platform) Renga() string { return w.kit.Renga }
 
 // App is the test app's program, static.
-func (w *World) App() string { return w.kit.App }
+func (w *Platform) App() string { return w.kit.App }
 
 // freeAddr finds a free port below those that the system gives to outgoing
 // connections, which could take it while the platform is restarted.
@@ -107,18 +113,18 @@ func freeAddr(tb testing.TB) string {
 // Start starts the platform and waits until it is healthy. An argument is a
 // flag of `renga serve`, or NAME=value for its environment. The error says how
 // the log ends when the platform ends instead.
-func (w *World) Start(ctx context.Context, args ...string) error {
+func (w *Platform) Start(ctx context.Context, args ...string) error {
 	if err := w.Launch(args...); err != nil {
 		return err
 	}
-	if err := w.WaitHealthy(ctx); err != nil || !w.hosts {
+	if err := errors.Join(w.WaitHealthy(ctx), w.note()); err != nil || !w.hosts {
 		return err
 	}
 	return w.tellHosts(ctx)
 }
 
 // Launch is Start without waiting.
-func (w *World) Launch(args ...string) error {
+func (w *Platform) Launch(args ...string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.proc != nil {
@@ -133,7 +139,7 @@ func (w *World) Launch(args ...string) error {
 	cmd := w.serve(flags)
 	cmd.Env = append(w.Env(), env...)
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
+	if err := children.Start(cmd, syscall.SIGTERM); err != nil {
 		return err
 	}
 	p := &process{cmd: cmd, ended: make(chan struct{})}
@@ -146,7 +152,7 @@ func (w *World) Launch(args ...string) error {
 }
 
 // serve is the command of `renga serve`.
-func (w *World) serve(flags []string) *exec.Cmd {
+func (w *Platform) serve(flags []string) *exec.Cmd {
 	args := append([]string{"serve"}, flags...)
 	if w.files == 0 {
 		return exec.Command(w.kit.Renga, args...)
@@ -156,8 +162,8 @@ func (w *World) serve(flags []string) *exec.Cmd {
 }
 
 // WaitHealthy waits until /healthz answers 200.
-func (w *World) WaitHealthy(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (w *Platform) WaitHealthy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
 	p := w.running()
 	if p == nil {
@@ -180,10 +186,10 @@ func (w *World) WaitHealthy(ctx context.Context) error {
 
 // Stop ends the platform with SIGTERM and waits for it. The error says when it
 // did not end well.
-func (w *World) Stop() error { return w.signal(syscall.SIGTERM) }
+func (w *Platform) Stop() error { return w.signal(syscall.SIGTERM) }
 
 // Kill ends the platform with SIGKILL, as a crash would.
-func (w *World) Kill() error {
+func (w *Platform) Kill() error {
 	err := w.signal(syscall.SIGKILL)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -193,7 +199,7 @@ func (w *World) Kill() error {
 }
 
 // Restart stops the platform and starts it as before.
-func (w *World) Restart(ctx context.Context) error {
+func (w *Platform) Restart(ctx context.Context) error {
 	if err := w.Stop(); err != nil {
 		return err
 	}
@@ -202,7 +208,7 @@ func (w *World) Restart(ctx context.Context) error {
 
 // Replace has the platform replaced by another one on the same ports, with
 // SIGUSR2, and waits until that one is healthy.
-func (w *World) Replace(ctx context.Context) error {
+func (w *Platform) Replace(ctx context.Context) error {
 	p := w.running()
 	if p == nil {
 		return errors.New("the platform does not run")
@@ -228,7 +234,7 @@ func (w *World) Replace(ctx context.Context) error {
 }
 
 // Running tells whether the platform runs.
-func (w *World) Running() bool {
+func (w *Platform) Running() bool {
 	p := w.running()
 	if p == nil {
 		return false
@@ -242,7 +248,7 @@ func (w *World) Running() bool {
 }
 
 // Pid is the platform's process; 0 when it does not run.
-func (w *World) Pid() int {
+func (w *Platform) Pid() int {
 	if p := w.running(); p != nil {
 		return p.cmd.Process.Pid
 	}
@@ -251,17 +257,17 @@ func (w *World) Pid() int {
 
 // Run runs the binary with other arguments on the same data, for instance
 // "token" or "verify", "hello".
-func (w *World) Run(ctx context.Context, args ...string) (stdout, stderr string, err error) {
+func (w *Platform) Run(ctx context.Context, args ...string) (stdout, stderr string, err error) {
 	var out, errOut strings.Builder
 	cmd := exec.CommandContext(ctx, w.kit.Renga, args...)
 	cmd.Env = w.Env()
 	cmd.Stdout, cmd.Stderr = &out, &errOut
-	err = cmd.Run()
+	err = children.Run(cmd, syscall.SIGTERM)
 	return out.String(), errOut.String(), err
 }
 
-// Log is all that the platform logged in this world, over all its starts.
-func (w *World) Log() string {
+// Log is all that the platform logged, over all its starts.
+func (w *Platform) Log() string {
 	text, err := os.ReadFile(w.logFile())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err.Error()
@@ -269,10 +275,10 @@ func (w *World) Log() string {
 	return string(text)
 }
 
-// Env is the environment of the platform's commands in this world, and of its
+// Env is the environment of the platform's own commands, and of its
 // users' programs. It is the same wherever the tests run: CI and TERM, for
 // instance, would change how the Heroku CLI draws its tables.
-func (w *World) Env() []string {
+func (w *Platform) Env() []string {
 	env := []string{"LANG=C.UTF-8", "TERM=xterm"}
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
@@ -286,22 +292,22 @@ func (w *World) Env() []string {
 		"RENGA_DOMAIN="+w.Domain, "RENGA_RATE_LIMIT=1000000000", "DOCKER_CONFIG="+filepath.Join(w.home, "docker"))
 }
 
-func (w *World) logFile() string { return filepath.Join(w.home, "renga.log") }
+func (w *Platform) logFile() string { return filepath.Join(w.home, "renga.log") }
 
-func (w *World) running() *process {
+func (w *Platform) running() *process {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.proc
 }
 
-func (w *World) lastArgs() []string {
+func (w *Platform) lastArgs() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.args
 }
 
 // forget notes that p has ended.
-func (w *World) forget(p *process) {
+func (w *Platform) forget(p *process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.proc == p {
@@ -309,7 +315,7 @@ func (w *World) forget(p *process) {
 	}
 }
 
-func (w *World) signal(s syscall.Signal) error {
+func (w *Platform) signal(s syscall.Signal) error {
 	p := w.running()
 	if p == nil {
 		return errors.New("the platform does not run")
@@ -319,8 +325,8 @@ func (w *World) signal(s syscall.Signal) error {
 	}
 	select {
 	case <-p.ended:
-	case <-time.After(patience):
-		return fmt.Errorf("renga did not end within %s of %s", patience, s)
+	case <-time.After(waitTimeout):
+		return fmt.Errorf("renga did not end within %s of %s", waitTimeout, s)
 	}
 	w.forget(p)
 	return p.err

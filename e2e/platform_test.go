@@ -9,15 +9,15 @@ import (
 	"renga/e2e"
 )
 
-// standIn is a world whose binary is a shell script.
-func standIn(t *testing.T, script string) *e2e.World {
+// standIn is a platform whose binary is a shell script.
+func standIn(t *testing.T, script string) *e2e.Platform {
 	t.Helper()
 	k := *kit
 	k.Renga = filepath.Join(t.TempDir(), "renga")
 	if err := os.WriteFile(k.Renga, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return k.World(t)
+	return k.Platform(t)
 }
 
 func TestStartTellsHowTheLogEndsWhenThePlatformEnds(t *testing.T) {
@@ -27,7 +27,7 @@ func TestStartTellsHowTheLogEndsWhenThePlatformEnds(t *testing.T) {
 		t.Errorf("Start: %v, want the log's last line", err)
 	}
 	if w.Running() {
-		t.Error("the world still counts as running")
+		t.Error("the platform still counts as running")
 	}
 }
 
@@ -69,7 +69,7 @@ func TestFlagsAndEnvironmentReachThePlatform(t *testing.T) {
 }
 
 func TestEveryVersionIsAnotherImage(t *testing.T) {
-	w := kit.World(t)
+	w := kit.Platform(t)
 	seen := map[string]bool{}
 	for _, spec := range []e2e.Image{
 		{Version: "v1"}, {Version: "v2"}, {Version: "v1", Command: []string{"exit", "3"}}, {Version: "v1", Bare: true},
