@@ -30,7 +30,7 @@ install: build ## make a server of this machine: binary, systemd unit, settings 
 check: ## the quick part: gofmt, vet, unit tests without Docker (under 2 minutes)
 	@script/check.sh
 
-test: ## set up and run everything: lint, unit, integration, end to end (half an hour on 2 cores)
+test: ## set up and run everything: lint, unit, integration, end to end (20 minutes on 2 cores)
 	@script/setup.sh --test
 	@script/lint.sh
 	@script/test.sh

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -16,80 +17,124 @@ import (
 // imports the root, whose nouns are all that rooms have in common; only the
 // program knows them all.
 var rooms = map[string][]string{
-	".":        {},
-	"accounts": {"."},
+	".":                          {},
+	"accounts":                   {"."},
+	"addons":                     {".", "addons/catalogue", "addons/provider", "locks"},
+	"addons/addonstest":          {".", "store", "store/storetest"},
+	"addons/backups":             {".", "durable"},
+	"addons/backups/bucket":      {".", "addons/backups"},
+	"addons/backups/placetest":   {".", "addons/backups"},
+	"addons/catalogue":           {"."},
+	"addons/container":           {".", "addons/catalogue", "addons/provider", "docker", "printed"},
+	"addons/disk":                {".", "addons/catalogue", "addons/provider", "docker", "locks"},
+	"addons/partner":             {".", "addons/catalogue", "addons/provider"},
+	"addons/provider":            {".", "addons/catalogue"},
+	"addons/providertest":        {".", "addons/catalogue", "addons/provider", "docker"},
+	"addons/partner/testpartner": {},
+	"addons/sharedpostgres":      {".", "addons/catalogue", "addons/provider", "locks"},
 	"api": {
-		".", "api/apps", "api/domains", "api/dynos", "api/events", "api/people", "api/pipelines", "api/releases",
-		"api/wire",
+		".", "api/addons", "api/apps", "api/domains", "api/dynos", "api/events", "api/imports", "api/people", "api/pipelines",
+		"api/platform", "api/releases", "api/wire",
 	},
+	"api/addons":            {".", "addons/catalogue", "api/wire"},
 	"api/apps":              {".", "api/wire"},
 	"api/domains":           {".", "api/wire"},
 	"api/dynos":             {".", "api/wire"},
 	"api/events":            {".", "api/wire"},
+	"api/imports":           {".", "api/wire"},
 	"api/people":            {".", "api/wire"},
 	"api/pipelines":         {".", "api/wire"},
+	"api/platform":          {".", "api/wire"},
 	"api/releases":          {".", "api/wire"},
 	"api/wire":              {"."},
-	"api/wire/wiretest":     {".", "accounts", "api/wire", "store", "store/storetest"},
+	"api/wire/wiretest":     {".", "accounts", "addons/catalogue", "api/wire", "releaser", "store", "store/storetest"},
 	"attach":                {"."},
 	"certs":                 {".", "durable"},
+	"children":              {},
 	"config":                {"."},
 	"docker":                {".", "durable"},
+	"docker/dockertest":     {},
 	"durable":               {},
 	"egress":                {"."},
 	"firewall":              {"."},
 	"front":                 {"."},
+	"imports":               {"."},
 	"locks":                 {},
 	"logs":                  {".", "durable"},
 	"meter":                 {"."},
 	"output":                {"."},
+	"printed":               {"."},
 	"registry":              {".", "durable", "locks"},
 	"releaser":              {".", "locks"},
 	"router":                {"."},
-	"runtime":               {".", "runtime/engine", "runtime/plan"},
+	"runtime":               {".", "printed", "runtime/engine", "runtime/plan"},
 	"runtime/docker":        {".", "docker", "runtime/engine"},
 	"runtime/engine":        {"."},
 	"runtime/enginetest":    {".", "runtime/engine"},
 	"runtime/plan":          {".", "runtime/engine"},
 	"runtime/plan/plantest": {"."},
 	"scheduler":             {"."},
+	"space":                 {".", "durable"},
 	"seal":                  {".", "durable"},
 	"store":                 {"."},
 	"store/redisserver":     {".", "durable"},
-	"store/storetest":       {"store"},
+	"store/storetest":       {"children", "store"},
 	"webhooks":              {"."},
 	"cmd/renga": {
-		".", "accounts", "api", "api/apps", "api/domains", "api/dynos", "api/events", "api/people", "api/pipelines",
-		"api/releases", "api/wire", "attach", "certs", "config", "docker", "durable", "egress", "firewall", "front",
-		"logs", "meter", "output", "registry", "releaser", "router", "runtime", "runtime/docker", "scheduler", "seal",
-		"store", "store/redisserver", "webhooks",
+		".", "accounts", "addons", "addons/backups", "addons/backups/bucket", "addons/catalogue", "addons/container", "addons/disk",
+		"addons/partner", "addons/provider", "addons/sharedpostgres", "api", "api/addons", "api/apps", "api/domains", "api/dynos", "api/events",
+		"api/imports", "api/people", "api/pipelines", "api/platform", "api/releases", "api/wire", "attach", "certs", "config",
+		"docker",
+		"durable", "egress", "firewall", "front", "imports", "logs", "meter", "output", "registry", "releaser", "router",
+		"runtime", "runtime/docker", "scheduler", "seal", "space", "store", "store/redisserver",
+		"webhooks",
 	},
-	"e2e":            {"."},
-	"e2e/bench":      {".", "e2e"},
-	"e2e/heroku_cli": {"e2e"},
+	"e2e":               {".", "children"},
+	"e2e/bench":         {".", "e2e"},
+	"e2e/heroku_cli":    {"children", "e2e"},
+	"e2e/s3":            {"children"},
+	"e2e/services":      {},
+	"e2e/services/make": {"e2e/services"},
 }
 
 // testRooms says which further packages of ours the tests of a package may
 // import.
 var testRooms = map[string][]string{
-	"accounts": {"store", "store/storetest"},
+	"accounts":              {"store", "store/storetest"},
+	"addons/sharedpostgres": {"addons/container", "addons/providertest", "docker", "e2e/services"},
+	"addons":                {"addons/addonstest", "store", "store/storetest"},
+	"addons/backups":        {"addons/addonstest", "addons/backups/placetest", "seal", "store", "store/storetest"},
+	"addons/backups/bucket": {"addons/backups/placetest", "e2e/s3"},
+	"addons/container":      {"addons/providertest", "docker/dockertest", "e2e/services"},
+	"addons/disk":           {"addons/providertest"},
+	"addons/partner":        {"addons", "addons/addonstest", "egress", "store", "store/storetest"},
 	"api": {
-		"accounts", "api/wire/wiretest", "config", "registry", "releaser", "scheduler",
+		"accounts", "api/wire/wiretest", "config", "imports", "registry", "releaser", "scheduler",
 		"store", "store/redisserver", "store/storetest",
 	},
-	"api/apps":          {"api/wire/wiretest", "store/storetest"},
+	"api/addons":        {"api/wire/wiretest", "store/storetest"},
+	"api/apps":          {"api/wire/wiretest", "config", "store/storetest"},
 	"api/domains":       {"api/wire/wiretest", "store/storetest"},
 	"api/dynos":         {"api/wire/wiretest", "scheduler", "store/storetest"},
 	"api/events":        {"api/wire/wiretest", "store/storetest"},
+	"api/imports":       {"api/wire/wiretest", "imports", "store/storetest"},
 	"api/people":        {"api/wire/wiretest", "store/storetest"},
 	"api/pipelines":     {"api/wire/wiretest", "store/storetest"},
 	"api/releases":      {"api/wire/wiretest", "store/storetest"},
 	"api/wire":          {"api/wire/wiretest", "store/storetest"},
+	"certs":             {"children"},
+	"docker":            {"docker/dockertest"},
+	"imports":           {"store", "store/storetest"},
+	"logs":              {"children"},
+	"e2e":               {"e2e/s3", "e2e/services"},
+	"e2e/heroku_cli":    {"e2e/services"},
+	"e2e/services":      {".", "addons/catalogue"},
+	"registry":          {"children", "egress"},
 	"runtime":           {"runtime/enginetest", "runtime/plan/plantest"},
 	"runtime/docker":    {"runtime/enginetest"},
 	"runtime/plan":      {"runtime/enginetest", "runtime/plan/plantest"},
 	"scheduler":         {"store", "store/storetest"},
-	"store":             {"store/storetest"},
+	"store":             {"children", "store/storetest"},
 	"store/redisserver": {"store", "store/storetest"},
 	"webhooks":          {"egress", "store", "store/storetest"},
 }
@@ -104,16 +149,19 @@ var libraries = map[string][]string{
 	"github.com/coder/websocket":               {"attach", "e2e"},
 	"github.com/containerd/errdefs":            {"docker"},
 	"github.com/containerd/platforms":          {"registry"},
+	"github.com/coreos/go-oidc/v3":             {"imports"},
 	"github.com/distribution/distribution/v3":  {"registry"},
-	"github.com/distribution/reference":        {"registry"},
+	"github.com/distribution/reference":        {"addons/catalogue", "registry"},
 	"github.com/docker/docker":                 {"docker"},
 	"github.com/google/go-containerregistry":   {"registry", "e2e"},
 	"github.com/google/uuid":                   {anyRoom},
 	"github.com/gorilla/mux":                   {"api"},
+	"github.com/hashicorp/golang-lru/v2":       {"accounts"},
 	"github.com/heroku/heroku-go/v5":           {"e2e"},
 	"github.com/heroku/heroku-go/v6":           {"e2e"},
 	"github.com/klauspost/compress":            {"registry", "e2e"},
 	"github.com/mholt/acmez/v3":                {"certs"},
+	"github.com/minio/minio-go/v7":             {"addons/backups/bucket"},
 	"github.com/opencontainers/go-digest":      {"registry"},
 	"github.com/opencontainers/image-spec":     {"registry"},
 	"github.com/pires/go-proxyproto":           {"front"},
@@ -126,11 +174,12 @@ var libraries = map[string][]string{
 	"github.com/sirupsen/logrus":               {"registry"},
 	"github.com/tink-crypto/tink-go/v2":        {"seal"},
 	"go.uber.org/zap":                          {"certs"},
+	"go.yaml.in/yaml/v3":                       {"addons/catalogue"},
 	"golang.org/x/crypto":                      {"accounts", "api/people", "attach"},
 	"golang.org/x/net":                         {"api/domains"},
 	"golang.org/x/sync":                        {anyRoom},
 	"golang.org/x/sys":                         {anyRoom},
-	"golang.org/x/time":                        {"api"},
+	"golang.org/x/time":                        {"api", "imports"},
 	"pgregory.net/rapid":                       {"runtime/enginetest", "e2e"},
 }
 
@@ -199,8 +248,8 @@ type source struct {
 	syntax *ast.File
 }
 
-// sources parses all Go files as far as their imports, those below testdata
-// and hidden folders excepted.
+// sources parses all Go files as far as their imports, those below testdata,
+// of other modules and in hidden folders excepted.
 func sources(t *testing.T) []source {
 	t.Helper()
 	var files []source
@@ -211,6 +260,8 @@ func sources(t *testing.T) []source {
 			return err
 		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata"):
 			return fs.SkipDir
+		case d.IsDir() && name != "." && exists(filepath.Join(name, "go.mod")):
+			return fs.SkipDir // a program that tests build, with libraries of its own
 		case d.IsDir() || path.Ext(name) != ".go":
 			return nil
 		}
@@ -223,6 +274,11 @@ func sources(t *testing.T) []source {
 		t.Fatal(err)
 	}
 	return files
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
 
 func (f source) imports() []string {

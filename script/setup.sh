@@ -3,8 +3,9 @@
 # Docker Engine and redis-server, from Debian's packages. What is there already
 # is left as it is. With --test also what the tests need: a C compiler, for the
 # race detector, npm, for the official CLI, rsyslog, for log drains, HAProxy, for what
-# balancers say of clients, and systemd, to check the unit; with --bench what the router is measured
-# with and against: wrk, nginx and Caddy.
+# balancers say of clients, systemd, to check the unit, mmdebstrap, for the images of services,
+# and psql, which the CLI runs;
+# with --bench what the router is measured with and against: wrk, nginx and Caddy.
 #
 # DOCKER_HOST says which daemon to ask; DOCKERD_ARGS is handed to a dockerd that
 # has to be started.
@@ -45,6 +46,8 @@ missing_packages() {
 		has rsyslogd || echo rsyslog
 		has haproxy || echo haproxy
 		has systemd-analyze || echo systemd
+		has mmdebstrap || echo mmdebstrap
+		has psql || echo postgresql-client
 		;;
 	--bench)
 		has wrk || echo wrk

@@ -11,13 +11,30 @@ docker version >/dev/null || {
 }
 
 said=$(mktemp)
+programs=$(mktemp -d)
 budget() {
-	echo "test: seconds per package, the longest first (packages run at the same time)"
+	echo "test: seconds per package, the longest first (unit tests of several packages run at the same time)"
 	awk '$1 ~ /^(ok|FAIL)$/ && $3 ~ /^[0-9.]+s$/ { printf "%9.1f  %s\n", $3, $2 }' "$said" | sort -rn
-	rm -f "$said"
+	rm -rf "$said" "$programs"
 	echo "test: $SECONDS seconds in all"
 }
 trap budget EXIT
 
-go list ./... | grep -v '/e2e' | xargs go test -race -timeout 10m | tee "$said"
-go test -race -count=1 -timeout 60m ./e2e/... | tee -a "$said"
+# The images of services that tests run, unless they are there. Nobody's time limit
+# runs meanwhile.
+go run ./e2e/services/make
+echo "test: the images of services are there after $SECONDS seconds"
+
+# What fails ends the run at its end, so that one run tells of everything.
+failed=0
+go list ./... | grep -v '/e2e' | xargs go test -race -timeout 20m | tee "$said" || failed=1
+
+# The packages of stories run one after the other, each with two stories per
+# processor: a story waits for half of its time. Side by side, the longer one would
+# be left with the machine half idle.
+CGO_ENABLED=1 go build -buildvcs=false -race -o "$programs/renga" ./cmd/renga
+export RENGA_BINARY="$programs/renga"
+for package in $(go list ./e2e/...); do
+	go test -race -count=1 -timeout 60m -parallel "$((2 * $(nproc)))" "$package" | tee -a "$said" || failed=1
+done
+exit "$failed"
