@@ -5,22 +5,13 @@ import (
 	"path/filepath"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"renga/durable"
+	"renga/durable/durabletest"
 )
 
 // TestLevelsBeginAtTheirMarksAndEndAboveThem on a real file system of 32 MiB.
 func TestLevelsBeginAtTheirMarksAndEndAboveThem(t *testing.T) {
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=32m"); err != nil {
-		t.Fatalf("mount a small disk (needs root): %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Errorf("unmount: %v", err)
-		}
-	})
+	dir := durabletest.SmallDisk(t, 32)
 	file := filepath.Join(dir, "filler")
 	marks := &durable.Marks{Dir: dir, Low: 16 << 20, Full: 8 << 20}
 	for _, step := range []struct {

@@ -12,23 +12,14 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"renga"
 	"renga/children"
+	"renga/durable/durabletest"
 	"renga/logs"
 )
 
 func TestAFullDiskLosesLinesAndNothingElse(t *testing.T) {
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Fatalf("mount a small disk (needs root): %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Errorf("unmount: %v", err)
-		}
-	})
+	dir := durabletest.SmallDisk(t, 1)
 	var said bytes.Buffer
 	l, err := logs.New(logs.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(&said, nil))})
 	if err != nil {

@@ -15,25 +15,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	"golang.org/x/sys/unix"
 
+	"renga/durable/durabletest"
 	"renga/registry"
 )
-
-// smallDisk mounts a file system of 32 MiB.
-func smallDisk(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=32m"); err != nil {
-		t.Fatalf("mount a small disk (needs root): %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Errorf("unmount: %v", err)
-		}
-	})
-	return dir
-}
 
 func onSmallDisk(dir string, minFree int64) func(*registry.Options) {
 	return func(o *registry.Options) {
@@ -42,7 +27,7 @@ func onSmallDisk(dir string, minFree int64) func(*registry.Options) {
 }
 
 func TestFullDiskFailsThePushAndNothingElse(t *testing.T) {
-	w := newFixture(t, onSmallDisk(smallDisk(t), 0))
+	w := newFixture(t, onSmallDisk(durabletest.SmallDisk(t, 32), 0))
 	img := image(t)
 	w.push(t, "hello/web:latest", img)
 	err := remote.WriteLayer(w.ref(t, "hello/web:latest").Context(), noise(t, 48<<20), as("alice-token")...)
@@ -78,7 +63,7 @@ func TestPushesWithoutRoomInTheEngineAreRefused(t *testing.T) {
 }
 
 func TestNearlyFullDiskRefusesPushesAndLetsPullsBe(t *testing.T) {
-	dir := smallDisk(t)
+	dir := durabletest.SmallDisk(t, 32)
 	w := newFixture(t, onSmallDisk(dir, 8<<20))
 	img, next := image(t), image(t)
 	w.push(t, "hello/web:latest", img)
@@ -100,7 +85,7 @@ func TestNearlyFullDiskRefusesPushesAndLetsPullsBe(t *testing.T) {
 }
 
 func TestUploadStopsBeforeItTakesTheReserve(t *testing.T) {
-	dir := smallDisk(t)
+	dir := durabletest.SmallDisk(t, 32)
 	w := newFixture(t, onSmallDisk(dir, 12<<20))
 	err := remote.WriteLayer(w.ref(t, "hello/web:latest").Context(), noise(t, 31<<20), as("alice-token")...)
 	wantRefusal(t, err, http.StatusForbidden, "DENIED", "nearly full")

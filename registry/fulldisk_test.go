@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"renga"
+	"renga/durable/durabletest"
 	"renga/registry"
 )
 
@@ -17,7 +18,7 @@ import (
 // the dyno manager, rollbacks, collections; and that pushes come back only once there is
 // some room to spare.
 func TestOnAFullDiskNothingIsPushedAndAllElseGoesOn(t *testing.T) {
-	dir := smallDisk(t)
+	dir := durabletest.SmallDisk(t, 32)
 	f := newCollectFixture(t, time.Hour, 0, onSmallDisk(dir, 8<<20))
 	f.keep("hello", renga.Retention{Releases: 2})
 	first, next := image(t), image(t)

@@ -15,10 +15,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"renga"
 	"renga/durable"
+	"renga/durable/durabletest"
 	"renga/space"
 )
 
@@ -36,21 +35,6 @@ func (*fakeRooms) Apps(context.Context) ([]renga.App, error) {
 
 func (*fakeRooms) Backups(context.Context) ([]renga.Backup, error) {
 	return []renga.Backup{{App: "id-hello", StoredBytes: 40}, {App: "id-hello", StoredBytes: 2}, {App: "id-gone", StoredBytes: 7}}, nil
-}
-
-// smallDisk is a file system of 32 MiB.
-func smallDisk(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=32m"); err != nil {
-		t.Fatalf("mount a small disk (needs root): %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Errorf("unmount: %v", err)
-		}
-	})
-	return dir
 }
 
 func write(t *testing.T, path string, size int) {
@@ -113,7 +97,7 @@ func TestUseTellsWhatTakesUpTheDisk(t *testing.T) {
 // TestADiskThatFillsIsToldOfAndCollectedEarly on a real file system: one warning and
 // one collection for each level that it falls to, and none while it stays there.
 func TestADiskThatFillsIsToldOfAndCollectedEarly(t *testing.T) {
-	dir, rooms := smallDisk(t), &fakeRooms{}
+	dir, rooms := durabletest.SmallDisk(t, 32), &fakeRooms{}
 	synctest.Test(t, func(t *testing.T) {
 		var log lockedBuffer
 		var collections atomic.Int32

@@ -9,19 +9,10 @@ import (
 	"testing"
 
 	"renga"
+	"renga/durable/durabletest"
 	"renga/store"
 	"renga/store/storetest"
 )
-
-// smallDisk is a directory on a disk of its own.
-func smallDisk(t *testing.T, size string) string {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "disk")
-	check(t, os.Mkdir(dir, 0o700))
-	check(t, syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size))
-	t.Cleanup(func() { check(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
-	return dir
-}
 
 // fill takes all that is left of a disk.
 func fill(t *testing.T, dir string) (ballast string) {
@@ -49,7 +40,7 @@ func reserved(t *testing.T, dir string) {
 }
 
 func TestOnAFullDiskReadsGoOnAndAppsCanBeRemoved(t *testing.T) {
-	dir := smallDisk(t, "32m")
+	dir := durabletest.SmallDisk(t, 32)
 	srv, _ := supervise(t, dir)
 	s, err := store.Open(t.Context(), store.Options{URL: srv.URL(), Full: srv.Full, Log: discardLogs()})
 	check(t, err)
