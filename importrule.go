@@ -19,7 +19,7 @@ type ImportRule struct {
 	Tags    string
 	Process ProcessType
 	By      AccountID // in whose name images are released
-	Secret  Secret    // which the sender of notices shows or signs with; empty if it has another proof
+	Secret  Secret    // which the sender of notices shows or signs with; see HasSecret
 	// ServiceAccount is the e-mail address of whom Google's tokens must be of, instead
 	// of the secret. Empty for the secret.
 	ServiceAccount string
@@ -60,8 +60,8 @@ type TagAnswer struct {
 	Wait time.Duration
 }
 
-// Notice is what a registry told a rule, and what became of it.
-type Notice struct {
+// ReceivedNotice is what a registry told a rule, and what became of it.
+type ReceivedNotice struct {
 	ID       string // a UUID
 	Rule     string
 	Delivery string // the sender's id, as far as it is known
@@ -86,6 +86,9 @@ const MaxNotices = 100
 
 // MaxImportRules is how many an app may have.
 const MaxImportRules = 20
+
+// HasSecret tells whether who sends notices shows or signs with a secret.
+func (r ImportRule) HasSecret() bool { return r.Source != Polled && r.ServiceAccount == "" }
 
 // Matches tells whether the rule is for a tag.
 func (r ImportRule) Matches(tag string) bool {

@@ -96,9 +96,9 @@ type Imports struct {
 	notices  notices
 	tokens   *tokens
 
-	wake   chan struct{}
-	tries  sync.WaitGroup
-	inHand *inHand[lane]
+	wake     chan struct{}
+	tries    sync.WaitGroup
+	underWay *underWay[lane]
 }
 
 // lane is what imports are done one after the other in.
@@ -118,7 +118,7 @@ func New(o Options, s Store, n NoticeStore, p Platform, c Copier, l AppLog) *Imp
 	return &Imports{
 		Options: o, store: s, platform: p, copier: c, logs: l,
 		notices: notices{store: n, log: o.Log, now: o.Now, refused: map[string]time.Time{}}, tokens: newTokens(o.Tokens, o.Now),
-		wake: make(chan struct{}, 1), inHand: newInHand[lane](maxParallel),
+		wake: make(chan struct{}, 1), underWay: newUnderWay[lane](maxParallel),
 	}
 }
 
@@ -206,7 +206,7 @@ func (m *Imports) Run(ctx context.Context) error {
 // scan begins what is due, and tells when the next one that waits will be.
 func (m *Imports) scan(ctx context.Context) (next time.Time, err error) {
 	next = m.Now().Add(scanEvery)
-	m.inHand.forget()
+	m.underWay.forget()
 	apps, err := m.store.AppsWithImports(ctx)
 	if err != nil {
 		return next, err
@@ -242,7 +242,7 @@ func (m *Imports) begin(ctx context.Context, all []renga.Import) (next time.Time
 			}
 			continue
 		}
-		if !m.inHand.take(l) {
+		if !m.underWay.take(l) {
 			continue
 		}
 		m.tries.Go(func() {
@@ -254,7 +254,7 @@ func (m *Imports) begin(ctx context.Context, all []renga.Import) (next time.Time
 }
 
 func (m *Imports) leave(l lane) {
-	m.inHand.finish(l)
+	m.underWay.finish(l)
 	m.look()
 }
 

@@ -144,10 +144,10 @@ func proves(m *imports.Imports, r *http.Request, body string, rule renga.ImportR
 // remembered are notices as they were remembered.
 type remembered struct {
 	mu  sync.Mutex
-	all []renga.Notice
+	all []renga.ReceivedNotice
 }
 
-func (r *remembered) AddNotice(_ context.Context, _ renga.AppID, n renga.Notice) error {
+func (r *remembered) AddNotice(_ context.Context, _ renga.AppID, n renga.ReceivedNotice) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all = append(r.all, n)

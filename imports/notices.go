@@ -14,7 +14,7 @@ import (
 // NoticeStore remembers what registries told, as many notices of an app as
 // renga.MaxNotices.
 type NoticeStore interface {
-	AddNotice(ctx context.Context, app renga.AppID, n renga.Notice) error
+	AddNotice(ctx context.Context, app renga.AppID, n renga.ReceivedNotice) error
 }
 
 // refusedEvery is how often a refused notice of one rule is remembered: whoever knows
@@ -32,7 +32,7 @@ type notices struct {
 	refused map[string]time.Time // by rule id
 }
 
-func (n *notices) add(ctx context.Context, rule renga.ImportRule, it renga.Notice) {
+func (n *notices) add(ctx context.Context, rule renga.ImportRule, it renga.ReceivedNotice) {
 	it.ID, it.Rule, it.At = uuid.NewString(), rule.ID, n.now()
 	err := n.store.AddNotice(ctx, rule.App, it)
 	if err != nil && renga.KindOf(err) != renga.NotFound {
@@ -43,7 +43,7 @@ func (n *notices) add(ctx context.Context, rule renga.ImportRule, it renga.Notic
 // refuse adds one that shows no proof, or cannot be read.
 func (n *notices) refuse(ctx context.Context, rule renga.ImportRule, reason string) {
 	if n.isFirst(rule.ID) {
-		n.add(ctx, rule, renga.Notice{Decision: renga.NoticeRefused, Reason: reason})
+		n.add(ctx, rule, renga.ReceivedNotice{Decision: renga.NoticeRefused, Reason: reason})
 	}
 }
 

@@ -31,8 +31,8 @@ type Prober interface {
 }
 
 const (
-	// maxPolls bounds how many registries are asked at once.
-	maxPolls    = 4
+	// maxPolls bounds how many registries are asked at once, one for each app.
+	maxPolls    = 16
 	pollTimeout = 30 * time.Second
 	// maxPollPause is how long a rule without an answer waits at most, unless the
 	// registry asks for more or its own time is longer.
@@ -50,13 +50,13 @@ type Poller struct {
 	store   PollStore
 	prober  Prober
 
-	asked  sync.WaitGroup
-	inHand *inHand[string] // by rule id
+	asked    sync.WaitGroup
+	underWay *underWay[renga.AppID]
 }
 
 // NewPoller makes a Poller. Nothing is started.
 func NewPoller(m *Imports, s PollStore, p Prober) *Poller {
-	return &Poller{imports: m, store: s, prober: p, inHand: newInHand[string](maxPolls)}
+	return &Poller{imports: m, store: s, prober: p, underWay: newUnderWay[renga.AppID](maxPolls)}
 }
 
 // Run asks until ctx ends.
@@ -76,10 +76,10 @@ func (p *Poller) Run(ctx context.Context) error {
 	}
 }
 
-// scan begins to ask for each rule that is due. Those that find no place come with a
-// later scan.
+// scan begins to ask for one rule of each app that has any that are due. The others
+// come with later scans, so that a registry which answers slowly holds up no other app.
 func (p *Poller) scan(ctx context.Context) error {
-	p.inHand.forget()
+	p.underWay.forget()
 	apps, err := p.store.AppsThatPoll(ctx)
 	if err != nil {
 		return err
@@ -92,16 +92,24 @@ func (p *Poller) scan(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, r := range rules {
-			if r.Polling.Every > 0 && !r.Polling.Next.After(p.imports.Now()) && p.inHand.take(r.ID) {
-				p.asked.Go(func() {
-					defer p.inHand.finish(r.ID)
-					p.poll(ctx, r)
-				})
-			}
+		if r, due := longestDue(rules, p.imports.Now()); due && p.underWay.take(app) {
+			p.asked.Go(func() {
+				defer p.underWay.finish(app)
+				p.poll(ctx, r)
+			})
 		}
 	}
 	return nil
+}
+
+// longestDue is the rule that has been due for the longest, if any is.
+func longestDue(rules []renga.ImportRule, now time.Time) (longest renga.ImportRule, due bool) {
+	for _, r := range rules {
+		if r.Polling.Every > 0 && !r.Polling.Next.After(now) && (!due || r.Polling.Next.Before(longest.Polling.Next)) {
+			longest, due = r, true
+		}
+	}
+	return longest, due
 }
 
 // poll asks for one rule, orders what is new, and writes down what was told.

@@ -2,10 +2,15 @@ package imports_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"renga"
 	"renga/imports"
@@ -77,12 +82,12 @@ func (p *polls) wait(d time.Duration) {
 }
 
 // starts a poller until the returned function is called. Nothing is copied.
-func (p *polls) starts() (stop func()) {
+func (p *polls) starts(asks imports.Prober) (stop func()) {
 	p.Helper()
 	room := imports.New(imports.Options{
 		Own: func(string) bool { return false }, ScanEvery: time.Millisecond, Log: slog.New(slog.DiscardHandler), Now: p.clock,
 	}, p, p, p, p, nil)
-	poller := imports.NewPoller(room, p, p.answers)
+	poller := imports.NewPoller(room, p, asks)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- poller.Run(ctx) }()
@@ -136,7 +141,7 @@ func TestPolling(t *testing.T) {
 	want := []string{first, first, second, first, second}
 	var all []string
 	for n, digest := range want {
-		stop := p.starts()
+		stop := p.starts(p.answers)
 		now := p.clock()
 		got := p.until("the next answer", func(is renga.Polling) bool { return is.At.Equal(now) && is.Digest == digest })
 		stop()
@@ -164,13 +169,13 @@ func TestPolling(t *testing.T) {
 // One that was ordered just before we were killed is not ordered again.
 func TestPollingIsOrderedOnce(t *testing.T) {
 	p := newPolls(t, says(first, ""))
-	stop := p.starts()
+	stop := p.starts(p.answers)
 	p.until("the answer", func(is renga.Polling) bool { return is.Digest == first })
 	stop()
 	if err := p.SetPolling(t.Context(), p.app.ID, p.rule.ID, renga.Polling{Every: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
-	stop = p.starts()
+	stop = p.starts(p.answers)
 	p.until("the answer", func(is renga.Polling) bool { return is.Digest == first })
 	stop()
 	if all := p.ordered(); len(all) != 1 {
@@ -192,7 +197,7 @@ func TestPollingWithoutAnswers(t *testing.T) {
 		{"ghcr.io could not be reached.", 18 * time.Minute, 22 * time.Minute},
 		{"ghcr.io was asked too often.", 3 * time.Hour, 3 * time.Hour},
 	} {
-		stop := p.starts()
+		stop := p.starts(p.answers)
 		got := p.until("a failure", func(is renga.Polling) bool { return is.Failures == n+1 })
 		stop()
 		if in := got.Next.Sub(got.At); got.Reason != want.reason || in < want.low || in > want.high || got.Digest != "" {
@@ -200,11 +205,84 @@ func TestPollingWithoutAnswers(t *testing.T) {
 		}
 		p.wait(got.Next.Sub(got.At))
 	}
-	stop := p.starts()
+	stop := p.starts(p.answers)
 	p.until("an answer", func(is renga.Polling) bool { return is.Digest == first && is.Failures == 0 && is.Reason == "" })
 	stop()
 	if all := p.ordered(); len(all) != 1 || all[0] != first {
 		t.Errorf("%v are ordered", all)
+	}
+}
+
+// slowRegistry answers nothing until it may, and notes who asks meanwhile. Its
+// repositories are <app>/<rule>.
+type slowRegistry struct {
+	may   chan struct{}
+	asked chan string
+
+	mu    sync.Mutex
+	atNow map[string]int // by app
+	worst int            // of one app at once
+	all   int            // at once
+	most  int
+}
+
+func (r *slowRegistry) Poll(_ context.Context, ref renga.ImageRef, _ renga.SourceLogin, _ renga.TagAnswer) (renga.TagAnswer, error) {
+	app, _, _ := strings.Cut(ref.Repository, "/")
+	r.count(app, 1)
+	r.asked <- ref.Repository
+	<-r.may
+	r.count(app, -1)
+	return renga.TagAnswer{Digest: first}, nil
+}
+
+func (r *slowRegistry) count(app string, more int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.atNow[app] += more
+	r.all += more
+	r.worst, r.most = max(r.worst, r.atNow[app]), max(r.most, r.all)
+}
+
+// An app's slow registry holds up none of another app, however many rules it has: each
+// app asks one at a time, and 16 apps at once.
+func TestPollingAsksOneRegistryOfEachAppAtATime(t *testing.T) {
+	const apps, atOnce = 20, 16
+	f, now := newFixture(t), time.Now()
+	for n := range apps {
+		app := renga.App{ID: renga.AppID(uuid.NewString()), Name: fmt.Sprintf("app-%d", n), Owner: "ada"}
+		if err := f.CreateApp(t.Context(), app, renga.ReleaseRecord{App: app.ID, Version: 1, Digest: "sha256:1"}); err != nil {
+			t.Fatal(err)
+		}
+		for name, due := range map[string]time.Duration{"short": time.Minute, "longer": 2 * time.Minute, "longest": 3 * time.Minute} {
+			rule := ruleOf(renga.Polled, "ghcr.io/"+app.Name+"/"+name, "latest")
+			rule.ID, rule.App, rule.Secret = uuid.NewString(), app.ID, ""
+			rule.Polling = renga.Polling{Every: time.Hour, Next: now.Add(-due)}
+			if err := f.AddImportRule(t.Context(), rule); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	slow := &slowRegistry{may: make(chan struct{}), asked: make(chan string, 3*apps), atNow: map[string]int{}}
+	p := &polls{fixture: f, now: now}
+	defer p.starts(slow)()
+	order := map[string][]string{}
+	for n := range 3 * apps {
+		if n == atOnce { // all places are taken
+			close(slow.may)
+		}
+		app, rule, _ := strings.Cut(<-slow.asked, "/")
+		order[app] = append(order[app], rule)
+		if n < atOnce && len(order[app]) > 1 {
+			t.Errorf("%s is asked for twice before another app is: %v", app, order)
+		}
+	}
+	for app, rules := range order {
+		if !slices.Equal(rules, []string{"longest", "longer", "short"}) {
+			t.Errorf("%s asked for %v", app, rules)
+		}
+	}
+	if len(order) != apps || slow.worst != 1 || slow.most != atOnce {
+		t.Errorf("%d apps asked, one of them %d registries at once, all of them %d", len(order), slow.worst, slow.most)
 	}
 }
 
@@ -214,7 +292,7 @@ func TestPollingEndsWithItsApp(t *testing.T) {
 	if err := p.RemoveApp(t.Context(), p.app.ID); err != nil {
 		t.Fatal(err)
 	}
-	defer p.starts()()
+	defer p.starts(p.answers)()
 	storetest.Poll(t, "the app to be forgotten", func() bool {
 		apps, err := p.AppsThatPoll(t.Context())
 		return err == nil && len(apps) == 0

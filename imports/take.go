@@ -87,13 +87,13 @@ func (m *Imports) Take(ctx context.Context, rule renga.ImportRule, h http.Header
 	told, err := sources[rule.Source].read(h, body)
 	var taken renga.NoticeTaken
 	if err == nil {
-		taken, err = m.orderTold(ctx, rule, told, body)
+		taken, err = m.orderNotice(ctx, rule, told, body)
 	}
 	if err != nil {
 		m.notices.refuse(ctx, rule, renga.MessageOf(err, "Something failed; the platform's log says what."))
 		return taken, err
 	}
-	it := renga.Notice{Delivery: renga.Clip(told.Delivery, 100), Decision: renga.NoticeMatched}
+	it := renga.ReceivedNotice{Delivery: renga.Clip(told.Delivery, 100), Decision: renga.NoticeMatched}
 	if taken.Ignored != "" {
 		it.Decision, it.Reason = renga.NoticeIgnored, taken.Ignored
 	}
@@ -104,8 +104,8 @@ func (m *Imports) Take(ctx context.Context, rule renga.ImportRule, h http.Header
 	return taken, nil
 }
 
-// orderTold orders what a notice tells of.
-func (m *Imports) orderTold(ctx context.Context, rule renga.ImportRule, told Notice, body []byte) (renga.NoticeTaken, error) {
+// orderNotice orders what a notice tells of.
+func (m *Imports) orderNotice(ctx context.Context, rule renga.ImportRule, told Notice, body []byte) (renga.NoticeTaken, error) {
 	from := sources[rule.Source]
 	tags, ignored := matching(rule, told)
 	delivery := told.Delivery

@@ -86,7 +86,7 @@ func TestRecordsLoseNothing(t *testing.T) {
 		func(r importRuleRecord, was renga.ImportRule) renga.ImportRule {
 			return must(s.openImportRule(was.App, was.ID, r))
 		})
-	keeps(t, tested, newNoticeRecord, func(r noticeRecord, n renga.Notice) renga.Notice { return r.notice(n.ID) })
+	keeps(t, tested, newNoticeRecord, func(r noticeRecord, n renga.ReceivedNotice) renga.ReceivedNotice { return r.notice(n.ID) })
 	keeps(t, tested, newDeliveryRecord, func(r deliveryRecord, _ renga.Delivery) renga.Delivery { return r.delivery() })
 	keeps(t, tested, func(sch renga.Schedule) scheduleRecord { return newScheduleRecord(sch, sch.Last.ID) },
 		func(r scheduleRecord, sch renga.Schedule) renga.Schedule { return r.schedule(sch.App, sch.ID) })

@@ -81,13 +81,13 @@ func (s *Server) listNotices(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return wire.OrNotFound(err, "app")
 	}
-	all = slices.DeleteFunc(all, func(n renga.Notice) bool { return n.Rule != it.ID })
+	all = slices.DeleteFunc(all, func(n renga.ReceivedNotice) bool { return n.Rule != it.ID })
 	return wire.ListAs(w, r, all, showNotices,
-		wire.ByTime("created_at", func(n renga.Notice) (time.Time, string) { return n.At, n.ID }),
-		wire.By("id", func(n renga.Notice) string { return n.ID }))
+		wire.ByTime("created_at", func(n renga.ReceivedNotice) (time.Time, string) { return n.At, n.ID }),
+		wire.By("id", func(n renga.ReceivedNotice) string { return n.ID }))
 }
 
-func showNotices(page []renga.Notice) ([]notice, error) {
+func showNotices(page []renga.ReceivedNotice) ([]notice, error) {
 	var shown []notice
 	for _, n := range page {
 		one := notice{CreatedAt: wire.Stamp(n.At), Decision: string(n.Decision), ID: n.ID, Imports: []string{}}

@@ -145,8 +145,7 @@ func (s *Server) addRule(w http.ResponseWriter, r *http.Request) error {
 	}
 	it := body.rule()
 	it.ID, it.App, it.By, it.CreatedAt = uuid.NewString(), a.ID, wire.Caller(r).ID, s.Now()
-	hasSecret := it.Source != renga.Polled && it.ServiceAccount == ""
-	if hasSecret {
+	if it.HasSecret() {
 		it.Secret = wire.NewSecret()
 	}
 	if err := renga.ValidateProcessType(it.Process); err != nil {
@@ -164,7 +163,7 @@ func (s *Server) addRule(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	shown.Secret = string(it.Secret)
-	if hasSecret && s.parts.Importer.SecretInURL(it.Source) {
+	if it.HasSecret() && s.parts.Importer.SecretInURL(it.Source) {
 		*shown.URL += "?" + url.Values{"secret": {shown.Secret}}.Encode()
 	}
 	return wire.Answer(w, http.StatusCreated, shown)

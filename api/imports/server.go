@@ -23,7 +23,7 @@ type Parts struct {
 // Notices remembers what registries told.
 type Notices interface {
 	// Notices lists them oldest first.
-	Notices(ctx context.Context, app renga.AppID) ([]renga.Notice, error)
+	Notices(ctx context.Context, app renga.AppID) ([]renga.ReceivedNotice, error)
 }
 
 // Rules keeps registry webhooks. What is not there is NotFound.
