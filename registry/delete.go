@@ -15,6 +15,36 @@ import (
 	"renga/durable"
 )
 
+// deleteTag removes a tag. Releases keep the image that it named.
+func (r *Registry) deleteTag(w http.ResponseWriter, req *http.Request, rq request) error {
+	defer r.tags.Lock(tagKey(rq.repository(), rq.ref))()
+	if err := r.checkTag(req.Context(), rq, ""); err != nil {
+		return err
+	}
+	repo, err := r.repository(req.Context(), rq.repository())
+	if err != nil {
+		return err
+	}
+	named, err := repo.tag(req.Context(), rq.ref)
+	if err != nil {
+		return err
+	}
+	if named != "" {
+		w.Header().Set(digestHeader, named)
+	}
+	answer := &heldAnswer{header: http.Header{}, status: http.StatusOK}
+	if err := r.passThrough(answer, req); err != nil {
+		return err
+	}
+	if answer.status == http.StatusAccepted {
+		if err := r.tell(req.Context(), contentEvent(renga.DeleteEvent, rq, req)); err != nil {
+			return err
+		}
+	}
+	answer.copyTo(w)
+	return nil
+}
+
 // deleteManifest takes a manifest, and the tags that name it, out of a repository.
 // The releases of the app have their own links to what they run, so that none of them
 // loses anything; the content goes once nothing needs it. What an index of the

@@ -295,36 +295,6 @@ func (r *Registry) readImages(
 	return reader.read(ctx, p.app, p.process, mediaType, body)
 }
 
-// deleteTag removes a tag. Releases keep the image that it named.
-func (r *Registry) deleteTag(w http.ResponseWriter, req *http.Request, rq request) error {
-	defer r.tags.Lock(tagKey(rq.repository(), rq.ref))()
-	if err := r.checkTag(req.Context(), rq, ""); err != nil {
-		return err
-	}
-	repo, err := r.repository(req.Context(), rq.repository())
-	if err != nil {
-		return err
-	}
-	named, err := repo.tag(req.Context(), rq.ref)
-	if err != nil {
-		return err
-	}
-	if named != "" {
-		w.Header().Set(digestHeader, named)
-	}
-	answer := &heldAnswer{header: http.Header{}, status: http.StatusOK}
-	if err := r.passThrough(answer, req); err != nil {
-		return err
-	}
-	if answer.status == http.StatusAccepted {
-		if err := r.tell(req.Context(), contentEvent(renga.DeleteEvent, rq, req)); err != nil {
-			return err
-		}
-	}
-	answer.copyTo(w)
-	return nil
-}
-
 // store lets distribution store and tag a manifest, and holds its answer back.
 func (r *Registry) store(put manifestPut) *heldAnswer {
 	req := put.req

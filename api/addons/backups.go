@@ -157,10 +157,7 @@ func (s *Server) backupsOf(r *http.Request, app renga.AppID) ([]renga.Backup, er
 // ownBackups are those of the add-on of the path, for those who may do that with its
 // app.
 func (s *Server) ownBackups(r *http.Request, may ...renga.Permission) (renga.AddOn, renga.App, []renga.Backup, error) {
-	a, v, err := s.addOnOf(r)
-	if err == nil {
-		err = v.permit(r, a, may...)
-	}
+	a, v, err := s.addOnOf(r, may...)
 	if err != nil {
 		return a, renga.App{}, nil, err
 	}
@@ -219,10 +216,7 @@ func (s *Server) captureBackup(w http.ResponseWriter, r *http.Request) error {
 
 // capture asks for a backup of the add-on of the path.
 func (s *Server) capture(r *http.Request) (renga.Backup, renga.App, error) {
-	a, v, err := s.addOnOf(r)
-	if err == nil {
-		err = v.permit(r, a, renga.MayOperate)
-	}
+	a, v, err := s.addOnOf(r, renga.MayOperate)
 	if err != nil {
 		return renga.Backup{}, renga.App{}, err
 	}

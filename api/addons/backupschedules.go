@@ -60,10 +60,7 @@ func newBackupSchedule(x renga.BackupSchedule, a renga.AddOn) backupSchedule {
 // schedulesOf are those of the path's add-on, and behind them those of the others of
 // its service that its app has: the CLI asks any of them for all.
 func (s *Server) schedulesOf(r *http.Request, may renga.Permission) ([]backupSchedule, renga.AddOn, renga.App, error) {
-	a, v, err := s.addOnOf(r)
-	if err == nil {
-		err = v.permit(r, a, may)
-	}
+	a, v, err := s.addOnOf(r, may)
 	if err != nil {
 		return nil, a, renga.App{}, err
 	}
@@ -95,10 +92,7 @@ func (s *Server) listBackupSchedules(w http.ResponseWriter, r *http.Request) err
 }
 
 func (s *Server) putBackupSchedule(w http.ResponseWriter, r *http.Request) error {
-	a, v, err := s.addOnOf(r)
-	if err == nil {
-		err = v.permit(r, a, renga.MayOperate)
-	}
+	a, v, err := s.addOnOf(r, renga.MayOperate)
 	if err != nil {
 		return err
 	}

@@ -15,10 +15,7 @@ import (
 // A URL only names: whoever asks must have the right to read the first, and to operate the
 // second, today.
 func (s *Server) copyTransfer(w http.ResponseWriter, r *http.Request) error {
-	to, v, err := s.databaseNamed(r, postgres)
-	if err == nil {
-		err = v.permit(r, to, renga.MayOperate)
-	}
+	to, v, err := s.databaseNamed(r, postgres, renga.MayOperate)
 	if err != nil {
 		return err
 	}

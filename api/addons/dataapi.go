@@ -138,10 +138,7 @@ func (s *Server) listCredentials(w http.ResponseWriter, r *http.Request) error {
 
 // credentialInfo tells what it takes to log in, as the app's config var has it.
 func (s *Server) credentialInfo(w http.ResponseWriter, r *http.Request) error {
-	a, v, err := s.databaseNamed(r, postgres)
-	if err == nil {
-		err = v.permit(r, a, renga.MayDeploy, renga.MayOperate)
-	}
+	a, v, err := s.databaseNamed(r, postgres, renga.MayDeploy, renga.MayOperate)
 	if err != nil {
 		return err
 	}

@@ -48,11 +48,15 @@ type fact struct {
 	Values []string `json:"values"`
 }
 
-// databaseNamed is the add-on of the path if it is one of a service.
-func (s *Server) databaseNamed(r *http.Request, service string) (renga.AddOn, view, error) {
+// databaseNamed is the add-on of the path if it is one of a service. If rights are named,
+// the caller must have one of them on the app that it was made for.
+func (s *Server) databaseNamed(r *http.Request, service string, either ...renga.Permission) (renga.AddOn, view, error) {
 	a, v, err := s.addOnOf(r)
 	if err == nil && a.Service != service {
 		err = missing()
+	}
+	if err == nil && len(either) > 0 {
+		err = v.permit(r, a, either...)
 	}
 	return a, v, err
 }

@@ -208,10 +208,7 @@ func (s *Server) captureTransfer(w http.ResponseWriter, r *http.Request) error {
 // restoreTransfer restores the backup that a URL from a list names. The CLI has asked
 // for the app's name already.
 func (s *Server) restoreTransfer(w http.ResponseWriter, r *http.Request) error {
-	to, v, err := s.databaseNamed(r, postgres)
-	if err == nil {
-		err = v.permit(r, to, renga.MayOperate)
-	}
+	to, v, err := s.databaseNamed(r, postgres, renga.MayOperate)
 	if err != nil {
 		return err
 	}

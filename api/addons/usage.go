@@ -66,15 +66,11 @@ func (s *Server) addOnUsage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	u := s.parts.Usages.Usage(a.ID)
-	x := addOnUsage{
+	return wire.Answer(w, http.StatusOK, addOnUsage{
 		AddOn: wire.Ref{ID: string(a.ID), Name: a.Name}, MemoryBytes: shareOf(u, renga.MeasureMemory),
 		DataBytes: shareOf(u, renga.MeasureData), Connections: shareOf(u, renga.MeasureConnections), Warnings: warningsOf(a),
-	}
-	if !u.At.IsZero() {
-		at := wire.Stamp(u.At)
-		x.MeasuredAt = &at
-	}
-	return wire.Answer(w, http.StatusOK, x)
+		MeasuredAt: wire.StampOrNull(u.At),
+	})
 }
 
 // usageFacts are what pg:info and redis:info show of it.

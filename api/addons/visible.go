@@ -87,15 +87,19 @@ func (s *Server) seenOfAll(r *http.Request) ([]renga.AddOn, view, error) {
 func missing() error { return wire.Missing("add-on", "add_on") }
 
 // addOnOf is the add-on of the path, by id or name, if the caller sees it; of the
-// path's app if that names one.
-func (s *Server) addOnOf(r *http.Request) (renga.AddOn, view, error) {
+// path's app if that names one. If rights are named, the caller must have one of them on
+// the app that the add-on was made for.
+func (s *Server) addOnOf(r *http.Request, either ...renga.Permission) (renga.AddOn, view, error) {
 	a, v, err := s.addOnNamed(r, mux.Vars(r)["addon"])
-	if err != nil || mux.Vars(r)["app"] == "" {
-		return a, v, err
+	if err == nil && mux.Vars(r)["app"] != "" {
+		var app renga.App
+		app, err = s.AppOf(r)
+		if err == nil && app.ID != a.App && !a.AttachedTo(app.ID) {
+			err = missing()
+		}
 	}
-	app, err := s.AppOf(r)
-	if err == nil && app.ID != a.App && !a.AttachedTo(app.ID) {
-		err = missing()
+	if err == nil && len(either) > 0 {
+		err = v.permit(r, a, either...)
 	}
 	return a, v, err
 }

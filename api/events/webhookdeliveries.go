@@ -60,10 +60,7 @@ func newWebhookDelivery(d renga.Delivery) webhookDelivery {
 		NumAttempts: d.Attempts, Status: string(d.Status), UpdatedAt: wire.Stamp(d.UpdatedAt),
 		Webhook: deliveredWebhook{ID: d.Webhook, Level: string(d.Level)},
 	}
-	if !d.NextAttempt.IsZero() {
-		next := wire.Stamp(d.NextAttempt)
-		shown.NextAttemptAt = &next
-	}
+	shown.NextAttemptAt = wire.StampOrNull(d.NextAttempt)
 	if d.Last != nil {
 		shown.LastAttempt = newDeliveryAttempt(*d.Last)
 	}

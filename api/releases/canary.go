@@ -28,12 +28,9 @@ func newCanary(rec renga.ReleaseRecord) *canary {
 	if !rec.Canary.On() {
 		return nil
 	}
-	shown := &canary{Percent: rec.Canary.Percent, Seconds: int(rec.Canary.For.Seconds())}
-	if at := rec.Outcome.CanaryUntil; !at.IsZero() {
-		until := wire.Stamp(at)
-		shown.Until = &until
+	return &canary{
+		Percent: rec.Canary.Percent, Seconds: int(rec.Canary.For.Seconds()), Until: wire.StampOrNull(rec.Outcome.CanaryUntil),
 	}
-	return shown
 }
 
 // appCanary is an app's own canary as JSON. Percent is null if there is none.

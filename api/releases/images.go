@@ -127,17 +127,10 @@ func (s *Server) usedBy(ctx context.Context, a renga.App) (map[string][]int, err
 
 func newStoredImage(img renga.StoredImage, m renga.StoredManifest, used map[string][]int) storedImage {
 	return storedImage{
-		ArtifactType: orNull(m.ArtifactType), Digest: img.Digest, MediaType: m.MediaType, ProcessType: string(img.Process),
+		ArtifactType: wire.OrNull(m.ArtifactType), Digest: img.Digest, MediaType: m.MediaType, ProcessType: string(img.Process),
 		PushedAt: wire.Stamp(img.PushedAt), Referrers: len(m.Referrers), Releases: append([]int{}, used[img.Digest]...),
-		Size: m.Size, Subject: orNull(m.Subject), Tags: append([]string{}, img.Tags...),
+		Size: m.Size, Subject: wire.OrNull(m.Subject), Tags: append([]string{}, img.Tags...),
 	}
-}
-
-func orNull(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }
 
 func (s *Server) imageInfo(w http.ResponseWriter, r *http.Request) error {
@@ -176,7 +169,7 @@ func contents(all []renga.StoredContent) []content {
 	shown := make([]content, 0, len(all))
 	for _, c := range all {
 		shown = append(shown, content{
-			ArtifactType: orNull(c.ArtifactType), Digest: c.Digest, MediaType: c.MediaType, Platform: orNull(c.Platform),
+			ArtifactType: wire.OrNull(c.ArtifactType), Digest: c.Digest, MediaType: c.MediaType, Platform: wire.OrNull(c.Platform),
 			Size: c.Size,
 		})
 	}
@@ -194,10 +187,9 @@ func (s *Server) showConfig(
 	if err != nil {
 		return nil, err
 	}
-	shown := &imageConfig{Digest: config.Digest, Labels: said.Labels, Platform: orNull(said.Platform), Size: config.Size}
-	if !said.CreatedAt.IsZero() {
-		at := wire.Stamp(said.CreatedAt)
-		shown.CreatedAt = &at
+	shown := &imageConfig{
+		CreatedAt: wire.StampOrNull(said.CreatedAt), Digest: config.Digest, Labels: said.Labels,
+		Platform: wire.OrNull(said.Platform), Size: config.Size,
 	}
 	if shown.Labels == nil {
 		shown.Labels = map[string]string{}

@@ -100,9 +100,7 @@ func newRelease(a renga.App, rec renga.ReleaseRecord, by wire.Person, ineligible
 	if imagesGone(ineligible) {
 		shown.Status = "expired"
 	}
-	if reason := reasonOf(rec, ineligible); reason != "" {
-		shown.Reason = &reason
-	}
+	shown.Reason = wire.OrNull(reasonOf(rec, ineligible))
 	return shown
 }
 

@@ -32,17 +32,7 @@ func (p *platform) newAPI() *api.Server {
 			Orders:    p.certs,
 			ACME:      p.settings.ACMEDirectory != "",
 		},
-		Releases: releases.Parts{
-			Apps:     p.db,
-			Releases: p.db,
-			Outputs:  p.outputs,
-			Releaser: p.releaser,
-			Rollouts: p.db,
-			Images:   p.registry,
-			Stored:   p.registry,
-			Deployer: p.releaser,
-			Importer: p.imports,
-		},
+		Releases: p.releaseParts(),
 		Imports: imports.Parts{
 			Imports:     p.db,
 			Importer:    p.imports,
@@ -50,17 +40,7 @@ func (p *platform) newAPI() *api.Server {
 			Rules:       p.db,
 			Notices:     p.db,
 		},
-		Apps: apps.Parts{
-			Apps:      p.db,
-			Creator:   p.releaser,
-			Deleter:   p.remover,
-			Renamer:   p.renamer,
-			Transfers: p.db,
-			Owners:    p.owners,
-			Vars:      config.New(p.releaser),
-			Minutes:   p.db,
-			Sleeps:    sleepState{p.db, p.router},
-		},
+		Apps:   p.appParts(),
 		AddOns: p.addOnParts(),
 		Dynos:  p.dynoParts(),
 		Events: events.Parts{
@@ -92,6 +72,36 @@ func (p *platform) newAPI() *api.Server {
 			Keys:           p.db,
 		},
 	})
+}
+
+// releaseParts are the rooms of the routes of releases and images.
+func (p *platform) releaseParts() releases.Parts {
+	return releases.Parts{
+		Apps:     p.db,
+		Releases: p.db,
+		Outputs:  p.outputs,
+		Releaser: p.releaser,
+		Rollouts: p.db,
+		Images:   p.registry,
+		Stored:   p.registry,
+		Deployer: p.releaser,
+		Importer: p.imports,
+	}
+}
+
+// appParts are the rooms of the routes of apps.
+func (p *platform) appParts() apps.Parts {
+	return apps.Parts{
+		Apps:      p.db,
+		Creator:   p.releaser,
+		Deleter:   p.remover,
+		Renamer:   p.renamer,
+		Transfers: p.db,
+		Owners:    p.owners,
+		Vars:      config.New(p.releaser),
+		Minutes:   p.db,
+		Sleeps:    sleepState{p.db, p.router},
+	}
 }
 
 // addOnParts are the rooms of the routes of add-ons.
