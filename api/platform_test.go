@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"renga"
+	"renga/accounts"
 	"renga/api"
 	"renga/api/apps"
 	"renga/api/dynos"
@@ -57,7 +58,8 @@ func newPlatform(tb testing.TB, db *store.Store) *platform {
 		Settings: wire.Settings{Domain: "renga.localhost", Scheme: "http", Log: log}, RateLimit: 1 << 30,
 	}, api.Parts{
 		Wire: wire.Parts{
-			Tokens: db, Accounts: db, Apps: db, Releases: db, Repeats: db, Activity: nobody{}, Reconciler: nobody{},
+			Tokens: accounts.NewTokens(db, time.Now), Accounts: db, Apps: db, Releases: db, Repeats: db,
+			Activity: nobody{}, Reconciler: nobody{},
 		},
 		Apps:     apps.Parts{Creator: rel, Vars: config.New(rel)},
 		Releases: releases.Parts{Apps: db, Releases: db, Releaser: rel},

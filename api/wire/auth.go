@@ -11,13 +11,16 @@ import (
 
 // Tokens knows the API tokens.
 type Tokens interface {
-	// Bearer gives the account and the scopes of a token; Unauthorized for an
-	// unknown one.
-	Bearer(ctx context.Context, token string) (renga.Bearer, error)
+	// Holder gives the account and the scopes of a token that somebody shows;
+	// Unauthorized for an unknown one, TooMany for whoever has shown too many of those.
+	Holder(ctx context.Context, shown renga.ShownToken) (renga.Bearer, error)
 }
 
 // AuthorizationsPath is where clients make a token with email and password.
 const AuthorizationsPath = "/oauth/authorizations"
+
+// shortestToken is how long tokens are at least.
+const shortestToken = 64
 
 // tokenHeader is the second place for a token: some commands of the official CLI
 // send an Authorization header without one.
@@ -41,17 +44,21 @@ func (d *Door) authenticate(admit Handler, next http.Handler) http.Handler {
 }
 
 func (d *Door) bearerOf(r *http.Request) (renga.Bearer, error) {
+	user, password, basic := r.BasicAuth()
+	login := basic && strings.Contains(user, "@") && takesPassword(r)
 	for _, token := range credentials(r) {
-		bearer, err := d.Tokens.Bearer(r.Context(), token)
+		if login && len(token) < shortestToken {
+			continue // or each login with a password would count as a guessed token
+		}
+		bearer, err := d.Tokens.Holder(r.Context(), renga.ShownToken{User: user, Token: token, From: ClientAddress(r)})
 		if renga.KindOf(err) != renga.Unauthorized {
 			return bearer, err
 		}
 	}
-	email, password, ok := r.BasicAuth()
-	if !ok || !strings.Contains(email, "@") || !takesPassword(r) {
+	if !login {
 		return renga.Bearer{}, errUnauthorized()
 	}
-	return d.Logins.Login(r.Context(), email, password, ClientAddress(r))
+	return d.Logins.Login(r.Context(), user, password, ClientAddress(r))
 }
 
 // Reauthenticate is a request that ended long ago as if it came in now: its token

@@ -161,7 +161,7 @@ func (s Settings) wire() wire.Settings {
 
 func (p *platform) wireParts(logins *accounts.Accounts) wire.Parts {
 	return wire.Parts{
-		Tokens:         tokens{p.db, p.partners},
+		Tokens:         accounts.NewTokens(tokens{p.db, p.partners}, time.Now),
 		Logins:         logins,
 		Authorizations: p.db,
 		Accounts:       p.db,

@@ -95,7 +95,7 @@ func (r *Fixture) NewSettings() wire.Settings {
 // NewParts are the store, and who is told.
 func (r *Fixture) NewParts() wire.Parts {
 	return wire.Parts{
-		Tokens: tokens{r}, Logins: r.People, Authorizations: r.DB, Accounts: r.DB, Apps: r.Apps, Releases: r.DB,
+		Tokens: accounts.NewTokens(tokens{r}, r.now), Logins: r.People, Authorizations: r.DB, Accounts: r.DB, Apps: r.Apps, Releases: r.DB,
 		Repeats: r.DB, Activity: r.Recorder, Reconciler: r.Recorder,
 	}
 }
