@@ -36,6 +36,7 @@ const (
 	kindRenga      = "renga"
 	kindBare       = "bare"       // distribution alone, with its own filesystem driver
 	kindCollecting = "collecting" // as renga, and collects all the time
+	kindFiles      = "files"      // no registry: net/http's file server, as quick as a pull can be
 )
 
 func TestMain(m *testing.M) {
@@ -71,6 +72,9 @@ func serveChild(kind, dir string) error {
 // childHandler makes a registry, and what it begins once it serves.
 func childHandler(kind, dir string) (h http.Handler, begin func(), err error) {
 	begin = func() {}
+	if kind == kindFiles {
+		return http.FileServer(http.Dir(dir)), begin, nil
+	}
 	if kind == kindBare {
 		bare := &configuration.Configuration{Storage: configuration.Storage{
 			"filesystem":  {"rootdirectory": dir},
@@ -100,7 +104,7 @@ func childHandler(kind, dir string) (h http.Handler, begin func(), err error) {
 	reg, err := registry.New(registry.Options{
 		Dir: filepath.Join(dir, "registry"), IntentDir: filepath.Join(dir, "pushes"), Secret: bytes.Repeat([]byte("s"), 32),
 		PullToken: "pull-secret", Gate: ledger.Gate(),
-	}, known, store)
+	}, store, store)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -92,6 +92,15 @@ func (h *fakeHistory) Releases(_ context.Context, app renga.AppID, _ renga.Relea
 	return all, h.fail
 }
 
+// Head is the newest release of an app, as the store knows it.
+func (h *fakeHistory) Head(_ context.Context, app renga.AppID) (renga.ReleaseRecord, error) {
+	all := h.versions(app)
+	if len(all) == 0 {
+		return renga.ReleaseRecord{}, nil
+	}
+	return all[len(all)-1], nil
+}
+
 func (h *fakeHistory) versions(app renga.AppID) []renga.ReleaseRecord {
 	h.mu.Lock()
 	defer h.mu.Unlock()
