@@ -58,7 +58,11 @@ func (c *collection) do(ctx context.Context) error {
 	if c.dryRun {
 		return c.sweepContent(ctx)
 	}
-	if err := c.sweep(ctx); err != nil {
+	err = c.clearAside()
+	if err == nil {
+		err = c.sweep(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("remove what is not needed: %w", err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -43,14 +44,16 @@ type race struct {
 	moving sync.RWMutex // exclusive: an app is being renamed, which ends uploads
 	pushes atomic.Int64
 	slow   atomic.Int64 // the longest push, in nanoseconds
+
+	deletes map[int]*atomic.Int64 // by the status that they get
 }
 
 // TestNothingAcknowledgedIsLostWhileContentIsCollected pushes images of shared
-// layers, deletes tags, rolls back and renames, all while content is collected
-// again and again.
+// layers, deletes tags, manifests and blobs, rolls back and renames, all while content
+// is collected again and again.
 func TestNothingAcknowledgedIsLostWhileContentIsCollected(t *testing.T) {
 	f := newCollectFixture(t, 5*time.Second, 0)
-	r := &race{collectFixture: f, t: t}
+	r := &race{collectFixture: f, t: t, deletes: map[int]*atomic.Int64{http.StatusAccepted: {}, http.StatusForbidden: {}}}
 	for range 16 {
 		layer, err := random.Layer(32<<10, types.DockerLayer)
 		if err != nil {
@@ -80,8 +83,9 @@ func TestNothingAcknowledgedIsLostWhileContentIsCollected(t *testing.T) {
 		removed, collections, longest = removed+got.Removed, collections+1, max(longest, got.LongestHold)
 	}
 	all.Wait()
-	t.Logf("%d pushes, the longest %s; %d collections removed %d pieces, and held one for %s at most",
-		r.pushes.Load(), time.Duration(r.slow.Load()), collections, removed, longest)
+	t.Logf("%d pushes, the longest %s; %d deletes, and %d refused; %d collections removed %d pieces, and held one for %s at most",
+		r.pushes.Load(), time.Duration(r.slow.Load()), r.deletes[http.StatusAccepted].Load(),
+		r.deletes[http.StatusForbidden].Load(), collections, removed, longest)
 	if t.Failed() {
 		for line := range strings.SplitSeq(f.log.String(), "\n") {
 			if strings.Contains(line, "level=ERROR") {
@@ -89,7 +93,7 @@ func TestNothingAcknowledgedIsLostWhileContentIsCollected(t *testing.T) {
 			}
 		}
 	}
-	if removed == 0 || r.pushes.Load() == 0 || moved > collections/4 {
+	if removed == 0 || r.pushes.Load() < 16 || moved > collections/4 {
 		t.Error("there was no race")
 	}
 	for _, app := range []renga.AppID{"app-hello", "app-mover"} {
@@ -136,12 +140,56 @@ func (r *race) push(ctx context.Context, app string, n int) {
 		if err != nil {
 			r.t.Errorf("acknowledged and not to be pulled: %s: %v", tag, err)
 		}
-		if i%2 == 1 {
-			if err := remote.Delete(r.ref(r.t, tag), as("alice-token")...); err != nil {
-				r.t.Errorf("delete %s: %v", tag, err)
-			}
+		r.remove(app, tag, img, i)
+	}
+}
+
+// remove deletes something of an image that was just pushed: what others count on, which
+// is refused; its manifest, of which the release keeps its own; its tag; or all of it.
+func (r *race) remove(app, tag string, img v1.Image, turn int) {
+	dgst := digestOf(r.t, img)
+	web := "/v2/" + app + "/web/"
+	switch turn % 4 {
+	case 0:
+		layers, err := img.Layers()
+		if err != nil {
+			r.t.Error(err)
+			return
+		}
+		r.delete(web+"blobs/"+digestOf(r.t, layers[0]), http.StatusForbidden)
+		if err := r.pulls(r.t, app+"/web", dgst); err != nil {
+			r.t.Errorf("after a delete that was refused: %v", err)
+		}
+	case 2:
+		r.delete(web+"manifests/"+dgst, http.StatusAccepted)
+		if err := r.pulls(r.t, app+"/releases", dgst); err != nil {
+			r.t.Errorf("a release has lost its image with the manifest that was pushed: %v", err)
+		}
+	case 1:
+		if err := remote.Delete(r.ref(r.t, tag), as("alice-token")...); err != nil {
+			r.t.Errorf("delete %s: %v", tag, err)
+		}
+	case 3:
+		config, err := img.ConfigName()
+		if err != nil {
+			r.t.Error(err)
+			return
+		}
+		r.delete(web+"manifests/"+dgst, http.StatusAccepted)
+		r.delete(web+"blobs/"+config.String(), http.StatusAccepted)
+		if err := r.pulls(r.t, app+"/web", dgst); err == nil {
+			r.t.Errorf("%s is there after its delete", dgst)
 		}
 	}
+}
+
+// delete deletes something, and counts it if that is what is to happen.
+func (r *race) delete(path string, want int) {
+	res, body := r.do(r.t, "alice-token", http.MethodDelete, path, nil, nil)
+	if res.StatusCode != want {
+		r.t.Errorf("DELETE %s: %s, want %d: %s", path, res.Status, want, body)
+	}
+	r.deletes[want].Add(1)
 }
 
 // rollBack makes releases of old images, as far as they are there.

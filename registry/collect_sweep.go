@@ -181,14 +181,32 @@ func (c *collection) unlink(ctx context.Context, app, hex, dir string) (done boo
 	return c.remove(hex, path)
 }
 
-// remove removes a directory of that content, and notes how long that took.
+// remove removes a directory of that content, and notes how long it kept others from it.
+// That is one renaming, however large the content is: it is removed when nobody can find
+// it any more.
 func (c *collection) remove(hex, dir string) (done bool, err error) {
-	return c.reg.gate.remove(hex, c.fresh, func() error {
+	aside := filepath.Join(c.reg.asideDir(), hex)
+	done, err = c.reg.gate.remove(hex, c.fresh, func() error {
 		begun := time.Now()
-		err := os.RemoveAll(dir)
+		err := os.Rename(dir, aside)
 		c.result.LongestHold = max(c.result.LongestHold, time.Since(begun))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // it went with its app
+		}
 		return err
 	})
+	if done && err == nil {
+		err = os.RemoveAll(aside)
+	}
+	return done, err
+}
+
+// clearAside removes what a collection that was killed had put aside.
+func (c *collection) clearAside() error {
+	if err := os.RemoveAll(c.reg.asideDir()); err != nil {
+		return err
+	}
+	return os.Mkdir(c.reg.asideDir(), 0o700)
 }
 
 // sweepContent removes content that nothing needs, or counts it.

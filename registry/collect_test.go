@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -390,5 +392,33 @@ func TestCollectionCutShortLeavesWholeImagesOnly(t *testing.T) {
 	}
 	for _, dgst := range all[:2] {
 		f.wantGone(t, "hello/releases", dgst)
+	}
+}
+
+// TestWhatAKilledCollectionPutAsideIsRemoved by the next one in earnest.
+func TestWhatAKilledCollectionPutAsideIsRemoved(t *testing.T) {
+	f := newCollectFixture(t, 0, time.Hour)
+	left := filepath.Join(f.options.Dir, "removed", strings.Repeat("a", 64), "data")
+	if err := os.MkdirAll(filepath.Dir(left), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(left, []byte("content"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.push(t, "hello/web:latest", image(t))
+	f.push(t, "hello/web:old", image(t))
+	if err := remote.Delete(f.ref(t, "hello/web:old"), as("alice-token")...); err != nil {
+		t.Fatal(err)
+	}
+	f.collect(t, true)
+	if _, err := os.Stat(left); err != nil {
+		t.Errorf("a dry run removes it: %v", err)
+	}
+	if got := f.collect(t, false); got.Removed == 0 {
+		t.Errorf("nothing is removed: %+v", got)
+	}
+	aside, err := os.ReadDir(filepath.Join(f.options.Dir, "removed"))
+	if err != nil || len(aside) > 0 {
+		t.Errorf("%d things are still put aside: %v", len(aside), err)
 	}
 }

@@ -168,6 +168,9 @@ func (d *uploadDriver) file(path string) string { return filepath.Join(d.root, p
 
 const storageRoot = "/docker/registry/v2"
 
+// asideDir is where a collection puts what it removes. It is on the same file system.
+func (r *Registry) asideDir() string { return r.driver.file("/removed") }
+
 // repositoryDir is the path of everything that a repository, or all of an
 // app's, links to.
 func repositoryDir(name string) string { return storageRoot + "/repositories/" + name }
