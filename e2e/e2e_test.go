@@ -19,5 +19,5 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/*.txtar; `go test -run TestScripts/push` runs one.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, kit.Scripts("testdata", nil))
+	testscript.Run(t, kit.Scripts("testdata", signing()))
 }

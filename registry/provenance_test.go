@@ -1,17 +1,7 @@
 package registry_test
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,61 +12,8 @@ import (
 
 	"renga"
 	"renga/registry"
+	"renga/registry/cosigntest"
 )
-
-// signer signs as cosign does.
-type signer struct {
-	key    crypto.Signer
-	public string // in PEM
-}
-
-func newSigner(t *testing.T, ed bool) signer {
-	t.Helper()
-	var key crypto.Signer
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if ed {
-		_, key, err = ed25519.GenerateKey(rand.Reader)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signer{key, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))}
-}
-
-func (s signer) sign(t *testing.T, payload []byte) string {
-	t.Helper()
-	sum, hash := sha256.Sum256(payload), crypto.SHA256
-	signed, err := s.key.Sign(rand.Reader, sum[:], hash)
-	if _, ed := s.key.(ed25519.PrivateKey); ed {
-		signed, err = s.key.Sign(rand.Reader, payload, crypto.Hash(0))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return base64.StdEncoding.EncodeToString(signed)
-}
-
-// payload is what cosign signs (SIGNATURE_SPEC.md, "Simple Signing").
-func payload(reference, dgst string) []byte {
-	return fmt.Appendf(nil, `{"critical":{"identity":{"docker-reference":%q},"image":{"docker-manifest-digest":%q},`+
-		`"type":"cosign container image signature"},"optional":null}`, reference, dgst)
-}
-
-// signature is one layer of a signature's manifest.
-type signature struct {
-	payload []byte
-	signed  string
-}
-
-func (s signer) of(t *testing.T, reference, dgst string) signature {
-	t.Helper()
-	p := payload(reference, dgst)
-	return signature{p, s.sign(t, p)}
-}
 
 // blob uploads content to a repository of hello's.
 func (w *fixture) blob(t *testing.T, repository string, content []byte) map[string]any {
@@ -95,20 +32,20 @@ func (w *fixture) blob(t *testing.T, repository string, content []byte) map[stri
 }
 
 // putSignatures stores signatures as one manifest: by cosign's tag, or as a referrer.
-func (w *fixture) putSignatures(t *testing.T, repository, dgst string, referrer bool, all ...signature) {
+func (w *fixture) putSignatures(t *testing.T, repository, dgst string, referrer bool, all ...cosigntest.Signature) {
 	t.Helper()
 	config := w.blob(t, repository, []byte("{}"))
 	config["mediaType"] = "application/vnd.oci.image.config.v1+json"
 	layers := []map[string]any{}
 	for _, one := range all {
-		layer := w.blob(t, repository, one.payload)
-		layer["mediaType"] = "application/vnd.dev.cosign.simplesigning.v1+json"
-		layer["annotations"] = map[string]string{"dev.cosignproject.cosign/signature": one.signed}
+		layer := w.blob(t, repository, one.Payload)
+		layer["mediaType"] = cosigntest.PayloadType
+		layer["annotations"] = map[string]string{cosigntest.Annotation: one.Signed}
 		layers = append(layers, layer)
 	}
 	const ociManifest = "application/vnd.oci.image.manifest.v1+json"
 	doc := map[string]any{"schemaVersion": 2, "mediaType": ociManifest, "config": config, "layers": layers}
-	at := strings.Replace(dgst, ":", "-", 1) + ".sig"
+	at := cosigntest.Tag(dgst)
 	if referrer {
 		config["mediaType"] = "application/vnd.dev.cosign.artifact.sig.v1+json"
 		doc["subject"] = map[string]any{"mediaType": ociManifest, "digest": dgst, "size": 1}
@@ -134,7 +71,7 @@ func (w *fixture) asks(p renga.Provenance) renga.App {
 }
 
 func TestOnlySignedImagesAreReleased(t *testing.T) {
-	mine, edwards, stranger := newSigner(t, false), newSigner(t, true), newSigner(t, false)
+	mine, edwards, stranger := cosigntest.NewKey(), cosigntest.NewEd25519Key(), cosigntest.NewKey()
 	const own = "registry.example/hello/web"
 	zero := "sha256:" + strings.Repeat("0", 64)
 	for what, row := range map[string]struct {
@@ -143,58 +80,59 @@ func TestOnlySignedImagesAreReleased(t *testing.T) {
 	}{
 		"nothing": {func(*testing.T, *fixture, string) {}, "no signature of"},
 		"ecdsa": {func(t *testing.T, w *fixture, dgst string) {
-			w.putSignatures(t, "hello/web", dgst, false, mine.of(t, own, dgst))
+			w.putSignatures(t, "hello/web", dgst, false, mine.Of(own, dgst))
 		}, ""},
 		"ed25519": {func(t *testing.T, w *fixture, dgst string) {
-			w.putSignatures(t, "hello/web", dgst, false, edwards.of(t, own, dgst))
+			w.putSignatures(t, "hello/web", dgst, false, edwards.Of(own, dgst))
 		}, ""},
 		"referrer": {func(t *testing.T, w *fixture, dgst string) {
-			w.putSignatures(t, "hello/web", dgst, true, mine.of(t, own, dgst))
+			w.putSignatures(t, "hello/web", dgst, true, mine.Of(own, dgst))
 		}, ""},
 		"in another repository of the app": {func(t *testing.T, w *fixture, dgst string) {
-			w.putSignatures(t, "hello/worker", dgst, false, mine.of(t, own, dgst))
+			w.putSignatures(t, "hello/worker", dgst, false, mine.Of(own, dgst))
 		}, ""},
 		"of the source": {func(t *testing.T, w *fixture, dgst string) {
-			w.putSignatures(t, "hello/web", dgst, false, mine.of(t, "ghcr.io/acme/shop", dgst))
+			w.putSignatures(t, "hello/web", dgst, false, mine.Of("ghcr.io/acme/shop", dgst))
 		}, ""},
 		"one of several": {func(t *testing.T, w *fixture, dgst string) {
-			tampered := mine.of(t, own, zero)
-			tampered.payload = payload(own, dgst)
-			w.putSignatures(t, "hello/web", dgst, false, stranger.of(t, own, dgst), tampered, mine.of(t, own, zero),
-				signature{[]byte("{}"), "no base64"}, edwards.of(t, own, dgst))
+			tampered := mine.Of(own, zero)
+			tampered.Payload = cosigntest.Payload(own, dgst)
+			w.putSignatures(t, "hello/web", dgst, false, stranger.Of(own, dgst), tampered, mine.Of(own, zero),
+				cosigntest.Signature{Payload: []byte("{}"), Signed: "no base64"}, edwards.Of(own, dgst))
 		}, ""},
 		"unknown key": {func(t *testing.T, w *fixture, dgst string) {
-			w.putSignatures(t, "hello/web", dgst, false, stranger.of(t, own, dgst))
+			w.putSignatures(t, "hello/web", dgst, false, stranger.Of(own, dgst))
 		}, "by one of the app's keys"},
 		"another digest": {func(t *testing.T, w *fixture, dgst string) {
-			w.putSignatures(t, "hello/web", dgst, false, mine.of(t, own, zero))
+			w.putSignatures(t, "hello/web", dgst, false, mine.Of(own, zero))
 		}, "of another image"},
 		"another repository": {func(t *testing.T, w *fixture, dgst string) {
-			w.putSignatures(t, "hello/web", dgst, false, mine.of(t, "registry.example/other/web", dgst))
+			w.putSignatures(t, "hello/web", dgst, false, mine.Of("registry.example/other/web", dgst))
 		}, "signed for registry.example/other/web"},
 		"tampered": {func(t *testing.T, w *fixture, dgst string) {
-			one := mine.of(t, own, zero)
-			one.payload = payload(own, dgst)
+			one := mine.Of(own, zero)
+			one.Payload = cosigntest.Payload(own, dgst)
 			w.putSignatures(t, "hello/web", dgst, false, one)
 		}, "by one of the app's keys"},
 		"no image": {func(t *testing.T, w *fixture, dgst string) {
 			text := []byte(`{"critical":{"type":"atomic container signature"}}`)
-			w.putSignatures(t, "hello/web", dgst, false, signature{text, mine.sign(t, text)})
+			w.putSignatures(t, "hello/web", dgst, false, cosigntest.Signature{Payload: text, Signed: mine.Sign(text)})
 		}, "what is signed is no image"},
 		"in an app of others": {func(t *testing.T, w *fixture, dgst string) {
 			w.set(renga.App{ID: "app-other", Name: "other", Owner: "alice"})
-			w.putSignatures(t, "other/web", dgst, false, mine.of(t, own, dgst))
+			w.putSignatures(t, "other/web", dgst, false, mine.Of(own, dgst))
 		}, "no signature of"},
 		"huge payload": {func(t *testing.T, w *fixture, dgst string) {
-			big := append(payload(own, dgst), strings.Repeat(" ", 64<<10)...)
-			w.putSignatures(t, "hello/web", dgst, false, signature{big, mine.sign(t, big)})
+			big := append(cosigntest.Payload(own, dgst), strings.Repeat(" ", 64<<10)...)
+			w.putSignatures(t, "hello/web", dgst, false, cosigntest.Signature{Payload: big, Signed: mine.Sign(big)})
 		}, "no signature of"},
 		"huge manifest": {func(t *testing.T, w *fixture, dgst string) {
-			w.putSignatures(t, "hello/web", dgst, false, signature{payload(own, dgst), strings.Repeat("A", 512<<10)})
+			long := cosigntest.Signature{Payload: cosigntest.Payload(own, dgst), Signed: strings.Repeat("A", 512<<10)}
+			w.putSignatures(t, "hello/web", dgst, false, long)
 		}, "no signature of"},
 		"too many": {func(t *testing.T, w *fixture, dgst string) {
-			bad := stranger.of(t, own, dgst)
-			all := make([]signature, 250)
+			bad := stranger.Of(own, dgst)
+			all := make([]cosigntest.Signature, 250)
 			for i := range all {
 				all[i] = bad
 			}
@@ -205,7 +143,7 @@ func TestOnlySignedImagesAreReleased(t *testing.T) {
 			w := newFixture(t)
 			old, img := image(t), image(t)
 			w.push(t, "hello/web:latest", old)
-			w.asks(renga.Provenance{Keys: []string{mine.public, edwards.public}, Repositories: []string{"ghcr.io/acme/shop"}})
+			w.asks(renga.Provenance{Keys: []string{mine.Public, edwards.Public}, Repositories: []string{"ghcr.io/acme/shop"}})
 			w.push(t, "hello/web:v1", img) // which is stored, so that it can be signed
 			row.sign(t, w, digestOf(t, img))
 			err := remote.Write(w.ref(t, "hello/web:latest"), img, as("alice-token")...)
@@ -228,14 +166,14 @@ func TestOnlySignedImagesAreReleased(t *testing.T) {
 
 // TestASignedIndex is good for the image in it, and one of that image is, too.
 func TestASignedIndex(t *testing.T) {
-	mine := newSigner(t, false)
+	mine := cosigntest.NewKey()
 	for _, whole := range []bool{true, false} {
 		w := newFixture(t)
 		index := ociIndex(t)
 		if err := remote.WriteIndex(w.ref(t, "hello/web:v1"), index, as("alice-token")...); err != nil {
 			t.Fatal(err)
 		}
-		w.asks(renga.Provenance{Keys: []string{mine.public}})
+		w.asks(renga.Provenance{Keys: []string{mine.Public}})
 		err := remote.WriteIndex(w.ref(t, "hello/web:latest"), index, as("alice-token")...)
 		wantRefusal(t, err, http.StatusForbidden, "DENIED", "no signature of")
 		signed := digestOf(t, index)
@@ -245,10 +183,10 @@ func TestASignedIndex(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, m := range manifest.Manifests {
-				w.putSignatures(t, "hello/web", m.Digest.String(), false, mine.of(t, "registry.example/hello/web", m.Digest.String()))
+				w.putSignatures(t, "hello/web", m.Digest.String(), false, mine.Of("registry.example/hello/web", m.Digest.String()))
 			}
 		} else {
-			w.putSignatures(t, "hello/web", signed, false, mine.of(t, "registry.example/hello/web", signed))
+			w.putSignatures(t, "hello/web", signed, false, mine.Of("registry.example/hello/web", signed))
 		}
 		if err := remote.WriteIndex(w.ref(t, "hello/web:latest"), index, as("alice-token")...); err != nil {
 			t.Errorf("signed as a whole: %v: %v", whole, err)
@@ -278,7 +216,7 @@ func TestOnlyLabelledImagesAreReleased(t *testing.T) {
 // asked about when they are released.
 func TestAnAppThatReleasesByItselfStoresUnsignedImages(t *testing.T) {
 	w := newFixture(t)
-	app := w.asks(renga.Provenance{Keys: []string{newSigner(t, false).public}})
+	app := w.asks(renga.Provenance{Keys: []string{cosigntest.NewKey().Public}})
 	app.Features = map[string]bool{renga.ReleaseOnPush: false}
 	w.set(app)
 	img := image(t)
@@ -290,7 +228,7 @@ func TestAnAppThatReleasesByItselfStoresUnsignedImages(t *testing.T) {
 
 // TestStoredImagesAreHeldToTheSameRules, and those of an app that they come from.
 func TestStoredImagesAreHeldToTheSameRules(t *testing.T) {
-	w, mine := newFixture(t), newSigner(t, false)
+	w, mine := newFixture(t), cosigntest.NewKey()
 	img := image(t)
 	w.push(t, "hello/web:v1", img)
 	found, err := w.reg.Find(t.Context(), "hello", renga.Web, "v1")
@@ -303,7 +241,7 @@ func TestStoredImagesAreHeldToTheSameRules(t *testing.T) {
 	}
 	staging := renga.App{Name: "hello"}
 	shop := renga.App{Name: "shop", Registry: renga.RegistryRules{Provenance: renga.Provenance{
-		Keys: []string{mine.public}, Repositories: []string{"registry.example/hello/web"},
+		Keys: []string{mine.Public}, Repositories: []string{"registry.example/hello/web"},
 	}}}
 	if err := ledger.CheckProvenance(t.Context(), staging, renga.App{}, found); err != nil {
 		t.Errorf("without rules: %v", err)
@@ -312,7 +250,7 @@ func TestStoredImagesAreHeldToTheSameRules(t *testing.T) {
 		t.Errorf("unsigned: %v", err)
 	}
 	dgst := digestOf(t, img)
-	w.putSignatures(t, "hello/web", dgst, false, mine.of(t, "registry.example/hello/web", dgst))
+	w.putSignatures(t, "hello/web", dgst, false, mine.Of("registry.example/hello/web", dgst))
 	if err := ledger.CheckProvenance(t.Context(), shop, staging, found); err != nil {
 		t.Errorf("signed: %v", err)
 	}
