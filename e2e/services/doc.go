@@ -1,5 +1,5 @@
 // Package services makes images of databases and other services for tests, under the names that the catalogue of
-// add-ons uses, without pulling anything.
+// add-ons uses, and builders of Cloud Native Buildpacks, without pulling anything.
 //
 //	tag, err := services.Build(ctx, services.Postgres15)
 //
@@ -22,10 +22,19 @@
 //     with which the official image would want certificates or a cluster.
 //   - postgres: the locale is C.UTF-8. rabbitmq: RABBITMQ_ERLANG_COOKIE is not read.
 //
+// # The builders
+//
+// [Builder24] has the lifecycle of Cloud Native Buildpacks itself, built from its module, and in place of Heroku's
+// buildpacks small ones under the same ids: heroku/nodejs, heroku/python, heroku/ruby and heroku/procfile. [Run24] is what
+// its label and run.toml name as the image that apps run on, as user 1000. [JavaBuilder24] and [JavaRun24] are the same
+// with heroku/java, which makes them twice as large. npm asks its registry, and trusts whom this machine trusts; what
+// pip, bundler and Maven fetch are Debian's packages of libraries, which are in the image, in place of their registries.
+// The apps to try them with are in [renga/e2e/builder].
+//
 // # How long it takes
 //
-// Seconds to make each, on two cores that were shared with other tests at a load of 5 to 20; the programs of the last
-// three with nothing in Go's cache, but where it says otherwise:
+// Seconds to make each, on two cores that were shared with other tests at a load of 5 to 20; the programs of
+// mongo, elasticsearch, the client and the builder with nothing in Go's cache, but where it says otherwise:
 //
 //	Debian 12 below them   19 (no load)     rabbitmq        23
 //	postgres:15           100               mongo          125, 24 with Go's cache
@@ -33,6 +42,8 @@
 //	redis                   8               the client       3 with Go's cache
 //	memcached              21
 //	mariadb                42               each that is there: 0.1
+//	the builder           106, 31 with Go's cache, its run image included
+//	the builder with Java 136, its run image included, the other builder not
 //
 // `go run ./e2e/services/make` makes all of them; with names, those.
 package services

@@ -114,7 +114,7 @@ func (k *kitchen) dockerBuild(ctx context.Context, r recipe, hash string) error 
 	for name, value := range r.args {
 		args = append(args, "--build-arg", name+"="+value)
 	}
-	files, err := readFiles(filepath.Join(k.images, r.dir))
+	files, err := k.files(r)
 	if err != nil {
 		return err
 	}

@@ -41,9 +41,10 @@ func TestTheHashIsOfEverythingAnImageIsMadeOf(t *testing.T) {
 	}
 	write("base/base.sh", "1", 0o755)
 	write("db/Dockerfile", "1", 0o644)
+	write("host", "1", 0o644)
 	k := &kitchen{images: dir, recipes: []recipe{
 		{tag: "base", dir: "base", suite: "a"},
-		{tag: "db", dir: "db", base: "base", args: map[string]string{"V": "1"}},
+		{tag: "db", dir: "db", base: "base", args: map[string]string{"V": "1"}, host: map[string]string{"ca": filepath.Join(dir, "host")}},
 	}}
 	seen := map[string]string{}
 	look := func(change string) {
@@ -63,6 +64,8 @@ func TestTheHashIsOfEverythingAnImageIsMadeOf(t *testing.T) {
 	look("a file's mode")
 	write("db/more", "", 0o644)
 	look("a further file")
+	write("host", "2", 0o644)
+	look("a file of this machine")
 	k.recipes[1].args["V"] = "2"
 	look("an argument")
 	write("base/base.sh", "2", 0o755)

@@ -23,6 +23,8 @@ type recipe struct {
 	// programs are compiled before, by the module in the folder: name in the build context → package.
 	programs map[string]string
 	tags     string // of these programs
+	// host are files of this machine that the image has, too: name in the build context → path.
+	host map[string]string
 }
 
 // find is the recipe of that image.
@@ -48,7 +50,7 @@ func (k *kitchen) hash(r recipe) (string, error) {
 			put(name, settings[name])
 		}
 	}
-	files, err := readFiles(filepath.Join(k.images, r.dir))
+	files, err := k.files(r)
 	if err != nil {
 		return "", err
 	}
@@ -69,7 +71,23 @@ func (k *kitchen) hash(r recipe) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// file is one of a recipe's folder.
+// files are those of the recipe's folder and those of this machine.
+func (k *kitchen) files(r recipe) ([]file, error) {
+	files, err := readFiles(filepath.Join(k.images, r.dir))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.host)) {
+		content, err := os.ReadFile(r.host[name])
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file{name, 0o644, content})
+	}
+	return files, nil
+}
+
+// file is one of the build context.
 type file struct {
 	name    string // slash-separated
 	mode    fs.FileMode

@@ -21,6 +21,16 @@ const (
 	Client = "renga-test-client:latest"
 )
 
+// The builders of Cloud Native Buildpacks, and the images that apps run on which they build.
+const (
+	// Builder24 builds apps in Node.js, Python and Ruby. It stands for heroku/builder:24.
+	Builder24 = "renga-test-builder:24"
+	Run24     = "renga-test-run:24"
+	// JavaBuilder24 is Builder24 with Java.
+	JavaBuilder24 = "renga-test-builder-java:24"
+	JavaRun24     = "renga-test-run-java:24"
+)
+
 // bookworm is Debian 12, on which the images stand; trixie is Debian 13, for what is newer.
 const (
 	bookworm = "renga-test-base:bookworm"
@@ -45,6 +55,13 @@ var recipes = []recipe{
 	}},
 	{tag: Elasticsearch813, dir: "elasticsearch", base: bookworm, programs: map[string]string{"elasticsearch": "."}},
 	{tag: Client, dir: "../client", programs: map[string]string{"client": "."}},
+	{tag: Run24, dir: "run", base: bookworm},
+	{tag: Builder24, dir: "builder", base: Run24, programs: map[string]string{
+		"lifecycle": "github.com/buildpacks/lifecycle/cmd/lifecycle",
+		"launcher":  "github.com/buildpacks/lifecycle/cmd/launcher",
+	}, host: map[string]string{"ca-certificates.crt": "/etc/ssl/certs/ca-certificates.crt"}},
+	{tag: JavaRun24, dir: "run-java", base: Run24},
+	{tag: JavaBuilder24, dir: "builder-java", base: Builder24},
 }
 
 // Names are the names of all images.
