@@ -93,6 +93,7 @@ var rooms = map[string][]string{
 	},
 	"e2e":               {".", "children"},
 	"e2e/bench":         {".", "e2e"},
+	"e2e/builder":       {"e2e/services"},
 	"e2e/heroku_cli":    {"children", "e2e"},
 	"e2e/s3":            {"children"},
 	"e2e/services":      {},
