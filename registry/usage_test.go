@@ -211,6 +211,21 @@ func TestUnfinishedUploadsCountAgainstTheQuota(t *testing.T) {
 	}
 }
 
+// TestRoomOfARefusedPushComesBackAtOnce to whoever deletes the layers that had arrived.
+func TestRoomOfARefusedPushComesBackAtOnce(t *testing.T) {
+	w := newFixture(t, func(o *registry.Options) { o.AppQuota = 1 << 20 })
+	layer := noise(t, 3<<19)
+	must(t, remote.WriteLayer(w.ref(t, "hello/web:latest").Context(), layer, as("alice-token")...))
+	err := remote.Write(w.ref(t, "hello/web:latest"), image(t), as("alice-token")...)
+	wantRefusal(t, err, http.StatusForbidden, "DENIED", "quota")
+	res, body := w.do(t, "alice-token", http.MethodDelete, "/v2/hello/web/blobs/"+digestOf(t, layer), nil, nil)
+	if res.StatusCode != http.StatusAccepted {
+		t.Fatalf("delete: %d %s", res.StatusCode, body)
+	}
+	w.wantUsage(t, "the delete")
+	w.push(t, "hello/web:latest", image(t))
+}
+
 // BenchmarkUsageOfAnApp with 2,000 pieces of content, once they are known.
 func BenchmarkUsageOfAnApp(b *testing.B) {
 	w := newFixture(b)
