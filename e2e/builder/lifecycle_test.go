@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -57,6 +58,7 @@ type result struct {
 	code   int // the lifecycle's
 	output string
 	image  image // nil when it failed
+	took   time.Duration
 }
 
 // build builds the folder, as someone who may do nothing on the engine would: the user's rights, no capability.
@@ -70,8 +72,9 @@ func (f *fixture) build(dir string) result {
 	defer f.docker(nil, "rm", "--force", "--volumes", id)
 	f.docker(f.input(dir), "cp", "-", id+":/")
 
+	start := time.Now()
 	out, err := exec.CommandContext(f.t.Context(), "docker", "start", "--attach", id).CombinedOutput()
-	built := result{output: string(out)}
+	built := result{output: string(out), took: time.Since(start)}
 	if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {
 		built.code = failed.ExitCode()
 		return built
