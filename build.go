@@ -1,13 +1,18 @@
 package renga
 
-import "time"
+import (
+	"io"
+	"time"
+)
 
 // Build makes an image of source code with a builder's buildpacks, and releases it.
 type Build struct {
-	ID    string // a UUID; it is the push's id too, so that one build makes one release at most
-	App   AppID
-	By    AccountID
-	State BuildState
+	ID  string // a UUID; it is the push's id too, so that one build makes one release at most
+	App AppID
+	// Number counts the app's builds: 1, 2, 3 ….
+	Number int
+	By     AccountID
+	State  BuildState
 	// Source is what is built.
 	Source BuildSource
 	// Builder is the name of the builder's image, and Buildpacks are those that were
@@ -16,6 +21,8 @@ type Build struct {
 	Buildpacks []string
 	// Reason says in a sentence why the build failed.
 	Reason string
+	// Replaces tells whether somebody waits for it, as BuildOrder says.
+	Replaces bool
 	// Digest is that of the image, once there is one.
 	Digest string
 	// Version is that of the release; 0 as long as there is none, and if the image is the
@@ -57,8 +64,11 @@ type BuildOrder struct {
 	App    AppID
 	By     AccountID
 	Source BuildSource
-	// Replaces makes builds of the app that were asked for in the same way before, and
-	// are not over, end: of two pushes the newer one counts.
+	// Buildpacks are instead of the app's, if there are any.
+	Buildpacks []string
+	// Replaces says that somebody waits for the build, as who pushes by git does. It ends
+	// builds of the app before it that somebody waits for, for of two pushes the newer one
+	// counts; and it ends with Renga, for then nobody waits any more.
 	Replaces bool
 }
 
@@ -68,3 +78,15 @@ const MaxBuilds = 100
 
 // MaxOpenBuilds is how many builds of an app may wait or be under way at once.
 const MaxOpenBuilds = 10
+
+// BuiltImage is an image that was made on this machine, to be pushed and released.
+type BuiltImage struct {
+	Push        string // the push's id
+	AppName     string
+	By          Account
+	Description string // of the release
+	MediaType   string // of the manifest
+	Manifest    []byte
+	// Open opens a blob. It is not asked for those that the app's repository has.
+	Open func(digest string) (io.ReadCloser, error)
+}

@@ -63,6 +63,8 @@ type Push struct {
 	Images map[ProcessType]Image
 	By     AccountID
 	At     time.Time
+	// Description describes the release; empty for one made of the image's digest.
+	Description string
 }
 
 var digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)

@@ -54,6 +54,8 @@ import (
 //	renga:{<app>}:schedules          hash    schedule id → JSON, when it is due next, too  api, scheduler
 //	renga:{<app>}:unfinished         hash    run id → schedule id: runs that are not over  api, scheduler, runtime
 //	renga:{<app>}:runs:<schedule id> hash    run id → JSON, the newest 100                 the same
+//	renga:{platform}:building        set     ids of the apps that have or had builds       builds
+//	renga:{<app>}:builds             hash    build id → JSON, the newest 100               builds
 //	renga:{platform}:importing       set     ids of the apps that have or had imports      imports
 //	renga:{<app>}:imports            hash    import id → JSON, the newest                  imports, api
 //	renga:{<app>}:sourcelogins       hash    registry's host → JSON, its password sealed   api
@@ -84,6 +86,7 @@ const (
 	keyPromotions = "renga:{platform}:promotions"
 	keyBroken     = "renga:{platform}:broken"
 	keyHooked     = "renga:{platform}:hooked"
+	keyBuilding   = "renga:{platform}:building"
 	keyImporting  = "renga:{platform}:importing"
 	keyPolling    = "renga:{platform}:polling"
 
@@ -133,6 +136,7 @@ func keySchedules(id renga.AppID) string             { return appKey(id, "schedu
 func keyUnfinished(id renga.AppID) string            { return appKey(id, "unfinished") }
 func keyRuns(id renga.AppID, schedule string) string { return appKey(id, "runs:"+schedule) }
 
+func keyBuilds(id renga.AppID) string       { return appKey(id, "builds") }
 func keyImports(id renga.AppID) string      { return appKey(id, "imports") }
 func keySourceLogins(id renga.AppID) string { return appKey(id, "sourcelogins") }
 func keyImportRules(id renga.AppID) string  { return appKey(id, "importrules") }
@@ -152,7 +156,7 @@ func appKeys(id renga.AppID) []string {
 		keyApp(id), keyReleases(id), keyOutcomes(id), keyHead(id),
 		keyFormation(id), keyDynos(id), keyRestarts(id), keyAsleep(id), keyDrains(id),
 		keyMinutes(id), keyDomains(id), keyEndpoints(id), keySchedules(id), keyUnfinished(id),
-		keyImports(id), keySourceLogins(id), keyImportRules(id), keyNotices(id),
+		keyBuilds(id), keyImports(id), keySourceLogins(id), keyImportRules(id), keyNotices(id),
 	}
 }
 

@@ -77,6 +77,7 @@ func TestRecordsLoseNothing(t *testing.T) {
 	keeps(t, tested, func(w renga.Webhook) webhookRecord {
 		return must(s.sealHook("app", w, renga.Webhook{}, webhookRecord{}))
 	}, func(r webhookRecord, _ renga.Webhook) renga.Webhook { return must(s.openHook("app", r)) })
+	keeps(t, tested, newBuildRecord, func(r buildRecord, b renga.Build) renga.Build { return r.build(b.App, b.ID) })
 	keeps(t, tested, newImportRecord, func(r importRecord, i renga.Import) renga.Import { return r.imported(i.App, i.ID) })
 	keeps(t, tested, func(l renga.SourceLogin) sourceLoginRecord { return must(s.sealLogin("app", l)) },
 		func(r sourceLoginRecord, l renga.SourceLogin) renga.SourceLogin {
