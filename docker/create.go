@@ -58,6 +58,7 @@ type Limits struct {
 	MemoryBytes   int64 // what uses more is killed
 	ReservedBytes int64 // what uses more is the first to give when the machine runs short
 	CPUs          float64
+	CPUShares     int64 // its part of the processors when all are busy: others have 1024; 0 is that, too
 	Pids          int64
 	DiskBytes     int64 // where the daemon's storage driver can enforce it
 	OOMScore      int   // how soon the kernel kills it when the machine has no memory left
@@ -191,6 +192,7 @@ func mounts(volumes map[string]Volume) []mount.Mount {
 func resources(l Limits) container.Resources {
 	// Swap is part of the second number: the same means none.
 	r := container.Resources{Memory: l.MemoryBytes, MemorySwap: l.MemoryBytes, MemoryReservation: l.ReservedBytes}
+	r.CPUShares = l.CPUShares
 	if l.CPUs > 0 {
 		r.CPUPeriod = cpuPeriod
 		// The kernel's least quota is a millisecond.
