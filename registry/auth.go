@@ -18,7 +18,9 @@ type caller struct {
 	robotOf   renga.AppID // the only app that the token reaches; empty if it reaches all of the account's
 	puller    bool
 	anonymous bool
-	imports   string // the push's id, if this is an import, which always releases
+	// pushID is the push's id if the platform itself brings the image, an import or a
+	// build: that always releases, once. The release is described so.
+	pushID, description string
 }
 
 var errLogin = renga.Errorf(renga.Unauthorized, "Log in with an API token as password; any user name will do.")

@@ -57,8 +57,13 @@ func (c *Copier) Copy(ctx context.Context, order renga.ImageCopy) error {
 		return err
 	}
 	t := transfer{
-		order: order, source: s, into: c.registry.asImport(order.By, order.Push),
+		into:       c.registry.bringing("import", order.By, order.Push, ""),
 		repository: order.AppName + "/" + string(order.Process),
+		open:       s.open,
+		fault:      func(err error) error { return sourceError(order.From.Host, err) },
+		progress: func(copied, total int64) error {
+			return order.Progress(renga.ImportCopying, copied, total)
+		},
 	}
 	blobs := append([]contentRef{*found.doc.Config}, found.doc.Layers...)
 	if err := t.blobs(ctx, c.registry.o.MaxImageBytes, blobs); err != nil {
@@ -98,12 +103,16 @@ func (c *Copier) find(ctx context.Context, s *source, ref renga.ImageRef) (sourc
 	return top, found, err
 }
 
-// transfer is one image on its way.
+// transfer is one image on its way into a repository.
 type transfer struct {
-	order         renga.ImageCopy
-	source        *source
-	into          inProcess
-	repository    string
+	into       inProcess
+	repository string
+	// open opens a blob where it comes from; fault is what to tell of an error in
+	// reading it.
+	open  func(ctx context.Context, b contentRef) (*sourceBody, error)
+	fault func(error) error
+	// progress is told how many bytes are here; an error ends the transfer.
+	progress      func(copied, total int64) error
 	copied, total int64
 }
 
@@ -131,7 +140,7 @@ func (t *transfer) blobs(ctx context.Context, limit int64, all []contentRef) err
 			return err
 		}
 		t.copied += unique[dgst].Size
-		if err := t.order.Progress(renga.ImportCopying, t.copied, t.total); err != nil {
+		if err := t.progress(t.copied, t.total); err != nil {
 			return err
 		}
 	}
@@ -161,7 +170,7 @@ func (t *transfer) blob(ctx context.Context, b contentRef) error {
 	query := at.Query()
 	query.Set("digest", b.Digest)
 	at = &url.URL{Path: at.Path, RawQuery: query.Encode()}
-	body, err := t.source.open(ctx, b)
+	body, err := t.open(ctx, b)
 	if err != nil {
 		t.drop(at)
 		return err
@@ -173,7 +182,7 @@ func (t *transfer) blob(ctx context.Context, b contentRef) error {
 		t.drop(at)
 	}
 	if body.failed != nil {
-		return sourceError(t.order.From.Host, body.failed)
+		return t.fault(body.failed)
 	}
 	return asFinal(err)
 }

@@ -19,14 +19,16 @@ type callerKey struct{}
 // all its permissions on one app. They are checked like any other request.
 type inProcess struct {
 	registry *Registry
+	what     string
 	who      caller
 }
 
-// asImport are the requests of an import in an account's name. A release that they
-// make has the push's id, so that it is made once.
-func (r *Registry) asImport(by renga.Account, push string) inProcess {
-	return inProcess{r, caller{
-		account: by, scopes: renga.Scopes{renga.ScopeGlobal}, token: "import " + push, imports: push,
+// bringing are the requests of what brings an image in an account's name, for instance
+// an "import". A release that they make has the push's id, so that it is made once;
+// description is for it.
+func (r *Registry) bringing(what string, by renga.Account, push, description string) inProcess {
+	return inProcess{r, what, caller{
+		account: by, scopes: renga.Scopes{renga.ScopeGlobal}, token: what + " " + push, pushID: push, description: description,
 	}}
 }
 
@@ -40,7 +42,7 @@ func (p inProcess) do(ctx context.Context, method string, at *url.URL, header ht
 	if req.Body == nil {
 		req.Body = http.NoBody
 	}
-	req.ContentLength, req.RequestURI, req.RemoteAddr = size, at.RequestURI(), "import"
+	req.ContentLength, req.RequestURI, req.RemoteAddr = size, at.RequestURI(), p.what
 	for name, values := range header {
 		req.Header[name] = values
 	}

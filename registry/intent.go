@@ -28,6 +28,8 @@ type intent struct {
 	Previous   string          `json:"previous,omitempty"` // what the tag named before
 	By         renga.AccountID `json:"by"`
 	At         time.Time       `json:"at"`
+	// Description is the release's; empty for one made of the digest.
+	Description string `json:"description,omitempty"`
 }
 
 // intentDir is the directory of the intents, one file each, named by push id.

@@ -134,7 +134,7 @@ func (r *Registry) push(w http.ResponseWriter, put manifestPut) error {
 			"a build cache, a plugin or an attestation.")
 		return r.answerPush(w, put, answer)
 	}
-	if put.who.imports == "" && put.app.ID != "" && !put.app.FeatureOn(renga.ReleaseOnPush) {
+	if put.who.pushID == "" && put.app.ID != "" && !put.app.FeatureOn(renga.ReleaseOnPush) {
 		return r.storeOnly(w, put, p)
 	}
 	if err := r.checkProvenance(ctx, put, images); err != nil {
@@ -203,6 +203,8 @@ func (r *Registry) makeRelease(ctx context.Context, p pendingPush, images map[re
 		Images: images,
 		By:     p.By,
 		At:     p.At,
+
+		Description: p.Description,
 	})
 	if err == nil {
 		err = r.tell(ctx, p.released())
@@ -269,13 +271,15 @@ func (r *Registry) forget(it intent) {
 // beginPush makes the intent of a push.
 func (r *Registry) beginPush(ctx context.Context, put manifestPut) (pendingPush, error) {
 	p, err := r.openPush(ctx, intent{
-		ID:         cmp.Or(put.who.imports, uuid.NewString()),
+		ID:         cmp.Or(put.who.pushID, uuid.NewString()),
 		App:        put.app.ID,
 		Repository: put.repository(),
 		Tag:        put.ref,
 		Digest:     digest.FromBytes(put.body).String(),
 		By:         put.who.account.ID,
 		At:         time.Now().UTC(),
+
+		Description: put.who.description,
 	})
 	if err != nil {
 		return pendingPush{}, err

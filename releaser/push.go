@@ -1,6 +1,7 @@
 package releaser
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -16,7 +17,7 @@ func (r *Releaser) Push(ctx context.Context, p renga.Push) error {
 		return err
 	}
 	_, err = r.Change(ctx, app.ID, renga.Change{
-		Description: deployName(p), By: p.By, PushID: p.ID, Deploys: true,
+		Description: cmp.Or(p.Description, deployName(p)), By: p.By, PushID: p.ID, Deploys: true,
 		Edit: func(in *renga.Inputs) error {
 			deploy(in, p.Images)
 			return nil
