@@ -23,8 +23,7 @@ var notes = map[string]string{
 	"oauth-client":           "there are no third parties' clients",
 	"oauth-token":            "there are no third parties' clients",
 	"add-on/List By Team":    "there are no teams",
-	"build/List":             "images come built, so the list is empty",
-	"buildpack-installation": "kept for builds from source; images need none",
+	"build":                  "of archives; an image that comes built needs none",
 	"release/Create": "A release is made of images, not of slugs; releases are rolled back here, and " +
 		"pushed.",
 	"generation/List by Team":      "there are no teams",

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"renga/api"
 	"renga/api/addons"
 	"renga/api/apps"
+	"renga/api/builds"
 	"renga/api/domains"
 	"renga/api/dynos"
 	"renga/api/events"
@@ -80,6 +82,7 @@ func serve(r *fixture, change func(*api.Options)) *fixture {
 			Apps: db, Releases: db, Outputs: fakeOutputs{}, Releaser: rel, Rollouts: db, Images: f, Stored: noImages{}, Deployer: rel,
 			Importer: importer(db),
 		},
+		Builds:  builds.Parts{Builds: fakeBuilds{}, Builder: fakeBuilds{}},
 		Imports: imports.Parts{Imports: db, Importer: importer(db), Credentials: db, Rules: db, Notices: db},
 		Apps: apps.Parts{
 			Apps: db, Creator: creator{rel, f}, Deleter: releaser.NewRemover(db, f, noAddOns{}, rel), Renamer: renamer{db},
@@ -126,3 +129,32 @@ type noImages struct{ releases.Stored }
 func (noImages) StoredImages(context.Context, string) ([]renga.StoredImage, error) { return nil, nil }
 
 func (noImages) StoredTags(context.Context, string) ([]renga.StoredTag, error) { return nil, nil }
+
+// buildID is that of the one build that fakeBuilds have.
+const buildID = "b0000000-0000-4000-8000-000000000001"
+
+// fakeBuilds build nothing.
+type fakeBuilds struct{}
+
+func (fakeBuilds) Builds(_ context.Context, app renga.AppID) ([]renga.Build, error) {
+	return []renga.Build{{
+		ID: buildID, App: app, Number: 1, By: wiretest.Ada.ID, State: renga.BuildSucceeded, Version: 1,
+		Source: renga.BuildSource{URL: "https://example.com/a.tgz", Commit: "v1"}, Buildpacks: []string{"heroku/nodejs"},
+		CreatedAt: wiretest.Born, UpdatedAt: wiretest.Born,
+	}}, nil
+}
+
+func (f fakeBuilds) Start(ctx context.Context, order renga.BuildOrder, _ io.Reader) (renga.Build, error) {
+	return f.Cancel(ctx, order.App, "")
+}
+
+func (fakeBuilds) Fetch(context.Context, string) (io.ReadCloser, error) { return http.NoBody, nil }
+
+func (f fakeBuilds) Cancel(ctx context.Context, app renga.AppID, _ string) (renga.Build, error) {
+	all, err := f.Builds(ctx, app)
+	return all[0], err
+}
+
+func (fakeBuilds) Follow(context.Context, renga.Build, io.Writer) error { return nil }
+
+func (fakeBuilds) ForgetCache(context.Context, renga.AppID) error { return nil }

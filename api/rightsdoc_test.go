@@ -207,7 +207,10 @@ var openTo = map[string]string{
 		"`POST /client/v11/apps/{app}/transfers/{transfer}/actions/public-url`; good once, for ten minutes, bound likewise",
 	"GET /streams/releases/{app}/{version}": "`output_stream_url` of a release; bound to who read it, see " +
 		"[security.md](security.md#what-is-handed-out-ends-with-the-right)",
-	"GET /streams/logs/{app}": "`POST /apps/{app}/log-sessions`; bound likewise",
+	"GET /streams/builds/{app}/{build}": "`output_stream_url` of a build; bound likewise",
+	"PUT /streams/sources/{source}":     "`POST /sources`; good for an hour, bound likewise",
+	"GET /streams/sources/{source}":     "`POST /sources`; good for an hour, bound likewise",
+	"GET /streams/logs/{app}":           "`POST /apps/{app}/log-sessions`; bound likewise",
 	"GET /attach/{secret}": "`POST /apps/{app}/dynos` and `POST /apps/{app}/dynos/{dyno}/exec`; " +
 		"good once, bound likewise",
 	"POST /oauth/token": "the partner of an add-on, with what it was given when it was asked for the add-on; it takes the " +

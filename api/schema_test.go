@@ -99,7 +99,11 @@ var implemented = []struct {
 	{"app-transfer", "Info", "GET", "/account/app-transfers/" + wiretest.OfferID, "", 200},
 	{"app-transfer", "List", "GET", "/account/app-transfers", "", 200},
 	{"app-transfer", "Update", "PATCH", "/account/app-transfers/" + wiretest.Offers[1].ID, `{"state":"accepted"}`, 200},
+	{"build", "Create", "POST", "/apps/hello/builds", `{"source_blob":{"url":"https://example.com/a.tgz","version":"v1"}}`, 201},
+	{"build", "Info", "GET", "/apps/hello/builds/" + buildID, "", 200},
 	{"build", "List", "GET", "/apps/hello/builds", "", 200},
+	{"build", "Cancel", "DELETE", "/apps/hello/builds/" + buildID, "", 200},
+	{"build", "Delete cache", "DELETE", "/apps/hello/build-cache", "", 200},
 	{"buildpack-installation", "List", "GET", "/apps/hello/buildpack-installations", "", 200},
 	{
 		"buildpack-installation", "Update", "PUT", "/apps/hello/buildpack-installations",
@@ -278,6 +282,8 @@ var implemented = []struct {
 	},
 	{"space", "Info", "GET", "/spaces/private", "", 404},
 	{"space", "List", "GET", "/spaces", "", 200},
+	{"source", "Create", "POST", "/sources", "", 201},
+	{"source", "Create - Deprecated", "POST", "/apps/hello/sources", "", 201},
 	{"stack", "Info", "GET", "/stacks/container", "", 200},
 	{"stack", "List", "GET", "/stacks", "", 200},
 	{"stack", "List by App", "GET", "/apps/hello/available-stacks", "", 200},
@@ -308,6 +314,7 @@ var extra = map[string][]string{
 	"pipeline-deployment": {"canary", "images", "log", "reason"},
 	"pipeline-release":    {"canary", "images", "log", "reason"},
 	"release":             {"canary", "images", "log", "reason"},
+	"build":               {"builder", "failure_message", "image_digest", "number"},
 	"sni-endpoint":        {"ssl_cert.acm"},
 }
 

@@ -8,6 +8,7 @@ import (
 	"renga"
 	"renga/api/addons"
 	"renga/api/apps"
+	"renga/api/builds"
 	"renga/api/domains"
 	"renga/api/dynos"
 	"renga/api/events"
@@ -43,6 +44,7 @@ type Parts struct {
 	Pipelines pipelines.Parts
 	Events    events.Parts
 	Imports   imports.Parts
+	Builds    builds.Parts
 	Platform  platform.Parts
 }
 
@@ -98,6 +100,7 @@ func (s *Server) families(p Parts) []wire.Route {
 	return slices.Concat(
 		accounts.Routes(), app.Routes(), addOn.Routes(), release.Routes(), dyno.Routes(), domain.Routes(),
 		pipeline.Routes(), imported.Routes(), s.events.Routes(), platform.New(s.Door, p.Platform).Routes(),
+		builds.New(s.Door, p.Builds).Routes(),
 	)
 }
 

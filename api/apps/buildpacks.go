@@ -12,8 +12,6 @@ func (s *Server) buildpackRoutes() []wire.Route {
 	return []wire.Route{
 		wire.Get("/apps/{app}/buildpack-installations", wire.Looking, s.listBuildpacks),
 		wire.Put("/apps/{app}/buildpack-installations", wire.Operating, s.setBuildpacks),
-		// The list is empty, because images are built elsewhere.
-		wire.Get("/apps/{app}/builds", wire.Looking, s.listNoneOfApp),
 		// The CLI asks a registry of buildpacks without a token.
 		wire.Get("/buildpacks/{buildpack:.+}", wire.Open, wire.NoEndpoint),
 	}
@@ -54,8 +52,7 @@ func listBuildpacksOf(w http.ResponseWriter, r *http.Request, a renga.App) error
 		wire.ByNumber("ordinal", func(b buildpackInstallation) (int, string) { return b.Ordinal, "" }))
 }
 
-// setBuildpacks replaces the list. Renga builds nothing with them: they are stored
-// for those who build the app from its source.
+// setBuildpacks replaces the list, which the next build from source goes by.
 func (s *Server) setBuildpacks(w http.ResponseWriter, r *http.Request) error {
 	a, err := s.AppOf(r)
 	if err != nil {

@@ -77,12 +77,9 @@ func (s *Server) streamOutput(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.parts.Releases.Release(r.Context(), app, version); err != nil {
 		return wire.OrNotFound(err, "release")
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Cache-Control", "no-store")
-	out := flushWriter{w, http.NewResponseController(w)}
-	if err := out.rc.Flush(); err != nil {
-		return fmt.Errorf("stream output: %w", err)
+	out, err := wire.StreamText(w)
+	if err != nil {
+		return err
 	}
 	ctx, cancel := s.WhileAllowed(r.Context(), k.Pass, app, wire.Looking)
 	defer cancel()
@@ -95,18 +92,4 @@ func (s *Server) streamOutput(w http.ResponseWriter, r *http.Request) error {
 		panic(http.ErrAbortHandler) // so that the client does not take it for the end
 	}
 	return nil
-}
-
-// flushWriter sends each write at once.
-type flushWriter struct {
-	io.Writer
-	rc *http.ResponseController
-}
-
-func (f flushWriter) Write(p []byte) (int, error) {
-	n, err := f.Writer.Write(p)
-	if err == nil {
-		err = f.rc.Flush()
-	}
-	return n, err
 }

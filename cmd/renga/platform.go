@@ -8,6 +8,7 @@ import (
 	"renga/addons"
 	"renga/addons/backups"
 	"renga/attach"
+	"renga/builds"
 	"renga/certs"
 	"renga/firewall"
 	"renga/front"
@@ -29,6 +30,7 @@ type platform struct {
 	addOns    *addons.Service
 	attach    *attach.Server
 	backups   *backups.Service
+	builds    *builds.Builds
 	certs     *certs.Certs
 	collector *registry.Collector
 	certNotes *acmNotes
@@ -48,6 +50,7 @@ type platform struct {
 	rollback  *releaser.AutoRollback
 	router    *router.Router
 	sampler   *meter.Sampler
+	uploads   *builds.Uploads
 	scheduler *scheduler.Scheduler
 	space     *space.Space
 	wakeUps   *wakeUps
@@ -99,6 +102,7 @@ func build(b base) (*platform, error) {
 		addOns:    addOns,
 		attach:    b.newAttach(),
 		backups:   kept,
+		builds:    b.newBuilds(rel, reg),
 		certs:     tls,
 		collector: collector,
 		certNotes: certNotes,
@@ -119,6 +123,7 @@ func build(b base) (*platform, error) {
 		router:    rt,
 		sampler:   b.newSampler(requests, manager),
 		scheduler: b.newScheduler(manager),
+		uploads:   b.newUploads(),
 		space:     b.newSpace(reg, collector, measurer),
 		wakeUps:   wakeUps,
 		limiter:   limiter,

@@ -52,6 +52,8 @@ func (p *platform) loops() []func(context.Context) error {
 		p.runWakeUps,
 		p.registry.Run,
 		p.imports.Run,
+		p.builds.Run,
+		p.uploads.Run,
 		p.poller.Run,
 		p.collector.Run,
 		p.space.Run,

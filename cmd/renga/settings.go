@@ -73,6 +73,10 @@ type Settings struct {
 	WatchWindow                              time.Duration
 	MetricsEvery                             time.Duration
 	ShutdownTimeout                          time.Duration
+	Builder                                  string // an image
+	ParallelBuilds                           int
+	BuildTimeout                             time.Duration
+	BuildMemory, BuildDisk, MaxSource        int64
 	LogLevel                                 string
 	LogFormat                                string
 }
@@ -155,6 +159,11 @@ func (s *Settings) validate() []error {
 	}
 	check(s.Data != "", "--data: name a directory")
 	check(domainName.MatchString(s.Domain), "--domain: %q is no domain name in lower case", s.Domain)
+	check(s.Builder != "", "--builder: name an image")
+	check(s.ParallelBuilds >= 1 && s.ParallelBuilds <= 32, "--parallel-builds: choose 1 to 32")
+	check(s.BuildTimeout >= time.Minute, "--build-timeout: choose a minute or more")
+	check(s.BuildMemory >= 256<<20, "--build-memory: choose 256MB or more")
+	check(s.MaxSource > 0, "--max-source-size: choose more than 0")
 	check((s.TLSCert == "") == (s.TLSKey == ""), "--tls-cert, --tls-key: name both files, or none")
 	knownACME := s.ACMEDirectory == "" || s.ACMEDirectory == certs.LetsEncrypt
 	check(knownACME || strings.HasPrefix(s.ACMEDirectory, "https://"),

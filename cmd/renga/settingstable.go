@@ -17,7 +17,7 @@ type setting struct {
 
 // table is every setting with its default. It sets s.
 func table(s *Settings) []setting {
-	return slices.Concat(servingSettings(s), neighbourSettings(s), limitSettings(s), dynoSettings(s), logSettings(s))
+	return slices.Concat(servingSettings(s), neighbourSettings(s), limitSettings(s), dynoSettings(s), buildSettings(s), logSettings(s))
 }
 
 // servingSettings say where the platform is, and how clients reach it.
@@ -162,6 +162,24 @@ func dynoSettings(s *Settings) []setting {
 			"how often is measured what dynos use, a duration between a second and a minute; add-ons are measured every third time"},
 		{"shutdown-timeout", "RENGA_SHUTDOWN_TIMEOUT", "60s", duration(&s.ShutdownTimeout),
 			"how long pushes and requests may take to finish when Renga ends, a duration"},
+	}
+}
+
+// buildSettings say how source code becomes images.
+func buildSettings(s *Settings) []setting {
+	return []setting{
+		{"builder", "RENGA_BUILDER", "heroku/builder:24", text(&s.Builder),
+			"image of the Cloud Native Buildpacks builder that builds apps from their source code"},
+		{"parallel-builds", "RENGA_PARALLEL_BUILDS", "2", number(&s.ParallelBuilds),
+			"how many builds are under way at once, 1 to 32; the others wait"},
+		{"build-timeout", "RENGA_BUILD_TIMEOUT", "15m", duration(&s.BuildTimeout),
+			"how long a build may take, a duration"},
+		{"build-memory", "RENGA_BUILD_MEMORY", "2GB", size(&s.BuildMemory),
+			"memory of a build, in bytes or with kB, MB, GB"},
+		{"build-disk", "RENGA_BUILD_DISK", "8GB", size(&s.BuildDisk),
+			"what a build may write, in bytes or with kB, MB, GB; 0 for no limit"},
+		{"max-source-size", "RENGA_MAX_SOURCE_SIZE", "1GB", size(&s.MaxSource),
+			"largest source of one build, as it is sent, in bytes or with kB, MB, GB"},
 	}
 }
 

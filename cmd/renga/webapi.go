@@ -7,6 +7,7 @@ import (
 	"renga/api"
 	"renga/api/addons"
 	"renga/api/apps"
+	"renga/api/builds"
 	"renga/api/domains"
 	"renga/api/dynos"
 	"renga/api/events"
@@ -33,6 +34,11 @@ func (p *platform) newAPI() *api.Server {
 			ACME:      p.settings.ACMEDirectory != "",
 		},
 		Releases: p.releaseParts(),
+		Builds: builds.Parts{
+			Builds:  p.db,
+			Builder: p.builds,
+			Uploads: p.uploads,
+		},
 		Imports: imports.Parts{
 			Imports:     p.db,
 			Importer:    p.imports,
