@@ -44,7 +44,7 @@ func writeBase(ctx context.Context, work string, save func(context.Context, io.W
 		return err
 	}
 	m := v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1}
-	if m.Config, err = writeBaseBlob(made, types.OCIConfigJSON, func(w io.Writer) error { _, err := w.Write(config); return err }); err != nil {
+	if m.Config, err = writeBaseBlob(made, types.OCIConfigJSON, plain(config)); err != nil {
 		return err
 	}
 	for _, layer := range layers {
@@ -61,7 +61,7 @@ func writeBase(ctx context.Context, work string, save func(context.Context, io.W
 	if err != nil {
 		return err
 	}
-	of, err := writeBaseBlob(made, m.MediaType, func(w io.Writer) error { _, err := w.Write(text); return err })
+	of, err := writeBaseBlob(made, m.MediaType, plain(text))
 	if err != nil {
 		return err
 	}
@@ -74,6 +74,14 @@ func writeFileFrom(path string, write func(io.Writer) error) error {
 		return err
 	}
 	return errors.Join(write(f), f.Close())
+}
+
+// plain writes content as it is.
+func plain(content []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	}
 }
 
 func compress(w io.Writer, layer v1.Layer) error {
