@@ -7,5 +7,8 @@ import (
 )
 
 func TestProvider(t *testing.T) {
-	providertest.Run(t, func(t *testing.T) *providertest.Bench { return newFixture(t).bench() })
+	providertest.Run(t, func(t *testing.T) *providertest.Bench {
+		t.Parallel() // each test is a platform of its own, and mostly waits for the daemon
+		return newFixture(t).bench()
+	})
 }

@@ -48,6 +48,7 @@ func imageID(t *testing.T, client *docker.Client, name string) string {
 
 func TestPostgreSQLAsItIsShipped(t *testing.T) {
 	providertest.Run(t, func(t *testing.T) *providertest.Bench {
+		t.Parallel()
 		f, b := shipped(t, services.Postgres15, "heroku-postgresql:standard-0", "heroku-postgresql:standard-2",
 			map[string]string{"version": "15"})
 		psql := func(vars renga.Vars, statements ...string) []string {
@@ -72,6 +73,7 @@ func TestPostgreSQLAsItIsShipped(t *testing.T) {
 
 func TestRedisAsItIsShipped(t *testing.T) {
 	providertest.Run(t, func(t *testing.T) *providertest.Bench {
+		t.Parallel()
 		f, b := shipped(t, services.Redis7, "heroku-redis:mini", "heroku-redis:premium-1", nil)
 		cli := func(vars renga.Vars, command ...string) []string {
 			return append([]string{"timeout", "20", "redis-cli", "-e", "--no-auth-warning", "-u", vars["URL"]}, command...)
