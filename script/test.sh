@@ -25,9 +25,10 @@ trap budget EXIT
 go run ./e2e/services/make
 echo "test: the images of services are there after $SECONDS seconds"
 
-# What fails ends the run at its end, so that one run tells of everything.
+# What fails ends the run at its end, so that one run tells of everything. Two packages
+# per processor at a time: half of them wait for Docker and for fsyncs.
 failed=0
-go list ./... | grep -v '/e2e' | xargs go test -race -timeout 20m | tee "$said" || failed=1
+go list ./... | grep -v '/e2e' | xargs go test -race -timeout 20m -p "$((2 * $(nproc)))" | tee "$said" || failed=1
 
 # The packages of stories run one after the other, each with two stories per
 # processor: a story waits for half of its time. Side by side, the longer one would
