@@ -21,6 +21,7 @@ type App struct {
 	Answer  string // the body of each answer, which names the language and its dependency's version
 	// Processes are its process types with their commands.
 	Processes map[string]string
+	Lists     string // a part of the list of its dependencies (SBOM) in CycloneDX; empty when its buildpack makes none
 	Fetches   string // what a build prints that fetches dependencies
 	Reuses    string // what a build prints instead that has them from the cache
 	// Broken is a manifest that cannot be read, Disagrees one that its lock file does not agree with.
@@ -40,6 +41,7 @@ var (
 		Name: "node", Builder: services.Builder24, Run: services.Run24,
 		Answer:    "Node.js with express 4.21.2\n",
 		Processes: map[string]string{"web": "node server.js"},
+		Lists:     "pkg:npm/express@4.21.2",
 		Fetches:   "-----> Installing dependencies with npm",
 		Reuses:    "-----> Reusing node_modules from the cache",
 		Broken:    Fault{"package.json", `{"name": "node-app",`, "Failed to parse JSON data"},

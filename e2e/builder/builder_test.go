@@ -30,6 +30,9 @@ func TestAnAppIsBuiltAndAnswers(t *testing.T) {
 			if processes := first.image.processes(t); !maps.Equal(processes, app.Processes) {
 				t.Errorf("the process types are %q; want %q", processes, app.Processes)
 			}
+			if lists := first.image.sboms(t); !strings.Contains(lists, app.Lists) {
+				t.Errorf("the SBOMs are %q; want %s among them", lists, app.Lists)
+			}
 			if answer := f.ask(f.load(first.image)); answer != app.Answer {
 				t.Errorf("the app answers %q; want %q", answer, app.Answer)
 			}
@@ -42,7 +45,7 @@ func TestAnAppIsBuiltAndAnswers(t *testing.T) {
 				t.Errorf("the second build makes %v; want %v again", again, first.image.digest(t))
 			}
 			for _, layer := range second.image.manifest(t).Layers {
-				if second.image[blob(layer.Digest)] != nil {
+				if name := blob(layer.Digest); second.image[name] != nil && name != second.image.sbomLayer(t) {
 					t.Errorf("the second build has layer %v, which the image before has", layer.Digest)
 				}
 			}

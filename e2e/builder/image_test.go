@@ -3,11 +3,13 @@ package builder_test
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,11 +51,16 @@ func (i image) manifest(t *testing.T) *v1.Manifest {
 	return manifest
 }
 
-// processes are the commands of the process types, without the shell.
-func (i image) processes(t *testing.T) map[string]string {
+func (i image) config(t *testing.T) *v1.ConfigFile {
 	t.Helper()
 	config, err := v1.ParseConfigFile(bytes.NewReader(i[blob(i.manifest(t).Config.Digest)]))
 	check(t, err)
+	return config
+}
+
+// processes are the commands of the process types, without the shell.
+func (i image) processes(t *testing.T) map[string]string {
+	t.Helper()
 	var metadata struct {
 		Processes []struct {
 			Type    string
@@ -61,13 +68,36 @@ func (i image) processes(t *testing.T) map[string]string {
 			Args    []string
 		}
 	}
-	check(t, json.Unmarshal([]byte(config.Config.Labels["io.buildpacks.build.metadata"]), &metadata))
+	check(t, json.Unmarshal([]byte(i.config(t).Config.Labels["io.buildpacks.build.metadata"]), &metadata))
 	commands := map[string]string{}
 	for _, process := range metadata.Processes {
 		command := strings.Join(append(process.Command, process.Args...), " ")
 		commands[process.Type] = strings.TrimPrefix(command, "bash -c ")
 	}
 	return commands
+}
+
+// sbomLayer is the path of the layer with the lists of what is in the others.
+func (i image) sbomLayer(t *testing.T) string {
+	t.Helper()
+	config := i.config(t)
+	var metadata struct{ SBOM struct{ SHA v1.Hash } }
+	check(t, json.Unmarshal([]byte(config.Config.Labels["io.buildpacks.lifecycle.metadata"]), &metadata))
+	n := slices.Index(config.RootFS.DiffIDs, metadata.SBOM.SHA)
+	if n < 0 {
+		t.Fatalf("no layer is the one with SBOMs, %v", metadata.SBOM.SHA)
+	}
+	return blob(i.manifest(t).Layers[n].Digest)
+}
+
+// sboms are these lists, all in one.
+func (i image) sboms(t *testing.T) string {
+	t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(i[i.sbomLayer(t)]))
+	check(t, err)
+	content, err := io.ReadAll(r)
+	check(t, err)
+	return string(content)
 }
 
 // unpack reads an image from an archive of its folder.
