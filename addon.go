@@ -48,6 +48,10 @@ type AddOn struct {
 	Admin Secret
 	// Partner is what the provider of a partner's add-on said of it.
 	Partner Partner
+	// Home names the place that serves, of several that an upgrade makes; empty for the
+	// first one.
+	Home    string
+	Upgrade Upgrade
 	// Generation counts its credentials: the version of the newest one.
 	Generation  int
 	Credentials []Credential

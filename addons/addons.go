@@ -87,13 +87,15 @@ type Parts struct {
 type Service struct {
 	Parts
 	layering locks.Named // by app: one change of its credentials at a time
+	data     locks.Named // by add-on: a restore, or a step of an upgrade
+	upgrades chan struct{}
 	queue    *queue
 	noted    *noted // is the Writer
 }
 
 // New makes a Service. Nothing is started: Run looks after the add-ons.
 func New(p Parts) *Service {
-	s := &Service{Parts: p, queue: newQueue(p.Now)}
+	s := &Service{Parts: p, queue: newQueue(p.Now), upgrades: make(chan struct{}, upgradesAtOnce)}
 	s.noted = &noted{Writer: p.Writer, s: s, kept: map[renga.AddOnID][sha256.Size]byte{}}
 	s.Writer = s.noted
 	return s

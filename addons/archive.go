@@ -27,6 +27,13 @@ func (s *Service) Dump(ctx context.Context, id renga.AddOnID, to io.Writer) erro
 
 // Restore replaces all data of an add-on by those of a dump.
 func (s *Service) Restore(ctx context.Context, id renga.AddOnID, from io.Reader) error {
+	if err := s.notUpgrading(ctx, id); err != nil {
+		return err
+	}
+	defer s.data.Lock(string(id))()
+	if err := s.notUpgrading(ctx, id); err != nil { // it began while this waited
+		return err
+	}
 	by, i, err := s.archiverOf(ctx, id)
 	if err != nil {
 		return err
@@ -36,6 +43,15 @@ func (s *Service) Restore(ctx context.Context, id renga.AddOnID, from io.Reader)
 	}
 	s.Look(id) // its data are others now, and may have been lost before
 	return nil
+}
+
+// notUpgrading is an error while an add-on's data are on their way into another version.
+func (s *Service) notUpgrading(ctx context.Context, id renga.AddOnID) error {
+	a, err := s.Store.AddOn(ctx, id)
+	if err == nil && a.Upgrade.UnderWay() {
+		err = underWay(a)
+	}
+	return err
 }
 
 // DataBytes is what the data of an add-on take; 0 where nobody knows.

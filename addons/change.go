@@ -55,6 +55,9 @@ func (s *Service) ChangePlan(ctx context.Context, id renga.AddOnID, plan string,
 		if a.State == renga.Provisioning {
 			return renga.Errorf(renga.Invalid, "%s is still being provisioned.", a.Name)
 		}
+		if a.Upgrade.UnderWay() {
+			return underWay(*a)
+		}
 		a.Plan, a.ChangedBy = wanted.Name, by
 		return nil
 	})

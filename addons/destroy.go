@@ -71,6 +71,13 @@ func (s *Service) remove(ctx context.Context, a renga.AddOn) error {
 	if err != nil {
 		return err
 	}
+	if a.Upgrade.HasOther() {
+		other := e.Instance
+		other.AddOn = a.At(a.Upgrade.Other)
+		if err := e.by.Remove(ctx, other); err != nil {
+			return err
+		}
+	}
 	if err := e.by.Remove(ctx, e.Instance); err != nil {
 		return err
 	}

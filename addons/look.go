@@ -22,7 +22,9 @@ const (
 
 // look does the next steps for an add-on. again is after what time it is to be
 // looked at again, 0 for never.
-func (s *Service) look(ctx context.Context, id renga.AddOnID) (again time.Duration, err error) {
+func (s *Service) look(whole context.Context, id renga.AddOnID) (again time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(whole, lookLimit)
+	defer cancel()
 	a, err := s.Store.AddOn(ctx, id)
 	if renga.KindOf(err) == renga.NotFound {
 		return 0, s.lookAtSharers(ctx, id)
@@ -44,7 +46,12 @@ func (s *Service) look(ctx context.Context, id renga.AddOnID) (again time.Durati
 	case renga.Deprovisioned:
 		return s.forget(ctx, a)
 	}
-	again, err = s.maintain(ctx, a)
+	if a.Upgrade.UnderWay() {
+		ctx = whole // it has limits of its own
+		again, err = s.upgrade(ctx, a)
+	} else {
+		again, err = s.maintain(ctx, a)
+	}
 	if err != nil && ctx.Err() == nil {
 		err = s.noteFault(ctx, a, err)
 	}
@@ -123,7 +130,19 @@ func (s *Service) maintain(ctx context.Context, a renga.AddOn) (again time.Durat
 		return 0, err
 	}
 	e.AddOn = a
-	return s.endReplaced(ctx, e)
+	if again, err = s.endReplaced(ctx, e); err != nil {
+		return 0, err
+	}
+	kept, err := s.keptFor(ctx, a)
+	return sooner(again, kept), err
+}
+
+// sooner is the shorter of two times, of which 0 is never.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // grant makes new credentials known to the service. From then on apps get them,

@@ -97,9 +97,7 @@ func (s *Service) Look(id renga.AddOnID) { s.queue.add(id, 0) }
 
 // lookOnce is one look by the loop.
 func (s *Service) lookOnce(ctx context.Context, id renga.AddOnID) {
-	bounded, cancel := context.WithTimeout(ctx, lookLimit)
-	defer cancel()
-	again, err := s.look(bounded, id)
+	again, err := s.look(ctx, id)
 	if err != nil && ctx.Err() == nil {
 		s.Log.Warn("an add-on is not as it should be", "addon", id, "err", err)
 	}

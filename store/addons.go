@@ -25,6 +25,8 @@ type addOnRecord struct {
 	Warnings    renga.Warnings     `json:"warnings,omitempty"`
 	Admin       string             `json:"admin,omitempty"` // sealed
 	Partner     partnerRecord      `json:"partner,omitzero"`
+	Home        string             `json:"home,omitempty"`
+	Upgrade     upgradeRecord      `json:"upgrade,omitzero"`
 	Generation  int                `json:"generation,omitempty"`
 	Credentials []credentialRecord `json:"credentials,omitempty"`
 	Attachments []attachmentRecord `json:"attachments,omitempty"`
@@ -42,6 +44,37 @@ type partnerRecord struct {
 	State     renga.PartnerState `json:"state,omitempty"`
 	Plan      string             `json:"plan,omitempty"`
 	CodeUntil time.Time          `json:"code_until,omitzero"`
+}
+
+type upgradeRecord struct {
+	State     renga.UpgradeState `json:"state,omitempty"`
+	Other     placeRecord        `json:"other,omitzero"`
+	Attempts  int                `json:"attempts,omitempty"`
+	Reason    string             `json:"reason,omitempty"`
+	Failed    bool               `json:"failed,omitempty"`
+	By        renga.AccountID    `json:"by,omitempty"`
+	AskedAt   time.Time          `json:"asked_at,omitzero"`
+	EndedAt   time.Time          `json:"ended_at,omitzero"`
+	KeptUntil time.Time          `json:"kept_until,omitzero"`
+}
+
+type placeRecord struct {
+	Home    string `json:"home,omitempty"`
+	Version string `json:"version,omitempty"`
+}
+
+func newUpgradeRecord(u renga.Upgrade) upgradeRecord {
+	return upgradeRecord{
+		State: u.State, Other: placeRecord(u.Other), Attempts: u.Attempts, Reason: u.Reason, Failed: u.Failed, By: u.By,
+		AskedAt: u.AskedAt.UTC(), EndedAt: u.EndedAt.UTC(), KeptUntil: u.KeptUntil.UTC(),
+	}
+}
+
+func (r upgradeRecord) upgrade() renga.Upgrade {
+	return renga.Upgrade{
+		State: r.State, Other: renga.Place(r.Other), Attempts: r.Attempts, Reason: r.Reason, Failed: r.Failed, By: r.By,
+		AskedAt: r.AskedAt.UTC(), EndedAt: r.EndedAt.UTC(), KeptUntil: r.KeptUntil.UTC(),
+	}
 }
 
 type credentialRecord struct {

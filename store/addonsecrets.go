@@ -18,6 +18,7 @@ func (s *Store) sealAddOn(a, before renga.AddOn, old addOnRecord) (addOnRecord, 
 			ID: a.Partner.ID, Message: a.Partner.Message, State: a.Partner.State, Plan: a.Partner.Plan,
 			CodeUntil: a.Partner.CodeUntil.UTC(),
 		},
+		Home: a.Home, Upgrade: newUpgradeRecord(a.Upgrade),
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
 	}
 	for _, at := range a.Attachments {
@@ -116,6 +117,7 @@ func (r addOnRecord) addOn() renga.AddOn {
 			ID: r.Partner.ID, Message: r.Partner.Message, State: r.Partner.State, Plan: r.Partner.Plan,
 			CodeUntil: r.Partner.CodeUntil.UTC(),
 		},
+		Home: r.Home, Upgrade: r.Upgrade.upgrade(),
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 	a.Options, a.Warnings = maps.Clone(r.Options), maps.Clone(r.Warnings)

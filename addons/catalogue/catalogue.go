@@ -65,6 +65,9 @@ type Service struct {
 	Dump    Command            `yaml:"dump"`
 	Restore Command            `yaml:"restore"`
 	Usage   map[string]Command `yaml:"usage"` // name of a measure → prints a number; connections, data_bytes
+	// Upgrade has what a change to a newer version in place needs besides Dump and
+	// Restore; a service without it has none.
+	Upgrade Upgrade `yaml:"upgrade"`
 
 	// Partner is where somebody else provides it.
 	Partner PartnerFacts `yaml:"partner"`
@@ -99,6 +102,21 @@ type Command struct {
 	Run []Template `yaml:"run"`
 	// Input goes to its standard input.
 	Input Template `yaml:"input"`
+}
+
+// Upgrade are the commands with which the data of one version come into a newer one. All
+// may be repeated.
+type Upgrade struct {
+	// Freeze ends all connections of apps, and lets none in until a credential is granted
+	// again. That outlives a restart of the service.
+	Freeze Command `yaml:"freeze"`
+	// Sums prints what the data are, in lines that are the same for the same data in every
+	// version: how many there are of each kind, and checksums.
+	Sums Command `yaml:"sums"`
+	// Carry prints what Dump leaves out, and Finish reads that from its input, in the newer
+	// one; both or neither.
+	Carry  Command `yaml:"carry"`
+	Finish Command `yaml:"finish"`
 }
 
 // IsZero tells whether there is no command.

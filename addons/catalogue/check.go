@@ -170,7 +170,7 @@ func (f *file) checkPath(name string, at ...any) {
 func (f *file) checkNoContainer() {
 	fields := []string{
 		"image", "version", "versions", "port", "environment", "arguments", "files", "ready", "grant", "revoke", "dump",
-		"restore", "usage",
+		"restore", "usage", "upgrade",
 	}
 	if !f.provided(Disk) {
 		fields = append(fields, "volume")

@@ -18,11 +18,31 @@ func (f *file) checkCommands(s *Service) {
 	f.checkCommand(s.Restore, false, "restore")
 	f.want(s.Restore.Input.IsZero(), f.line("restore", "input"),
 		"restore: its input is the dump: leave this one out")
+	f.checkUpgrade(s)
 	for _, measure := range slices.Sorted(maps.Keys(s.Usage)) {
 		f.want(len(measure) <= maxName && measureName.MatchString(measure), f.line("usage", measure),
 			"usage: %q is no name of a measure: use lowercase letters, digits and underscores, such as data_bytes",
 			clip(measure))
 		f.checkCommand(s.Usage[measure], false, "usage", measure)
+	}
+}
+
+// checkUpgrade checks the commands with which data come into a newer version.
+func (f *file) checkUpgrade(s *Service) {
+	u, line := s.Upgrade, f.line("upgrade")
+	if below(f.root, "upgrade", new(int)) == nil {
+		return
+	}
+	f.want(u.Freeze.isThere() && u.Sums.isThere() && s.Grant.isThere() && s.Dump.isThere(), line,
+		"upgrade: it needs freeze and sums, and of the service grant, dump and restore: write them, or leave it out")
+	f.want(u.Carry.isThere() == u.Finish.isThere(), line,
+		"upgrade: carry, finish: one is of no use without the other: write both, or none")
+	f.want(len(s.Versions) > 1, line, "upgrade: the service has not several versions: leave it out")
+	f.want(u.Finish.Input.IsZero(), line, "finish: its input is what carry prints: leave this one out")
+	for name, c := range map[string]Command{"freeze": u.Freeze, "sums": u.Sums, "carry": u.Carry, "finish": u.Finish} {
+		if c.isThere() {
+			f.checkCommand(c, false, "upgrade", name)
+		}
 	}
 }
 

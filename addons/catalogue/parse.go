@@ -153,7 +153,7 @@ func fieldsOf(name string) []string {
 	var names []string
 	for _, t := range []reflect.Type{
 		reflect.TypeFor[Service](), reflect.TypeFor[Plan](), reflect.TypeFor[Command](), reflect.TypeFor[File](),
-		reflect.TypeFor[PartnerFacts](),
+		reflect.TypeFor[PartnerFacts](), reflect.TypeFor[Upgrade](),
 	} {
 		for field := range t.Fields() {
 			if t.Name() == name {
@@ -169,7 +169,7 @@ var (
 	kinds = []word{
 		{"map[", "a mapping"}, {"[]", "a list"}, {"catalogue.Command", "a mapping with run and perhaps input"},
 		{"catalogue.File", "a mapping with content and owner"},
-		{"catalogue.PartnerFacts", "a mapping"}, {"catalogue.Plan", "a mapping"},
+		{"catalogue.PartnerFacts", "a mapping"}, {"catalogue.Plan", "a mapping"}, {"catalogue.Upgrade", "a mapping"},
 		{"float", "a number"}, {"int", "a whole number"}, {"string", "a text"},
 	}
 	tags = []word{

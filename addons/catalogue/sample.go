@@ -56,7 +56,8 @@ func (s *Service) templates() []Template {
 	for _, f := range s.Files {
 		all = append(all, f.Content)
 	}
-	commands := append(slices.Collect(maps.Values(s.Usage)), s.Ready, s.Grant, s.Revoke, s.Dump, s.Restore)
+	commands := append(slices.Collect(maps.Values(s.Usage)), s.Ready, s.Grant, s.Revoke, s.Dump, s.Restore,
+		s.Upgrade.Freeze, s.Upgrade.Sums, s.Upgrade.Carry, s.Upgrade.Finish)
 	for _, c := range commands {
 		all = append(append(all, c.Run...), c.Input)
 	}

@@ -38,7 +38,7 @@ func (p *Provider) of(
 		return err
 	}
 	if err := p.command(ctx, i, running, command, data(i).With(c)); err != nil {
-		return failed(i, what, err, c.Password)
+		return failed(i, what, "It is tried again.", err, c.Password)
 	}
 	return nil
 }
@@ -70,8 +70,8 @@ func (p *Provider) pipe(
 	return c.Run(ctx, program)
 }
 
-// failed is what a user reads of a command that failed.
-func failed(i provider.Instance, what string, err error, secrets ...renga.Secret) error {
+// failed is what a user reads of a command that failed, with what happens then, if anything.
+func failed(i provider.Instance, what, then string, err error, secrets ...renga.Secret) error {
 	var ended *docker.ExitError
 	switch {
 	case renga.KindOf(err) == renga.NotFound: // it has ended meanwhile
@@ -79,13 +79,14 @@ func failed(i provider.Instance, what string, err error, secrets ...renga.Secret
 	case !errors.As(err, &ended):
 		return err
 	}
-	said := end(clean(i, ended.Said, secrets...), maxTail)
-	kind, do := renga.Unavailable, "It is tried again."
+	said := lastPart(clean(i, ended.Said, secrets...), maxTail)
+	kind := renga.Unavailable
 	if diskIsFull(said) {
-		kind, do = renga.NoSpace, "Its disk is full: make room on Docker's disk."
+		kind, then = renga.NoSpace, "Its disk is full: make room on Docker's disk."
 	}
 	// The cause may have passwords in it, and is left out.
-	return renga.Errorf(kind, "Could not %s %s: its command ended with status %d: %s. %s", what, i.AddOn.Name, ended.Status, said, do)
+	why := fmt.Sprintf("Could not %s %s: its command ended with status %d: %s. %s", what, i.AddOn.Name, ended.Status, said, then)
+	return renga.Errorf(kind, "%s", strings.TrimSpace(why))
 }
 
 // Dump implements [provider.Archiver].
@@ -104,12 +105,19 @@ func (p *Provider) archive(
 	if command.IsZero() {
 		return renga.Errorf(renga.Invalid, "%s has no backups.", i.Service.HumanName)
 	}
+	return p.Do(ctx, i, what, command, from, to)
+}
+
+// Do implements [provider.Upgrader].
+func (p *Provider) Do(
+	ctx context.Context, i provider.Instance, what string, command catalogue.Command, from io.Reader, to io.Writer,
+) error {
 	c, err := p.running(ctx, i)
 	if err != nil {
 		return err
 	}
 	if err := p.pipe(ctx, i, c, command, data(i), from, to); err != nil {
-		return failed(i, what, err)
+		return failed(i, what, "", err)
 	}
 	return nil
 }
@@ -121,7 +129,7 @@ func (p *Provider) Run(ctx context.Context, i provider.Instance, argv []string, 
 		return err
 	}
 	if err := c.Run(ctx, docker.Program{Argv: argv, Input: input, Output: output}); err != nil {
-		return failed(i, "run a command in", err)
+		return failed(i, "run a command in", "", err)
 	}
 	return nil
 }
@@ -157,7 +165,7 @@ func (p *Provider) figure(
 	}
 	var out provider.Figure
 	if err := p.pipe(ctx, i, c, command, data(i), nil, &out); err != nil {
-		return 0, failed(i, "measure "+name+" of", err)
+		return 0, failed(i, "measure "+name+" of", "", err)
 	}
 	return out.Number(i, name)
 }

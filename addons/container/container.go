@@ -9,7 +9,9 @@
 package container
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -57,13 +59,24 @@ type Provider struct {
 	mu sync.Mutex
 	// granted are the containers, by their last start, that know the credentials that
 	// live. It is found out anew after a start of Renga.
-	granted map[renga.AddOnID]start
-	ends    map[renga.AddOnID]ends
+	granted map[place]start
+	ends    map[place]ends
 	// follows are the containers whose output is being kept, and follower does that
 	// as long as somebody watches.
 	follows  map[string]*follow
 	follower func(docker.Container)
 }
+
+// place is one of those that an add-on may be in. It has a container, and a volume.
+type place struct {
+	id   renga.AddOnID
+	home string
+}
+
+func placeOf(a renga.AddOn) place { return place{a.ID, a.Home} }
+
+// name is unique, and never changes.
+func (p place) name() string { return cmp.Or(p.home, string(p.id)) }
 
 // start is one start of one container.
 type start struct {
@@ -76,7 +89,7 @@ var (
 	_ provider.Checker   = (*Provider)(nil)
 	_ provider.Watcher   = (*Provider)(nil)
 	_ provider.Connector = (*Provider)(nil)
-	_ provider.Archiver  = (*Provider)(nil)
+	_ provider.Upgrader  = (*Provider)(nil)
 	_ provider.Meter     = (*Provider)(nil)
 	_ provider.Runner    = (*Provider)(nil)
 )
@@ -87,7 +100,7 @@ func New(o Options) *Provider {
 		o.AnswerLimit = DefaultAnswerLimit
 	}
 	return &Provider{
-		Options: o, granted: map[renga.AddOnID]start{}, ends: map[renga.AddOnID]ends{}, follows: map[string]*follow{},
+		Options: o, granted: map[place]start{}, ends: map[place]ends{}, follows: map[string]*follow{},
 	}
 }
 
@@ -112,7 +125,7 @@ func (p *Provider) Ensure(ctx context.Context, i provider.Instance, tell func(st
 	if err != nil {
 		return err
 	}
-	c, err := p.find(ctx, i.AddOn.ID)
+	c, err := p.find(ctx, i.AddOn)
 	if err != nil {
 		return err
 	}
@@ -150,19 +163,24 @@ func (p *Provider) run(
 	return p.grantLiving(ctx, i, c.ID)
 }
 
-// find finds the container of an add-on; nil when there is none. Two of one name
+// find finds the container of an add-on's place; nil when there is none. Two of one name
 // there cannot be.
-func (p *Provider) find(ctx context.Context, id renga.AddOnID) (*docker.Container, error) {
-	all, err := p.Docker.List(ctx, kind, docker.Label{Key: labelAddOn, Value: string(id)})
-	if err != nil || len(all) == 0 {
+func (p *Provider) find(ctx context.Context, a renga.AddOn) (*docker.Container, error) {
+	all, err := p.Docker.List(ctx, kind, docker.Label{Key: labelAddOn, Value: string(a.ID)})
+	if err != nil {
 		return nil, err
 	}
-	return &all[0], nil
+	for i, c := range all {
+		if c.Labels[labelHome] == a.Home {
+			return &all[i], nil
+		}
+	}
+	return nil, nil
 }
 
 // running finds the container of an add-on, to do something in it.
 func (p *Provider) running(ctx context.Context, i provider.Instance) (*docker.Container, error) {
-	c, err := p.find(ctx, i.AddOn.ID)
+	c, err := p.find(ctx, i.AddOn)
 	if err != nil {
 		return nil, err
 	}
@@ -173,8 +191,8 @@ func (p *Provider) running(ctx context.Context, i provider.Instance) (*docker.Co
 }
 
 func notRunning(i provider.Instance) error {
-	return renga.Errorf(renga.Unavailable, "The add-on %s does not run now; it is being started. Try again in a moment.",
-		i.AddOn.Name)
+	return &renga.Error{Kind: renga.Unavailable, Err: provider.ErrAway, Message: fmt.Sprintf(
+		"The add-on %s does not run now; it is being started. Try again in a moment.", i.AddOn.Name)}
 }
 
 // Config implements [provider.Provider].

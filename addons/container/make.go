@@ -50,7 +50,7 @@ func (p *Provider) volumes(ctx context.Context, i provider.Instance, m making) (
 	if m.Volume == "" {
 		return nil, nil
 	}
-	name := volumeName(i.AddOn.ID)
+	name := volumeName(i.AddOn)
 	have, err := p.Docker.HasVolume(ctx, name)
 	if err != nil {
 		return nil, err
@@ -91,6 +91,23 @@ func percents(tell func(string)) func(done, total int64) {
 func (p *Provider) discard(ctx context.Context, i provider.Instance, c *docker.Container) error {
 	if c.State == docker.Running {
 		p.say(i.AddOn, "Stopping: it is started again as it is wanted now")
+	}
+	return p.end(ctx, i, c)
+}
+
+// Rest implements [provider.Upgrader].
+func (p *Provider) Rest(ctx context.Context, i provider.Instance) error {
+	p.forget(i.AddOn)
+	c, err := p.find(ctx, i.AddOn)
+	if err != nil || c == nil {
+		return err
+	}
+	return p.end(ctx, i, c)
+}
+
+// end ends a container in order, and removes it. Its data stay.
+func (p *Provider) end(ctx context.Context, i provider.Instance, c *docker.Container) error {
+	if c.State == docker.Running {
 		if err := c.Terminate(ctx, stopGrace); err != nil {
 			return fmt.Errorf("stop %s: %w", i.AddOn.Name, err)
 		}
@@ -109,8 +126,8 @@ func (p *Provider) remove(ctx context.Context, a renga.AddOn, c *docker.Containe
 
 // Remove implements [provider.Provider].
 func (p *Provider) Remove(ctx context.Context, i provider.Instance) error {
-	p.forget(i.AddOn.ID)
-	c, err := p.find(ctx, i.AddOn.ID)
+	p.forget(i.AddOn)
+	c, err := p.find(ctx, i.AddOn)
 	if err != nil {
 		return err
 	}
@@ -135,7 +152,7 @@ const (
 // was cut short, has them still though nothing else is to be seen of it.
 func (p *Provider) removeVolume(ctx context.Context, i provider.Instance) error {
 	for late := time.After(removalLimit); ; {
-		err := p.Docker.RemoveVolume(ctx, volumeName(i.AddOn.ID))
+		err := p.Docker.RemoveVolume(ctx, volumeName(i.AddOn))
 		if renga.KindOf(err) != renga.Conflict {
 			return err
 		}

@@ -78,7 +78,7 @@ func (p *Provider) noAnswer(ctx context.Context, i provider.Instance, c *docker.
 	said := clean(i, why.Error())
 	var ended *docker.ExitError
 	if errors.As(why, &ended) {
-		said = end(clean(i, ended.Said), maxTail)
+		said = lastPart(clean(i, ended.Said), maxTail)
 	}
 	lines := p.tail(ctx, i, c)
 	message := fmt.Sprintf("%s runs and does not answer on port %d after %s: %s.", i.AddOn.Name, i.Service.Port, p.AnswerLimit, said)
@@ -105,7 +105,7 @@ func (p *Provider) grantLiving(ctx context.Context, i provider.Instance, id stri
 	}
 	this := start{c.ID, c.StartedAt}
 	p.mu.Lock()
-	known := p.granted[i.AddOn.ID] == this
+	known := p.granted[placeOf(i.AddOn)] == this
 	p.mu.Unlock()
 	if known {
 		return nil
@@ -120,14 +120,14 @@ func (p *Provider) grantLiving(ctx context.Context, i provider.Instance, id stri
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.granted[i.AddOn.ID] = this
+	p.granted[placeOf(i.AddOn)] = this
 	return nil
 }
 
-// forget drops what is remembered of an add-on that is being removed.
-func (p *Provider) forget(id renga.AddOnID) {
+// forget drops what is remembered of an add-on's place that is being removed.
+func (p *Provider) forget(a renga.AddOn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.granted, id)
-	delete(p.ends, id)
+	delete(p.granted, placeOf(a))
+	delete(p.ends, placeOf(a))
 }

@@ -22,6 +22,7 @@ const kind docker.Kind = "addon"
 // a container inherits the labels of its image that it does not set itself.
 const (
 	labelAddOn   = "renga.addon"         // its id
+	labelHome    = "renga.addon-home"    // of its place; empty, or missing, for its first one
 	labelName    = "renga.addon-name"    // as it was then
 	labelApp     = "renga.addon-app"     // the id of the app that it was made for
 	labelService = "renga.addon-service" // heroku-postgresql
@@ -113,7 +114,7 @@ func (m making) spec(i provider.Instance, image string, volumes map[string]docke
 
 func labels(i provider.Instance, hash string) map[string]string {
 	return map[string]string{
-		labelAddOn: string(i.AddOn.ID), labelName: i.AddOn.Name, labelApp: string(i.AddOn.App), labelService: i.Service.Name,
+		labelAddOn: string(i.AddOn.ID), labelHome: i.AddOn.Home, labelName: i.AddOn.Name, labelApp: string(i.AddOn.App), labelService: i.Service.Name,
 		labelMemory: strconv.FormatInt(int64(i.Plan.Memory), 10), labelMade: hash,
 		docker.LabelApp: "", docker.LabelAppName: "", // it belongs to no app, whatever its image says
 	}
@@ -128,9 +129,9 @@ func fromLabels(labels map[string]string) renga.AddOn {
 }
 
 // containerName is for people who look at docker ps, and Docker has no two of one
-// name: so no add-on has two containers. It is made of what never changes.
+// name: so no place of an add-on has two containers. It is made of what never changes.
 func containerName(a renga.AddOn) string {
-	return "renga-" + firstName(a.Host) + "-" + strings.ReplaceAll(string(a.ID), "-", "")
+	return "renga-" + firstName(a.Host) + "-" + strings.ReplaceAll(placeOf(a).name(), "-", "")
 }
 
 // firstName is the name that an add-on had first.
@@ -140,4 +141,4 @@ func firstName(host string) string {
 }
 
 // volumeName is made of what never changes.
-func volumeName(id renga.AddOnID) string { return "renga-addon-" + string(id) }
+func volumeName(a renga.AddOn) string { return "renga-addon-" + placeOf(a).name() }

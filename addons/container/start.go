@@ -42,7 +42,7 @@ func (e ends) pause() time.Duration {
 func (p *Provider) start(ctx context.Context, i provider.Instance, c *docker.Container, tell func(string)) error {
 	if c.State == docker.Exited {
 		why := p.noteEnd(ctx, i, c)
-		if why.Kind == renga.Invalid || !p.mayStart(i.AddOn.ID) {
+		if why.Kind == renga.Invalid || !p.mayStart(placeOf(i.AddOn)) {
 			return why
 		}
 		p.say(i.AddOn, "Starting it again")
@@ -58,7 +58,7 @@ func (p *Provider) start(ctx context.Context, i provider.Instance, c *docker.Con
 // that has never answered, and ends and ends, will never go well.
 func (p *Provider) noteEnd(ctx context.Context, i provider.Instance, c *docker.Container) *renga.Error {
 	why := p.howEnded(ctx, i, c)
-	count, first := p.countEnd(i.AddOn.ID, c)
+	count, first := p.countEnd(placeOf(i.AddOn), c)
 	if first {
 		p.say(i.AddOn, "%s", why.Message)
 	}
@@ -69,10 +69,10 @@ func (p *Provider) noteEnd(ctx context.Context, i provider.Instance, c *docker.C
 }
 
 // countEnd counts an end, unless it was counted.
-func (p *Provider) countEnd(id renga.AddOnID, c *docker.Container) (count int, first bool) {
+func (p *Provider) countEnd(of place, c *docker.Container) (count int, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e, this := p.ends[id], start{c.ID, c.StartedAt}
+	e, this := p.ends[of], start{c.ID, c.StartedAt}
 	if e.last == this {
 		return e.count, false
 	}
@@ -81,21 +81,21 @@ func (p *Provider) countEnd(id renga.AddOnID, c *docker.Container) (count int, f
 	}
 	e.count++
 	e.last = this
-	p.ends[id] = e
+	p.ends[of] = e
 	return e.count, true
 }
 
 // mayStart tells whether a service that has ended is to be started again now, and
 // notes that it is.
-func (p *Provider) mayStart(id renga.AddOnID) bool {
+func (p *Provider) mayStart(of place) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e := p.ends[id]
+	e := p.ends[of]
 	if p.Now().Before(e.started.Add(e.pause())) {
 		return false
 	}
 	e.started = p.Now()
-	p.ends[id] = e
+	p.ends[of] = e
 	return true
 }
 
@@ -124,11 +124,11 @@ func (p *Provider) tail(ctx context.Context, i provider.Instance, c *docker.Cont
 	if err != nil {
 		p.Log.Debug("the last lines of a service cannot be read", "addon", i.AddOn.Name, "err", err)
 	}
-	return end(clean(i, strings.Join(lines, " / ")), maxTail)
+	return lastPart(clean(i, strings.Join(lines, " / ")), maxTail)
 }
 
-// end is the end of a text.
-func end(text string, most int) string {
+// lastPart is the end of a text.
+func lastPart(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}

@@ -65,6 +65,9 @@ type Mounter interface {
 // ErrPending says that a partner provides the service later, and tells so then.
 var ErrPending = errors.New("the partner provides it later")
 
+// ErrAway says that a service does not run now.
+var ErrAway = errors.New("the service does not run")
+
 // Watcher is a provider that notices what becomes of its services.
 type Watcher interface {
 	// Watch tells which add-ons are to be looked at, for something happened to them.
@@ -93,6 +96,16 @@ type Archiver interface {
 	Dump(ctx context.Context, i Instance, to io.Writer) error
 	// Restore replaces all data by those of a dump.
 	Restore(ctx context.Context, i Instance, from io.Reader) error
+}
+
+// Upgrader is a provider that can have a service in two places, each of its own version
+// and with data of its own: that of the add-on's Home, and another.
+type Upgrader interface {
+	Archiver
+	// Do runs one of the catalogue's commands for upgrades, named in an error by what.
+	Do(ctx context.Context, i Instance, what string, c catalogue.Command, from io.Reader, to io.Writer) error
+	// Rest stops a service that only keeps its data, until Ensure. It may be repeated.
+	Rest(ctx context.Context, i Instance) error
 }
 
 // Usage is what a service uses.

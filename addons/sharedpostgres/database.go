@@ -72,11 +72,11 @@ func (p *Provider) Config(i provider.Instance, c renga.Credential) (renga.Vars, 
 func (p *Provider) Remove(ctx context.Context, i provider.Instance) error {
 	s := p.server(i)
 	defer p.serving.Lock(string(s.AddOn.ID))()
-	others, err := p.sharers(ctx, i)
+	serving, others, err := p.sharers(ctx, i)
 	if err != nil {
 		return err
 	}
-	if len(others) == 0 {
+	if len(serving)+len(others) == 0 {
 		return p.Server.Remove(ctx, s)
 	}
 	if s, err = p.ensureServer(ctx, provider.Instance{AddOn: withoutApps(i.AddOn), Service: i.Service, Plan: i.Plan},
@@ -140,6 +140,26 @@ func (p *Provider) Restore(ctx context.Context, i provider.Instance, from io.Rea
 	return p.limit(ctx, p.server(i), i)
 }
 
+// Do implements [provider.Upgrader].
+func (p *Provider) Do(ctx context.Context, i provider.Instance, _ string, c catalogue.Command, from io.Reader, to io.Writer) error {
+	if to == nil {
+		to = io.Discard
+	}
+	return p.command(ctx, i, c, p.data(i), from, to)
+}
+
+// Rest implements [provider.Upgrader]. A database that is frozen is at rest; its server
+// stops when no other one serves there.
+func (p *Provider) Rest(ctx context.Context, i provider.Instance) error {
+	s := p.server(i)
+	defer p.serving.Lock(string(s.AddOn.ID))()
+	serving, _, err := p.sharers(ctx, i)
+	if err != nil || len(serving) > 0 {
+		return err
+	}
+	return p.Server.Rest(ctx, s)
+}
+
 // Connect implements [provider.Connector].
 func (p *Provider) Connect(ctx context.Context, i provider.Instance) (net.Conn, error) {
 	return p.Server.Connect(ctx, p.server(i))
@@ -170,7 +190,7 @@ func (p *Provider) figure(ctx context.Context, i provider.Instance, name string)
 
 // Shares implements [provider.Sharer].
 func (p *Provider) Shares(ctx context.Context, server renga.AddOnID) ([]renga.AddOnID, error) {
-	all, err := p.databases(ctx, server)
+	all, _, err := p.databases(ctx, server)
 	var ids []renga.AddOnID
 	for _, a := range all {
 		ids = append(ids, a.ID)

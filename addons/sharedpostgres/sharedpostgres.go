@@ -33,6 +33,8 @@ type Server interface {
 	provider.Checker
 	provider.Connector
 	provider.Runner
+	// Rest stops a server that only keeps its data, until Ensure.
+	Rest(ctx context.Context, i provider.Instance) error
 }
 
 // Store keeps the add-ons.
@@ -67,7 +69,7 @@ var (
 	_ provider.Provider  = (*Provider)(nil)
 	_ provider.Checker   = (*Provider)(nil)
 	_ provider.Sharer    = (*Provider)(nil)
-	_ provider.Archiver  = (*Provider)(nil)
+	_ provider.Upgrader  = (*Provider)(nil)
 	_ provider.Connector = (*Provider)(nil)
 	_ provider.Meter     = (*Provider)(nil)
 )
@@ -122,26 +124,37 @@ func (p *Provider) admin(server string) renga.Secret {
 	return renga.Secret(hex.EncodeToString(mac.Sum(nil)))
 }
 
-// databases are the add-ons that have their database in a server.
-func (p *Provider) databases(ctx context.Context, server renga.AddOnID) ([]renga.AddOn, error) {
+// databases are the add-ons that have a database in a server: the one that serves, or
+// one that an upgrade makes or keeps.
+func (p *Provider) databases(ctx context.Context, server renga.AddOnID) (serving, others []renga.AddOn, err error) {
 	all, err := p.Store.AddOns(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return slices.DeleteFunc(all, func(a renga.AddOn) bool {
+	for _, a := range all {
 		service, plan, err := p.Catalogue.Plan(a.PlanName())
-		return err != nil || plan.Provider != Name ||
-			p.server(provider.Instance{AddOn: a, Service: service, Plan: plan}).AddOn.ID != server
-	}), nil
+		if err != nil || plan.Provider != Name {
+			continue
+		}
+		in := func(a renga.AddOn) bool {
+			return p.server(provider.Instance{AddOn: a, Service: service, Plan: plan}).AddOn.ID == server
+		}
+		switch {
+		case in(a):
+			serving = append(serving, a)
+		case a.Upgrade.HasOther() && in(a.At(a.Upgrade.Other)):
+			others = append(others, a)
+		}
+	}
+	return serving, others, nil
 }
 
 // sharers are the add-ons that have a database in the same server as i, but i
-// itself.
-func (p *Provider) sharers(ctx context.Context, i provider.Instance) ([]renga.AddOn, error) {
-	all, err := p.databases(ctx, p.server(i).AddOn.ID)
-	return slices.DeleteFunc(all, func(a renga.AddOn) bool {
-		return a.ID == i.AddOn.ID || a.State == renga.Deprovisioned
-	}), err
+// itself: those that serve, and those that do not.
+func (p *Provider) sharers(ctx context.Context, i provider.Instance) (serving, others []renga.AddOn, err error) {
+	serving, others, err = p.databases(ctx, p.server(i).AddOn.ID)
+	not := func(a renga.AddOn) bool { return a.ID == i.AddOn.ID || a.State == renga.Deprovisioned }
+	return slices.DeleteFunc(serving, not), slices.DeleteFunc(others, not), err
 }
 
 // ensureServer brings the server of an add-on to where it answers all apps that
@@ -149,7 +162,7 @@ func (p *Provider) sharers(ctx context.Context, i provider.Instance) ([]renga.Ad
 func (p *Provider) ensureServer(ctx context.Context, i provider.Instance, tell func(string)) (provider.Instance, error) {
 	s := p.server(i)
 	s.Apps = slices.Clone(i.Apps)
-	others, err := p.sharers(ctx, i)
+	others, _, err := p.sharers(ctx, i)
 	if err != nil {
 		return s, err
 	}
