@@ -41,6 +41,8 @@ type fixture struct {
 	logs   *addonstest.Logs
 	notes  *addonstest.Notes
 	calls  *calls
+	twice  *twice
+	later  time.Duration // by which the clock is ahead; changes while the room is stopped
 	stop   func()
 }
 
@@ -57,6 +59,7 @@ func newFixture(t *testing.T) *fixture {
 		apps:   addonstest.NewApps(t, db, ada, map[renga.AppID]string{blog: "blog", admin: "admin"}),
 	}
 	f.apps.Fault = calls.next
+	f.twice = newTwice(t, calls)
 	f.start()
 	t.Cleanup(func() { f.stop() })
 	return f
@@ -67,10 +70,11 @@ func (f *fixture) start() {
 	f.Service = addons.New(addons.Parts{
 		Store: f.db, Writer: f.db, Apps: f.apps, Releaser: f.apps, Catalogue: fakeCatalogue{},
 		Providers: map[string]provider.Provider{
-			"fake": f.server, "another": &fakeProvider{calls: f.calls}, "disk": fakeDisks{f.server},
+			"fake": f.server, "another": &fakeProvider{calls: f.calls}, "disk": fakeDisks{f.server}, "twice": f.twice,
 		},
 		Logs: f.logs, Notes: f.notes,
-		Log: slog.New(slog.NewTextHandler(f.T.Output(), nil)), Now: time.Now, NewID: uuid.NewString,
+		Log: slog.New(slog.NewTextHandler(f.T.Output(), nil)), Now: func() time.Time { return time.Now().Add(f.later) },
+		NewID: uuid.NewString,
 	})
 	f.stop = addonstest.Run(f.Service)
 }
@@ -278,6 +282,9 @@ func (fakeCatalogue) Plan(name string) (catalogue.Service, catalogue.Plan, error
 		return service, catalogue.Plan{Name: "essential-0"}, nil
 	case "heroku-postgresql:standard-0":
 		return service, catalogue.Plan{Name: "standard-0"}, nil
+	case "heroku-postgresql:standard-9":
+		service.Versions, service.Upgrade = map[string]string{"9": "", "15": "", "17": ""}, upgrades
+		return service, catalogue.Plan{Name: "standard-9", Provider: "twice"}, nil
 	case "renga-disk", "renga-disk:basic":
 		disk := catalogue.Service{Name: "renga-disk", Provider: "disk", Attachment: "DISK"}
 		return disk, catalogue.Plan{Name: "basic"}, nil

@@ -216,6 +216,9 @@ func (s *Service) noteFault(ctx context.Context, a renga.AddOn, why error) error
 		return why
 	}
 	err := s.edit(ctx, a.ID, func(x *renga.AddOn) error {
+		if there(x) != nil { // which is not its fault, and would be remembered as that
+			return nil
+		}
 		x.Fault, x.Step = fault, ""
 		if giveUp && x.State == renga.Provisioning {
 			beginRemoval(x, fault)

@@ -228,6 +228,8 @@ errors. The schema itself is at `+"`/schema`"+`.
 	return doc.String()
 }
 
+const ourUpgrades = "a newer version of an add-on's service, and the way back, see [Add-ons](addons.md#major-upgrades)"
+
 const ourBackups = "backups of any add-on's data, see [Add-ons](addons.md#backups)"
 
 // beyond says why there are routes that the schema does not describe.
@@ -244,11 +246,11 @@ var beyond = map[string]string{
 	"PUT /client/v11/databases/{addon}/stats_reset":                  "`heroku pg:outliers --reset`: says what to do instead",
 	"POST /client/v11/databases/{addon}/connection_reset":            "`heroku pg:killall`: says what to do instead",
 	"POST /client/v11/databases/{addon}/connection-pooling":          "`heroku pg:connection-pooling:attach`: says what to do instead",
-	"GET /client/v11/databases/{addon}/upgrade/wait_status":          "`heroku pg:upgrade`: says what to do instead",
-	"POST /client/v11/databases/{addon}/upgrade/run":                 "`heroku pg:upgrade`: says what to do instead",
-	"POST /client/v11/databases/{addon}/upgrade/prepare":             "`heroku pg:upgrade`: says what to do instead",
-	"POST /client/v11/databases/{addon}/upgrade/dry_run":             "`heroku pg:upgrade`: says what to do instead",
-	"POST /client/v11/databases/{addon}/upgrade/cancel":              "`heroku pg:upgrade`: says what to do instead",
+	"GET /client/v11/databases/{addon}/upgrade/wait_status":          "`heroku pg:upgrade:wait`",
+	"POST /client/v11/databases/{addon}/upgrade/run":                 "`heroku pg:upgrade:run`",
+	"POST /client/v11/databases/{addon}/upgrade/prepare":             "`heroku pg:upgrade:prepare`",
+	"POST /client/v11/databases/{addon}/upgrade/dry_run":             "`heroku pg:upgrade:dryrun`",
+	"POST /client/v11/databases/{addon}/upgrade/cancel":              "`heroku pg:upgrade:cancel`",
 	"GET /data/maintenances/v1/{addon}":                              "`heroku data:maintenances`: says what to do instead",
 	"GET /data/maintenances/v1/{addon}/window":                       "`heroku data:maintenances`: says what to do instead",
 	"POST /data/maintenances/v1/{addon}/window":                      "`heroku data:maintenances`: says what to do instead",
@@ -290,6 +292,10 @@ var beyond = map[string]string{
 	"GET /addons/{addon}/backup-schedules":                                ourBackups,
 	"POST /addons/{addon}/backup-schedules":                               ourBackups,
 	"DELETE /addons/{addon}/backup-schedules/{schedule}":                  ourBackups,
+	"GET /addons/{addon}/upgrade":                                         ourUpgrades,
+	"POST /addons/{addon}/upgrade":                                        ourUpgrades,
+	"DELETE /addons/{addon}/upgrade":                                      ourUpgrades,
+	"POST /addons/{addon}/upgrade/actions/undo":                           ourUpgrades,
 	"GET /addons/{addon}/usage":                                           "what it uses, and of how much",
 	"GET /addons/{addon}/backups":                                         ourBackups,
 	"POST /addons/{addon}/backups":                                        ourBackups,

@@ -89,7 +89,7 @@ func serve(r *fixture, change func(*api.Options)) *fixture {
 			Transfers: db, Owners: r.Ledger, Vars: config.New(rel), Minutes: db, Sleeps: sleeps{db},
 		},
 		AddOns: addons.Parts{
-			Catalogue: wiretest.Catalogue, AddOns: db, Maker: wiretest.FakeAddOns{Fixture: r},
+			Catalogue: wiretest.Catalogue, AddOns: db, Maker: wiretest.FakeAddOns{Fixture: r}, Upgrader: wiretest.FakeAddOns{Fixture: r},
 			Attacher: wiretest.FakeAddOns{Fixture: r}, Releases: rel,
 			Partners: wiretest.FakeAddOns{Fixture: r}, Grants: wiretest.FakeAddOns{Fixture: r},
 			Backups: wiretest.FakeBackups{Fixture: r}, Copier: wiretest.FakeBackups{Fixture: r},

@@ -21,7 +21,6 @@ func (s *Server) dataRoutes() []wire.Route {
 		wire.Get("/redis/v0/databases/{addon}/wait", wire.Reading, s.waitStatusOf(redis)),
 		wire.Post("/redis/v0/databases/{addon}/credentials_rotation", wire.OnToken(renga.ScopeWriteProtected), s.rotateRedis),
 	}
-	routes = append(routes, wire.Get("/client/v11/databases/{addon}/upgrade/wait_status", wire.Reading, s.waitForNoUpgrade))
 	for _, no := range notHere {
 		routes = append(routes, no.of(no.path, wire.Reading, s.refuseData(no.why)))
 	}
@@ -46,10 +45,6 @@ var notHere = []struct {
 	{wire.Put, "/client/v11/databases/{addon}/stats_reset", noStatistics},
 	{wire.Post, "/client/v11/databases/{addon}/connection_reset", noKillAll},
 	{wire.Post, "/client/v11/databases/{addon}/connection-pooling", noPooling},
-	{wire.Post, "/client/v11/databases/{addon}/upgrade/run", noUpgrade},
-	{wire.Post, "/client/v11/databases/{addon}/upgrade/prepare", noUpgrade},
-	{wire.Post, "/client/v11/databases/{addon}/upgrade/dry_run", noUpgrade},
-	{wire.Post, "/client/v11/databases/{addon}/upgrade/cancel", noUpgrade},
 	{wire.Get, "/data/maintenances/v1/{addon}", noMaintenance},
 	{wire.Get, "/data/maintenances/v1/{addon}/window", noMaintenance},
 	{wire.Post, "/data/maintenances/v1/{addon}/window", noMaintenance},
@@ -72,8 +67,8 @@ const (
 	noStatistics = "Statistics are not reset here; use SELECT pg_stat_reset() in pg:psql."
 	noKillAll    = "End single sessions with pg:ps and pg:kill, or all of them with pg:credentials:rotate."
 	noPooling    = "There is no connection pooling here; run a pooler in the app."
-	noUpgrade    = "There is no upgrade in place: make an add-on of the other version with addons:create, copy into it with pg:copy " +
-		"or a backup, and pg:promote it."
+	noUpgrade    = "There is no upgrade in place: make an add-on of the other version with addons:create, restore a backup into it, " +
+		"and attach it under the old one's name."
 	noMaintenance = "There is no maintenance of add-ons here: they change when the platform's operator gives Docker another image."
 	noRedisConfig = "The settings of Redis are its plan's here; whoever runs the platform changes them in the catalogue's file."
 )
@@ -86,15 +81,6 @@ func (s *Server) refuseData(why string) wire.Handler {
 		}
 		return renga.Errorf(renga.Invalid, "%s", why)
 	}
-}
-
-// waitForNoUpgrade is refused in what would be a good answer: the CLI takes whatever
-// fails for an upgrade that has not begun, and would wait on for ever.
-func (s *Server) waitForNoUpgrade(w http.ResponseWriter, r *http.Request) error {
-	if _, _, err := s.addOnOf(r); err != nil {
-		return err
-	}
-	return wire.Answer(w, http.StatusOK, waitStatus{Failed: true, Message: noUpgrade})
 }
 
 // credential is one as the CLI shows it.

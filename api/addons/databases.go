@@ -101,6 +101,9 @@ func (s *Server) facts(a renga.AddOn) []fact {
 	if version := a.Options["version"]; version != "" {
 		all = append(all, fact{"Version", []string{version}})
 	}
+	if a.Upgrade.State != "" {
+		all = append(all, fact{"Upgrade", []string{upgradeMessage(a)}})
+	}
 	all = append(all, usageFacts(s.parts.Usages.Usage(a.ID))...)
 	return append(all, fact{"Created", []string{a.CreatedAt.UTC().Format(time.RFC3339)}})
 }

@@ -30,7 +30,7 @@ func newFixture(changes ...func(*wiretest.Seed)) *fixture {
 	r.Fakes = []any{tunnels}
 	return r.Mount(func(d *wire.Door) []wire.Route {
 		return addons.New(d, addons.Parts{
-			Catalogue: wiretest.Catalogue, AddOns: r.DB, Maker: room, Attacher: room, Releases: r.Releaser,
+			Catalogue: wiretest.Catalogue, AddOns: r.DB, Maker: room, Attacher: room, Upgrader: room, Releases: r.Releaser,
 			Partners: room, Grants: room, Usages: room, Backups: wiretest.FakeBackups{Fixture: r},
 			Copier:          wiretest.FakeBackups{Fixture: r},
 			BackupDownloads: wiretest.FakeBackups{Fixture: r}, BackupRecords: r.DB,

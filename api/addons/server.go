@@ -18,6 +18,7 @@ type Parts struct {
 	AddOns    AddOns
 	Maker     Maker
 	Attacher  Attacher
+	Upgrader  Upgrader
 	Releases  Releases
 	Partners  Partners
 	Grants    Grants
@@ -100,6 +101,6 @@ func (s *Server) Routes() []wire.Route {
 		s.serviceRoutes(), s.addOnRoutes(), s.attachmentRoutes(), s.resolveRoutes(), s.configRoutes(), s.partnerRoutes(),
 		s.databaseRoutes(), s.backupRoutes(), s.transferRoutes(), s.backupScheduleRoutes(),
 		s.tunnelRoutes(), s.usageRoutes(),
-		s.dataRoutes(),
+		s.dataRoutes(), s.upgradeRoutes(),
 	)
 }

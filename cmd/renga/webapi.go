@@ -116,6 +116,7 @@ func (p *platform) addOnParts() addons.Parts {
 		Catalogue:       p.catalogue,
 		AddOns:          p.db,
 		Maker:           p.addOns,
+		Upgrader:        p.addOns,
 		Attacher:        p.addOns,
 		Partners:        p.addOns,
 		Grants:          p.partners,

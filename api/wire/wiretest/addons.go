@@ -193,6 +193,28 @@ func (f FakeAddOns) Rotate(ctx context.Context, id renga.AddOnID, _ string, _ re
 	return f.edit(ctx, id, func(a *renga.AddOn) { a.Generation++ })
 }
 
+// Upgrade notes what is asked for, of version 17 unless it says another.
+func (f FakeAddOns) Upgrade(ctx context.Context, id renga.AddOnID, as renga.UpgradeState, version string, by renga.AccountID) (
+	renga.Upgrade, error) {
+	u := renga.Upgrade{State: as, Other: renga.Place{Version: cmp.Or(version, "17")}, By: by}
+	return u, f.edit(ctx, id, func(a *renga.AddOn) { a.Upgrade = u })
+}
+
+// CancelUpgrade forgets it.
+func (f FakeAddOns) CancelUpgrade(ctx context.Context, id renga.AddOnID) error {
+	return f.edit(ctx, id, func(a *renga.AddOn) { a.Upgrade = renga.Upgrade{} })
+}
+
+// UndoUpgrade notes that it goes back.
+func (f FakeAddOns) UndoUpgrade(ctx context.Context, id renga.AddOnID, by renga.AccountID) error {
+	return f.edit(ctx, id, func(a *renga.AddOn) { a.Upgrade.State, a.Upgrade.By = renga.UpgradeReturning, by })
+}
+
+// DropUpgrade notes that what is kept goes.
+func (f FakeAddOns) DropUpgrade(ctx context.Context, id renga.AddOnID, by renga.AccountID) error {
+	return f.edit(ctx, id, func(a *renga.AddOn) { a.Upgrade.State, a.Upgrade.By = renga.UpgradeDropping, by })
+}
+
 // Destroy refuses what other apps have attached, as the room does.
 func (f FakeAddOns) Destroy(ctx context.Context, id renga.AddOnID, force bool, _ renga.AccountID) error {
 	a, err := f.DB.AddOn(ctx, id)
