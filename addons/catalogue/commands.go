@@ -37,11 +37,12 @@ func (f *file) checkUpgrade(s *Service) {
 		"upgrade: it needs freeze and sums, and of the service grant, dump and restore: write them, or leave it out")
 	f.want(u.Carry.isThere() == u.Finish.isThere(), line,
 		"upgrade: carry, finish: one is of no use without the other: write both, or none")
-	f.want(len(s.Versions) > 1, line, "upgrade: the service has not several versions: leave it out")
+	f.want(len(s.Versions) > 1, line, "upgrade: the service has no other version: leave it out")
 	f.want(u.Finish.Input.IsZero(), line, "finish: its input is what carry prints: leave this one out")
-	for name, c := range map[string]Command{"freeze": u.Freeze, "sums": u.Sums, "carry": u.Carry, "finish": u.Finish} {
-		if c.isThere() {
-			f.checkCommand(c, false, "upgrade", name)
+	all := map[string]Command{"freeze": u.Freeze, "sums": u.Sums, "carry": u.Carry, "finish": u.Finish}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if all[name].isThere() {
+			f.checkCommand(all[name], false, "upgrade", name)
 		}
 	}
 }

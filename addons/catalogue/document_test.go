@@ -49,7 +49,7 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 	page := document(t)
 	for _, of := range []reflect.Type{
 		reflect.TypeFor[catalogue.Service](), reflect.TypeFor[catalogue.Plan](), reflect.TypeFor[catalogue.File](),
-		reflect.TypeFor[catalogue.Command](), reflect.TypeFor[catalogue.PartnerFacts](),
+		reflect.TypeFor[catalogue.Command](), reflect.TypeFor[catalogue.PartnerFacts](), reflect.TypeFor[catalogue.Upgrade](),
 	} {
 		for field := range of.Fields() {
 			if name := field.Tag.Get("yaml"); !strings.Contains(page, "`"+name+"`") {

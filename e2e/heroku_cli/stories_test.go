@@ -40,7 +40,7 @@ func TestStories(t *testing.T) {
 // buildServices builds the images of add-ons.
 func buildServices(t *testing.T) {
 	t.Helper()
-	for _, image := range []string{services.Redis7, services.Postgres15} {
+	for _, image := range []string{services.Redis7, services.Postgres15, services.Postgres17} {
 		if _, err := services.Build(t.Context(), image); err != nil {
 			t.Fatal(err)
 		}
