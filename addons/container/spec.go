@@ -116,7 +116,7 @@ func labels(i provider.Instance, hash string) map[string]string {
 	return map[string]string{
 		labelAddOn: string(i.AddOn.ID), labelHome: i.AddOn.Home, labelName: i.AddOn.Name, labelApp: string(i.AddOn.App),
 		labelService: i.Service.Name,
-		labelMemory: strconv.FormatInt(int64(i.Plan.Memory), 10), labelMade: hash,
+		labelMemory:  strconv.FormatInt(int64(i.Plan.Memory), 10), labelMade: hash,
 		docker.LabelApp: "", docker.LabelAppName: "", // it belongs to no app, whatever its image says
 	}
 }
