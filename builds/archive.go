@@ -16,10 +16,12 @@ import (
 	"renga"
 )
 
+// maxUnpacked bounds the bytes that an archive unpacks to. Tests lower it.
+var maxUnpacked int64 = 4 << 30
+
 const (
-	// maxUnpacked and maxEntries bound what an archive unpacks to.
-	maxUnpacked = 4 << 30
-	maxEntries  = 500_000
+	// maxEntries bounds its files, folders and links.
+	maxEntries = 500_000
 	// maxIgnoreBytes bounds .slugignore.
 	maxIgnoreBytes = 64 << 10
 	ignoreFile     = ".slugignore"
@@ -117,7 +119,7 @@ func (a *archive) each(do func(h *tar.Header, body io.Reader) error) error {
 		}
 		if h.Typeflag == tar.TypeLink {
 			if h.Linkname, below = cutRoot(path.Clean(h.Linkname), a.root); !below {
-				return renga.Errorf(renga.Invalid, "%s is a link out of the tree.", renga.Clip(h.Name, 100))
+				return refusal(h, "is a link out of the tree")
 			}
 		}
 		return do(h, body)
@@ -171,13 +173,16 @@ func eachEntry(file string, do func(h *tar.Header, body io.Reader) error) error 
 		case errors.Is(err, io.EOF):
 			return nil
 		case bounded.N <= 0 || n >= maxEntries:
-			return renga.Errorf(renga.Invalid, "The archive unpacks to more than %d GB or %d files.", maxUnpacked>>30, maxEntries)
+			return renga.Errorf(renga.Invalid, "The archive unpacks to more than %d MB or %d files.", maxUnpacked>>20, maxEntries)
 		case err != nil:
 			return unreadable(err)
 		case h.Typeflag == tar.TypeXGlobalHeader: // git archive notes the commit there
 			continue
 		}
 		h.Name = path.Clean(h.Name)
+		if path.IsAbs(h.Name) || h.Name == ".." || strings.HasPrefix(h.Name, "../") {
+			return refusal(h, "leads out of the tree")
+		}
 		if err := do(h, entries); err != nil {
 			return err
 		}
@@ -202,6 +207,11 @@ func uncompressed(f io.Reader) (io.Reader, error) {
 	return z, nil
 }
 
+// refusal says what is wrong with an entry.
+func refusal(h *tar.Header, why string) error {
+	return renga.Errorf(renga.Invalid, "The archive cannot be built: %q %s.", renga.Clip(h.Name, 100), why)
+}
+
 // treeCheck makes sure that entries, written one after the other, make one tree, and
 // write nowhere else.
 type treeCheck struct {
@@ -212,16 +222,8 @@ type treeCheck struct {
 func newTreeCheck() *treeCheck { return &treeCheck{kinds: map[string]byte{}} }
 
 func (c *treeCheck) entry(h *tar.Header) error {
-	refuse := func(why string) error {
-		return renga.Errorf(renga.Invalid, "The archive cannot be built: %q %s.", renga.Clip(h.Name, 100), why)
-	}
+	refuse := func(why string) error { return refusal(h, why) }
 	c.entries++
-	switch {
-	case path.IsAbs(h.Name) || h.Name == ".." || strings.HasPrefix(h.Name, "../"):
-		return refuse("leads out of the tree")
-	case strings.ContainsRune(h.Name, 0):
-		return refuse("is no name of a file")
-	}
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeSymlink, tar.TypeDir:
 	case tar.TypeLink:

@@ -144,7 +144,9 @@ type Builds struct {
 
 	mu      sync.Mutex
 	running map[renga.AppID]*running
-	ready   bool // what a Renga before this one left is dealt with
+	// ours are the builds that were asked for before it was dealt with what a Renga before
+	// this one left; nil from then on.
+	ours map[string]bool
 	tries   sync.WaitGroup
 }
 
@@ -169,7 +171,7 @@ type Parts struct {
 func New(o Options, p Parts) *Builds {
 	return &Builds{
 		Options: o, store: p.Store, platform: p.Platform, releases: p.Releases, registry: p.Registry, maker: p.Maker,
-		outputs: p.Outputs, logs: p.Logs, wake: make(chan struct{}, 1), running: map[renga.AppID]*running{},
+		outputs: p.Outputs, logs: p.Logs, wake: make(chan struct{}, 1), running: map[renga.AppID]*running{}, ours: map[string]bool{},
 		fetcher: newFetcher(o.Dial),
 	}
 }

@@ -7,7 +7,7 @@ func description(b renga.Build) string {
 	if b.Source.Commit == "" {
 		return "" // then that of an image's push
 	}
-	return "Deploy " + renga.Clip(b.Source.Commit, 8)
+	return "Deploy " + renga.Head(b.Source.Commit, 8)
 }
 
 // labels are those of OCI that say where an image comes from (image-spec v1.1,

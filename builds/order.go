@@ -37,6 +37,7 @@ func (m *Builds) Start(ctx context.Context, order renga.BuildOrder, source io.Re
 	if len(order.Buildpacks) > 0 {
 		b.Buildpacks = order.Buildpacks
 	}
+	m.own(b.ID)
 	if err := m.keepSource(b, source); err != nil {
 		return b, err
 	}
@@ -51,6 +52,15 @@ func (m *Builds) Start(ctx context.Context, order renga.BuildOrder, source io.Re
 	}
 	m.look()
 	return added, nil
+}
+
+// own notes that a build is not one of a Renga before this one.
+func (m *Builds) own(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ours != nil {
+		m.ours[id] = true
+	}
 }
 
 // Build builds and waits until that is over. What is said meanwhile goes to output. The

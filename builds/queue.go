@@ -41,11 +41,10 @@ func (m *Builds) scan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !m.ready {
+	if m.isNew() {
 		if err := m.takeUp(ctx, open); err != nil {
 			return err
 		}
-		m.ready = true
 		return m.scan(ctx)
 	}
 	slices.SortFunc(open, func(a, b renga.Build) int { return a.CreatedAt.Compare(b.CreatedAt) })
@@ -97,6 +96,20 @@ func (m *Builds) forget(ctx context.Context, app renga.AppID) error {
 	return m.store.ForgetBuilds(ctx, app)
 }
 
+// isNew tells whether it is still to be dealt with what a Renga before this one left.
+func (m *Builds) isNew() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ours != nil
+}
+
+// isOurs tells whether a build was asked for since this Renga started.
+func (m *Builds) isOurs(id string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ours[id]
+}
+
 // takeUp deals with what a Renga before this one left: containers, sources of builds that
 // are over, and builds that nobody waits for any more.
 func (m *Builds) takeUp(ctx context.Context, open []renga.Build) error {
@@ -105,7 +118,7 @@ func (m *Builds) takeUp(ctx context.Context, open []renga.Build) error {
 	}
 	needed := map[string]bool{}
 	for _, b := range open {
-		if b.Replaces {
+		if b.Replaces && !m.isOurs(b.ID) {
 			if err := m.settle(ctx, b, errStopped); err != nil {
 				return err
 			}
@@ -118,12 +131,15 @@ func (m *Builds) takeUp(ctx context.Context, open []renga.Build) error {
 		return err
 	}
 	for _, e := range left {
-		if !needed[e.Name()] {
+		if !needed[e.Name()] && !m.isOurs(e.Name()) {
 			if err := m.dropSource(e.Name()); err != nil {
 				return err
 			}
 		}
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ours = nil
 	return nil
 }
 
