@@ -146,8 +146,8 @@ type Builds struct {
 	running map[renga.AppID]*running
 	// ours are the builds that were asked for before it was dealt with what a Renga before
 	// this one left; nil from then on.
-	ours map[string]bool
-	tries   sync.WaitGroup
+	ours  map[string]bool
+	tries sync.WaitGroup
 }
 
 // running is a build under way.

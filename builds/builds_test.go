@@ -389,4 +389,3 @@ func TestAppHasNotTooManyBuildsAtOnce(t *testing.T) {
 		t.Errorf("%d sources are kept", n)
 	}
 }
-
