@@ -30,6 +30,12 @@ type AddOns interface {
 	RemoveOf(ctx context.Context, app renga.AppID) error
 }
 
+// Belongings are what else is kept of an app, such as its source code.
+type Belongings interface {
+	// RemoveOf removes them. It may be called again.
+	RemoveOf(ctx context.Context, app renga.AppID) error
+}
+
 // Remover deletes apps. It is apart from the Releaser, for it needs the
 // registry, which needs the Releaser.
 type Remover struct {
@@ -37,16 +43,18 @@ type Remover struct {
 	registry Registry
 	addOns   AddOns
 	releaser *Releaser
+	further  []Belongings
 }
 
-// NewRemover makes a Remover. Nothing is started.
-func NewRemover(s Removable, reg Registry, addOns AddOns, rel *Releaser) *Remover {
-	return &Remover{store: s, registry: reg, addOns: addOns, releaser: rel}
+// NewRemover makes a Remover, which removes what further ones keep of an app, too. Nothing
+// is started.
+func NewRemover(s Removable, reg Registry, addOns AddOns, rel *Releaser, further ...Belongings) *Remover {
+	return &Remover{store: s, registry: reg, addOns: addOns, releaser: rel, further: further}
 }
 
 // DeleteApp marks the app as being deleted, so that pushes and changes are
-// refused, then has its add-ons removed, then removes its repositories, then its
-// records and its name. The dyno manager stops its dynos, for nobody wants them
+// refused, then has its add-ons removed, then removes its repositories and what
+// else is kept of it, then its records and its name. The dyno manager stops its dynos, for nobody wants them
 // any more. After a crash
 // in between Resume continues.
 func (r *Remover) DeleteApp(ctx context.Context, id renga.AppID) error {
@@ -95,6 +103,11 @@ func (r *Remover) finish(ctx context.Context, app renga.App) error {
 	}
 	if err := r.registry.RemoveApp(ctx, app.Name); err != nil {
 		return fmt.Errorf("remove repositories of %s: %w", app.Name, err)
+	}
+	for _, f := range r.further {
+		if err := f.RemoveOf(ctx, app.ID); err != nil {
+			return fmt.Errorf("remove what is kept of %s: %w", app.Name, err)
+		}
 	}
 	if err := r.store.RemoveApp(ctx, app.ID); err != nil {
 		return err

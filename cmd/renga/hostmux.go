@@ -7,15 +7,17 @@ import (
 	"strings"
 
 	"renga"
+	"renga/git"
 )
 
 // hostMux sends every request to the room that answers it, by host name. On the
 // platform's own domain, on localhost and on bare addresses the path decides:
-// /v2/ is the registry, the rest the API. Everything else is an app's.
+// /v2/ is the registry, /<app>.git/ is git, the rest the API, which has git's
+// paths on its own host, too. Everything else is an app's.
 type hostMux struct {
-	domain                string
-	api, registry, router http.Handler
-	trusted               renga.Proxies
+	domain                     string
+	api, registry, git, router http.Handler
+	trusted                    renga.Proxies
 }
 
 func (m *hostMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +32,7 @@ func (m *hostMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // isApps tells whether a host is an app's, and not the platform's own.
 func (m *hostMux) isApps(host string) bool {
 	switch host {
-	case m.domain, "api." + m.domain, "registry." + m.domain:
+	case m.domain, "api." + m.domain, "registry." + m.domain, "git." + m.domain:
 		return false
 	}
 	return !local(host)
@@ -51,6 +53,8 @@ func (m *hostMux) handlerFor(host, path string) http.Handler {
 	switch {
 	case host == "registry."+m.domain:
 		return m.registry
+	case host == "git."+m.domain, git.Repository.MatchString(path):
+		return m.git
 	case host == "api."+m.domain:
 		return m.api
 	case path == "/v2" || strings.HasPrefix(path, "/v2/"):

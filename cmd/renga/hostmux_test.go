@@ -15,7 +15,7 @@ func TestEveryRoomIsKnownByItsHost(t *testing.T) {
 	room := func(name string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(name)) })
 	}
-	d := &hostMux{domain: "renga.localhost", api: room("api"), registry: room("registry"), router: room("router")}
+	d := &hostMux{domain: "renga.localhost", api: room("api"), registry: room("registry"), git: room("git"), router: room("router")}
 	for _, c := range []struct{ host, path, want string }{
 		{"localhost:5000", "/v2/", "registry"},
 		{"localhost:5000", "/v2", "registry"},
@@ -27,6 +27,16 @@ func TestEveryRoomIsKnownByItsHost(t *testing.T) {
 		{"RENGA.localhost.", "/v2/", "registry"},
 		{"api.renga.localhost", "/v2/", "api"},
 		{"registry.renga.localhost:443", "/v2/", "registry"},
+		{"registry.renga.localhost", "/hello.git/info/refs", "registry"},
+		{"git.renga.localhost", "/hello.git/info/refs", "git"},
+		{"git.renga.localhost:5443", "/apps", "git"},
+		{"api.renga.localhost", "/hello.git/info/refs", "git"},
+		{"localhost:5443", "/hello.git/git-receive-pack", "git"},
+		{"127.0.0.1:5000", "/v2.git/info/refs", "git"},
+		{"api.renga.localhost", "/hello.git", "api"},
+		{"api.renga.localhost", "/apps/hello.git/info/refs", "api"},
+		{"api.renga.localhost", "/Hello.git/info/refs", "api"},
+		{"hello.renga.localhost", "/hello.git/info/refs", "router"},
 		{"registry.renga.localhost", "/apps", "registry"},
 		{"hello.renga.localhost:5000", "/v2/", "router"},
 		{"hello.renga.localhost", "/", "router"},
@@ -49,10 +59,10 @@ func TestTheRoomsHearWhoTheClientIs(t *testing.T) {
 		fmt.Fprint(w, renga.WithoutPort(r.RemoteAddr), " ", r.Header.Get("X-Forwarded-Proto"))
 	})
 	for trusted, want := range map[string]map[string]string{
-		"127.0.0.0/8": {"api": "1.2.3.4 https", "registry": "1.2.3.4 https", "hello": "127.0.0.1 https"},
-		"10.0.0.0/8":  {"api": "127.0.0.1 ", "registry": "127.0.0.1 ", "hello": "127.0.0.1 https"},
+		"127.0.0.0/8": {"api": "1.2.3.4 https", "registry": "1.2.3.4 https", "git": "1.2.3.4 https", "hello": "127.0.0.1 https"},
+		"10.0.0.0/8":  {"api": "127.0.0.1 ", "registry": "127.0.0.1 ", "git": "127.0.0.1 ", "hello": "127.0.0.1 https"},
 	} {
-		d := &hostMux{domain: "renga.localhost", api: tell, registry: tell, router: tell, trusted: renga.Proxies{netip.MustParsePrefix(trusted)}}
+		d := &hostMux{domain: "renga.localhost", api: tell, registry: tell, git: tell, router: tell, trusted: renga.Proxies{netip.MustParsePrefix(trusted)}}
 		server := httptest.NewServer(d)
 		for name, who := range want {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)

@@ -11,10 +11,16 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
+
+	"renga/git"
 )
 
 func main() {
+	if filepath.Base(os.Args[0]) == git.HookName { // git calls this program so, for a push
+		os.Exit(git.RunHook())
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	stop()

@@ -12,6 +12,7 @@ import (
 	"renga/certs"
 	"renga/firewall"
 	"renga/front"
+	"renga/git"
 	"renga/imports"
 	"renga/logs"
 	"renga/meter"
@@ -36,6 +37,7 @@ type platform struct {
 	certNotes *acmNotes
 	drainer   *logs.Drainer
 	firewall  *firewall.Firewall
+	git       *git.Git
 	imports   *imports.Imports
 	manager   *runtime.Manager
 	measurer  *addons.Measurer
@@ -95,6 +97,11 @@ func build(b base) (*platform, error) {
 	if err != nil {
 		return nil, err
 	}
+	builder := b.newBuilds(rel, reg)
+	sources, err := b.newGit(rel, builder)
+	if err != nil {
+		return nil, err
+	}
 	importer, poller := b.newImports(reg)
 	measurer := b.newMeasurer(addOns)
 	p := &platform{
@@ -102,12 +109,13 @@ func build(b base) (*platform, error) {
 		addOns:    addOns,
 		attach:    b.newAttach(),
 		backups:   kept,
-		builds:    b.newBuilds(rel, reg),
+		builds:    builder,
 		certs:     tls,
 		collector: collector,
 		certNotes: certNotes,
 		drainer:   b.newDrainer(),
 		firewall:  b.newFirewall(),
+		git:       sources,
 		imports:   importer,
 		manager:   manager,
 		measurer:  measurer,
@@ -117,7 +125,7 @@ func build(b base) (*platform, error) {
 		pushes:    &pushWatch{registry: reg},
 		registry:  reg,
 		releaser:  rel,
-		remover:   releaser.NewRemover(b.db, reg, addOns, rel),
+		remover:   releaser.NewRemover(b.db, reg, addOns, rel, sources),
 		renamer:   releaser.NewRenamer(b.db, reg, rel),
 		rollback:  releaser.NewAutoRollback(broken, rel),
 		router:    rt,
@@ -147,6 +155,9 @@ func (p *platform) resume(ctx context.Context) {
 	}
 	if err := p.remover.Resume(ctx); err != nil {
 		p.log.Error("resume deletions", "err", err)
+	}
+	if err := p.git.Resume(ctx); err != nil {
+		p.log.Error("put git repositories right", "err", err)
 	}
 	if err := p.owners.Resume(ctx); err != nil {
 		p.log.Error("resume owners", "err", err)

@@ -51,6 +51,7 @@ func (p *platform) loops() []func(context.Context) error {
 		p.measurer.Run,
 		p.runWakeUps,
 		p.registry.Run,
+		p.git.Run,
 		p.imports.Run,
 		p.builds.Run,
 		p.uploads.Run,
@@ -119,6 +120,7 @@ func (p *platform) newHostMux(web *api.Server) *hostMux {
 		domain:   p.settings.Domain,
 		trusted:  p.settings.TrustedProxies,
 		registry: p.pushes,
+		git:      p.git,
 		router:   p.router,
 		api:      web,
 	}

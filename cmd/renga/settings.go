@@ -57,6 +57,7 @@ type Settings struct {
 	CreateOnPush                             bool
 	MaxImageSize                             int64
 	MaxUnpackedSize                          int64
+	MaxRepositorySize                        int64
 	MinFreeDisk                              int64
 	LowDisk                                  int64
 	AppQuota                                 int64
@@ -178,6 +179,7 @@ func (s *Settings) validate() []error {
 		"--network-pool: %q is no IPv4 prefix of at least 256 addresses, such as 10.224.0.0/12", s.NetworkPool)
 	check(strings.Count(s.Platform, "/") >= 1, "--platform: %q is not os/architecture, such as linux/amd64", s.Platform)
 	check(strings.Contains(s.OwnerEmail, "@"), "--owner-email: %q is no email address", s.OwnerEmail)
+	check(s.MaxRepositorySize >= 1_000_000, "--max-repository-size: %d is less than 1MB", s.MaxRepositorySize)
 	check(s.GCGrace >= time.Minute, "--gc-grace: %s is less than a minute", s.GCGrace)
 	check(s.GCEvery == 0 || s.GCEvery >= time.Minute, "--gc-every: %s is less than a minute", s.GCEvery)
 	check(s.LogBytes >= 1_000_000, "--log-bytes: %d is less than 1MB", s.LogBytes)

@@ -116,6 +116,8 @@ func limitSettings(s *Settings) []setting {
 			"largest image, its compressed layers together, in bytes or with kB, MB, GB; 0 for no limit"},
 		{"max-unpacked-size", "RENGA_MAX_UNPACKED_SIZE", "20GB", size(&s.MaxUnpackedSize),
 			"what an image may take when its layers are unpacked, in bytes or with kB, MB, GB; 0 for no limit"},
+		{"max-repository-size", "RENGA_MAX_REPOSITORY_SIZE", "1GB", size(&s.MaxRepositorySize),
+			"what an app's git repository may take, and one push bring, at least 1MB, in bytes or with kB, MB, GB"},
 		{"min-free-disk", "RENGA_MIN_FREE_DISK", "1GB", size(&s.MinFreeDisk),
 			"free disk space below which pushes are refused, in bytes or with kB, MB, GB"},
 		{"low-disk", "RENGA_LOW_DISK", "5GB", size(&s.LowDisk),
