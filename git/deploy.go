@@ -68,7 +68,7 @@ func (g *Git) answerHook(w http.ResponseWriter, req *http.Request) {
 		g.log.Error("a push failed", "app", p.app.Name, "err", err)
 	}
 	sentence := renga.MessageOf(err, "Renga failed; the platform's log says why. Push again, or tell whoever runs the platform.")
-	fmt.Fprintf(out, "\n !     %s\n !     Push rejected.\n\n", sentence)
+	fmt.Fprintf(out, "\n !     Push rejected: %s\n\n", sentence)
 }
 
 // flusher sends each piece at once.
@@ -236,11 +236,8 @@ func (g *Git) deploy(ctx context.Context, p *push, pushed workspace, u update, o
 	if err != nil {
 		return err
 	}
-	switch url := g.o.URL(p.app); {
-	case built.Version == 0:
-		fmt.Fprintf(out, "       Nothing has changed: the newest release has this image already\n       %s\n", url)
-	default:
-		fmt.Fprintf(out, "       Released %s\n       %s deployed to Renga\n", renga.VersionName(built.Version), url)
+	if built.Version > 0 {
+		fmt.Fprintf(out, "       %s deployed to Renga\n", g.o.URL(p.app))
 	}
 	return nil
 }

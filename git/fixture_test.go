@@ -123,10 +123,14 @@ func (b *fakeBuilder) Build(ctx context.Context, order renga.BuildOrder, source 
 	version, build := len(b.orders)+1, b.build
 	b.mu.Unlock()
 	fmt.Fprintf(out, "-----> Building %d files\n", len(files))
+	built := renga.Build{Version: version}
 	if build != nil {
-		return build(ctx, order, out)
+		built, err = build(ctx, order, out)
 	}
-	return renga.Build{Version: version}, nil
+	if err == nil {
+		fmt.Fprintf(out, "       Released v%d\n", built.Version)
+	}
+	return built, err
 }
 
 func (b *fakeBuilder) does(build func(context.Context, renga.BuildOrder, io.Writer) (renga.Build, error)) {
@@ -200,7 +204,8 @@ func newFixture(t *testing.T, change ...func(*git.Options)) *fixture {
 
 func bearer(who renga.AccountID, scopes ...renga.Scope) renga.Bearer {
 	return renga.Bearer{
-		Account: renga.Account{ID: who, Email: string(who) + "@example.com"}, Authorization: renga.Authorization{ID: "of-" + string(who), Scopes: scopes},
+		Account:       renga.Account{ID: who, Email: string(who) + "@example.com"},
+		Authorization: renga.Authorization{ID: "of-" + string(who), Scopes: scopes},
 	}
 }
 

@@ -51,8 +51,9 @@ type Creator interface {
 
 // Builder builds what was pushed.
 type Builder interface {
-	// Build builds and releases source, a tar of the commit's tree, and returns when that is over. What is said
-	// meanwhile goes to output as it comes. The sentence of an error is for whoever pushed; the ref does not move then.
+	// Build builds and releases source, a tar of the commit's tree, and returns when that is
+	// over. What is said meanwhile goes to output as it comes, the release's version at the
+	// end. The sentence of an error is for whoever pushed; the ref does not move then.
 	Build(ctx context.Context, order renga.BuildOrder, source io.Reader, output io.Writer) (renga.Build, error)
 }
 

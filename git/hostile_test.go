@@ -19,6 +19,7 @@ const (
 	pushType  = "application/x-git-receive-pack-request"
 	cloneType = "application/x-git-upload-pack-request"
 	zeros     = "0000000000000000000000000000000000000000"
+	ones      = "1111111111111111111111111111111111111111" // the id of nothing
 )
 
 func TestPathsLeadToRepositoriesOnly(t *testing.T) {
@@ -90,31 +91,36 @@ func TestRequestsThatNoGitClientSends(t *testing.T) {
 		status                int
 		say                   string
 	}{
-		"the probe":               {"receive-pack", pushType, "", []byte("0000"), 200, ""},
-		"nothing":                 {"receive-pack", pushType, "", nil, 200, ""},
-		"a form":                  {"receive-pack", "application/x-www-form-urlencoded", "", []byte("0000"), 415, "not what a git client sends"},
-		"another type":            {"upload-pack", pushType, "", []byte("0000"), 415, "not what a git client sends"},
-		"another coding":          {"upload-pack", cloneType, "br", []byte("0000"), 415, "gzip"},
-		"a push that is gzipped":  {"receive-pack", pushType, "gzip", gzipped("0000"), 415, "gzip only"},
-		"no gzip":                 {"upload-pack", cloneType, "gzip", []byte("no gzip"), 400, "could not be read"},
-		"a bomb":                  {"upload-pack", cloneType, "gzip", gzipped(strings.Repeat("0", 50<<20)), 413, "too much at once"},
-		"bad length":              {"upload-pack", cloneType, "", []byte("zzzzwant"), 400, "git:"},
-		"short length":            {"upload-pack", cloneType, "", []byte("0003"), 400, "git:"},
-		"cut line":                {"upload-pack", cloneType, "", []byte("00ffwant"), 400, "git:"},
-		"a want of nothing":       {"upload-pack", cloneType, "", []byte(line("want "+strings.Repeat("1", 40)+"\n") + "0000" + line("done\n")), 200, "not our ref"},
-		"push: bad length":        {"receive-pack", pushType, "", []byte("zzzzfoo0000"), 200, "git:"},
-		"push: a word":            {"receive-pack", pushType, "", []byte(line("hello")), 200, "git:"},
-		"push: no pack":           {"receive-pack", pushType, "", []byte(move(commit, strings.Repeat("1", 40), "refs/heads/main")), 200, "unpack"},
-		"push: a bad pack":        {"receive-pack", pushType, "", []byte(move(commit, strings.Repeat("1", 40), "refs/heads/main") + "PACKnonsense"), 200, "unpack"},
-		"push: an object missing": {"receive-pack", pushType, "", []byte(move(commit, strings.Repeat("1", 40), "refs/heads/main") + emptyPack), 200, "ng refs/heads/main"},
-		"push: ref out of refs":   {"receive-pack", pushType, "", []byte(move(zeros, commit, "../../x") + emptyPack), 200, "ng ../../x"},
-		"push: ref with dots":     {"receive-pack", pushType, "", []byte(move(zeros, commit, "refs/heads/../../x") + emptyPack), 200, "ng refs/heads/../../x"},
-		"push: HEAD":              {"receive-pack", pushType, "", []byte(move(commit, commit, "HEAD") + emptyPack), 200, "ng HEAD"},
+		"the probe":              {"receive-pack", pushType, "", []byte("0000"), 200, ""},
+		"nothing":                {"receive-pack", pushType, "", nil, 200, ""},
+		"a form":                 {"receive-pack", "application/x-www-form-urlencoded", "", []byte("0000"), 415, "not what a git client sends"},
+		"another type":           {"upload-pack", pushType, "", []byte("0000"), 415, "not what a git client sends"},
+		"another coding":         {"upload-pack", cloneType, "br", []byte("0000"), 415, "gzip"},
+		"a push that is gzipped": {"receive-pack", pushType, "gzip", gzipped("0000"), 415, "gzip only"},
+		"no gzip":                {"upload-pack", cloneType, "gzip", []byte("no gzip"), 400, "could not be read"},
+		"a bomb":                 {"upload-pack", cloneType, "gzip", gzipped(strings.Repeat("0", 50<<20)), 413, "too much at once"},
+		"bad length":             {"upload-pack", cloneType, "", []byte("zzzzwant"), 400, "git:"},
+		"short length":           {"upload-pack", cloneType, "", []byte("0003"), 400, "git:"},
+		"cut line":               {"upload-pack", cloneType, "", []byte("00ffwant"), 400, "git:"},
+		"a want of nothing":      {"upload-pack", cloneType, "", []byte(line("want "+ones+"\n") + "0000" + line("done\n")), 200, "not our ref"},
+		"push: bad length":       {"receive-pack", pushType, "", []byte("zzzzfoo0000"), 200, "git:"},
+		"push: a word":           {"receive-pack", pushType, "", []byte(line("hello")), 200, "git:"},
+		"push: no pack":          {"receive-pack", pushType, "", []byte(move(commit, ones, "refs/heads/main")), 200, "unpack"},
+		"push: a bad pack": {"receive-pack", pushType, "",
+			[]byte(move(commit, ones, "refs/heads/main") + "PACKnonsense"), 200, "unpack"},
+		"push: an object missing": {"receive-pack", pushType, "",
+			[]byte(move(commit, ones, "refs/heads/main") + emptyPack), 200, "ng refs/heads/main"},
+		"push: ref out of refs": {"receive-pack", pushType, "", []byte(move(zeros, commit, "../../x") + emptyPack), 200, "ng ../../x"},
+		"push: ref with dots": {"receive-pack", pushType, "",
+			[]byte(move(zeros, commit, "refs/heads/../../x") + emptyPack), 200, "ng refs/heads/../../x"},
+		"push: HEAD": {"receive-pack", pushType, "", []byte(move(commit, commit, "HEAD") + emptyPack), 200, "ng HEAD"},
 		"push: twice the same": {"receive-pack", pushType, "", []byte(line(zeros+" "+commit+" refs/heads/x\x00report-status") +
 			line(zeros+" "+commit+" refs/heads/x") + "0000" + emptyPack), 200, "ng refs/heads/x"},
-		"push: from where main never was": {"receive-pack", pushType, "", []byte(move(strings.Repeat("1", 40), commit, "refs/heads/main") + emptyPack),
-			200, "Somebody else pushed at the same time: the branch main is at " + commit[:10]},
-		"push: deletion of what is not there": {"receive-pack", pushType, "", []byte(move(strings.Repeat("1", 40), zeros, "refs/heads/none")), 200, "unpack ok"},
+		"push: from where main never was": {"receive-pack", pushType, "",
+			[]byte(move(ones, commit, "refs/heads/main") + emptyPack), 200,
+			"Somebody else pushed at the same time: the branch main is at " + commit[:10]},
+		"push: deletion of what is not there": {"receive-pack", pushType, "",
+			[]byte(move(ones, zeros, "refs/heads/none")), 200, "unpack ok"},
 	} {
 		h := http.Header{"Content-Type": {c.kind}}
 		if c.coding != "" {

@@ -188,7 +188,7 @@ func (g *Git) upload(w http.ResponseWriter, req *http.Request, c call, who calle
 	if err != nil {
 		return err
 	}
-	in, err := g.newInput(w, req)
+	in, err := g.readInput(w, req)
 	if err != nil {
 		return err
 	}
@@ -243,7 +243,7 @@ func protocolOf(req *http.Request) string {
 
 // receive takes a push.
 func (g *Git) receive(w http.ResponseWriter, req *http.Request, c call, who caller, app renga.App) error {
-	in, err := g.newInput(w, req)
+	in, err := g.readInput(w, req)
 	if err != nil {
 		return err
 	}

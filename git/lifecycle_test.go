@@ -242,7 +242,9 @@ func TestAKilledServerLeavesAGoodRepository(t *testing.T) {
 	poll(t, "git's processes end by themselves", func() bool { return len(processesIn(t, f.dir)) == 0 })
 	f.wantAt("hello", "refs/heads/main", first)
 
-	for _, left := range []string{"objects/tmp_objdir-incoming-abcdef/x", "objects/pack/tmp_pack_abc", "refs/heads/main.lock", "packed-refs.lock"} {
+	for _, left := range []string{
+		"objects/tmp_objdir-incoming-abcdef/x", "objects/pack/tmp_pack_abc", "refs/heads/main.lock", "packed-refs.lock",
+	} {
 		path := filepath.Join(f.repo("hello"), left)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -39,7 +40,7 @@ func TestAPushIsBuiltBeforeTheBranchMoves(t *testing.T) {
 	want := renga.BuildOrder{App: "id-of-hello", By: ada, Replaces: true, Source: renga.BuildSource{
 		Commit: commit, Branch: "main", Author: "Ada Lovelace <ada@example.com>", Message: "Say hi",
 	}}
-	if got := f.built(); len(got) != 1 || got[0] != want {
+	if got := f.built(); len(got) != 1 || !reflect.DeepEqual(got[0], want) {
 		t.Errorf("orders %+v, want one: %+v", got, want)
 	}
 	if got := f.files[0]; got["app.js"] != "hi" || got["bin/run.sh"] != "echo hi\n" {
@@ -93,7 +94,7 @@ func TestAFailedBuildRejectsThePush(t *testing.T) {
 		return renga.Build{}, renga.Errorf(renga.Invalid, "The Gemfile is broken.")
 	})
 	out := w.fails("! [remote rejected] main -> main (pre-receive hook declined)", "push", f.url("hello", adaToken), "main")
-	if !strings.Contains(out, "remote:  !     The Gemfile is broken.") {
+	if !strings.Contains(out, "remote:  !     Push rejected: The Gemfile is broken.") {
 		t.Errorf("the reason is not told:\n%s", out)
 	}
 	f.wantAt("hello", "refs/heads/main", first)
@@ -191,7 +192,8 @@ func TestPointersOfLFSAreBuiltWithAWarning(t *testing.T) {
 		t.Errorf("built %q:\n%s", f.files[0]["assets/logo.psd"], out)
 	}
 	status, body, h := f.request("POST", "/hello.git/info/lfs/objects/batch", adaToken, nil, []byte("{}"))
-	if status != 501 || !strings.Contains(body, `"message":"Git LFS is not supported here.`) || !strings.Contains(h.Get("Content-Type"), "lfs+json") {
+	if status != 501 || !strings.Contains(body, `"message":"Git LFS is not supported here.`) ||
+		h.Get("Content-Type") != "application/vnd.git-lfs+json" {
 		t.Errorf("%d %s", status, body)
 	}
 }

@@ -26,8 +26,8 @@ type input struct {
 
 var errInterrupted = errors.New("the client took too long, or is not listened to any more")
 
-// newInput readies a body; end it.
-func (g *Git) newInput(w http.ResponseWriter, req *http.Request) (*input, error) {
+// readInput readies a body; end it.
+func (g *Git) readInput(w http.ResponseWriter, req *http.Request) (*input, error) {
 	in := &input{
 		body: req.Body, rc: http.NewResponseController(w), idle: g.o.Idle, stream: req.ProtoMajor >= 2, most: 4 * g.o.MaxBytes,
 	}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing and starts a Docker daemon where none answers:
-# Docker Engine and redis-server, from Debian's packages. What is there already
+# Docker Engine, redis-server and git, from Debian's packages. What is there already
 # is left as it is. With --test also what the tests need: a C compiler, for the
 # race detector, npm, for the official CLI, rsyslog, for log drains, HAProxy, for what
 # balancers say of clients, systemd, to check the unit, mmdebstrap, for the images of services,
@@ -39,6 +39,7 @@ missing_packages() {
 	fi
 	has redis-server || echo redis-server
 	has curl || echo curl
+	has git || echo git
 	case "${1:-}" in
 	--test)
 		has gcc || echo gcc libc6-dev

@@ -59,10 +59,12 @@ func TestTheRoomsHearWhoTheClientIs(t *testing.T) {
 		fmt.Fprint(w, renga.WithoutPort(r.RemoteAddr), " ", r.Header.Get("X-Forwarded-Proto"))
 	})
 	for trusted, want := range map[string]map[string]string{
-		"127.0.0.0/8": {"api": "1.2.3.4 https", "registry": "1.2.3.4 https", "git": "1.2.3.4 https", "hello": "127.0.0.1 https"},
-		"10.0.0.0/8":  {"api": "127.0.0.1 ", "registry": "127.0.0.1 ", "git": "127.0.0.1 ", "hello": "127.0.0.1 https"},
+		"127.0.0.0/8": {"api": "1.2.3.4 https", "registry": "1.2.3.4 https", "git": "1.2.3.4 https",
+			"hello": "127.0.0.1 https"},
+		"10.0.0.0/8": {"api": "127.0.0.1 ", "registry": "127.0.0.1 ", "git": "127.0.0.1 ", "hello": "127.0.0.1 https"},
 	} {
-		d := &hostMux{domain: "renga.localhost", api: tell, registry: tell, git: tell, router: tell, trusted: renga.Proxies{netip.MustParsePrefix(trusted)}}
+		d := &hostMux{domain: "renga.localhost", api: tell, registry: tell, git: tell, router: tell,
+			trusted: renga.Proxies{netip.MustParsePrefix(trusted)}}
 		server := httptest.NewServer(d)
 		for name, who := range want {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
