@@ -99,3 +99,30 @@ func TestADeletionThatWasCutShortIsFinished(t *testing.T) {
 		t.Errorf("removed %v, %d apps left", d.repositories, len(d.apps))
 	}
 }
+
+// fakeBelongings are what somebody else keeps of an app.
+type fakeBelongings struct {
+	*removeFixture
+	removed []renga.AppID
+}
+
+func (b *fakeBelongings) RemoveOf(ctx context.Context, app renga.AppID) error {
+	if _, err := b.App(ctx, app); err != nil {
+		return err // the next start would not know of them any more
+	}
+	b.removed = append(b.removed, app)
+	return nil
+}
+
+func TestWhatOthersKeepGoesBeforeTheRecord(t *testing.T) {
+	w, r := newFixture()
+	id := w.mustPush(t, r, push("p1", "hello", "sha256:aa"))
+	d := &removeFixture{fixture: w, removing: make(chan struct{})}
+	kept := &fakeBelongings{removeFixture: d}
+	if err := releaser.NewRemover(d, fakeRegistry{d}, fakeAddOns{d}, r, kept).DeleteApp(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if len(kept.removed) != 1 || kept.removed[0] != id {
+		t.Errorf("removed %v, want %s", kept.removed, id)
+	}
+}
