@@ -17,6 +17,7 @@ import (
 	"github.com/distribution/distribution/v3/registry/storage/driver/filesystem"
 
 	"renga/durable"
+	"renga/locks"
 )
 
 // uploadDriverName is how distribution's configuration names our driver.
@@ -43,7 +44,7 @@ func (givenDriver) Create(_ context.Context, p map[string]any) (storagedriver.St
 // uploadDriver is distribution's filesystem driver, except for uploads under
 // way. The original syncs every small file and every chunk of an upload, some
 // 15 times per blob. Nobody needs an upload before it is committed, so this
-// driver syncs it once, at the commit: the data before its rename, the
+// driver syncs it once, when it is committed and new: the data before its rename, the
 // directory after it. It changes nothing outside _uploads.
 //
 // A power loss may leave a torn upload. The original would trust its saved hash
@@ -54,6 +55,7 @@ type uploadDriver struct {
 	root   string
 	opened time.Time
 	use    *usage // is told what was written and removed
+	moves  locks.Named
 }
 
 func newUploadDriver(root string, use *usage) *uploadDriver {
@@ -118,14 +120,36 @@ func (d *uploadDriver) Writer(ctx context.Context, path string, resume bool) (st
 	return &uploadWriter{f: f, buf: bufio.NewWriterSize(f, 64<<10), size: size, path: path, use: d.use}, nil
 }
 
-// Move renames and makes the new name durable: a blob whose push was
-// acknowledged must not lose its name.
+// Move gives the data of an upload the name of their content, and makes both durable: a
+// blob whose push was acknowledged must lose neither. Content that another upload brought
+// sooner is dropped, and was never synced: of 16 pushes at once that share a layer, 15
+// would write it to the disk for nothing.
 func (d *uploadDriver) Move(ctx context.Context, from, to string) error {
+	defer d.moves.Lock(to)()
+	if _, err := os.Stat(d.file(to)); err == nil && strings.Contains(from, uploadsDir) {
+		return d.Delete(ctx, from)
+	}
+	if err := syncFile(d.file(from)); err != nil {
+		return err
+	}
 	if err := d.Driver.Move(ctx, from, to); err != nil {
 		return err
 	}
 	d.use.removed(from)
 	return durable.SyncDir(filepath.Dir(d.file(to)))
+}
+
+// syncFile returns once a file's content is on the disk. One that is not there is for
+// others to miss.
+func syncFile(name string) error {
+	f, err := os.Open(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // Delete removes a file, or a directory with all that is in it.
@@ -195,7 +219,7 @@ type uploadWriter struct {
 	f    *os.File
 	buf  *bufio.Writer
 	size int64
-	done bool // committed: flushed and synced
+	done bool // committed: flushed
 	shut bool
 	path string
 	use  *usage // is told the size
@@ -235,11 +259,11 @@ func (w *uploadWriter) Cancel(context.Context) error {
 	return errors.Join(w.f.Close(), os.Remove(w.f.Name()))
 }
 
-// Commit makes the data durable; its rename follows.
+// Commit ends the writing. The data are made durable by the Move that follows.
 func (w *uploadWriter) Commit(context.Context) error {
 	if err := w.buf.Flush(); err != nil {
 		return err
 	}
 	w.done = true
-	return w.f.Sync()
+	return nil
 }

@@ -3,6 +3,7 @@ package registry_test
 import (
 	"archive/tar"
 	"bytes"
+	"fmt"
 	"net/http"
 	"reflect"
 	"sync"
@@ -411,4 +412,29 @@ func bigTar(t testing.TB, size int) v1.Image {
 		t.Fatal(err)
 	}
 	return img
+}
+
+// TestTheSameLayerPushedAtOnceIsStoredOnce, is there for all who pushed it, and leaves no
+// upload behind.
+func TestTheSameLayerPushedAtOnceIsStoredOnce(t *testing.T) {
+	w, layer := newFixture(t), noise(t, 4<<20)
+	var all sync.WaitGroup
+	for n := range 8 {
+		all.Go(func() {
+			at := w.ref(t, fmt.Sprintf("hello/worker%d:latest", n)).Context()
+			if err := remote.WriteLayer(at, layer, as("alice-token")...); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for n := range 8 {
+		path := fmt.Sprintf("/v2/hello/worker%d/blobs/%s", n, digestOf(t, layer))
+		if res, body := w.do(t, "alice-token", http.MethodGet, path, nil, nil); res.StatusCode != http.StatusOK || len(body) != 4<<20 {
+			t.Errorf("%s: %s, %d bytes", path, res.Status, len(body))
+		}
+	}
+	if got := w.wantUsage(t, "the pushes")["hello"]; got.Uploads != 0 || got.Sum() != 4<<20 {
+		t.Errorf("the app has %+v", got)
+	}
 }
