@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/opencontainers/go-digest"
 
 	"renga"
@@ -20,7 +22,7 @@ func (r *Registry) PushBuilt(ctx context.Context, b renga.BuiltImage) error {
 		return asFinal(err)
 	}
 	var doc manifestDoc
-	if err := json.Unmarshal(m.body, &doc); err != nil || doc.Config == nil {
+	if err := json.Unmarshal(m.body, &doc); err != nil || doc.Config == nil || !types.MediaType(m.mediaType).IsImage() {
 		return renga.Errorf(renga.Invalid, "What was built is no image: its manifest cannot be read.")
 	}
 	t := transfer{
@@ -28,6 +30,10 @@ func (r *Registry) PushBuilt(ctx context.Context, b renga.BuiltImage) error {
 		repository: b.AppName + "/" + string(renga.Web),
 		open: func(_ context.Context, of contentRef) (*sourceBody, error) {
 			body, err := b.Open(of.Digest)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, renga.Errorf(renga.Invalid, "The image that was built lacks %s, and the app has none. Build it again.",
+					renga.Clip(of.Digest, 100))
+			}
 			if err != nil {
 				return nil, fmt.Errorf("open a part of what was built: %w", err)
 			}

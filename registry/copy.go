@@ -181,8 +181,12 @@ func (t *transfer) blob(ctx context.Context, b contentRef) error {
 	if err != nil {
 		t.drop(at)
 	}
-	if body.failed != nil {
+	var refused refusal
+	switch {
+	case body.failed != nil:
 		return t.fault(body.failed)
+	case errors.As(err, &refused) && refused.Code == errBadDigest.Code:
+		return t.fault(renga.Errorf(renga.Invalid, "The content of %s is not what its digest says.", renga.Clip(b.Digest, 100)))
 	}
 	return asFinal(err)
 }
