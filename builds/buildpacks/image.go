@@ -1,27 +1,20 @@
 package buildpacks
 
 import (
-	"archive/tar"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
-	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
-	"renga"
 	"renga/builds"
 	"renga/docker"
 )
-
-// maxJSON bounds manifests and configs.
-const maxJSON = 4 << 20
 
 // image is one that a build made, in a folder of its own. Whatever ran in the build may
 // have made its files; their digests are checked when they are pushed.
@@ -31,8 +24,6 @@ type image struct {
 	mediaType string
 	manifest  []byte
 }
-
-var blobName = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // take takes what a build made out of its container.
 func (m *Maker) take(ctx context.Context, j builds.Job, c *docker.Container, base Base) (_ *image, err error) {
@@ -52,34 +43,9 @@ func (m *Maker) take(ctx context.Context, j builds.Job, c *docker.Container, bas
 		return nil, err
 	}
 	if err := made.read(); err != nil {
-		return nil, renga.Errorf(renga.Invalid, "The builder made no image that can be read: %w", err)
+		return nil, err
 	}
 	return made, made.mark(j.Labels, j.RunEnv)
-}
-
-// copyLayout copies the files of a layout, and nothing else.
-func (m *Maker) copyLayout(ctx context.Context, c *docker.Container, dir string) error {
-	left := m.ImageBytes
-	return c.ReadTree(ctx, layoutDir+"/"+appPath, func(h *tar.Header, body io.Reader) error {
-		name := path.Base(h.Name)
-		if h.Typeflag != tar.TypeReg || name != "index.json" && !blobName.MatchString(name) {
-			return nil
-		}
-		if left -= h.Size; left < 0 && m.ImageBytes > 0 {
-			return renga.Errorf(renga.Invalid, "The build made more than %d MB of layers; this platform takes no larger images.",
-				m.ImageBytes>>20)
-		}
-		return writeFile(filepath.Join(dir, name), body)
-	})
-}
-
-func writeFile(path string, body io.Reader) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, body)
-	return errors.Join(err, f.Close())
 }
 
 // read finds the manifest.
@@ -87,16 +53,16 @@ func (i *image) read() error {
 	var index struct {
 		Manifests []struct{ MediaType, Digest string }
 	}
-	text, err := readJSON(filepath.Join(i.dir, "index.json"), &index)
-	if err == nil && len(index.Manifests) != 1 {
-		err = fmt.Errorf("its index names %d images: %s", len(index.Manifests), renga.Clip(string(text), 200))
-	}
-	if err != nil {
+	if _, err := readJSON(filepath.Join(i.dir, indexFile), indexFile, &index); err != nil {
 		return err
+	}
+	if len(index.Manifests) != 1 {
+		return unusable("its %s names %d images", indexFile, len(index.Manifests))
 	}
 	i.mediaType = index.Manifests[0].MediaType
 	var manifest json.RawMessage
-	i.manifest, err = readJSON(i.blob(index.Manifests[0].Digest), &manifest)
+	var err error
+	i.manifest, err = readJSON(i.blob(index.Manifests[0].Digest), "manifest", &manifest)
 	return err
 }
 
@@ -109,25 +75,9 @@ func (i *image) blob(digest string) string {
 	return filepath.Join(i.dir, digits)
 }
 
-func readJSON(file string, into any) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // only read
-	text, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(text) > maxJSON:
-		return nil, fmt.Errorf("%s is larger than %d bytes", filepath.Base(file), maxJSON)
-	}
-	return text, json.Unmarshal(text, into)
-}
-
 // mark gives the image's config labels and environment variables.
 func (i *image) mark(labels, env map[string]string) error {
-	var manifest, config, inner map[string]json.RawMessage
+	var manifest, config, inner object
 	var of struct {
 		MediaType string `json:"mediaType"`
 		Digest    string `json:"digest"`
@@ -137,42 +87,45 @@ func (i *image) mark(labels, env map[string]string) error {
 		Labels map[string]string
 		Env    []string
 	}
-	err := json.Unmarshal(i.manifest, &manifest)
-	if err == nil {
-		err = json.Unmarshal(manifest["config"], &of)
+	if json.Unmarshal(i.manifest, &manifest) != nil || json.Unmarshal(manifest["config"], &of) != nil {
+		return unusable("its manifest names no config")
 	}
-	if err == nil {
-		_, err = readJSON(i.blob(of.Digest), &config)
+	if _, err := readJSON(i.blob(of.Digest), "config", &config); err != nil {
+		return err
 	}
-	if err == nil {
-		err = errors.Join(json.Unmarshal(config["config"], &inner), json.Unmarshal(config["config"], &has))
-	}
-	if err != nil {
-		return renga.Errorf(renga.Invalid, "The builder made an image whose config cannot be read: %w", err)
+	if json.Unmarshal(config["config"], &inner) != nil || json.Unmarshal(config["config"], &has) != nil || inner == nil {
+		return unusable("its config does not say how it runs")
 	}
 	if has.Labels == nil {
 		has.Labels = map[string]string{}
 	}
-	for name, value := range labels {
-		has.Labels[name] = value
-	}
+	maps.Copy(has.Labels, labels)
 	has.Env = slices.DeleteFunc(has.Env, func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
 		_, ours := env[name]
 		return ours
 	})
-	for name, value := range env {
-		has.Env = append(has.Env, name+"="+value)
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		has.Env = append(has.Env, name+"="+env[name])
 	}
-	slices.Sort(has.Env[len(has.Env)-len(env):])
-	inner["Labels"], inner["Env"] = encode(has.Labels), encode(has.Env)
-	config["config"] = encode(inner)
+	inner.set("Labels", has.Labels)
+	inner.set("Env", has.Env)
+	config.set("config", inner)
 	text := encode(config)
 	of.Digest, of.Size = "sha256:"+sum(text), int64(len(text))
-	manifest["config"] = encode(of)
+	manifest.set("config", of)
 	i.manifest = encode(manifest)
-	err = os.WriteFile(i.blob(of.Digest), text, 0o600)
-	return err
+	return os.WriteFile(i.blob(of.Digest), text, 0o600)
+}
+
+// object is one of JSON, with all that it has.
+type object map[string]json.RawMessage
+
+// set sets a field in place of all that readers might take for it, as Go's do that take
+// "labels" for "Labels".
+func (o object) set(name string, value any) {
+	maps.DeleteFunc(o, func(other string, _ json.RawMessage) bool { return strings.EqualFold(other, name) })
+	o[name] = encode(value)
 }
 
 // encode makes JSON of strings, numbers and what was JSON, which cannot fail.
