@@ -137,7 +137,7 @@ var testRooms = map[string][]string{
 	"durable":           {"durable/durabletest"},
 	"imports":           {"store", "store/storetest"},
 	"logs":              {"children", "durable/durabletest"},
-	"e2e":               {"e2e/s3", "e2e/services", "registry/cosigntest"},
+	"e2e":               {"e2e/builder", "e2e/s3", "e2e/services", "registry/cosigntest"},
 	"e2e/heroku_cli":    {"e2e/services"},
 	"e2e/services":      {".", "addons/catalogue"},
 	"registry":          {"children", "durable/durabletest", "egress", "registry/cosigntest"},

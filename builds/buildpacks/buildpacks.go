@@ -154,7 +154,9 @@ func (m *Maker) image(ctx context.Context, name string, output io.Writer) (docke
 
 // create makes the container of a build.
 func (m *Maker) create(ctx context.Context, j builds.Job, b builder, ordered bool, slot int) (*docker.Container, error) {
-	network, err := m.docker.Network(ctx, renga.AppID(fmt.Sprintf("build-%d", slot)), "builds")
+	// No app has such an id, and no other platform on this machine has it, too.
+	place := renga.AppID(fmt.Sprintf("%s-%d", m.docker.BridgePrefix(), slot))
+	network, err := m.docker.Network(ctx, place, "builds")
 	if err != nil {
 		return nil, err
 	}

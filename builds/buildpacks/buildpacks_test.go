@@ -67,7 +67,7 @@ func newFixture(t *testing.T, change func(*buildpacks.Options)) *fixture {
 		if err := f.Forget(context.Background(), f.app.ID); err != nil {
 			t.Error(err)
 		}
-		if err := client.Forget(context.Background(), "build-1"); err != nil {
+		if err := client.Forget(context.Background(), renga.AppID(client.BridgePrefix()+"-1")); err != nil {
 			t.Error(err)
 		}
 	})
