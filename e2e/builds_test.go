@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"renga/e2e"
 	"renga/e2e/builder"
 )
 
@@ -111,13 +113,10 @@ func (s *story) build(archive []byte, version string) (state, reason string) {
 		} `json:"source_blob"`
 	}
 	s.must(json.Unmarshal(s.api(http.StatusCreated, http.MethodPost, "/sources", nil), &source))
-	req, err := http.NewRequestWithContext(s.Context(), http.MethodPut, source.Blob.Put, strings.NewReader(string(archive)))
+	sent, err := s.w.Do(s.Context(), s.signed(http.MethodPut, source.Blob.Put, archive))
 	s.must(err)
-	res, err := s.w.Client().Do(req)
-	s.must(err)
-	s.must(res.Body.Close())
-	if res.StatusCode != http.StatusOK {
-		s.Fatalf("the source is answered by %d", res.StatusCode)
+	if sent.Status != http.StatusOK {
+		s.Fatalf("the source is answered by %d %s", sent.Status, sent.Body)
 	}
 	var b struct {
 		ID, Status string
@@ -126,14 +125,19 @@ func (s *story) build(archive []byte, version string) (state, reason string) {
 	}
 	asked := map[string]any{"source_blob": map[string]any{"url": source.Blob.Get, "version": version}}
 	s.must(json.Unmarshal(s.api(http.StatusCreated, http.MethodPost, "/apps/hello/builds", asked), &b))
-	res, err = s.w.Client().Get(b.Output) // it ends with the build
+	said, err := s.w.Do(s.Context(), s.signed(http.MethodGet, b.Output, nil)) // it ends with the build
 	s.must(err)
-	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-		s.Log(lines.Text())
-	}
-	s.must(res.Body.Close())
+	s.has(string(said.Body), "-----> Launching...")
 	s.must(json.Unmarshal(s.api(http.StatusOK, http.MethodGet, "/apps/hello/builds/"+b.ID, nil), &b))
 	return b.Status, b.Reason
+}
+
+// signed asks a URL that was handed out, without a token.
+func (s *story) signed(method, text string, body []byte) e2e.Request {
+	s.Helper()
+	at, err := url.Parse(text)
+	s.must(err)
+	return e2e.Request{Method: method, Host: at.Hostname(), Path: at.RequestURI(), Body: body}
 }
 
 func TestSourceCodeIsBuiltAndServed(t *testing.T) {
@@ -155,7 +159,7 @@ func TestSourceCodeIsBuiltAndServed(t *testing.T) {
 
 	s.must(builder.Python.Broken.Write(c.dir))
 	c.commit("Broken")
-	s.has(c.rejected(), "remote: "+builder.Python.Broken.Says, "A buildpack failed", "pre-receive hook declined")
+	s.has(c.rejected(), builder.Python.Broken.Says, "A buildpack failed", "pre-receive hook declined")
 	s.released(3, "Deploy "+second[:8])
 	if at := c.remote(); at != second {
 		t.Errorf("main is at %s; want %s", at, second)
