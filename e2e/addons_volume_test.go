@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,12 +71,7 @@ func TestAVolumeThatIsFullLosesNothing(t *testing.T) {
 	s.must(s.w.Launch(quickly()...))
 	s.must(s.w.WaitHealthy(t.Context()))
 	const full = "its disk is full. Make room on Docker's disk."
-	s.poll(func() error {
-		if !slices.ContainsFunc(s.logFrom("users", "heroku"), func(line string) bool { return strings.Contains(line, full) }) {
-			return errors.New("the log does not say that the disk is full")
-		}
-		return nil
-	})
+	s.poll(func() error { return s.platformSays("users", full) })
 	s.infoSays(u, full)
 
 	s.must(os.Remove(disk.ballast))
@@ -85,17 +79,23 @@ func TestAVolumeThatIsFullLosesNothing(t *testing.T) {
 		s.reads(u, key, value)
 	}
 	s.reads(u, "first", "one")
-	s.poll(func() error {
-		if !slices.ContainsFunc(s.logFrom("users", "heroku"), func(line string) bool { return strings.Contains(line, u.name()+" answers again") }) {
-			return errors.New("the log does not say that it answers again")
-		}
-		return nil
-	})
+	s.poll(func() error { return s.platformSays("users", u.name()+" answers again") })
 	before := len(written)
 	if write(); len(written) != before+1 {
 		t.Error("it cannot be written again")
 	}
 	s.infoSays(u, "Available")
+}
+
+// platformSays is an error unless the platform says that in an app's log.
+func (s *story) platformSays(app, text string) error {
+	s.Helper()
+	for _, line := range s.logFrom(app, "heroku") {
+		if strings.Contains(line, text) {
+			return nil
+		}
+	}
+	return fmt.Errorf("the log does not say %q", text)
 }
 
 // infoSays waits until heroku pg:info says something, which is told in the log just before.
