@@ -95,7 +95,7 @@ var rooms = map[string][]string{
 		"runtime/docker", "scheduler", "seal", "space", "store", "store/redisserver", "webhooks",
 	},
 	"e2e":               {".", "children"},
-	"e2e/bench":         {".", "e2e"},
+	"e2e/bench":         {".", "e2e", "e2e/services"},
 	"e2e/builder":       {"e2e/services"},
 	"e2e/heroku_cli":    {"children", "e2e"},
 	"e2e/s3":            {"children"},
