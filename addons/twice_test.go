@@ -33,7 +33,6 @@ type spot struct {
 	running  bool
 	frozen   bool // no app is let in
 	apps     int  // that reach it
-	old      bool // it had data once
 }
 
 func (s *spot) open() bool { return s.running && !s.frozen && s.apps > 0 }

@@ -180,13 +180,6 @@ type fixture struct {
 	stop func()
 }
 
-type logWriter struct{ t *testing.T }
-
-func (w logWriter) Write(p []byte) (int, error) {
-	w.t.Logf("%s", p)
-	return len(p), nil
-}
-
 func newFixture(t *testing.T, change ...func(*git.Options)) *fixture {
 	t.Helper()
 	f := &fixture{

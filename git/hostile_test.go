@@ -178,8 +178,8 @@ func TestGitSeesNothingOfOurs(t *testing.T) {
 	f := newFixture(t)
 	program := filepath.Join(t.TempDir(), "git")
 	seen := filepath.Join(t.TempDir(), "seen")
-	real := lookPath(t, "git")
-	script := "#!/bin/sh\n[ \"$HOME\" = '" + filepath.Join(f.dir, "home") + "' ] && env >>" + seen + "\nexec " + real + " \"$@\"\n"
+	systems := lookPath(t, "git")
+	script := "#!/bin/sh\n[ \"$HOME\" = '" + filepath.Join(f.dir, "home") + "' ] && env >>" + seen + "\nexec " + systems + " \"$@\"\n"
 	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}

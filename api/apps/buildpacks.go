@@ -94,11 +94,3 @@ func decodeBuildpacks(r *http.Request) ([]string, error) {
 	}
 	return names, nil
 }
-
-// listNoneOfApp is wire.ListNone for resources of an app.
-func (s *Server) listNoneOfApp(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.AppOf(r); err != nil {
-		return err
-	}
-	return wire.ListNone(w, r)
-}
