@@ -181,7 +181,7 @@ func (l line) acts() bool {
 var reading = regexp.MustCompile(`^(access|addons(:services|:plans|:info|:open|:wait)?|apps(:info|:diff|:open)?|` +
 	`auth:(whoami|token)|authorizations(:info)?|buildpacks|certs(:info|:auto)?|config(:get)?|container:pull|` +
 	`domains(:info|:wait)?|drains|features(:info)?|git:credentials|keys|labs(:info)?|logs|maintenance|members|` +
-	`pg:(info|wait|psql|ps|credentials|backups(:info|:url|:download|:schedules)?)|pipelines(:info|:diff)?|` +
+	`pg:(info|wait|upgrade:wait|psql|ps|credentials|backups(:info|:url|:download|:schedules)?)|pipelines(:info|:diff)?|` +
 	`ps(:wait|:exec|:type|:scale|:resize)?|redis:(info|cli)|regions|releases(:info|:output)?|run|sessions|` +
 	`spaces(:info)?|stack|teams|usage:addons|webhooks(:info|:deliveries(:info)?|:events(:info)?)?)$`)
 
