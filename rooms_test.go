@@ -130,7 +130,7 @@ var testRooms = map[string][]string{
 	"api/releases":      {"api/wire/wiretest", "store/storetest"},
 	"api/wire":          {"api/wire/wiretest", "store/storetest"},
 	"builds":            {"output", "store", "store/storetest"},
-	"builds/buildpacks": {"e2e/builder", "registry"},
+	"builds/buildpacks": {"docker/dockertest", "e2e/builder", "registry"},
 	"certs":             {"children"},
 	"docker":            {"docker/dockertest"},
 	"git":               {"children"},

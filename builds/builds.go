@@ -55,6 +55,8 @@ type Registry interface {
 	PushBuilt(ctx context.Context, b renga.BuiltImage) error
 	// ImageParts are the manifest and the config of a stored image; NotFound if it is gone.
 	ImageParts(ctx context.Context, app renga.App, digest string) (manifest, config []byte, err error)
+	// ImageBlob is a blob of such an image, if it has up to limit bytes.
+	ImageBlob(ctx context.Context, app renga.App, digest string, limit int64) ([]byte, error)
 }
 
 // Maker makes images.
@@ -84,8 +86,12 @@ type Job struct {
 	RunEnv map[string]string
 }
 
-// PreviousImage is an image without its layers.
-type PreviousImage struct{ Manifest, Config []byte }
+// PreviousImage is an image that is stored.
+type PreviousImage struct {
+	Manifest, Config []byte
+	// Blob reads one of its layers, if that has up to limit bytes.
+	Blob func(ctx context.Context, digest string, limit int64) ([]byte, error)
+}
 
 // Image is one that was made, in a place of its own until it is closed.
 type Image interface {

@@ -116,6 +116,10 @@ func (*fakeRegistry) ImageParts(context.Context, renga.App, string) (manifest, c
 	return nil, nil, renga.Errorf(renga.NotFound, "none")
 }
 
+func (*fakeRegistry) ImageBlob(context.Context, renga.App, string, int64) ([]byte, error) {
+	return nil, renga.Errorf(renga.NotFound, "none")
+}
+
 // fakeMaker tells of each job, and ends it as it is told: well by "", or with a sentence.
 type fakeMaker struct {
 	begun   chan builds.Job

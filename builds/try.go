@@ -140,7 +140,10 @@ func (m *Builds) previous(ctx context.Context, app renga.App, newest renga.Relea
 	if err != nil {
 		return nil, err
 	}
-	return &PreviousImage{manifest, config}, nil
+	blob := func(ctx context.Context, digest string, limit int64) ([]byte, error) {
+		return m.registry.ImageBlob(ctx, app, digest, limit)
+	}
+	return &PreviousImage{manifest, config, blob}, nil
 }
 
 // push pushes and releases what was made.

@@ -39,7 +39,10 @@ type Spec struct {
 	Check      *Check            // nil for none, whatever the image has
 	StopSignal string            // empty leaves it to the image
 	Limits     Limits
-	NoInit     bool // it is the first process itself, and not a child of Docker's init
+	// NoCapabilities takes from it what a container's root may do, which also whoever
+	// runs as another user might come by.
+	NoCapabilities bool
+	NoInit         bool // it is the first process itself, and not a child of Docker's init
 	// NoForwarding keeps it from passing packets on from one of its networks to
 	// another.
 	NoForwarding bool
@@ -164,6 +167,9 @@ func (c *Client) hostConfig(s Spec) *container.HostConfig {
 		Resources:   resources(s.Limits),
 		StorageOpt:  c.quotas(s.Limits),
 		ShmSize:     s.ShmBytes,
+	}
+	if s.NoCapabilities {
+		h.CapAdd = nil
 	}
 	if s.Attached {
 		h.LogConfig = container.LogConfig{Type: "none"}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/volume"
 
 	"renga"
@@ -134,25 +133,6 @@ func (c *Client) RemoveDisk(ctx context.Context, name string) error {
 		err = errors.Join(err, c.RemoveVolume(ctx, v.Name))
 	}
 	return err
-}
-
-// DiskSize is how many bytes a disk takes, as the daemon counts them, which takes
-// its time.
-func (c *Client) DiskSize(ctx context.Context, d Disk) (int64, error) {
-	api, err := c.api(ctx)
-	if err != nil {
-		return 0, err
-	}
-	used, err := api.DiskUsage(ctx, types.DiskUsageOptions{Types: []types.DiskUsageObject{types.VolumeObject}})
-	if err != nil {
-		return 0, fmt.Errorf("ask for the size of volume %s: %w", d.Volume.name, c.fault(err))
-	}
-	for _, v := range used.Volumes {
-		if v.Name == d.Volume.name && v.UsageData != nil {
-			return max(0, v.UsageData.Size), nil
-		}
-	}
-	return 0, nil
 }
 
 // generation makes one of a disk's volumes.

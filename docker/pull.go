@@ -115,7 +115,7 @@ var namedPullFaults = []struct {
 	},
 	{
 		"no matching manifest", renga.Invalid,
-		"The image %s is not there for this machine's platform. Name another one in the catalogue",
+		"The image %s is not there for this machine's platform. Name another one",
 	},
 	{"pull access denied", renga.Invalid, missingImage},
 	{"manifest unknown", renga.Invalid, missingImage},
@@ -126,7 +126,7 @@ var namedPullFaults = []struct {
 }
 
 const missingImage = "There is no image %s at its registry, or none that everybody may pull. " +
-	"Correct its name in the catalogue, or bring it to this machine with docker pull or docker load"
+	"Correct its name, or bring it to this machine with docker pull or docker load"
 
 // namedPullFault says why an image could not be pulled, and what to do.
 func (c *Client) namedPullFault(err error, name string) error {

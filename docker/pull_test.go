@@ -79,7 +79,7 @@ func TestWhatCannotBePulledSaysWhatToDo(t *testing.T) {
 		image, says string
 		kind        renga.Kind
 	}{
-		{strings.TrimPrefix(server.URL, "http://") + "/none:1", "Correct its name in the catalogue", renga.Invalid},
+		{strings.TrimPrefix(server.URL, "http://") + "/none:1", "Correct its name, or bring it", renga.Invalid},
 		{away + "/service:1", "docker load", renga.Unavailable},
 		{"Not a name", "postgres:15", renga.Invalid},
 	} {

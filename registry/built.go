@@ -71,3 +71,17 @@ func (r *Registry) ImageParts(ctx context.Context, app renga.App, dgst string) (
 	}
 	return manifest, config, err
 }
+
+// ImageBlob is a blob of an image that a release of the app has. It is renga.NotFound if
+// it is gone, and renga.Invalid if it has more than limit bytes.
+func (r *Registry) ImageBlob(ctx context.Context, app renga.App, dgst string, limit int64) ([]byte, error) {
+	repo, err := r.repository(ctx, app.Name+"/"+string(releasesPart))
+	if err != nil {
+		return nil, err
+	}
+	content, err := repo.blob(ctx, dgst, limit)
+	if errors.Is(err, errNotStored) {
+		err = renga.Errorf(renga.NotFound, "The blob %s is not stored any more.", clipText(dgst))
+	}
+	return content, err
+}

@@ -8,12 +8,8 @@ package disk
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"renga"
@@ -168,37 +164,6 @@ func (p *Provider) Measure(ctx context.Context, i provider.Instance) (provider.U
 	if err != nil {
 		return u, err
 	}
-	if u.DataBytes, err = bytesIn(ctx, d.Dir); err != nil {
-		u.DataBytes, err = p.Docker.DiskSize(ctx, d) // Docker's files are not to be seen from here
-	}
+	u.DataBytes, err = p.Docker.VolumeSize(ctx, d.Volume)
 	return u, err
-}
-
-// bytesIn adds up what is in a folder. It never leaves that, whatever dynos do with
-// it meanwhile.
-func bytesIn(ctx context.Context, dir string) (int64, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return 0, fmt.Errorf("measure a disk: %w", err)
-	}
-	defer func() { _ = root.Close() }() // nothing was written
-	var sum int64
-	counted := map[uint64]bool{}
-	err = fs.WalkDir(root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || ctx.Err() != nil {
-			return ctx.Err() // what has gone is no error
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return nil
-		}
-		st, ok := info.Sys().(*syscall.Stat_t)
-		if !ok || st.Nlink > 1 && !entry.IsDir() && counted[st.Ino] || path == "." {
-			return nil
-		}
-		counted[st.Ino] = st.Nlink > 1
-		sum += st.Blocks * 512
-		return nil
-	})
-	return sum, err
 }

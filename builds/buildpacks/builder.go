@@ -37,8 +37,8 @@ type buildpack struct {
 }
 
 // builder gives the builder of that name.
-func (m *Maker) builder(ctx context.Context, name string) (builder, error) {
-	found, err := m.image(ctx, name, io.Discard)
+func (m *Maker) builder(ctx context.Context, name string, output io.Writer) (builder, error) {
+	found, err := m.image(ctx, name, "It is the builder that this platform was started with, by its setting --builder.", output)
 	if err != nil {
 		return builder{}, err
 	}

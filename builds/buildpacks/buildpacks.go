@@ -9,7 +9,6 @@
 package buildpacks
 
 import (
-	"archive/tar"
 	"context"
 	"fmt"
 	"io"
@@ -90,7 +89,7 @@ func (m *Maker) Make(ctx context.Context, j builds.Job, output io.Writer) (build
 	}
 	defer func() { m.slots <- slot }()
 	say(output, "-----> Building on the %s stack", j.Build.Builder)
-	b, err := m.builder(ctx, j.Build.Builder)
+	b, err := m.builder(ctx, j.Build.Builder, output)
 	if err != nil {
 		return nil, err
 	}
@@ -102,16 +101,21 @@ func (m *Maker) Make(ctx context.Context, j builds.Job, output io.Writer) (build
 	if err != nil {
 		return nil, err
 	}
-	c, err := m.create(ctx, j, b, order != "", slot)
+	cache, err := m.cache(ctx, j.App)
+	if err != nil {
+		return nil, err
+	}
+	defer m.trimCache(ctx, j, cache, output) // when the container is gone
+	in := inputs{job: j, builder: b, base: base, previous: m.previous(ctx, j), order: order}
+	c, err := m.create(ctx, in, cache, slot)
 	if err != nil {
 		return nil, err
 	}
 	defer m.remove(ctx, c)
-	err = c.WriteTree(ctx, func(w *tar.Writer) error { return writeInputs(w, j, b, base, order) })
-	if err != nil {
+	if err := c.WriteTree(ctx, in.write); err != nil {
 		return nil, err
 	}
-	if err := m.run(ctx, c, output); err != nil {
+	if err := m.run(ctx, c, cache, output); err != nil {
 		return nil, err
 	}
 	return m.take(ctx, j, c, base)
@@ -130,37 +134,37 @@ func (m *Maker) Forget(ctx context.Context, app renga.AppID) error {
 	return m.docker.RemoveVolume(ctx, cacheName(app))
 }
 
-func cacheName(app renga.AppID) string { return "renga-build-cache-" + string(app) }
-
 // base gives the image that the builder's images run on.
 func (m *Maker) base(ctx context.Context, b builder, output io.Writer) (Base, error) {
-	run, err := m.image(ctx, b.runImage, output)
+	run, err := m.image(ctx, b.runImage, "The builder "+b.name+" builds for the run image of that name.", output)
 	if err != nil {
 		return Base{}, err
 	}
 	return m.bases.Base(ctx, run.ID, func(ctx context.Context, w io.Writer) error { return m.docker.SaveImage(ctx, run.ID, w) })
 }
 
-// image gives an image by its name, and tells of its pull.
-func (m *Maker) image(ctx context.Context, name string, output io.Writer) (docker.NamedImage, error) {
+// image gives an image by its name, and tells of its pull. Hint is a sentence that says
+// what it is for, if it cannot be had.
+func (m *Maker) image(ctx context.Context, name, hint string, output io.Writer) (docker.NamedImage, error) {
 	told := false
-	return m.docker.ImageByName(ctx, name, func(_, total int64) {
+	found, err := m.docker.ImageByName(ctx, name, func(_, total int64) {
 		if !told {
 			told = true
 			say(output, "       Pulling %s (%d MB or more), which is done once...", name, total>>20)
 		}
 	})
+	if sentence := renga.MessageOf(err, ""); sentence != "" {
+		err = &renga.Error{Kind: renga.KindOf(err), Message: sentence + " " + hint, Err: err}
+	}
+	return found, err
 }
 
 // create makes the container of a build.
-func (m *Maker) create(ctx context.Context, j builds.Job, b builder, ordered bool, slot int) (*docker.Container, error) {
+func (m *Maker) create(ctx context.Context, in inputs, cache docker.Volume, slot int) (*docker.Container, error) {
+	j, b := in.job, in.builder
 	// No app has such an id, and no other platform on this machine has it, too.
 	place := renga.AppID(fmt.Sprintf("%s-%d", m.docker.BridgePrefix(), slot))
 	network, err := m.docker.Network(ctx, place, "builds")
-	if err != nil {
-		return nil, err
-	}
-	cache, err := m.docker.Volume(ctx, cacheName(j.App.ID), map[string]string{docker.LabelAppName: j.App.Name})
 	if err != nil {
 		return nil, err
 	}
@@ -168,17 +172,17 @@ func (m *Maker) create(ctx context.Context, j builds.Job, b builder, ordered boo
 		creator, "-app=" + workspace, "-layers=" + layersDir, "-platform=" + platformDir, "-cache-dir=" + cacheDir,
 		"-report=" + layersDir + "/report.toml", "-layout", "-layout-dir=" + layoutDir, "-run-image=" + runRef, "-no-color",
 	}
-	if ordered {
+	if in.order != "" {
 		argv = append(argv, "-order="+platformDir+"/order.toml")
 	}
-	if j.Previous != nil {
+	if in.previous != nil {
 		argv = append(argv, "-previous-image="+previousRef)
 	}
 	return m.docker.Create(ctx, docker.Spec{
 		Kind: kind, Name: "renga-build-" + j.Build.ID, Image: b.id, User: fmt.Sprintf("%d:%d", b.uid, b.gid), Command: append(argv, appRef),
 		Env:     []string{"CNB_PLATFORM_API=" + b.platformAPI, "CNB_EXPERIMENTAL_MODE=quiet"},
 		Labels:  map[string]string{"renga.build": j.Build.ID, docker.LabelAppName: j.App.Name},
-		Network: network, Volumes: map[string]docker.Volume{cacheDir: cache.Bare()}, NoForwarding: true,
+		Network: network, Volumes: map[string]docker.Volume{cacheDir: cache}, NoForwarding: true, NoCapabilities: true,
 		Limits: docker.Limits{
 			MemoryBytes: m.MemoryBytes, Pids: maxPids, DiskBytes: m.DiskBytes, OOMScore: oomScore, CPUShares: cpuShares,
 		},

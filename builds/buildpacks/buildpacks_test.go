@@ -179,11 +179,41 @@ func TestBuildMakesAnImageAndReusesItsLayers(t *testing.T) {
 	}
 
 	again := f.job(ref)
-	_, manifest := first.Manifest()
-	again.Previous = &builds.PreviousImage{Manifest: manifest, Config: blob(t, first, doc.Config.Digest)}
+	again.Previous = previous(t, first)
 	_, said = f.make(again)
 	if !strings.Contains(said, builder.Python.Reuses) || strings.Contains(said, builder.Python.Fetches) {
 		t.Errorf("the second build said\n%s", said)
+	}
+}
+
+// What is reused of the image before keeps its place in the list of what is in the image.
+func TestReusedLayersStayOnTheList(t *testing.T) {
+	ref, _ := builder.Node.Make(t)
+	f := newFixture(t, nil)
+	if err := builder.Node.Write(f.folder); err != nil {
+		t.Fatal(err)
+	}
+	first, _ := f.make(f.job(ref))
+	j := f.job(ref)
+	j.Previous = previous(t, first)
+	again, said := f.make(j)
+	if !strings.Contains(said, builder.Node.Reuses) {
+		t.Errorf("the build said\n%s", said)
+	}
+	if list := sboms(t, first, first); !strings.Contains(list, builder.Node.Lists) {
+		t.Fatalf("the first image lists\n%s", list)
+	}
+	if list := sboms(t, again, first); !strings.Contains(list, builder.Node.Lists) {
+		t.Errorf("the second image lists\n%s", list)
+	}
+
+	j.Build.ID = uuid.NewString()
+	j.Previous.Blob = func(context.Context, string, int64) ([]byte, error) {
+		return nil, renga.Errorf(renga.NotFound, "it is gone")
+	}
+	anew, said := f.make(j)
+	if list := sboms(t, anew, anew); !strings.Contains(list, builder.Node.Lists) {
+		t.Errorf("an image after one without its list has\n%s\n%s", list, said)
 	}
 }
 

@@ -36,53 +36,66 @@ const (
 	layoutMarker    = `{"imageLayoutVersion":"1.0.0"}`
 )
 
-// writeInputs writes all that a build needs into its container.
-func writeInputs(w *tar.Writer, j builds.Job, b builder, base Base, order string) error {
-	files := inputs{w: w, uid: b.uid, gid: b.gid}
+// inputs are what a build gets.
+type inputs struct {
+	job      builds.Job
+	builder  builder
+	base     Base
+	previous *previousImage // nil for none
+	order    string         // order.toml; empty for the builder's own
+}
+
+// write writes them into the build's container.
+func (in inputs) write(w *tar.Writer) error {
+	files := files{w: w, uid: in.builder.uid, gid: in.builder.gid}
 	for _, folder := range []string{workspace, layersDir, cacheDir, layoutDir, platformDir, platformDir + "/env"} {
 		files.folder(folder)
 	}
-	env := maps.Clone(map[string]string(j.Env))
-	if j.Build.Source.Commit != "" {
-		env["SOURCE_VERSION"] = j.Build.Source.Commit
+	env := map[string]string{}
+	maps.Copy(env, in.job.Env)
+	if commit := in.job.Build.Source.Commit; commit != "" {
+		env["SOURCE_VERSION"] = commit
 	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		if !strings.Contains(name, "/") { // it is the name of a file
 			files.file(platformDir+"/env/"+name, []byte(env[name]))
 		}
 	}
-	if order != "" {
-		files.file(platformDir+"/order.toml", []byte(order))
+	if in.order != "" {
+		files.file(platformDir+"/order.toml", []byte(in.order))
 	}
-	files.layout(runPath, base.MediaType, base.Manifest, base.Config)
-	if j.Previous != nil {
-		files.layout(previousPath, mediaTypeOf(j.Previous.Manifest), j.Previous.Manifest, j.Previous.Config)
+	files.layout(runPath, in.base.MediaType, in.base.Manifest, in.base.Config)
+	if p := in.previous; p != nil {
+		files.layout(previousPath, mediaTypeOf(p.manifest), p.manifest, p.config)
+		if p.sbom != nil {
+			files.blob(previousPath, p.sbom)
+		}
 	}
 	if files.err != nil {
 		return files.err
 	}
-	return j.Source(w, workspace[1:], b.uid, b.gid)
+	return in.job.Source(w, workspace[1:], in.builder.uid, in.builder.gid)
 }
 
-// inputs writes files; the first error stays.
-type inputs struct {
+// files writes files; the first error stays.
+type files struct {
 	w        *tar.Writer
 	uid, gid int
 	err      error
 }
 
-func (f *inputs) folder(path string) {
+func (f *files) folder(path string) {
 	f.header(&tar.Header{Typeflag: tar.TypeDir, Name: path[1:] + "/", Mode: 0o755})
 }
 
-func (f *inputs) file(path string, content []byte) {
+func (f *files) file(path string, content []byte) {
 	f.header(&tar.Header{Typeflag: tar.TypeReg, Name: path[1:], Mode: 0o644, Size: int64(len(content))})
 	if f.err == nil {
 		_, f.err = f.w.Write(content)
 	}
 }
 
-func (f *inputs) header(h *tar.Header) {
+func (f *files) header(h *tar.Header) {
 	h.Uid, h.Gid = f.uid, f.gid
 	if f.err == nil {
 		f.err = f.w.WriteHeader(h)
@@ -90,7 +103,7 @@ func (f *inputs) header(h *tar.Header) {
 }
 
 // layout writes an image without its layers. Each folder on the way gets its owner.
-func (f *inputs) layout(at, mediaType string, manifest, config []byte) {
+func (f *files) layout(at, mediaType string, manifest, config []byte) {
 	path := layoutDir
 	for part := range strings.SplitSeq(at+"/blobs/sha256", "/") {
 		path += "/" + part
@@ -100,8 +113,12 @@ func (f *inputs) layout(at, mediaType string, manifest, config []byte) {
 	f.file(root+"/oci-layout", []byte(layoutMarker))
 	f.file(root+"/index.json", fmt.Appendf(nil, `{"schemaVersion":2,"manifests":[{"mediaType":%q,"digest":%q,"size":%d}]}`,
 		mediaType, "sha256:"+sum(manifest), len(manifest)))
-	f.file(root+"/blobs/sha256/"+sum(manifest), manifest)
-	f.file(root+"/blobs/sha256/"+sum(config), config)
+	f.blob(at, manifest)
+	f.blob(at, config)
+}
+
+func (f *files) blob(at string, content []byte) {
+	f.file(layoutDir+"/"+at+"/blobs/sha256/"+sum(content), content)
 }
 
 func sum(content []byte) string {

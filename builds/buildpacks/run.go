@@ -21,7 +21,7 @@ const diskInterval = 3 * time.Second
 var errOverDisk = errors.New("the build writes too much")
 
 // run runs the lifecycle to its end, with its output.
-func (m *Maker) run(ctx context.Context, c *docker.Container, output io.Writer) error {
+func (m *Maker) run(ctx context.Context, c *docker.Container, cache docker.Volume, output io.Writer) error {
 	began := time.Now()
 	if err := c.Start(ctx, creator); err != nil {
 		return err
@@ -29,7 +29,7 @@ func (m *Maker) run(ctx context.Context, c *docker.Container, output io.Writer) 
 	g, running := errgroup.WithContext(ctx)
 	over := make(chan struct{})
 	g.Go(func() error { return m.follow(running, c, began, output) })
-	g.Go(func() error { return m.guardDisk(running, c, over) })
+	g.Go(func() error { return m.guardDisk(running, c, cache, over) })
 	code := 0
 	g.Go(func() (err error) {
 		defer close(over)
@@ -68,24 +68,37 @@ func (m *Maker) follow(ctx context.Context, c *docker.Container, began time.Time
 }
 
 // guardDisk ends a build that writes more than it may.
-func (m *Maker) guardDisk(ctx context.Context, c *docker.Container, over <-chan struct{}) error {
+func (m *Maker) guardDisk(ctx context.Context, c *docker.Container, cache docker.Volume, over <-chan struct{}) error {
 	if m.DiskBytes <= 0 {
 		return nil
 	}
-	tick := time.NewTicker(diskInterval)
-	defer tick.Stop()
+	next := time.NewTimer(diskInterval)
+	defer next.Stop()
 	for {
 		select {
 		case <-over:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-tick.C:
+		case <-next.C:
 		}
-		if used, err := m.docker.Size(ctx, c.ID); err == nil && used > m.DiskBytes {
+		began := time.Now()
+		if used, err := m.written(ctx, c, cache); err == nil && used > m.DiskBytes {
 			return errOverDisk
 		}
+		next.Reset(max(diskInterval, 4*time.Since(began))) // many files take long to measure
 	}
+}
+
+// written is how many bytes a build has on the disk by now. What may be kept of the cache
+// does not count.
+func (m *Maker) written(ctx context.Context, c *docker.Container, cache docker.Volume) (int64, error) {
+	own, err := m.docker.Size(ctx, c.ID)
+	if err != nil {
+		return 0, err
+	}
+	kept, err := m.docker.VolumeSize(ctx, cache)
+	return own + max(0, kept-m.CacheBytes), err
 }
 
 // failure says why a build ended as it did (platform spec, "Exit codes").
