@@ -50,7 +50,13 @@ func TestCommands(t *testing.T) {
 	session := newSession(t)
 	defer session.Close()
 	for _, r := range table {
-		if err := tryRow(t.Context(), session, r); err != nil {
+		err := tryRow(t.Context(), session, r)
+		if err != nil && strings.Contains(err.Error(), lateData) {
+			t.Logf("commands.table:%d: the CLI's tunnel has broken, once more: %v", r.line, err)
+			session.Close()
+			err = tryRow(t.Context(), session, r)
+		}
+		if err != nil {
 			t.Errorf("commands.table:%d: heroku %s: %v", r.line, r.command, err)
 		}
 		if t.Failed() && r.kind == "set-up" {
@@ -68,6 +74,10 @@ func TestCommands(t *testing.T) {
 		t.Errorf("%s is not what this test found: `go test ./e2e/heroku_cli -run TestCommands -update` writes it; %v", file, err)
 	}
 }
+
+// lateData is what the CLI crashes with, now and then on a busy machine, when its tunnel
+// has data for a psql that has ended: ssh2 writes them into a socket that nobody watches.
+const lateData = "This socket has been ended by the other party"
 
 // newSession is a session with a platform whose add-ons are reached from outside.
 func newSession(t *testing.T) *herokucli.Session {
@@ -108,8 +118,10 @@ func tryRow(ctx context.Context, session *herokucli.Session, r row) error {
 	if r.kind == "asks" {
 		asks = []string{r.why}
 	}
-	fails := r.kind == "refused" || r.kind == "not here" || r.kind == "asks"
+	fails := r.kind == "raced" || r.kind == "refused" || r.kind == "not here" || r.kind == "asks"
 	switch {
+	case err == nil && r.kind == "raced" && out == "" && ran.Status == 0:
+		return nil
 	case err != nil && r.kind != "typed":
 		return fmt.Errorf("%w\n%s", err, out)
 	case err == nil && r.kind == "typed":
@@ -173,7 +185,7 @@ func readTable(t *testing.T) []row {
 			continue
 		}
 		parts := strings.Split(line, " | ")
-		kinds := []string{"set-up", "works", "refused", "not here", "asks", "own", "typed", "broken"}
+		kinds := []string{"set-up", "works", "refused", "not here", "asks", "own", "typed", "broken", "raced"}
 		if len(parts) < 3 || len(parts) > 4 || !slices.Contains(kinds, parts[0]) || parts[2] == "" {
 			t.Fatalf("commands.table:%d: %q is no row", n, line)
 		}
@@ -324,6 +336,8 @@ func state(names []string, ran map[string]row, stories map[string]told) (kind, t
 			return "needs a terminal", seen
 		case "broken":
 			return "breaks in the CLI", seen
+		case "raced":
+			return "refused", seen
 		}
 		return r.kind, seen
 	}

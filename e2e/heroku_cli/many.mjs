@@ -49,6 +49,22 @@ const inside = path => import(pathToFileURL(path))
 const {RequestId} = await inside(join(root, '..', '@heroku-cli', 'command', 'lib', 'request-id.js'))
 const {resolveAddon} = await inside(join(root, 'dist', 'lib', 'addons', 'resolve.js'))
 
+// Before what is listened to is written down: what comes later goes with a command.
+for (const fault of ['uncaughtException', 'unhandledRejection']) {
+  process.on(fault, error => {
+    if (error instanceof Exited) return
+    if (!running) {
+      // A tunnel that had more for a psql that has ended: a process of the command's own
+      // has exited by then.
+      if (error?.code !== 'EPIPE') stray += inspect(error)
+      return
+    }
+    if (!running.ended) running.out += inspect(error) + '\n'
+    running.broken = true
+    running.end(1)
+  })
+}
+
 const startedIn = process.cwd()
 const listened = listeners()
 const environment = JSON.stringify(process.env)
@@ -61,19 +77,6 @@ idle.set('FSReqCallback', 1) // the next question is always being read
 process.exit = code => {
   running?.end(code ?? process.exitCode ?? 0)
   throw new Exited()
-}
-
-for (const fault of ['uncaughtException', 'unhandledRejection']) {
-  process.on(fault, error => {
-    if (error instanceof Exited) return
-    if (!running) {
-      stray += inspect(error)
-      return
-    }
-    if (!running.ended) running.out += inspect(error) + '\n'
-    running.broken = true
-    running.end(1)
-  })
 }
 
 function listeners() {

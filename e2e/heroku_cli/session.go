@@ -63,8 +63,9 @@ func (s *Session) Run(ctx context.Context, limit time.Duration, argv ...string) 
 	}
 	a, err := s.process.run(ctx, s.dir, argv, limit)
 	if err != nil || a.Over {
-		err = s.wrap(err)
+		p := s.process
 		s.Close()
+		err = p.wrap(err)
 	}
 	ran := Ran{Status: a.Status, Out: a.Out}
 	if a.Fault != "" {
@@ -92,11 +93,12 @@ func (s *Session) node(args ...string) *exec.Cmd {
 	return cmd
 }
 
-func (s *Session) wrap(err error) error {
+// wrap adds what a process that has ended wrote to why it is of no more use.
+func (p *served) wrap(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w\n%s", err, s.process.spilled)
+	return fmt.Errorf("%w\n%s", err, p.spilled)
 }
 
 // asked reads which hosts were asked since the last call.
