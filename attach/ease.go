@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -89,7 +90,41 @@ func serveTLS(client halfCloser) (halfCloser, error) {
 		return nil, err
 	}
 	secured := tls.Server(netConn{client}, &tls.Config{Certificates: []tls.Certificate{certificate}})
-	return secured, secured.Handshake()
+	return &easedTLS{Conn: secured, client: client}, secured.Handshake()
+}
+
+// easedTLS is TLS with a client. One that has ended is told nothing more, as TLS would have
+// it: the socket behind Heroku's CLI is closed by then, and the CLI crashes with what comes
+// for it.
+type easedTLS struct {
+	*tls.Conn
+	client halfCloser
+	ended  atomic.Bool
+}
+
+// Read gives what the client says.
+func (e *easedTLS) Read(p []byte) (int, error) {
+	n, err := e.Conn.Read(p)
+	if err != nil {
+		e.ended.Store(true)
+	}
+	return n, err
+}
+
+// CloseWrite says that there will be no more.
+func (e *easedTLS) CloseWrite() error {
+	if e.ended.Load() {
+		return e.client.CloseWrite()
+	}
+	return e.Conn.CloseWrite()
+}
+
+// Close ends the connection.
+func (e *easedTLS) Close() error {
+	if e.ended.Load() {
+		return e.client.Close()
+	}
+	return e.Conn.Close()
 }
 
 // ownCertificate is made once, when it is needed first.

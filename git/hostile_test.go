@@ -173,7 +173,7 @@ func TestOnlyTheHookOfAPushSpeaksForIt(t *testing.T) {
 // TestGitSeesNothingOfOurs looks at the environment of git's processes.
 func TestGitSeesNothingOfOurs(t *testing.T) {
 	t.Setenv("REDIS_URL", "redis://:secret@localhost")
-	t.Setenv("GIT_DIR", "/nowhere")
+	t.Setenv("GIT_DIR", filepath.Join(t.TempDir(), "nowhere"))
 	t.Setenv("GIT_TRACE", "1")
 	f := newFixture(t)
 	program := filepath.Join(t.TempDir(), "git")

@@ -50,13 +50,7 @@ func TestCommands(t *testing.T) {
 	session := newSession(t)
 	defer session.Close()
 	for _, r := range table {
-		err := tryRow(t.Context(), session, r)
-		if err != nil && strings.Contains(err.Error(), lateData) {
-			t.Logf("commands.table:%d: the CLI's tunnel has broken, once more: %v", r.line, err)
-			session.Close()
-			err = tryRow(t.Context(), session, r)
-		}
-		if err != nil {
+		if err := tryRow(t.Context(), session, r); err != nil {
 			t.Errorf("commands.table:%d: heroku %s: %v", r.line, r.command, err)
 		}
 		if t.Failed() && r.kind == "set-up" {
@@ -74,10 +68,6 @@ func TestCommands(t *testing.T) {
 		t.Errorf("%s is not what this test found: `go test ./e2e/heroku_cli -run TestCommands -update` writes it; %v", file, err)
 	}
 }
-
-// lateData is what the CLI crashes with, now and then on a busy machine, when its tunnel
-// has data for a psql that has ended: ssh2 writes them into a socket that nobody watches.
-const lateData = "This socket has been ended by the other party"
 
 // newSession is a session with a platform whose add-ons are reached from outside.
 func newSession(t *testing.T) *herokucli.Session {

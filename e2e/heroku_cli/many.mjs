@@ -54,9 +54,7 @@ for (const fault of ['uncaughtException', 'unhandledRejection']) {
   process.on(fault, error => {
     if (error instanceof Exited) return
     if (!running) {
-      // A tunnel that had more for a psql that has ended: a process of the command's own
-      // has exited by then.
-      if (error?.code !== 'EPIPE') stray += inspect(error)
+      stray += inspect(error)
       return
     }
     if (!running.ended) running.out += inspect(error) + '\n'
