@@ -149,6 +149,7 @@ func (b builder) find(name string) (buildpack, error) {
 	}
 	slices.Sort(ids)
 	return buildpack{}, renga.Errorf(renga.Invalid,
-		"The builder %s has no buildpack %q; it has %s. Choose with heroku buildpacks:set, or let it detect with heroku buildpacks:clear.",
+		"The builder %s has no buildpack %q; it has %s. "+
+			"Choose with heroku buildpacks:set urn:cnb:builder:NAME, or let it detect with heroku buildpacks:clear.",
 		b.name, renga.Clip(name, 200), strings.Join(slices.Compact(ids), ", "))
 }
