@@ -146,7 +146,8 @@ type Builds struct {
 	logs     AppLog
 	fetcher  *http.Client
 
-	wake chan struct{}
+	wake     chan struct{}
+	arriving chan struct{} // has one for each source that comes in
 
 	mu      sync.Mutex
 	running map[renga.AppID]*running
@@ -155,6 +156,10 @@ type Builds struct {
 	ours  map[string]bool
 	tries sync.WaitGroup
 }
+
+// maxArriving bounds how many sources come in at once: none counts for its app before it
+// is here.
+const maxArriving = 16
 
 // running is a build under way.
 type running struct {
@@ -177,7 +182,7 @@ type Parts struct {
 func New(o Options, p Parts) *Builds {
 	return &Builds{
 		Options: o, store: p.Store, platform: p.Platform, releases: p.Releases, registry: p.Registry, maker: p.Maker,
-		outputs: p.Outputs, logs: p.Logs, wake: make(chan struct{}, 1), running: map[renga.AppID]*running{}, ours: map[string]bool{},
+		outputs: p.Outputs, logs: p.Logs, wake: make(chan struct{}, 1), arriving: make(chan struct{}, maxArriving), running: map[renga.AppID]*running{}, ours: map[string]bool{},
 		fetcher: newFetcher(o.Dial),
 	}
 }

@@ -216,6 +216,10 @@ func TestBuildBecomesARelease(t *testing.T) {
 	var said bytes.Buffer
 	b, err := f.Build(t.Context(), pushed("0123456789abcdef"), source(t), &said)
 	must(t, err)
+	// of {}, the manifest that fakeImage has
+	if want := "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"; b.Digest != want {
+		t.Errorf("its image is %q; want %s", b.Digest, want)
+	}
 	if b.State != renga.BuildSucceeded || b.Version != 2 || b.Number != 1 || b.Builder != "acme/builder:1" {
 		t.Errorf("it became %+v", b)
 	}
@@ -391,5 +395,60 @@ func TestAppHasNotTooManyBuildsAtOnce(t *testing.T) {
 	}
 	if n := f.sources(); n != renga.MaxOpenBuilds {
 		t.Errorf("%d sources are kept", n)
+	}
+}
+
+// held is a source that does not come.
+type held struct{ begun, may chan struct{} }
+
+func (h held) Read([]byte) (int, error) {
+	h.begun <- struct{}{}
+	<-h.may
+	return 0, io.ErrUnexpectedEOF
+}
+
+func TestNotTooMuchSourceComesInAtOnce(t *testing.T) {
+	f := newFixture(t)
+	slow := held{make(chan struct{}), make(chan struct{})}
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			if _, err := f.Start(context.Background(), order("slow"), slow); err == nil {
+				t.Error("a source that broke off was taken")
+			}
+		})
+		<-slow.begun
+	}
+	if _, err := f.Start(t.Context(), order("one"), source(t)); renga.KindOf(err) != renga.TooMany {
+		t.Errorf("the seventeenth says %v", err)
+	}
+	close(slow.may)
+	all.Wait()
+	if n := f.sources(); n != 0 {
+		t.Errorf("%d sources are left", n)
+	}
+}
+
+func TestUploadsThatComeInAtOnceShareTheRoom(t *testing.T) {
+	u := &builds.Uploads{
+		Dir: t.TempDir(), MaxBytes: 100, MaxAll: 250, CheckSpace: func() error { return nil }, Now: time.Now,
+	}
+	slow := held{make(chan struct{}), make(chan struct{})}
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			if err := u.Put(uuid.NewString(), slow); renga.KindOf(err) != renga.Invalid {
+				t.Errorf("one that broke off says %v", err)
+			}
+		})
+		<-slow.begun
+	}
+	if err := u.Put(uuid.NewString(), strings.NewReader("x")); renga.KindOf(err) != renga.TooMany {
+		t.Errorf("the fourth says %v", err)
+	}
+	close(slow.may)
+	all.Wait()
+	if err := u.Put(uuid.NewString(), strings.NewReader("x")); err != nil {
+		t.Errorf("after they have gone: %v", err)
 	}
 }

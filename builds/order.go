@@ -41,17 +41,21 @@ func (m *Builds) Start(ctx context.Context, order renga.BuildOrder, source io.Re
 	if err := m.keepSource(b, source); err != nil {
 		return b, err
 	}
+	if b, err = m.add(ctx, b); err != nil {
+		return b, errors.Join(err, m.dropSource(b.ID))
+	}
+	m.look()
+	return b, nil
+}
+
+// add writes a build down whose source is kept.
+func (m *Builds) add(ctx context.Context, b renga.Build) (renga.Build, error) {
 	if b.Replaces {
-		if err := m.replace(ctx, app.ID); err != nil {
+		if err := m.replace(ctx, b.App); err != nil {
 			return b, err
 		}
 	}
-	added, err := m.store.AddBuild(ctx, b)
-	if err != nil {
-		return b, errors.Join(err, os.RemoveAll(m.sourceFile(b.ID)))
-	}
-	m.look()
-	return added, nil
+	return m.store.AddBuild(ctx, b)
 }
 
 // own notes that a build is not one of a Renga before this one.
@@ -163,6 +167,12 @@ func (m *Builds) dropSource(id string) error {
 
 // keepSource writes a source to the disk, and looks it through.
 func (m *Builds) keepSource(b renga.Build, source io.Reader) (err error) {
+	select {
+	case m.arriving <- struct{}{}:
+		defer func() { <-m.arriving }()
+	default:
+		return renga.Errorf(renga.TooMany, "Too much source code comes in just now; try again in a moment.")
+	}
 	file := m.sourceFile(b.ID)
 	defer func() {
 		if err != nil {

@@ -3,6 +3,8 @@ package builds
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -70,11 +72,6 @@ func (m *Builds) build(ctx context.Context, b *renga.Build, output io.Writer) er
 		b.Version = version
 		return err // it was made before we were killed
 	}
-	j, by, err := m.job(ctx, *b)
-	if err != nil {
-		return err
-	}
-	b.Builder = j.Build.Builder
 	began, err := m.store.EditBuild(ctx, b.App, b.ID, func(stored *renga.Build) error {
 		if stored.State.Over() {
 			return renga.Errorf(renga.Conflict, "%s", cmp.Or(stored.Reason, "The build is over."))
@@ -86,6 +83,10 @@ func (m *Builds) build(ctx context.Context, b *renga.Build, output io.Writer) er
 		return err
 	}
 	b.StartedAt = began.StartedAt
+	j, by, err := m.job(ctx, *b)
+	if err != nil {
+		return err
+	}
 	made, err := m.maker.Make(ctx, j, output)
 	if err != nil {
 		return err
@@ -152,6 +153,8 @@ func (m *Builds) push(ctx context.Context, b *renga.Build, by renga.Account, app
 		return err
 	}
 	mediaType, manifest := made.Manifest()
+	sum := sha256.Sum256(manifest)
+	b.Digest = "sha256:" + hex.EncodeToString(sum[:])
 	err := m.registry.PushBuilt(ctx, renga.BuiltImage{
 		Push: b.ID, AppName: app.Name, By: by, Description: description(*b),
 		MediaType: mediaType, Manifest: manifest, Open: made.Open,
@@ -184,7 +187,9 @@ func (m *Builds) settle(ctx context.Context, b renga.Build, failed error) error 
 		if failed != nil {
 			stored.State, stored.Reason = renga.BuildFailed, reasonOf(failed)
 		}
-		stored.Version, stored.UpdatedAt = b.Version, m.Now().UTC()
+		if stored.Version, stored.UpdatedAt = b.Version, m.Now().UTC(); b.Digest != "" {
+			stored.Digest = b.Digest
+		}
 		return nil
 	})
 	if err != nil {

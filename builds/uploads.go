@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,6 +23,8 @@ const (
 	// maxUploads bounds how many there are at a time.
 	maxUploads = 100
 	sweepEvery = 5 * time.Minute
+	// arrivingPrefix begins the names of what is not all here.
+	arrivingPrefix = "new-"
 )
 
 // Uploads keep archives that were sent to be built, for two hours.
@@ -31,6 +35,9 @@ type Uploads struct {
 	MaxBytes, MaxAll int64
 	CheckSpace       func() error
 	Now              func() time.Time
+
+	mu       sync.Mutex
+	reserved int64 // for those that come in now
 }
 
 // Put keeps an archive; one of that id that is there is replaced. It is renga.TooMany if
@@ -43,11 +50,12 @@ func (u *Uploads) Put(id string, from io.Reader) (err error) {
 	if err := errors.Join(os.MkdirAll(u.Dir, 0o700), u.CheckSpace()); err != nil {
 		return err
 	}
-	left, err := u.room()
+	most, err := u.reserve()
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(u.Dir, "new-")
+	defer u.unreserve(most)
+	f, err := os.CreateTemp(u.Dir, arrivingPrefix)
 	if err != nil {
 		return fmt.Errorf("keep a source: %w", err)
 	}
@@ -56,12 +64,12 @@ func (u *Uploads) Put(id string, from io.Reader) (err error) {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	n, err := io.Copy(f, io.LimitReader(from, min(left, u.MaxBytes)+1))
+	n, err := io.Copy(f, io.LimitReader(from, most+1))
 	err = errors.Join(err, f.Close())
 	switch {
 	case n > u.MaxBytes:
 		return renga.Errorf(renga.Invalid, "The source has more than %d MB; leave out what is not needed for the build.", u.MaxBytes>>20)
-	case n > left:
+	case n > most:
 		return errManyUploads
 	case err != nil:
 		return renga.Errorf(renga.Invalid, "The source did not come whole; send it again: %w", err)
@@ -71,22 +79,33 @@ func (u *Uploads) Put(id string, from io.Reader) (err error) {
 
 var errManyUploads = renga.Errorf(renga.TooMany, "Too many sources wait to be built; try again later.")
 
-// room is how many bytes may still come.
-func (u *Uploads) room() (int64, error) {
+// reserve gives how many bytes one more may have, and keeps them from others until they are
+// there or unreserved.
+func (u *Uploads) reserve() (int64, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	all, err := os.ReadDir(u.Dir)
 	if err != nil {
 		return 0, fmt.Errorf("look at sources: %w", err)
 	}
-	left := u.MaxAll
+	left := u.MaxAll - u.reserved
 	for _, e := range all {
-		if info, err := e.Info(); err == nil {
+		if info, err := e.Info(); err == nil && !strings.HasPrefix(e.Name(), arrivingPrefix) {
 			left -= info.Size()
 		}
 	}
 	if len(all) >= maxUploads || left <= 0 {
 		return 0, errManyUploads
 	}
-	return left, nil
+	most := min(left, u.MaxBytes)
+	u.reserved += most
+	return most, nil
+}
+
+func (u *Uploads) unreserve(bytes int64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.reserved -= bytes
 }
 
 func (u *Uploads) file(id string) (string, error) {

@@ -50,8 +50,8 @@ func (m *Maker) run(ctx context.Context, c *docker.Container, cache docker.Volum
 	return m.failure(ctx, c, code)
 }
 
-// follow passes on what the container prints. After an error of the daemon's, which may
-// have rotated the log away, it goes on where it was.
+// follow passes on what the container prints. Of a build that prints faster than is followed
+// Docker rotates some away, and that is lost.
 func (m *Maker) follow(ctx context.Context, c *docker.Container, began time.Time, output io.Writer) error {
 	var failed error
 	err := c.Follow(ctx, began.Add(-time.Second), func(p docker.Printed) {
