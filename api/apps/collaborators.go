@@ -98,16 +98,10 @@ func (s *Server) listCollaborators(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	known := s.People()
-	show := func(page []renga.Collaborator) ([]collaborator, error) {
-		wires := make([]collaborator, len(page))
-		for i, c := range page {
-			if wires[i], err = s.showCollaborator(r.Context(), a, c, known); err != nil {
-				return nil, err
-			}
-		}
-		return wires, nil
+	show := func(c renga.Collaborator) (collaborator, error) {
+		return s.showCollaborator(r.Context(), a, c, known)
 	}
-	return wire.ListAs(w, r, sharers(a), show,
+	return wire.ListAs(w, r, sharers(a), wire.Each(show),
 		wire.ByTime("created_at", func(c renga.Collaborator) (time.Time, string) { return c.CreatedAt, c.ID }),
 		wire.By("id", func(c renga.Collaborator) string { return c.ID }))
 }

@@ -96,18 +96,8 @@ func (s *Server) listBuilds(w http.ResponseWriter, r *http.Request) error {
 		return wire.OrNotFound(err, "app")
 	}
 	known := s.People()
-	show := func(page []renga.Build) ([]build, error) {
-		var shown []build
-		for _, b := range page {
-			one, err := s.show(r.Context(), b, known)
-			if err != nil {
-				return nil, err
-			}
-			shown = append(shown, one)
-		}
-		return shown, nil
-	}
-	return wire.ListAs(w, r, all, show,
+	show := func(b renga.Build) (build, error) { return s.show(r.Context(), b, known) }
+	return wire.ListAs(w, r, all, wire.Each(show),
 		wire.ByTime("created_at", func(b renga.Build) (time.Time, string) { return b.CreatedAt, b.ID }),
 		wire.By("id", func(b renga.Build) string { return b.ID }))
 }

@@ -82,18 +82,8 @@ func (s *Server) listImports(w http.ResponseWriter, r *http.Request) error {
 		return wire.OrNotFound(err, "app")
 	}
 	known := s.People()
-	show := func(page []renga.Import) ([]imported, error) {
-		var shown []imported
-		for _, i := range page {
-			one, err := s.show(r.Context(), a, i, known)
-			if err != nil {
-				return nil, err
-			}
-			shown = append(shown, one)
-		}
-		return shown, nil
-	}
-	return wire.ListAs(w, r, all, show,
+	show := func(i renga.Import) (imported, error) { return s.show(r.Context(), a, i, known) }
+	return wire.ListAs(w, r, all, wire.Each(show),
 		wire.ByTime("created_at", func(i renga.Import) (time.Time, string) { return i.CreatedAt, i.ID }),
 		wire.By("id", func(i renga.Import) string { return i.ID }))
 }

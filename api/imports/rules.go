@@ -102,18 +102,8 @@ func (s *Server) listRules(w http.ResponseWriter, r *http.Request) error {
 		return wire.OrNotFound(err, "app")
 	}
 	known := s.People()
-	show := func(page []renga.ImportRule) ([]rule, error) {
-		var shown []rule
-		for _, it := range page {
-			one, err := s.showRule(r, a, it, known)
-			if err != nil {
-				return nil, err
-			}
-			shown = append(shown, one)
-		}
-		return shown, nil
-	}
-	return wire.ListAs(w, r, all, show,
+	show := func(it renga.ImportRule) (rule, error) { return s.showRule(r, a, it, known) }
+	return wire.ListAs(w, r, all, wire.Each(show),
 		wire.ByTime("created_at", func(i renga.ImportRule) (time.Time, string) { return i.CreatedAt, i.ID }),
 		wire.By("id", func(i renga.ImportRule) string { return i.ID }))
 }

@@ -22,6 +22,20 @@ func List[T any](w http.ResponseWriter, r *http.Request, items []T, columns ...C
 	return ListAs(w, r, items, func(page []T) ([]T, error) { return page, nil }, columns...)
 }
 
+// Each shows the elements of a page one by one, for ListAs.
+func Each[T, W any](show func(T) (W, error)) func(page []T) ([]W, error) {
+	return func(page []T) ([]W, error) {
+		shown := make([]W, len(page))
+		for i, one := range page {
+			var err error
+			if shown[i], err = show(one); err != nil {
+				return nil, err
+			}
+		}
+		return shown, nil
+	}
+}
+
 // ListAs is List for elements that are expensive to complete: show completes only
 // those of the page.
 func ListAs[T, W any](
