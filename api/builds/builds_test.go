@@ -235,3 +235,32 @@ func TestOutputIsReadByItsURLAlone(t *testing.T) {
 		t.Errorf("cancelled again: %d %s", res.StatusCode, body)
 	}
 }
+
+func TestSourceThatDoesNotComeIsGivenUp(t *testing.T) {
+	builds.SetUploadTime(t, 100*time.Millisecond)
+	f := newFixture(t)
+	_, put := f.urls(t)
+	at, err := url.Parse(put)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(f.Handler)
+	defer server.Close()
+	body, hold := io.Pipe()
+	defer func() { _ = hold.Close() }() // so that the client ends, too
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL+at.RequestURI(), body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err == nil {
+		defer func() { _ = res.Body.Close() }() // only its status counts
+		if res.StatusCode != http.StatusUnprocessableEntity {
+			t.Errorf("it is answered by %d", res.StatusCode)
+		}
+	}
+	storetest.Poll(t, "what came to be removed", func() bool {
+		left, err := os.ReadDir(filepath.Join(f.dir, "uploads"))
+		return err == nil && len(left) == 0
+	})
+}

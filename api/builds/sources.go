@@ -28,6 +28,9 @@ func (s *Server) sourceRoutes() []wire.Route {
 // uploadLife is how long the URLs of a source are good, as on Heroku.
 const uploadLife = time.Hour
 
+// uploadTime is how long a source may take to come. Tests make it short.
+var uploadTime = 30 * time.Minute
+
 // The kinds of the signed keys of sources: one to send, one to read and build.
 const (
 	putKind = "source upload"
@@ -72,6 +75,8 @@ func (s *Server) putSource(w http.ResponseWriter, r *http.Request) error {
 	if err := s.sourceOf(r, id, putKind); err != nil {
 		return err
 	}
+	// Meanwhile it keeps room from others. What has no connection of its own has no deadline.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime))
 	if err := s.parts.Uploads.Put(id, r.Body); err != nil {
 		return err
 	}
