@@ -182,7 +182,8 @@ type Parts struct {
 func New(o Options, p Parts) *Builds {
 	return &Builds{
 		Options: o, store: p.Store, platform: p.Platform, releases: p.Releases, registry: p.Registry, maker: p.Maker,
-		outputs: p.Outputs, logs: p.Logs, wake: make(chan struct{}, 1), arriving: make(chan struct{}, maxArriving), running: map[renga.AppID]*running{}, ours: map[string]bool{},
+		outputs: p.Outputs, logs: p.Logs, wake: make(chan struct{}, 1), arriving: make(chan struct{}, maxArriving),
+		running: map[renga.AppID]*running{}, ours: map[string]bool{},
 		fetcher: newFetcher(o.Dial),
 	}
 }
